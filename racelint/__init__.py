@@ -1,0 +1,1 @@
+"""racelint finds race conditions in Python source."""

@@ -1,0 +1,7 @@
+"""The view of a module that rules get."""
+
+from __future__ import annotations
+
+
+class Module:
+    """Stand-in until the flow is there."""

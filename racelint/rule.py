@@ -1,0 +1,40 @@
+"""A rule: a frozen value that knows how to find one kind of race in a module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from racelint.finding import Finding, World
+
+if TYPE_CHECKING:
+    from racelint.pattern import Module
+
+Finder = Callable[["Module"], Iterable[Finding]]
+
+
+def _nothing(module: Module) -> Iterable[Finding]:
+    """For the codes that the pipeline itself reports (RL900, RL901)."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One kind of race.
+
+    `name` is the bad pattern and reads well after "ignore"; `doc` is the module docstring that docs/rules.md shows: a first
+    line that says what is reported, a paragraph about the harm, then `## Example`, `## Use instead` and `## Missed alarms`.
+    """
+
+    code: str
+    name: str
+    worlds: tuple[World, ...]
+    harm: str
+    doc: str
+    find: Finder = _nothing
+
+    @property
+    def summary(self) -> str:
+        """The first line of the documentation."""
+        return self.doc.strip().splitlines()[0]

@@ -1,0 +1,11 @@
+"""All rules, in the order of docs/rules.md."""
+
+from __future__ import annotations
+
+from racelint.rule import Rule
+from racelint.rules import unreadable_file, unused_suppression
+
+RULES: tuple[Rule, ...] = (
+    unreadable_file.RULE,
+    unused_suppression.RULE,
+)
