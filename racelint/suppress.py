@@ -5,11 +5,11 @@ The one call is
     apply_suppressions(source, findings, *, enabled, known, noqa=True) -> list[Finding]
 
 * `# racelint: ignore[RL102, stale-write] reason` silences findings of its own logical line (all physical lines of a
-  statement, or of a header such as `async with …:`); as a comment of its own those of the statement right below. Without
-  brackets it silences every rule.
+  statement, or of a header such as `async with …:`); as a comment of its own those of the statement right below.
+  Without brackets it silences every rule.
 * `# racelint: ignore-file[RL102]` before the first statement (a docstring may come first) silences the whole file.
-* `# noqa` and `# noqa: RL102` are read as flake8 reads them: they cover the logical line on which a finding is reported,
-  and `RL1` stands for all codes that start with it.
+* `# noqa` and `# noqa: RL102` are read as flake8 reads them: they cover the logical line on which a finding is
+  reported, and `RL1` stands for all codes that start with it.
 
 Only real comments count, not strings that look like one.
 """
@@ -109,8 +109,8 @@ def apply_suppressions(
 
     `findings` are those of one file for the enabled rules in *all* confidences: a comment on a finding below the
     confidence that is shown is not unused. `enabled` are the codes that were looked for in this file; only for them a
-    suppression can be unused, and nothing is reported unless RL901 is one of them. `known` maps every code to its rule's
-    name. With `noqa=False`, `# noqa` is left to flake8.
+    suppression can be unused, and nothing is reported unless RL901 is one of them. `known` maps every code to its
+    rule's name. With `noqa=False`, `# noqa` is left to flake8.
     """
     if not _worth_reading(source.text, findings, noqa):
         return list(findings)

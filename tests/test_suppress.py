@@ -18,6 +18,7 @@ KNOWN = {
 
 
 def finding(line: int, code: str = "RL102", end_line: int | None = None) -> Finding:
+    """A finding of which only place and code matter here."""
     return Finding(
         code=code,
         name=KNOWN[code],
@@ -42,6 +43,7 @@ def suppressed(
 
 
 def left(text: str, *findings: Finding, enabled: frozenset[str] = frozenset(KNOWN), noqa: bool = True) -> list[Finding]:
+    """What is reported in the end."""
     return apply_suppressions(Source("a.py", text), findings, enabled=enabled, known=KNOWN, noqa=noqa)
 
 
@@ -49,7 +51,7 @@ def edited(text: str, edits: tuple[Edit, ...]) -> str:
     """The text after one edit."""
     (edit,) = edits
     lines = split_lines(text)
-    first, last = lines[edit.span.line - 1], (lines + [""])[edit.span.end_line - 1]
+    first, last = lines[edit.span.line - 1], [*lines, ""][edit.span.end_line - 1]
     before = "".join(lines[: edit.span.line - 1]) + first[: edit.span.column - 1]
     return before + edit.text + last[edit.span.end_column - 1 :] + "".join(lines[edit.span.end_line :])
 

@@ -1,1 +1,19 @@
-"""report"""
+"""Output formats: name → function(results, options) → pieces of text, ready to be written one after the other.
+
+`results` is anything with `findings`, `problems`, `files` and `seconds`, such as `racelint.run.Report`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from racelint.report.concise import concise
+from racelint.report.json_ import as_json
+from racelint.report.results import Options, Results, drawable, statistics
+from racelint.report.text import full
+
+Reporter = Callable[[Results, Options], Iterable[str]]
+
+REPORTERS: Mapping[str, Reporter] = {"full": full, "concise": concise, "json": as_json}
+
+__all__ = ["REPORTERS", "Options", "Reporter", "Results", "drawable", "statistics"]

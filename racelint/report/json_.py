@@ -1,0 +1,77 @@
+"""The object that other programs read. Its keys and their order are fixed; version 1 gets no others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Union
+
+from racelint.finding import Edit, Finding, Fix, Problem, Span, Step
+from racelint.report.results import Options, Results, is_fixable
+
+Json = Union[str, int, float, None, Mapping[str, "Json"], Sequence["Json"]]
+
+
+def as_json(results: Results, options: Options) -> Iterator[str]:
+    """One line a finding, so that a long report can be written, and cut, piece by piece."""
+    summary: Json = {
+        "files": results.files,
+        "findings": len(results.findings),
+        "fixable": sum(map(is_fixable, results.findings)),
+        "seconds": round(results.seconds, 3),
+    }
+    yield f'{{"version": 1,\n "summary": {json.dumps(summary)},\n "errors": ['
+    yield from _items(map(_problem, results.problems))
+    yield '],\n "findings": ['
+    yield from _items(map(_finding, results.findings))
+    yield "]}\n"
+
+
+def _items(values: Iterable[Json]) -> Iterator[str]:
+    separator = "\n  "
+    for value in values:
+        yield separator + json.dumps(value)
+        separator = ",\n  "
+
+
+def _problem(problem: Problem) -> Json:
+    return {"path": problem.path, "line": problem.line, "message": problem.message}
+
+
+def _finding(finding: Finding) -> Json:
+    return {
+        "code": finding.code,
+        "name": finding.name,
+        "path": finding.path,
+        "symbol": finding.symbol,
+        **_span(finding.span),
+        "world": finding.world.value,
+        "resource": finding.resource,
+        "confidence": finding.confidence.value,
+        "message": finding.message,
+        "harm": finding.harm,
+        "evidence": finding.evidence,
+        "trace": [_step(step) for step in finding.trace],
+        "fix": None if finding.fix is None else _fix(finding.fix),
+        "url": finding.url,
+    }
+
+
+def _span(span: Span) -> dict[str, int]:
+    return {"line": span.line, "column": span.column, "end_line": span.end_line, "end_column": span.end_column}
+
+
+def _step(step: Step) -> Json:
+    return {"role": step.role.value, "line": step.span.line, "column": step.span.column, "text": step.text}
+
+
+def _fix(fix: Fix) -> Json:
+    return {
+        "applicability": fix.applicability.value,
+        "title": fix.title,
+        "edits": [_edit(edit) for edit in fix.edits],
+    }
+
+
+def _edit(edit: Edit) -> Json:
+    return {**_span(edit.span), "text": edit.text}
