@@ -95,9 +95,11 @@ def main() -> int:
         manager.create("task-1")
         hold_first_updates(engine, len(stages))
 
+        def finish(stage: str) -> None:
+            manager.change("task-1", lambda progress: {**progress, stage: 100})
+
         with ThreadPoolExecutor(max_workers=len(stages)) as workers:
-            for _ in workers.map(lambda stage: manager.change("task-1", lambda old: {**old, stage: 100}), stages):
-                pass
+            list(workers.map(finish, stages))
         version, progress = manager.read("task-1")
         engine.dispose()
 
