@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Union
+from typing import TypeAlias
 
 from racelint.finding import Edit, Finding, Fix, Problem, Span, Step
 from racelint.report.results import Options, Results, is_fixable
 
-Json = Union[str, int, float, None, Mapping[str, "Json"], Sequence["Json"]]
+Json: TypeAlias = "str | int | float | Mapping[str, Json] | Sequence[Json] | None"
 
 
 def as_json(results: Results, options: Options) -> Iterator[str]:

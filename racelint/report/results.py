@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tokenize
 import unicodedata
 from collections import Counter
@@ -19,16 +18,24 @@ class Results(Protocol):
     """What a run found; `racelint.run.Report` is one."""
 
     @property
-    def findings(self) -> Sequence[Finding]: ...
+    def findings(self) -> Sequence[Finding]:
+        """What is reported, sorted by `sort_key`."""
+        ...
+
     @property
-    def problems(self) -> Sequence[Problem]: ...
+    def problems(self) -> Sequence[Problem]:
+        """What could not be read."""
+        ...
+
     @property
     def files(self) -> int:
         """How many files were looked at."""
         ...
 
     @property
-    def seconds(self) -> float: ...
+    def seconds(self) -> float:
+        """How long that took."""
+        ...
 
 
 def read_lines(path: str) -> list[str] | None:
@@ -107,8 +114,8 @@ def clean(text: str) -> str:
 def visible(character: str) -> str:
     """The character itself, or a stand-in for one that a terminal would obey or hide.
 
-    Controls (escape sequences) get their Unicode picture; the marks that turn the direction of writing (with which source
-    can be made to look like other source), other invisible format characters and lone surrogates become U+FFFD.
+    Controls (escape sequences) get their Unicode picture; the marks that turn the direction of writing (with which
+    source can be made to look like other source), other invisible format characters and lone surrogates become U+FFFD.
     """
     code = ord(character)
     if code < 0x20:
@@ -137,11 +144,6 @@ def cells(character: str) -> int:
 def width(text: str) -> int:
     """The columns that visible text takes."""
     return len(text) if text.isascii() else sum(map(cells, text))
-
-
-def shown_path(path: str) -> str:
-    """A path for people; a byte that is not UTF-8 shows as U+FFFD."""
-    return clean(os.fspath(path))
 
 
 def wrapped(text: str, columns: int) -> Iterable[str]:

@@ -1,13 +1,258 @@
-"""Findings for people."""
+"""Findings for people: what can happen, shown in the code, then why it is believed and what to write instead."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from racelint.report.concise import concise
-from racelint.report.results import Options, Results
+from racelint.finding import Applicability, Finding, Fix, Problem, Role, Span, Step, World
+from racelint.report.frame import Mark, Pen, draw, pen
+from racelint.report.results import UNREADABLE, Options, Results, clean, in_order, is_fixable, width, wrapped
+
+NARROWEST = 50
+"""Columns; a narrower terminal wraps by itself."""
+
+COLORS: Mapping[Role, str] = {
+    Role.READ: "cyan",
+    Role.CHECK: "cyan",
+    Role.SWITCH: "yellow",
+    Role.WRITE: "red",
+    Role.ACT: "red",
+}
+
+UNITS: Mapping[World, tuple[str, str]] = {
+    World.TASKS: ("task", "tasks"),
+    World.THREADS: ("thread", "threads"),
+    World.PROCESSES: ("process", "processes"),
+}
+
+LAST_STEP: Mapping[str, Mapping[Role, str]] = {
+    "lost update": {Role.WRITE: "writes back the old value", Role.ACT: "saves the old value"},
+    "double initialisation": {Role.WRITE: "done a second time", Role.ACT: "done a second time"},
+    "torn pair": {Role.WRITE: "changes the other half only now"},
+}
+"""What the last step of a trace does, by the harm of the rule."""
+
+HARMS: Mapping[str, str] = {
+    "lost update": "what another {unit} writes to {resource} in between is overwritten",
+    "double initialisation": "two {units} find it missing and both make it",
+    "torn pair": "another {unit} sees one half changed and the other not",
+}
+"""What a harm means for the resource, in a sentence."""
 
 
 def full(results: Results, options: Options) -> Iterator[str]:
-    """Stand-in until frames are drawn."""
-    return concise(results, options)
+    """A code frame a finding, then a summary; nothing if nothing was found."""
+    options = replace(options, width=max(options.width, NARROWEST))
+    path: str | None = None
+    lines: Sequence[str] | None = None
+    separator = ""
+    for entry in in_order(results):
+        if entry.path != path:
+            path, lines = entry.path, options.read(entry.path)
+        rows = _problem(entry, lines, options) if isinstance(entry, Problem) else _finding(entry, lines, options)
+        yield separator + "".join(f"{row}\n" for row in rows)
+        separator = "\n"
+    if separator and not options.quiet:
+        yield separator + _summary(results, options)
+
+
+def _finding(finding: Finding, lines: Sequence[str] | None, options: Options) -> Iterator[str]:
+    ink = pen(options)
+    marks = _marks(finding)
+    gutter = 1 + max(len(str(mark.span.end_line)) for mark in marks)
+    intact = lines is not None and _is_intact(finding, lines)
+    yield from _title(f"{finding.code} {finding.name}", finding.message, options)
+    yield _head(finding, gutter, ink)
+    yield _rail(gutter, ink)
+    if lines is not None and intact:
+        yield from draw(lines, marks, _context(finding, lines, marks), gutter, options)
+    else:
+        yield from _steps(finding, marks, gutter, ink)
+    yield _rail(gutter, ink)
+    yield from _foot(finding, gutter, options, ink)
+
+
+def _problem(problem: Problem, lines: Sequence[str] | None, options: Options) -> Iterator[str]:
+    ink = pen(options)
+    yield from _title(f"{UNREADABLE} unreadable-file", problem.message, options)
+    gutter = 1 + len(str(problem.line))
+    yield _place(problem.path, problem.line, problem.column, "", gutter, ink)
+    if lines is None or problem.line > len(lines) or problem.column > len(lines[problem.line - 1]) + 1:
+        return
+    yield _rail(gutter, ink)
+    span = Span(problem.line, problem.column, problem.line, problem.column + 1)
+    yield from draw(lines, [Mark(span, "", "red", strong=True)], (), gutter, options)
+
+
+def _title(code: str, message: str, options: Options) -> Iterator[str]:
+    """The rule and the message, wrapped at the width of the terminal."""
+    ink = pen(options)
+    first, *others = wrapped(f"{code}: {clean(message)}", options.width - 2)
+    yield ink.paint(code, "red", bold=True) + ink.paint(first[len(code) :], None, bold=True)
+    yield from (ink.paint(f"  {line}", None, bold=True) for line in others)
+
+
+def _head(finding: Finding, gutter: int, ink: Pen) -> str:
+    return _place(finding.path, finding.line, finding.column, finding.symbol, gutter, ink)
+
+
+def _place(path: str, line: int, column: int, symbol: str, gutter: int, ink: Pen) -> str:
+    where = f" in {clean(symbol)}" if symbol else ""
+    return f"{' ' * gutter} {ink.paint(ink.head, 'bright_blue')} {clean(path)}:{line}:{column}{where}"
+
+
+def _rail(gutter: int, ink: Pen) -> str:
+    return " " * gutter + ink.paint(f" {ink.rail}", "bright_blue")
+
+
+def _steps(finding: Finding, marks: Sequence[Mark], gutter: int, ink: Pen) -> Iterator[str]:
+    """The steps as they were when the file was analysed; it has changed or gone since."""
+    texts = [clean(step.text) for step in finding.trace] or [""]
+    column = max(map(width, texts))
+    for mark, text in zip(marks, texts, strict=False):
+        padded = text + " " * (column - width(text))
+        label = ink.paint(mark.label, mark.color, bold=mark.strong)
+        yield f"{ink.paint(f'{mark.span.line:>{gutter}} {ink.rail}', 'bright_blue')} {padded}  {label}"
+    yield f"{' ' * gutter} {ink.paint(ink.rail, 'bright_blue')} (the file cannot be read as it was analysed)"
+
+
+def _foot(finding: Finding, gutter: int, options: Options, ink: Pen) -> Iterator[str]:
+    notes = [("harm", _harm(finding)), ("evidence", finding.evidence)] if finding.trace else []
+    if finding.fix is not None:
+        notes.append(("write instead", _advice(finding.fix)))
+    if finding.trace:
+        notes.append(("confidence", finding.confidence.value))
+    notes = [(name, text) for name, text in notes if text]
+    for name, text in notes:
+        rail = ink.foot if name == notes[-1][0] else ink.rail
+        first, *others = wrapped(clean(text), options.width - gutter - 18)
+        yield f"{' ' * gutter} {ink.paint(rail, 'bright_blue')} {ink.paint(f'{name:<13}', None, bold=True)}  {first}"
+        for line in others:
+            yield f"{' ' * gutter} {ink.paint(ink.rail, 'bright_blue')} {'':13}  {line}"
+
+
+def _harm(finding: Finding) -> str:
+    sentence = HARMS.get(finding.harm)
+    if sentence is None:
+        return finding.harm
+    unit, units = UNITS[finding.world]
+    return f"{finding.harm}: {sentence.format(unit=unit, units=units, resource=f'`{finding.resource}`')}"
+
+
+def _advice(fix: Fix) -> str:
+    match fix.applicability:
+        case Applicability.SAFE:
+            return f"{fix.title} (--fix does it)"
+        case Applicability.UNSAFE:
+            return f"{fix.title} (--fix --unsafe-fixes does it)"
+        case Applicability.MANUAL:
+            return fix.title
+
+
+def _marks(finding: Finding) -> list[Mark]:
+    """The steps with their labels, numbered if they do not run from top to bottom; else the place of the finding."""
+    steps = finding.trace
+    places = [(step.span.line, step.span.column) for step in steps]
+    numbered = places != sorted(places)
+    strong = _strongest(finding)
+    marks = [
+        Mark(
+            step.span,
+            f"{number}. {_label(step, finding)}" if numbered else _label(step, finding),
+            COLORS[step.role],
+            number - 1 == strong,
+        )
+        for number, step in enumerate(steps, 1)
+    ]
+    if strong is None:
+        marks.append(Mark(finding.span, "" if steps else finding.harm, "red", strong=True))
+    return marks
+
+
+def _strongest(finding: Finding) -> int | None:
+    """The index of the step that the finding points at."""
+    there = [
+        i
+        for i, step in enumerate(finding.trace)
+        if step.span.line == finding.span.line and step.role is not Role.SWITCH
+    ]
+    return there[-1] if there else None
+
+
+def _label(step: Step, finding: Finding) -> str:
+    last = step is finding.trace[-1]
+    if last and step.role in (words := LAST_STEP.get(finding.harm, {})):
+        return words[step.role]
+    unit, units = UNITS[finding.world]
+    match step.role:
+        case Role.READ:
+            return f"may read what another {unit} wrote" if last else "read here"
+        case Role.CHECK:
+            return "checked here"
+        case Role.SWITCH:
+            return f"other {units} run here"
+        case Role.WRITE:
+            return "written here"
+        case Role.ACT:
+            return "acts on it here"
+
+
+def _context(finding: Finding, lines: Sequence[str], marks: Sequence[Mark]) -> tuple[int, ...]:
+    """The line of the `def` that holds the first step, if it can be told."""
+    name = finding.symbol.rpartition(".")[2]
+    first = min(mark.span.line for mark in marks)
+    if not name.isidentifier():
+        return ()
+    definition = re.compile(rf"\s*(?:async\s+)?def\s+{name}\b")
+    above = (number for number in range(first, 0, -1) if definition.match(lines[number - 1]))
+    return tuple(number for number in [next(above, None)] if number is not None)
+
+
+def _is_intact(finding: Finding, lines: Sequence[str]) -> bool:
+    """Whether the file still has what was analysed."""
+    spans = [finding.span, *(step.span for step in finding.trace)]
+    if not all(_is_inside(span, lines) for span in spans):
+        return False
+    return all(_same(_source(step.span, lines), step.text) for step in finding.trace)
+
+
+def _is_inside(span: Span, lines: Sequence[str]) -> bool:
+    if not 1 <= span.line <= span.end_line <= len(lines):
+        return False
+    return span.column <= len(lines[span.line - 1]) + 1 and span.end_column <= len(lines[span.end_line - 1]) + 1
+
+
+def _source(span: Span, lines: Sequence[str]) -> str:
+    if span.line == span.end_line:
+        return lines[span.line - 1][span.column - 1 : span.end_column - 1]
+    middle = lines[span.line : span.end_line - 1]
+    return "\n".join(
+        [lines[span.line - 1][span.column - 1 :], *middle, lines[span.end_line - 1][: span.end_column - 1]]
+    )
+
+
+def _same(source: str, text: str) -> bool:
+    """Whether a step's text, in which blanks are folded and the end may be cut, is that of the source."""
+    here, there = "".join(source.split()), "".join(text.removesuffix("…").split())
+    return here in there or there in here
+
+
+def _summary(results: Results, options: Options) -> str:
+    counts = Counter(finding.confidence.value for finding in results.findings)
+    shades = ", ".join(f"{counts[shade]} {shade}" for shade in ("high", "medium", "low") if counts[shade])
+    sentence = f"{_count(len(results.findings), 'finding')} ({shades})" if shades else "no findings"
+    sentence += f" in {_count(results.files, 'file')}"
+    if results.problems:
+        sentence += f", {_count(len(results.problems), 'problem')} reading them"
+    fixable = sum(map(is_fixable, results.findings))
+    if fixable:
+        sentence += f"; --fix repairs {fixable}"
+    more = f"; more: racelint rule {results.findings[0].code}" if results.findings else ""
+    return f"{pen(options).paint(sentence, None, bold=True)}{more}\n"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
