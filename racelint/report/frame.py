@@ -131,7 +131,8 @@ def _row(
     for block in sorted(closed, key=lambda block: -block.column):
         open_blocks.remove(block)
         before = _bars(open_blocks, 2 * block.column, ink)
-        hook = ink.paint(f"{ink.corner} {block.mark.label}", block.mark.color, bold=block.mark.strong)
+        label = _cut(f"{ink.corner} {block.mark.label}", room + brackets - 2 * block.column, ink)
+        hook = ink.paint(label, block.mark.color, bold=block.mark.strong)
         yield _line(blank, ink.rail, before, hook, ink)
 
 
@@ -308,9 +309,13 @@ def _layer(layer: Sequence[tuple[int, int, Mark]], room: int, ink: Pen) -> Itera
         canvas = {}
         for other_start, other_end, other in hanging:
             canvas |= _stroke(_anchor(other_start, other_end), ink.bar, other)
-        text = f"{ink.corner} {mark.label}"
+        text = _cut(f"{ink.corner} {mark.label}", room, ink)
         canvas |= _stroke(max(min(_anchor(start, end), room - width(text)), 0), text, mark)
         yield _drawn(canvas, ink)
+
+
+def _cut(label: str, room: int, ink: Pen) -> str:
+    return label if len(label) <= room else label[: room - len(ink.cut)] + ink.cut
 
 
 def _anchor(start: int, end: int) -> int:
