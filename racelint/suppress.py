@@ -16,16 +16,19 @@ Only real comments count, not strings that look like one.
 
 from __future__ import annotations
 
-import difflib
 import io
 import re
-import tokenize
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from token import tok_name
+from typing import TYPE_CHECKING
 
 from racelint.finding import Applicability, Confidence, Edit, Finding, Fix, Span, World
 from racelint.source import Source
+
+if TYPE_CHECKING:
+    from tokenize import TokenInfo
 
 UNREADABLE = "RL900"
 UNUSED = "RL901"
@@ -94,7 +97,6 @@ _NOQA = re.compile(r"#\s*noqa\b(?::\s?(?P<codes>[A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]
 _NOQA_OF_OURS = re.compile(r"#\s*noqa\b[^\n]*\bRL[0-9]", re.IGNORECASE)
 _NEXT_PART = re.compile(r"\s+#(?=\s|noqa|type:)")
 _CODE = re.compile(r"[^\s,]+")
-_LAYOUT = frozenset({tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING})
 
 
 def apply_suppressions(
@@ -136,32 +138,36 @@ def _worth_reading(text: str, findings: Sequence[Finding], noqa: bool) -> bool:
 
 
 def _read_comments(lines: Sequence[str]) -> Comments:
+    import tokenize  # most files have no such comment, and it is slow to import
+
     try:
-        return _tokenized(lines)
+        return _sorted_out(tokenize.generate_tokens(io.StringIO("".join(lines), newline="").readline), lines)
     except (tokenize.TokenError, SyntaxError, RecursionError):
         return _guessed(lines)
 
 
-def _tokenized(lines: Sequence[str]) -> Comments:
+def _sorted_out(tokens: Iterable[TokenInfo], lines: Sequence[str]) -> Comments:
+    """The comments among the tokens of a file."""
     found: list[Comment] = []
     starts: dict[int, int] = {}
     pending: list[tuple[int, int]] = []
     first = 0
     """The first line of the logical line we are in; 0 between two of them."""
     leading = True
-    for token in tokenize.generate_tokens(io.StringIO("".join(lines), newline="").readline):
+    for token in tokens:
         line, column = token.start
-        if token.type == tokenize.COMMENT and first:
+        kind = tok_name[token.type]
+        if kind == "COMMENT" and first:
             pending.append((line, column))
-        elif token.type == tokenize.COMMENT:
+        elif kind == "COMMENT":
             found.append(_comment(lines, line, column, line, line, leading))
-        elif token.type in (tokenize.NEWLINE, tokenize.ENDMARKER):
+        elif kind in ("NEWLINE", "ENDMARKER"):
             found += [_comment(lines, *place, first, line, leading) for place in pending]
             starts.update((inner, first) for inner in range(first + 1, line + 1) if first)
             pending, first = [], 0
-        elif token.type not in _LAYOUT:
+        elif kind not in ("NL", "INDENT", "DEDENT"):
             first = first or line
-            leading = leading and token.type == tokenize.STRING
+            leading = leading and kind == "STRING"
     return Comments(tuple(found), starts, complete=True)
 
 
@@ -320,6 +326,8 @@ def _report_codes(
 
 
 def _unknown_message(unknown: Sequence[str], known: Mapping[str, str]) -> str:
+    import difflib  # only for a mistake
+
     names = [name for names in known.items() for name in names]
     hints = [hint for code in unknown for hint in difflib.get_close_matches(code, names, n=1)]
     what = f"{_join(unknown)} {'is no rule' if len(unknown) == 1 else 'are no rules'}"

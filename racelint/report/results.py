@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tokenize
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from racelint.finding import Applicability, Finding, Problem
+from racelint.source import read_source
 
 UNREADABLE = "RL900"
 
@@ -39,12 +39,9 @@ class Results(Protocol):
 
 
 def read_lines(path: str) -> list[str] | None:
-    """The lines of a file, or None if it is gone or cannot be decoded."""
-    try:
-        with tokenize.open(path) as file:
-            return file.read().split("\n")
-    except (OSError, SyntaxError, ValueError):
-        return None
+    """The lines of a file without their ends, or None if it is gone or cannot be decoded."""
+    source = read_source(path)
+    return None if isinstance(source, Problem) else [line.rstrip("\n") for line in source.lines]
 
 
 @dataclass(frozen=True, slots=True)

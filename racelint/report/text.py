@@ -68,7 +68,7 @@ def _finding(finding: Finding, lines: Sequence[str] | None, options: Options) ->
     yield _head(finding, gutter, ink)
     yield _rail(gutter, ink)
     if lines is not None and intact:
-        yield from draw(lines, marks, _context(finding, lines, marks), gutter, options)
+        yield from draw(lines, marks, _context(marks, lines), gutter, options)
     else:
         yield from _steps(finding, marks, gutter, ink)
     yield _rail(gutter, ink)
@@ -200,15 +200,29 @@ def _label(step: Step, finding: Finding) -> str:
             return "acts on it here"
 
 
-def _context(finding: Finding, lines: Sequence[str], marks: Sequence[Mark]) -> tuple[int, ...]:
-    """The line of the `def` that holds the first step, if it can be told."""
-    name = finding.symbol.rpartition(".")[2]
-    first = min(mark.span.line for mark in marks)
-    if not name.isidentifier():
-        return ()
-    definition = re.compile(rf"\s*(?:async\s+)?def\s+{name}\b")
-    above = (number for number in range(first, 0, -1) if definition.match(lines[number - 1]))
-    return tuple(number for number in [next(above, None)] if number is not None)
+def _context(marks: Sequence[Mark], lines: Sequence[str]) -> set[int]:
+    """The lines of the `def`s that hold the steps, as the indentation tells."""
+    found = (_definition(mark.span.line, lines) for mark in marks)
+    return {number for number in found if number is not None}
+
+
+def _definition(line: int, lines: Sequence[str]) -> int | None:
+    """The nearest `def` above a line that is indented less than every line between."""
+    indent = _indent(lines[line - 1])
+    for number in range(line - 1, 0, -1):
+        text = lines[number - 1]
+        if text.strip() and _indent(text) < indent and not text.lstrip().startswith(("#", ")", "]", "}")):
+            indent = _indent(text)
+            if _DEFINITION.match(text):
+                return number
+    return None
+
+
+_DEFINITION = re.compile(r"\s*(?:async\s+)?def\s")
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _is_intact(finding: Finding, lines: Sequence[str]) -> bool:

@@ -1,0 +1,261 @@
+"""What a flow consists of: accesses, switch points and acquisitions. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+Ids = frozenset[int]
+NO_IDS: Ids = frozenset()
+
+
+class Kind(Enum):
+    """What sort of shared state a resource is."""
+
+    ATTRIBUTE = "attribute"
+    """An attribute of an object that more than one unit reaches: `self.total`."""
+    CLASS = "class attribute"
+    GLOBAL = "module global"
+    CAPTURED = "captured variable"
+    ARGUMENT = "attribute of an argument"
+    """An attribute of an object that was handed in; shared only if the callers share it."""
+    ROW = "row"
+    """One row behind an ORM object."""
+    TABLE = "table"
+    STORE = "store"
+    """A document or key of an external store."""
+    FILE = "file"
+
+    @property
+    def external(self) -> bool:
+        """Whether other processes reach it too."""
+        return self in (Kind.ROW, Kind.TABLE, Kind.STORE, Kind.FILE)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """State that two units can reach.
+
+    Accesses of different units meet when `place` is equal; accesses of one unit when `name` and `key` are equal too.
+    """
+
+    kind: Kind
+    owner: str
+    """The class, module, function or library that holds the state."""
+    path: str
+    """Its name within the owner: `total`, `_session`."""
+    name: str
+    """As written in the code: `self.total`."""
+    key: str = ""
+    """Source of the subscript or key argument; "" for the whole."""
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """What is shared, without the key."""
+        return (self.owner, self.path)
+
+    @property
+    def shown(self) -> str:
+        """As written in the code."""
+        return f"{self.name}[{self.key}]" if self.key and not self.kind.external else self.name
+
+
+class Op(Enum):
+    """What an access does."""
+
+    READ = "read"
+    CHECK = "check"
+    """A read that decides a branch."""
+    WRITE = "write"
+    UPDATE = "update"
+    """One atomic step that reads and writes, such as `list.append` or `UPDATE … SET n = n + 1`."""
+    DELETE = "delete"
+    CREATE = "create"
+    """A new row."""
+    USE = "use"
+    """A method of the object that the resource holds is called, or an attribute of it is used."""
+
+    @property
+    def changes(self) -> bool:
+        return self in (Op.WRITE, Op.UPDATE, Op.DELETE, Op.CREATE)
+
+
+class Shape(Enum):
+    """What is known of a value."""
+
+    NONE = "None"
+    FALSE = "False"
+    TRUE = "True"
+    CONSTANT = "constant"
+    EMPTY = "empty container"
+    NEW = "new object"
+    """The result of a constructor call or a container display."""
+    CALL = "result of a call"
+    AWAITED = "result of an await"
+    SPAWNED = "new task or thread"
+    OTHER = "other"
+
+    @property
+    def absent(self) -> bool:
+        """Says "nothing is there"."""
+        return self in (Shape.NONE, Shape.FALSE, Shape.EMPTY)
+
+
+class Sense(Enum):
+    """What a branch knows of a checked value."""
+
+    PRESENT = "present"
+    """Truthy, not None, or a member."""
+    ABSENT = "absent"
+    OTHER = "other"
+
+    @property
+    def opposite(self) -> Sense:
+        return {Sense.PRESENT: Sense.ABSENT, Sense.ABSENT: Sense.PRESENT, Sense.OTHER: Sense.OTHER}[self]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What is known of a value while a unit is walked through."""
+
+    stems: Ids = NO_IDS
+    """The accesses that it was computed from."""
+    shape: Shape = Shape.OTHER
+    ref: Resource | None = None
+    """The shared object itself: the value is what this resource holds."""
+    via: int | None = None
+    """The access that read `ref`."""
+    type: str = ""
+    """Dotted name of its class, or of the function or class that it is."""
+    row: int | None = None
+    """Index of the ORM row that it stands for."""
+    text: str = ""
+    """Its source, for keys."""
+    appended: bool = False
+    """An element was added to the value after it was read."""
+    known: tuple[tuple[str, Value], ...] = ()
+    """Named parts, such as the path of an opened file."""
+
+    def part(self, name: str) -> Value | None:
+        """The named part, if it is known."""
+        return next((value for key, value in self.known if key == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an event stands: a definition of the module and the number of a node in it."""
+
+    unit: str
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One access of a resource."""
+
+    id: int
+    op: Op
+    resource: Resource
+    place: Place
+    site: Place
+    """The same place, or the call in the unit itself when the access stands in a helper."""
+    held: Ids
+    """The acquisitions that are held here on every way."""
+    control: tuple[tuple[int, Sense], ...]
+    """The accesses that decided that this one runs, and what they saw."""
+    value: Value = Value()
+    how: str = ""
+    """The method or operator: `append`, `pop`, `=`, `+=`, `save`, …"""
+    related: frozenset[str] = frozenset()
+    """Sources of the values that a mutation of a store is keyed by or refers to."""
+    fresh: Ids = NO_IDS
+    """The accesses before it with no switch point in between on any way."""
+    statement: int = 0
+    """Number of the statement of the unit itself that it belongs to."""
+    handled: bool = False
+    """Stands in a `try` whose handlers catch a broken unique constraint."""
+
+    @property
+    def controlled_by(self) -> Ids:
+        """The ids in `control`."""
+        return frozenset(check for check, _ in self.control)
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A point where another task may run."""
+
+    id: int
+    place: Place
+    site: Place
+    what: str
+    held: Ids
+    stems: Ids = NO_IDS
+    """The accesses that the awaited expression is computed from."""
+    control: tuple[tuple[int, Sense], ...] = ()
+    callee: str = ""
+    """Last name of the awaited call."""
+    used: Resource | None = None
+    """The resource whose object's method is awaited."""
+    statement: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Acquire:
+    """A guard is taken. Its id stands in `held` of what it covers."""
+
+    id: int
+    place: Place
+    site: Place
+    lock: Resource
+    what: str
+    """`lock`, `claim`, `transaction`, `row lock`, `entry`."""
+    world: str = "any"
+    shared: bool = True
+    """Whether other units can meet on it; a lock made in the call itself guards nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that happens and is no access: `begin`, `commit`, `rollback`, `spawn`, `effect`, `return`, `join`."""
+
+    id: int
+    place: Place
+    site: Place
+    what: str
+    subject: str = ""
+    held: Ids = NO_IDS
+    control: tuple[tuple[int, Sense], ...] = ()
+    related: frozenset[str] = frozenset()
+    statement: int = 0
+
+
+Event = Access | Switch | Acquire | Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An ORM object in a unit."""
+
+    name: str
+    model: str
+    library: str
+    loaded: int | None
+    """The access that loaded it; None for an argument or `self`."""
+    locked: bool = False
+    new: bool = False
+    """Built in this unit, not loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """The events of one unit of work and what may follow what."""
+
+    unit: str
+    events: tuple[Event, ...]
+    after: tuple[tuple[int, ...], ...]
+    """`after[i]` are the ids of the events that may come next after event `i`."""
+    rows: tuple[Row, ...] = ()
+    limited: bool = False
+    """The definition was too large to be followed to the end."""
+    accesses: tuple[Access, ...] = field(default=())

@@ -1,0 +1,454 @@
+"""Why two units of work do, or cannot, run at once.
+
+Every unit is reached from *roots*: a spawn, a handler, a public method. Two units interleave if different roots reach them,
+or one root that runs many times at once. The strength of the strongest such root becomes the confidence of a finding.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from racelint.events import Kind, Resource
+from racelint.facts import CallSite, FunctionFacts, Write
+from racelint.finding import Confidence
+from racelint.models.loader import Spawner
+from racelint.resolve import CONSTRUCTORS, Scope, enclosing_self
+
+_TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_tests?|conftest|setup|noxfile)\.py$|(^|/)(migrations|alembic|management/commands|benchmarks?|scripts?)/")
+_IMPORT_OF_TESTS = frozenset({"pytest", "unittest"})
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """Where a unit starts to run."""
+
+    unit: str
+    text: str
+    world: str
+    many: bool
+    strength: Confidence
+    processes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """That two runs overlap: the sentence for the user and how strong it is."""
+
+    text: str
+    strength: Confidence
+    world: str = "tasks"
+
+
+class Concurrency:
+    """The units of one module and what can run while they do."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.roots: list[Root] = []
+        self._find_spawns()
+        self._find_handlers()
+        self._find_public()
+
+    # who calls whom
+
+    def target(self, path: str, caller: FunctionFacts) -> list[FunctionFacts]:
+        """The functions of this module that a dotted path in `caller` may mean."""
+        scope = self.scope
+        path = path.lstrip("*")
+        if "=" in path:
+            path = path.partition("=")[2]
+        first, _, rest = path.partition(".")
+        if not rest:
+            prefix = caller
+            for _ in range(6):
+                nested = scope.functions.get(f"{prefix.qualname}.{first}" if prefix.qualname else first)
+                if nested is not None and not nested.owner:
+                    return [nested]
+                if not prefix.qualname:
+                    break
+                prefix = scope.functions.get(prefix.parent, scope.facts.module_body)
+            class_ = scope.classes.get(first)
+            if class_ is not None:
+                made = scope.method(class_.qualname, "__init__")
+                return [made] if made else []
+            return []
+        owner, self_name = enclosing_self(caller, scope)
+        if first == self_name and owner:
+            if "." not in rest:
+                found = scope.method(owner, rest)
+                return [found] if found else []
+            attribute, _, method = rest.partition(".")
+            type_name = scope.attribute_type(owner, attribute)
+        elif first in scope.classes:
+            type_name, method = ":" + first, rest
+        else:
+            type_name, method = self.local_type(first, caller), rest
+        if "." in method:
+            return []
+        if type_name.startswith(":"):
+            found = scope.method(type_name[1:], method)
+            return [found] if found else []
+        if type_name or first in scope.imports:
+            return []
+        return self._by_method_name.get(method, [])
+
+    def local_type(self, name: str, function: FunctionFacts) -> str:
+        """The type of a local name, a parameter or a module-level name as far as assignments tell."""
+        seen: FunctionFacts | None = function
+        for _ in range(5):
+            if seen is None:
+                break
+            for local, built in seen.locals_built:
+                if local == name:
+                    return self.scope.built_type(built)
+            for parameter, annotation in seen.params:
+                if parameter == name:
+                    return self.scope.class_type(annotation)
+            seen = self.scope.functions.get(seen.parent)
+        built_from = self.scope.assigned.get(name, "")
+        return self.scope.built_type(built_from) if built_from else ""
+
+    @cached_property
+    def _by_method_name(self) -> dict[str, list[FunctionFacts]]:
+        found: dict[str, list[FunctionFacts]] = {}
+        for function in self.scope.facts.functions:
+            if function.owner and not function.name.startswith("__"):
+                found.setdefault(function.name, []).append(function)
+        return found
+
+    @cached_property
+    def callers(self) -> dict[str, list[tuple[FunctionFacts, CallSite]]]:
+        """Every call site of each function, within this module."""
+        found: dict[str, list[tuple[FunctionFacts, CallSite]]] = {}
+        for caller in (*self.scope.facts.functions, self.scope.facts.module_body):
+            for call in caller.calls:
+                for callee in self._precise(call.callee, caller):
+                    found.setdefault(callee.qualname, []).append((caller, call))
+        return found
+
+    def _precise(self, path: str, caller: FunctionFacts) -> list[FunctionFacts]:
+        """`target` without guesses by the method's name alone unless only one class has such a method."""
+        found = self.target(path, caller)
+        return found if len(found) == 1 else []
+
+    # roots
+
+    def _find_spawns(self) -> None:
+        counts: dict[str, int] = {}
+        spawned: list[tuple[FunctionFacts, str, bool, str, bool]] = []
+        for caller in (*self.scope.facts.functions, self.scope.facts.module_body):
+            for call in caller.calls:
+                spawner = self.spawner(call.callee, caller)
+                if spawner is None:
+                    continue
+                for argument in call.arguments:
+                    for unit in self._spawned_units(argument, caller):
+                        many = spawner.many or argument.startswith("*") or call.looped
+                        counts[unit.qualname] = counts.get(unit.qualname, 0) + (0 if spawner.once else 1)
+                        text = f"line {call.line} starts it with `{call.callee}`" + (" for many at once" if many else "")
+                        spawned.append((unit, text, many, spawner.world, spawner.once))
+        for unit, text, many, world, once in spawned:
+            if once:
+                continue
+            if not many and counts[unit.qualname] > 1:
+                many, text = True, text + f", and {counts[unit.qualname] - 1} more time{'s' if counts[unit.qualname] > 2 else ''}"
+            real_world = "tasks" if unit.is_async else world
+            self.roots.append(Root(unit.qualname, text, real_world, many, Confidence.HIGH))
+        for class_ in self.scope.facts.classes:
+            if any(base.rpartition(".")[2] in ("Thread", "Process", "Timer") for base in self.scope.base_names(class_.qualname)):
+                run = self.scope.methods.get(class_.qualname, {}).get("run")
+                if run is not None:
+                    self.roots.append(Root(run.qualname, "it is the body of a thread", "threads", False, Confidence.HIGH))
+
+    def _spawned_units(self, argument: str, caller: FunctionFacts) -> list[FunctionFacts]:
+        name, equals, value = argument.partition("=")
+        if equals and name not in ("target", "func", "function", "callback", "fn", "coro"):
+            return []
+        return self.target(value if equals else argument, caller)
+
+    def spawner(self, callee: str, caller: FunctionFacts) -> Spawner | None:
+        """The model of a call that starts units, if it is one."""
+        models = self.scope.models
+        known = models.spawners.get(self.scope.canonical(callee))
+        if known is not None:
+            return known
+        receiver, dot, method = callee.rpartition(".")
+        if not dot:
+            return None
+        if method in ("map", "imap", "imap_unordered", "starmap", "map_async"):
+            type_name = self.receiver_type(receiver, caller)
+            if type_name.rpartition(".")[2] in _POOLS or any(part in receiver.lower() for part in ("pool", "executor")):
+                return Spawner("threads", many=True)
+            return None
+        return models.spawners.get("." + method)
+
+    def receiver_type(self, path: str, caller: FunctionFacts) -> str:
+        """The type of a dotted receiver, as far as it is known."""
+        first, _, rest = path.partition(".")
+        owner, self_name = enclosing_self(caller, self.scope)
+        if rest and first == self_name and owner:
+            return self.scope.attribute_type(owner, rest)
+        return "" if rest else self.local_type(first, caller)
+
+    def _find_handlers(self) -> None:
+        models, libraries = self.scope.models, self.scope.libraries
+        for function in self.scope.facts.functions:
+            for decorator in function.decorators:
+                for name, handler, imports in models.handler_decorators:
+                    if imports and not any(i in libraries for i in imports):
+                        continue
+                    canonical = self.scope.canonical(decorator)
+                    if (name.startswith(".") and "." in decorator and ("." + decorator.rpartition(".")[2]) == name) or (
+                        canonical == name or (not name.startswith(".") and canonical.endswith("." + name))
+                    ):
+                        self._handler_root(function, handler.what, handler.world, handler.processes)
+                        break
+            if not function.owner and not function.parent and function.params:
+                for name, handler, imports in models.parameter_handlers:
+                    if function.params[0][0] == name and any(i in libraries for i in imports):
+                        self._handler_root(function, handler.what, handler.world, handler.processes)
+                        break
+        for class_ in self.scope.facts.classes:
+            bases = self.scope.base_names(class_.qualname) if class_.bases else ()
+            for base in sorted(bases):
+                known = models.handler_bases.get(base) or models.handler_bases.get("." + base.rpartition(".")[2])
+                if known is None:
+                    continue
+                for method in self.scope.methods.get(class_.qualname, {}).values():
+                    if not method.name.startswith("_"):
+                        self._handler_root(method, known.what, known.world, known.processes, fresh_self=known.processes)
+                break
+
+    def _handler_root(self, function: FunctionFacts, what: str, world: str, processes: bool, fresh_self: bool = False) -> None:
+        real_world = "tasks" if function.is_async else ("threads" if world == "tasks" else world)
+        self.roots.append(Root(function.qualname, f"`{function.name}` is {what}", real_world, True, Confidence.HIGH, processes))
+
+    def _find_public(self) -> None:
+        """Public coroutines of classes that live long: what callers outside of the module may run at once."""
+        if self.unlikely:
+            return
+        for function in self.scope.facts.functions:
+            name = function.name
+            special = name in ("__aenter__", "__aexit__", "__call__", "__anext__")
+            if function.parent or (name.startswith("_") and not special):
+                continue
+            if function.owner:
+                class_ = function.owner
+                if class_.rpartition(".")[2].startswith("Test"):
+                    continue
+                strength, why = self.class_strength(class_, function.is_async)
+            elif function.is_async:
+                strength, why = Confidence.MEDIUM, "is a public coroutine function over module state"
+            else:
+                strength, why = Confidence.LOW, "is a public function"
+            world = "tasks" if function.is_async else "threads"
+            self.roots.append(Root(function.qualname, f"`{function.qualname}` {why}; callers may run it at once", world, True, strength))
+
+    def class_strength(self, qualname: str, is_async: bool) -> tuple[Confidence, str]:
+        """How likely several units use one object of the class."""
+        lock_worlds = self.lock_worlds(qualname)
+        if is_async and ("tasks" in lock_worlds):
+            return Confidence.HIGH, "is a public coroutine method of a class that has a lock for its tasks"
+        if not is_async and "threads" in lock_worlds:
+            return Confidence.MEDIUM, "is a public method of a class that has a lock for its threads"
+        if self._spawns_itself(qualname, "tasks" if is_async else "threads"):
+            return Confidence.MEDIUM, "is a public method of a class that runs work of its own beside its callers"
+        if is_async:
+            return Confidence.MEDIUM, "is a public coroutine method"
+        return Confidence.LOW, "is a public method"
+
+    def lock_worlds(self, qualname: str) -> frozenset[str]:
+        """The worlds of the locks that objects of the class have."""
+        found: set[str] = set()
+        for class_ in self.scope.lineage(qualname):
+            names = {name for name, _ in class_.attributes} | {
+                write.path.partition(".")[2]
+                for method in self.scope.methods.get(class_.qualname, {}).values()
+                for write in method.writes
+                if write.path.startswith("self.") and write.shape == "call"
+            }
+            for name in names:
+                call = self.scope.models.functions.get(self.scope.attribute_type(class_.qualname, name))
+                if call is not None and call.effect == "lock":
+                    found.add(call.world)
+        return frozenset(found)
+
+    def _spawns_itself(self, qualname: str, world: str) -> bool:
+        family = {c.qualname for c in self.scope.lineage(qualname)}
+        for root in self.roots:
+            unit = self.scope.functions.get(root.unit)
+            if unit is not None and root.strength is Confidence.HIGH and root.world == world:
+                owner, _ = enclosing_self(unit, self.scope)
+                if owner in family:
+                    return True
+        return False
+
+    @cached_property
+    def unlikely(self) -> bool:
+        """Tests, migrations, commands and scripts run alone."""
+        path = self.scope.facts.path.replace("\\", "/")
+        if _TEST_FILE.search(path):
+            return True
+        parts = path.split("/")[:-1]
+        return ("tests" in parts or "test" in parts) and bool(_IMPORT_OF_TESTS & self.scope.libraries)
+
+    # reachability
+
+    @cached_property
+    def reached(self) -> dict[str, frozenset[int]]:
+        """The numbers of the roots that reach each function through calls in this module."""
+        found: dict[str, set[int]] = {}
+        for number, root in enumerate(self.roots):
+            todo = [root.unit]
+            while todo:
+                name = todo.pop()
+                if number in found.setdefault(name, set()):
+                    continue
+                found[name].add(number)
+                todo.extend(self._callees.get(name, ()))
+        return {name: frozenset(numbers) for name, numbers in found.items()}
+
+    @cached_property
+    def _callees(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for callee, sites in self.callers.items():
+            for caller, call in sites:
+                if self.spawner(call.callee, caller) is None:
+                    found.setdefault(caller.qualname, []).append(callee)
+        for function in self.scope.facts.functions:
+            if function.parent:  # a nested function runs where its parent does, unless it is spawned
+                found.setdefault(function.parent, []).append(function.qualname)
+        return found
+
+    def overlap(self, one: str, other: str, world: str) -> Evidence | None:
+        """The strongest evidence that a run of `one` and a run of `other` (possibly the same function) overlap."""
+        ones, others = self.reached.get(one, frozenset()), self.reached.get(other, frozenset())
+        best: Root | None = None
+        weakest = Confidence.HIGH
+        for first in ones:
+            left = self.roots[first]
+            if left.world != world:
+                continue
+            for second in others:
+                right = self.roots[second]
+                if right.world != world or (first == second and not left.many):
+                    continue
+                strength = min(left.strength, right.strength, key=lambda s: s.rank)
+                if best is None or strength.rank > weakest.rank:
+                    best, weakest = (left if left.many else right), strength
+        return Evidence(best.text, weakest, world) if best is not None else None
+
+    def handled_in_processes(self, unit: str) -> Evidence | None:
+        """That the unit runs in several processes at once: a web handler, a task-queue job."""
+        best: Root | None = None
+        for number in self.reached.get(unit, ()):
+            root = self.roots[number]
+            if root.processes and (best is None or root.strength.rank > best.strength.rank):
+                best = root
+        return Evidence(best.text, best.strength, "processes") if best else None
+
+    @cached_property
+    def threaded(self) -> bool:
+        """Whether anything in the module says that threads use it."""
+        return any(root.world == "threads" and root.strength.rank > 0 for root in self.roots)
+
+    def runs_in_processes(self, function: FunctionFacts) -> bool:
+        """Whether a handler or job that runs in several processes reaches the function."""
+        return self.handled_in_processes(function.qualname) is not None
+
+    # who else changes a resource
+
+    def writers(self, resource: Resource) -> list[tuple[FunctionFacts, Write]]:
+        """Every function of the module that changes the resource, with the change; constructors of its owner left out."""
+        scope = self.scope
+        found: list[tuple[FunctionFacts, Write]] = []
+        if resource.kind in (Kind.ATTRIBUTE, Kind.CLASS) or (resource.kind is Kind.ARGUMENT and resource.owner in scope.classes):
+            found.extend((f, w) for f, w in scope.attribute_writes(resource.owner, resource.path) if f.name not in CONSTRUCTORS)
+            found.extend(self._foreign_writers(resource))
+        elif resource.kind is Kind.ARGUMENT:
+            attribute = resource.path.rpartition(".")[2]
+            found.extend((f, w) for f in scope.facts.functions for w in f.writes if w.path.endswith("." + attribute))
+        else:
+            owner = resource.owner + "." if resource.kind is Kind.CAPTURED else ""
+            for function in scope.facts.functions:
+                if owner and not function.qualname.startswith(owner):
+                    continue
+                for write in function.writes:
+                    root = write.path.partition(".")[0]
+                    if (write.path == resource.path or write.path.startswith(resource.path + ".")) and (
+                        root in function.outer_names or root not in function.local_names
+                    ):
+                        found.append((function, write))
+        return found
+
+    def _foreign_writers(self, resource: Resource) -> list[tuple[FunctionFacts, Write]]:
+        """Writes through another name than `self`: `account.balance = …` where `account` is of the owner's class."""
+        found = []
+        family = self.scope.family(resource.owner)
+        for function, write, base, attribute in self._attribute_writes_elsewhere:
+            if attribute == resource.path:
+                type_name = self.local_type(base, function)
+                if not type_name or type_name[1:] in family:
+                    found.append((function, write))
+        return found
+
+    @cached_property
+    def _attribute_writes_elsewhere(self) -> list[tuple[FunctionFacts, Write, str, str]]:
+        found = []
+        for function in self.scope.facts.functions:
+            _, first = enclosing_self(function, self.scope)
+            for write in function.writes:
+                base, _, attribute = write.path.partition(".")
+                if attribute and base != first:
+                    found.append((function, write, base, attribute))
+        return found
+
+    # guards that callers hold
+
+    @cached_property
+    def _entry(self) -> dict[str, frozenset[str]]:
+        return {}
+
+    def held_on_entry(self, function: FunctionFacts, depth: int = 4) -> frozenset[str]:
+        """Context managers (as `self._lock`, `transaction.atomic`) that every caller in this module holds."""
+        known = self._entry.get(function.qualname)
+        if known is not None:
+            return known
+        self._entry[function.qualname] = frozenset()
+        name = function.name
+        if not name.startswith("_") and not function.parent:
+            return frozenset()
+        sites = self.callers.get(function.qualname, [])
+        if not sites or depth == 0 or self._used_as_value(function):
+            return frozenset()
+        held: frozenset[str] | None = None
+        for caller, call in sites:
+            if caller.qualname == function.qualname or caller.name in ("__init__", "__new__"):
+                continue
+            here = frozenset(w for w in call.within if w) | self.decorator_guards(caller) | self.held_on_entry(caller, depth - 1)
+            held = here if held is None else held & here
+        self._entry[function.qualname] = held or frozenset()
+        return held or frozenset()
+
+    def _used_as_value(self, function: FunctionFacts) -> bool:
+        if any(root.unit == function.qualname and root.strength is Confidence.HIGH for root in self.roots):
+            return True
+        wanted = {f"self.{function.name}", f"cls.{function.name}"} if function.owner else {function.name}
+        return any(wanted & f.references for f in (*self.scope.facts.functions, self.scope.facts.module_body))
+
+    def decorator_guards(self, function: FunctionFacts) -> frozenset[str]:
+        """Decorators of the function that are locks or transactions by another name."""
+        found: set[str] = set()
+        for decorator in function.decorators:
+            canonical = self.scope.canonical(decorator)
+            call = self.scope.models.functions.get(canonical)
+            if call is not None and call.effect in ("transaction", "lock", "lock-context"):
+                found.add(decorator)
+            elif any(part in decorator.lower() for part in self.scope.models.guards):
+                found.add(decorator)
+        return frozenset(found)
+
+
+_POOLS = frozenset({"ThreadPoolExecutor", "ProcessPoolExecutor", "Pool", "ThreadPool", "Executor"})

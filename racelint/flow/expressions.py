@@ -1,0 +1,626 @@
+"""Expressions in Python's order of evaluation: which accesses they make, and which reads a value stems from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import libcst as cst
+
+from racelint.events import NO_IDS, Access, Acquire, Ids, Kind, Mark, Op, Place, Resource, Row, Sense, Shape, Switch, Value
+from racelint.facts import FunctionFacts
+from racelint.flow.graph import NO_CONTROL, Builder, Control
+from racelint.flow.resources import (
+    CONTAINER_READS,
+    CONTAINERS,
+    REMOVALS,
+    UPDATES,
+    attribute_resource,
+    captured_resource,
+    changed_by_others,
+    global_resource,
+    item_of,
+    part_of,
+)
+from racelint.flow.summaries import Definition, Program, source_of
+from racelint.resolve import enclosing_self
+
+WRAPPERS = frozenset({"asyncio.wait_for", "asyncio.shield", "asyncio.timeout", "anyio.fail_after"})
+"""Awaiting these awaits their first argument in the same task."""
+
+BUILTIN_PURE = frozenset("len bool int str float list dict set tuple sorted max min sum any all next iter abs round frozenset repr".split())
+
+
+class Evaluator(Builder):
+    """Walks expressions of one unit and of the helpers it calls."""
+
+    MOST_DEPTH = 4
+
+    def __init__(self, program: Program, definition: Definition) -> None:
+        super().__init__()
+        self.program, self.scope, self.models = program, program.scope, program.models
+        self.definition = definition
+        self.function: FunctionFacts = definition.facts
+        self.stack: list[str] = [definition.facts.qualname]
+        self.site: Place | None = None
+        self.rows: list[Row] = []
+        self.testing = False
+        self.statement = 0
+        self.handled = 0
+        self.limited = False
+        self.returned: list[Value] = []
+        self.claims: dict[int, Resource] = {}
+
+    # places and events
+
+    def place(self, node: cst.CSTNode) -> Place:
+        """Where a node stands."""
+        return Place(self.definition.facts.qualname, self.definition.number(node))
+
+    def emit(
+        self,
+        op: Op,
+        resource: Resource,
+        node: cst.CSTNode,
+        value: Value | None = None,
+        how: str = "",
+        related: frozenset[str] = frozenset(),
+    ) -> int:
+        """Adds an access here."""
+        place = self.place(node)
+        number = self.next_id
+        value = value or Value()
+        access = Access(
+            number, op, resource, place, self.site or place, self.state.held, tuple(sorted(self.state.control, key=_by_id)),
+            value, how, related, self.state.fresh, self.statement, self.handled > 0,
+        )
+        self.add(access)
+        self.state.fresh |= {number}
+        if op.changes and not resource.kind.external:
+            self._claim(access)
+        return number
+
+    def _claim(self, access: Access) -> None:
+        """A write that makes the check before it come out otherwise, with no switch between, keeps other units out."""
+        place = (access.resource.place, access.resource.name, access.resource.key)
+        for held in self.acquisitions(self.state.held):
+            if held.what == "claim" and (held.lock.place, held.lock.name, held.lock.key) == place:
+                self.release(held.id)
+        for number, sense in self.state.control:
+            check = self.access(number)
+            if check is None or number not in access.fresh:
+                continue
+            if (check.resource.place, check.resource.name, check.resource.key) != place:
+                continue
+            absent = access.value.shape.absent or access.op is Op.DELETE or access.how in REMOVALS
+            if (sense is Sense.ABSENT and not absent) or (sense is Sense.PRESENT and absent) or sense is Sense.OTHER:
+                self.acquire(access.resource, "claim", "any", access.place)
+                break
+
+    def acquire(self, lock: Resource, what: str, world: str, place: Place, shared: bool = True) -> int:
+        """Takes a guard from here on."""
+        number = self.next_id
+        self.add(Acquire(number, place, self.site or place, lock, what, world, shared))
+        self.state.held |= {number}
+        return number
+
+    def switch(
+        self, node: cst.CSTNode, stems: Ids = NO_IDS, callee: str = "", used: Resource | None = None
+    ) -> int:
+        """Other tasks may run here."""
+        place = self.place(node)
+        number = self.next_id
+        self.add(
+            Switch(
+                number, place, self.site or place, source_of(node)[:80], self.state.held, stems,
+                tuple(sorted(self.state.control, key=_by_id)), callee, used, self.statement,
+            )
+        )
+        self.state.fresh = NO_IDS
+        return number
+
+    def mark(self, what: str, node: cst.CSTNode, subject: str = "", related: frozenset[str] = frozenset()) -> int:
+        """Notes something that is no access."""
+        place = self.place(node)
+        number = self.next_id
+        self.add(
+            Mark(
+                number, place, self.site or place, what, subject, self.state.held,
+                tuple(sorted(self.state.control, key=_by_id)), related, self.statement,
+            )
+        )
+        return number
+
+    # values
+
+    def evaluate(self, node: cst.BaseExpression) -> Value:
+        """Walks an expression and says what is known of its value."""
+        handler = _EXPRESSIONS.get(type(node))
+        if handler is not None:
+            return handler(self, node)
+        stems: Ids = NO_IDS
+        for child in node.children:
+            if isinstance(child, cst.BaseExpression):
+                stems |= self.evaluate(child).stems
+        return Value(stems)
+
+    def plain(self, node: cst.BaseExpression) -> Value:
+        """`evaluate`, for a part whose value does not decide a branch."""
+        testing, self.testing = self.testing, False
+        value = self.evaluate(node)
+        self.testing = testing
+        return value
+
+    def read(self, resource: Resource, node: cst.CSTNode, type_name: str = "", how: str = "") -> Value:
+        """Reads a resource."""
+        number = self.emit(Op.CHECK if self.testing else Op.READ, resource, node, how=how)
+        return Value(frozenset((number,)), ref=resource, via=number, type=type_name, text=source_of(node))
+
+    def name(self, node: cst.Name) -> Value:
+        name = node.value
+        known = self.state.env.get(name)
+        if known is not None:
+            return known if known.text else replace(known, text=name)
+        if name in ("None", "True", "False"):
+            return Value(shape={"None": Shape.NONE, "True": Shape.TRUE, "False": Shape.FALSE}[name], text=name)
+        function = self.function
+        if name in function.local_names:
+            return Value(text=name)
+        nested = self._nested(name)
+        if nested is not None:
+            return Value(type=f"def:{nested}", text=name)
+        if function.parent:
+            captured = captured_resource(self.scope, function, name)
+            if captured is not None:
+                if self._captured_changes(captured):
+                    return self.read(captured, node, self.program.concurrency.local_type(name, function))
+                return Value(ref=captured, type=self.program.concurrency.local_type(name, function), text=name)
+        if name in self.scope.classes:
+            return Value(type=f"type[:{name}]", text=name)
+        if name in self.scope.functions:
+            return Value(type=f"def:{name}", text=name)
+        if name in self.scope.imports:
+            return Value(type=self.scope.imports[name], text=name)
+        if name in self.scope.module_names:
+            built = self.scope.assigned.get(name, "")
+            type_name = self.scope.built_type(built) if built not in ("empty", "display") else "dict"
+            resource = global_resource(self.scope, name)
+            if name in self.scope.rebound_globals:
+                return self.read(resource, node, type_name)
+            if changed_by_others(self.scope, name):
+                return Value(ref=resource, type=type_name, text=name)
+            return Value(type=type_name, text=name, shape=Shape.CONSTANT)
+        return Value(type=name, text=name)
+
+    def _nested(self, name: str) -> str | None:
+        prefix = self.function.qualname
+        while prefix:
+            found = self.scope.functions.get(f"{prefix}.{name}")
+            if found is not None and not found.owner:
+                return found.qualname
+            prefix = prefix.rpartition(".")[0]
+        return None
+
+    def _captured_changes(self, resource: Resource) -> bool:
+        """Whether the captured variable itself is rebound by a nested function."""
+        return any(
+            resource.path in f.outer_names and f.qualname.startswith(resource.owner + ".")
+            for f in self.scope.facts.functions
+        )
+
+    def attribute(self, node: cst.Attribute) -> Value:
+        testing, self.testing = self.testing, False
+        base = self.evaluate(node.value)
+        self.testing = testing
+        return self.attribute_of(base, node)
+
+    def attribute_of(self, base: Value, node: cst.Attribute) -> Value:
+        """The value of `base.attr`."""
+        attr = node.attr.value
+        text = source_of(node)
+        if base.row is not None:
+            row = self.rows[base.row]
+            number = self.emit(Op.READ, Resource(Kind.ROW, row.model or row.name, attr, text), node)
+            stems = {number, *( (row.loaded,) if row.loaded is not None else ())}
+            return Value(frozenset(stems), text=text, via=number)
+        resource, type_name = self.resource_of(base, attr, text)
+        if type_name.startswith("property:"):
+            value = self.inline(type_name[9:], [base], {}, node)
+            return value if value is not None else Value(base.stems, text=text)
+        if resource is not None:
+            if self._is_constant(resource):
+                return Value(ref=resource, type=type_name, text=text)
+            value = self.read(resource, node, type_name)
+            return replace(value, stems=value.stems | base.stems if base.ref is None else value.stems)
+        if type_name:
+            return Value(base.stems, type=type_name, text=text, known=base.known)
+        if base.type and not base.type.startswith((":", "def:", "type[")):
+            return Value(base.stems, type=f"{base.type}.{attr}", text=text, known=base.known)
+        return Value(base.stems, text=text, known=base.known)
+
+    def _is_constant(self, resource: Resource) -> bool:
+        if resource.kind is Kind.ATTRIBUTE and "." not in resource.path:
+            return not self.scope.changes_attribute(resource.owner, resource.path)
+        return False
+
+    def resource_of(self, base: Value, attr: str, text: str) -> tuple[Resource | None, str]:
+        """The resource that `base.attr` names, or the type of the method or member that it is."""
+        scope = self.scope
+        if base.type.startswith("self:") or base.type.startswith("type[:"):
+            owner = base.type[5:] if base.type.startswith("self:") else base.type[6:-1]
+            method = scope.method(owner, attr)
+            if method is not None:
+                if any(d.rpartition(".")[2] in ("property", "cached_property") for d in method.decorators):
+                    return None, f"property:{method.qualname}"
+                if not any(d.endswith((".setter", ".deleter")) for d in method.decorators):
+                    return None, f"def:{method.qualname}"
+            if f"{owner}.{attr}" in scope.classes:
+                return None, f"type[:{owner}.{attr}]"
+            return attribute_resource(scope, owner, attr, text), scope.attribute_type(owner, attr)
+        if base.type.startswith(":"):
+            owner = base.type[1:]
+            method = scope.method(owner, attr)
+            if method is not None:
+                if any(d.rpartition(".")[2] == "property" for d in method.decorators):
+                    return None, f"property:{method.qualname}"
+                return None, f"def:{method.qualname}"
+            type_name = scope.attribute_type(owner, attr)
+            if base.ref is not None:
+                return part_of(base, attr, text), type_name
+            if base.shape is Shape.NEW:
+                return None, ""
+            if base.text:
+                return Resource(Kind.ARGUMENT, owner, attr, text), type_name
+            return None, ""
+        if base.ref is not None:
+            return part_of(base, attr, text), ""
+        if base.text in self._parameters and not base.type:
+            return Resource(Kind.ARGUMENT, f"?{self.function.qualname}", f"{base.text}.{attr}", text), ""
+        return None, ""
+
+    @property
+    def _parameters(self) -> set[str]:
+        return {name for name, _ in self.function.params}
+
+    def subscript(self, node: cst.Subscript) -> Value:
+        testing, self.testing = self.testing, False
+        base = self.evaluate(node.value)
+        key = self.key(node)
+        self.testing = testing
+        if base.ref is not None:
+            value = self.read(item_of(base.ref, key), node)
+            return replace(value, stems=value.stems | base.stems)
+        return Value(base.stems, text=source_of(node), known=base.known, row=None, type=base.type if base.type.endswith("QuerySet") else "")
+
+    def key(self, node: cst.Subscript) -> str:
+        """Walks the subscript; its source."""
+        parts = []
+        for element in node.slice:
+            inner = element.slice
+            if isinstance(inner, cst.Index):
+                parts.append(self.evaluate(inner.value).text or source_of(inner.value))
+            elif isinstance(inner, cst.Slice):
+                for bound in (inner.lower, inner.upper, inner.step):
+                    if bound is not None:
+                        self.evaluate(bound)
+                parts.append(source_of(inner))
+        return ", ".join(parts)
+
+    def await_(self, node: cst.Await) -> Value:
+        inner = node.expression
+        if isinstance(inner, cst.Call):
+            return self.call(inner, node)
+        value = self.plain(inner)
+        self.switch(node, value.stems, used=value.ref)
+        return Value(shape=Shape.AWAITED)
+
+    def binary(self, node: cst.BinaryOperation) -> Value:
+        left = self.evaluate(node.left)
+        right = self.evaluate(node.right)
+        appended = isinstance(node.operator, (cst.Add, cst.BitOr)) and (left.appended or bool(left.stems) and right.shape is Shape.NEW)
+        path = left.part("path")
+        known = (("path", Value(text=source_of(node))),) if path is not None or left.type == "pathlib.Path" else ()
+        return Value(
+            left.stems | right.stems, appended=appended, text=source_of(node), known=known,
+            type=left.type if left.type == "pathlib.Path" else "",
+        )
+
+    def unary(self, node: cst.UnaryOperation) -> Value:
+        value = self.evaluate(node.expression)
+        number = isinstance(node.operator, cst.Minus) and isinstance(node.expression, (cst.Integer, cst.Float))
+        return Value(value.stems, shape=Shape.CONSTANT if number else Shape.OTHER, text=source_of(node))
+
+    def boolean(self, node: cst.BooleanOperation) -> Value:
+        value, _, _ = self.condition(node)
+        return value
+
+    def comparison(self, node: cst.Comparison) -> Value:
+        value, _, _ = self.condition(node)
+        return value
+
+    def conditional(self, node: cst.IfExp) -> Value:
+        _, true, false = self.condition(node.test)
+        after = self.state.copy()
+        self.state.control |= true
+        left = self.evaluate(node.body)
+        one = self.state
+        self.state = after
+        self.state.control |= false
+        right = self.evaluate(node.orelse)
+        self.merge(one, self.state)
+        return Value(left.stems | right.stems, appended=left.appended or right.appended, type=left.type or right.type,
+                     row=left.row if left.row is not None else right.row)
+
+    def merge(self, *states: object) -> None:
+        """Joins the given states into the current one."""
+        from racelint.flow.graph import State, join
+
+        self.state = join([state for state in states if isinstance(state, State)])
+
+    def named(self, node: cst.NamedExpr) -> Value:
+        value = self.evaluate(node.value)
+        if isinstance(node.target, cst.Name):
+            self.bind(node.target.value, value)
+        return value
+
+    def bind(self, name: str, value: Value) -> None:
+        """Gives a local name a value."""
+        if value.row is not None and not self.rows[value.row].name:
+            self.rows[value.row] = replace(self.rows[value.row], name=name)
+        self.state.env[name] = replace(value, text=name)
+
+    def display(self, node: cst.List | cst.Tuple | cst.Set) -> Value:
+        stems: Ids = NO_IDS
+        starred = False
+        for element in node.elements:
+            value = self.evaluate(element.value)
+            stems |= value.stems
+            starred = starred or (isinstance(element, cst.StarredElement) and bool(value.stems))
+        empty = not node.elements
+        return Value(stems, Shape.EMPTY if empty else Shape.NEW, type=type(node).__name__.lower(), text=source_of(node),
+                     appended=starred and len(node.elements) > 1)
+
+    def dict_(self, node: cst.Dict) -> Value:
+        stems: Ids = NO_IDS
+        for element in node.elements:
+            if isinstance(element, cst.DictElement):
+                stems |= self.evaluate(element.key).stems
+            stems |= self.evaluate(element.value).stems
+        return Value(stems, Shape.NEW if node.elements else Shape.EMPTY, type="dict")
+
+    def constant(self, node: cst.BaseExpression) -> Value:
+        return Value(shape=Shape.CONSTANT, text=source_of(node))
+
+    def formatted(self, node: cst.FormattedString) -> Value:
+        stems: Ids = NO_IDS
+        for part in node.parts:
+            if isinstance(part, cst.FormattedStringExpression):
+                stems |= self.plain(part.expression).stems
+        return Value(stems, text=source_of(node))
+
+    def lambda_(self, node: cst.Lambda) -> Value:
+        return Value(shape=Shape.NEW, text="lambda", type="lambda")
+
+    def comprehension(self, node: cst.ListComp | cst.SetComp | cst.GeneratorExp | cst.DictComp) -> Value:
+        stems = self._comp_for(node.for_in, node)
+        shape = Shape.OTHER if isinstance(node, cst.GeneratorExp) else Shape.NEW
+        return Value(stems, shape, type="list" if isinstance(node, cst.ListComp) else "")
+
+    def _comp_for(self, loop: cst.CompFor, node: cst.ListComp | cst.SetComp | cst.GeneratorExp | cst.DictComp) -> Ids:
+        source = self.iterate(loop.iter, loop)
+        before = self.state.copy()
+        self.bind_target(loop.target, Value(source.stems))
+        if loop.asynchronous is not None:
+            self.switch(loop.iter, callee="async for")
+        stems = source.stems
+        for test in loop.ifs:
+            self.condition(test.test)
+        if loop.inner_for_in is not None:
+            stems |= self._comp_for(loop.inner_for_in, node)
+        elif isinstance(node, cst.DictComp):
+            stems |= self.plain(node.key).stems | self.plain(node.value).stems
+        else:
+            stems |= self.plain(node.elt).stems
+        body = self.state
+        self.merge(before, body)
+        return stems
+
+    def iterate(self, node: cst.BaseExpression, where: cst.CSTNode) -> Value:
+        """Walks the iterable of a loop."""
+        value = self.plain(node)
+        if value.ref is not None and value.via is None:
+            number = self.emit(Op.READ, value.ref, node, how="iterate")
+            return replace(value, stems=value.stems | {number}, via=number)
+        return value
+
+    def bind_target(self, target: cst.BaseExpression, value: Value) -> None:
+        """Binds loop variables and tuple targets to parts of a value."""
+        if isinstance(target, cst.Name):
+            if target.value not in self.function.outer_names:
+                self.state.env[target.value] = Value(value.stems, text=target.value, row=None)
+        elif isinstance(target, (cst.Tuple, cst.List)):
+            for element in target.elements:
+                self.bind_target(element.value, value)
+
+    def yield_(self, node: cst.Yield) -> Value:
+        if node.value is not None:
+            inner = node.value.item if isinstance(node.value, cst.From) else node.value
+            self.plain(inner)
+        if self.function.is_async:
+            self.switch(node, callee="yield")
+        return Value()
+
+    # conditions
+
+    def condition(self, node: cst.BaseExpression) -> tuple[Value, Control, Control]:
+        """Walks a test: its value, what is known where it holds, and what where it does not."""
+        if isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Not):
+            value, true, false = self.condition(node.expression)
+            return value, false, true
+        if isinstance(node, cst.BooleanOperation):
+            left, left_true, left_false = self.condition(node.left)
+            skipped = self.state.copy()
+            both = isinstance(node.operator, cst.And)
+            self.state.control |= left_true if both else left_false
+            right, right_true, right_false = self.condition(node.right)
+            before = skipped.control
+            self.merge(skipped, self.state)
+            self.state.control = before
+            value = Value(left.stems | right.stems, appended=left.appended or right.appended,
+                          type=left.type or right.type, row=left.row, text=source_of(node))
+            if both:
+                return value, left_true | right_true, _others(left_false | right_false)
+            return value, _others(left_true | right_true), left_false | right_false
+        if isinstance(node, cst.Comparison):
+            return self._compare(node)
+        testing, self.testing = self.testing, True
+        value = self.evaluate(node)
+        self.testing = testing
+        self._checked(value)
+        return value, _senses(value, Sense.PRESENT), _senses(value, Sense.ABSENT)
+
+    def _checked(self, value: Value) -> None:
+        """A read whose value decides a branch later is a check."""
+        if value.via is not None:
+            access = self.access(value.via)
+            if access is not None and access.op is Op.READ:
+                self.revise(value.via, op=Op.CHECK)
+
+    def _compare(self, node: cst.Comparison) -> tuple[Value, Control, Control]:
+        testing, self.testing = self.testing, True
+        left = self.evaluate(node.left)
+        stems = left.stems
+        true: Control = NO_CONTROL
+        false: Control = NO_CONTROL
+        for part in node.comparisons:
+            if isinstance(part.operator, (cst.In, cst.NotIn)):
+                true_, false_, found = self._member(left, node.left, part)
+                true, false, stems = true | true_, false | false_, stems | found
+                continue
+            right = self.evaluate(part.comparator)
+            stems |= right.stems
+            self._checked(right)
+            none = right if _is_nothing(part.comparator) else left if _is_nothing(node.left) else None
+            other = left if none is right else right
+            equal = isinstance(part.operator, (cst.Is, cst.Equal))
+            unequal = isinstance(part.operator, (cst.IsNot, cst.NotEqual))
+            if none is not None and (equal or unequal):
+                present, absent = _senses(other, Sense.PRESENT), _senses(other, Sense.ABSENT)
+                true |= absent if equal else present
+                false |= present if equal else absent
+            else:
+                both = Value(left.stems | right.stems)
+                true |= _senses(both, Sense.OTHER)
+                false |= _senses(both, Sense.OTHER)
+        self._checked(left)
+        self.testing = testing
+        return Value(stems, text=source_of(node)), true, false
+
+    def _member(self, left: Value, left_node: cst.BaseExpression, part: cst.ComparisonTarget) -> tuple[Control, Control, Ids]:
+        testing, self.testing = self.testing, False
+        holder = self.evaluate(part.comparator)
+        self.testing = testing
+        key = left.text or source_of(left_node)
+        if holder.ref is not None:
+            number = self.emit(Op.CHECK, item_of(holder.ref, key), part, how="in")
+            inside: Control = frozenset(((number, Sense.PRESENT),))
+            outside: Control = frozenset(((number, Sense.ABSENT),))
+            stems: Ids = frozenset((number,))
+        else:
+            stems = holder.stems
+            inside = outside = frozenset((n, Sense.OTHER) for n in stems)
+        own = frozenset((n, Sense.OTHER) for n in left.stems)
+        if isinstance(part.operator, cst.NotIn):
+            return outside | own, inside | own, stems
+        return inside | own, outside | own, stems
+
+    # calls
+
+    def call(self, node: cst.Call, awaiting: cst.Await | None = None) -> Value:
+        from racelint.flow.calls import evaluate_call
+
+        testing, self.testing = self.testing, False
+        value = evaluate_call(self, node, awaiting)
+        self.testing = testing
+        return value
+
+    def inline(
+        self, qualname: str, positional: list[Value], keywords: dict[str, Value], node: cst.CSTNode, awaited: bool = False
+    ) -> Value | None:
+        """Walks a helper's body in place of its call; None if it is too deep, too long or recursive."""
+        facts = self.scope.functions.get(qualname)
+        if (
+            facts is None
+            or qualname in self.stack
+            or len(self.stack) > self.MOST_DEPTH
+            or facts.statements > self.program.MOST_STATEMENTS
+            or facts.yields
+            or len(self.events) > self.MOST_EVENTS // 2
+        ):
+            return None
+        definition = self.program.definition(qualname)
+        if definition is None:
+            return None
+        return self.walk_helper(definition, positional, keywords, node)
+
+    def walk_helper(
+        self, definition: Definition, positional: list[Value], keywords: dict[str, Value], node: cst.CSTNode
+    ) -> Value:
+        """Implemented where statements are."""
+        raise NotImplementedError
+
+
+def unit_environment(scope_owner: str, self_name: str) -> dict[str, Value]:
+    """What a method knows before its first statement."""
+    return {self_name: Value(type=f"self:{scope_owner}", text=self_name)} if scope_owner else {}
+
+
+def _by_id(entry: tuple[int, Sense]) -> tuple[int, str]:
+    return entry[0], entry[1].value
+
+
+def _others(control: Control) -> Control:
+    return frozenset((number, Sense.OTHER) for number, _ in control)
+
+
+def _senses(value: Value, sense: Sense) -> Control:
+    return frozenset((number, sense if number == value.via else Sense.OTHER) for number in value.stems)
+
+
+def _is_nothing(node: cst.BaseExpression) -> bool:
+    if isinstance(node, cst.Name):
+        return node.value in ("None", "False")
+    if isinstance(node, (cst.Dict, cst.List)):
+        return not node.elements
+    return isinstance(node, cst.Integer) and node.value == "0"
+
+
+Handler = Callable[[Evaluator, "cst.BaseExpression"], Value]
+_EXPRESSIONS: dict[type[cst.CSTNode], Callable[..., Value]] = {
+    cst.Name: Evaluator.name,
+    cst.Attribute: Evaluator.attribute,
+    cst.Subscript: Evaluator.subscript,
+    cst.Await: Evaluator.await_,
+    cst.Call: Evaluator.call,
+    cst.BinaryOperation: Evaluator.binary,
+    cst.UnaryOperation: Evaluator.unary,
+    cst.BooleanOperation: Evaluator.boolean,
+    cst.Comparison: Evaluator.comparison,
+    cst.IfExp: Evaluator.conditional,
+    cst.NamedExpr: Evaluator.named,
+    cst.List: Evaluator.display,
+    cst.Tuple: Evaluator.display,
+    cst.Set: Evaluator.display,
+    cst.Dict: Evaluator.dict_,
+    cst.Integer: Evaluator.constant,
+    cst.Float: Evaluator.constant,
+    cst.SimpleString: Evaluator.constant,
+    cst.ConcatenatedString: Evaluator.constant,
+    cst.FormattedString: Evaluator.formatted,
+    cst.Lambda: Evaluator.lambda_,
+    cst.ListComp: Evaluator.comprehension,
+    cst.SetComp: Evaluator.comprehension,
+    cst.DictComp: Evaluator.comprehension,
+    cst.GeneratorExp: Evaluator.comprehension,
+    cst.Yield: Evaluator.yield_,
+}

@@ -1,0 +1,128 @@
+"""Events, what may follow what, and what holds on every way: the state that a walk carries from event to event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from racelint.events import NO_IDS, Access, Acquire, Event, Ids, Sense, Value
+
+Control = frozenset[tuple[int, Sense]]
+NO_CONTROL: Control = frozenset()
+
+
+class TooLarge(Exception):
+    """The definition has more events than are worth following."""
+
+
+@dataclass(slots=True)
+class State:
+    """What is known at one point of the unit; `preds` are the events that execution can come from."""
+
+    preds: Ids
+    env: dict[str, Value] = field(default_factory=dict)
+    held: Ids = NO_IDS
+    control: Control = NO_CONTROL
+    fresh: Ids = NO_IDS
+    """Accesses since the last switch point, on every way."""
+    dead: bool = False
+    written: dict[int, dict[str, Ids]] = field(default_factory=dict)
+    """Per ORM row: the fields set since it was last saved, each with the accesses that its value stems from."""
+
+    def copy(self) -> State:
+        return State(
+            self.preds, dict(self.env), self.held, self.control, self.fresh, self.dead,
+            {row: dict(fields) for row, fields in self.written.items()},
+        )
+
+
+def join_values(one: Value, other: Value) -> Value:
+    """What is known of a value that is one or the other."""
+    if one == other:
+        return one
+    return Value(
+        stems=one.stems | other.stems,
+        shape=one.shape if one.shape is other.shape else Value().shape,
+        ref=one.ref if one.ref == other.ref else None,
+        via=one.via if one.ref == other.ref else None,
+        type=one.type if one.type == other.type else (one.type or other.type if not (one.type and other.type) else ""),
+        row=one.row if one.row == other.row else (one.row if other.row is None else other.row if one.row is None else None),
+        text=one.text if one.text == other.text else "",
+        appended=one.appended or other.appended,
+        known=one.known if one.known == other.known else (one.known or other.known),
+    )
+
+
+def join(states: Iterable[State]) -> State:
+    """The state where several ways meet; dead ways do not count."""
+    live = [state for state in states if not state.dead]
+    if not live:
+        return State(NO_IDS, dead=True)
+    if len(live) == 1:
+        return live[0]
+    first, *others = live
+    env = dict(first.env)
+    for state in others:
+        for name, value in state.env.items():
+            env[name] = join_values(env[name], value) if name in env else value
+    written: dict[int, dict[str, Ids]] = {}
+    for state in live:
+        for row, fields in state.written.items():
+            mine = written.setdefault(row, {})
+            for name, stems in fields.items():
+                mine[name] = mine.get(name, NO_IDS) | stems
+    return State(
+        frozenset().union(*(state.preds for state in live)),
+        env,
+        frozenset.intersection(*(state.held for state in live)),
+        frozenset.intersection(*(state.control for state in live)),
+        frozenset.intersection(*(state.fresh for state in live)),
+        False,
+        written,
+    )
+
+
+class Builder:
+    """Numbers events and links them in the order of execution."""
+
+    MOST_EVENTS = 4000
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.after: list[set[int]] = []
+        self.state = State(NO_IDS)
+
+    def add(self, event: Event) -> int:
+        """Appends an event, whose id must be `self.next_id`, after the current state's predecessors."""
+        number = event.id
+        if number > self.MOST_EVENTS:
+            raise TooLarge
+        if number < len(self.events):  # a second pass over a loop body
+            self.events[number] = event
+        else:
+            self.events.append(event)
+            self.after.append(set())
+        for pred in self.state.preds:
+            self.after[pred].add(number)
+        self.state.preds = frozenset((number,))
+        self.next_id = number + 1
+        return number
+
+    next_id = 0
+
+    def access(self, number: int) -> Access | None:
+        """The access with this number, if it is one."""
+        event = self.events[number]
+        return event if isinstance(event, Access) else None
+
+    def release(self, acquisition: int) -> None:
+        """Drops an acquisition from here on."""
+        self.state.held -= {acquisition}
+
+    def acquisitions(self, held: Ids) -> list[Acquire]:
+        """The acquisitions among the held ids."""
+        return [event for event in (self.events[number] for number in sorted(held)) if isinstance(event, Acquire)]
+
+    def revise(self, number: int, **changes: object) -> None:
+        """Replaces fields of an event that was added already."""
+        self.events[number] = replace(self.events[number], **changes)  # type: ignore[arg-type]

@@ -1,0 +1,599 @@
+"""Statements: branches, loops, `try`, `with`, `match`, and how helpers are walked in place of their calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import libcst as cst
+
+from racelint.events import NO_IDS, Access, Flow, Ids, Kind, Op, Place, Resource, Shape, Value
+from racelint.flow.calls import is_lock, lock_world, row_of
+from racelint.flow.expressions import Evaluator, unit_environment
+from racelint.flow.graph import State, TooLarge, join
+from racelint.flow.resources import captured_resource, global_resource, item_of
+from racelint.flow.summaries import Definition, Program, source_of
+from racelint.resolve import enclosing_self
+
+
+@dataclass(slots=True)
+class Loop:
+    """The ways out of the body of a loop."""
+
+    breaks: list[State] = field(default_factory=list)
+    continues: list[State] = field(default_factory=list)
+
+
+class Walker(Evaluator):
+    """Walks one unit of work from its first statement to its last."""
+
+    MOST_LOOP_DEPTH = 3
+
+    def __init__(self, program: Program, definition: Definition) -> None:
+        super().__init__(program, definition)
+        self.loops: list[Loop] = []
+        self.returns: list[State] = []
+        self.loop_depth = 0
+
+    # the unit
+
+    def walk(self) -> Flow:
+        """The flow of the whole unit."""
+        facts = self.definition.facts
+        owner, self_name = enclosing_self(facts, self.scope)
+        self.state.env = unit_environment(owner, self_name)
+        if facts.owner and "classmethod" in facts.decorators or facts.name == "__new__":
+            self.state.env = {self_name: Value(type=f"type[:{owner}]", text=self_name)} if owner else {}
+        for name, annotation in facts.params:
+            if name not in self.state.env:
+                self.state.env[name] = Value(type=self.scope.class_type(annotation), text=name)
+        self.mark("entry", self.definition.node.name)
+        concurrency = self.program.concurrency
+        for guard in sorted(concurrency.held_on_entry(facts) | concurrency.decorator_guards(facts)):
+            self._enter_guard(guard, owner, self_name)
+        try:
+            self.block(self.definition.node.body)
+        except TooLarge:
+            self.limited = True
+        events = tuple(self.events)
+        return Flow(
+            facts.qualname, events, tuple(tuple(sorted(n for n in after if n < len(events))) for after in self.after), tuple(self.rows), self.limited,
+            tuple(event for event in events if isinstance(event, Access)),
+        )
+
+    def _enter_guard(self, guard: str, owner: str, self_name: str) -> None:
+        call = self.models.functions.get(self.scope.canonical(guard))
+        place = self.place(self.definition.node.name)
+        if call is not None and call.effect == "transaction":
+            self.acquire(Resource(Kind.TABLE, "transaction", guard, guard), "transaction", "processes", place)
+            return
+        first, _, rest = guard.partition(".")
+        if first == self_name and rest and owner:
+            value = Value(type=self.scope.attribute_type(owner, rest), text=guard)
+        else:
+            value = Value(type=self.scope.built_type(self.scope.assigned.get(guard, "")), text=guard)
+        if is_lock(self, value):
+            kind, home = (Kind.ATTRIBUTE, self.scope.defining_class(owner, rest)) if rest and owner else (Kind.GLOBAL, "")
+            self.acquire(Resource(kind, home, rest or guard, guard), "lock", lock_world(self, value), place)
+        elif "atomic" in guard or "transaction" in guard or guard.endswith(".begin"):
+            self.acquire(Resource(Kind.TABLE, "transaction", guard, guard), "transaction", "processes", place)
+
+    def walk_helper(
+        self, definition: Definition, positional: list[Value], keywords: dict[str, Value], node: cst.CSTNode
+    ) -> Value:
+        facts = definition.facts
+        site = self.site or self.place(node)
+        saved = (self.definition, self.function, self.site, self.loops, self.returns, self.returned, self.testing, self.state.env)
+        outer_env = self.state.env
+        names = [name for name, _ in facts.params]
+        env: dict[str, Value] = {}
+        owner, self_name = enclosing_self(facts, self.scope)
+        if facts.parent or not facts.owner:
+            env = unit_environment(owner, self_name) if owner else {}
+            if facts.parent and facts.parent == self.function.qualname:
+                env = {**outer_env, **env}
+        for name, annotation in facts.params:
+            env[name] = Value(type=self.scope.class_type(annotation), text="")
+        if facts.owner and "classmethod" in facts.decorators and positional and not positional[0].type.startswith("type["):
+            positional = [Value(type=f"type[:{owner}]", text=self_name), *positional[1:]] if len(positional) else positional
+        for name, value in zip(names, positional, strict=False):
+            env[name] = value if value.type or name not in env else replace(value, type=env[name].type)
+        for name, value in keywords.items():
+            if name in names:
+                env[name] = value
+        self.definition, self.function, self.site = definition, facts, site
+        self.loops, self.returns, self.returned, self.testing = [], [], [], False
+        self.stack.append(facts.qualname)
+        self.state.env = env
+        control_before = self.state.control
+        opened: list[int] = []
+        for guard in sorted(self.program.concurrency.decorator_guards(facts)):
+            number = self.next_id
+            self._enter_guard(guard, owner, self_name)
+            if self.next_id > number:
+                opened.append(number)
+        try:
+            self.block(definition.node.body)
+        finally:
+            returns, returned = self.returns, self.returned
+            (self.definition, self.function, self.site, self.loops, self.returns, self.returned, self.testing, _) = saved
+            self.stack.pop()
+        ends = [*returns, self.state]
+        live = [state for state in ends if not state.dead]
+        self.state = join(ends)
+        if not live:  # it always raises: what follows is not reached, but the exception may be handled
+            self.state = ends[-1] if not returns else returns[-1]
+            self.state.dead = True
+        self.state.env = outer_env
+        if len(live) > 1:
+            self.state.control = frozenset.intersection(*(state.control for state in live)) | control_before
+        for number in opened:
+            self.release(number)
+        if not returned:
+            return Value(shape=Shape.NONE)
+        from racelint.flow.graph import join_values
+
+        result = returned[0]
+        for value in returned[1:]:
+            result = join_values(result, value)
+        return replace(result, text="")
+
+    # blocks
+
+    def block(self, body: cst.BaseSuite) -> None:
+        for statement in body.body:
+            if isinstance(statement, cst.SimpleStatementLine):
+                for small in statement.body:
+                    self.small(small)
+            elif isinstance(statement, cst.BaseSmallStatement):
+                self.small(statement)
+            else:
+                self._count()
+                handler = _COMPOUND.get(type(statement))
+                if handler is not None:
+                    handler(self, statement)
+
+    def _count(self) -> None:
+        if self.site is None:
+            self.statement += 1
+
+    def small(self, node: cst.BaseSmallStatement) -> None:
+        self._count()
+        handler = _SMALL.get(type(node))
+        if handler is not None:
+            handler(self, node)
+
+    # simple statements
+
+    def expression(self, node: cst.Expr) -> None:
+        self.evaluate(node.value)
+
+    def assign(self, node: cst.Assign) -> None:
+        targets = [t.target for t in node.targets]
+        if len(targets) == 1 and isinstance(targets[0], (cst.Tuple, cst.List)) and isinstance(node.value, (cst.Tuple, cst.List)):
+            left, right = targets[0].elements, node.value.elements
+            if len(left) == len(right) and not any(isinstance(e, cst.StarredElement) for e in (*left, *right)):
+                values = [self.evaluate(element.value) for element in right]
+                for element, value in zip(left, values, strict=True):
+                    self.store(element.value, value, node)
+                return
+        value = self.evaluate(node.value)
+        for target in targets:
+            self.store(target, value, node)
+
+    def annotated(self, node: cst.AnnAssign) -> None:
+        if node.value is not None:
+            self.store(node.target, self.evaluate(node.value), node)
+
+    def augmented(self, node: cst.AugAssign) -> None:
+        old = self.evaluate(node.target)
+        new = self.evaluate(node.value)
+        appended = bool(old.stems) and (new.shape in (Shape.NEW,) and new.type in ("list", "tuple", "set", "dict"))
+        value = Value(old.stems | new.stems, text=source_of(node), row=None, type=old.type if old.type == "dict" else "", appended=appended or old.appended)
+        self.store(node.target, value, node, "+=")
+
+    def store(self, target: cst.BaseExpression, value: Value, node: cst.CSTNode, how: str = "=") -> None:
+        """Assigns a value."""
+        if isinstance(target, cst.Name):
+            self._store_name(target, value, node, how)
+        elif isinstance(target, cst.Attribute):
+            self._store_attribute(target, value, node, how)
+        elif isinstance(target, cst.Subscript):
+            self._store_item(target, value, node, how)
+        elif isinstance(target, (cst.Tuple, cst.List)):
+            for element in target.elements:
+                self.store(element.value, Value(value.stems, shape=Shape.AWAITED if value.shape is Shape.AWAITED else Shape.OTHER), node, how)
+
+    def _store_name(self, target: cst.Name, value: Value, node: cst.CSTNode, how: str) -> None:
+        name = target.value
+        if name in self.function.outer_names:
+            resource = global_resource(self.scope, name)
+            if name not in self.function.global_names:
+                resource = captured_resource(self.scope, self.function, name) or resource
+            self.emit(Op.WRITE, resource, node, value, how)
+            return
+        if how == "+=" and name in self.state.env:
+            self.state.env[name] = replace(self.state.env[name], stems=value.stems, text=name, ref=None, via=None, shape=Shape.OTHER,
+                                           appended=value.appended)
+            return
+        self.bind(name, value)
+
+    def _store_attribute(self, target: cst.Attribute, value: Value, node: cst.CSTNode, how: str) -> None:
+        base = self.plain(target.value)
+        attr = target.attr.value
+        text = source_of(target)
+        resource, _ = self.resource_of(base, attr, text)
+        if base.row is not None or self._is_record(base):
+            index = row_of(self, base)
+            if index is not None:
+                self.state.written.setdefault(index, {})[attr] = value.stems
+                root = target.value
+                if isinstance(root, cst.Name) and root.value in self.state.env and base.row is None:
+                    self.state.env[root.value] = replace(self.state.env[root.value], row=index)
+                if resource is None or not base.type.startswith("self:"):
+                    return
+        if resource is not None:
+            self.emit(Op.WRITE, resource, node, value, how)
+
+    def _is_record(self, base: Value) -> bool:
+        """Whether an attribute set on the value may be a column: `self` of a model, or an argument or local of unknown class."""
+        from racelint.flow.calls import _is_model
+
+        if base.type.startswith(("self:", ":")):
+            owner = base.type.partition(":")[2]
+            return _is_model(self.scope.base_names(owner))
+        if base.type.startswith("type[") or base.ref is not None or base.shape is Shape.NEW:
+            return False
+        return base.text.isidentifier() and base.text not in self.scope.module_names and any(
+            library in self.scope.libraries for library in ("django", "sqlalchemy", "tortoise", "peewee", "sqlmodel")
+        )
+
+    def _store_item(self, target: cst.Subscript, value: Value, node: cst.CSTNode, how: str) -> None:
+        base = self.plain(target.value)
+        key = self.key(target)
+        if base.ref is not None:
+            self.emit(Op.WRITE, item_of(base.ref, key), node, value, "[]" if how == "=" else "[]+=")
+            return
+        root: cst.BaseExpression = target.value
+        while isinstance(root, (cst.Subscript, cst.Attribute)):
+            root = root.value
+        if isinstance(root, cst.Name) and root.value in self.state.env:
+            known = self.state.env[root.value]
+            if known.row is not None and isinstance(target.value, cst.Attribute):
+                self.state.written.setdefault(known.row, {})[target.value.attr.value] = value.stems | base.stems
+            self.state.env[root.value] = replace(known, stems=known.stems | value.stems)
+
+    def delete(self, node: cst.Del) -> None:
+        targets = [e.value for e in node.target.elements] if isinstance(node.target, cst.Tuple) else [node.target]
+        for target in targets:
+            if isinstance(target, cst.Subscript):
+                base = self.plain(target.value)
+                key = self.key(target)
+                if base.ref is not None:
+                    self.emit(Op.DELETE, item_of(base.ref, key), node, Value(shape=Shape.NONE), "del")
+            elif isinstance(target, cst.Attribute):
+                base = self.plain(target.value)
+                resource, _ = self.resource_of(base, target.attr.value, source_of(target))
+                if resource is not None:
+                    self.emit(Op.DELETE, resource, node, Value(shape=Shape.NONE), "del")
+
+    def return_(self, node: cst.Return) -> None:
+        value = self.evaluate(node.value) if node.value is not None else Value(shape=Shape.NONE)
+        self.returned.append(value)
+        self.returns.append(self.state)
+        self._stop()
+
+    def raise_(self, node: cst.Raise) -> None:
+        if node.exc is not None:
+            self.evaluate(node.exc)
+        self._stop()
+
+    def break_(self, node: cst.Break) -> None:
+        if self.loops:
+            self.loops[-1].breaks.append(self.state)
+        self._stop()
+
+    def continue_(self, node: cst.Continue) -> None:
+        if self.loops:
+            self.loops[-1].continues.append(self.state)
+        self._stop()
+
+    def _stop(self) -> None:
+        self.state = State(NO_IDS, dict(self.state.env), self.state.held, self.state.control, dead=True)
+
+    def assert_(self, node: cst.Assert) -> None:
+        _, true, _ = self.condition(node.test)
+        self.state.control |= true
+
+    # compound statements
+
+    def if_(self, node: cst.If) -> None:
+        _, true, false = self.condition(node.test)
+        after_test = self.state.copy()
+        before = self.state.control
+        self.state.control |= true
+        self.block(node.body)
+        one = self.state
+        self.state = after_test
+        self.state.control |= false
+        if isinstance(node.orelse, cst.If):
+            self.if_(node.orelse)
+        elif isinstance(node.orelse, cst.Else):
+            self.block(node.orelse.body)
+        other = self.state
+        self.state = join((one, other))
+        if not one.dead and not other.dead:
+            self.state.control &= one.control & other.control
+        _ = before
+
+    def while_(self, node: cst.While) -> None:
+        always = isinstance(node.test, cst.Name) and node.test.value == "True"
+        self._loop(lambda: self.condition(node.test)[1:], node.body, node.orelse, always)
+
+    def for_(self, node: cst.For) -> None:
+        value = self.iterate(node.iter, node)
+
+        def head() -> tuple[frozenset[tuple[int, object]], frozenset[tuple[int, object]]]:
+            self.mark("loop", node.iter)
+            if node.asynchronous is not None:
+                self.switch(node.iter, callee="async for", used=value.ref)
+            self.bind_target(node.target, value)
+            return frozenset(), frozenset()
+
+        self._loop(head, node.body, node.orelse, False)
+
+    def _loop(self, head: Callable[[], object], body: cst.BaseSuite, orelse: cst.Else | None, endless: bool) -> None:
+        self.loop_depth += 1
+        start, first_id = self.state, self.next_id
+        passes = 2 if self.loop_depth <= self.MOST_LOOP_DEPTH else 1
+        back: list[State] = []
+        for number in range(passes):
+            self.state = join([start.copy(), *back])
+            if number:
+                self.next_id = first_id
+            loop = Loop()
+            self.loops.append(loop)
+            entry = self.next_id
+            true, false = head()  # type: ignore[misc]
+            at_head = self.state.copy()
+            outer_control = at_head.control
+            self.state.control |= true
+            self.block(body)
+            self.loops.pop()
+            back = [state for state in (self.state, *loop.continues) if not state.dead]
+            for state in back:
+                state.control &= start.control | self._persisting(state, outer_control)
+        for state in back:
+            for pred in state.preds:
+                if entry < len(self.events):
+                    self.after[pred].add(entry)
+        leaving = at_head
+        leaving.control |= false
+        if endless:
+            leaving = State(NO_IDS, dict(at_head.env), at_head.held, at_head.control, dead=True)
+        self.state = leaving
+        if orelse is not None:
+            self.block(orelse.body)
+        self.state = join([self.state, *loop.breaks])
+        self.loop_depth -= 1
+
+    def _persisting(self, state: State, control: frozenset[object]) -> frozenset[object]:
+        return control
+
+    def try_(self, node: cst.Try | cst.TryStar) -> None:
+        before = self.state.copy()
+        first = self.next_id
+        handled = any(self._handles_constraint(handler) for handler in node.handlers)
+        self.handled += handled
+        depth = len(self.loops)
+        returns = len(self.returns)
+        breaks = [(len(loop.breaks), len(loop.continues)) for loop in self.loops]
+        self.block(node.body)
+        self.handled -= handled
+        inside = frozenset(range(first, min(self.next_id, len(self.events))))
+        body_end = self.state
+        if node.orelse is not None and not body_end.dead:
+            self.block(node.orelse.body)
+            body_end = self.state
+        ends = [body_end]
+        for handler in node.handlers:
+            self.state = self._caught(before, inside, body_end)
+            if handler.name is not None and isinstance(handler.name.name, cst.Name):
+                self.state.env[handler.name.name.value] = Value(text=handler.name.name.value)
+            self.mark("handler", handler)
+            self.block(handler.body)
+            ends.append(self.state)
+        if node.finalbody is not None:
+            self._finally(node.finalbody, before, inside, ends, depth, returns, breaks)
+            return
+        self.state = join(ends)
+
+    def _caught(self, before: State, inside: Ids, body_end: State) -> State:
+        """The state in a handler: any event of the body may have been the last."""
+        state = before.copy()
+        state.preds = before.preds | inside
+        for name, value in body_end.env.items():
+            if name not in state.env:
+                state.env[name] = value
+        if any(not self._same_stretch(number) for number in inside):
+            state.fresh = NO_IDS
+        state.held = before.held & (body_end.held if not body_end.dead else before.held)
+        state.dead = False
+        return state
+
+    def _same_stretch(self, number: int) -> bool:
+        from racelint.events import Switch
+
+        return not isinstance(self.events[number], Switch)
+
+    def _finally(
+        self, node: cst.Finally, before: State, inside: Ids, ends: list[State], depth: int, returns: int, breaks: list[tuple[int, int]]
+    ) -> None:
+        """Walks the final block once, for every way through it, and sends each way on to where it was going."""
+        leaving = self.returns[returns:]
+        jumping = [s for loop, (b, c) in zip(self.loops[:depth], breaks, strict=False) for s in (*loop.breaks[b:], *loop.continues[c:])]
+        normal = join(ends)
+        every = [state for state in (*ends, *leaving, *jumping) if not state.dead]
+        caught = self._caught(before, inside, normal)
+        entering = join([*every, caught]) if every else caught
+        control = normal.control if not normal.dead else entering.control
+        held_before = entering.held
+        self.state = entering.copy()
+        claims = frozenset.union(*(s.held for s in every)) if every else NO_IDS
+        self.state.held = held_before | frozenset(h for h in claims if h < len(self.events) and self._is_claim(h))
+        kept = self.state.held
+        self.mark("finally", node)
+        self.block(node.body)
+        released = kept - self.state.held
+        after = self.state
+        for state in (*leaving, *jumping):
+            state.preds = after.preds
+            state.held -= released
+        if normal.dead:
+            self.state = State(NO_IDS, dict(after.env), after.held, after.control, dead=True)
+            return
+        after.control = control | after.control
+        after.held = (normal.held - released) | (after.held - held_before - claims)
+        self.state = after
+
+    def _is_claim(self, number: int) -> bool:
+        from racelint.events import Acquire
+
+        event = self.events[number]
+        return isinstance(event, Acquire) and event.what in ("claim", "lock")
+
+    def _handles_constraint(self, handler: cst.ExceptHandler | cst.ExceptStarHandler) -> bool:
+        if handler.type is None:
+            return True
+        types = [e.value for e in handler.type.elements] if isinstance(handler.type, cst.Tuple) else [handler.type]
+        return any(source_of(t).rpartition(".")[2] in self.models.constraint_errors for t in types)
+
+    def with_(self, node: cst.With) -> None:
+        opened: list[int] = []
+        commits: list[tuple[cst.CSTNode, Value]] = []
+        switching = False
+        for item in node.items:
+            testing, self.testing = self.testing, False
+            value = self._context(item.item, node.asynchronous is not None)
+            self.testing = testing
+            number = self._enter(item, value, node)
+            if number is not None:
+                opened.append(number)
+            if value.type == "transaction":
+                commits.append((item.item, value))
+            lock = number is not None
+            if node.asynchronous is not None and not lock:
+                self.switch(item.item, callee="async with", used=value.ref)
+                switching = True
+            if item.asname is not None:
+                self.store(item.asname.name, replace(value, ref=None, via=None, stems=value.stems), item.item)
+        entering = [(len(loop.breaks), len(loop.continues)) for loop in self.loops]
+        depth, returns = len(self.loops), len(self.returns)
+        self.block(node.body)
+        jumped = [s for loop, (b, c) in zip(self.loops[:depth], entering, strict=False) for s in (*loop.breaks[b:], *loop.continues[c:])]
+        for state in (*jumped, *self.returns[returns:], self.state):
+            state.held -= frozenset(opened)
+        if self.state.dead:
+            return
+        for where, value in commits:
+            self._commit_at_end(where, value)
+        if switching:
+            self.switch(node.items[0].item, callee="async with exit")
+
+    def _context(self, node: cst.BaseExpression, asynchronous: bool) -> Value:
+        if isinstance(node, cst.Call) and asynchronous:
+            return self.call(node)
+        return self.evaluate(node)
+
+    def _enter(self, item: cst.WithItem, value: Value, node: cst.With) -> int | None:
+        """The acquisition that a context manager makes, if it makes one."""
+        expression = item.item
+        text = source_of(expression)
+        if value.type == "transaction":
+            if node.asynchronous is not None:
+                self.switch(expression, callee="begin")
+            return self.acquire(Resource(Kind.TABLE, "transaction", text, text), "transaction", "processes", self.place(expression))
+        if value.type == "lock-context":
+            return self.acquire(Resource(Kind.STORE, "lock", text, text), "lock", "any", self.place(expression))
+        named = replace(value, text=value.text or text)
+        if isinstance(expression, cst.Call) and not value.type:
+            named = replace(value, text=text.partition("(")[0])
+        if not is_lock(self, named):
+            return None
+        local = value.shape is Shape.NEW and isinstance(expression, cst.Call) and self.models.functions.get(value.type) is not None
+        lock = value.ref or Resource(Kind.STORE, "", text, text, "")
+        if node.asynchronous is not None:
+            self.switch(expression, callee="acquire")
+        elif lock_world(self, value) == "threads" or lock_world(self, value) == "any":
+            self.state.fresh = frozenset(self.state.fresh)
+        shared = not (local and lock_world(self, value) in ("tasks", "threads"))
+        return self.acquire(lock, "lock", lock_world(self, value), self.place(expression), shared)
+
+    def _commit_at_end(self, where: cst.CSTNode, value: Value) -> None:
+        from racelint.flow.calls import write_row
+
+        for index in sorted(self.state.written):
+            write_row(self, where, index, "commit")
+        self.mark("commit", where, value.text)
+
+    def match(self, node: cst.Match) -> None:
+        value = self.evaluate(node.subject)
+        self._checked(value)
+        before = self.state
+        ends = []
+        exhaustive = False
+        for case in node.cases:
+            self.state = before.copy()
+            from racelint.events import Sense
+
+            self.state.control |= frozenset((n, Sense.OTHER) for n in value.stems)
+            self._capture(case.pattern)
+            if case.guard is not None:
+                self.state.control |= self.condition(case.guard)[1]
+            self.block(case.body)
+            ends.append(self.state)
+            if isinstance(case.pattern, cst.MatchAs) and case.pattern.pattern is None and case.guard is None:
+                exhaustive = True
+        if not exhaustive:
+            ends.append(before)
+        self.state = join(ends)
+
+    def _capture(self, pattern: cst.CSTNode) -> None:
+        if isinstance(pattern, cst.MatchAs) and pattern.name is not None:
+            self.state.env[pattern.name.value] = Value(text=pattern.name.value)
+        for child in pattern.children:
+            self._capture(child)
+
+    def nested(self, node: cst.FunctionDef | cst.ClassDef) -> None:
+        """A nested definition is a unit of its own; its name becomes known."""
+        qualname = f"{self.function.qualname}.{node.name.value}"
+        if qualname in self.scope.functions:
+            self.state.env[node.name.value] = Value(type=f"def:{qualname}", text=node.name.value)
+
+
+_SMALL: dict[type[cst.CSTNode], Callable[..., None]] = {
+    cst.Expr: Walker.expression,
+    cst.Assign: Walker.assign,
+    cst.AnnAssign: Walker.annotated,
+    cst.AugAssign: Walker.augmented,
+    cst.Del: Walker.delete,
+    cst.Return: Walker.return_,
+    cst.Raise: Walker.raise_,
+    cst.Break: Walker.break_,
+    cst.Continue: Walker.continue_,
+    cst.Assert: Walker.assert_,
+}
+
+_COMPOUND: dict[type[cst.CSTNode], Callable[..., None]] = {
+    cst.If: Walker.if_,
+    cst.While: Walker.while_,
+    cst.For: Walker.for_,
+    cst.Try: Walker.try_,
+    cst.TryStar: Walker.try_,
+    cst.With: Walker.with_,
+    cst.Match: Walker.match,
+    cst.FunctionDef: Walker.nested,
+    cst.ClassDef: Walker.nested,
+}
+
+__all__ = ["Place", "Sequence", "Walker"]

@@ -1,0 +1,164 @@
+"""The definitions of one module, parsed when they are needed, and what a call of one of them does.
+
+A definition is sliced out of its module by its exact lines; an indented one is put under `if 1:` so that its columns stay.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import libcst as cst
+from libcst.metadata import MetadataWrapper, PositionProvider
+
+from racelint.evidence import Concurrency
+from racelint.facts import FunctionFacts
+from racelint.finding import Span
+from racelint.models.loader import Models
+from racelint.resolve import Scope
+from racelint.source import Source
+
+
+class Definition:
+    """One parsed function; events refer to its nodes by number."""
+
+    def __init__(self, facts: FunctionFacts, lines: list[str]) -> None:
+        self.facts = facts
+        text = "".join(lines[facts.first - 1 : facts.last])
+        self.offset = facts.first - 1
+        if facts.column:
+            text = "if 1:\n" + text
+            self.offset -= 1
+        self.module = cst.parse_module(text)
+        self.nodes: list[cst.CSTNode] = []
+        self._numbers: dict[int, int] = {}
+        found = self._find(self.module.body)
+        if found is None:
+            raise ValueError(f"no function in lines {facts.first} to {facts.last}")
+        self.node = found
+
+    def _find(self, body: object) -> cst.FunctionDef | None:
+        if not isinstance(body, (list, tuple)):
+            return None
+        for statement in body:
+            if isinstance(statement, cst.FunctionDef):
+                return statement
+            if isinstance(statement, cst.If):
+                return self._find(statement.body.body)
+        return None
+
+    def number(self, node: cst.CSTNode) -> int:
+        """The number of a node, given when it is first asked for."""
+        key = id(node)
+        if key not in self._numbers:
+            self._numbers[key] = len(self.nodes)
+            self.nodes.append(node)
+        return self._numbers[key]
+
+    def stand_for(self, made: cst.CSTNode, real: cst.CSTNode) -> None:
+        """Events at a node that the walk made up stand where the real one does."""
+        self._numbers[id(made)] = self.number(real)
+        self._kept.append(made)
+
+    @cached_property
+    def _kept(self) -> list[cst.CSTNode]:
+        return []  # keeps made-up nodes alive, so that their ids are not given to others
+
+    @cached_property
+    def _positions(self) -> dict[cst.CSTNode, object]:
+        wrapper = MetadataWrapper(self.module, unsafe_skip_copy=True)
+        return dict(wrapper.resolve(PositionProvider))
+
+    def span(self, number: int) -> Span:
+        """Where a node stands in the file."""
+        range_ = self._positions[self.nodes[number]]
+        start, end = range_.start, range_.end  # type: ignore[attr-defined]
+        return Span(start.line + self.offset, start.column + 1, end.line + self.offset, end.column + 1)
+
+    def text(self, number: int) -> str:
+        """The source of a node, on one line."""
+        return source_of(self.nodes[number])
+
+
+_EMPTY = cst.Module([])
+
+
+def source_of(node: cst.CSTNode) -> str:
+    """The source of a node with its white space folded."""
+    if isinstance(node, cst.Name):
+        return node.value
+    if isinstance(node, cst.Attribute) and isinstance(node.value, cst.Name):
+        return f"{node.value.value}.{node.attr.value}"
+    return " ".join(_EMPTY.code_for_node(node).split())
+
+
+class Program:
+    """One module with everything that the walk over its definitions needs."""
+
+    MOST_STATEMENTS = 60
+    """Helpers with more statements are not followed into."""
+
+    def __init__(self, source: Source, scope: Scope, concurrency: Concurrency) -> None:
+        self.source, self.scope, self.concurrency = source, scope, concurrency
+        self.models: Models = scope.models
+        self._definitions: dict[str, Definition | None] = {}
+        self._suspends: dict[str, bool] = {}
+
+    @cached_property
+    def lines(self) -> list[str]:
+        return self.source.lines
+
+    def definition(self, qualname: str) -> Definition | None:
+        """The parsed definition; None if libcst cannot read it."""
+        if qualname not in self._definitions:
+            facts = self.scope.functions.get(qualname)
+            try:
+                self._definitions[qualname] = Definition(facts, self.lines) if facts is not None else None
+            except (cst.ParserSyntaxError, ValueError):
+                self._definitions[qualname] = None
+        return self._definitions[qualname]
+
+    def may_suspend(self, function: FunctionFacts, depth: int = 5) -> bool:
+        """Whether awaiting the coroutine can let other tasks run: one that awaits only such as never do, does not."""
+        if not function.is_async or not function.suspends:
+            return False
+        known = self._suspends.get(function.qualname)
+        if known is not None:
+            return known
+        self._suspends[function.qualname] = True
+        awaited = [call for call in function.calls if call.awaited]
+        own = [self.concurrency.target(call.callee, function) for call in awaited]
+        quiet = (
+            depth > 0
+            and bool(awaited)
+            and not function.yields
+            and all(len(found) == 1 and not self.may_suspend(found[0], depth - 1) for found in own)
+            and not self._other_suspension(function)
+        )
+        self._suspends[function.qualname] = not quiet
+        return not quiet
+
+    def _other_suspension(self, function: FunctionFacts) -> bool:
+        definition = self.definition(function.qualname)
+        if definition is None:
+            return True
+        finder = _Suspensions()
+        definition.node.body.visit(finder)
+        return finder.found
+
+
+class _Suspensions(cst.CSTVisitor):
+    """Looks for suspension points that are no awaited call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found = False
+
+    def visit_Await(self, node: cst.Await) -> None:
+        if not isinstance(node.expression, cst.Call):
+            self.found = True
+
+    def visit_Asynchronous(self, node: cst.Asynchronous) -> None:
+        self.found = True
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
+        return False

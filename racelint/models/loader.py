@@ -1,0 +1,196 @@
+"""What is known of libraries, read from the TOML tables beside this file.
+
+`docs/models.md` describes the format; a table that does not follow it is an error that names the file and the entry.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+HERE = Path(__file__).resolve().parent
+
+EFFECTS = frozenset(
+    """lock acquire release lock-context none resource read write update delete create exists row row-locked query
+    query-locked transaction begin commit rollback save add refresh sql open json-load json-dump file-read file-write
+    path atomic pure spawn""".split()
+)
+_CHANGING = frozenset("write update delete create save sql json-dump file-write commit add row-locked atomic".split())
+_CALL_KEYS = {"effect", "key", "value", "sql", "returns", "world", "path", "unless", "names"}
+
+
+class ModelError(ValueError):
+    """A table that cannot be used; the message names the file, the entry and what is expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a call does. Argument positions count from 0; `unless` names a keyword that makes it atomic."""
+
+    effect: str = "none"
+    key: int | None = None
+    value: int | None = None
+    sql: int | None = None
+    returns: str = ""
+    world: str = "any"
+    unless: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Spawner:
+    """A call that starts units of work: `many` if one call starts several; `world` they run in."""
+
+    world: str
+    many: bool = False
+    once: bool = False
+    """Starts a unit that runs alone with its starter waiting, such as `asyncio.run`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A function that a framework calls for each request, message or job."""
+
+    what: str
+    world: str
+    processes: bool = False
+    """Runs in several worker processes in production."""
+
+
+@dataclass
+class Models:
+    """All tables, merged."""
+
+    functions: dict[str, Call] = field(default_factory=dict)
+    methods: dict[tuple[str, str], Call] = field(default_factory=dict)
+    """By type and method name."""
+    receivers: dict[str, list[tuple[str, tuple[str, ...]]]] = field(default_factory=dict)
+    """Untyped receiver names, each with types and the imports that make the guess admissible."""
+    spawners: dict[str, Spawner] = field(default_factory=dict)
+    """By dotted name, or `.method` for any receiver."""
+    handler_decorators: list[tuple[str, Handler, tuple[str, ...]]] = field(default_factory=list)
+    """Last names of decorators (`.get` for `@x.get`), with the imports they need."""
+    handler_bases: dict[str, Handler] = field(default_factory=dict)
+    parameter_handlers: list[tuple[str, Handler, tuple[str, ...]]] = field(default_factory=list)
+    """Name of the first parameter, with the imports."""
+    types: set[str] = field(default_factory=set)
+    parents: dict[str, str] = field(default_factory=dict)
+    """A type whose methods another type shares."""
+    constraint_errors: set[str] = field(default_factory=set)
+    guards: list[str] = field(default_factory=list)
+    """Substrings of decorator or context manager names that mean mutual exclusion."""
+    idempotent: set[str] = field(default_factory=set)
+    """Last names of calls that tolerate a second call."""
+    row_methods: set[str] = field(default_factory=set)
+
+    @cached_property
+    def external_methods(self) -> frozenset[str]:
+        """Last names of all calls that change external state or start to."""
+        names = {method for (_, method), call in self.methods.items() if call.effect in _CHANGING}
+        return frozenset(names | {name.rpartition(".")[2] for name, call in self.functions.items() if call.effect in _CHANGING})
+
+    def method(self, type_name: str, name: str) -> Call | None:
+        """What `name` does on an object of the type, or of a type it inherits from."""
+        while type_name:
+            found = self.methods.get((type_name, name))
+            if found is not None:
+                return found
+            type_name = self.parents.get(type_name, "")
+        return None
+
+    def guess(self, receiver: str, imports: frozenset[str]) -> str:
+        """The type that an untyped receiver of this name has in a module with these imports; "" if none is known."""
+        for type_name, needed in self.receivers.get(receiver.rpartition(".")[2].lstrip("_"), ()):
+            if not needed or any(name in imports for name in needed):
+                return type_name
+        return ""
+
+
+def _call(table: object, where: str) -> Call:
+    if isinstance(table, str):
+        table = {"effect": table}
+    if not isinstance(table, dict):
+        raise ModelError(f"{where}: expected an effect or a table")
+    unknown = set(table) - _CALL_KEYS
+    if unknown:
+        raise ModelError(f"{where}: unknown key {sorted(unknown)[0]!r}; known are {', '.join(sorted(_CALL_KEYS))}")
+    effect = table.get("effect", "none")
+    if effect not in EFFECTS:
+        raise ModelError(f"{where}: unknown effect {effect!r}; known are {', '.join(sorted(EFFECTS))}")
+    unless = table.get("unless", [])
+    return Call(
+        effect, table.get("key"), table.get("value"), table.get("sql"), table.get("returns", ""), table.get("world", "any"),
+        tuple([unless] if isinstance(unless, str) else unless),
+    )
+
+
+def _merge(models: Models, data: dict[str, object], where: str) -> None:
+    imports = tuple(_strings(data.get("imports", []), where))
+    for name, table in _table(data, "functions", where).items():
+        models.functions[name] = _call(table, f"{where}: functions.{name!r}")
+    for name, raw in _table(data, "types", where).items():
+        table = raw if isinstance(raw, dict) else {}
+        models.types.add(name)
+        for alias in _strings(table.get("aliases", []), where):
+            models.types.add(alias)
+            models.parents[alias] = name
+        if table.get("like"):
+            models.parents[name] = str(table["like"])
+        for receiver in _strings(table.get("receivers", []), where):
+            models.receivers.setdefault(receiver, []).append((name, imports))
+        for method, call in _table(table, "methods", where).items():
+            models.methods[name, method] = _call(call, f"{where}: types.{name!r}.methods.{method}")
+    for name, raw in _table(data, "spawners", where).items():
+        table = raw if isinstance(raw, dict) else {"world": raw}
+        models.spawners[name] = Spawner(str(table["world"]), bool(table.get("many")), bool(table.get("once")))
+    for raw in _tables(data, "handlers", where):
+        handler = Handler(str(raw["what"]), str(raw["world"]), bool(raw.get("processes")))
+        for decorator in _strings(raw.get("decorators", []), where):
+            models.handler_decorators.append((decorator, handler, imports))
+        for base in _strings(raw.get("bases", []), where):
+            models.handler_bases[base] = handler
+        for parameter in _strings(raw.get("parameters", []), where):
+            models.parameter_handlers.append((parameter, handler, imports))
+    models.constraint_errors.update(_strings(data.get("constraint-errors", []), where))
+    models.guards.extend(_strings(data.get("guards", []), where))
+    models.idempotent.update(_strings(data.get("idempotent", []), where))
+    models.row_methods.update(_strings(data.get("row-methods", []), where))
+
+
+def _table(data: dict[str, object], key: str, where: str) -> dict[str, object]:
+    found = data.get(key, {})
+    if not isinstance(found, dict):
+        raise ModelError(f"{where}: {key} must be a table")
+    return found
+
+
+def _tables(data: dict[str, object], key: str, where: str) -> list[dict[str, object]]:
+    found = data.get(key, [])
+    if not isinstance(found, list):
+        raise ModelError(f"{where}: {key} must be an array of tables")
+    return [dict(entry) for entry in found]
+
+
+def _strings(value: object, where: str) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
+        raise ModelError(f"{where}: expected a list of strings")
+    return [str(entry) for entry in value]
+
+
+@cache
+def load_models(extra: tuple[str, ...] = ()) -> Models:
+    """All bundled tables, then the user's; raises ModelError for a table that cannot be used."""
+    models = Models()
+    for path in (*sorted(HERE.glob("*.toml")), *(Path(name) for name in extra)):
+        try:
+            data = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ModelError(f"{path}: {error}") from error
+        _merge(models, data, str(path))
+    return models

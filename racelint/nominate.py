@@ -1,0 +1,61 @@
+"""Facts say which definitions can hold a race at all; only those are parsed with libcst.
+
+A necessary condition that errs only towards yes: a definition that is left out has no two accesses of one resource with
+room for another unit between them.
+"""
+
+from __future__ import annotations
+
+from racelint.evidence import Concurrency
+from racelint.facts import FunctionFacts
+from racelint.resolve import Scope, enclosing_self
+
+_WRITE_VERBS = ("save", "set", "put", "write", "store", "dump", "update", "upload", "create", "delete", "insert", "add")
+def nominate(scope: Scope, concurrency: Concurrency) -> list[FunctionFacts]:
+    """The definitions of the module that can hold a race, in the order of their lines."""
+    found = [function for function in scope.facts.functions if _may_race(function, scope, concurrency)]
+    return sorted(found, key=lambda function: (function.line, function.qualname))
+
+
+def _may_race(function: FunctionFacts, scope: Scope, concurrency: Concurrency) -> bool:
+    if function.is_async and function.suspends and (_touches_changing_state(function, scope) or _changes_state(function, scope)):
+        return True
+    if _calls_store(function, scope):
+        return True
+    if _changes_state(function, scope):
+        return bool(concurrency.threaded) or function.name in ("__init__", "__new__", "__post_init__") or bool(
+            function.global_names
+        ) or any(w.path.partition(".")[0] in ("cls", *scope.classes) for w in function.writes) or concurrency.runs_in_processes(function)
+    return any(decorator.rpartition(".")[2] in ("cache", "lru_cache") for decorator in function.decorators)
+
+
+def _changes_state(function: FunctionFacts, scope: Scope) -> bool:
+    _, self_name = enclosing_self(function, scope)
+    for write in function.writes:
+        root, dot, _ = write.path.partition(".")
+        if root in function.outer_names or (root not in function.local_names):
+            return True
+        if dot and (root in (self_name, "cls") or root in {name for name, _ in function.params}):
+            return True
+    return False
+
+
+def _touches_changing_state(function: FunctionFacts, scope: Scope) -> bool:
+    owner, self_name = enclosing_self(function, scope)
+    for path in function.reads:
+        root, dot, attribute = path.partition(".")
+        if dot and root == self_name and owner:
+            if scope.changes_attribute(owner, attribute) or scope.method(owner, attribute) is not None:
+                return True
+        elif root in scope.rebound_globals or (not dot and root in scope.functions):
+            return True
+    return bool(function.parent) or any(call.awaited for call in function.calls)
+
+
+def _calls_store(function: FunctionFacts, scope: Scope) -> bool:
+    methods = scope.models.external_methods
+    for call in function.calls:
+        name = call.callee.rpartition(".")[2]
+        if name in methods or name.lstrip("_").startswith(_WRITE_VERBS):
+            return True
+    return False

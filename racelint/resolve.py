@@ -1,0 +1,249 @@
+"""What a name or a receiver means: imports, annotations, assignments, the index.
+
+A type is a string: the dotted origin of a library's class (`asyncio.Lock`), or `:Qualname` for a class of the analysed
+module; `type[…]` around it stands for the class itself.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from racelint.facts import ClassFacts, FunctionFacts, ModuleFacts, Write
+from racelint.index import Index
+from racelint.models.loader import Models
+
+
+class Scope:
+    """One module's names."""
+
+    def __init__(self, facts: ModuleFacts, index: Index, models: Models) -> None:
+        self.facts, self.index, self.models = facts, index, models
+        self.imports = dict(facts.imports)
+        self.classes = {c.qualname: c for c in facts.classes}
+        self.functions = {f.qualname: f for f in facts.functions}
+        self.assigned = dict(facts.assigned)
+        self.methods: dict[str, dict[str, FunctionFacts]] = {}
+        for function in facts.functions:
+            if function.owner:
+                self.methods.setdefault(function.owner, {})[function.name] = function
+        self._attribute_types: dict[tuple[str, str], str] = {}
+
+    @cached_property
+    def libraries(self) -> frozenset[str]:
+        """The imported modules and all their parents: `django.db.models` gives `django`, `django.db`, …"""
+        found: set[str] = set()
+        for origin in self.imports.values():
+            parts = origin.split(".")
+            found.update(".".join(parts[:n]) for n in range(1, len(parts) + 1))
+        return frozenset(found)
+
+    @cached_property
+    def rebound_globals(self) -> frozenset[str]:
+        """Module names that a function assigns after a `global` statement."""
+        return frozenset(
+            w.path
+            for f in self.facts.functions
+            for w in f.writes
+            if w.path in f.outer_names and w.path in self.module_names and w.how in ("=", "+=", "del")
+        )
+
+    @cached_property
+    def module_names(self) -> frozenset[str]:
+        """Names assigned at module level, or by a function that declares them global."""
+        names = set(self.assigned) | set(self.facts.module_body.local_names)
+        for function in self.facts.functions:
+            names |= function.global_names
+        return frozenset(names - set(self.imports) - {c.name for c in self.facts.classes} - set(self.functions))
+
+    def canonical(self, path: str) -> str:
+        """A dotted path with its first name replaced by what it was imported from."""
+        first, dot, rest = path.partition(".")
+        origin = self.imports.get(first)
+        if origin is None:
+            return path
+        return origin + dot + rest
+
+    def class_type(self, path: str) -> str:
+        """The type that a dotted class name stands for."""
+        if not path:
+            return ""
+        if path in self.classes:
+            return ":" + path
+        return self.canonical(path)
+
+    def own_class(self, type_name: str) -> ClassFacts | None:
+        """The class of this module that the type names."""
+        return self.classes.get(type_name[1:]) if type_name.startswith(":") else None
+
+    def lineage(self, qualname: str) -> list[ClassFacts]:
+        """The class and its bases as far as this module defines them, nearest first."""
+        found: list[ClassFacts] = []
+        todo = [qualname]
+        while todo and len(found) < 20:
+            class_ = self.classes.get(todo.pop(0))
+            if class_ is None or class_ in found:
+                continue
+            found.append(class_)
+            todo.extend(class_.bases)
+        return found
+
+    def base_names(self, qualname: str) -> frozenset[str]:
+        """Dotted origins of all bases, through this module and the index."""
+        found: set[str] = set()
+        todo: list[tuple[Scope | None, ModuleFacts, str]] = [(self, self.facts, qualname)]
+        seen = 0
+        while todo and seen < 30:
+            seen += 1
+            _, module, name = todo.pop()
+            class_ = next((c for c in module.classes if c.qualname == name), None)
+            if class_ is None:
+                continue
+            imports = dict(module.imports)
+            for base in class_.bases:
+                first, dot, rest = base.partition(".")
+                origin = imports.get(first, first) + dot + rest
+                found.add(origin)
+                if any(c.qualname == base for c in module.classes):
+                    todo.append((None, module, base))
+                else:
+                    located = self.index.find_class(origin, module.path)
+                    if located is not None:
+                        todo.append((None, located[0], located[1].qualname))
+        return frozenset(found)
+
+    def method(self, qualname: str, name: str) -> FunctionFacts | None:
+        """The method that `name` finds on an instance of the class, as far as this module defines it."""
+        for class_ in self.lineage(qualname):
+            found = self.methods.get(class_.qualname, {}).get(name)
+            if found is not None:
+                return found
+        return None
+
+    def defining_class(self, qualname: str, attribute: str) -> str:
+        """The highest class of the lineage in this module that mentions the attribute: subclasses share its state."""
+        best = qualname
+        for class_ in self.lineage(qualname):
+            if any(name == attribute for name, _ in class_.attributes) or self._writes_attribute(class_.qualname, attribute):
+                best = class_.qualname
+        return best
+
+    @cached_property
+    def _attribute_writers(self) -> dict[tuple[str, str], list[tuple[FunctionFacts, Write]]]:
+        found: dict[tuple[str, str], list[tuple[FunctionFacts, Write]]] = {}
+        for function in self.facts.functions:
+            owner, first = enclosing_self(function, self)
+            if not owner:
+                continue
+            for write in function.writes:
+                name, _, path = write.path.partition(".")
+                if path and path.count(".") < 3 and (name == first or name == owner.rpartition(".")[2]):
+                    found.setdefault((owner, path), []).append((function, write))
+        return found
+
+    def _writes_attribute(self, qualname: str, attribute: str) -> bool:
+        return (qualname, attribute) in self._attribute_writers
+
+    def changes_attribute(self, qualname: str, attribute: str) -> bool:
+        """Whether the attribute, or a part of the object it holds, is changed after construction anywhere in the module."""
+        key = (qualname, attribute)
+        if key not in self._changes:
+            family = self.family(qualname)
+            self._changes[key] = any(
+                owner in family
+                and path.partition(".")[0] == attribute
+                and any(function.name not in CONSTRUCTORS for function, _ in writes)
+                for (owner, path), writes in self._attribute_writers.items()
+            ) or attribute in self._foreign_writes
+        return self._changes[key]
+
+    @cached_property
+    def _changes(self) -> dict[tuple[str, str], bool]:
+        return {}
+
+    @cached_property
+    def _foreign_writes(self) -> frozenset[str]:
+        """Attributes of objects other than `self` that are assigned anywhere in the module."""
+        found: set[str] = set()
+        for function in self.facts.functions:
+            _, first = enclosing_self(function, self)
+            for write in function.writes:
+                name, _, path = write.path.partition(".")
+                if path and name != first:
+                    found.add(path.partition(".")[0])
+        return frozenset(found)
+
+    def family(self, qualname: str) -> frozenset[str]:
+        """The class with its bases and subclasses, as far as this module defines them."""
+        if qualname not in self._families:
+            self._families[qualname] = frozenset(
+                {c.qualname for c in self.lineage(qualname)}
+                | {c.qualname for c in self.facts.classes if any(b.qualname == qualname for b in self.lineage(c.qualname))}
+            )
+        return self._families[qualname]
+
+    @cached_property
+    def _families(self) -> dict[str, frozenset[str]]:
+        return {}
+
+    def attribute_writes(self, qualname: str, attribute: str) -> list[tuple[FunctionFacts, Write]]:
+        """Every write of `self.attribute` in the class, its bases and its subclasses in this module."""
+        found: list[tuple[FunctionFacts, Write]] = []
+        for name in sorted(self.family(qualname)):
+            found.extend(self._attribute_writers.get((name, attribute), ()))
+        return found
+
+    def attribute_type(self, qualname: str, attribute: str) -> str:
+        """What the attribute is built from, if every place that builds it agrees."""
+        key = (qualname, attribute)
+        if key not in self._attribute_types:
+            self._attribute_types[key] = ""  # ends a cycle
+            self._attribute_types[key] = self._find_attribute_type(qualname, attribute)
+        return self._attribute_types[key]
+
+    def _find_attribute_type(self, qualname: str, attribute: str) -> str:
+        for class_ in self.lineage(qualname):
+            for name, built in class_.attributes:
+                if name == attribute and built not in SHAPES:
+                    return self.built_type(built)
+        for function, write in self.attribute_writes(qualname, attribute):
+            if write.how != "=":
+                continue
+            if write.shape in ("call", "await") and write.built_from:
+                found = self.built_type(write.built_from)
+                if found:
+                    return found
+            elif write.shape in ("empty", "display") and write.built_from:
+                return write.built_from
+            elif write.built_from:
+                annotation = dict(function.params).get(write.built_from)
+                if annotation:
+                    return self.class_type(annotation)
+        return ""
+
+    def built_type(self, built: str) -> str:
+        """The type of what a call of the dotted path gives: the class, or what a model says a function returns."""
+        own = self.class_type(built)
+        if own.startswith(":"):
+            return own
+        call = self.models.functions.get(own)
+        if call is not None and call.returns:
+            return call.returns
+        last = own.rpartition(".")[2]
+        return own if last[:1].isupper() or call is not None or own in self.models.types else ""
+
+
+CONSTRUCTORS = frozenset({"__init__", "__new__", "__post_init__", "__init_subclass__", "setUp", "asyncSetUp"})
+
+SHAPES = frozenset({"none", "false", "true", "constant", "empty", "other", "display", "call", "await"})
+
+
+def enclosing_self(function: FunctionFacts, scope: Scope) -> tuple[str, str]:
+    """The class whose instance a function sees, and by which name: also for functions nested in a method."""
+    seen: FunctionFacts | None = function
+    for _ in range(5):
+        if seen is None:
+            break
+        if seen.owner and seen.params and "staticmethod" not in seen.decorators:
+            return seen.owner, seen.params[0][0]
+        seen = scope.functions.get(seen.parent)
+    return "", ""
