@@ -168,18 +168,16 @@ def _marks(finding: Finding) -> list[Mark]:
         for number, step in enumerate(steps, 1)
     ]
     if strong is None:
-        marks.append(Mark(finding.span, "" if steps else finding.harm, "red", strong=True))
+        marks.append(Mark(finding.span, "by this call" if steps else finding.harm, "red", strong=True))
     return marks
 
 
 def _strongest(finding: Finding) -> int | None:
-    """The index of the step that the finding points at."""
-    there = [
-        i
-        for i, step in enumerate(finding.trace)
-        if step.span.line == finding.span.line and step.role is not Role.SWITCH
-    ]
-    return there[-1] if there else None
+    """The index of the step that the finding points at; None if it points at a call that does it."""
+    steps = finding.trace
+    exact = [i for i, step in enumerate(steps) if step.span == finding.span]
+    near = [i for i, step in enumerate(steps) if step.span.line == finding.line and step.role is not Role.SWITCH]
+    return (exact or near or [None])[-1]
 
 
 def _label(step: Step, finding: Finding) -> str:
