@@ -206,8 +206,8 @@ def test_tabs_and_wide_characters_keep_labels_in_place() -> None:
     text = frame(source, finding(steps(source, (Role.SWITCH, 2, 'await g("é", x)')), symbol="f"))
     row, marks = text.splitlines()[2:4]
     assert row == '2 │     self.a["漢字"] = await g("é", x)  # 日本'
-    assert width(marks[: marks.index("─")]) == width(row[: row.index("await")])
-    assert marks.count("─") == len('await g("é", x)')
+    assert width(marks[: marks.index("━")]) == width(row[: row.index("await")])
+    assert marks.count("━") == len('await g("é", x)')
 
 
 def test_long_lines_are_cut_around_the_labels() -> None:
@@ -278,6 +278,41 @@ def test_a_finding_without_steps_shows_its_place() -> None:
     text = shown(source, unused)
     assert "━━━━ hidden findings\n" in text
     assert "confidence" not in text
+
+
+def test_a_write_in_a_helper_is_shown_with_the_call_that_does_it() -> None:
+    """A finding points at the call in its unit; the frame shows the functions of all steps, in the order they run."""
+    source = dedent("""\
+        class Odometer:
+            def _show(self, metres):
+                self._metres = metres
+
+            async def drive(self, metres):
+                start = self._metres
+                await road()
+                self._show(start + metres)
+        """)
+    trace = steps(
+        source,
+        (Role.READ, 6, "self._metres"),
+        (Role.SWITCH, 7, "await road()"),
+        (Role.WRITE, 3, "self._metres = metres"),
+    )
+    text = frame(source, replace(finding(trace), span=span(source, 8, "self._show(start + metres)")))
+    assert text == dedent("""\
+          │
+        2 │ def _show(self, metres):
+        3 │     self._metres = metres
+          │     ───────────────────── 3. writes back the old value
+        4 │
+        5 │ async def drive(self, metres):
+        6 │     start = self._metres
+          │             ──────────── 1. read here
+        7 │     await road()
+          │     ──────────── 2. other tasks run here
+        8 │     self._show(start + metres)
+          │     ━━━━━━━━━━━━━━━━━━━━━━━━━━ by this call
+          │""")
 
 
 def test_a_problem_is_shown_in_its_place() -> None:

@@ -177,7 +177,8 @@ def _strongest(finding: Finding) -> int | None:
     steps = finding.trace
     exact = [i for i, step in enumerate(steps) if step.span == finding.span]
     near = [i for i, step in enumerate(steps) if step.span.line == finding.line and step.role is not Role.SWITCH]
-    return (exact or near or [None])[-1]
+    found = exact or near
+    return found[-1] if found else None
 
 
 def _label(step: Step, finding: Finding) -> str:
