@@ -1,8 +1,8 @@
 """racelint in flake8: its tree and lines become findings.
 
-flake8 shows one file at a time, so a race that is seen only with other modules is left to `racelint` itself; for the same
-reason no suppression is called unused here. `# noqa` and the choice of codes are flake8's; `# racelint: ignore[...]`, the
-minimum confidence and the models of libraries are read as `racelint` reads them.
+flake8 shows one file at a time, so a race that is seen only with other modules is left to `racelint` itself; for the
+same reason no suppression is called unused here. `# noqa` and the choice of codes are flake8's; `# racelint: ignore[…]`,
+the minimum confidence and the models of libraries are read as `racelint` reads them.
 """
 
 from __future__ import annotations
@@ -10,38 +10,76 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
-from racelint import __version__
 from racelint.analyse import build_index, collect, find_races, nominated
-from racelint.config import Config, load_config
+from racelint.config import Config, ConfigError, combine, find_config, read_layer
 from racelint.finding import Finding
 from racelint.parse import too_deep
 from racelint.rules import RULES
 from racelint.source import Source
 from racelint.stack import with_deep_stack
-from racelint.suppress import UNUSED, apply_suppressions
+from racelint.suppress import UNREADABLE, UNUSED, apply_suppressions
 
 KNOWN = {rule.code: rule.name for rule in RULES}
 
-Report = tuple[int, int, str, type["Plugin"]]
-"""Line from 1, column from 0, code and message, and whose it is."""
+
+def _version() -> str:
+    try:
+        return version("racelint")
+    except PackageNotFoundError:  # run from a source tree
+        return "0"
 
 
 class Plugin:
     """What flake8 makes for each file."""
 
     name = "racelint"
-    version = __version__
+    version = _version()
 
     def __init__(self, tree: ast.Module, filename: str, lines: list[str]) -> None:
+        """`lines` are those of the file with their ends."""
         self._tree = tree
         self._source = Source(filename, "".join(lines))
 
-    def run(self) -> Iterator[Report]:
-        """The findings; an error of our own is one too, so that the rest of flake8 goes on."""
+    def run(self) -> Iterator[tuple[int, int, str, type[Plugin]]]:
+        """Line from 1, column from 0, code and message of each finding.
+
+        An error of our own is a finding too, so that the rest of flake8 goes on.
+        """
         try:
-            for finding in _findings(self._source, self._tree):
+            for finding in self._findings():
                 yield finding.line, finding.column - 1, f"{finding.code} {finding.message}", type(self)
+        except ConfigError as error:
+            yield 1, 0, f"{UNREADABLE} {error}", type(self)
         except Exception as error:
-            yield 1, 0, f"RL900 internal error: {type(error).__name__}: {error}; please report it", type(self)
+            what = " ".join(f"{type(error).__name__}: {error}".split())
+            yield 1, 0, f"{UNREADABLE} internal error: {what}; please report it", type(self)
+
+    def _findings(self) -> list[Finding]:
+        try:
+            return _find(self._source, self._tree)
+        except RecursionError:
+            if too_deep(self._tree, self._source.text) is not None:
+                return []
+            return with_deep_stack(lambda: _find(self._source, self._tree))
+
+
+def _find(source: Source, tree: ast.Module) -> list[Finding]:
+    config = _config(os.path.dirname(os.path.abspath(source.path)))
+    facts = collect(source, tree)
+    index = build_index([facts])
+    found: list[Finding] = []
+    if nominated(facts, index, config.models) and too_deep(tree, source.text) is None:
+        found = find_races(source, facts, index, RULES, config.models)
+    left = apply_suppressions(source, found, enabled={UNUSED}, known=KNOWN, noqa=False)
+    return [finding for finding in left if finding.confidence.rank >= config.min_confidence.rank]
+
+
+@cache
+def _config(directory: str) -> Config:
+    """The configuration that holds in a directory. Raises ConfigError."""
+    file = find_config(Path(directory))
+    return combine([] if file is None else [read_layer(file)])

@@ -26,8 +26,9 @@ LAYERS = """
     rule
     rules
     suppress report explain timeline
-    analyse config
-    discovery run
+    analyse config jobs
+    discovery
+    run
     fix
     cli flake8_plugin
     __init__

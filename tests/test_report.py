@@ -194,7 +194,7 @@ def test_overlapping_brackets_stand_side_by_side() -> None:
          2 │ │ ╭     b(
          3 │ │ │         c
          4 │ │ │     )
-           │ │ ╰─ acts on it here
+           │ │ ╰─ acts on the old answer
          5 │ │   )
            │ ╰─ other tasks run here
            │""")
@@ -254,7 +254,7 @@ def test_a_file_that_changed_or_vanished_is_shown_by_its_steps(lines: list[str] 
     options = Options(width=80, quiet=True, read=lambda path: lines)
     text = "".join(REPORTERS["full"](Results([STALE_WRITE]), options))
     assert " 4 │ await self.audit(amount)     other tasks run here\n" in text
-    assert "(the file cannot be read as it was analysed)" in text
+    assert "(the file is not as it was analysed)" in text
     assert "confidence     high" in text
 
 
@@ -265,9 +265,9 @@ def test_a_file_is_read_again(tmp_path: object) -> None:
     with open(path, "w") as file:
         file.write(SOURCE)
     there = "".join(REPORTERS["full"](Results([replace(STALE_WRITE, path=path)]), Options()))
-    assert "cannot be read as" in gone
+    assert "is not as it was" in gone
     assert "async def add" in there
-    assert "cannot be read as" not in there
+    assert "is not as it was" not in there
 
 
 def test_a_finding_without_steps_shows_its_place() -> None:
@@ -278,6 +278,21 @@ def test_a_finding_without_steps_shows_its_place() -> None:
     text = shown(source, unused)
     assert "━━━━ hidden findings\n" in text
     assert "confidence" not in text
+
+
+def test_words_follow_world_and_harm() -> None:
+    """Between threads and processes there is no switch to point at, so the first label says that others run."""
+    source = "if not self.ready:\n    self.ready = True\n"
+    trace = steps(source, (Role.CHECK, 1, "self.ready"), (Role.WRITE, 2, "self.ready = True"))
+    known = finding(trace, symbol="", resource="self.ready", harm="double initialisation", world=World.THREADS)
+    text = shown(source, known)
+    assert "────────── checked here, then other threads run\n" in text
+    assert "━━━━━━━━━━━━━━━━━ set only now\n" in text
+    assert "harm           double initialisation: two threads both find it not done" in text
+    text = shown(source, replace(known, harm="a new harm", world=World.PROCESSES))
+    assert "checked here, then other processes run\n" in text
+    assert "━ written here\n" in text
+    assert "harm           a new harm\n" in text
 
 
 def test_a_write_in_a_helper_is_shown_with_the_call_that_does_it() -> None:
@@ -463,7 +478,7 @@ def test_any_frame_is_drawn(
             start, stop = sorted((start, stop))
         trace.append(Step(role, Span(last, start, end, stop), ""))
     text = shown("\n".join(lines), finding(tuple(trace), symbol="", path="a.py"), columns=columns, ascii=ascii)
-    assert "(the file cannot" not in text
+    assert "(the file is not" not in text
     rows = [row for row in text.split("\n") if re.match(r"^ *\d* [│|┆:] ", row)]
     assert rows
     assert all(width(row) <= max(columns, 50) for row in rows)

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from racelint.finding import Applicability, Finding, Fix, Problem, Role, Span, Step, World
+from racelint.finding import Applicability, Finding, Fix, Problem, Role, Span
 from racelint.report.frame import Mark, Pen, draw, pen
 from racelint.report.results import UNREADABLE, Options, Results, clean, in_order, is_fixable, width, wrapped
+from racelint.report.words import harm_sentence, step_labels
 
 NARROWEST = 50
 """Columns; a narrower terminal wraps by itself."""
@@ -21,26 +22,6 @@ COLORS: Mapping[Role, str] = {
     Role.WRITE: "red",
     Role.ACT: "red",
 }
-
-UNITS: Mapping[World, tuple[str, str]] = {
-    World.TASKS: ("task", "tasks"),
-    World.THREADS: ("thread", "threads"),
-    World.PROCESSES: ("process", "processes"),
-}
-
-LAST_STEP: Mapping[str, Mapping[Role, str]] = {
-    "lost update": {Role.WRITE: "writes back the old value", Role.ACT: "saves the old value"},
-    "double initialisation": {Role.WRITE: "done a second time", Role.ACT: "done a second time"},
-    "torn pair": {Role.WRITE: "changes the other half only now"},
-}
-"""What the last step of a trace does, by the harm of the rule."""
-
-HARMS: Mapping[str, str] = {
-    "lost update": "what another {unit} writes to {resource} in between is overwritten",
-    "double initialisation": "two {units} find it missing and both make it",
-    "torn pair": "another {unit} sees one half changed and the other not",
-}
-"""What a harm means for the resource, in a sentence."""
 
 
 def full(results: Results, options: Options) -> Iterator[str]:
@@ -116,11 +97,11 @@ def _steps(finding: Finding, marks: Sequence[Mark], gutter: int, ink: Pen) -> It
         padded = text + " " * (column - width(text))
         label = ink.paint(mark.label, mark.color, bold=mark.strong)
         yield f"{ink.paint(f'{mark.span.line:>{gutter}} {ink.rail}', 'bright_blue')} {padded}  {label}"
-    yield f"{' ' * gutter} {ink.paint(ink.rail, 'bright_blue')} (the file cannot be read as it was analysed)"
+    yield f"{' ' * gutter} {ink.paint(ink.rail, 'bright_blue')} (the file is not as it was analysed)"
 
 
 def _foot(finding: Finding, gutter: int, options: Options, ink: Pen) -> Iterator[str]:
-    notes = [("harm", _harm(finding)), ("evidence", finding.evidence)] if finding.trace else []
+    notes = [("harm", harm_sentence(finding)), ("evidence", finding.evidence)] if finding.trace else []
     if finding.fix is not None:
         notes.append(("write instead", _advice(finding.fix)))
     if finding.trace:
@@ -132,14 +113,6 @@ def _foot(finding: Finding, gutter: int, options: Options, ink: Pen) -> Iterator
         yield f"{' ' * gutter} {ink.paint(rail, 'bright_blue')} {ink.paint(f'{name:<13}', None, bold=True)}  {first}"
         for line in others:
             yield f"{' ' * gutter} {ink.paint(ink.rail, 'bright_blue')} {'':13}  {line}"
-
-
-def _harm(finding: Finding) -> str:
-    sentence = HARMS.get(finding.harm)
-    if sentence is None:
-        return finding.harm
-    unit, units = UNITS[finding.world]
-    return f"{finding.harm}: {sentence.format(unit=unit, units=units, resource=f'`{finding.resource}`')}"
 
 
 def _advice(fix: Fix) -> str:
@@ -159,13 +132,8 @@ def _marks(finding: Finding) -> list[Mark]:
     numbered = places != sorted(places)
     strong = _strongest(finding)
     marks = [
-        Mark(
-            step.span,
-            f"{number}. {_label(step, finding)}" if numbered else _label(step, finding),
-            COLORS[step.role],
-            number - 1 == strong,
-        )
-        for number, step in enumerate(steps, 1)
+        Mark(step.span, f"{number}. {label}" if numbered else label, COLORS[step.role], number - 1 == strong)
+        for number, (step, label) in enumerate(zip(steps, step_labels(finding), strict=True), 1)
     ]
     if strong is None:
         marks.append(Mark(finding.span, "by this call" if steps else finding.harm, "red", strong=True))
@@ -179,24 +147,6 @@ def _strongest(finding: Finding) -> int | None:
     near = [i for i, step in enumerate(steps) if step.span.line == finding.line and step.role is not Role.SWITCH]
     found = exact or near
     return found[-1] if found else None
-
-
-def _label(step: Step, finding: Finding) -> str:
-    last = step is finding.trace[-1]
-    if last and step.role in (words := LAST_STEP.get(finding.harm, {})):
-        return words[step.role]
-    unit, units = UNITS[finding.world]
-    match step.role:
-        case Role.READ:
-            return f"may read what another {unit} wrote" if last else "read here"
-        case Role.CHECK:
-            return "checked here"
-        case Role.SWITCH:
-            return f"other {units} run here"
-        case Role.WRITE:
-            return "written here"
-        case Role.ACT:
-            return "acts on it here"
 
 
 def _context(marks: Sequence[Mark], lines: Sequence[str]) -> set[int]:

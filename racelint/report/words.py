@@ -1,0 +1,137 @@
+"""What the steps of a finding do and what its harm means, in plain words.
+
+The words depend on the role of a step, on the world, and on the harm that the rule names. A harm that is not listed here
+is shown as the rule wrote it, with the plain label of each role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from racelint.finding import Finding, Role, World
+
+UNITS: Mapping[World, tuple[str, str]] = {
+    World.TASKS: ("task", "tasks"),
+    World.THREADS: ("thread", "threads"),
+    World.PROCESSES: ("process", "processes"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Harm:
+    """How to speak of a harm."""
+
+    sentence: str
+    """What happens; `{unit}`, `{units}` and `{resource}` are filled in."""
+    last: Mapping[Role, str] = field(default_factory=dict)
+    """Labels for the last step."""
+    others: Mapping[Role, str] = field(default_factory=dict)
+    """Labels for the steps before it."""
+    interleaved: bool = True
+    """Whether what runs between the steps is what hurts."""
+
+
+HARMS: Mapping[str, Harm] = {
+    "lost update": Harm(
+        "what another {unit} writes to {resource} in between is overwritten",
+        {Role.WRITE: "writes back the old value", Role.ACT: "saves the old value"},
+    ),
+    "lost entries": Harm(
+        "what another {unit} adds to {resource} in between is overwritten",
+        {Role.WRITE: "writes back the old entries and one more"},
+    ),
+    "lost replacement": Harm(
+        "what another {unit} puts into {resource} in between is dropped and never closed",
+        {Role.WRITE: "drops whatever is there now"},
+    ),
+    "half-done change": Harm(
+        "whoever looks in between, or after a failure there, finds one change without the other",
+        {Role.WRITE: "changes the other half in a separate step"},
+        {Role.WRITE: "changes one half", Role.ACT: "makes it permanent"},
+    ),
+    "torn pair": Harm(
+        "another {unit} that looks in between finds one half new and the other old",
+        {Role.WRITE: "changes the other half only now"},
+        {Role.WRITE: "changes one half"},
+    ),
+    "copies disagree": Harm(
+        "the two places say different things, and nothing brings them together again",
+        {Role.WRITE: "changes the other copy only now"},
+        {Role.WRITE: "changes one copy"},
+    ),
+    "each process has its own copy": Harm(
+        "what one process stores in {resource}, the others never see",
+        {Role.WRITE: "changes the copy of this process only"},
+        {Role.READ: "reads the copy of this process"},
+        interleaved=False,
+    ),
+    "double initialisation": Harm(
+        "two {units} both find it not done yet, and both do it",
+        {Role.WRITE: "set only now"},
+    ),
+    "half-made object used": Harm(
+        "another {unit} finds {resource} set and uses it before it is complete",
+        {Role.WRITE: "set before it is complete"},
+    ),
+    "use of something that is gone": Harm(
+        "another {unit} takes {resource} away in between",
+        {Role.ACT: "used although it may be gone"},
+    ),
+    "removal of what is gone": Harm(
+        "another {unit} removes it in between, and this removal fails or hits what came after",
+        {Role.ACT: "removed although it may be gone"},
+    ),
+    "done twice": Harm("several {units} pass the same check, and all of them act"),
+    "limit exceeded": Harm("several {units} pass the same check before one of them is counted"),
+    "decision on old state": Harm("{resource} may have changed since it was checked"),
+}
+
+
+def harm_sentence(finding: Finding) -> str:
+    """The harm by its name, and what it means here."""
+    harm = HARMS.get(finding.harm)
+    if harm is None:
+        return finding.harm
+    unit, units = UNITS[finding.world]
+    return f"{finding.harm}: {harm.sentence.format(unit=unit, units=units, resource=f'`{finding.resource}`')}"
+
+
+def step_labels(finding: Finding) -> list[str]:
+    """What each step of the trace does.
+
+    Where any moment is a switch point, as between threads, there may be no step for it; then the first label says that
+    others run.
+    """
+    harm = HARMS.get(finding.harm, Harm(""))
+    unit, units = UNITS[finding.world]
+    *others, last = [step.role for step in finding.trace] or [Role.ACT]
+    labels = [harm.others.get(role) or _plain(role, units) for role in others]
+    labels.append(harm.last.get(last) or _plain_last(last, unit, units))
+    if others and harm.interleaved and Role.SWITCH not in (*others, last):
+        labels[0] += f", then other {units} run"
+    return labels[: len(finding.trace)]
+
+
+def _plain(role: Role, units: str) -> str:
+    match role:
+        case Role.READ:
+            return "read here"
+        case Role.CHECK:
+            return "checked here"
+        case Role.SWITCH:
+            return f"other {units} run here"
+        case Role.WRITE:
+            return "written here"
+        case Role.ACT:
+            return "done here"
+
+
+def _plain_last(role: Role, unit: str, units: str) -> str:
+    match role:
+        case Role.READ:
+            return f"may read what another {unit} wrote"
+        case Role.ACT:
+            return "acts on the old answer"
+        case Role.CHECK | Role.SWITCH | Role.WRITE:
+            return _plain(role, units)
