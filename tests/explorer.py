@@ -54,6 +54,8 @@ import aiosqlite.core
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+SERIAL = -1
+"""A bound below zero: no preemption, and no unit starts while another one that has started can run."""
 MAX_STEPS = 5_000
 """Switch points of one run; a scenario that passes more is taken to spin."""
 
@@ -97,14 +99,14 @@ class Verdict:
         )
 
 
-def explore(path: str | Path, *, preemptions: int = 2, max_runs: int = 20_000, more_runs: int = 200) -> Verdict:
+def explore(path: str | Path, *, preemptions: int = 2, max_runs: int = 20_000, more_runs: int = 100) -> Verdict:
     """Run the scenario of the fixture at `path` under every schedule with at most `preemptions` preemptions.
 
     When none fails, and `more_runs` are enough for all schedules without a bound, those are run too.
     """
     fixture = Fixture(Path(path))
     with patched():
-        serial = search(fixture, 0, max_runs)
+        serial = search(fixture, SERIAL, max_runs)
         if serial.outcome is Outcome.VIOLATED:
             return replace(serial, outcome=Outcome.BROKEN)
         bounded = serial if serial.outcome is Outcome.LIMIT else search(fixture, preemptions, max_runs)
@@ -136,18 +138,27 @@ class Schedule:
 
     def __init__(self, prefix: Sequence[int], preemptions: int) -> None:
         self.prefix = prefix
-        self.left = preemptions
+        self.serial = preemptions == SERIAL
+        self.left = max(preemptions, 0)
         self.cut = False
         self.trail: list[tuple[int, int]] = []
         """(taken, number of possible ones) for each choice between at least two."""
         self.labels: list[str] = []
         self.steps = 0
 
-    def choose(self, options: Sequence[Any], current: object, owner: Callable[[Any], object]) -> Any:
+    def choose(
+        self,
+        options: Sequence[Any],
+        current: object,
+        owner: Callable[[Any], object],
+        starts: Callable[[Any], bool],
+    ) -> Any:
         """One of `options`; those that do not belong to `current` cost a preemption if `current` is among the owners."""
         self.steps += 1
         if self.steps > MAX_STEPS:
             raise TooManySteps(f"more than {MAX_STEPS} switch points in one run")
+        if self.serial:
+            options = [option for option in options if not starts(option)] or options
         mine = [option for option in options if owner(option) is current]
         others = [option for option in options if owner(option) is not current]
         if mine and others and not self.left:
@@ -336,7 +347,7 @@ class Loop(asyncio.BaseEventLoop):
         options = self._options()
         if not options:
             return self._ready.popleft() if self._ready else self._next_timer()
-        chosen = self.schedule.choose(options, self._last, owner)
+        chosen = self.schedule.choose(options, self._last, owner, starts)
         if len(options) > 1:
             self.schedule.labels.append(label(owner(chosen)))
         self._ready.remove(chosen)
@@ -396,6 +407,12 @@ def owner(handle: asyncio.Handle) -> object:
     return task if isinstance(task, asyncio.tasks._PyTask) else None  # type: ignore[attr-defined]
 
 
+def starts(handle: asyncio.Handle) -> bool:
+    """Whether the task of a handle has not run yet."""
+    task: Any = owner(handle)
+    return task is not None and inspect.getcoroutinestate(task.get_coro()) == inspect.CORO_CREATED
+
+
 def label(task: Any) -> str:
     """`Task-2:14`: the name of a task and the line it stands at."""
     frames = task.get_stack(limit=1) if hasattr(task, "get_stack") else []
@@ -435,7 +452,7 @@ class ConnectionQueue:
         if self._is_statement(function):
             loop.call_soon(operation)
         else:
-            operation()
+            loop.call_soon(operation.__call__)  # as a bare callback, that nothing overtakes
 
     @staticmethod
     def _is_statement(function: Any) -> bool:
@@ -463,6 +480,9 @@ def always() -> bool:
     return True
 
 
+START = "start"
+
+
 class Unit:
     """One thread (or stand-in for a process) of a crew."""
 
@@ -474,7 +494,7 @@ class Unit:
         self.waits_for_database = False
         self.done = False
         self.error: BaseException | None = None
-        self.line: int | str = "start"
+        self.line: int | str = START
 
 
 class Crew:
@@ -491,6 +511,7 @@ class Crew:
         self.dismissed = False
         self.progress = 0
         """How many SQL statements were done: after each, a unit that met a lock tries again."""
+        self.tries_again: set[Unit] = set()
 
     def current(self) -> Unit | None:
         """The unit whose thread asks; None for the scenario itself."""
@@ -532,14 +553,14 @@ class Crew:
         unit.can_run = always
 
     def wait_for_database(self) -> bool:
-        """Stand still until another statement was done; False when nobody can do one."""
+        """Stand still until it is worth to try again; False when the lock will never go."""
         unit, seen = self.current(), self.progress
         if unit is None:
             return False
         unit.waits_for_database = True
         self.wait(lambda: self.progress != seen)
         unit.waits_for_database = False
-        return self.progress != seen
+        return self.progress != seen or unit in self.tries_again
 
     def dismiss(self) -> None:
         """End the threads that are left."""
@@ -564,20 +585,30 @@ class Crew:
         """Who runs now; None: the scenario, because all have ended, or what is left waits and it does not need it."""
         waiting = [unit for unit in self.units if not unit.done]
         options = [unit for unit in waiting if unit.can_run()]
-        if not options:  # the lock of a database times out
-            options = [unit for unit in waiting if unit.waits_for_database][:1]
+        if options:
+            self.tries_again.clear()
+        else:
+            options = self._lock_timeout([unit for unit in waiting if unit.waits_for_database])
         if not options:
             if self.target is not None and not self.target.done:
                 self.failure = Deadlock("every thread waits for another")
             return None
         try:
-            chosen: Unit = self.schedule.choose(options, current, lambda unit: unit)
+            chosen: Unit = self.schedule.choose(options, current, lambda unit: unit, lambda unit: unit.line == START)
         except TooManySteps as limit:
             self.failure = limit
             return None
         if len(options) > 1:
             self.schedule.labels.append(f"{chosen.name}:{chosen.line}")
         return chosen
+
+    def _lock_timeout(self, waiting: list[Unit]) -> list[Unit]:
+        """All stand before a locked database: each tries once more (a cursor may be closed now), then the first one fails."""
+        fresh = [unit for unit in waiting if unit not in self.tries_again][:1]
+        if not fresh:
+            self.tries_again.difference_update(waiting[:1])
+        self.tries_again.update(fresh)
+        return fresh or waiting[:1]
 
     def _run_unit(self, unit: Unit) -> None:
         unit.turn.acquire()
@@ -756,8 +787,10 @@ class Lock:
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         crew = _crew
-        if crew is not None and crew.current() is not None:
-            crew.pause()
+        unit = crew.current() if crew is not None else None
+        if crew is not None and unit is not None:
+            if unit.traced:  # the locks of a process are its own
+                crew.pause()
             if self.held and blocking and timeout < 0:
                 crew.wait(lambda: not self.held)
         if self.held:
