@@ -6,16 +6,16 @@ import ast
 import itertools
 import re
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from racelint.finding import Problem
-from racelint.source import Source
+from racelint.source import Source, split_lines
 
 MAX_NESTING = 1000
 """How deep a tree may be. CPython's own parser stops somewhere between 1,000 and 10,000, depending on its version.
 
-Deeper chains (only programs write such) are reported, not analysed: libcst's native parser takes quadratic time for them,
-0.5 s at 1,000 terms and 15 s at 5,000, and overflows the C stack some time later, which no `except` can catch.
+Deeper chains (only programs write such) are reported, not analysed: libcst's native parser takes quadratic time for
+them, 0.5 s at 1,000 terms and 15 s at 5,000, and overflows the C stack some time later, which no `except` can catch.
 """
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -34,54 +34,64 @@ def parse(source: Source) -> ast.Module | Problem:
         return Problem(source.path, 1, _too_deep(f"Python {PYTHON} itself can read"))
     except ValueError as error:  # a lone surrogate in a text that was handed over
         return Problem(source.path, 1, f"cannot parse: {error}")
-    line = too_deep(tree, source.lines) if len(source.text) > MAX_NESTING else None
+    line = too_deep(tree, source.text)
     return tree if line is None else Problem(source.path, line, _too_deep(f"{MAX_NESTING:,} levels"))
 
 
 def _too_deep(limit: str) -> str:
-    return f"cannot analyse: an expression or an elif chain is nested deeper than {limit}; split it, or exclude the file"
+    what = "an expression or an elif chain is nested deeper than"
+    return f"cannot analyse: {what} {limit}; split it, or exclude the file"
 
 
-def too_deep(tree: ast.Module, lines: Sequence[str]) -> int | None:
+def too_deep(tree: ast.Module, text: str) -> int | None:
     """The line where the tree goes deeper than `MAX_NESTING`.
 
     Walking a whole tree would take two thirds of the time of parsing it. Each level of nesting needs at least a
     character, so only statements that are long enough are walked: a tenth of that.
     """
+    if len(text) <= MAX_NESTING:
+        return None
+    lines = split_lines(text)
     ends = [0, *itertools.accumulate(map(len, lines))]
     level: list[ast.AST] = [tree]
     for depth in range(MAX_NESTING):
         below: list[ast.AST] = []
         for node in level:
-            fields = node.__dict__
-            body = fields.get("body")
-            is_block = body.__class__ is list
-            first = fields.get("lineno", 1)
-            last = body[0].lineno if is_block and body else fields.get("end_lineno", len(lines))
-            if is_block and (decorators := fields.get("decorator_list")):
-                first = decorators[0].lineno
-            if ends[last] - ends[first - 1] > MAX_NESTING:
-                for part in _parts(node, without=_BODIES if is_block else ()):
-                    if (line := _deep_line(part, MAX_NESTING - depth)) is not None:
-                        return line
-            for name in _BODIES:
-                if (statements := fields.get(name)).__class__ is list:
-                    below += statements
+            if not _is_block(node):
+                line = _deep_line(node, MAX_NESTING - depth)
+                if line is not None:
+                    return line
+                continue
+            for part in _parts(node):
+                # Handlers have an extent as statements have; cases and arguments, which have none, are looked into.
+                last = getattr(part, "end_lineno", None)
+                if last is None or ends[last] - ends[_first(part) - 1] > MAX_NESTING:
+                    below.append(part)
         if not below:
             return None
         level = below
     return _line(level)
 
 
-_BODIES = ("body", "orelse", "handlers", "finalbody", "cases")
-"""Where the statements, handlers and cases of a statement stand."""
+def _is_block(node: ast.AST) -> bool:
+    """Whether statements stand below a node."""
+    return isinstance(node.__dict__.get("body", node.__dict__.get("cases")), list)
 
 
-def _parts(node: ast.AST, without: Collection[str] = ()) -> Iterator[ast.AST]:
+def _first(node: ast.AST) -> int:
+    """The line a node begins on, with its decorators."""
+    decorators = node.__dict__.get("decorator_list")
+    line: int = decorators[0].lineno if decorators else node.__dict__["lineno"]
+    return line
+
+
+def _parts(node: ast.AST) -> Iterator[ast.AST]:
     """The nodes right below a node."""
-    for name, value in node.__dict__.items():
-        if name not in without:
-            yield from (part for part in (value if isinstance(value, list) else [value]) if isinstance(part, ast.AST))
+    for value in node.__dict__.values():
+        if isinstance(value, list):
+            yield from (part for part in value if isinstance(part, ast.AST))
+        elif isinstance(value, ast.AST):
+            yield value
 
 
 def _deep_line(node: ast.AST, limit: int) -> int | None:
@@ -114,15 +124,15 @@ def _explained(source: Source, error: SyntaxError) -> Problem:
 
 
 def _reason(line: str, message: str) -> str:
-    newer = [(version, what) for pattern, version, what in _NEWER if sys.version_info < version and pattern.search(line)]
+    newer = [entry for entry in _NEWER if sys.version_info < entry[1] and entry[0].search(line)]
     if newer:
-        (major, minor), what = newer[0]
+        _, (major, minor), what = newer[0]
         return f"{what} needs Python {major}.{minor} and racelint runs on {PYTHON}: run it with Python {major}.{minor}"
     if any(pattern.search(line) for pattern in _PYTHON_2) or any(word in message for word in _PYTHON_2_MESSAGES):
         return f"it looks like Python 2 and racelint reads Python 3 (here {PYTHON}): convert the file, or exclude it"
     if message.startswith("too many"):
         return "Python reads no more: split it, or exclude the file"
-    return f"racelint reads what Python {PYTHON} reads: correct the file, run racelint with a newer Python, or exclude it"
+    return f"racelint runs on Python {PYTHON} and reads its syntax: correct the file, use a newer Python, or exclude it"
 
 
 _PYTHON_2_MESSAGES = ("Missing parentheses in call to", "leading zeros in decimal integer", "multiple exception types")
@@ -154,7 +164,7 @@ _NEWER: tuple[tuple[re.Pattern[str], tuple[int, int], str], ...] = tuple(
         (r"^\s*(?:async\s+)?(?:def|class)\s+\w+\[", (3, 12), "a list of type parameters"),
         (r"\b[fF][rR]?['\"]|\b[rR][fF]['\"]", (3, 12), "this f-string"),
         (r"\b(?:[tT][rR]?|[rR][tT])['\"]", (3, 14), "a t-string"),
-        (r"^\s*except\s+[\w.]+\s*,\s*[\w.]+\s*(?:,\s*[\w.]+\s*)*:", (3, 14), "`except` with several types and no brackets"),
+        (r"^\s*except\s+[\w.]+\s*,\s*[\w.]+\s*(?:,\s*[\w.]+\s*)*:", (3, 14), "`except` with several types unbracketed"),
         (r"^\s*lazy\s+(?:import|from)\b", (3, 15), "a lazy import"),
     )
 )

@@ -131,9 +131,9 @@ def decode(data: bytes, name: str) -> Source | Problem:
         message = f"the encoding `{encoding}` fails ({error}); correct the coding comment, or save as UTF-8"
         return Problem(name, line, f"cannot decode: {message}")
     if "\0" in text:
-        before = text[: text.index("\0")]
+        line, column = _place(text[: text.index("\0")])
         message = "cannot parse: NUL byte; this is no Python source, or a damaged file: restore it, or exclude it"
-        return Problem(name, *_place(before), message)
+        return Problem(name, line, message, column)
     return Source(name, text, text_encoding.name, bom)
 
 

@@ -1,0 +1,420 @@
+"""What the user wants: `[tool.racelint]`, `racelint.toml` and the command line become one frozen `Config`.
+
+Each place that says something is a `Layer`; a later layer wins over an earlier one. Keys, codes and values that do not
+exist are a `ConfigError` that names the place and the nearest that does.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from racelint.finding import Confidence
+
+if TYPE_CHECKING:
+    from racelint.rule import Rule
+
+DEFAULT_EXCLUDE = (
+    ".bzr",
+    ".direnv",
+    ".eggs",
+    ".git",
+    ".git-rewrite",
+    ".hg",
+    ".ipynb_checkpoints",
+    ".mypy_cache",
+    ".nox",
+    ".pants.d",
+    ".pyenv",
+    ".pytest_cache",
+    ".pytype",
+    ".ruff_cache",
+    ".svn",
+    ".tox",
+    ".venv",
+    ".vscode",
+    "__pypackages__",
+    "_build",
+    "buck-out",
+    "build",
+    "dist",
+    "node_modules",
+    "site-packages",
+    "venv",
+)
+"""The list of ruff, so that both look at the same files."""
+
+OUTPUT_FORMATS = ("full", "concise", "json")
+
+Value = TypeVar("Value")
+
+PerFile = tuple[tuple[str, tuple[str, ...]], ...]
+"""Patterns with the selectors of the rules that are off in the files they match."""
+
+
+class ConfigError(Exception):
+    """What is wrong with a configuration, where, and the nearest thing that is right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """How to run. A *selector* is a code, the beginning of one, a rule's name, or `ALL`."""
+
+    select: tuple[str, ...] = ("ALL",)
+    ignore: tuple[str, ...] = ()
+    extend_select: tuple[str, ...] = ()
+    extend_ignore: tuple[str, ...] = ()
+    per_file_ignores: PerFile = ()
+    min_confidence: Confidence = Confidence.MEDIUM
+    exclude: tuple[str, ...] = DEFAULT_EXCLUDE
+    extend_exclude: tuple[str, ...] = ()
+    force_exclude: bool = False
+    """Leave out excluded files even if they are named."""
+    respect_gitignore: bool = True
+    output_format: str = "full"
+    jobs: int = 0
+    """Processes; 0 for one per core."""
+    models: tuple[str, ...] = ()
+    """TOML files with models of libraries, absolute."""
+    root: str = ""
+    """The directory that patterns are relative to, the current one if empty."""
+    file: str = ""
+    """Where it was read from, if anywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What one place says; None where it says nothing. `where` begins the message of an error about it."""
+
+    where: str = ""
+    root: str = ""
+    select: tuple[str, ...] | None = None
+    ignore: tuple[str, ...] | None = None
+    extend_select: tuple[str, ...] | None = None
+    extend_ignore: tuple[str, ...] | None = None
+    per_file_ignores: PerFile | None = None
+    min_confidence: Confidence | None = None
+    exclude: tuple[str, ...] | None = None
+    extend_exclude: tuple[str, ...] | None = None
+    force_exclude: bool | None = None
+    respect_gitignore: bool | None = None
+    output_format: str | None = None
+    jobs: int | None = None
+    models: tuple[str, ...] | None = None
+
+
+KEYS = tuple(field.name.replace("_", "-") for field in fields(Layer) if field.name not in ("where", "root"))
+
+
+def combine(layers: Iterable[Layer], root: str = "", file: str = "") -> Config:
+    """One `Config` from the first, weakest, to the last layer.
+
+    `select` starts anew: what earlier layers select and ignore is forgotten, as in ruff. Without it, `ignore` and the
+    `extend-` keys add to what is there.
+    """
+    config = Config(root=root, file=file)
+    for layer in layers:
+        config = _over(config, layer)
+    return config
+
+
+def _over(config: Config, layer: Layer) -> Config:
+    if layer.select is not None:
+        config = replace(config, select=layer.select, ignore=(), extend_select=(), extend_ignore=())
+    return replace(
+        config,
+        ignore=(*config.ignore, *(layer.ignore or ())),
+        extend_select=(*config.extend_select, *(layer.extend_select or ())),
+        extend_ignore=(*config.extend_ignore, *(layer.extend_ignore or ())),
+        per_file_ignores=_said(layer.per_file_ignores, config.per_file_ignores),
+        min_confidence=_said(layer.min_confidence, config.min_confidence),
+        exclude=_said(layer.exclude, config.exclude),
+        extend_exclude=(*config.extend_exclude, *(layer.extend_exclude or ())),
+        force_exclude=_said(layer.force_exclude, config.force_exclude),
+        respect_gitignore=_said(layer.respect_gitignore, config.respect_gitignore),
+        output_format=_said(layer.output_format, config.output_format),
+        jobs=_said(layer.jobs, config.jobs),
+        models=_said(layer.models, config.models),
+    )
+
+
+def _said(value: Value | None, otherwise: Value) -> Value:
+    return otherwise if value is None else value
+
+
+# Rules
+
+
+def enabled_rules(config: Config, rules: Sequence[Rule]) -> tuple[Rule, ...]:
+    """The rules that are on. The most exact selector decides: `--select RL102 --ignore RL1` keeps RL102, as in ruff."""
+    chosen = (*config.select, *config.extend_select)
+    dropped = (*config.ignore, *config.extend_ignore)
+    return tuple(rule for rule in rules if _exactness(chosen, rule) > _exactness(dropped, rule))
+
+
+def ignores(selectors: Iterable[str], rule: Rule) -> bool:
+    """Whether one of the selectors stands for the rule."""
+    return _exactness(selectors, rule) >= 0
+
+
+def _exactness(selectors: Iterable[str], rule: Rule) -> int:
+    """How exactly a rule is selected: -1 not at all, 0 by `ALL`, then the letters of a prefix, most by name."""
+    return max((_matched(selector, rule) for selector in selectors), default=-1)
+
+
+def _matched(selector: str, rule: Rule) -> int:
+    if selector.upper() == "ALL":
+        return 0
+    if selector.lower() == rule.name:
+        return len(rule.code)
+    return len(selector) if rule.code.startswith(selector.upper()) else -1
+
+
+def check_config(config: Config, rules: Sequence[Rule]) -> None:
+    """Raises ConfigError at the first selector that stands for no rule."""
+    _check_selectors(config, "", rules)
+
+
+def _check_selectors(said: Config | Layer, where: str, rules: Sequence[Rule]) -> None:
+    lists = [
+        ("select", said.select),
+        ("ignore", said.ignore),
+        ("extend-select", said.extend_select),
+        ("extend-ignore", said.extend_ignore),
+        *(("per-file-ignores", selectors) for _, selectors in said.per_file_ignores or ()),
+    ]
+    for key, selectors in lists:
+        for selector in selectors or ():
+            _check_selector(selector, key, where, rules)
+
+
+def _check_selector(selector: str, key: str, where: str, rules: Sequence[Rule]) -> None:
+    if selector.upper() == "ALL" or (selector and any(_matched(selector, rule) >= 0 for rule in rules)):
+        return
+    known = [name for rule in rules for name in (rule.code, rule.name)]
+    hint = nearest(selector.upper() if selector[:2].upper() == "RL" else selector.lower(), known)
+    raise ConfigError(f"{_at(where, selector)}{key}: `{selector}` is no rule{hint}")
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """The end of a message: the nearest known word, or all of a few."""
+    found = difflib.get_close_matches(word, known, n=1, cutoff=0.3)
+    if found:
+        return f"; did you mean `{found[0]}`?"
+    return f"; there are {', '.join(known)}" if 0 < len(known) <= 20 else "; `racelint rules` lists them"
+
+
+# Files
+
+
+def load_config(start: Path, rules: Sequence[Rule], layers: Sequence[Layer] = (), *, isolated: bool = False) -> Config:
+    """The configuration that holds for `start`, a file or directory, with `layers` on top of it. Raises ConfigError.
+
+    The nearest file decides, for the whole run; with `isolated` none is read.
+    """
+    file = None if isolated else find_config(start)
+    return config_from(file, rules, layers)
+
+
+def config_from(file: Path | None, rules: Sequence[Rule], layers: Sequence[Layer] = ()) -> Config:
+    """The configuration of a file, with `layers` on top of it. Raises ConfigError."""
+    below = [] if file is None else [read_layer(file)]
+    for layer in (*below, *layers):
+        _check_selectors(layer, layer.where, rules)
+    root = str(file.parent.absolute()) if file else os.getcwd()
+    return combine([*below, *layers], root, str(file or ""))
+
+
+def find_config(start: Path) -> Path | None:
+    """The nearest `racelint.toml`, or `pyproject.toml` with a `[tool.racelint]`, in `start` or above it."""
+    start = start.absolute()
+    for directory in (start, *start.parents):
+        own = directory / "racelint.toml"
+        if own.is_file():
+            return own
+        project = directory / "pyproject.toml"
+        if project.is_file() and "racelint" in _text(project) and _table(project) is not None:
+            return project
+    return None
+
+
+def read_layer(file: Path) -> Layer:
+    """What a configuration file says. Raises ConfigError."""
+    table = _table(file)
+    if table is None:
+        raise ConfigError(f"{file}: there is no [tool.racelint] in it")
+    return _layer(table, str(file), str(file.parent.absolute()))
+
+
+def inline_layer(text: str) -> Layer:
+    """What `--config 'key = value'` says. Raises ConfigError."""
+    table = _parsed(text, f"--config '{text}'")
+    return _layer(table, f"--config '{text}'", os.getcwd())
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file}: TOML must be UTF-8: {error}") from None
+
+
+def _table(file: Path) -> Mapping[str, object] | None:
+    """The table of racelint's keys: the whole file, or in a `pyproject.toml` its `[tool.racelint]`."""
+    table = _parsed(_text(file), str(file))
+    if file.name != "pyproject.toml":
+        return table
+    tool = table.get("tool")
+    ours = tool.get("racelint") if isinstance(tool, dict) else None
+    if ours is not None and not isinstance(ours, dict):
+        raise ConfigError(f"{_at(str(file), 'racelint')}`tool.racelint` must be a table")
+    return ours
+
+
+def _parsed(text: str, where: str) -> Mapping[str, object]:
+    # Imported here because many runs have no configuration.
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where}: this is not TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{where}: nested too deep") from None
+
+
+def _at(where: str, word: str) -> str:
+    """`file:line: ` of the first line with `word` after the header of our table, as near as can be told."""
+    try:
+        lines = Path(where).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return f"{where}: " if where else ""
+    inside = Path(where).name != "pyproject.toml"
+    for number, line in enumerate(lines, 1):
+        if re.match(r"\s*\[", line) and Path(where).name == "pyproject.toml":
+            inside = re.match(r"\s*\[\s*tool\s*\.\s*[\"']?racelint\b", line) is not None
+        if inside and re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", line.partition("#")[0]):
+            return f"{where}:{number}: "
+    return f"{where}: "
+
+
+# Values
+
+
+def _layer(table: Mapping[str, object], where: str, root: str) -> Layer:
+    unknown = [key for key in table if key not in KEYS]
+    if unknown:
+        raise ConfigError(f"{_at(where, unknown[0])}unknown key `{unknown[0]}`{nearest(unknown[0], KEYS)}")
+    get = _Values(table, where)
+    return Layer(
+        where=where,
+        root=root,
+        select=get.strings("select"),
+        ignore=get.strings("ignore"),
+        extend_select=get.strings("extend-select"),
+        extend_ignore=get.strings("extend-ignore"),
+        per_file_ignores=get.lists_by_pattern("per-file-ignores", root),
+        min_confidence=get.confidence("min-confidence"),
+        exclude=anchored(get.strings("exclude"), root),
+        extend_exclude=anchored(get.strings("extend-exclude"), root),
+        force_exclude=get.boolean("force-exclude"),
+        respect_gitignore=get.boolean("respect-gitignore"),
+        output_format=get.choice("output-format", OUTPUT_FORMATS),
+        jobs=get.number("jobs"),
+        models=get.files("models", root),
+    )
+
+
+class _Values:
+    """Typed values of a TOML table. Each method raises ConfigError for a value of another type."""
+
+    def __init__(self, table: Mapping[str, object], where: str) -> None:
+        self._table = table
+        self._where = where
+
+    def strings(self, key: str) -> tuple[str, ...] | None:
+        """A list of strings."""
+        value = self._table.get(key)
+        return None if value is None else self._strings(key, value)
+
+    def boolean(self, key: str) -> bool | None:
+        """True or false."""
+        return self._typed(key, bool, "`true` or `false`")
+
+    def number(self, key: str) -> int | None:
+        """A whole number from 0."""
+        value = self._typed(key, int, "a whole number")
+        if value is not None and (isinstance(value, bool) or value < 0):
+            raise self._error(key, "a whole number from 0 (one process per core)")
+        return value
+
+    def choice(self, key: str, choices: Sequence[str]) -> str | None:
+        """One of a few words."""
+        value = self._typed(key, str, f"one of {', '.join(choices)}")
+        if value is not None and value not in choices:
+            raise ConfigError(f"{_at(self._where, key)}`{key}` is `{value}`{nearest(value, choices)}")
+        return value
+
+    def confidence(self, key: str) -> Confidence | None:
+        """Low, medium or high."""
+        value = self.choice(key, [confidence.value for confidence in Confidence])
+        return None if value is None else Confidence(value)
+
+    def lists_by_pattern(self, key: str, root: str) -> PerFile | None:
+        """A table of patterns, each with a list of strings."""
+        value = self._table.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise self._error(key, 'a table such as `"tests/*" = ["RL102"]`')
+        return tuple((_anchor(pattern, root), self._strings(key, selectors)) for pattern, selectors in value.items())
+
+    def files(self, key: str, root: str) -> tuple[str, ...] | None:
+        """A list of files that are there, relative to the configuration."""
+        names = self.strings(key)
+        paths = None if names is None else tuple(os.path.join(root, name) for name in names)
+        missing = [name for name, path in zip(names or (), paths or (), strict=True) if not os.path.isfile(path)]
+        if missing:
+            raise ConfigError(f"{_at(self._where, key)}`{key}`: there is no file `{missing[0]}` in {root}")
+        return paths
+
+    def _strings(self, key: str, value: object) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self._error(key, 'a list of strings, such as `["a", "b"]`')
+        return tuple(value)
+
+    def _typed(self, key: str, wanted: type[Value], description: str) -> Value | None:
+        value = self._table.get(key)
+        if value is not None and not isinstance(value, wanted):
+            raise self._error(key, description)
+        return value
+
+    def _error(self, key: str, wanted: str) -> ConfigError:
+        return ConfigError(f"{_at(self._where, key)}`{key}` must be {wanted}")
+
+
+def anchored(patterns: tuple[str, ...] | None, root: str) -> tuple[str, ...] | None:
+    """Patterns with a slash as absolute ones, so that those of several layers can be mixed."""
+    return None if patterns is None else tuple(_anchor(pattern, root) for pattern in patterns)
+
+
+def _anchor(pattern: str, root: str) -> str:
+    negated, text = pattern.startswith("!"), pattern.removeprefix("!").rstrip("/").removeprefix("./")
+    if "/" in text and not text.startswith(("/", "**/")):
+        text = f"{_literal(root)}/{text}"
+    return f"!{text}" if negated else text
+
+
+def _literal(path: str) -> str:
+    """A path as a pattern that matches nothing else."""
+    return re.sub(r"([*?\[])", r"[\1]", path.replace(os.sep, "/"))

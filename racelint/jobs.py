@@ -1,0 +1,189 @@
+"""The same work on many items, in order: here, or spread over processes when that pays.
+
+Wherever it runs, work runs with a deep stack, without Python's cyclic garbage collector (building trees only makes it
+search in vain for garbage, for a quarter of the time) and without the parser's warnings about the code.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from racelint.stack import with_deep_stack
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future, ProcessPoolExecutor
+
+State = TypeVar("State")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+Work = Callable[[State, Item], Result]
+"""Must not raise; a function of a module, so that other processes can be told of it."""
+
+PAYS = 50
+"""Items from which on processes are used: starting them takes about as long as reading that many files."""
+LARGEST_CHUNK = 32
+
+
+def cores() -> int:
+    """How many processes can run at once."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(len(os.sched_getaffinity(0)), 1)
+    return os.cpu_count() or 1
+
+
+def each(
+    work: Work[State, Item, Result],
+    state: State,
+    items: Sequence[Item],
+    *,
+    jobs: int,
+    died: Callable[[Item], Result],
+    done: Callable[[int], None],
+) -> list[Result]:
+    """`work(state, item)` for each item, in their order, whatever `jobs` (0: one a core) is.
+
+    `died` is the result for an item at which a process of ours was killed; `done` is told how many items are ready.
+    """
+    processes = min(jobs or cores(), len(items))
+    if processes < 2 or len(items) <= PAYS:
+        return _here(work, state, items, done)
+    results: list[Result] = []
+    for chunk in _spread(work, state, _chunks(items, processes), processes, died):
+        results += chunk
+        done(len(results))
+    return results
+
+
+def _here(
+    work: Work[State, Item, Result], state: State, items: Sequence[Item], done: Callable[[int], None]
+) -> list[Result]:
+    def loop() -> list[Result]:
+        results = []
+        for item in items:
+            results.append(work(state, item))
+            done(len(results))
+        return results
+
+    with _undisturbed():
+        return with_deep_stack(loop)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """No collector and no warnings; both are the whole process's, so they are put back."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        if collects:
+            gc.enable()
+
+
+# Processes
+
+
+def _chunks(items: Sequence[Item], processes: int) -> list[Sequence[Item]]:
+    size = min(max(len(items) // (8 * processes), 1), LARGEST_CHUNK)
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def _spread(
+    work: Work[State, Item, Result],
+    state: State,
+    chunks: Sequence[Sequence[Item]],
+    processes: int,
+    died: Callable[[Item], Result],
+) -> Iterator[list[Result]]:
+    # Imported here because a short run needs none of it.
+    from concurrent.futures.process import BrokenProcessPool
+
+    futures: list[Future[list[Result]]] = []
+    executor = _executor(work, state, processes)
+    try:
+        try:
+            futures += [executor.submit(_chunk, chunk) for chunk in chunks]
+        except BrokenProcessPool:
+            pass  # a process died while others were still being told; what was not told is done below
+        for number, chunk in enumerate(chunks):
+            try:
+                if number >= len(futures):
+                    raise BrokenProcessPool
+                yield futures[number].result()
+            except BrokenProcessPool:
+                yield [_alone(work, state, item, died) for item in chunk]
+    except BaseException:
+        _stop(executor)
+        raise
+    executor.shutdown()
+
+
+def _alone(work: Work[State, Item, Result], state: State, item: Item, died: Callable[[Item], Result]) -> Result:
+    """In a process of its own, so that only the item that kills processes (by lack of memory, say) is lost."""
+    from concurrent.futures.process import BrokenProcessPool
+
+    with _executor(work, state, 1) as executor:
+        try:
+            future: Future[list[Result]] = executor.submit(_chunk, [item])
+            return future.result()[0]
+        except BrokenProcessPool:
+            return died(item)
+
+
+def _executor(work: Work[State, Item, Result], state: State, processes: int) -> ProcessPoolExecutor:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    # A fork has all that is imported and the whole state at once. It is safe only while no other thread runs, and not
+    # on macOS, whose own libraries start threads.
+    can_fork = sys.platform not in ("win32", "darwin") and threading.active_count() == 1
+    context = multiprocessing.get_context("fork" if can_fork else "spawn")
+    return ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(work, state))
+
+
+def _stop(executor: Executor) -> None:
+    """Ends the processes at once: after Ctrl-C nobody wants to wait for them."""
+    import multiprocessing
+
+    executor.shutdown(wait=False, cancel_futures=True)
+    for process in multiprocessing.active_children():
+        process.terminate()
+
+
+_task: Callable[[object], object] | None = None
+"""In a process of ours, what it is for: set once, when it starts, so that it is not sent again for each chunk."""
+
+
+def _begin(work: Work[State, Item, Result], state: State) -> None:
+    import multiprocessing
+    import signal
+
+    global _task
+    _task = cast("Callable[[object], object]", partial(work, state))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started us
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_follow, args=(parent.join,), daemon=True).start()
+
+
+def _follow(wait: Callable[[], None]) -> None:
+    """Ends this process when its parent is gone, even if that was killed; it would wait for work for ever."""
+    wait()
+    os._exit(1)
+
+
+def _chunk(items: Sequence[Item]) -> list[Result]:
+    task = cast("Callable[[Item], Result]", _task)
+    with _undisturbed():
+        return with_deep_stack(lambda: [task(item) for item in items])

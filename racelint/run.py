@@ -1,0 +1,260 @@
+"""The whole pipeline on one page: paths → sources → facts → index → candidates → findings → what is reported.
+
+All files are gone through twice: first each is read for its facts alone; then, when the facts of all are joined, those
+in which something can race are read again and analysed. So no text is kept, and a class and its lock may live in
+different files.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from racelint.analyse import build_index, collect, find_races, nominated
+from racelint.config import Config, check_config, enabled_rules, ignores
+from racelint.discovery import File, discover, file_matches
+from racelint.facts import ModuleFacts
+from racelint.finding import Finding, Problem
+from racelint.index import Index
+from racelint.jobs import PAYS, each
+from racelint.parse import parse
+from racelint.rule import Rule
+from racelint.rules import RULES
+from racelint.source import Source, read_source
+from racelint.suppress import UNREADABLE, apply_suppressions
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run found."""
+
+    findings: tuple[Finding, ...]
+    """Sorted by `sort_key`."""
+    problems: tuple[Problem, ...]
+    """What could not be read, parsed or analysed, by path and place."""
+    files: int
+    """How many files were looked at."""
+    seconds: float
+    internal_errors: int = 0
+    """How many of the problems are mistakes of racelint."""
+
+
+def lint_paths(paths: Iterable[str | os.PathLike[str]], config: Config | None = None) -> Report:
+    """What is found in files and below directories.
+
+    Without `config` the defaults hold and no configuration file is read; `racelint.config.load_config` reads what the
+    command line would. Raises ConfigError if `config` selects what is no rule.
+    """
+    started = time.perf_counter()
+    config = config or Config()
+    files, problems = discover([os.fspath(path) for path in paths], config)
+    return lint_files(files, problems, config, started)
+
+
+def lint_source(text: str, path: str = "<stdin>", config: Config | None = None) -> Report:
+    """What is found in a text. `path` is shown, and decides about `per-file-ignores`; it is not read."""
+    bom = text.startswith("\ufeff")
+    return lint_read(Source(path, text[bom:], bom=bom), config or Config(), time.perf_counter())
+
+
+def lint_read(source: Source, config: Config, started: float) -> Report:
+    """What is found in a source that has been read; `started` is when, by `time.perf_counter`."""
+    return _lint([File(os.path.abspath(source.path), source.path)], [], Job(config, started, source))
+
+
+Progress = Callable[[int, int], None]
+"""Is told how many steps of how many are done."""
+
+
+def lint_files(
+    files: Sequence[File],
+    problems: Sequence[Problem],
+    config: Config,
+    started: float,
+    progress: Progress = lambda done, total: None,
+) -> Report:
+    """What is found in files; `problems` are those met on the way to them."""
+    return _lint(files, problems, Job(config, started), progress)
+
+
+# The stages
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be done, for both stages."""
+
+    config: Config
+    started: float
+    given: Source | None = None
+    """The source of the only file, if it need not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a file after the first stage: its facts, or why there are none."""
+
+    file: File
+    facts: ModuleFacts | None = None
+    checksum: int = 0
+    """Of the text, to see whether it is still the same in the second stage."""
+    commented: bool = False
+    """There may be suppressions in it."""
+    problem: Problem | None = None
+    mistake: bool = False
+    """The problem is a mistake of racelint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the second stage finds in a file."""
+
+    findings: Sequence[Finding] = ()
+    problem: Problem | None = None
+    mistake: bool = False
+
+
+def _lint(
+    files: Sequence[File],
+    problems: Sequence[Problem],
+    job: Job,
+    progress: Progress = lambda done, total: None,
+) -> Report:
+    check_config(job.config, RULES)
+    total, jobs = 2 * len(files), job.config.jobs
+    first = each(_know, job, files, jobs=jobs, died=_died, done=lambda done: progress(done, total))
+    readable = [known for known in first if known.facts is not None]
+    _prepare(len(readable))
+    project = (job, build_index(known.facts for known in readable if known.facts is not None))
+    begun = total - len(readable)
+    second = each(
+        _find, project, readable, jobs=jobs, died=_died_later, done=lambda done: progress(begun + done, total)
+    )
+    failures: list[Known | Found] = [*first, *second]
+    met = [*problems, *(failure.problem for failure in failures if failure.problem is not None)]
+    return Report(
+        findings=tuple(sorted((finding for found in second for finding in found.findings), key=lambda f: f.sort_key)),
+        problems=tuple(sorted(met, key=lambda problem: (problem.path, problem.line, problem.column, problem.message))),
+        files=len(files),
+        seconds=time.perf_counter() - job.started,
+        internal_errors=sum(failure.mistake for failure in failures),
+    )
+
+
+def _know(job: Job, file: File) -> Known:
+    """The first stage for one file."""
+    try:
+        source = _read(job, file)
+        if isinstance(source, Problem):
+            return _excused(job, file, source)
+        tree = parse(source)
+        if isinstance(tree, Problem):
+            return _excused(job, file, tree)
+        commented = "racelint:" in source.text or "noqa" in source.text.lower()
+        return Known(file, collect(source, tree), _checksum(source), commented)
+    except Exception as error:
+        return Known(file, problem=_mistake(file, error), mistake=True)
+
+
+def _find(project: tuple[Job, Index], known: Known) -> Found:
+    """The second stage for one file."""
+    job, index = project
+    try:
+        if known.facts is None:
+            return Found()
+        models = job.config.models
+        can_race = nominated(known.facts, index, models)
+        if not can_race and not known.commented:
+            return Found()
+        source, facts = _read(job, known.file), known.facts
+        if isinstance(source, Problem):
+            return Found(problem=replace(source, message=f"{source.message} (it could be read when the run began)"))
+        if _checksum(source) != known.checksum:  # saved meanwhile: the lines have moved
+            tree = parse(source)
+            if isinstance(tree, Problem):
+                return Found(problem=tree)
+            facts = collect(source, tree)
+        rules = rules_for(known.file, job.config)
+        findings = find_races(source, facts, index, rules, models) if can_race else []
+        return Found(_reported(source, findings, rules, job.config))
+    except Exception as error:
+        return Found(problem=_mistake(known.file, error), mistake=True)
+
+
+def _read(job: Job, file: File) -> Source | Problem:
+    return job.given or read_source(file.path, file.shown, named=file.named)
+
+
+def _checksum(source: Source) -> int:
+    return zlib.crc32(source.text.encode("utf-8", "surrogatepass"))
+
+
+def _prepare(count: int) -> None:
+    """Imports what the second stage needs before processes are forked for it: libcst takes 0.2 s to import."""
+    if count > PAYS:
+        import racelint.flow.summaries
+        import racelint.pattern  # noqa: F401
+
+
+# What is reported
+
+
+def rules_for(file: File, config: Config) -> tuple[Rule, ...]:
+    """The rules that are on in a file."""
+    off = _off_in(file, config)
+    return tuple(rule for rule in enabled_rules(config, RULES) if not ignores(off, rule))
+
+
+def _off_in(file: File, config: Config) -> list[str]:
+    """The selectors of `per-file-ignores` for a file."""
+    return [
+        selector
+        for pattern, selectors in config.per_file_ignores
+        if file_matches(pattern, file.path, config.root)
+        for selector in selectors
+    ]
+
+
+def _reported(source: Source, findings: Sequence[Finding], rules: Sequence[Rule], config: Config) -> list[Finding]:
+    """What is left after comments and confidence.
+
+    Comments first: one that silences a finding of low confidence is of use, although the finding would not be shown.
+    """
+    kept = apply_suppressions(
+        source,
+        findings,
+        enabled={rule.code for rule in rules},
+        known={rule.code: rule.name for rule in RULES},
+    )
+    return [finding for finding in kept if finding.confidence.rank >= config.min_confidence.rank]
+
+
+def _excused(job: Job, file: File, problem: Problem) -> Known:
+    """A file that cannot be read is a problem unless RL900 is ignored; a named one always is."""
+    config = job.config
+    off = [*config.ignore, *config.extend_ignore, *_off_in(file, config)]
+    excused = any(rule.code == UNREADABLE and ignores(off, rule) for rule in RULES)
+    return Known(file, problem=problem if problem.named or not excused else None)
+
+
+def _mistake(file: File, error: Exception) -> Problem:
+    """An error that nobody foresaw, with the place in racelint where it happened."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
+    what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return Problem(
+        file.shown, 1, f"internal error: {what}{where}; please report it with this file, or exclude the file"
+    )
+
+
+def _died(file: File) -> Known:
+    message = "internal error: the process that read it was killed, perhaps for want of memory; try `--jobs 1`"
+    return Known(file, problem=Problem(file.shown, 1, message), mistake=True)
+
+
+def _died_later(known: Known) -> Found:
+    return Found(problem=_died(known.file).problem, mistake=True)
