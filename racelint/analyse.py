@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from racelint.evidence import Concurrency
 from racelint.facts import ModuleFacts, collect_facts
@@ -56,10 +57,39 @@ def find_races(
     from racelint.pattern import Module
 
     module = Module(Program(source, scope, concurrency), candidates)
-    best: dict[tuple[str, int, int], Finding] = {}
-    for rule in rules:
-        for finding in rule.find(module):
-            key = (finding.code, finding.line, finding.column)
-            if key not in best or finding.confidence.rank > best[key].confidence.rank:
+    found = [finding for rule in rules for finding in rule.find(module)]
+    return sorted(_distinct(found), key=lambda finding: finding.sort_key)
+
+
+def _distinct(findings: list[Finding]) -> Iterable[Finding]:
+    """One finding for one pair of accesses and one for one place: that of the unit they stand in, the most certain one.
+
+    A helper's race is seen again in every unit that calls the helper; the certainty of the callers is kept.
+    """
+    best: dict[tuple[object, ...], Finding] = {}
+    for key_of in (_same_race, _same_place):
+        best = {}
+        for finding in findings:
+            key = key_of(finding)
+            known = best.get(key)
+            if known is None:
                 best[key] = finding
-    return sorted(best.values(), key=lambda finding: finding.sort_key)
+                continue
+            home, other = (finding, known) if _at_home(finding) > _at_home(known) else (known, finding)
+            if other.confidence.rank > home.confidence.rank:
+                home = replace(home, confidence=other.confidence, evidence=other.evidence)
+            best[key] = home
+        findings = list(best.values())
+    return findings
+
+
+def _same_race(finding: Finding) -> tuple[object, ...]:
+    return (finding.code, finding.trace[0].span, finding.trace[-1].span)
+
+
+def _same_place(finding: Finding) -> tuple[object, ...]:
+    return (finding.code, finding.line, finding.column)
+
+
+def _at_home(finding: Finding) -> bool:
+    return finding.span == finding.trace[-1].span

@@ -188,7 +188,6 @@ class Switch:
     id: int
     place: Place
     site: Place
-    what: str
     held: Ids
     stems: Ids = NO_IDS
     """The accesses that the awaited expression is computed from."""
@@ -217,7 +216,7 @@ class Acquire:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something that happens and is no access: `begin`, `commit`, `rollback`, `spawn`, `effect`, `return`, `join`."""
+    """Something that happens and is no access: `begin`, `commit`, `rollback`, `spawn`, `call`, `version`, …"""
 
     id: int
     place: Place
@@ -228,6 +227,8 @@ class Mark:
     control: tuple[tuple[int, Sense], ...] = ()
     related: frozenset[str] = frozenset()
     statement: int = 0
+    stems: Ids = NO_IDS
+    """The accesses that a compared version is computed from."""
 
 
 Event = Access | Switch | Acquire | Mark

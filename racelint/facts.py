@@ -606,13 +606,16 @@ class _Collector:
             if isinstance(inner_argument, (ast.GeneratorExp, ast.ListComp)):
                 arguments.append("*" + dotted(inner_argument.elt))
             elif isinstance(inner_argument, ast.Lambda):
-                arguments.append(dotted(inner_argument.body))
+                arguments.extend(dotted(n.func) for n in ast.walk(inner_argument.body) if isinstance(n, ast.Call))
             else:
                 arguments.append(("*" if isinstance(argument, ast.Starred) else "") + dotted(inner_argument))
             self.visit(argument)
         for keyword in node.keywords:
-            value = keyword.value.body if isinstance(keyword.value, ast.Lambda) else keyword.value
-            arguments.append(f"{keyword.arg or '**'}={dotted(value)}")
+            if isinstance(keyword.value, ast.Lambda):
+                called = [dotted(n.func) for n in ast.walk(keyword.value.body) if isinstance(n, ast.Call)]
+            else:
+                called = [dotted(keyword.value)]
+            arguments.extend(f"{keyword.arg or '**'}={name}" for name in called)
             if keyword.arg in ("isolation_level", "autocommit") and isinstance(keyword.value, ast.Constant):
                 self.autocommit = self.autocommit or keyword.value.value in (None, True, "AUTOCOMMIT")
             self.visit(keyword.value)

@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from racelint.rule import Rule
 
 __all__ = [
-    "Access", "Acquire", "Confidence", "Evidence", "Kind", "Mark", "Module", "Op", "Pair", "Resource", "Role", "Row", "Sense",
+    "INTERNAL", "Access", "Acquire", "Confidence", "Evidence", "Kind", "Mark", "Module", "Op", "Pair", "Resource", "Role", "Row", "Sense",
     "Shape", "Switch", "Unit", "World", "Write", "same",
 ]
+
+PLAIN_TYPES = frozenset("dict list set tuple str int float bool bytes frozenset datetime collections.deque".split())
 
 INTERNAL = (Kind.ATTRIBUTE, Kind.CLASS, Kind.GLOBAL, Kind.CAPTURED, Kind.ARGUMENT)
 
@@ -46,6 +48,29 @@ class Pair:
     first: Access
     second: Access
     switch: Switch | None = None
+    version_check: Mark | None = None
+
+    @property
+    def in_one_statement(self) -> bool:
+        """Read and write are one augmented assignment, or one assignment, of the unit itself."""
+        return self.first.statement == self.second.statement and self.first.place.unit == self.second.place.unit
+
+    @property
+    def restores(self) -> bool:
+        """The very value that was read is put back, unchanged: a save and restore."""
+        return self.second.value.via == self.first.id and not self.second.value.appended
+
+    @property
+    def world(self) -> World:
+        """Tasks if a switch point lies between, processes otherwise."""
+        return World.TASKS if self.switch is not None and self.first.resource.kind is Kind.STORE else World.PROCESSES
+
+    @property
+    def steps(self) -> tuple[tuple[Role, Event], ...]:
+        """Read, switch if there is one, write."""
+        if self.switch is None or self.switch.place in (self.first.place, self.second.place):
+            return ((Role.READ, self.first), (Role.WRITE, self.second))
+        return ((Role.READ, self.first), (Role.SWITCH, self.switch), (Role.WRITE, self.second))
 
 
 class Module:
@@ -154,6 +179,12 @@ class Unit:
         """The marks of these sorts."""
         for event in self.events:
             if isinstance(event, Mark) and event.what in what:
+                yield event
+
+    def switches(self) -> Iterator[Switch]:
+        """All switch points."""
+        for event in self.events:
+            if isinstance(event, Switch):
                 yield event
 
     # order
@@ -278,6 +309,128 @@ class Unit:
                     continue
                 yield Pair(self, check, act, switch), sense
                 break
+
+    def thread_updates(self) -> Iterator[Pair]:
+        """Writes computed from a read of the same resource with no lock for threads over both."""
+        for write in self.accesses(Op.WRITE, kinds=INTERNAL):
+            for number in sorted(write.value.stems):
+                read = self.access(number)
+                if read is None or read.op not in (Op.READ, Op.CHECK) or not same(read.resource, write.resource):
+                    continue
+                if not self.guarded(read, write, World.THREADS):
+                    yield Pair(self, read, write)
+                    break
+
+    def store_updates(self) -> Iterator[Pair]:
+        """Writes of a store, file or table whose value was computed from what was read of the same document."""
+        for write in self.accesses(Op.WRITE, kinds=(Kind.STORE, Kind.FILE, Kind.TABLE)):
+            if write.how == "conditional":
+                continue
+            for number in sorted(write.value.stems):
+                read = self.access(number)
+                if read is None or read.op not in (Op.READ, Op.CHECK) or not self._one_document(read, write):
+                    continue
+                if not self.before(number, write.id) or self.guarded(read, write, World.PROCESSES) or self.in_transaction(read, write):
+                    continue
+                version = next((m for m in self.marks("version") if number in m.stems and self.before(m.id, write.id)), None)
+                yield Pair(self, read, write, self.switch_between(number, write.id), version)
+                break
+
+    def _one_document(self, read: Access, write: Access) -> bool:
+        if not same(read.resource, write.resource):
+            return False
+        if read.resource.kind is Kind.TABLE and read.related and write.related:
+            return bool(read.related & write.related)
+        return True
+
+    def in_transaction(self, one: Event, other: Event) -> bool:
+        """Whether a named store is used inside one transaction, whose isolation is not known."""
+        return isinstance(one, Access) and one.resource.kind is Kind.STORE and bool(self.guards(one, other, "transaction"))
+
+    def row_updates(self) -> Iterator[Pair]:
+        """Saves of a row with a field that was computed from the row's own old field, without a row lock or version."""
+        for write in self.accesses(Op.WRITE, kinds=(Kind.ROW,)):
+            index = write.value.row
+            if index is None:
+                continue
+            row = self.flow.rows[index]
+            model = self.module.scope.classes.get(row.model)
+            if row.locked or row.new or (model is not None and model.versioned):
+                continue
+            fields = set(write.resource.path.split(","))
+            for number in sorted(write.value.stems):
+                read = self.access(number)
+                if read is None or read.op not in (Op.READ, Op.CHECK):
+                    continue
+                base, _, field = read.resource.name.rpartition(".")
+                if base == row.name and field in fields and not self.guarded(read, write, World.PROCESSES):
+                    yield Pair(self, read, write)
+                    break
+
+    def row_evidence(self, write: Access) -> Evidence | None:
+        """Rows are reached by every process of the application, whatever this unit is."""
+        found = self.in_processes()
+        if found is not None and found.strength is not Confidence.LOW:
+            return found
+        return Evidence("every process that serves the application works on the same rows", Confidence.MEDIUM, "processes")
+
+    def store_rival(self, pair: Pair) -> Evidence | None:
+        """That another run writes the same document meanwhile."""
+        return self.in_processes()
+
+    # changes of a database
+
+    def transactions_at(self, event: Event) -> list[Acquire]:
+        """The transactions that are open at an event."""
+        return [e for e in (self.events[n] for n in sorted(_held(event))) if isinstance(e, Acquire) and e.what == "transaction"]
+
+    def table_of(self, access: Access) -> str:
+        """The table or model of a change, as far as it is known."""
+        index = access.value.row
+        if access.resource.kind is Kind.ROW and index is not None:
+            row = self.flow.rows[index]
+            return row.model or row.name
+        return access.resource.name
+
+    def related(self, first: Access, second: Access) -> bool:
+        """Whether two changes are about the same thing: they are keyed by, or refer to, a common value."""
+        return bool(self._names(first) & self._names(second) - {"self", "session", "request", "now"})
+
+    def _names(self, access: Access) -> frozenset[str]:
+        names = set(access.related)
+        for name in access.related:
+            for row in self.flow.rows:
+                if row.name == name.partition(".")[0] and row.loaded is not None:
+                    loaded = self.access(row.loaded)
+                    names |= loaded.related if loaded is not None else set()
+        for number in access.value.stems:
+            stem = self.access(number)
+            if stem is not None and stem.resource.kind in (Kind.ROW, Kind.ARGUMENT):
+                names.add(stem.resource.name.partition(".")[0])
+        return frozenset({name.partition(".")[0] for name in names} | names)
+
+    # what a write makes
+
+    def makes_resource(self, write: Access) -> bool:
+        """Whether the value is something that leaks or matters when it is made twice: a connection, a task, a client."""
+        value = write.value
+        if value.shape is Shape.SPAWNED or value.part("resource") is not None:
+            return True
+        call = self.module.models.functions.get(value.type)
+        if call is not None and call.effect in ("resource", "lock"):
+            return True
+        if value.type.startswith((":", "type[")) or (value.shape is Shape.NEW and value.type and value.type not in PLAIN_TYPES):
+            return True
+        return self.torn_down(write.resource)
+
+    def torn_down(self, resource: Resource) -> bool:
+        """Whether the module closes, stops or cancels what the resource holds."""
+        wanted = "." + resource.path.rpartition(".")[2] + "."
+        return any(
+            call.callee.rpartition(".")[2] in self.module.models.idempotent and wanted in "." + call.callee
+            for function in self.module.scope.facts.functions
+            for call in function.calls
+        )
 
     # rivals
 

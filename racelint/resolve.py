@@ -89,6 +89,19 @@ class Scope:
 
     def base_names(self, qualname: str) -> frozenset[str]:
         """Dotted origins of all bases, through this module and the index."""
+        if qualname not in self._bases:
+            self._bases[qualname] = self._find_base_names(qualname)
+        return self._bases[qualname]
+
+    @cached_property
+    def _bases(self) -> dict[str, frozenset[str]]:
+        return {}
+
+    @cached_property
+    def _defining(self) -> dict[tuple[str, str], str]:
+        return {}
+
+    def _find_base_names(self, qualname: str) -> frozenset[str]:
         found: set[str] = set()
         todo: list[tuple[Scope | None, ModuleFacts, str]] = [(self, self.facts, qualname)]
         seen = 0
@@ -121,10 +134,14 @@ class Scope:
 
     def defining_class(self, qualname: str, attribute: str) -> str:
         """The highest class of the lineage in this module that mentions the attribute: subclasses share its state."""
+        known = self._defining.get((qualname, attribute))
+        if known is not None:
+            return known
         best = qualname
         for class_ in self.lineage(qualname):
             if any(name == attribute for name, _ in class_.attributes) or self._writes_attribute(class_.qualname, attribute):
                 best = class_.qualname
+        self._defining[qualname, attribute] = best
         return best
 
     @cached_property

@@ -242,6 +242,11 @@ def _effect(
             ev.switch(awaiting, callee=method)
             return replace(value, shape=Shape.AWAITED)
         return value
+    if effect == "statement":
+        first = arguments.at(0)
+        name = first.text if first is not None else ""
+        return Value(arguments.stems, type="sqlalchemy.Statement", text=name,
+                     known=(("statement", Value(text=model.returns)), ("model", Value(text=name))))
     if effect == "pure":
         return Value(arguments.stems | (base.stems if base else NO_IDS), type=model.returns)
     if effect == "none":
@@ -362,6 +367,12 @@ def _keyed(
     return Value(frozenset((number,)) if effect == "atomic" else NO_IDS, via=number if effect == "atomic" else None)
 
 
+def _home(base: Value) -> str:
+    """The library that a query set, session or connection belongs to."""
+    home = base.type.partition(".")[0]
+    return home if home and not base.type.startswith((":", "type[", "self:")) and ".objects" not in base.type else "django"
+
+
 def _model_name(base: Value) -> str:
     path = base.part("model")
     if path is not None:
@@ -381,24 +392,27 @@ def _orm(
         keys = base.part("keys")
         wanted = " ".join(sorted({*(keys.text.split() if keys else ()), *arguments.texts, *(f"{k}=" for k in arguments.keywords)}))
         locked = effect == "query-locked" or base.part("locked") is not None
+        statement = base.part("statement")
         known: tuple[tuple[str, Value], ...] = (("model", Value(text=name)), ("keys", Value(text=wanted)))
+        if statement is not None:
+            known = (*known, ("statement", statement))
         if locked:
             known = (*known, ("locked", Value()))
-        return Value(base.stems, type=model.returns or base.type or "django.QuerySet", known=known, text=name)
+        return Value(base.stems | (arguments.stems if statement is not None else NO_IDS), type=model.returns or base.type or "django.QuerySet", known=known, text=name)
     if effect in ("row", "row-locked"):
         first = arguments.at(0)
         if model.key == 0 and first is not None:
             name = first.text.partition(".objects")[0]
         locked = effect == "row-locked" or base.part("locked") is not None or "with_for_update" in arguments.keywords or "for_update" in arguments.keywords
         locked = locked or any(a.part("locked") is not None for a in arguments.every)
-        resource = Resource(Kind.TABLE, "table", name, name)
+        resource = Resource(Kind.TABLE, _home(base), name, name)
         number = ev.emit(Op.READ, resource, where, how=method, related=arguments.texts)
         ev.rows.append(Row("", name, base.type.partition(".")[0] or "django", number, locked))
         if locked:
             ev.acquire(resource, "row lock", "processes", ev.place(where))
         return Value(frozenset((number,)), Shape.CALL, via=number, row=len(ev.rows) - 1, type="")
     if effect == "create":
-        resource = Resource(Kind.TABLE, "table", name, name)
+        resource = Resource(Kind.TABLE, _home(base), name, name)
         number = ev.emit(Op.CREATE, resource, where, Value(arguments.stems), method, arguments.texts)
         ev.rows.append(Row("", name, "django", None, new=True))
         return Value(shape=Shape.NEW, row=len(ev.rows) - 1)
@@ -406,18 +420,18 @@ def _orm(
         added = arguments.at(0)
         row = ev.rows[added.row] if added is not None and added.row is not None else None
         table = row.model if row is not None else (added.text if added is not None else "")
-        ev.emit(Op.CREATE, Resource(Kind.TABLE, "table", table, table), where, Value(arguments.stems), method, arguments.texts)
+        ev.emit(Op.CREATE, Resource(Kind.TABLE, "sqlalchemy", table, table), where, Value(arguments.stems), method, arguments.texts)
         return Value()
     if effect == "refresh":
         refreshed = arguments.at(0)
         locked = "with_for_update" in arguments.keywords
         if refreshed is not None:
-            number = ev.emit(Op.READ, Resource(Kind.TABLE, "table", refreshed.text, refreshed.text), where, how=method)
+            number = ev.emit(Op.READ, Resource(Kind.TABLE, "sqlalchemy", refreshed.text, refreshed.text), where, how=method)
             ev.rows.append(Row(refreshed.text, refreshed.text, "sqlalchemy", number, locked))
             if refreshed.text.isidentifier():
                 ev.state.env[refreshed.text] = Value(refreshed.stems, row=len(ev.rows) - 1, text=refreshed.text)
             if locked:
-                ev.acquire(Resource(Kind.TABLE, "table", refreshed.text, refreshed.text), "row lock", "processes", ev.place(where))
+                ev.acquire(Resource(Kind.TABLE, "sqlalchemy", refreshed.text, refreshed.text), "row lock", "processes", ev.place(where))
         return Value()
     return _save(ev, where, base, method, arguments)
 
@@ -457,10 +471,11 @@ def write_row(ev: Evaluator, where: cst.CSTNode, index: int, how: str) -> None:
     stems = NO_IDS.union(*fields.values()) if fields else NO_IDS
     table = row.model or row.name
     if row.new:
-        ev.emit(Op.CREATE, Resource(Kind.TABLE, "table", table, table), where, Value(stems), how, frozenset({row.name}))
+        ev.emit(Op.CREATE, Resource(Kind.TABLE, row.library, table, table), where, Value(stems), how, frozenset({row.name}))
         return
     ev.emit(
-        Op.WRITE, Resource(Kind.ROW, table, ",".join(sorted(fields)), row.name or table), where, Value(stems, row=index), how,
+        Op.WRITE, Resource(Kind.ROW, row.library or ("django" if how in ("save", "asave") else "sqlalchemy"), ",".join(sorted(fields)), row.name or table),
+        where, Value(stems, row=index), how,
         frozenset({row.name}),
     )
 
@@ -482,7 +497,7 @@ def _sql(ev: Evaluator, where: cst.CSTNode, model: Call, base: Value, method: st
             return _built_statement(ev, where, statement, built.text, base, method, arguments)
         return None
     found = classify(text)
-    resource = Resource(Kind.TABLE, "table", found.table, found.table or base.text)
+    resource = Resource(Kind.TABLE, _home(base), found.table, found.table or base.text)
     related = arguments.texts - {statement.text}
     inner = frozenset(
         element.value.value
@@ -523,7 +538,7 @@ def _built_statement(
     ev: Evaluator, where: cst.CSTNode, statement: Value, kind: str, base: Value, method: str, arguments: Arguments
 ) -> Value:
     table = _model_name(statement)
-    resource = Resource(Kind.TABLE, "table", table, table)
+    resource = Resource(Kind.TABLE, "sqlalchemy", table, table)
     if kind == "select":
         locked = statement.part("locked") is not None
         number = ev.emit(Op.READ, resource, where, how=method)
@@ -571,7 +586,7 @@ def _container(ev: Evaluator, node: cst.Call, base: Value, method: str, argument
         number = ev.emit(Op.UPDATE if method == "setdefault" else Op.DELETE, item, node, Value(arguments.stems), method)
         return Value(frozenset((number,)) if method == "setdefault" else NO_IDS, ref=item if method == "setdefault" else None)
     if method in UPDATES:
-        ev.emit(Op.UPDATE, resource, node, Value(arguments.stems, Shape.NEW), method)
+        ev.emit(Op.UPDATE, resource, node, Value(arguments.stems, Shape.NEW), method, arguments.texts)
         return Value(shape=Shape.NONE)
     if method in REMOVALS:
         item = item_of(resource, key) if key and method in ("remove", "discard") else resource
@@ -622,7 +637,7 @@ def _spawn(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None, name: str)
             stems |= ev.plain(inner).stems
     ev.mark("spawn", node, name)
     if awaiting is not None:
-        ev.switch(awaiting, callee=name)
+        ev.switch(awaiting, stems, name)
         return Value(shape=Shape.AWAITED)
     return Value(stems, Shape.SPAWNED, type="task", text=source_of(node))
 
@@ -632,7 +647,7 @@ def _unknown(
 ) -> Value:
     where: cst.CSTNode = awaiting or node
     if base is not None and base.ref is not None:
-        ev.emit(Op.USE, base.ref, node, Value(arguments.stems), method)
+        ev.emit(Op.USE, base.ref, node, Value(arguments.stems, via=base.via), method)
     lock = _lock_call(ev, node, base, method, awaiting)
     if lock is not None:
         return lock

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import libcst as cst
@@ -49,7 +50,7 @@ class Evaluator(Builder):
         self.handled = 0
         self.limited = False
         self.returned: list[Value] = []
-        self.claims: dict[int, Resource] = {}
+        self._sorted: dict[Control, tuple[tuple[int, Sense], ...]] = {}
 
     # places and events
 
@@ -71,7 +72,7 @@ class Evaluator(Builder):
         number = self.next_id
         value = value or Value()
         access = Access(
-            number, op, resource, place, self.site or place, self.state.held, tuple(sorted(self.state.control, key=_by_id)),
+            number, op, resource, place, self.site or place, self.state.held, self._control(),
             value, how, related, self.state.fresh, self.statement, self.handled > 0,
         )
         self.add(access)
@@ -79,6 +80,13 @@ class Evaluator(Builder):
         if op.changes and not resource.kind.external:
             self._claim(access)
         return number
+
+    def _control(self) -> tuple[tuple[int, Sense], ...]:
+        control = self.state.control
+        known = self._sorted.get(control)
+        if known is None:
+            known = self._sorted[control] = tuple(sorted(control, key=_by_id))
+        return known
 
     def _claim(self, access: Access) -> None:
         """A write that makes the check before it come out otherwise, with no switch between, keeps other units out."""
@@ -112,21 +120,23 @@ class Evaluator(Builder):
         number = self.next_id
         self.add(
             Switch(
-                number, place, self.site or place, source_of(node)[:80], self.state.held, stems,
-                tuple(sorted(self.state.control, key=_by_id)), callee, used, self.statement,
+                number, place, self.site or place, self.state.held, stems,
+                self._control(), callee, used, self.statement,
             )
         )
         self.state.fresh = NO_IDS
         return number
 
-    def mark(self, what: str, node: cst.CSTNode, subject: str = "", related: frozenset[str] = frozenset()) -> int:
+    def mark(
+        self, what: str, node: cst.CSTNode, subject: str = "", related: frozenset[str] = frozenset(), stems: Ids = NO_IDS
+    ) -> int:
         """Notes something that is no access."""
         place = self.place(node)
         number = self.next_id
         self.add(
             Mark(
                 number, place, self.site or place, what, subject, self.state.held,
-                tuple(sorted(self.state.control, key=_by_id)), related, self.statement,
+                self._control(), related, self.statement, stems,
             )
         )
         return number
@@ -328,7 +338,7 @@ class Evaluator(Builder):
     def unary(self, node: cst.UnaryOperation) -> Value:
         value = self.evaluate(node.expression)
         number = isinstance(node.operator, cst.Minus) and isinstance(node.expression, (cst.Integer, cst.Float))
-        return Value(value.stems, shape=Shape.CONSTANT if number else Shape.OTHER, text=source_of(node))
+        return Value(value.stems, shape=Shape.CONSTANT if number else Shape.OTHER, text=source_of(node) if number else "")
 
     def boolean(self, node: cst.BooleanOperation) -> Value:
         value, _, _ = self.condition(node)
@@ -377,7 +387,7 @@ class Evaluator(Builder):
             stems |= value.stems
             starred = starred or (isinstance(element, cst.StarredElement) and bool(value.stems))
         empty = not node.elements
-        return Value(stems, Shape.EMPTY if empty else Shape.NEW, type=type(node).__name__.lower(), text=source_of(node),
+        return Value(stems, Shape.EMPTY if empty else Shape.NEW, type=type(node).__name__.lower(), text=source_of(node) if isinstance(node, cst.Tuple) else "",
                      appended=starred and len(node.elements) > 1)
 
     def dict_(self, node: cst.Dict) -> Value:
@@ -467,7 +477,7 @@ class Evaluator(Builder):
             self.merge(skipped, self.state)
             self.state.control = before
             value = Value(left.stems | right.stems, appended=left.appended or right.appended,
-                          type=left.type or right.type, row=left.row, text=source_of(node))
+                          type=left.type or right.type, row=left.row)
             if both:
                 return value, left_true | right_true, _others(left_false | right_false)
             return value, _others(left_true | right_true), left_false | right_false
@@ -514,7 +524,11 @@ class Evaluator(Builder):
                 false |= _senses(both, Sense.OTHER)
         self._checked(left)
         self.testing = testing
-        return Value(stems, text=source_of(node)), true, false
+        if stems:
+            versions = [part for side in (node.left, *(c.comparator for c in node.comparisons)) if (part := _version(side))]
+            if versions:
+                self.mark("version", node, versions[0], stems=stems)
+        return Value(stems), true, false
 
     def _member(self, left: Value, left_node: cst.BaseExpression, part: cst.ComparisonTarget) -> tuple[Control, Control, Ids]:
         testing, self.testing = self.testing, False
@@ -577,6 +591,24 @@ def unit_environment(scope_owner: str, self_name: str) -> dict[str, Value]:
 
 def _by_id(entry: tuple[int, Sense]) -> tuple[int, str]:
     return entry[0], entry[1].value
+
+
+_VERSION = re.compile(r"(^|_)(version|revision|rev|etag|generation|lock_version|row_version)(_|$)", re.I)
+
+
+def _version(node: cst.BaseExpression) -> str:
+    """The name of a compared version; that names mean versions is documented with the rule."""
+    if isinstance(node, cst.Attribute):
+        name = node.attr.value
+    elif isinstance(node, cst.Subscript):
+        name = source_of(node).rpartition("[")[2].strip("]\"'")
+    elif isinstance(node, cst.Name):
+        name = node.value
+    elif isinstance(node, cst.Call) and node.args:
+        return _version(node.args[0].value) or (_version(node.func) if isinstance(node.func, cst.Attribute) else "")
+    else:
+        return ""
+    return name if _VERSION.search(name) else ""
 
 
 def _others(control: Control) -> Control:

@@ -42,7 +42,9 @@ def classify(text: str) -> Statement:
     if verb == "lock":
         return Statement("lock")
     if verb in ("insert", "replace", "merge"):
-        conditional = "on conflict" in lowered or "on duplicate" in lowered or "or ignore" in lowered or verb != "insert" or "or replace" in lowered
+        if verb == "replace" or "or replace" in lowered or ("do update" in lowered and "excluded" in lowered):
+            return Statement("write", table)
+        conditional = "on conflict" in lowered or "on duplicate" in lowered or "or ignore" in lowered or verb != "insert"
         return Statement("create", table, conditional=conditional)
     if verb == "delete":
         return Statement("delete", table)
@@ -54,4 +56,5 @@ def classify(text: str) -> Statement:
             column = left.strip().strip('"`').rpartition(".")[2]
             if equals and column and re.search(rf"\b{re.escape(column)}\b", right):
                 relative = True
-    return Statement("update" if relative else "write", table)
+    where = lowered.partition("where")[2]
+    return Statement("update" if relative else "write", table, conditional=" and " in where)

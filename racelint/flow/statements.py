@@ -189,7 +189,7 @@ class Walker(Evaluator):
         old = self.evaluate(node.target)
         new = self.evaluate(node.value)
         appended = bool(old.stems) and (new.shape in (Shape.NEW,) and new.type in ("list", "tuple", "set", "dict"))
-        value = Value(old.stems | new.stems, text=source_of(node), row=None, type=old.type if old.type == "dict" else "", appended=appended or old.appended)
+        value = Value(old.stems | new.stems, row=None, type=old.type if old.type == "dict" else "", appended=appended or old.appended)
         self.store(node.target, value, node, "+=")
 
     def store(self, target: cst.BaseExpression, value: Value, node: cst.CSTNode, how: str = "=") -> None:
@@ -310,7 +310,6 @@ class Walker(Evaluator):
     def if_(self, node: cst.If) -> None:
         _, true, false = self.condition(node.test)
         after_test = self.state.copy()
-        before = self.state.control
         self.state.control |= true
         self.block(node.body)
         one = self.state
@@ -322,9 +321,6 @@ class Walker(Evaluator):
             self.block(node.orelse.body)
         other = self.state
         self.state = join((one, other))
-        if not one.dead and not other.dead:
-            self.state.control &= one.control & other.control
-        _ = before
 
     def while_(self, node: cst.While) -> None:
         always = isinstance(node.test, cst.Name) and node.test.value == "True"
@@ -356,13 +352,10 @@ class Walker(Evaluator):
             entry = self.next_id
             true, false = head()  # type: ignore[misc]
             at_head = self.state.copy()
-            outer_control = at_head.control
             self.state.control |= true
             self.block(body)
             self.loops.pop()
             back = [state for state in (self.state, *loop.continues) if not state.dead]
-            for state in back:
-                state.control &= start.control | self._persisting(state, outer_control)
         for state in back:
             for pred in state.preds:
                 if entry < len(self.events):
@@ -376,9 +369,6 @@ class Walker(Evaluator):
             self.block(orelse.body)
         self.state = join([self.state, *loop.breaks])
         self.loop_depth -= 1
-
-    def _persisting(self, state: State, control: frozenset[object]) -> frozenset[object]:
-        return control
 
     def try_(self, node: cst.Try | cst.TryStar) -> None:
         before = self.state.copy()

@@ -5,6 +5,7 @@ A definition is sliced out of its module by its exact lines; an indented one is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import libcst as cst
@@ -83,12 +84,72 @@ _EMPTY = cst.Module([])
 
 
 def source_of(node: cst.CSTNode) -> str:
-    """The source of a node with its white space folded."""
-    if isinstance(node, cst.Name):
-        return node.value
-    if isinstance(node, cst.Attribute) and isinstance(node.value, cst.Name):
-        return f"{node.value.value}.{node.attr.value}"
+    """The source of a node with its white space folded; common expressions without libcst's slow code generator."""
+    printer = _PRINTERS.get(type(node))
+    if printer is not None:
+        text = printer(node)
+        if text is not None:
+            return text
     return " ".join(_EMPTY.code_for_node(node).split())
+
+
+def _print_attribute(node: cst.Attribute) -> str:
+    return f"{source_of(node.value)}.{node.attr.value}"
+
+
+def _print_literal(node: cst.Name | cst.SimpleString | cst.Integer | cst.Float) -> str:
+    return node.value
+
+
+def _print_call(node: cst.Call) -> str:
+    parts = []
+    for argument in node.args:
+        keyword = f"{argument.keyword.value}=" if argument.keyword is not None else ""
+        parts.append(f"{argument.star}{keyword}{source_of(argument.value)}")
+    return f"{source_of(node.func)}({', '.join(parts)})"
+
+
+def _print_subscript(node: cst.Subscript) -> str | None:
+    parts = []
+    for element in node.slice:
+        if not isinstance(element.slice, cst.Index):
+            return None
+        parts.append(source_of(element.slice.value))
+    return f"{source_of(node.value)}[{', '.join(parts)}]"
+
+
+def _print_await(node: cst.Await) -> str:
+    return f"await {source_of(node.expression)}"
+
+
+_OPERATORS: dict[type[cst.CSTNode], str] = {cst.Add: "+", cst.Subtract: "-", cst.Multiply: "*", cst.Divide: "/", cst.Modulo: "%", cst.BitOr: "|"}
+
+
+def _print_binary(node: cst.BinaryOperation) -> str | None:
+    operator = _OPERATORS.get(type(node.operator))
+    return f"{source_of(node.left)} {operator} {source_of(node.right)}" if operator else None
+
+
+def _print_formatted(node: cst.FormattedString) -> str | None:
+    parts = [node.start]
+    for part in node.parts:
+        if isinstance(part, cst.FormattedStringText):
+            parts.append(part.value)
+        elif isinstance(part, cst.FormattedStringExpression):
+            parts.append("{" + source_of(part.expression) + "}")
+    return "".join(parts) + node.end
+
+
+def _print_elements(node: cst.Tuple | cst.List) -> str:
+    inner = ", ".join(source_of(element.value) for element in node.elements[:6])
+    return f"({inner})" if isinstance(node, cst.Tuple) else f"[{inner}]"
+
+
+_PRINTERS: dict[type[cst.CSTNode], Callable[..., str | None]] = {
+    cst.Name: _print_literal, cst.SimpleString: _print_literal, cst.Integer: _print_literal, cst.Float: _print_literal,
+    cst.Attribute: _print_attribute, cst.Call: _print_call, cst.Subscript: _print_subscript, cst.Await: _print_await,
+    cst.BinaryOperation: _print_binary, cst.FormattedString: _print_formatted, cst.Tuple: _print_elements, cst.List: _print_elements,
+}
 
 
 class Program:

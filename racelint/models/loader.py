@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 EFFECTS = frozenset(
     """lock acquire release lock-context none resource read write update delete create exists row row-locked query
     query-locked transaction begin commit rollback save add refresh sql open json-load json-dump file-read file-write
-    path atomic pure spawn""".split()
+    path atomic pure spawn statement""".split()
 )
 _CHANGING = frozenset("write update delete create save sql json-dump file-write commit add row-locked atomic".split())
 _CALL_KEYS = {"effect", "key", "value", "sql", "returns", "world", "path", "unless", "names"}

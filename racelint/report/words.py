@@ -1,7 +1,7 @@
 """What the steps of a finding do and what its harm means, in plain words.
 
-The words depend on the role of a step, on the world, and on the harm that the rule names. A harm that is not listed here
-is shown as the rule wrote it, with the plain label of each role.
+The words depend on the role of a step, on the world, and on the harm that the rule names. A harm that is not listed
+here is shown as the rule wrote it, with the plain label of each role.
 """
 
 from __future__ import annotations

@@ -14,35 +14,51 @@ Another unit can write the value in between; its write is then lost.
         self.balance += amount
 
 ## Missed alarms
-A value that reaches the write through a container, another object's method, or the result of another task.
+A value that reaches the write through a container, another object's method, or the result of another task. Between threads,
+only functions that the module itself starts in several threads are looked at.
 """
 
 from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
-from racelint.pattern import Module
+from racelint.pattern import Module, Unit
 from racelint.rule import Rule
 
 
 def find(module: Module) -> Iterable[Finding]:
-    """Read, switch, write computed from what was read; and the same between threads, where any step is a switch."""
+    """Read, switch, write computed from what was read; between threads any step is a switch."""
     for unit in module.units:
-        for pair in unit.stale_writes():
-            assert pair.switch is not None
-            if pair.first.statement == pair.second.statement and pair.second.how == "+=":
-                continue
-            evidence = unit.rival(pair.second.resource)
-            if evidence is None or pair.second.value.shape.absent:
-                continue
-            read_line, switch_line = module.line(pair.first), module.line(pair.switch)
-            yield module.finding(
-                RULE, unit, pair.second,
-                ((Role.READ, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
-                f"`{pair.second.resource.shown}` is read on line {read_line} and written back here; "
-                f"another task may write it at the await on line {switch_line}",
-                evidence, World.TASKS, pair.second.resource.shown,
-                Fix(f"compute the new value from `{pair.second.resource.shown}` as it is after the await, or hold a lock over both"),
-            )
+        yield from _between_tasks(module, unit)
+        yield from _between_threads(module, unit)
+
+
+def _between_tasks(module: Module, unit: Unit) -> Iterable[Finding]:
+    for pair in unit.stale_writes():
+        evidence = unit.rival(pair.second.resource)
+        if pair.in_one_statement or pair.restores or evidence is None or pair.switch is None:
+            continue
+        name = pair.second.resource.shown
+        yield module.finding(
+            RULE, unit, pair.second, ((Role.READ, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
+            f"`{name}` is read on line {module.line(pair.first)} and written back here; "
+            f"another task may write it at the await on line {module.line(pair.switch)}",
+            evidence, World.TASKS, name,
+            Fix(f"compute the new value from `{name}` as it is after the await, or hold one lock over the read and the write"),
+        )
+
+
+def _between_threads(module: Module, unit: Unit) -> Iterable[Finding]:
+    for pair in unit.thread_updates():
+        evidence = unit.rival(pair.second.resource, World.THREADS)
+        if evidence is None:
+            continue
+        name = pair.second.resource.shown
+        yield module.finding(
+            RULE, unit, pair.second, ((Role.READ, pair.first), (Role.WRITE, pair.second)),
+            f"`{name}` is read on line {module.line(pair.first)} and written back here without a lock; "
+            "another thread may write it in between",
+            evidence, World.THREADS, name, Fix(f"hold one lock over the read and the write of `{name}`"),
+        )
 
 
 RULE = Rule("RL102", "stale-write", (World.TASKS, World.THREADS), "lost update", __doc__, find)

@@ -1,0 +1,70 @@
+"""Related changes of the database are split by a commit.
+
+After the commit the first change is visible and permanent, whatever happens to the second.
+
+## Example
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    async def pay(session: AsyncSession, company, person):
+        company.cash -= person.salary
+        await session.commit()
+        person.account += person.salary
+        await session.commit()
+
+## Use instead
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    async def pay(session: AsyncSession, company, person):
+        await session.refresh(company, with_for_update=True)
+        await session.refresh(person, with_for_update=True)
+        company.cash -= person.salary
+        person.account += person.salary
+        await session.commit()
+
+## Missed alarms
+Commits that a helper of another module makes.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from racelint.finding import Finding, Fix, Role, World
+from racelint.pattern import Access, Kind, Mark, Module, Op, Unit
+from racelint.rule import Rule
+
+
+def find(module: Module) -> Iterable[Finding]:
+    """Two related mutations with a commit on the way from one to the other."""
+    for unit in module.units:
+        for first, commit, second in split_by_commit(unit):
+            evidence = unit.row_evidence(second)
+            if evidence is None:
+                continue
+            yield module.finding(
+                RULE, unit, second, ((Role.WRITE, first), (Role.ACT, commit), (Role.WRITE, second)),
+                f"`{first.resource.name}` and `{second.resource.name}` belong together, but the commit on line "
+                f"{module.line(commit)} makes the first change permanent before the second is made here",
+                evidence, World.PROCESSES, second.resource.name, Fix("commit once, after both changes"),
+            )
+
+
+def split_by_commit(unit: Unit) -> Iterator[tuple[Access, Mark, Access]]:
+    """A change, a commit after it, and the first related change after the commit."""
+    mutations = list(unit.accesses(Op.WRITE, Op.UPDATE, Op.CREATE, Op.DELETE, kinds=(Kind.TABLE, Kind.ROW)))
+    for commit in unit.marks("commit"):
+        earlier = [a for a in mutations if unit.before(a.id, commit.id) and a.id < commit.id]
+        later = [a for a in mutations if unit.before(commit.id, a.id) and a.id > commit.id]
+        for first in reversed(earlier):
+            second = next((a for a in later if related_changes(unit, first, a)), None)
+            if second is not None:
+                yield first, commit, second
+                break
+
+
+def related_changes(unit: Unit, first: Access, second: Access) -> bool:
+    """Whether both keep one fact: not two new rows, not the same row twice."""
+    if first.op is Op.CREATE or first.resource.owner != second.resource.owner:
+        return False
+    return unit.table_of(first) != unit.table_of(second) and unit.related(first, second)
+
+
+RULE = Rule("RL202", "commit-between-mutations", (World.PROCESSES,), "half-done change", __doc__, find)

@@ -1,0 +1,48 @@
+"""A document is loaded, changed and saved in separate steps.
+
+Another task or process can save its own change between the load and the save; the later save overwrites it.
+
+## Example
+    async def set_progress(self, task_id: str, done: float) -> None:
+        state = await self.store.load(task_id)
+        state["progress"] = done
+        await self.store.save(task_id, state)
+
+## Use instead
+    async def set_progress(self, task_id: str, done: float) -> None:
+        async with self.lock:
+            state = await self.store.load(task_id)
+            state["progress"] = done
+            await self.store.save(task_id, state)
+
+## Missed alarms
+Stores whose calls are neither modelled nor named as a pair (`load`/`save`, `read`/`write`, `get`/`set`).
+"""
+
+from collections.abc import Iterable
+
+from racelint.finding import Finding, Fix, Role, World
+from racelint.pattern import Module
+from racelint.rule import Rule
+
+
+def find(module: Module) -> Iterable[Finding]:
+    """A store's document is written with a value computed from what was read of it."""
+    for unit in module.units:
+        for pair in unit.store_updates():
+            if pair.second.value.appended or pair.version_check is not None:
+                continue
+            evidence = unit.store_rival(pair)
+            if evidence is None:
+                continue
+            name = pair.second.resource.name
+            yield module.finding(
+                RULE, unit, pair.second, pair.steps,
+                f"`{name}` is loaded on line {module.line(pair.first)}, changed and saved here in a separate step; "
+                "what another unit saves in between is overwritten",
+                evidence, pair.world, name,
+                Fix("load, change and save in one atomic step: `update_atomic`, one lock over all three, or a conditional write"),
+            )
+
+
+RULE = Rule("RL103", "load-transform-save", (World.PROCESSES, World.TASKS), "lost update", __doc__, find)

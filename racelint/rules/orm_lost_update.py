@@ -1,0 +1,55 @@
+"""A column is computed from its old value in Python and saved.
+
+Another process that loaded the row before the save computes from the same old value; one of the two changes is lost. A
+transaction alone does not help: at the usual isolation levels both read the old value.
+
+## Example
+    from django.db import models
+
+    class Product(models.Model):
+        stock = models.IntegerField()
+
+    def buy(request, pk):
+        product = Product.objects.get(pk=pk)
+        product.stock = product.stock - 1
+        product.save()
+
+## Use instead
+    from django.db import models
+    from django.db.models import F
+
+    class Product(models.Model):
+        stock = models.IntegerField()
+
+    def buy(request, pk):
+        Product.objects.filter(pk=pk).update(stock=F("stock") - 1)
+
+## Missed alarms
+Rows of mappers that are not modelled, and old values that pass through another function.
+"""
+
+from collections.abc import Iterable
+
+from racelint.finding import Finding, Fix, Role, World
+from racelint.pattern import Module
+from racelint.rule import Rule
+
+
+def find(module: Module) -> Iterable[Finding]:
+    """A field of a row is read, and the row is saved with a field computed from it, without a row lock."""
+    for unit in module.units:
+        for pair in unit.row_updates():
+            evidence = unit.row_evidence(pair.second)
+            if evidence is None:
+                continue
+            name = pair.first.resource.name
+            yield module.finding(
+                RULE, unit, pair.second, ((Role.READ, pair.first), (Role.WRITE, pair.second)),
+                f"`{name}` is read on line {module.line(pair.first)} and a value computed from it is saved here; "
+                "a change that another process saves in between is lost",
+                evidence, World.PROCESSES, name,
+                Fix("let the database compute (`F()`, `UPDATE … SET n = n + 1`), or lock the row (`select_for_update`, `with_for_update`) before it is read"),
+            )
+
+
+RULE = Rule("RL105", "orm-lost-update", (World.PROCESSES,), "lost update", __doc__, find)

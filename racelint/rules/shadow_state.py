@@ -1,0 +1,82 @@
+"""The same fact is kept in two places that are changed in separate steps.
+
+Between the steps one place says one thing and the other another; a failure, a reload or a second writer makes it permanent.
+
+## Example
+    async def rename(self, name: str) -> None:
+        self.names.append(name)
+        await self.store.save("name", name)
+
+    async def reset(self) -> None:
+        self.names = []
+
+## Use instead
+    async def rename(self, name: str) -> None:
+        async with self.lock:
+            await self.store.save("name", name)
+            self.names.append(name)
+
+    async def reset(self) -> None:
+        async with self.lock:
+            self.names = []
+
+## Missed alarms
+Copies that are kept by another class.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from racelint.finding import Finding, Fix, Role, World
+from racelint.pattern import Access, Confidence, Evidence, Kind, Module, Op, Pair, Unit
+from racelint.rule import Rule
+
+
+def find(module: Module) -> Iterable[Finding]:
+    """One value written to memory and to a store, or to two stores, with a switch between and no guard over both."""
+    for unit in module.units:
+        for pair, evidence in shadow_writes(unit):
+            one, other = pair.first.resource.shown, pair.second.resource.shown
+            switch = ((Role.SWITCH, pair.switch),) if pair.switch is not None else ()
+            yield module.finding(
+                RULE, unit, pair.second, ((Role.WRITE, pair.first), *switch, (Role.WRITE, pair.second)),
+                f"`{one}` (line {module.line(pair.first)}) and `{other}` (here) keep the same fact and are changed in separate "
+                "steps; in between, and after a failure, they disagree",
+                evidence, World.TASKS, other,
+                Fix("keep the fact in one place and derive the other from it, or write through under one guard"),
+            )
+
+
+def shadow_writes(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
+    """A change of memory and one of a store, or of two stores, that carry the same values."""
+    stores = [a for a in unit.accesses(Op.WRITE, Op.CREATE, Op.UPDATE, kinds=(Kind.STORE, Kind.FILE, Kind.TABLE)) if a.value.stems or a.related]
+    copies = [a for a in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.ATTRIBUTE, Kind.GLOBAL)) if a.related]
+    for copy in copies:
+        for stored in stores:
+            first, second = (copy, stored) if unit.before(copy.id, stored.id) else (stored, copy)
+            if not unit.before(first.id, second.id) or not copy.related & stored.related or unit.guarded(first, second):
+                continue
+            switch = unit.switch_between(first.id, second.id)
+            if switch is None:
+                continue
+            evidence = unit.with_itself()
+            if evidence is None:
+                continue
+            yield Pair(unit, first, second, switch), evidence if loaded_elsewhere(unit, copy) else weaker(evidence)
+            break
+
+
+def weaker(evidence: Evidence) -> Evidence:
+    """A copy that is never filled from the store may well be no copy."""
+    strength = Confidence.MEDIUM if evidence.strength is Confidence.HIGH else Confidence.LOW
+    return Evidence(evidence.text, strength, evidence.world)
+
+
+def loaded_elsewhere(unit: Unit, copy: Access) -> bool:
+    """Whether another function fills the copy from what it awaits: then it is a copy."""
+    return any(
+        write.shape == "await" and function.qualname != unit.facts.qualname
+        for function, write in unit.module.concurrency.writers(copy.resource)
+    )
+
+
+RULE = Rule("RL401", "shadow-state", (World.TASKS, World.PROCESSES), "copies disagree", __doc__, find)

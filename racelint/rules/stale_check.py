@@ -1,0 +1,95 @@
+"""A decision on shared state is acted upon after a switch point, without looking again.
+
+While the unit was suspended another task may have changed what was checked: work is done twice, a limit is exceeded, or
+something is used that is gone.
+
+## Example
+    async def send(self, data: bytes) -> None:
+        if self.peer is not None:
+            await self.throttle()
+            self.peer.write(data)
+
+    async def close(self) -> None:
+        self.peer = None
+
+## Use instead
+    async def send(self, data: bytes) -> None:
+        await self.throttle()
+        if self.peer is not None:
+            self.peer.write(data)
+
+    async def close(self) -> None:
+        self.peer = None
+
+## Missed alarms
+A check and an act on different resources that belong together.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from racelint.finding import Finding, Fix, Role, World
+from racelint.pattern import Evidence, Module, Op, Pair, Sense, Shape, Unit
+from racelint.rule import Rule
+
+HARMS = {
+    "gone": ("use of something that is gone", "it may be gone by then"),
+    "removed": ("removal of what is gone", "another task may have removed it by then"),
+    "twice": ("done twice", "another task can pass the same check meanwhile"),
+    "limit": ("limit exceeded", "others can pass the same check meanwhile"),
+}
+
+
+def find(module: Module) -> Iterable[Finding]:
+    """Check, switch, act that depends on the check."""
+    for unit in module.units:
+        for pair, kind, evidence in stale_checks(unit):
+            if pair.switch is None:
+                continue
+            name = pair.first.resource.shown
+            harm, consequence = HARMS[kind]
+            yield module.finding(
+                RULE, unit, pair.second, ((Role.CHECK, pair.first), (Role.SWITCH, pair.switch), (Role.ACT, pair.second)),
+                f"`{name}` is checked on line {module.line(pair.first)} and acted upon here, after the await on line "
+                f"{module.line(pair.switch)}; {consequence}",
+                evidence, World.TASKS, name,
+                Fix(f"check `{name}` again after the await, claim it before the await, or hold one lock over both"), harm,
+            )
+
+
+def stale_checks(unit: Unit) -> Iterator[tuple[Pair, str, Evidence]]:
+    """Decided pairs whose act does harm, with the kind of harm and who else changes the resource."""
+    for pair, sense in unit.decided():
+        found = harmful(unit, pair, sense)
+        if found is not None:
+            yield pair, *found
+
+
+def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None:
+    """What the act breaks if the check no longer holds, and the evidence; None if nothing."""
+    check, act = pair.first, pair.second
+    if unit.claimed(check, act):
+        return None
+    if act.op is Op.USE and sense is Sense.PRESENT and not act.resource.key:
+        via = act.value.via
+        if via is None or via not in act.fresh or via == check.id or act.how in unit.module.models.idempotent:
+            return None
+        evidence = unit.rival(act.resource, World.TASKS, ("none", "del"))
+        return ("gone", evidence) if evidence is not None else None
+    if act.resource.key and act.resource.key == check.resource.key and sense is Sense.PRESENT:
+        if (act.op is Op.DELETE and act.how in ("del", "remove")) or (act.op is Op.READ and act.how == ""):
+            evidence = unit.rival(act.resource, World.TASKS, ("del[]", "pop", "popitem", "clear", "remove"))
+            return ("removed" if act.op is Op.DELETE else "gone", evidence) if evidence is not None else None
+        return None
+    if sense is not Sense.OTHER or act.statement == check.statement:
+        return None
+    grows = (act.op is Op.WRITE and act.how == "+=") or (act.op is Op.UPDATE and act.how in ("append", "add", "appendleft"))
+    advances = act.op is Op.WRITE and act.value.shape is Shape.CONSTANT and act.how == "="
+    if not grows and not advances:
+        return None
+    evidence = unit.with_itself()
+    if evidence is None or (pair.switch is not None and pair.switch.callee in unit.module.models.idempotent - {"sleep"}):
+        return None
+    return "limit" if grows else "twice", evidence
+
+
+RULE = Rule("RL108", "stale-check", (World.TASKS,), "decision on old state", __doc__, find)

@@ -1,0 +1,85 @@
+"""Something is closed with an await and only then forgotten: `await self._c.close(); self._c = None`.
+
+While it is being closed, other tasks still find and use it; and a replacement that is made meanwhile is forgotten by the
+assignment, so it leaks.
+
+## Example
+    async def stop(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    async def start(self) -> None:
+        self._client = Client()
+
+## Use instead
+    async def stop(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    async def start(self) -> None:
+        self._client = Client()
+
+## Missed alarms
+Objects that are torn down by a function which gets them as an argument.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from racelint.finding import Finding, Fix, Role, World
+from racelint.pattern import INTERNAL, Access, Evidence, Module, Op, Pair, Resource, Shape, Switch, Unit, same
+from racelint.rule import Rule
+
+
+def find(module: Module) -> Iterable[Finding]:
+    """Used by an awaited call, switch, then set to nothing without looking again; and another unit sets it to something."""
+    for unit in module.units:
+        for pair, evidence in teardowns(unit):
+            if pair.switch is None:
+                continue
+            name = pair.second.resource.shown
+            yield module.finding(
+                RULE, unit, pair.second, ((Role.READ, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
+                f"`{name}` is torn down at the await on line {module.line(pair.switch)} and forgotten here; a replacement that "
+                "another task makes meanwhile is lost",
+                evidence, World.TASKS, name,
+                Fix(f"take it out first (`old, {name} = {name}, None`), then close the old one"),
+            )
+
+
+def teardowns(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
+    """Awaited on the object, then the resource set to nothing; and who sets it to something meanwhile."""
+    for write in unit.accesses(Op.WRITE, kinds=INTERNAL):
+        if write.value.shape is not Shape.NONE or write.resource.key:
+            continue
+        for switch in unit.switches():
+            if switch.used is None or not same(switch.used, write.resource):
+                read = next((a for n in sorted(switch.stems) if (a := unit.access(n)) is not None and same(a.resource, write.resource)), None)
+            else:
+                read = last_read(unit, write.resource, switch.id)
+            if read is None or not unit.before(switch.id, write.id) or unit.fresh(write, write.resource) is not None:
+                continue
+            if unit.guarded(read, write) or written_between(unit, read, switch, write.resource) or read.id in write.fresh:
+                continue
+            evidence = unit.rival(write.resource, World.TASKS, ("call", "await", "other", "true", "display", "constant"))
+            if evidence is not None:
+                yield Pair(unit, read, write, switch), evidence
+                break
+
+
+def last_read(unit: Unit, resource: Resource, before: int) -> Access | None:
+    """The last read of the resource ahead of an event."""
+    reads = [a for a in unit.accesses(Op.READ, Op.CHECK, Op.USE) if same(a.resource, resource) and a.id < before and unit.before(a.id, before)]
+    return reads[-1] if reads else None
+
+
+def written_between(unit: Unit, read: Access, switch: Switch, resource: Resource) -> bool:
+    """Whether the unit itself sets the resource between taking and awaiting it: a swap."""
+    return any(
+        same(a.resource, resource) and unit.before(read.id, a.id) and unit.before(a.id, switch.id) and a.id > read.id
+        for a in unit.accesses(Op.WRITE, Op.DELETE)
+    )
+
+
+RULE = Rule("RL305", "teardown-across-await", (World.TASKS,), "lost replacement", __doc__, find)

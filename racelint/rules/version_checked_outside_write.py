@@ -1,0 +1,60 @@
+"""A version is compared in one step and the new state saved in another.
+
+Two writers can both pass the comparison before either saves; the second overwrites the first, which is what the version
+should have prevented. The comparison must be part of the write.
+
+## Example
+    async def update(self, key: str, state: State) -> None:
+        current = await self.store.load(key)
+        if current.version != state.version:
+            raise Conflict(key)
+        await self.store.save(key, state)
+
+## Use instead
+    async def update(self, key: str, state: State) -> None:
+        if not await self.store.save_if_version(key, state, expected=state.version):
+            raise Conflict(key)
+
+## Missed alarms
+Versions that are not called version, revision, etag or generation.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from racelint.finding import Finding, Fix, Role, World
+from racelint.pattern import Kind, Module, Op, Pair, Unit, same
+from racelint.rule import Rule
+
+
+def find(module: Module) -> Iterable[Finding]:
+    """A write of a store that runs only because a version read from it compared equal."""
+    for unit in module.units:
+        for pair in version_checks(unit):
+            evidence = unit.store_rival(pair)
+            if evidence is None:
+                continue
+            name = pair.second.resource.name
+            yield module.finding(
+                RULE, unit, pair.second, pair.steps,
+                f"the version of `{name}` is read on line {module.line(pair.first)} and compared, and `{name}` is saved here in a "
+                "separate step; two writers can both pass the comparison",
+                evidence, pair.world, name,
+                Fix("compare inside the write: `UPDATE … WHERE version = ?` with the row count tested, a conditional write, or `update_atomic`"),
+            )
+
+
+def version_checks(unit: Unit) -> Iterator[Pair]:
+    """Store updates behind a comparison of a version that was read from the store."""
+    for write in unit.accesses(Op.WRITE, kinds=(Kind.STORE, Kind.FILE, Kind.TABLE)):
+        if write.how == "conditional":
+            continue
+        for mark in unit.marks("version"):
+            read = next((a for n in sorted(mark.stems) if (a := unit.access(n)) is not None and same(a.resource, write.resource)), None)
+            if read is None or not mark.stems & write.controlled_by or not unit.before(mark.id, write.id):
+                continue
+            if not unit.guarded(read, write, World.PROCESSES):
+                yield Pair(unit, read, write, unit.switch_between(read.id, write.id), mark)
+                break
+
+
+RULE = Rule("RL107", "version-checked-outside-write", (World.PROCESSES, World.TASKS), "lost update", __doc__, find)
