@@ -408,9 +408,11 @@ def owner(handle: asyncio.Handle) -> object:
 
 
 def starts(handle: asyncio.Handle) -> bool:
-    """Whether the task of a handle has not run yet."""
+    """Whether the task of a handle has not run yet, and is not awaited by who cancelled it."""
     task: Any = owner(handle)
-    return task is not None and inspect.getcoroutinestate(task.get_coro()) == inspect.CORO_CREATED
+    if task is None or task._must_cancel:
+        return False
+    return inspect.getcoroutinestate(task.get_coro()) == inspect.CORO_CREATED
 
 
 def label(task: Any) -> str:
