@@ -54,6 +54,9 @@ OUTPUT_FORMATS = ("full", "concise", "json")
 
 Value = TypeVar("Value")
 
+OPTIONS = "--"
+"""The `where` of a layer that is the command line: its keys are options."""
+
 PerFile = tuple[tuple[str, tuple[str, ...]], ...]
 """Patterns with the selectors of the rules that are off in the files they match."""
 
@@ -295,6 +298,8 @@ def _parsed(text: str, where: str) -> Mapping[str, object]:
 
 def _at(where: str, word: str) -> str:
     """`file:line: ` of the first line with `word` after the header of our table, as near as can be told."""
+    if where == OPTIONS:
+        return OPTIONS
     try:
         lines = Path(where).read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
@@ -377,7 +382,7 @@ class _Values:
             return None
         if not isinstance(value, dict):
             raise self._error(key, 'a table such as `"tests/*" = ["RL102"]`')
-        return tuple((_anchor(pattern, root), self._strings(key, selectors)) for pattern, selectors in value.items())
+        return tuple((anchor(pattern, root), self._strings(key, selectors)) for pattern, selectors in value.items())
 
     def files(self, key: str, root: str) -> tuple[str, ...] | None:
         """A list of files that are there, relative to the configuration."""
@@ -404,11 +409,12 @@ class _Values:
 
 
 def anchored(patterns: tuple[str, ...] | None, root: str) -> tuple[str, ...] | None:
-    """Patterns with a slash as absolute ones, so that those of several layers can be mixed."""
-    return None if patterns is None else tuple(_anchor(pattern, root) for pattern in patterns)
+    """The patterns of a list, each anchored."""
+    return None if patterns is None else tuple(anchor(pattern, root) for pattern in patterns)
 
 
-def _anchor(pattern: str, root: str) -> str:
+def anchor(pattern: str, root: str) -> str:
+    """A pattern with a slash as an absolute one, so that those of several layers can be mixed."""
     negated, text = pattern.startswith("!"), pattern.removeprefix("!").rstrip("/").removeprefix("./")
     if "/" in text and not text.startswith(("/", "**/")):
         text = f"{_literal(root)}/{text}"

@@ -21,6 +21,7 @@ from racelint.facts import ModuleFacts
 from racelint.finding import Finding, Problem
 from racelint.index import Index
 from racelint.jobs import PAYS, each
+from racelint.models.loader import load_models
 from racelint.parse import parse
 from racelint.rule import Rule
 from racelint.rules import RULES
@@ -47,7 +48,8 @@ def lint_paths(paths: Iterable[str | os.PathLike[str]], config: Config | None = 
     """What is found in files and below directories.
 
     Without `config` the defaults hold and no configuration file is read; `racelint.config.load_config` reads what the
-    command line would. Raises ConfigError if `config` selects what is no rule.
+    command line would. Raises ConfigError if `config` selects what is no rule, ModelError
+    for a table of models that cannot be used.
     """
     started = time.perf_counter()
     config = config or Config()
@@ -125,6 +127,7 @@ def _lint(
     progress: Progress = lambda done, total: None,
 ) -> Report:
     check_config(job.config, RULES)
+    load_models(job.config.models)  # a wrong table is an error of the whole run, and is known before it starts
     total, jobs = 2 * len(files), job.config.jobs
     first = each(_know, job, files, jobs=jobs, died=_died, done=lambda done: progress(done, total))
     readable = [known for known in first if known.facts is not None]
