@@ -14,7 +14,7 @@ from racelint.events import Kind, Resource
 from racelint.facts import CallSite, FunctionFacts, Write
 from racelint.finding import Confidence
 from racelint.models.loader import Spawner
-from racelint.resolve import CONSTRUCTORS, Scope, enclosing_self
+from racelint.resolve import Scope, enclosing_self
 
 _TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_tests?|conftest|setup|noxfile)\.py$|(^|/)(migrations|alembic|management/commands|benchmarks?|scripts?)/")
 _IMPORT_OF_TESTS = frozenset({"pytest", "unittest"})
@@ -229,7 +229,10 @@ class Concurrency:
         """Public coroutines of classes that live long: what callers outside of the module may run at once."""
         if self.unlikely:
             return
+        started = {root.unit for root in self.roots}
         for function in self.scope.facts.functions:
+            if function.qualname in started:  # the module says itself how it runs
+                continue
             name = function.name
             special = name in ("__aenter__", "__aexit__", "__call__", "__anext__")
             if function.parent or (name.startswith("_") and not special):
@@ -315,12 +318,20 @@ class Concurrency:
         found: dict[str, list[str]] = {}
         for callee, sites in self.callers.items():
             for caller, call in sites:
-                if self.spawner(call.callee, caller) is None:
+                if self.spawner(call.callee, caller) is None and not self._on_own_object(call, caller):
                     found.setdefault(caller.qualname, []).append(callee)
         for function in self.scope.facts.functions:
             if function.parent:  # a nested function runs where its parent does, unless it is spawned
                 found.setdefault(function.parent, []).append(function.qualname)
         return found
+
+    def _on_own_object(self, call: CallSite, caller: FunctionFacts) -> bool:
+        """Whether the receiver is an object that the caller built for itself: its other callers have other objects."""
+        receiver = call.callee.partition(".")[0]
+        return "." in call.callee and any(
+            local == receiver and self.scope.own_class(self.scope.built_type(built)) is not None
+            for local, built in caller.locals_built
+        )
 
     def overlap(self, one: str, other: str, world: str) -> Evidence | None:
         """The strongest evidence that a run of `one` and a run of `other` (possibly the same function) overlap."""
@@ -364,8 +375,8 @@ class Concurrency:
         """Every function of the module that changes the resource, with the change; constructors of its owner left out."""
         scope = self.scope
         found: list[tuple[FunctionFacts, Write]] = []
-        if resource.kind in (Kind.ATTRIBUTE, Kind.CLASS) or (resource.kind is Kind.ARGUMENT and resource.owner in scope.classes):
-            found.extend((f, w) for f, w in scope.attribute_writes(resource.owner, resource.path) if f.name not in CONSTRUCTORS)
+        if resource.kind in (Kind.ATTRIBUTE, Kind.CLASS) or resource.owner in scope.classes:
+            found.extend((f, w) for f, w in scope.attribute_writes(resource.owner, resource.path) if not scope.in_construction(f, w))
             found.extend(self._foreign_writers(resource))
         elif resource.kind is Kind.ARGUMENT:
             attribute = resource.path.rpartition(".")[2]

@@ -11,9 +11,9 @@ import ast
 import os
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from racelint import __version__
 from racelint.analyse import build_index, collect, find_races, nominated
 from racelint.config import Config, ConfigError, combine, find_config, read_layer
 from racelint.finding import Finding
@@ -26,18 +26,11 @@ from racelint.suppress import UNREADABLE, UNUSED, apply_suppressions
 KNOWN = {rule.code: rule.name for rule in RULES}
 
 
-def _version() -> str:
-    try:
-        return version("racelint")
-    except PackageNotFoundError:  # run from a source tree
-        return "0"
-
-
 class Plugin:
     """What flake8 makes for each file."""
 
     name = "racelint"
-    version = _version()
+    version = __version__
 
     def __init__(self, tree: ast.Module, filename: str, lines: list[str]) -> None:
         """`lines` are those of the file with their ends."""

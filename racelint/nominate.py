@@ -18,18 +18,38 @@ def nominate(scope: Scope, concurrency: Concurrency) -> list[FunctionFacts]:
 
 
 def _may_race(function: FunctionFacts, scope: Scope, concurrency: Concurrency) -> bool:
-    if function.is_async and function.suspends and (_touches_changing_state(function, scope) or _changes_state(function, scope)):
+    if function.is_async and function.suspends and (
+        touches_changing_state(function, scope) or changes_state(function, scope) or _helpers_touch(function, scope, concurrency)
+    ):
         return True
-    if _calls_store(function, scope):
+    if calls_store(function, scope):
         return True
-    if _changes_state(function, scope):
+    if changes_state(function, scope):
         return bool(concurrency.threaded) or function.name in ("__init__", "__new__", "__post_init__") or bool(
             function.global_names
         ) or any(w.path.partition(".")[0] in ("cls", *scope.classes) for w in function.writes) or concurrency.runs_in_processes(function)
     return any(decorator.rpartition(".")[2] in ("cache", "lru_cache") for decorator in function.decorators)
 
 
-def _changes_state(function: FunctionFacts, scope: Scope) -> bool:
+def _helpers_touch(function: FunctionFacts, scope: Scope, concurrency: Concurrency, depth: int = 3) -> bool:
+    """Whether a helper that the function calls touches changing state."""
+    for call in function.calls:
+        for helper in concurrency.target(call.callee, function):
+            if helper is function:
+                continue
+            if touches_changing_state(helper, scope) or changes_state(helper, scope):
+                return True
+            if depth and _helpers_touch(helper, scope, concurrency, depth - 1):
+                return True
+    return False
+
+
+def is_property(function: FunctionFacts | None) -> bool:
+    """Whether reading the attribute runs the function."""
+    return function is not None and any(d.rpartition(".")[2] in ("property", "cached_property") for d in function.decorators)
+
+
+def changes_state(function: FunctionFacts, scope: Scope) -> bool:
     _, self_name = enclosing_self(function, scope)
     for write in function.writes:
         root, dot, _ = write.path.partition(".")
@@ -40,19 +60,19 @@ def _changes_state(function: FunctionFacts, scope: Scope) -> bool:
     return False
 
 
-def _touches_changing_state(function: FunctionFacts, scope: Scope) -> bool:
+def touches_changing_state(function: FunctionFacts, scope: Scope) -> bool:
     owner, self_name = enclosing_self(function, scope)
     for path in function.reads:
         root, dot, attribute = path.partition(".")
         if dot and root == self_name and owner:
-            if scope.changes_attribute(owner, attribute) or scope.method(owner, attribute) is not None:
+            if scope.changes_attribute(owner, attribute) or is_property(scope.method(owner, attribute)):
                 return True
-        elif root in scope.rebound_globals or (not dot and root in scope.functions):
+        elif root in scope.rebound_globals:
             return True
-    return bool(function.parent) or any(call.awaited for call in function.calls)
+    return bool(function.parent)
 
 
-def _calls_store(function: FunctionFacts, scope: Scope) -> bool:
+def calls_store(function: FunctionFacts, scope: Scope) -> bool:
     methods = scope.models.external_methods
     for call in function.calls:
         name = call.callee.rpartition(".")[2]

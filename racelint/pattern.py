@@ -149,6 +149,7 @@ class Unit:
     def __init__(self, module: Module, facts: FunctionFacts, flow: Flow) -> None:
         self.module, self.facts, self.flow = module, facts, flow
         self._reach: dict[int, frozenset[int]] = {}
+        self._between: dict[tuple[int, int], list[Switch]] = {}
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -210,32 +211,39 @@ class Unit:
 
     def switch_between(self, one: int, other: int) -> Switch | None:
         """The first switch point on a way from `one` to `other`."""
-        for number in sorted(self.reach(one)):
-            event = self.events[number]
-            if isinstance(event, Switch) and other in self.reach_without(number, one):
-                return event
-        return None
-
-    def reach_without(self, start: int, avoided: int) -> frozenset[int]:
-        """The events that can come after `start` on ways that do not pass `avoided`."""
-        seen: set[int] = set()
-        todo = list(self.flow.after[start])
-        while todo:
-            found = todo.pop()
-            if found == avoided or found in seen:
-                continue
-            seen.add(found)
-            todo.extend(self.flow.after[found])
-        return frozenset(seen)
+        return next(iter(self.switches_between(one, other)), None)
 
     def switches_between(self, one: int, other: int) -> list[Switch]:
-        """All switch points on ways from `one` to `other`."""
-        reached = self.reach(one)
-        return [
-            event
-            for number in sorted(reached)
-            if isinstance(event := self.events[number], Switch) and other in self.reach_without(number, one)
-        ]
+        """All switch points on ways from `one` to `other` that do not pass `one` again."""
+        key = (one, other)
+        if key not in self._between:
+            reached = self.reach(one)
+            found: list[Switch] = []
+            if other in reached and self._switch_ids & reached:
+                seen: set[int] = set()
+                todo = [*self._before_each[other]]
+                while todo:
+                    number = todo.pop()
+                    if number == one or number in seen or number not in reached:
+                        continue
+                    seen.add(number)
+                    todo.extend(self._before_each[number])
+                found = [event for number in sorted(seen & self._switch_ids) if isinstance(event := self.events[number], Switch)]
+            self._between[key] = found
+        return self._between[key]
+
+    @cached_property
+    def _switch_ids(self) -> frozenset[int]:
+        return frozenset(event.id for event in self.events if isinstance(event, Switch))
+
+    @cached_property
+    def _before_each(self) -> list[list[int]]:
+        """The events that may come right before each event."""
+        found: list[list[int]] = [[] for _ in self.events]
+        for number, after in enumerate(self.flow.after):
+            for follower in after:
+                found[follower].append(number)
+        return found
 
     # guards
 
@@ -269,6 +277,13 @@ class Unit:
             if found is not None and same(found.resource, resource):
                 return found
         return None
+
+    def rechecked(self, access: Access, resource: Resource) -> bool:
+        """Whether the access runs only because of a check of the resource with no switch point since."""
+        return any(
+            (found := self.access(number)) is not None and same(found.resource, resource)
+            for number in access.controlled_by & access.fresh
+        )
 
     def claimed(self, first: Access, second: Access) -> bool:
         """Whether the unit changed the resource, or a flag checked together with it, between the two and before any switch."""
@@ -305,7 +320,7 @@ class Unit:
                 if check is None or number in act.fresh or not same(check.resource, act.resource):
                     continue
                 switch = self.switch_between(number, act.id)
-                if switch is None or self.fresh(act, act.resource) is not None or self.guarded(check, act):
+                if switch is None or self.rechecked(act, act.resource) or self.guarded(check, act):
                     continue
                 yield Pair(self, check, act, switch), sense
                 break

@@ -160,6 +160,16 @@ class Scope:
     def _writes_attribute(self, qualname: str, attribute: str) -> bool:
         return (qualname, attribute) in self._attribute_writers
 
+    def in_construction(self, function: FunctionFacts, write: Write) -> bool:
+        """Whether a constructor gives its own new object the attribute, which nobody else can reach yet."""
+        if function.name not in CONSTRUCTORS or function.name in ("__new__", "__init_subclass__"):
+            return False
+        root, _, path = write.path.partition(".")
+        if not function.params or root != function.params[0][0]:
+            return False
+        name = path.partition(".")[0]
+        return not any(attribute == name for class_ in self.lineage(function.owner) for attribute, _ in class_.attributes)
+
     def changes_attribute(self, qualname: str, attribute: str) -> bool:
         """Whether the attribute, or a part of the object it holds, is changed after construction anywhere in the module."""
         key = (qualname, attribute)
@@ -168,7 +178,7 @@ class Scope:
             self._changes[key] = any(
                 owner in family
                 and path.partition(".")[0] == attribute
-                and any(function.name not in CONSTRUCTORS for function, _ in writes)
+                and any(not self.in_construction(function, write) for function, write in writes)
                 for (owner, path), writes in self._attribute_writers.items()
             ) or attribute in self._foreign_writes
         return self._changes[key]

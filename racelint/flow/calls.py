@@ -218,13 +218,9 @@ def _method_model(ev: Evaluator, base: Value, method: str) -> Call | None:
     guessed = ev.models.guess(base.text.partition("(")[0], ev.scope.libraries) if base.text else ""
     if guessed:
         return ev.models.method(guessed, method)
-    if method in ev.models.row_methods and base.text and not base.type and _orm_module(ev):
+    if method in ev.models.row_methods and base.text and not base.type and ev.program.maps_rows:
         return ev.models.method("row", method)
     return None
-
-
-def _orm_module(ev: Evaluator) -> bool:
-    return any(name in ev.scope.libraries for name in ("django", "tortoise", "peewee", "mongoengine"))
 
 
 def _effect(
@@ -312,6 +308,10 @@ def _store_effect(
             return Value()
         _write_store(ev, _file(text), where, arguments.at(model.value) or Value(), method, Op.WRITE, arguments)
         return Value()
+    if effect in ("read", "exists", "write", "update", "delete", "atomic") and (
+        base.part("model") is not None or base.type.endswith((".objects", "QuerySet", ".Query")) or base.text.endswith(".objects")
+    ):
+        return _table(ev, where, effect, base, method, arguments)
     if effect in ("read", "exists", "write", "update", "delete", "atomic"):
         return _keyed(ev, where, effect, model, base, method, arguments)
     if effect in ("query", "query-locked", "row", "row-locked", "create", "save", "add", "refresh"):
@@ -365,6 +365,20 @@ def _keyed(
     op = {"write": Op.WRITE, "update": Op.UPDATE, "atomic": Op.UPDATE, "delete": Op.DELETE}[effect]
     number = _write_store(ev, resource, where, value, method, op, arguments)
     return Value(frozenset((number,)) if effect == "atomic" else NO_IDS, via=number if effect == "atomic" else None)
+
+
+def _table(ev: Evaluator, where: cst.CSTNode, effect: str, base: Value, method: str, arguments: Arguments) -> Value:
+    """A query set reads, changes or deletes the rows that it selects, in one statement."""
+    name = _model_name(base)
+    resource = Resource(Kind.TABLE, _home(base), name, name)
+    keys = base.part("keys")
+    related = frozenset(k for k in (keys.text.split() if keys is not None else ()) if not k.endswith("=")) | arguments.texts
+    if effect in ("read", "exists"):
+        number = ev.emit(Op.CHECK if effect == "exists" else Op.READ, resource, where, how=method, related=related)
+        return Value(frozenset((number,)), Shape.CALL, via=number)
+    op = {"write": Op.WRITE, "update": Op.UPDATE, "atomic": Op.UPDATE, "delete": Op.DELETE}[effect]
+    number = ev.emit(op, resource, where, Value(arguments.stems), method, related)
+    return Value(frozenset((number,)), via=number)
 
 
 def _home(base: Value) -> str:

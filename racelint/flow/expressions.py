@@ -284,7 +284,7 @@ class Evaluator(Builder):
             return None, ""
         if base.ref is not None:
             return part_of(base, attr, text), ""
-        if base.text in self._parameters and not base.type:
+        if not base.type and (base.text in self._parameters or (self.program.maps_rows and base.text in self.function.local_names)):
             return Resource(Kind.ARGUMENT, f"?{self.function.qualname}", f"{base.text}.{attr}", text), ""
         return None, ""
 
@@ -572,6 +572,9 @@ class Evaluator(Builder):
             or len(self.events) > self.MOST_EVENTS // 2
         ):
             return None
+        if not self.program.matters(facts):
+            stems = NO_IDS.union(*(value.stems for value in (*positional, *keywords.values())))
+            return Value(stems, Shape.CALL)
         definition = self.program.definition(qualname)
         if definition is None:
             return None

@@ -244,9 +244,7 @@ class Walker(Evaluator):
             return _is_model(self.scope.base_names(owner))
         if base.type.startswith("type[") or base.ref is not None or base.shape is Shape.NEW:
             return False
-        return base.text.isidentifier() and base.text not in self.scope.module_names and any(
-            library in self.scope.libraries for library in ("django", "sqlalchemy", "tortoise", "peewee", "sqlmodel")
-        )
+        return base.text.isidentifier() and base.text not in self.scope.module_names and self.program.maps_rows
 
     def _store_item(self, target: cst.Subscript, value: Value, node: cst.CSTNode, how: str) -> None:
         base = self.plain(target.value)

@@ -15,6 +15,7 @@ from racelint.evidence import Concurrency
 from racelint.facts import FunctionFacts
 from racelint.finding import Span
 from racelint.models.loader import Models
+from racelint.nominate import calls_store, changes_state, touches_changing_state
 from racelint.resolve import Scope
 from racelint.source import Source
 
@@ -79,6 +80,8 @@ class Definition:
         """The source of a node, on one line."""
         return source_of(self.nodes[number])
 
+
+MAPPERS = frozenset({"django", "sqlalchemy", "tortoise", "peewee", "sqlmodel", "mongoengine"})
 
 _EMPTY = cst.Module([])
 
@@ -163,10 +166,16 @@ class Program:
         self.models: Models = scope.models
         self._definitions: dict[str, Definition | None] = {}
         self._suspends: dict[str, bool] = {}
+        self._matters: dict[str, bool] = {}
 
     @cached_property
     def lines(self) -> list[str]:
         return self.source.lines
+
+    @cached_property
+    def maps_rows(self) -> bool:
+        """Whether the module works with an object-relational mapper, so that attributes of unknown objects may be columns."""
+        return bool(self.scope.libraries & MAPPERS)
 
     def definition(self, qualname: str) -> Definition | None:
         """The parsed definition; None if libcst cannot read it."""
@@ -177,6 +186,31 @@ class Program:
             except (cst.ParserSyntaxError, ValueError):
                 self._definitions[qualname] = None
         return self._definitions[qualname]
+
+    def matters(self, function: FunctionFacts, depth: int = 4) -> bool:
+        """Whether walking into a helper can add anything: it touches changing state or a store, suspends, or calls such."""
+        known = self._matters.get(function.qualname)
+        if known is not None:
+            return known
+        self._matters[function.qualname] = False  # for recursion
+        found = (
+            function.suspends
+            or touches_changing_state(function, self.scope)
+            or changes_state(function, self.scope)
+            or calls_store(function, self.scope)
+            or any(spawner in call.callee for call in function.calls for spawner in ("create_task", "ensure_future"))
+            or (
+                depth > 0
+                and any(
+                    self.matters(callee, depth - 1)
+                    for call in function.calls
+                    if len(callees := self.concurrency.target(call.callee, function)) == 1
+                    for callee in callees
+                )
+            )
+        )
+        self._matters[function.qualname] = found
+        return found
 
     def may_suspend(self, function: FunctionFacts, depth: int = 5) -> bool:
         """Whether awaiting the coroutine can let other tasks run: one that awaits only such as never do, does not."""

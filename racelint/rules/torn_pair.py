@@ -38,10 +38,15 @@ from racelint.pattern import Access, Evidence, Kind, Module, Op, Pair, Resource,
 from racelint.rule import Rule
 
 
+Neighbours = dict[tuple[str, str], dict[tuple[str, str], frozenset[str]]]
+"""For each attribute, the attributes that are changed in the statement next to it, and the methods that do so."""
+
+
 def find(module: Module) -> Iterable[Finding]:
     """Two writes with a switch between, of attributes that another method changes side by side and a third place reads together."""
-    for unit in module.units:
-        for pair, evidence in torn_pairs(unit):
+    neighbours = changed_side_by_side(module)
+    for unit in module.units if neighbours else ():
+        for pair, evidence in torn_pairs(unit, neighbours):
             if pair.switch is None:
                 continue
             one, other = pair.first.resource.shown, pair.second.resource.shown
@@ -53,50 +58,57 @@ def find(module: Module) -> Iterable[Finding]:
             )
 
 
-def torn_pairs(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
+def torn_pairs(unit: Unit, neighbours: Neighbours) -> Iterator[tuple[Pair, Evidence]]:
     """Changes of two attributes that belong together, with a switch between them and no guard over both."""
-    writes = [a for a in unit.accesses(Op.WRITE, Op.UPDATE, Op.DELETE, kinds=(Kind.ATTRIBUTE,)) if "." not in a.resource.path]
+    writes = [a for a in unit.accesses(Op.WRITE, Op.UPDATE, Op.DELETE, kinds=(Kind.ATTRIBUTE,)) if a.resource.place in neighbours]
     for index, first in enumerate(writes):
         for second in writes[index + 1 :]:
-            if first.resource.place == second.resource.place or first.resource.owner != second.resource.owner:
-                continue
-            if first.id in second.fresh or not unit.before(first.id, second.id) or unit.guarded(first, second):
+            elsewhere = neighbours[first.resource.place].get(second.resource.place, frozenset()) - {unit.facts.qualname}
+            if not elsewhere or first.id in second.fresh or unit.guarded(first, second):
                 continue
             switch = unit.switch_between(first.id, second.id)
-            if switch is None or also_written_near(unit, first, second):
+            if switch is None or set_again(unit, first, second):
                 continue
-            evidence = belong_together(unit, first.resource, second.resource)
+            evidence = used_together(unit, first.resource, second.resource)
             if evidence is not None:
                 yield Pair(unit, first, second, switch), evidence
 
 
-def also_written_near(unit: Unit, first: Access, second: Access) -> bool:
-    """Whether either is set on the other's side of the switch as well: a change of state in steps, not a torn pair."""
+def changed_side_by_side(module: Module) -> Neighbours:
+    """Attributes of one class that methods change in neighbouring statements."""
+    found: Neighbours = {}
+    scope = module.scope
+    for function in scope.facts.functions:
+        places = [
+            (write.line, (scope.defining_class(function.owner, path), path))
+            for write in function.writes
+            if function.owner and function.params and not scope.in_construction(function, write)
+            for root, _, path in (write.path.partition("."),)
+            if root == function.params[0][0] and path and "." not in path
+        ]
+        for line, one in places:
+            for other_line, other in places:
+                if one != other and abs(line - other_line) == 1:
+                    mine = found.setdefault(one, {})
+                    mine[other] = mine.get(other, frozenset()) | {function.qualname}
+    return found
+
+
+def set_again(unit: Unit, first: Access, second: Access) -> bool:
+    """Whether either is also set on the other's side of the switch: a change of state in steps, not a torn pair."""
     return any(
         (a.resource.place == first.resource.place and a.id in second.fresh and a.id != first.id)
-        or (a.resource.place == second.resource.place and a.id != second.id and first.id in a.fresh | {n for n in first.fresh if n == a.id})
-        for a in unit.accesses(Op.WRITE, Op.UPDATE, Op.DELETE)
+        or (a.resource.place == second.resource.place and a.id != second.id and (first.id in a.fresh or a.id in first.fresh))
+        for a in unit.accesses(Op.WRITE, Op.UPDATE, Op.DELETE, kinds=(Kind.ATTRIBUTE,))
     )
 
 
-def belong_together(unit: Unit, one: Resource, other: Resource) -> Evidence | None:
-    """Another method changes both in neighbouring statements, and one that can run in between reads both."""
-    scope, concurrency = unit.module.scope, unit.module.concurrency
-    lines: dict[str, list[tuple[str, int]]] = {}
-    for resource in (one, other):
-        for function, write in concurrency.writers(resource):
-            if function.qualname != unit.facts.qualname:
-                lines.setdefault(function.qualname, []).append((resource.path, write.line))
-    together = [
-        name for name, places in lines.items()
-        if any(abs(a - b) == 1 for left, a in places if left == one.path for right, b in places if right == other.path)
-    ]
-    if not together:
-        return None
+def used_together(unit: Unit, one: Resource, other: Resource) -> Evidence | None:
+    """A function that can run in between and reads both."""
     best: Evidence | None = None
-    for reader in scope.facts.functions:
+    for reader in unit.module.scope.facts.functions:
         if {"self." + one.path, "self." + other.path} <= reader.reads and reader.qualname != unit.facts.qualname:
-            found = concurrency.overlap(unit.facts.qualname, reader.qualname, "tasks")
+            found = unit.module.concurrency.overlap(unit.facts.qualname, reader.qualname, "tasks")
             if found is not None and (best is None or found.strength.rank > best.strength.rank):
                 best = Evidence(f"{found.text}; `{reader.qualname}` uses both", found.strength, found.world)
     return best
