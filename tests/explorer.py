@@ -281,43 +281,60 @@ def use(crew: Crew | None) -> None:
 
 
 class Operation:
-    """Work done outside the loop (a statement, a function in a thread): the schedule says when, its future wakes the task."""
+    """Work done outside the loop (a statement, a function in a thread): done at one time, its result arrives at another."""
 
-    def __init__(self, loop: Loop, function: Callable[[], Any], future: asyncio.Future[Any] | None) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        function: Callable[[], Any],
+        future: asyncio.Future[Any] | None,
+        line: deque[Operation] | None = None,
+    ) -> None:
         self.loop, self.function, self.future = loop, function, future
         self.owner = asyncio.current_task(loop)
+        self.line = line if line is not None else deque()
+        """Those that wait for the same connection, this one among them."""
+        self.line.append(self)
         self.locked_at = -1
         """The loop's progress when the database was locked; it is not tried again before that has changed."""
+        self.result: Any = None
+        self.error: Exception | None = None
 
     def __call__(self) -> None:
+        if self not in self.line:
+            self._arrive()
+            return
         try:
-            result = self.function()
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error) and self.locked_at != self.loop.progress:
+            self.result = self.function()
+        except Exception as error:  # noqa: BLE001 - belongs to the task that waits
+            if "database is locked" in str(error) and self.locked_at != self.loop.progress:
                 self.locked_at = self.loop.progress
                 self.loop.call_soon(self)
-            else:
-                self._finish(error=error)
-        except Exception as error:  # noqa: BLE001 - belongs to the task that waits
-            self._finish(error=error)
-        else:
-            self._finish(result)
-
-    def _finish(self, result: Any = None, error: Exception | None = None) -> None:
+                return
+            self.error = error
+        self.line.remove(self)
         self.loop.progress += 1
+        self.loop.call_soon(self)
+
+    def can_run(self) -> bool:
+        return self not in self.line or (self.line[0] is self and self.locked_at != self.loop.progress)
+
+    def _arrive(self) -> None:
         if self.future is None or self.future.done():
             return
-        if error is None:
-            self.future.set_result(result)
+        if self.error is None:
+            self.future.set_result(self.result)
         else:
-            self.future.set_exception(error)
+            self.future.set_exception(self.error)
+        self.loop.arrived = True
 
 
 class Loop(asyncio.BaseEventLoop):
     """An event loop without clock and selector that asks the schedule which ready handle runs.
 
     A task that starts or comes back from `sleep(0)`, and an operation, stand for an outside event: they run at any time. A
-    task woken by a future or lock keeps asyncio's order: nothing that became ready after it overtakes it.
+    task woken by a future or lock keeps asyncio's order: nothing that became ready after it overtakes it. A task whose
+    operation has arrived goes on at once: that it could be later is in the time of the arrival.
     """
 
     _ready: deque[asyncio.Handle]
@@ -327,6 +344,7 @@ class Loop(asyncio.BaseEventLoop):
         super().__init__()
         self.schedule = schedule
         self.progress = 0
+        self.arrived = False
         self._now = 0.0
         self._last: object = None
         # The C task hides in its handles whether it starts or wakes.
@@ -355,19 +373,23 @@ class Loop(asyncio.BaseEventLoop):
 
     def _options(self) -> list[asyncio.Handle]:
         """What may run now; a callback without a task goes first, for its place in the order is nobody's business."""
+        if self.arrived:
+            self.arrived = False
+            return [handle for handle in self._ready if not self._is_outside_event(handle)][:1]
         options = []
         for handle in self._ready:
             if owner(handle) is None:
                 return [handle]
-            if not self._is_locked(handle):
+            if self._can_run(handle):
                 options.append(handle)
             if not self._is_outside_event(handle):
                 break
         return options
 
-    def _is_locked(self, handle: asyncio.Handle) -> bool:
+    @staticmethod
+    def _can_run(handle: asyncio.Handle) -> bool:
         callback = callback_of(handle)
-        return isinstance(callback, Operation) and callback.locked_at == self.progress
+        return not isinstance(callback, Operation) or callback.can_run()
 
     @staticmethod
     def _is_outside_event(handle: asyncio.Handle) -> bool:
@@ -437,11 +459,19 @@ def run_tasks(main: Any, schedule: Schedule) -> None:
         loop.close()
 
 
+def close(coroutine: Any) -> None:
+    """End a coroutine, whatever it awaits while it cleans up."""
+    for _ in range(100):
+        with contextlib.suppress(BaseException):
+            coroutine.close()
+            return
+
+
 class ConnectionQueue:
     """In place of aiosqlite's queue to its thread: one connection's calls run in order, each when the schedule says."""
 
     def __init__(self) -> None:
-        self.calls: deque[Operation] = deque()
+        self.line: deque[Operation] = deque()
 
     def put_nowait(self, item: tuple[asyncio.Future[Any] | None, Callable[[], Any]]) -> None:
         future, function = item
@@ -450,15 +480,15 @@ class ConnectionQueue:
         except RuntimeError:  # left behind by a failed run, closed by the collector
             return
         assert isinstance(loop, Loop)
-        operation = Operation(loop, function, future)
+        operation = Operation(loop, function, future, self.line)
         if self._is_statement(function):
             loop.call_soon(operation)
         else:
-            loop.call_soon(operation.__call__)  # as a bare callback, that nothing overtakes
+            operation()
 
     @staticmethod
     def _is_statement(function: Any) -> bool:
-        """Whether it can be seen by other connections: not so for opening, fetching, closing."""
+        """Whether it can be seen by other connections: not so for opening, fetching, closing, which only take time."""
         called = getattr(function, "func", None)
         return getattr(called, "__name__", "").startswith(("execute", "_execute", "commit", "rollback"))
 
@@ -708,9 +738,9 @@ class Thread:
         return self._unit is not None and not self._unit.done
 
 
-def elsewhere(function: Any) -> Any:
-    """The same function of the module in a fresh copy of it, as another process has it."""
-    found: Any = crew_of_run().fixture.load()
+def within(module: types.ModuleType, function: Any) -> Any:
+    """The same function in another copy of the module, as another process has it."""
+    found: Any = module
     for name in function.__qualname__.split("."):
         found = getattr(found, name)
     return found
@@ -722,7 +752,7 @@ class Process(Thread):
     traced = False
 
     def start(self) -> None:
-        self._target = elsewhere(self._target)
+        self._target = within(crew_of_run().fixture.load(), self._target)
         super().start()
 
 
@@ -744,14 +774,15 @@ class ThreadPool:
     def __init__(self, max_workers: int | None = None, **_: object) -> None:
         self.max_workers = max_workers or 1_000
         self.results: list[Result] = []
+        self.idle: list[types.ModuleType] = []
+        """Of a pool of processes: the modules of the workers that have nothing to do."""
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Result:
         result = Result()
         earlier = tuple(self.results)
-        called = function if self.traced else elsewhere(function)
 
         def work() -> None:
-            result.set_result(called(*args, **kwargs))
+            result.set_result(self._call(function, *args, **kwargs))
 
         def has_worker() -> bool:
             return sum(not one.unit.done for one in earlier) < self.max_workers
@@ -759,6 +790,9 @@ class ThreadPool:
         result.unit = crew_of_run().add(work, self.traced, has_worker)
         self.results.append(result)
         return result
+
+    def _call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
 
     def map(self, function: Callable[..., Any], *iterables: Iterable[Any]) -> Iterator[Any]:
         results = [self.submit(function, *arguments) for arguments in zip(*iterables)]
@@ -776,9 +810,18 @@ class ThreadPool:
 
 
 class ProcessPool(ThreadPool):
-    """In place of `ProcessPoolExecutor`."""
+    """In place of `ProcessPoolExecutor`: a job runs in a worker that is idle, or in a new one."""
 
     traced = False
+
+    def _call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        crew = crew_of_run()
+        worker = self.idle.pop() if self.idle else crew.fixture.load()
+        crew.pause()
+        try:
+            return within(worker, function)(*args, **kwargs)
+        finally:
+            self.idle.append(worker)
 
 
 class Lock:
