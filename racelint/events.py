@@ -108,10 +108,14 @@ class Sense(Enum):
     """Truthy, not None, or a member."""
     ABSENT = "absent"
     OTHER = "other"
+    """A comparison held, or something computed from the value was truthy."""
+    OTHERWISE = "otherwise"
+    """The comparison did not hold."""
 
     @property
-    def opposite(self) -> Sense:
-        return {Sense.PRESENT: Sense.ABSENT, Sense.ABSENT: Sense.PRESENT, Sense.OTHER: Sense.OTHER}[self]
+    def vague(self) -> bool:
+        """Says nothing of whether the value is there."""
+        return self in (Sense.OTHER, Sense.OTHERWISE)
 
 
 @dataclass(frozen=True, slots=True)

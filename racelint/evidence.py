@@ -30,6 +30,10 @@ class Root:
     many: bool
     strength: Confidence
     processes: bool = False
+    own_object: bool = False
+    """Each run has an object of its own, as the views of a web framework have."""
+    public: bool = False
+    """Known only as something that callers outside of the module may call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class Evidence:
     text: str
     strength: Confidence
     world: str = "tasks"
+    public: bool = False
+    """Rests only on callers outside of the module."""
 
 
 class Concurrency:
@@ -136,31 +142,35 @@ class Concurrency:
     # roots
 
     def _find_spawns(self) -> None:
-        counts: dict[str, int] = {}
-        spawned: list[tuple[FunctionFacts, str, bool, str, bool]] = []
+        sites: dict[str, list[tuple[FunctionFacts, CallSite, bool, str]]] = {}
         for caller in (*self.scope.facts.functions, self.scope.facts.module_body):
             for call in caller.calls:
                 spawner = self.spawner(call.callee, caller)
-                if spawner is None:
+                if spawner is None or spawner.once:
                     continue
                 for argument in call.arguments:
                     for unit in self._spawned_units(argument, caller):
-                        many = spawner.many or argument.startswith("*") or call.looped
-                        counts[unit.qualname] = counts.get(unit.qualname, 0) + (0 if spawner.once else 1)
-                        text = f"line {call.line} starts it with `{call.callee}`" + (" for many at once" if many else "")
-                        spawned.append((unit, text, many, spawner.world, spawner.once))
-        for unit, text, many, world, once in spawned:
-            if once:
-                continue
-            if not many and counts[unit.qualname] > 1:
-                many, text = True, text + f", and {counts[unit.qualname] - 1} more time{'s' if counts[unit.qualname] > 2 else ''}"
-            real_world = "tasks" if unit.is_async else world
-            self.roots.append(Root(unit.qualname, text, real_world, many, Confidence.HIGH))
+                        shared = self._one_object(argument, caller)
+                        many = shared and (spawner.many or argument.startswith("*") or call.looped)
+                        sites.setdefault(unit.qualname, []).append((caller, call, many, spawner.world))
+        for name, found in sites.items():
+            caller, call, many, world = max(found, key=lambda site: site[2])
+            again = any(_both_run(call, other_call, caller is other) for other, other_call, _, _ in found)
+            text = f"line {call.line} starts it with `{call.callee}`"
+            text += " for many at once" if many else ", and other places start it too" if again else ""
+            real_world = "tasks" if self.scope.functions[name].is_async else world
+            self.roots.append(Root(name, text, real_world, many or again, Confidence.HIGH))
         for class_ in self.scope.facts.classes:
             if any(base.rpartition(".")[2] in ("Thread", "Process", "Timer") for base in self.scope.base_names(class_.qualname)):
                 run = self.scope.methods.get(class_.qualname, {}).get("run")
                 if run is not None:
                     self.roots.append(Root(run.qualname, "it is the body of a thread", "threads", False, Confidence.HIGH))
+
+    def _one_object(self, argument: str, caller: FunctionFacts) -> bool:
+        """Whether all units that a loop starts work on one object: not if the receiver is the loop's own variable."""
+        path = argument.lstrip("*").rpartition("=")[2]
+        root, dot, _ = path.partition(".")
+        return not (dot and root in caller.loop_names)
 
     def _spawned_units(self, argument: str, caller: FunctionFacts) -> list[FunctionFacts]:
         name, equals, value = argument.partition("=")
@@ -218,17 +228,17 @@ class Concurrency:
                     continue
                 for method in self.scope.methods.get(class_.qualname, {}).values():
                     if not method.name.startswith("_"):
-                        self._handler_root(method, known.what, known.world, known.processes, fresh_self=known.processes)
+                        self._handler_root(method, known.what, known.world, known.processes, known.processes)
                 break
 
-    def _handler_root(self, function: FunctionFacts, what: str, world: str, processes: bool, fresh_self: bool = False) -> None:
+    def _handler_root(self, function: FunctionFacts, what: str, world: str, processes: bool, own_object: bool = False) -> None:
         real_world = "tasks" if function.is_async else ("threads" if world == "tasks" else world)
-        self.roots.append(Root(function.qualname, f"`{function.name}` is {what}", real_world, True, Confidence.HIGH, processes))
+        self.roots.append(
+            Root(function.qualname, f"`{function.name}` is {what}", real_world, True, Confidence.HIGH, processes, own_object)
+        )
 
     def _find_public(self) -> None:
         """Public coroutines of classes that live long: what callers outside of the module may run at once."""
-        if self.unlikely:
-            return
         started = {root.unit for root in self.roots}
         for function in self.scope.facts.functions:
             if function.qualname in started:  # the module says itself how it runs
@@ -247,7 +257,7 @@ class Concurrency:
             else:
                 strength, why = Confidence.LOW, "is a public function"
             world = "tasks" if function.is_async else "threads"
-            self.roots.append(Root(function.qualname, f"`{function.qualname}` {why}; callers may run it at once", world, True, strength))
+            self.roots.append(Root(function.qualname, f"`{function.qualname}` {why}; callers may run it at once", world, True, strength, public=True))
 
     def class_strength(self, qualname: str, is_async: bool) -> tuple[Confidence, str]:
         """How likely several units use one object of the class."""
@@ -256,11 +266,15 @@ class Concurrency:
             return Confidence.HIGH, "is a public coroutine method of a class that has a lock for its tasks"
         if not is_async and "threads" in lock_worlds:
             return Confidence.MEDIUM, "is a public method of a class that has a lock for its threads"
-        if self._spawns_itself(qualname, "tasks" if is_async else "threads"):
-            return Confidence.MEDIUM, "is a public method of a class that runs work of its own beside its callers"
-        if is_async:
-            return Confidence.MEDIUM, "is a public coroutine method"
-        return Confidence.LOW, "is a public method"
+        if is_async and self._kept(qualname):
+            return Confidence.MEDIUM, "is a public method of an object that lives as long as the module"
+        return Confidence.LOW, "is a public coroutine method" if is_async else "is a public method"
+
+    def _kept(self, qualname: str) -> bool:
+        """Whether a module-level name holds an object of the class."""
+        names = {c.qualname for c in self.scope.facts.classes if qualname in {b.qualname for b in self.scope.lineage(c.qualname)}}
+        built = {value for _, value in self.scope.facts.assigned}
+        return bool(names & built)
 
     def lock_worlds(self, qualname: str) -> frozenset[str]:
         """The worlds of the locks that objects of the class have."""
@@ -277,16 +291,6 @@ class Concurrency:
                 if call is not None and call.effect == "lock":
                     found.add(call.world)
         return frozenset(found)
-
-    def _spawns_itself(self, qualname: str, world: str) -> bool:
-        family = {c.qualname for c in self.scope.lineage(qualname)}
-        for root in self.roots:
-            unit = self.scope.functions.get(root.unit)
-            if unit is not None and root.strength is Confidence.HIGH and root.world == world:
-                owner, _ = enclosing_self(unit, self.scope)
-                if owner in family:
-                    return True
-        return False
 
     @cached_property
     def unlikely(self) -> bool:
@@ -333,8 +337,13 @@ class Concurrency:
             for local, built in caller.locals_built
         )
 
-    def overlap(self, one: str, other: str, world: str) -> Evidence | None:
-        """The strongest evidence that a run of `one` and a run of `other` (possibly the same function) overlap."""
+    def overlap(self, one: str, other: str, world: str, resource: Resource | None = None) -> Evidence | None:
+        """The strongest evidence that a run of `one` and a run of `other` (possibly the same function) overlap.
+
+        With a resource: that they overlap on the same one; runs that have an object of their own do not share its attributes.
+        A unit that the module starts itself beside its public methods is stronger evidence than two public methods.
+        """
+        own = resource is not None and resource.kind is Kind.ATTRIBUTE
         ones, others = self.reached.get(one, frozenset()), self.reached.get(other, frozenset())
         best: Root | None = None
         weakest = Confidence.HIGH
@@ -344,12 +353,14 @@ class Concurrency:
                 continue
             for second in others:
                 right = self.roots[second]
-                if right.world != world or (first == second and not left.many):
+                if right.world != world or (first == second and not left.many) or (own and (left.own_object or right.own_object)):
                     continue
                 strength = min(left.strength, right.strength, key=lambda s: s.rank)
+                if strength is Confidence.LOW and left.public != right.public and not self.unlikely:
+                    strength = Confidence.MEDIUM
                 if best is None or strength.rank > weakest.rank:
                     best, weakest = (left if left.many else right), strength
-        return Evidence(best.text, weakest, world) if best is not None else None
+        return Evidence(best.text, weakest, world, best.public) if best is not None else None
 
     def handled_in_processes(self, unit: str) -> Evidence | None:
         """That the unit runs in several processes at once: a web handler, a task-queue job."""
@@ -460,6 +471,16 @@ class Concurrency:
             elif any(part in decorator.lower() for part in self.scope.models.guards):
                 found.add(decorator)
         return frozenset(found)
+
+
+def _both_run(one: CallSite, other: CallSite, same_caller: bool) -> bool:
+    """Whether two spawns of one unit can both happen: not if they are the two arms of one `if`."""
+    if one is other:
+        return False
+    if not same_caller:
+        return True
+    arms = dict(one.arms)
+    return all(arms.get(line, arm) == arm for line, arm in other.arms)
 
 
 _POOLS = frozenset({"ThreadPoolExecutor", "ProcessPoolExecutor", "Pool", "ThreadPool", "Executor"})

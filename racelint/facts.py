@@ -20,6 +20,8 @@ class CallSite:
     looped: bool = False
     arguments: tuple[str, ...] = ()
     """Dotted sources of the arguments that are names, attributes or calls; "" for others; keywords as `name=source`."""
+    arms: tuple[tuple[int, int], ...] = ()
+    """The branches around it: line of the `if`, and 0 for its body or 1 for its `else`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class FunctionFacts:
     locals_built: tuple[tuple[str, str], ...] = ()
     """Local names with the dotted source of the call they are assigned from."""
     statements: int = 0
+    loop_names: frozenset[str] = frozenset()
+    """Names that loops and comprehensions bind: another object in each round."""
 
     @property
     def name(self) -> str:
@@ -200,7 +204,7 @@ class _Function:
     """What is gathered of one function while its body is walked."""
 
     __slots__ = (
-        "built", "calls", "column", "decorators", "first", "globals", "is_async", "last", "line", "locals", "outer",
+        "built", "calls", "column", "decorators", "first", "globals", "is_async", "last", "line", "locals", "looped", "outer",
         "owner", "params", "parent", "qualname", "reads", "references", "statements", "suspends", "writes", "yields",
     )
 
@@ -220,6 +224,7 @@ class _Function:
         self.globals: set[str] = set()
         self.built: list[tuple[str, str]] = []
         self.statements = 0
+        self.looped: set[str] = set()
 
     def freeze(self) -> FunctionFacts:
         return FunctionFacts(
@@ -227,6 +232,7 @@ class _Function:
             self.suspends, self.yields, self.params, self.decorators, tuple(self.calls), tuple(self.writes),
             frozenset(self.reads), frozenset(self.locals - self.outer), frozenset(self.outer), frozenset(self.globals),
             frozenset(self.references), tuple(self.built), self.statements,
+            frozenset(self.looped),
         )
 
 
@@ -239,6 +245,7 @@ class _Collector:
         self.functions: list[FunctionFacts] = []
         self.within: tuple[str, ...] = ()
         self.loops = 0
+        self.arms: tuple[tuple[int, int], ...] = ()
         self.current = _Function("", "", "")
         self.autocommit = False
 
@@ -320,10 +327,11 @@ class _Collector:
         for default in (*arguments.defaults, *(d for d in arguments.kw_defaults if d)):
             self.visit(default)
         class_name, self.class_name = self.class_name, ""
+        arms, self.arms = self.arms, ()
         self.current, self.within, self.loops = found, (), 0
         self.body(node.body)
         self.functions.append(found.freeze())
-        self.current, self.within, self.loops, self.class_name = outer, within, loops, class_name
+        self.current, self.within, self.loops, self.class_name, self.arms = outer, within, loops, class_name, arms
 
     class_name = ""
 
@@ -440,10 +448,20 @@ class _Collector:
                 self.current.suspends = True
             self.visit(node.iter)
             self.target(node.target, None, "=")
+            self.current.looped.update(n.id for n in ast.walk(node.target) if isinstance(n, ast.Name))
             self.loops += 1
         self.body(node.body)
         self.loops -= 1
         self.body(node.orelse)
+
+    def if_(self, node: ast.If) -> None:
+        self.current.statements += 1
+        self.visit(node.test)
+        outer = self.arms
+        for arm, body in enumerate((node.body, node.orelse)):
+            self.arms = (*outer, (node.lineno, arm))
+            self.body(body)
+        self.arms = outer
 
     def assign(self, node: ast.Assign) -> None:
         self.current.statements += 1
@@ -570,6 +588,7 @@ class _Collector:
             for name in ast.walk(generator.target):
                 if isinstance(name, ast.Name):
                     self.current.locals.add(name.id)
+                    self.current.looped.add(name.id)
         self.loops += 1
         for generator in node.generators:
             for test in generator.ifs:
@@ -620,7 +639,7 @@ class _Collector:
                 self.autocommit = self.autocommit or keyword.value.value in (None, True, "AUTOCOMMIT")
             self.visit(keyword.value)
         self.current.calls.append(
-            CallSite(callee, node.lineno, self.within, awaited, self.loops > 0, tuple(arguments))
+            CallSite(callee, node.lineno, self.within, awaited, self.loops > 0, tuple(arguments), self.arms)
         )
 
     def skip(self, node: ast.AST) -> None:
@@ -632,7 +651,7 @@ _HANDLERS = {
     ast.Lambda: _Collector.lambda_, ast.Import: _Collector.import_, ast.ImportFrom: _Collector.import_from,
     ast.Global: _Collector.global_, ast.Nonlocal: _Collector.nonlocal_, ast.With: _Collector.with_,
     ast.AsyncWith: _Collector.with_, ast.For: _Collector.loop, ast.AsyncFor: _Collector.loop, ast.While: _Collector.loop,
-    ast.Assign: _Collector.assign, ast.AnnAssign: _Collector.annotated, ast.AugAssign: _Collector.augmented,
+    ast.If: _Collector.if_, ast.Assign: _Collector.assign, ast.AnnAssign: _Collector.annotated, ast.AugAssign: _Collector.augmented,
     ast.NamedExpr: _Collector.named, ast.Delete: _Collector.delete, ast.ExceptHandler: _Collector.handler,
     ast.Name: _Collector.name, ast.Attribute: _Collector.attribute, ast.Await: _Collector.await_,
     ast.Yield: _Collector.yield_, ast.YieldFrom: _Collector.yield_, ast.ListComp: _Collector.comprehension,

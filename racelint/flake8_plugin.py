@@ -1,8 +1,8 @@
 """racelint in flake8: its tree and lines become findings.
 
 flake8 shows one file at a time, so a race that is seen only with other modules is left to `racelint` itself; for the
-same reason no suppression is called unused here. `# noqa` and the choice of codes are flake8's; `# racelint: ignore`, the
-minimum confidence and the models of libraries are read as `racelint` reads them.
+same reason no suppression is called unused here. `# noqa` and the choice of codes are flake8's. `# racelint: ignore`,
+the minimum confidence and the models of libraries are read as `racelint` reads them.
 """
 
 from __future__ import annotations

@@ -434,17 +434,32 @@ class Unit:
         call = self.module.models.functions.get(value.type)
         if call is not None and call.effect in ("resource", "lock"):
             return True
-        if value.type.startswith((":", "type[")) or (value.shape is Shape.NEW and value.type and value.type not in PLAIN_TYPES):
+        if value.type.startswith(":") and self._stateful(value.type[1:]):
             return True
         return self.torn_down(write.resource)
 
-    def torn_down(self, resource: Resource) -> bool:
-        """Whether the module closes, stops or cancels what the resource holds."""
-        wanted = "." + resource.path.rpartition(".")[2] + "."
+    def _stateful(self, class_name: str) -> bool:
+        """Whether objects of the class change after their construction, so that it matters which one a caller holds."""
+        scope = self.module.scope
         return any(
-            call.callee.rpartition(".")[2] in self.module.models.idempotent and wanted in "." + call.callee
-            for function in self.module.scope.facts.functions
+            write.path.startswith(function.params[0][0] + ".") and not scope.in_construction(function, write)
+            for class_ in scope.lineage(class_name)
+            for function in scope.methods.get(class_.qualname, {}).values()
+            if function.params
+            for write in function.writes
+        )
+
+    def torn_down(self, resource: Resource) -> bool:
+        """Whether the owner closes, stops or cancels what the resource holds."""
+        scope = self.module.scope
+        wanted = resource.path if resource.kind is Kind.GLOBAL else "." + resource.path
+        family = scope.family(resource.owner) if resource.owner in scope.classes else frozenset()
+        return any(
+            callee[2] in self.module.models.idempotent and (callee[0].endswith(wanted) if wanted.startswith(".") else callee[0] == wanted)
+            for function in scope.facts.functions
+            if not family or function.owner in family
             for call in function.calls
+            for callee in (call.callee.rpartition("."),)
         )
 
     # rivals
@@ -455,7 +470,7 @@ class Unit:
         for function, write in self.module.concurrency.writers(resource):
             if wanted and write.shape not in wanted and write.how not in wanted:
                 continue
-            evidence = self.module.concurrency.overlap(self.facts.qualname, function.qualname, world.value)
+            evidence = self.module.concurrency.overlap(self.facts.qualname, function.qualname, world.value, resource)
             if evidence is not None:
                 yield write, function, evidence
 
@@ -464,7 +479,7 @@ class Unit:
         best: Evidence | None = None
         for _, function, evidence in self.rivals(resource, world, shapes):
             if function.qualname != self.facts.qualname:
-                evidence = Evidence(f"{evidence.text}; `{function.qualname}` changes it too", evidence.strength, evidence.world)
+                evidence = Evidence(f"{evidence.text}; `{function.qualname}` changes it too", evidence.strength, evidence.world, evidence.public)
             if best is None or evidence.strength.rank > best.strength.rank:
                 best = evidence
         return best

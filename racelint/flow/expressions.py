@@ -46,6 +46,7 @@ class Evaluator(Builder):
         self.site: Place | None = None
         self.rows: list[Row] = []
         self.testing = False
+        self.repeating = False
         self.statement = 0
         self.handled = 0
         self.limited = False
@@ -101,7 +102,7 @@ class Evaluator(Builder):
             if (check.resource.place, check.resource.name, check.resource.key) != place:
                 continue
             absent = access.value.shape.absent or access.op is Op.DELETE or access.how in REMOVALS
-            if (sense is Sense.ABSENT and not absent) or (sense is Sense.PRESENT and absent) or sense is Sense.OTHER:
+            if (sense is Sense.ABSENT and not absent) or (sense is Sense.PRESENT and absent) or sense.vague:
                 self.acquire(access.resource, "claim", "any", access.place)
                 break
 
@@ -163,7 +164,7 @@ class Evaluator(Builder):
 
     def read(self, resource: Resource, node: cst.CSTNode, type_name: str = "", how: str = "") -> Value:
         """Reads a resource."""
-        number = self.emit(Op.CHECK if self.testing else Op.READ, resource, node, how=how)
+        number = self.emit(Op.CHECK if self.testing else Op.READ, resource, node, how=how or ("while" if self.testing and self.repeating else ""))
         return Value(frozenset((number,)), ref=resource, via=number, type=type_name, text=source_of(node))
 
     def name(self, node: cst.Name) -> Value:
@@ -479,8 +480,8 @@ class Evaluator(Builder):
             value = Value(left.stems | right.stems, appended=left.appended or right.appended,
                           type=left.type or right.type, row=left.row)
             if both:
-                return value, left_true | right_true, _others(left_false | right_false)
-            return value, _others(left_true | right_true), left_false | right_false
+                return value, left_true | right_true, _vaguely(left_false | right_false, Sense.OTHERWISE)
+            return value, _vaguely(left_true | right_true, Sense.OTHER), left_false | right_false
         if isinstance(node, cst.Comparison):
             return self._compare(node)
         testing, self.testing = self.testing, True
@@ -520,8 +521,8 @@ class Evaluator(Builder):
                 false |= present if equal else absent
             else:
                 both = Value(left.stems | right.stems)
-                true |= _senses(both, Sense.OTHER)
-                false |= _senses(both, Sense.OTHER)
+                true |= _vaguely(frozenset((n, Sense.OTHER) for n in both.stems), Sense.OTHER)
+                false |= _vaguely(frozenset((n, Sense.OTHER) for n in both.stems), Sense.OTHERWISE)
         self._checked(left)
         self.testing = testing
         if stems:
@@ -542,11 +543,13 @@ class Evaluator(Builder):
             stems: Ids = frozenset((number,))
         else:
             stems = holder.stems
-            inside = outside = frozenset((n, Sense.OTHER) for n in stems)
-        own = frozenset((n, Sense.OTHER) for n in left.stems)
+            inside = frozenset((n, Sense.OTHER) for n in stems)
+            outside = frozenset((n, Sense.OTHERWISE) for n in stems)
+        one = frozenset((n, Sense.OTHER) for n in left.stems)
+        two = frozenset((n, Sense.OTHERWISE) for n in left.stems)
         if isinstance(part.operator, cst.NotIn):
-            return outside | own, inside | own, stems
-        return inside | own, outside | own, stems
+            return outside | one, inside | two, stems
+        return inside | one, outside | two, stems
 
     # calls
 
@@ -614,12 +617,14 @@ def _version(node: cst.BaseExpression) -> str:
     return name if _VERSION.search(name) else ""
 
 
-def _others(control: Control) -> Control:
-    return frozenset((number, Sense.OTHER) for number, _ in control)
+def _vaguely(control: Control, sense: Sense) -> Control:
+    """One of several tests decided; which one is not known."""
+    return frozenset((number, sense) for number, _ in control)
 
 
 def _senses(value: Value, sense: Sense) -> Control:
-    return frozenset((number, sense if number == value.via else Sense.OTHER) for number in value.stems)
+    vague = Sense.OTHER if sense in (Sense.PRESENT, Sense.OTHER) else Sense.OTHERWISE
+    return frozenset((number, sense if number == value.via else vague) for number in value.stems)
 
 
 def _is_nothing(node: cst.BaseExpression) -> bool:

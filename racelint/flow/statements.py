@@ -10,7 +10,7 @@ import libcst as cst
 from racelint.events import NO_IDS, Access, Flow, Ids, Kind, Op, Place, Resource, Shape, Value
 from racelint.flow.calls import is_lock, lock_world, row_of
 from racelint.flow.expressions import Evaluator, unit_environment
-from racelint.flow.graph import State, TooLarge, join
+from racelint.flow.graph import NO_CONTROL, Control, State, TooLarge, join
 from racelint.flow.resources import captured_resource, global_resource, item_of
 from racelint.flow.summaries import Definition, Program, source_of
 from racelint.resolve import enclosing_self
@@ -322,21 +322,28 @@ class Walker(Evaluator):
 
     def while_(self, node: cst.While) -> None:
         always = isinstance(node.test, cst.Name) and node.test.value == "True"
-        self._loop(lambda: self.condition(node.test)[1:], node.body, node.orelse, always)
+
+        def head() -> tuple[Control, Control]:
+            repeating, self.repeating = self.repeating, True
+            _, true, false = self.condition(node.test)
+            self.repeating = repeating
+            return true, false
+
+        self._loop(head, node.body, node.orelse, always)
 
     def for_(self, node: cst.For) -> None:
         value = self.iterate(node.iter, node)
 
-        def head() -> tuple[frozenset[tuple[int, object]], frozenset[tuple[int, object]]]:
+        def head() -> tuple[Control, Control]:
             self.mark("loop", node.iter)
             if node.asynchronous is not None:
                 self.switch(node.iter, callee="async for", used=value.ref)
             self.bind_target(node.target, value)
-            return frozenset(), frozenset()
+            return NO_CONTROL, NO_CONTROL
 
         self._loop(head, node.body, node.orelse, False)
 
-    def _loop(self, head: Callable[[], object], body: cst.BaseSuite, orelse: cst.Else | None, endless: bool) -> None:
+    def _loop(self, head: Callable[[], tuple[Control, Control]], body: cst.BaseSuite, orelse: cst.Else | None, endless: bool) -> None:
         self.loop_depth += 1
         start, first_id = self.state, self.next_id
         passes = 2 if self.loop_depth <= self.MOST_LOOP_DEPTH else 1
@@ -348,7 +355,7 @@ class Walker(Evaluator):
             loop = Loop()
             self.loops.append(loop)
             entry = self.next_id
-            true, false = head()  # type: ignore[misc]
+            true, false = head()
             at_head = self.state.copy()
             self.state.control |= true
             self.block(body)

@@ -26,6 +26,8 @@ from racelint.report.results import Options, cells, visible, width
 TAB = 4
 LONGEST_BLOCK = 5
 """Lines of a multi-line span that are shown; the middle of a longer one is left out."""
+ENOUGH = 30
+"""Columns of a place that suffice to know it: then its end may be cut, rather than the beginning of the line."""
 LEAD = 8
 """Columns shown before the first label of a line that is cut on the left."""
 
@@ -233,7 +235,7 @@ def _window(
 
 def _left_edge(places: Sequence[tuple[int, int, Mark]], room: int) -> int:
     """The first column to show so that the places are seen, from their beginning at least."""
-    if all(end <= room for _, end, _ in places):
+    if all(end <= room or start <= room - ENOUGH for start, end, _ in places):
         return 0
     first = min(start for start, _, _ in places)
     last = max(end for _, end, _ in places)

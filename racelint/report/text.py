@@ -51,7 +51,7 @@ def _finding(finding: Finding, lines: Sequence[str] | None, options: Options) ->
     if lines is not None and intact:
         yield from draw(lines, marks, _context(marks, lines), gutter, options)
     else:
-        yield from _steps(finding, marks, gutter, ink)
+        yield from _steps(finding, marks, gutter, options, ink)
     yield _rail(gutter, ink)
     yield from _foot(finding, gutter, options, ink)
 
@@ -89,15 +89,24 @@ def _rail(gutter: int, ink: Pen) -> str:
     return " " * gutter + ink.paint(f" {ink.rail}", "bright_blue")
 
 
-def _steps(finding: Finding, marks: Sequence[Mark], gutter: int, ink: Pen) -> Iterator[str]:
+def _steps(finding: Finding, marks: Sequence[Mark], gutter: int, options: Options, ink: Pen) -> Iterator[str]:
     """The steps as they were when the file was analysed; it has changed or gone since."""
-    texts = [clean(step.text) for step in finding.trace] or [""]
+    room = options.width - gutter - 5 - max(len(mark.label) for mark in marks)
+    texts = [_cut(clean(step.text), max(room, 10), ink.cut) for step in finding.trace] or [""]
     column = max(map(width, texts))
     for mark, text in zip(marks, texts, strict=False):
         padded = text + " " * (column - width(text))
         label = ink.paint(mark.label, mark.color, bold=mark.strong)
         yield f"{ink.paint(f'{mark.span.line:>{gutter}} {ink.rail}', 'bright_blue')} {padded}  {label}"
     yield f"{' ' * gutter} {ink.paint(ink.rail, 'bright_blue')} (the file is not as it was analysed)"
+
+
+def _cut(text: str, room: int, cut: str) -> str:
+    if width(text) <= room:
+        return text
+    while width(text) > room - len(cut):
+        text = text[:-1]
+    return text + cut
 
 
 def _foot(finding: Finding, gutter: int, options: Options, ink: Pen) -> Iterator[str]:
@@ -198,9 +207,19 @@ def _source(span: Span, lines: Sequence[str]) -> str:
 
 
 def _same(source: str, text: str) -> bool:
-    """Whether a step's text, in which blanks are folded and the end may be cut, is that of the source."""
-    here, there = "".join(source.split()), "".join(text.removesuffix("…").split())
-    return here in there or there in here
+    """Whether a step's text is that of the source, word by word as far as both go.
+
+    The text is on one line, may be cut, and need not keep comments and commas.
+    """
+    here, there = _WORD.findall(_COMMENT.sub("", source)), _WORD.findall(_COMMENT.sub("", text))
+    shared = min(len(here), len(there))
+    if here[: shared - 1] != there[: shared - 1]:
+        return False
+    return shared == 0 or here[shared - 1].startswith(there[shared - 1])
+
+
+_WORD = re.compile(r"\w+")
+_COMMENT = re.compile(r"#[^\n'\"]*$", re.MULTILINE)
 
 
 def _summary(results: Results, options: Options) -> str:

@@ -48,13 +48,16 @@ def lazy_inits(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
         write = pair.second
         if write.op is not Op.WRITE or write.resource.key or write.how != "=" or write.value.shape.absent:
             continue
-        if sense is not Sense.ABSENT or unit.claimed(pair.first, write) or unit.guarded(pair.first, write):
+        if sense is not Sense.ABSENT or pair.first.how == "while" or unit.claimed(pair.first, write) or unit.guarded(pair.first, write):
             continue
         evidence = unit.rival(write.resource)
         if evidence is None or not does_work(unit, pair):
             continue
-        if not unit.makes_resource(write) and evidence.strength is not Confidence.LOW and write.value.shape is not Shape.TRUE:
-            evidence = Evidence(evidence.text, Confidence.LOW, evidence.world)
+        if write.value.shape is Shape.TRUE and (pair.first.place.unit != write.place.unit or len(write.control) > 2):
+            continue
+        if write.value.shape is not Shape.TRUE:
+            strength = Confidence.LOW if not unit.makes_resource(write) else max(evidence.strength, Confidence.MEDIUM, key=lambda s: s.rank)
+            evidence = Evidence(evidence.text, strength, evidence.world)
         yield pair, evidence
 
 

@@ -80,7 +80,7 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
             evidence = unit.rival(act.resource, World.TASKS, ("del[]", "pop", "popitem", "clear", "remove"))
             return ("removed" if act.op is Op.DELETE else "gone", evidence) if evidence is not None else None
         return None
-    if sense is not Sense.OTHER or act.statement == check.statement:
+    if not sense.vague or act.statement == check.statement:
         return None
     grows = (act.op is Op.WRITE and act.how == "+=") or (act.op is Op.UPDATE and act.how in ("append", "add", "appendleft"))
     advances = act.op is Op.WRITE and act.value.shape is Shape.CONSTANT and act.how == "="

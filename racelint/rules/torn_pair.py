@@ -60,7 +60,7 @@ def find(module: Module) -> Iterable[Finding]:
 
 def torn_pairs(unit: Unit, neighbours: Neighbours) -> Iterator[tuple[Pair, Evidence]]:
     """Changes of two attributes that belong together, with a switch between them and no guard over both."""
-    writes = [a for a in unit.accesses(Op.WRITE, Op.UPDATE, Op.DELETE, kinds=(Kind.ATTRIBUTE,)) if a.resource.place in neighbours]
+    writes = [a for a in unit.accesses(Op.WRITE, kinds=(Kind.ATTRIBUTE,)) if a.resource.place in neighbours and a.how == "="]
     for index, first in enumerate(writes):
         for second in writes[index + 1 :]:
             elsewhere = neighbours[first.resource.place].get(second.resource.place, frozenset()) - {unit.facts.qualname}
@@ -82,7 +82,7 @@ def changed_side_by_side(module: Module) -> Neighbours:
         places = [
             (write.line, (scope.defining_class(function.owner, path), path))
             for write in function.writes
-            if function.owner and function.params and not scope.in_construction(function, write)
+            if write.how == "=" and function.owner and function.params and not scope.in_construction(function, write)
             for root, _, path in (write.path.partition("."),)
             if root == function.params[0][0] and path and "." not in path
         ]

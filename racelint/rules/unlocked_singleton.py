@@ -98,7 +98,7 @@ def wrong_way(unit: Unit, check: Access, write: Access) -> str:
         return ""
     if unit.locked_at(write):
         return "unchecked"
-    return "plain" if unit.makes_resource(write) else ""
+    return "plain" if unit.makes_resource(write) or write.resource.name.startswith("cls.") and write.value.shape is not Shape.NEW else ""
 
 
 def finished_later(unit: Unit, write: Access) -> bool:
