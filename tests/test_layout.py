@@ -30,8 +30,8 @@ LAYERS = """
     discovery
     run
     fix
-    cli flake8_plugin
     __init__
+    cli flake8_plugin
     __main__
 """
 """From the bottom to the top; a module imports from lines above its own, or from its own package."""

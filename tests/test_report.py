@@ -258,6 +258,24 @@ def test_a_file_that_changed_or_vanished_is_shown_by_its_steps(lines: list[str] 
     assert "confidence     high" in text
 
 
+def test_the_steps_of_a_vanished_file_are_cut_at_the_width() -> None:
+    """So that each stays on its row."""
+    long = replace(STALE_WRITE.trace[1], text="await " + "x" * 300)
+    trace = (STALE_WRITE.trace[0], long, STALE_WRITE.trace[2])
+    text = "".join(
+        REPORTERS["full"](Results([replace(STALE_WRITE, trace=trace)]), Options(width=80, read=lambda path: None))
+    )
+    assert "xxx…  other tasks run here\n" in text
+    assert all(width(row) <= 80 for row in text.split("\n")[:12])
+
+
+def test_the_text_of_a_step_may_be_cut_and_lack_comments_and_commas() -> None:
+    """It still counts as that of the file."""
+    source = 'await save(  # now\n    "UPDATE a SET n = ?",\n    (n,),  # one\n)\n'
+    for text in ('await save( "UPDATE a SET n = ?", (n))', 'await save( "UPDATE a SE'):
+        assert "the file is not" not in shown(source, finding((Step(Role.ACT, Span(1, 1, 4, 2), text),), symbol=""))
+
+
 def test_a_file_is_read_again(tmp_path: object) -> None:
     """Without lines handed over the path is read; a path that is not there is no error."""
     path = f"{tmp_path}/counter.py"

@@ -213,9 +213,10 @@ def _same(source: str, text: str) -> bool:
     """
     here, there = _WORD.findall(_COMMENT.sub("", source)), _WORD.findall(_COMMENT.sub("", text))
     shared = min(len(here), len(there))
-    if here[: shared - 1] != there[: shared - 1]:
-        return False
-    return shared == 0 or here[shared - 1].startswith(there[shared - 1])
+    if shared == 0:
+        return not there
+    last = shared - 1
+    return here[:last] == there[:last] and here[last].startswith(there[last])
 
 
 _WORD = re.compile(r"\w+")
