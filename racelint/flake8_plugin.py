@@ -15,8 +15,9 @@ from pathlib import Path
 
 from racelint import __version__
 from racelint.analyse import build_index, collect, find_races, nominated
-from racelint.config import Config, ConfigError, combine, find_config, read_layer
+from racelint.config import Config, ConfigError, load_config
 from racelint.finding import Finding
+from racelint.models.loader import ModelError
 from racelint.parse import too_deep
 from racelint.rules import RULES
 from racelint.source import Source
@@ -45,7 +46,7 @@ class Plugin:
         try:
             for finding in self._findings():
                 yield finding.line, finding.column - 1, f"{finding.code} {finding.message}", type(self)
-        except ConfigError as error:
+        except (ConfigError, ModelError) as error:
             yield 1, 0, f"{UNREADABLE} {error}", type(self)
         except Exception as error:
             what = " ".join(f"{type(error).__name__}: {error}".split())
@@ -74,5 +75,4 @@ def _find(source: Source, tree: ast.Module) -> list[Finding]:
 @cache
 def _config(directory: str) -> Config:
     """The configuration that holds in a directory. Raises ConfigError."""
-    file = find_config(Path(directory))
-    return combine([] if file is None else [read_layer(file)])
+    return load_config(Path(directory), RULES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from racelint import flake8_plugin
 from racelint.flake8_plugin import Plugin
+from racelint.run import lint_paths
 
 ROOT = Path(__file__).parent.parent
 
@@ -165,6 +167,7 @@ def test_nothing_heavy_is_imported_for_a_file_without_candidates() -> None:
     program = """
 import ast, sys
 from racelint.flake8_plugin import Plugin
+from racelint.run import lint_paths
 for text in (open(sys.argv[1]).read(), {race!r}):
     list(Plugin(ast.parse(text), "a.py", text.splitlines(True)).run())
     print(sorted({{"libcst", "astroid", "flake8", "click"}} & set(sys.modules)))
@@ -177,3 +180,14 @@ for text in (open(sys.argv[1]).read(), {race!r}):
         check=True,
     )
     assert run.stdout.splitlines() == ["[]", "['libcst']"]
+
+
+def test_the_examples_give_the_same_findings_as_racelint(project: Path) -> None:
+    """Same lines, columns, codes and messages."""
+    run = flake8(project, "--select", "RL", str(ROOT / "examples"))
+    ours = [
+        f"{os.path.abspath(f.path)}:{f.line}:{f.column}: {f.code} {f.message}"
+        for f in lint_paths([ROOT / "examples"]).findings
+    ]
+    assert ours
+    assert sorted(run.stdout.splitlines()) == sorted(ours)
