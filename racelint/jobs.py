@@ -31,6 +31,8 @@ Work = Callable[[State, Item], Result]
 PAYS = 50
 """Items from which on processes are used: starting them takes about as long as reading that many files."""
 LARGEST_CHUNK = 32
+GARBAGE = 50_000
+"""New objects that may lie about; a few MB."""
 
 
 def cores() -> int:
@@ -70,6 +72,7 @@ def _here(
         results = []
         for item in items:
             results.append(work(state, item))
+            _collect()
             done(len(results))
         return results
 
@@ -89,6 +92,15 @@ def _undisturbed() -> Iterator[None]:
     finally:
         if collects:
             gc.enable()
+
+
+def _collect() -> None:
+    """Between items, when nothing is being built, trees that point round in a circle are given back.
+
+    Only what is new is looked at: what survives, such as facts, is looked at once.
+    """
+    if gc.get_count()[0] > GARBAGE:
+        gc.collect(0)
 
 
 # Processes
@@ -185,5 +197,13 @@ def _follow(wait: Callable[[], None]) -> None:
 
 def _chunk(items: Sequence[Item]) -> list[Result]:
     task = cast("Callable[[Item], Result]", _task)
+
+    def loop() -> list[Result]:
+        results = []
+        for item in items:
+            results.append(task(item))
+            _collect()
+        return results
+
     with _undisturbed():
-        return with_deep_stack(lambda: [task(item) for item in items])
+        return with_deep_stack(loop)
