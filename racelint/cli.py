@@ -366,7 +366,7 @@ def _files(wanted: Wanted, config: Config, started: float) -> tuple[Report, Read
     if not files and not problems and not wanted.quiet and not config.force_exclude:
         _say("there are no Python files under these paths")
     progress = ProgressLine(started, shown=sys.stderr.isatty() and not wanted.quiet)
-    report = lint_files(files, problems, config, started, progress)
+    report = lint_files(files, problems, config, started, may_spawn=True, progress=progress)
     progress.clear()
     paths = {file.shown: file.path for file in files}
     return report, lambda name: _lines(read_source(paths[name])) if name in paths else None

@@ -65,6 +65,8 @@ def _keep(file: File, real: str, found: dict[str, File]) -> None:
 def display(path: str) -> str:
     """A path as it is shown: relative to the current directory if it is inside, absolute otherwise."""
     here = os.getcwd()
+    if path == here:
+        return "."
     inside = here if here.endswith(os.sep) else here + os.sep
     return shown(path[len(inside) :] if path.startswith(inside) else path)
 

@@ -12,7 +12,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -42,27 +42,34 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def can_fork() -> bool:
+    """Whether a new process can be a copy of this one, with all that is imported and the whole state.
+
+    It is safe only while no other thread runs, and not on macOS, whose own libraries start threads.
+    """
+    return sys.platform not in ("win32", "darwin") and threading.active_count() == 1
+
+
 def each(
     work: Work[State, Item, Result],
     state: State,
     items: Sequence[Item],
     *,
     jobs: int,
+    may_spawn: bool,
     died: Callable[[Item], Result],
     done: Callable[[int], None],
 ) -> list[Result]:
     """`work(state, item)` for each item, in their order, whatever `jobs` (0: one a core) is.
 
+    `may_spawn` is whether `__main__` may be imported in new processes where there is no `fork`: a script without
+    `if __name__ == "__main__":` would run there again.
     `died` is the result for an item at which a process of ours was killed; `done` is told how many items are ready.
     """
     processes = min(jobs or cores(), len(items))
-    if processes < 2 or len(items) <= PAYS:
+    if processes < 2 or len(items) <= PAYS or not (may_spawn or can_fork()):
         return _here(work, state, items, done)
-    results: list[Result] = []
-    for chunk in _spread(work, state, _chunks(items, processes), processes, died):
-        results += chunk
-        done(len(results))
-    return results
+    return _spread(work, state, _chunks(items, processes), processes, died, done)
 
 
 def _here(
@@ -117,50 +124,52 @@ def _spread(
     chunks: Sequence[Sequence[Item]],
     processes: int,
     died: Callable[[Item], Result],
-) -> Iterator[list[Result]]:
+    done: Callable[[int], None],
+) -> list[Result]:
     # Imported here because a short run needs none of it.
     from concurrent.futures.process import BrokenProcessPool
 
+    results: dict[int, list[Result]] = {}
     futures: list[Future[list[Result]]] = []
     executor = _executor(work, state, processes)
     try:
-        try:
+        with suppress(BrokenProcessPool):
             futures += [executor.submit(_chunk, chunk) for chunk in chunks]
-        except BrokenProcessPool:
-            pass  # a process died while others were still being told; what was not told is done below
-        for number, chunk in enumerate(chunks):
-            try:
-                if number >= len(futures):
-                    raise BrokenProcessPool
-                yield futures[number].result()
-            except BrokenProcessPool:
-                yield [_alone(work, state, item, died) for item in chunk]
+        for number, future in enumerate(futures):
+            with suppress(BrokenProcessPool):
+                results[number] = future.result()
+                done(sum(map(len, results.values())))
     except BaseException:
         _stop(executor)
         raise
     executor.shutdown()
+    for number, chunk in enumerate(chunks):
+        if number not in results:  # a process was killed, and with it went what the others were at
+            results[number] = _apart(work, state, chunk, died)
+    return [result for number in range(len(chunks)) for result in results[number]]
 
 
-def _alone(work: Work[State, Item, Result], state: State, item: Item, died: Callable[[Item], Result]) -> Result:
-    """In a process of its own, so that only the item that kills processes (by lack of memory, say) is lost."""
+def _apart(
+    work: Work[State, Item, Result], state: State, chunk: Sequence[Item], died: Callable[[Item], Result]
+) -> list[Result]:
+    """In a process of its own; if that dies, each item in one, so that only the item that kills (by lack of memory,
+    say) is lost.
+    """
     from concurrent.futures.process import BrokenProcessPool
 
-    with _executor(work, state, 1) as executor:
-        try:
-            future: Future[list[Result]] = executor.submit(_chunk, [item])
-            return future.result()[0]
-        except BrokenProcessPool:
-            return died(item)
+    with _executor(work, state, 1) as executor, suppress(BrokenProcessPool):
+        future: Future[list[Result]] = executor.submit(_chunk, chunk)
+        return future.result()
+    if len(chunk) == 1:
+        return [died(chunk[0])]
+    return [result for item in chunk for result in _apart(work, state, [item], died)]
 
 
 def _executor(work: Work[State, Item, Result], state: State, processes: int) -> ProcessPoolExecutor:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
-    # A fork has all that is imported and the whole state at once. It is safe only while no other thread runs, and not
-    # on macOS, whose own libraries start threads.
-    can_fork = sys.platform not in ("win32", "darwin") and threading.active_count() == 1
-    context = multiprocessing.get_context("fork" if can_fork else "spawn")
+    context = multiprocessing.get_context("fork" if can_fork() else "spawn")
     return ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(work, state))
 
 

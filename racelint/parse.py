@@ -164,7 +164,7 @@ _NEWER: tuple[tuple[re.Pattern[str], tuple[int, int], str], ...] = tuple(
         (r"^\s*(?:async\s+)?(?:def|class)\s+\w+\[", (3, 12), "a list of type parameters"),
         (r"\b[fF][rR]?['\"]|\b[rR][fF]['\"]", (3, 12), "this f-string"),
         (r"\b(?:[tT][rR]?|[rR][tT])['\"]", (3, 14), "a t-string"),
-        (r"^\s*except\s+[\w.]+\s*,\s*[\w.]+\s*(?:,\s*[\w.]+\s*)*:", (3, 14), "`except` with several types unbracketed"),
+        (r"^\s*except\s+[\w.]+\s*(?:,\s*(?:\w+\.)*[A-Z]\w*\s*)+:", (3, 14), "`except` with several types unbracketed"),
         (r"^\s*lazy\s+(?:import|from)\b", (3, 15), "a lazy import"),
     )
 )

@@ -77,10 +77,12 @@ def lint_files(
     problems: Sequence[Problem],
     config: Config,
     started: float,
+    *,
+    may_spawn: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> Report:
-    """What is found in files; `problems` are those met on the way to them."""
-    return _lint(files, problems, Job(config, started), progress)
+    """What is found in files; `problems` are those met on the way to them, `may_spawn` is as in `jobs.each`."""
+    return _lint(files, problems, Job(config, started, may_spawn=may_spawn), progress)
 
 
 # The stages
@@ -94,6 +96,7 @@ class Job:
     started: float
     given: Source | None = None
     """The source of the only file, if it need not be read."""
+    may_spawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +131,20 @@ def _lint(
 ) -> Report:
     check_config(job.config, RULES)
     load_models(job.config.models)  # a wrong table is an error of the whole run, and is known before it starts
-    total, jobs = 2 * len(files), job.config.jobs
-    first = each(_know, job, files, jobs=jobs, died=_died, done=lambda done: progress(done, total))
+    total, jobs, may_spawn = 2 * len(files), job.config.jobs, job.may_spawn
+    first = each(_know, job, files, jobs=jobs, may_spawn=may_spawn, died=_died, done=lambda done: progress(done, total))
     readable = [known for known in first if known.facts is not None]
     _prepare(len(readable))
     project = (job, build_index(known.facts for known in readable if known.facts is not None))
     begun = total - len(readable)
     second = each(
-        _find, project, readable, jobs=jobs, died=_died_later, done=lambda done: progress(begun + done, total)
+        _find,
+        project,
+        readable,
+        jobs=jobs,
+        may_spawn=may_spawn,
+        died=_died_later,
+        done=lambda done: progress(begun + done, total),
     )
     failures: list[Known | Found] = [*first, *second]
     met = [*problems, *(failure.problem for failure in failures if failure.problem is not None)]
