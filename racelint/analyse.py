@@ -84,7 +84,7 @@ def _distinct(findings: list[Finding]) -> Iterable[Finding]:
 
 
 def _same_race(finding: Finding) -> tuple[object, ...]:
-    return (finding.code, finding.trace[0].span, finding.trace[-1].span)
+    return (finding.trace[0].span, finding.trace[-1].span)
 
 
 def _same_place(finding: Finding) -> tuple[object, ...]:

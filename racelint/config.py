@@ -202,7 +202,8 @@ def _check_selector(selector: str, key: str, where: str, rules: Sequence[Rule]) 
         return
     known = [name for rule in rules for name in (rule.code, rule.name)]
     hint = nearest(selector.upper() if selector[:2].upper() == "RL" else selector.lower(), known)
-    raise ConfigError(f"{_at(where, selector)}{key}: `{selector}` is no rule{hint}")
+    place = _at(where, selector or '""')
+    raise ConfigError(f"{place}{key}: `{selector}` is no rule{hint}")
 
 
 def nearest(word: str, known: Sequence[str]) -> str:

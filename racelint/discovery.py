@@ -143,43 +143,56 @@ Matches = Callable[[str], bool]
 
 
 def matcher(patterns: Sequence[str], root: str) -> Matches:
-    """Whether one of the patterns matches a path: its name, its whole, or its part below `root`.
+    """Whether one of the patterns matches a path: its name, or, if it has a slash, the whole or what is below `root`.
 
     `*` and `?` also match a slash, as in ruff; `**/` also matches nothing.
     """
-    if not patterns:
-        return lambda path: False
-    whole = re.compile("|".join(f"(?:{_expression(pattern)})" for pattern in patterns))
+    patterns = [pattern.rstrip("/").removeprefix("./") for pattern in patterns]
+    names = _compiled(pattern for pattern in patterns if "/" not in pattern)
+    paths = _compiled(pattern for pattern in patterns if "/" in pattern)
     base = os.path.abspath(root or os.getcwd()).rstrip(os.sep) + os.sep
 
     def matches(path: str) -> bool:
-        parts = [os.path.basename(path), path]
-        if path.startswith(base):
-            parts.append(path[len(base) :])
-        return any(whole.fullmatch(part.replace(os.sep, "/")) for part in parts)
+        if names and names.fullmatch(os.path.basename(path)):
+            return True
+        parts = [path, path[len(base) :]] if path.startswith(base) else [path]
+        return paths is not None and any(paths.fullmatch(part.replace(os.sep, "/")) for part in parts)
 
     return matches
 
 
+def _compiled(patterns: Iterable[str]) -> re.Pattern[str] | None:
+    """One expression for all, None if there are none."""
+    expressions = [f"(?:{_expression(pattern)})" for pattern in patterns]
+    return re.compile("|".join(expressions), re.DOTALL) if expressions else None
+
+
 _TOKEN = re.compile(r"\*\*/|\*+|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
+_SPECIAL = re.compile(r"([\[\\^&|~])")
 
 
 def _expression(pattern: str) -> str:
     """A glob as a regular expression."""
-    pieces = []
-    for token in _TOKEN.findall(pattern.rstrip("/").removeprefix("./")):
-        if token == "**/":
-            pieces.append("(?:.*/)?")
-        elif token.startswith("*"):
-            pieces.append(".*")
-        elif token == "?":
-            pieces.append(".")
-        elif len(token) > 1:
-            inside = token[1:-1].replace("\\", "\\\\")
-            pieces.append(f"[^{inside[1:]}]" if inside.startswith("!") else f"[{inside}]")
-        else:
-            pieces.append(re.escape(token))
-    return "(?s:" + "".join(pieces) + ")"
+    return "".join(map(_piece, _TOKEN.findall(pattern)))
+
+
+def _piece(token: str) -> str:
+    if token == "**/":
+        return "(?:.*/)?"
+    if token.startswith("*"):
+        return ".*"
+    if token == "?":
+        return "."
+    if len(token) == 1:
+        return re.escape(token)
+    negated = token.startswith("[!")
+    characters = _SPECIAL.sub(r"\\\1", token[2:-1] if negated else token[1:-1])
+    expression = f"[{'^' if negated else ''}{characters}]"
+    try:
+        re.compile(expression)
+    except re.error:  # a range the wrong way round
+        return re.escape(token)
+    return expression
 
 
 def file_matches(pattern: str, path: str, root: str) -> bool:

@@ -17,6 +17,8 @@ from racelint.models.loader import Spawner
 from racelint.resolve import Scope, enclosing_self
 
 _TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_tests?|conftest|setup|noxfile)\.py$|(^|/)(migrations|alembic|management/commands|benchmarks?|scripts?)/")
+_LOCKED_NAME = re.compile(r"(_locked|under_lock|with_lock|holding_lock|_unsafe|_nolock|_no_lock|_unlocked)$")
+"""Names that say that the caller holds the lock; believed if at least one caller does."""
 _IMPORT_OF_TESTS = frozenset({"pytest", "unittest"})
 
 
@@ -77,8 +79,7 @@ class Concurrency:
                 prefix = scope.functions.get(prefix.parent, scope.facts.module_body)
             class_ = scope.classes.get(first)
             if class_ is not None:
-                made = scope.method(class_.qualname, "__init__")
-                return [made] if made else []
+                return [made for name in ("__new__", "__init__", "__post_init__") if (made := scope.method(class_.qualname, name))]
             return []
         owner, self_name = enclosing_self(caller, scope)
         if first == self_name and owner:
@@ -137,7 +138,7 @@ class Concurrency:
     def _precise(self, path: str, caller: FunctionFacts) -> list[FunctionFacts]:
         """`target` without guesses by the method's name alone unless only one class has such a method."""
         found = self.target(path, caller)
-        return found if len(found) == 1 else []
+        return found if len({function.owner for function in found}) == 1 else []
 
     # roots
 
@@ -148,10 +149,14 @@ class Concurrency:
                 spawner = self.spawner(call.callee, caller)
                 if spawner is None or spawner.once:
                     continue
+                several: dict[str, int] = {}
                 for argument in call.arguments:
                     for unit in self._spawned_units(argument, caller):
+                        several[unit.qualname] = several.get(unit.qualname, 0) + 1
                         shared = self._one_object(argument, caller)
-                        many = shared and (spawner.many or argument.startswith("*") or call.looped)
+                        many = shared and (
+                            spawner.many or argument.startswith("*") or call.looped or several[unit.qualname] > 1
+                        )
                         sites.setdefault(unit.qualname, []).append((caller, call, many, spawner.world))
         for name, found in sites.items():
             caller, call, many, world = max(found, key=lambda site: site[2])
@@ -189,10 +194,14 @@ class Concurrency:
             return None
         if method in ("map", "imap", "imap_unordered", "starmap", "map_async"):
             type_name = self.receiver_type(receiver, caller)
-            if type_name.rpartition(".")[2] in _POOLS or any(part in receiver.lower() for part in ("pool", "executor")):
-                return Spawner("threads", many=True)
+            last = type_name.rpartition(".")[2]
+            if last in _POOLS or any(part in receiver.lower() for part in ("pool", "executor")):
+                return Spawner("processes" if last in _PROCESS_POOLS else "threads", many=True)
             return None
-        return models.spawners.get("." + method)
+        known = models.spawners.get("." + method)
+        if known is not None and known.world == "threads" and self.receiver_type(receiver, caller).rpartition(".")[2] in _PROCESS_POOLS:
+            return Spawner("processes", known.many)
+        return known
 
     def receiver_type(self, path: str, caller: FunctionFacts) -> str:
         """The type of a dotted receiver, as far as it is known."""
@@ -239,7 +248,7 @@ class Concurrency:
 
     def _find_public(self) -> None:
         """Public coroutines of classes that live long: what callers outside of the module may run at once."""
-        started = {root.unit for root in self.roots}
+        started = {root.unit for root in self.roots} | self._run_once
         for function in self.scope.facts.functions:
             if function.qualname in started:  # the module says itself how it runs
                 continue
@@ -258,6 +267,26 @@ class Concurrency:
                 strength, why = Confidence.LOW, "is a public function"
             world = "tasks" if function.is_async else "threads"
             self.roots.append(Root(function.qualname, f"`{function.qualname}` {why}; callers may run it at once", world, True, strength, public=True))
+
+    @cached_property
+    def _run_once(self) -> frozenset[str]:
+        """Functions that `asyncio.run` and its kin start, and those that only they call: one run after the other."""
+        callers: dict[str, set[str]] = {}
+        for caller, callees in self._callees.items():
+            for callee in callees:
+                callers.setdefault(callee, set()).add(caller)
+        found: set[str] = set()
+        for caller in (*self.scope.facts.functions, self.scope.facts.module_body):
+            for call in caller.calls:
+                spawner = self.spawner(call.callee, caller)
+                if spawner is not None and spawner.once:
+                    found.update(unit.qualname for argument in call.arguments for unit in self._spawned_units(argument, caller))
+        spawned = {root.unit for root in self.roots}
+        while True:
+            more = {name for name, by in callers.items() if name not in found and name not in spawned and by and by <= found}
+            if not more:
+                return frozenset(found)
+            found |= more
 
     def class_strength(self, qualname: str, is_async: bool) -> tuple[Confidence, str]:
         """How likely several units use one object of the class."""
@@ -322,12 +351,28 @@ class Concurrency:
         found: dict[str, list[str]] = {}
         for callee, sites in self.callers.items():
             for caller, call in sites:
-                if self.spawner(call.callee, caller) is None and not self._on_own_object(call, caller):
+                if (call.callee not in self._handed_over(caller) or call.awaited) and not self._on_own_object(call, caller):
                     found.setdefault(caller.qualname, []).append(callee)
         for function in self.scope.facts.functions:
             if function.parent:  # a nested function runs where its parent does, unless it is spawned
                 found.setdefault(function.parent, []).append(function.qualname)
         return found
+
+    def _handed_over(self, caller: FunctionFacts) -> frozenset[str]:
+        """What the function hands to calls that start units: those calls make coroutines and run nothing themselves."""
+        known = self._handed.get(caller.qualname)
+        if known is None:
+            known = self._handed[caller.qualname] = frozenset(
+                argument.lstrip("*").rpartition("=")[2]
+                for call in caller.calls
+                if self.spawner(call.callee, caller) is not None
+                for argument in call.arguments
+            )
+        return known
+
+    @cached_property
+    def _handed(self) -> dict[str, frozenset[str]]:
+        return {}
 
     def _on_own_object(self, call: CallSite, caller: FunctionFacts) -> bool:
         """Whether the receiver is an object that the caller built for itself: its other callers have other objects."""
@@ -367,7 +412,7 @@ class Concurrency:
         best: Root | None = None
         for number in self.reached.get(unit, ()):
             root = self.roots[number]
-            if root.processes and (best is None or root.strength.rank > best.strength.rank):
+            if (root.processes or (root.world == "processes" and root.many)) and (best is None or root.strength.rank > best.strength.rank):
                 best = root
         return Evidence(best.text, best.strength, "processes") if best else None
 
@@ -446,11 +491,12 @@ class Concurrency:
         if not sites or depth == 0 or self._used_as_value(function):
             return frozenset()
         held: frozenset[str] | None = None
+        promised = bool(_LOCKED_NAME.search(function.name))
         for caller, call in sites:
             if caller.qualname == function.qualname or caller.name in ("__init__", "__new__"):
                 continue
             here = frozenset(w for w in call.within if w) | self.decorator_guards(caller) | self.held_on_entry(caller, depth - 1)
-            held = here if held is None else held & here
+            held = here if held is None else held | here if promised else held & here
         self._entry[function.qualname] = held or frozenset()
         return held or frozenset()
 
@@ -483,4 +529,5 @@ def _both_run(one: CallSite, other: CallSite, same_caller: bool) -> bool:
     return all(arms.get(line, arm) == arm for line, arm in other.arms)
 
 
+_PROCESS_POOLS = frozenset({"ProcessPoolExecutor", "Pool"})
 _POOLS = frozenset({"ThreadPoolExecutor", "ProcessPoolExecutor", "Pool", "ThreadPool", "Executor"})

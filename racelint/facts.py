@@ -184,6 +184,10 @@ def shape_of(node: ast.expr | None) -> tuple[str, str]:
             node.args and name in ("dict", "list", "set")
         ):
             return "empty", name
+        if name.rpartition(".")[2] in ("Semaphore", "BoundedSemaphore", "CapacityLimiter"):
+            first = node.args[0] if node.args else None
+            if isinstance(first, ast.Constant) and first.value != 1:
+                return "call", name + "#many"
         if name.rpartition(".")[2] == "field":
             for keyword in node.keywords:
                 if keyword.arg == "default_factory":

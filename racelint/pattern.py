@@ -53,7 +53,8 @@ class Pair:
     @property
     def in_one_statement(self) -> bool:
         """Read and write are one augmented assignment, or one assignment, of the unit itself."""
-        return self.first.statement == self.second.statement and self.first.place.unit == self.second.place.unit
+        here = self.unit.facts.qualname
+        return self.first.statement == self.second.statement and self.first.place.unit == self.second.place.unit == here
 
     @property
     def restores(self) -> bool:
@@ -279,10 +280,12 @@ class Unit:
         return None
 
     def rechecked(self, access: Access, resource: Resource) -> bool:
-        """Whether the access runs only because of a check of the resource with no switch point since."""
+        """Whether the access runs only because of a check of the resource with no switch point since, or under one guard with it."""
         return any(
-            (found := self.access(number)) is not None and same(found.resource, resource)
-            for number in access.controlled_by & access.fresh
+            (found := self.access(number)) is not None
+            and same(found.resource, resource)
+            and (number in access.fresh or self.guarded(found, access))
+            for number in access.controlled_by
         )
 
     def claimed(self, first: Access, second: Access) -> bool:
@@ -343,7 +346,7 @@ class Unit:
                 continue
             for number in sorted(write.value.stems):
                 read = self.access(number)
-                if read is None or read.op not in (Op.READ, Op.CHECK) or not self._one_document(read, write):
+                if read is None or read.op not in (Op.READ, Op.CHECK) or not self.one_document(read, write):
                     continue
                 if not self.before(number, write.id) or self.guarded(read, write, World.PROCESSES) or self.in_transaction(read, write):
                     continue
@@ -351,7 +354,11 @@ class Unit:
                 yield Pair(self, read, write, self.switch_between(number, write.id), version)
                 break
 
-    def _one_document(self, read: Access, write: Access) -> bool:
+    def one_document(self, read: Access, write: Access) -> bool:
+        """Whether a read and a write of a store are of the same document, row or file, as far as their keys tell."""
+        if write.resource.kind is Kind.ROW:
+            index = write.value.row
+            return index is not None and read.resource.name.rpartition(".")[0] == self.flow.rows[index].name
         if not same(read.resource, write.resource):
             return False
         if read.resource.kind is Kind.TABLE and read.related and write.related:
@@ -379,8 +386,12 @@ class Unit:
                     continue
                 base, _, field = read.resource.name.rpartition(".")
                 if base == row.name and field in fields and not self.guarded(read, write, World.PROCESSES):
-                    yield Pair(self, read, write)
+                    version = next((m for m in self.marks("version") if self.before(m.id, write.id) and self._of_row(m, row)), None)
+                    yield Pair(self, read, write, None, version)
                     break
+
+    def _of_row(self, mark: Mark, row: Row) -> bool:
+        return any((a := self.access(n)) is not None and a.resource.name.rpartition(".")[0] == row.name for n in mark.stems)
 
     def row_evidence(self, write: Access) -> Evidence | None:
         """Rows are reached by every process of the application, whatever this unit is."""
@@ -411,6 +422,12 @@ class Unit:
         """Whether two changes are about the same thing: they are keyed by, or refer to, a common value."""
         return bool(self._names(first) & self._names(second) - {"self", "session", "request", "now"})
 
+    def one_change(self, first: Access, second: Access) -> bool:
+        """Whether two changes are halves of one: of two tables and related, or of two rows of one table by the same amount."""
+        if self.table_of(first) != self.table_of(second):
+            return self.related(first, second)
+        return first.op is second.op is Op.UPDATE and first.statement != second.statement and bool(first.related & second.related)
+
     def _names(self, access: Access) -> frozenset[str]:
         names = set(access.related)
         for name in access.related:
@@ -438,6 +455,13 @@ class Unit:
             return True
         return self.torn_down(write.resource)
 
+    def has_side_effects(self, check: Access, write: Access) -> bool:
+        """Whether the unit changes anything else because of the check: doing that twice is seen."""
+        return any(
+            access.op.changes and check.id in access.controlled_by and not same(access.resource, write.resource)
+            for access in self.flow.accesses
+        )
+
     def _stateful(self, class_name: str) -> bool:
         """Whether objects of the class change after their construction, so that it matters which one a caller holds."""
         scope = self.module.scope
@@ -447,6 +471,14 @@ class Unit:
             for function in scope.methods.get(class_.qualname, {}).values()
             if function.params
             for write in function.writes
+        )
+
+    def calls_resource(self) -> bool:
+        """Whether the unit itself calls something that makes a connection, a thread or the like."""
+        scope = self.module.scope
+        return any(
+            (call := self.module.models.functions.get(scope.canonical(site.callee))) is not None and call.effect == "resource"
+            for site in self.facts.calls
         )
 
     def torn_down(self, resource: Resource) -> bool:
@@ -488,12 +520,16 @@ class Unit:
         """The evidence that the unit runs several times at once."""
         return self.module.concurrency.overlap(self.facts.qualname, self.facts.qualname, world.value)
 
+    def copied_to_processes(self, resource: Resource) -> bool:
+        """Whether each process has a copy of the resource, so that locks are not the answer."""
+        return resource.kind is Kind.GLOBAL and self.module.concurrency.handled_in_processes(self.facts.qualname) is not None
+
     def in_processes(self) -> Evidence | None:
         """The evidence that the unit runs in several processes, or several times at once in one."""
         found = self.module.concurrency.handled_in_processes(self.facts.qualname)
         if found is not None:
             return found
-        for world in (World.TASKS, World.THREADS):
+        for world in (World.TASKS, World.THREADS, World.PROCESSES):
             found = self.with_itself(world)
             if found is not None:
                 return found

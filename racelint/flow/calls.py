@@ -88,6 +88,8 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
     if type_name.startswith("type[:"):
         return _construct(ev, node, type_name[5:-1], arguments)
     model = ev.models.functions.get(type_name)
+    if base is not None and not base.type and base.text:
+        base = replace(base, type=ev.models.guess(base.text.partition("(")[0], ev.scope.libraries))
     if model is None and base is not None:
         model = _method_model(ev, base, method)
     if model is not None and not (set(model.unless) & set(arguments.keywords)):
@@ -160,9 +162,14 @@ def _own(
         else:
             positional.insert(0, replace(base, row=base.row))
     if not arguments.starred:
-        value = ev.inline(qualname, positional, arguments.keywords, node, awaiting is not None)
+        first = ev.next_id
+        value = ev.inline(qualname, positional, arguments.keywords, node)
         if value is not None:
-            return value if awaiting is None else replace(value, shape=value.shape)
+            if awaiting is not None and base is not None and base.ref is not None:
+                for event in ev.events[first : ev.next_id]:
+                    if isinstance(event, Switch) and event.used is None:
+                        ev.revise(event.id, used=base.ref)
+            return value
     if awaiting is not None and ev.program.may_suspend(facts):
         ev.switch(awaiting, arguments.stems, facts.name)
         return Value(shape=Shape.AWAITED, stems=arguments.stems)
@@ -215,9 +222,6 @@ def _method_model(ev: Evaluator, base: Value, method: str) -> Call | None:
         if base.type.startswith("self:") and _is_model(ev.scope.base_names(base.type[5:])):
             return ev.models.method("row", method)
         return None
-    guessed = ev.models.guess(base.text.partition("(")[0], ev.scope.libraries) if base.text else ""
-    if guessed:
-        return ev.models.method(guessed, method)
     if method in ev.models.row_methods and base.text and not base.type and ev.program.maps_rows:
         return ev.models.method("row", method)
     return None
@@ -243,11 +247,13 @@ def _effect(
         name = first.text if first is not None else ""
         return Value(arguments.stems, type="sqlalchemy.Statement", text=name,
                      known=(("statement", Value(text=model.returns)), ("model", Value(text=name))))
+    if effect == "same":
+        return arguments.at(0) or Value()
     if effect == "pure":
         return Value(arguments.stems | (base.stems if base else NO_IDS), type=model.returns)
     if effect == "none":
         if awaiting is not None:
-            ev.switch(awaiting, arguments.stems, method)
+            ev.switch(awaiting, arguments.stems, method, base.ref if base is not None else None)
             return Value(shape=Shape.AWAITED)
         return Value(arguments.stems, Shape.NEW if model.returns else Shape.CALL, type=model.returns or _type_of(ev, node), text=source_of(node))
     value = _store_effect(ev, where, effect, model, base, method, arguments)
@@ -370,7 +376,7 @@ def _keyed(
 def _table(ev: Evaluator, where: cst.CSTNode, effect: str, base: Value, method: str, arguments: Arguments) -> Value:
     """A query set reads, changes or deletes the rows that it selects, in one statement."""
     name = _model_name(base)
-    resource = Resource(Kind.TABLE, _home(base), name, name)
+    resource = Resource(Kind.TABLE, _home(ev, base), name, name)
     keys = base.part("keys")
     related = frozenset(k for k in (keys.text.split() if keys is not None else ()) if not k.endswith("=")) | arguments.texts
     if effect in ("read", "exists"):
@@ -381,10 +387,12 @@ def _table(ev: Evaluator, where: cst.CSTNode, effect: str, base: Value, method: 
     return Value(frozenset((number,)), via=number)
 
 
-def _home(base: Value) -> str:
+def _home(ev: Evaluator, base: Value) -> str:
     """The library that a query set, session or connection belongs to."""
     home = base.type.partition(".")[0]
-    return home if home and not base.type.startswith((":", "type[", "self:")) and ".objects" not in base.type else "django"
+    if not home or base.type.startswith((":", "type[", "self:")) or ".objects" in base.type:
+        return "django"
+    return f"{home} autocommit" if ev.scope.facts.autocommit and home in ("sqlite3", "aiosqlite", "psycopg", "psycopg2") else home
 
 
 def _model_name(base: Value) -> str:
@@ -419,14 +427,14 @@ def _orm(
             name = first.text.partition(".objects")[0]
         locked = effect == "row-locked" or base.part("locked") is not None or "with_for_update" in arguments.keywords or "for_update" in arguments.keywords
         locked = locked or any(a.part("locked") is not None for a in arguments.every)
-        resource = Resource(Kind.TABLE, _home(base), name, name)
+        resource = Resource(Kind.TABLE, _home(ev, base), name, name)
         number = ev.emit(Op.READ, resource, where, how=method, related=arguments.texts)
         ev.rows.append(Row("", name, base.type.partition(".")[0] or "django", number, locked))
         if locked:
             ev.acquire(resource, "row lock", "processes", ev.place(where))
         return Value(frozenset((number,)), Shape.CALL, via=number, row=len(ev.rows) - 1, type="")
     if effect == "create":
-        resource = Resource(Kind.TABLE, _home(base), name, name)
+        resource = Resource(Kind.TABLE, _home(ev, base), name, name)
         number = ev.emit(Op.CREATE, resource, where, Value(arguments.stems), method, arguments.texts)
         ev.rows.append(Row("", name, "django", None, new=True))
         return Value(shape=Shape.NEW, row=len(ev.rows) - 1)
@@ -511,7 +519,7 @@ def _sql(ev: Evaluator, where: cst.CSTNode, model: Call, base: Value, method: st
             return _built_statement(ev, where, statement, built.text, base, method, arguments)
         return None
     found = classify(text)
-    resource = Resource(Kind.TABLE, _home(base), found.table, found.table or base.text)
+    resource = Resource(Kind.TABLE, _home(ev, base), found.table, found.table or base.text)
     related = arguments.texts - {statement.text}
     inner = frozenset(
         element.value.value
@@ -520,7 +528,8 @@ def _sql(ev: Evaluator, where: cst.CSTNode, model: Call, base: Value, method: st
         if isinstance(element.value, cst.Name)
     )
     related |= inner
-    values = Value(arguments.stems)
+    related |= found.keys
+    values = Value(arguments.stems, appended=any(v.appended for v in arguments.every))
     known = (("model", Value(text=found.table)),)
     if found.effect == "read":
         number = ev.emit(Op.READ, resource, where, how=method, related=related)
@@ -662,6 +671,14 @@ def _unknown(
     where: cst.CSTNode = awaiting or node
     if base is not None and base.ref is not None:
         ev.emit(Op.USE, base.ref, node, Value(arguments.stems, via=base.via), method)
+    if "for_update" in method:
+        resource = Resource(Kind.TABLE, _home(ev, base or Value()), method, method)
+        number = ev.emit(Op.READ, resource, where, how=method)
+        ev.rows.append(Row("", method, "", number, True))
+        ev.acquire(resource, "row lock", "processes", ev.place(where))
+        if awaiting is not None:
+            ev.switch(awaiting, callee=method)
+        return Value(frozenset((number,)), Shape.CALL, row=len(ev.rows) - 1)
     lock = _lock_call(ev, node, base, method, awaiting)
     if lock is not None:
         return lock
@@ -675,7 +692,8 @@ def _unknown(
         return pair
     ev.mark("call", node, type_name or (base.text + "." + method if base is not None else method))
     if type_name in BUILTIN_PURE:
-        stems = arguments.stems
+        looked = [ev.read(v.ref, node, how=type_name).stems for v in arguments.positional if v.ref is not None and v.via is None]
+        stems = arguments.stems.union(*looked)
         via = arguments.positional[0].via if type_name in ("bool",) and arguments.positional else None
         return Value(stems, Shape.EMPTY if type_name in ("dict", "list", "set") and not node.args else Shape.CALL, via=via,
                      type=type_name if type_name in ("dict", "list", "set") else "", text=source_of(node), appended=any(v.appended for v in arguments.every))
@@ -712,6 +730,8 @@ def is_lock(ev: Evaluator, value: Value) -> bool:
     call = ev.models.functions.get(value.type)
     if call is not None:
         return call.effect == "lock"
+    if value.type.endswith("#many"):
+        return False
     if value.type and value.type in ev.models.types:
         return False
     text = (value.text or value.type).lower()

@@ -386,10 +386,10 @@ class Evaluator(Builder):
         for element in node.elements:
             value = self.evaluate(element.value)
             stems |= value.stems
-            starred = starred or (isinstance(element, cst.StarredElement) and bool(value.stems))
+            starred = starred or value.appended or (isinstance(element, cst.StarredElement) and bool(value.stems) and len(node.elements) > 1)
         empty = not node.elements
         return Value(stems, Shape.EMPTY if empty else Shape.NEW, type=type(node).__name__.lower(), text=source_of(node) if isinstance(node, cst.Tuple) else "",
-                     appended=starred and len(node.elements) > 1)
+                     appended=starred)
 
     def dict_(self, node: cst.Dict) -> Value:
         stems: Ids = NO_IDS
@@ -487,6 +487,9 @@ class Evaluator(Builder):
         testing, self.testing = self.testing, True
         value = self.evaluate(node)
         self.testing = testing
+        if value.ref is not None and value.via is None and not isinstance(node, cst.Call):
+            number = self.emit(Op.CHECK, value.ref, node, how="while" if self.repeating else "")
+            value = replace(value, stems=value.stems | {number}, via=number)
         self._checked(value)
         return value, _senses(value, Sense.PRESENT), _senses(value, Sense.ABSENT)
 
@@ -562,7 +565,7 @@ class Evaluator(Builder):
         return value
 
     def inline(
-        self, qualname: str, positional: list[Value], keywords: dict[str, Value], node: cst.CSTNode, awaited: bool = False
+        self, qualname: str, positional: list[Value], keywords: dict[str, Value], node: cst.CSTNode
     ) -> Value | None:
         """Walks a helper's body in place of its call; None if it is too deep, too long or recursive."""
         facts = self.scope.functions.get(qualname)

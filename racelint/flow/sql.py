@@ -19,6 +19,8 @@ class Statement:
     locking: bool = False
     """Takes a row lock (`FOR UPDATE`) or is conditional (`ON CONFLICT`)."""
     conditional: bool = False
+    keys: frozenset[str] = frozenset()
+    """Literals that the statement's condition compares with."""
 
 
 def classify(text: str) -> Statement:
@@ -47,7 +49,7 @@ def classify(text: str) -> Statement:
         conditional = "on conflict" in lowered or "on duplicate" in lowered or "or ignore" in lowered or verb != "insert"
         return Statement("create", table, conditional=conditional)
     if verb == "delete":
-        return Statement("delete", table)
+        return Statement("delete", table, keys=_keys(lowered))
     assignments = _SET.search(text)
     relative = False
     if assignments:
@@ -56,5 +58,8 @@ def classify(text: str) -> Statement:
             column = left.strip().strip('"`').rpartition(".")[2]
             if equals and column and re.search(rf"\b{re.escape(column)}\b", right):
                 relative = True
-    where = lowered.partition("where")[2]
-    return Statement("update" if relative else "write", table, conditional=" and " in where)
+    return Statement("update" if relative else "write", table, conditional=" and " in lowered.partition("where")[2], keys=_keys(lowered))
+
+
+def _keys(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"=\s*(\d+|'[^']*')", text.partition("where")[2]))

@@ -34,6 +34,8 @@ class Walker(Evaluator):
         self.loops: list[Loop] = []
         self.returns: list[State] = []
         self.loop_depth = 0
+        self.assigned: dict[int, cst.CSTNode] = {}
+        """Per row: where a field of it was set last."""
 
     # the unit
 
@@ -48,6 +50,8 @@ class Walker(Evaluator):
             if name not in self.state.env:
                 self.state.env[name] = Value(type=self.scope.class_type(annotation), text=name)
         self.mark("entry", self.definition.node.name)
+        for decorator in self.definition.node.decorators:
+            self.mark("decorator", decorator.decorator, source_of(decorator.decorator))
         concurrency = self.program.concurrency
         for guard in sorted(concurrency.held_on_entry(facts) | concurrency.decorator_guards(facts)):
             self._enter_guard(guard, owner, self_name)
@@ -227,6 +231,7 @@ class Walker(Evaluator):
             index = row_of(self, base)
             if index is not None:
                 self.state.written.setdefault(index, {})[attr] = value.stems
+                self.assigned[index] = node
                 root = target.value
                 if isinstance(root, cst.Name) and root.value in self.state.env and base.row is None:
                     self.state.env[root.value] = replace(self.state.env[root.value], row=index)
@@ -471,6 +476,8 @@ class Walker(Evaluator):
             testing, self.testing = self.testing, False
             value = self._context(item.item, node.asynchronous is not None)
             self.testing = testing
+            if self.models.contexts.get(value.type) == "transaction" and not isinstance(item.item, cst.Call):
+                value = Value(type="transaction", text=source_of(item.item))
             number = self._enter(item, value, node)
             if number is not None:
                 opened.append(number)
@@ -528,7 +535,7 @@ class Walker(Evaluator):
         from racelint.flow.calls import write_row
 
         for index in sorted(self.state.written):
-            write_row(self, where, index, "commit")
+            write_row(self, self.assigned.get(index, where), index, "commit")
         self.mark("commit", where, value.text)
 
     def match(self, node: cst.Match) -> None:

@@ -198,6 +198,7 @@ class Program:
             or touches_changing_state(function, self.scope)
             or changes_state(function, self.scope)
             or calls_store(function, self.scope)
+            or (self.maps_rows and any("." in call.callee for call in function.calls))
             or any(spawner in call.callee for call in function.calls for spawner in ("create_task", "ensure_future"))
             or (
                 depth > 0

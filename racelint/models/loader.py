@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 EFFECTS = frozenset(
     """lock acquire release lock-context none resource read write update delete create exists row row-locked query
     query-locked transaction begin commit rollback save add refresh sql open json-load json-dump file-read file-write
-    path atomic pure spawn statement""".split()
+    path atomic pure same spawn statement""".split()
 )
 _CHANGING = frozenset("write update delete create save sql json-dump file-write commit add row-locked atomic".split())
 _CALL_KEYS = {"effect", "key", "value", "sql", "returns", "world", "path", "unless", "names"}
@@ -88,6 +88,8 @@ class Models:
     idempotent: set[str] = field(default_factory=set)
     """Last names of calls that tolerate a second call."""
     row_methods: set[str] = field(default_factory=set)
+    contexts: dict[str, str] = field(default_factory=dict)
+    """Types whose objects are context managers with an effect: `with connection:` is a transaction."""
 
     @cached_property
     def external_methods(self) -> frozenset[str]:
@@ -140,6 +142,8 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
         for alias in _strings(table.get("aliases", []), where):
             models.types.add(alias)
             models.parents[alias] = name
+        if table.get("context"):
+            models.contexts[name] = str(table["context"])
         if table.get("like"):
             models.parents[name] = str(table["like"])
         for receiver in _strings(table.get("receivers", []), where):

@@ -61,10 +61,8 @@ def split_by_commit(unit: Unit) -> Iterator[tuple[Access, Mark, Access]]:
 
 
 def related_changes(unit: Unit, first: Access, second: Access) -> bool:
-    """Whether both keep one fact: not two new rows, not the same row twice."""
-    if first.op is Op.CREATE or first.resource.owner != second.resource.owner:
-        return False
-    return unit.table_of(first) != unit.table_of(second) and unit.related(first, second)
+    """Whether both keep one fact: a new row only with one that refers to it."""
+    return first.resource.owner == second.resource.owner and unit.one_change(first, second)
 
 
 RULE = Rule("RL202", "commit-between-mutations", (World.PROCESSES,), "half-done change", __doc__, find)

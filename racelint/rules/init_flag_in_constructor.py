@@ -61,7 +61,7 @@ def init_flags(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
     if not unit.is_constructor:
         return
     for write in unit.accesses(Op.WRITE, kinds=INTERNAL):
-        if write.value.shape not in (Shape.TRUE, Shape.CONSTANT) or write.resource.key:
+        if write.value.shape not in (Shape.TRUE, Shape.CONSTANT) or (write.resource.key and write.resource.key[0] not in "'\""):
             continue
         for number, sense in write.control:
             check = unit.access(number)

@@ -42,20 +42,21 @@ def find(module: Module) -> Iterable[Finding]:
             )
 
 
+MADE = (Shape.AWAITED, Shape.NEW, Shape.CALL, Shape.SPAWNED)
+
+
 def lazy_inits(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
     """Checked absent, switch, set; unless what is made is a plain value that two tasks may well compute twice."""
     for pair, sense in unit.decided():
         write = pair.second
-        if write.op is not Op.WRITE or write.resource.key or write.how != "=" or write.value.shape.absent:
+        if write.op is not Op.WRITE or write.resource.key or write.how != "=" or write.value.shape not in MADE:
             continue
         if sense is not Sense.ABSENT or pair.first.how == "while" or unit.claimed(pair.first, write) or unit.guarded(pair.first, write):
             continue
         evidence = unit.rival(write.resource)
         if evidence is None or not does_work(unit, pair):
             continue
-        if write.value.shape is Shape.TRUE and (pair.first.place.unit != write.place.unit or len(write.control) > 2):
-            continue
-        if write.value.shape is not Shape.TRUE:
+        if not unit.has_side_effects(pair.first, write):
             strength = Confidence.LOW if not unit.makes_resource(write) else max(evidence.strength, Confidence.MEDIUM, key=lambda s: s.rank)
             evidence = Evidence(evidence.text, strength, evidence.world)
         yield pair, evidence

@@ -64,12 +64,12 @@ COMMITTING = frozenset({"django", "asyncpg", "tortoise", "peewee", "databases"})
 
 def split_mutations(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """The first related change after each change, if no transaction covers either."""
-    mutations = [a for a in unit.accesses(Op.WRITE, Op.UPDATE, Op.CREATE, Op.DELETE, kinds=(Kind.TABLE, Kind.ROW)) if a.resource.owner in COMMITTING]
+    mutations = [a for a in unit.accesses(Op.WRITE, Op.UPDATE, Op.CREATE, Op.DELETE, kinds=(Kind.TABLE, Kind.ROW)) if a.resource.owner in COMMITTING or a.resource.owner.endswith(" autocommit")]
     for index, first in enumerate(mutations):
         for second in mutations[index + 1 :]:
             if unit.transactions_at(first) or unit.transactions_at(second) or not unit.before(first.id, second.id):
                 continue
-            if unit.table_of(first) != unit.table_of(second) and unit.related(first, second):
+            if unit.one_change(first, second):
                 yield first, second
                 break
 

@@ -40,7 +40,7 @@ def find(module: Module) -> Iterable[Finding]:
     for unit in module.units:
         for pair in unit.row_updates():
             evidence = unit.row_evidence(pair.second)
-            if evidence is None:
+            if evidence is None or pair.version_check is not None:
                 continue
             name = pair.first.resource.name
             yield module.finding(

@@ -29,7 +29,7 @@ State of objects that a module keeps. Caches are left alone: a copy for each pro
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
-from racelint.pattern import Access, Evidence, Kind, Module, Op, Resource, Unit, same
+from racelint.pattern import Access, Evidence, Kind, Module, Op, Unit
 from racelint.rule import Rule
 
 
@@ -46,26 +46,24 @@ def find(module: Module) -> Iterable[Finding]:
 
 
 def process_local_changes(unit: Unit) -> Iterator[tuple[Access, Access, Evidence]]:
-    """Counters and collections of the module that a handler changes after a look at their own content."""
+    """Counters and collections of the module that a handler changes and that a handler reads; caches left out."""
     evidence = unit.module.concurrency.handled_in_processes(unit.facts.qualname)
     if evidence is None:
         return
     for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.GLOBAL,)):
-        if write.op is Op.WRITE:
-            reads = [a for n in sorted(write.value.stems) if (a := unit.access(n)) is not None and same(a.resource, write.resource)]
-        else:
-            reads = [a for a in unit.accesses(Op.CHECK, kinds=(Kind.GLOBAL,)) if a.resource.place == write.resource.place and not a.resource.key]
-        if reads and decides(unit, write.resource):
-            yield reads[0], write, evidence
+        counts = write.op is Op.WRITE and write.how == "+="
+        collects = write.op is Op.UPDATE and write.how in ("append", "add", "extend", "update")
+        if not (counts or collects):
+            continue
+        read = looked_at(unit, write)
+        if read is not None:
+            yield read, write, evidence
 
 
-def decides(unit: Unit, resource: Resource) -> bool:
-    """Whether a handler of the module tests the state, or returns it: it is more than a statistic or a cache of its own."""
-    return any(
-        access.op is Op.CHECK and access.resource.place == resource.place
-        for other in unit.module.units
-        for access in other.accesses(Op.CHECK, kinds=(Kind.GLOBAL,))
-    )
+def looked_at(unit: Unit, write: Access) -> Access | None:
+    """A read of the state by a handler, this one or another: then it answers or decides something."""
+    places = (a for other in unit.module.units for a in other.accesses(Op.READ, Op.CHECK, kinds=(Kind.GLOBAL,)))
+    return next((a for a in places if a.resource.place == write.resource.place), None)
 
 
 RULE = Rule("RL402", "process-local-state", (World.PROCESSES,), "each process has its own copy", __doc__, find)

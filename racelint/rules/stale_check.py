@@ -80,16 +80,28 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
             evidence = unit.rival(act.resource, World.TASKS, ("del[]", "pop", "popitem", "clear", "remove"))
             return ("removed" if act.op is Op.DELETE else "gone", evidence) if evidence is not None else None
         return None
-    if not sense.vague or act.statement == check.statement:
+    if act.op is Op.DELETE and sense is Sense.PRESENT and act.how in ("pop", "popleft", "popitem", "remove", "get_nowait"):
+        evidence = unit.rival(act.resource, World.TASKS, ("del[]", "pop", "popleft", "popitem", "clear", "remove", "get_nowait"))
+        return ("removed", evidence) if evidence is not None else None
+    if check.how == "while":
         return None
-    grows = (act.op is Op.WRITE and act.how == "+=") or (act.op is Op.UPDATE and act.how in ("append", "add", "appendleft"))
-    advances = act.op is Op.WRITE and act.value.shape is Shape.CONSTANT and act.how == "="
-    if not grows and not advances:
+    grows = (act.op is Op.WRITE and act.how == "+=" and sense.vague) or (act.op is Op.UPDATE and act.how in GROWING and sense is not Sense.PRESENT)
+    advances = act.op is Op.WRITE and act.how == "=" and (
+        (act.value.shape is Shape.CONSTANT and sense.vague) or (act.value.shape in (Shape.TRUE, Shape.CONSTANT, Shape.OTHER) and sense is Sense.ABSENT)
+    )
+    if not (grows or advances) or not does_work(unit, pair):
         return None
     evidence = unit.with_itself()
-    if evidence is None or (pair.switch is not None and pair.switch.callee in unit.module.models.idempotent - {"sleep"}):
-        return None
-    return "limit" if grows else "twice", evidence
+    return ("limit" if grows and sense.vague else "twice", evidence) if evidence is not None else None
+
+
+GROWING = ("append", "add", "appendleft")
+
+
+def does_work(unit: Unit, pair: Pair) -> bool:
+    """Whether what lies between check and act is more than what tolerates being done twice, such as closing."""
+    idempotent = unit.module.models.idempotent
+    return any(switch.callee not in idempotent for switch in unit.switches_between(pair.first.id, pair.second.id))
 
 
 RULE = Rule("RL108", "stale-check", (World.TASKS,), "decision on old state", __doc__, find)

@@ -60,11 +60,11 @@ def find(module: Module) -> Iterable[Finding]:
 
 def torn_pairs(unit: Unit, neighbours: Neighbours) -> Iterator[tuple[Pair, Evidence]]:
     """Changes of two attributes that belong together, with a switch between them and no guard over both."""
-    writes = [a for a in unit.accesses(Op.WRITE, kinds=(Kind.ATTRIBUTE,)) if a.resource.place in neighbours and a.how == "="]
+    writes = [a for a in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.ATTRIBUTE,)) if a.resource.place in neighbours]
     for index, first in enumerate(writes):
         for second in writes[index + 1 :]:
             elsewhere = neighbours[first.resource.place].get(second.resource.place, frozenset()) - {unit.facts.qualname}
-            if not elsewhere or first.id in second.fresh or unit.guarded(first, second):
+            if not elsewhere or not one_fact(first, second) or first.id in second.fresh or unit.guarded(first, second):
                 continue
             switch = unit.switch_between(first.id, second.id)
             if switch is None or set_again(unit, first, second):
@@ -82,16 +82,23 @@ def changed_side_by_side(module: Module) -> Neighbours:
         places = [
             (write.line, (scope.defining_class(function.owner, path), path))
             for write in function.writes
-            if write.how == "=" and function.owner and function.params and not scope.in_construction(function, write)
+            if function.owner and function.params and not scope.in_construction(function, write)
             for root, _, path in (write.path.partition("."),)
             if root == function.params[0][0] and path and "." not in path
         ]
         for line, one in places:
             for other_line, other in places:
-                if one != other and abs(line - other_line) == 1:
+                if one != other and abs(line - other_line) <= 1:
                     mine = found.setdefault(one, {})
                     mine[other] = mine.get(other, frozenset()) | {function.qualname}
     return found
+
+
+def one_fact(first: Access, second: Access) -> bool:
+    """Two plain assignments, or two changes of collections for the same entry."""
+    if first.how == second.how == "=":
+        return not first.resource.key and not second.resource.key
+    return bool((first.related | {first.resource.key} | {first.value.text}) & (second.related | {second.resource.key, second.value.text}) - {""})
 
 
 def set_again(unit: Unit, first: Access, second: Access) -> bool:

@@ -57,6 +57,7 @@ WAYS = {
 def find(module: Module) -> Iterable[Finding]:
     """Checked missing, then created, with no lock over both."""
     for unit in module.units:
+        yield from cached(module, unit)
         for pair, way, evidence in lazy_singletons(unit):
             name = pair.second.resource.shown
             harm = "half-made object used" if way == "early" else "double initialisation"
@@ -122,6 +123,23 @@ def checked_outside(unit: Unit, write: Access) -> bool:
         for access in unit.accesses(Op.CHECK)
         if unit.before(access.id, write.id)
     )
+
+
+
+def cached(module: Module, unit: Unit) -> Iterable[Finding]:
+    """`functools.cache` and `cached_property` over a body that makes a resource: several threads may each run the body."""
+    mark = next((m for m in unit.marks("decorator") if m.subject.partition("(")[0].rpartition(".")[2] in CACHES), None)
+    evidence = unit.with_itself(World.THREADS)
+    if mark is None or evidence is None or not unit.calls_resource():
+        return
+    yield module.finding(
+        RULE, unit, mark, ((Role.ACT, mark),),
+        f"`{unit.facts.name}` makes a resource behind `{mark.subject}`, which does not keep two threads out; {WAYS['cache']}",
+        evidence, World.THREADS, unit.facts.name, Fix("create it at import, or use `init_once`"),
+    )
+
+
+CACHES = ("cache", "lru_cache", "cached_property")
 
 
 RULE = Rule("RL302", "unlocked-singleton", (World.THREADS,), "double initialisation", __doc__, find)

@@ -22,7 +22,7 @@ Versions that are not called version, revision, etag or generation.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
-from racelint.pattern import Kind, Module, Op, Pair, Unit, same
+from racelint.pattern import Kind, Module, Op, Pair, Unit
 from racelint.rule import Rule
 
 
@@ -45,11 +45,11 @@ def find(module: Module) -> Iterable[Finding]:
 
 def version_checks(unit: Unit) -> Iterator[Pair]:
     """Store updates behind a comparison of a version that was read from the store."""
-    for write in unit.accesses(Op.WRITE, kinds=(Kind.STORE, Kind.FILE, Kind.TABLE)):
+    for write in unit.accesses(Op.WRITE, kinds=(Kind.STORE, Kind.FILE, Kind.TABLE, Kind.ROW)):
         if write.how == "conditional":
             continue
         for mark in unit.marks("version"):
-            read = next((a for n in sorted(mark.stems) if (a := unit.access(n)) is not None and same(a.resource, write.resource)), None)
+            read = next((a for n in sorted(mark.stems) if (a := unit.access(n)) is not None and unit.one_document(a, write)), None)
             if read is None or not mark.stems & write.controlled_by or not unit.before(mark.id, write.id):
                 continue
             if not unit.guarded(read, write, World.PROCESSES):
