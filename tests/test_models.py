@@ -183,6 +183,12 @@ EFFECTS_AT_WORK = {
     "file-read": Case("with open(path) as file:\n    return file.read()", ("read file path",), "path"),
     "file-write": Case("with open(path, 'w') as file:\n    file.write('')", ("write file path",), "path"),
     "resource": Case("C.client = Redis()", ("write attribute C.client",), above=REDIS + "\nclass C: client = None"),
+    "same": Case(
+        "session.execute(text('DELETE FROM t'))\nwith closing(sqlite3.connect('t')) as c:\n    c.execute('DELETE FROM u')",
+        ("delete table t", "delete table u"),
+        "session: Session",
+        SQLALCHEMY + "\nimport sqlite3\nfrom contextlib import closing\nfrom sqlalchemy import text",
+    ),
     "pure": Case(
         "n = c.execute('SELECT n FROM t').fetchone()\nc.execute('UPDATE t SET n = ?', (n,))",
         ("read table t", "write table t from execute"),
@@ -293,6 +299,12 @@ LIBRARIES = {
     "databases": Case(
         "await database.execute('DELETE FROM t')", ("delete table t", "switch"), above="from databases import Database\ndatabase = Database()",
         definition="async def",
+    ),
+    "sqlite3 connection": Case(
+        "with c:\n    n = c.execute('SELECT n FROM t').fetchone()\n    c.execute('UPDATE t SET n = ?', n)",
+        ("take transaction", "read table t", "write table t from execute", "commit"),
+        "c: sqlite3.Connection",
+        SQLITE,
     ),
     "redis pipeline": Case(
         "with r.pipeline() as pipe:\n    pipe.watch('k')\n    n = pipe.get('k')\n    pipe.multi()\n    pipe.set('k', n)\n    pipe.execute()",
