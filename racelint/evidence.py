@@ -265,8 +265,16 @@ class Concurrency:
                 strength, why = Confidence.MEDIUM, "is a public coroutine function over module state"
             else:
                 strength, why = Confidence.LOW, "is a public function"
-            world = "tasks" if function.is_async else "threads"
-            self.roots.append(Root(function.qualname, f"`{function.qualname}` {why}; callers may run it at once", world, True, strength, public=True))
+            text = f"`{function.qualname}` {why}; callers may run it at once"
+            if not function.is_async:
+                self.roots.append(Root(function.qualname, text, "threads", True, strength, public=True))
+            if function.is_async or self._has_coroutines:
+                self.roots.append(Root(function.qualname, text, "tasks", True, strength, public=True))
+
+    @cached_property
+    def _has_coroutines(self) -> bool:
+        """Whether coroutines are about, so that plain functions are called between them."""
+        return any(function.is_async for function in self.scope.facts.functions)
 
     @cached_property
     def _run_once(self) -> frozenset[str]:

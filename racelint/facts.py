@@ -522,6 +522,11 @@ class _Collector:
         if isinstance(node, ast.Subscript):
             self.visit(node.slice)
             path = dotted(node.value)
+            inner = node.value
+            while isinstance(inner, (ast.Attribute, ast.Subscript)):
+                inner = inner.value
+            if path and not isinstance(inner, ast.Name):
+                self.visit(inner)
             if path:
                 self.note_read(path)
                 how = "del[]" if how == "del" else "[]+=" if how == "+=" else "[]"

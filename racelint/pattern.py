@@ -288,6 +288,15 @@ class Unit:
             for number in access.controlled_by
         )
 
+    def rechecked_locked(self, write: Access) -> bool:
+        """Whether a check of the resource under the same lock decided that the write runs: the second look of double-checked locking."""
+        return any(
+            (check := self.access(number)) is not None
+            and same(check.resource, write.resource)
+            and self.guarded(check, write, World.THREADS)
+            for number in write.controlled_by
+        )
+
     def claimed(self, first: Access, second: Access) -> bool:
         """Whether the unit changed the resource, or a flag checked together with it, between the two and before any switch."""
         for access in self.flow.accesses:
@@ -330,7 +339,10 @@ class Unit:
 
     def thread_updates(self) -> Iterator[Pair]:
         """Writes computed from a read of the same resource with no lock for threads over both."""
+        rows = {row.name for row in self.flow.rows}
         for write in self.accesses(Op.WRITE, kinds=INTERNAL):
+            if write.resource.name.rpartition(".")[0] in rows:
+                continue
             for number in sorted(write.value.stems):
                 read = self.access(number)
                 if read is None or read.op not in (Op.READ, Op.CHECK) or not same(read.resource, write.resource):

@@ -42,7 +42,8 @@ class Arguments:
     @property
     def texts(self) -> frozenset[str]:
         """Sources of the arguments that are names or attributes."""
-        return frozenset(text for v in self.every if (text := v.text) and re.fullmatch(r"[A-Za-z_][\w.]*", text) and text not in ("None", "True", "False"))
+        listed = {word for v in self.every if (keys := v.part("keys")) is not None for word in keys.text.split() if not word.endswith("=")}
+        return frozenset(listed) | frozenset(text for v in self.every if (text := v.text) and re.fullmatch(r"[A-Za-z_][\w.]*", text) and text not in ("None", "True", "False"))
 
     def at(self, index: int | None) -> Value | None:
         """The positional argument, if it is there."""
@@ -169,6 +170,8 @@ def _own(
                 for event in ev.events[first : ev.next_id]:
                     if isinstance(event, Switch) and event.used is None:
                         ev.revise(event.id, used=base.ref)
+            if awaiting is not None and value.shape is Shape.OTHER and any(isinstance(e, Switch) for e in ev.events[first : ev.next_id]):
+                return replace(value, shape=Shape.AWAITED)
             return value
     if awaiting is not None and ev.program.may_suspend(facts):
         ev.switch(awaiting, arguments.stems, facts.name)
@@ -181,7 +184,8 @@ def _construct(ev: Evaluator, node: cst.Call, type_name: str, arguments: Argumen
     bases = ev.scope.base_names(class_name)
     if _is_model(bases):
         ev.rows.append(Row("", class_name, _library(bases), None, new=True))
-        return Value(shape=Shape.NEW, type=type_name, row=len(ev.rows) - 1)
+        keys = (("keys", Value(text=" ".join(sorted(arguments.texts)))),)
+        return Value(arguments.stems, Shape.NEW, type=type_name, row=len(ev.rows) - 1, known=keys)
     return Value(shape=Shape.NEW, type=type_name, text=source_of(node))
 
 
@@ -701,6 +705,8 @@ def _unknown(
     known = base.known if base is not None else ()
     if not known:
         known = next((v.known for v in arguments.every if v.part("path") is not None), ())
+    if not known and (texts := arguments.texts):
+        known = (("keys", Value(text=" ".join(sorted(texts)))),)
     constructor = (type_name.rpartition(".")[2] or method)[:1].isupper()
     return Value(stems, Shape.NEW if constructor else Shape.CALL, type=type_name if constructor else "", text=source_of(node),
                  appended=any(v.appended for v in arguments.every), known=known,

@@ -393,11 +393,14 @@ class Evaluator(Builder):
 
     def dict_(self, node: cst.Dict) -> Value:
         stems: Ids = NO_IDS
+        names: set[str] = set()
         for element in node.elements:
-            if isinstance(element, cst.DictElement):
-                stems |= self.evaluate(element.key).stems
-            stems |= self.evaluate(element.value).stems
-        return Value(stems, Shape.NEW if node.elements else Shape.EMPTY, type="dict")
+            parts = [element.key, element.value] if isinstance(element, cst.DictElement) else [element.value]
+            for part in parts:
+                stems |= self.evaluate(part).stems
+                names.update([part.value] if isinstance(part, cst.Name) else [])
+        known = (("keys", Value(text=" ".join(sorted(names)))),) if names else ()
+        return Value(stems, Shape.NEW if node.elements else Shape.EMPTY, type="dict", known=known)
 
     def constant(self, node: cst.BaseExpression) -> Value:
         return Value(shape=Shape.CONSTANT, text=source_of(node))
@@ -532,7 +535,8 @@ class Evaluator(Builder):
             versions = [part for side in (node.left, *(c.comparator for c in node.comparisons)) if (part := _version(side))]
             if versions:
                 self.mark("version", node, versions[0], stems=stems)
-        return Value(stems), true, false
+        sides = " ".join(t for side in (node.left, *(c.comparator for c in node.comparisons)) if isinstance(side, cst.Name) for t in (side.value,))
+        return Value(stems, known=(("keys", Value(text=sides)),) if sides else ()), true, false
 
     def _member(self, left: Value, left_node: cst.BaseExpression, part: cst.ComparisonTarget) -> tuple[Control, Control, Ids]:
         testing, self.testing = self.testing, False

@@ -238,7 +238,8 @@ class Walker(Evaluator):
                 if resource is None or not base.type.startswith("self:"):
                     return
         if resource is not None:
-            self.emit(Op.WRITE, resource, node, value, how)
+            related = frozenset((value.text,)) if value.text.isidentifier() and value.shape is Shape.OTHER else frozenset()
+            self.emit(Op.WRITE, resource, node, value, how, related)
 
     def _is_record(self, base: Value) -> bool:
         """Whether an attribute set on the value may be a column: `self` of a model, or an argument or local of unknown class."""
@@ -255,7 +256,8 @@ class Walker(Evaluator):
         base = self.plain(target.value)
         key = self.key(target)
         if base.ref is not None:
-            self.emit(Op.WRITE, item_of(base.ref, key), node, value, "[]" if how == "=" else "[]+=")
+            related = frozenset(text for text in (key, value.text) if text.isidentifier())
+            self.emit(Op.WRITE, item_of(base.ref, key), node, value, "[]" if how == "=" else "[]+=", related)
             return
         root: cst.BaseExpression = target.value
         while isinstance(root, (cst.Subscript, cst.Attribute)):

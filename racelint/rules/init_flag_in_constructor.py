@@ -67,7 +67,7 @@ def init_flags(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
             check = unit.access(number)
             if check is None or sense is not Sense.ABSENT or not same(check.resource, write.resource):
                 continue
-            if unit.guarded(check, write, World.THREADS) or not works_between(unit, check, write):
+            if unit.rechecked_locked(write) or not works_between(unit, check, write):
                 continue
             evidence = evidence_for(unit, write)
             if evidence is not None:

@@ -51,7 +51,7 @@ def lazy_inits(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
         write = pair.second
         if write.op is not Op.WRITE or write.resource.key or write.how != "=" or write.value.shape not in MADE:
             continue
-        if sense is not Sense.ABSENT or pair.first.how == "while" or unit.claimed(pair.first, write) or unit.guarded(pair.first, write):
+        if sense is not Sense.ABSENT or unit.fresh(write, write.resource) is not None or pair.first.how == "while" or unit.claimed(pair.first, write) or unit.guarded(pair.first, write):
             continue
         evidence = unit.rival(write.resource)
         if evidence is None or not does_work(unit, pair):

@@ -58,7 +58,7 @@ def shadow_writes(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
             switch = unit.switch_between(first.id, second.id)
             if switch is None:
                 continue
-            evidence = unit.with_itself()
+            evidence = unit.with_itself() or unit.rival(copy.resource)
             if evidence is None:
                 continue
             yield Pair(unit, first, second, switch), evidence if loaded_elsewhere(unit, copy) else weaker(evidence)
@@ -72,9 +72,9 @@ def weaker(evidence: Evidence) -> Evidence:
 
 
 def loaded_elsewhere(unit: Unit, copy: Access) -> bool:
-    """Whether another function fills the copy from what it awaits: then it is a copy."""
+    """Whether another coroutine sets the whole copy to something that it was given or awaited: then it is a copy."""
     return any(
-        write.shape == "await" and function.qualname != unit.facts.qualname
+        write.how == "=" and write.shape in ("await", "other", "call") and function.suspends and function.qualname != unit.facts.qualname
         for function, write in unit.module.concurrency.writers(copy.resource)
     )
 

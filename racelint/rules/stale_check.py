@@ -87,9 +87,10 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
         return None
     grows = (act.op is Op.WRITE and act.how == "+=" and sense.vague) or (act.op is Op.UPDATE and act.how in GROWING and sense is not Sense.PRESENT)
     advances = act.op is Op.WRITE and act.how == "=" and (
-        (act.value.shape is Shape.CONSTANT and sense.vague) or (act.value.shape in (Shape.TRUE, Shape.CONSTANT, Shape.OTHER) and sense is Sense.ABSENT)
+        (act.value.shape is Shape.CONSTANT and sense.vague) or (act.value.shape in (Shape.TRUE, Shape.CONSTANT) and sense is Sense.ABSENT)
+        or (act.value.text.isidentifier() and sense is Sense.ABSENT and act.value.shape is Shape.OTHER)
     )
-    if not (grows or advances) or not does_work(unit, pair):
+    if not (grows or advances) or not (grows or unit.has_side_effects(check, act) or does_work(unit, pair)):
         return None
     evidence = unit.with_itself()
     return ("limit" if grows and sense.vague else "twice", evidence) if evidence is not None else None
@@ -100,7 +101,7 @@ GROWING = ("append", "add", "appendleft")
 
 def does_work(unit: Unit, pair: Pair) -> bool:
     """Whether what lies between check and act is more than what tolerates being done twice, such as closing."""
-    idempotent = unit.module.models.idempotent
+    idempotent = unit.module.models.idempotent | {"sleep"}
     return any(switch.callee not in idempotent for switch in unit.switches_between(pair.first.id, pair.second.id))
 
 

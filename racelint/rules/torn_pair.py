@@ -34,7 +34,7 @@ Attributes that no other method changes together.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
-from racelint.pattern import Access, Evidence, Kind, Module, Op, Pair, Resource, Unit
+from racelint.pattern import Access, Confidence, Evidence, Kind, Module, Op, Pair, Resource, Unit
 from racelint.rule import Rule
 
 
@@ -47,9 +47,15 @@ def find(module: Module) -> Iterable[Finding]:
     neighbours = changed_side_by_side(module)
     for unit in module.units if neighbours else ():
         for pair, evidence in torn_pairs(unit, neighbours):
-            if pair.switch is None:
-                continue
             one, other = pair.first.resource.shown, pair.second.resource.shown
+            if pair.switch is None:
+                yield module.finding(
+                    RULE, unit, pair.second, ((Role.WRITE, pair.first), (Role.WRITE, pair.second)),
+                    f"`{one}` (line {module.line(pair.first)}) and `{other}` (here) change together, and another thread changes both "
+                    "too; without a lock one value of each may stay",
+                    evidence, World.THREADS, other, Fix("hold one lock wherever the two are changed or read together"),
+                )
+                continue
             yield module.finding(
                 RULE, unit, pair.second, ((Role.WRITE, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
                 f"`{one}` (line {module.line(pair.first)}) and `{other}` (here) change together elsewhere, but here another task can "
@@ -64,7 +70,11 @@ def torn_pairs(unit: Unit, neighbours: Neighbours) -> Iterator[tuple[Pair, Evide
     for index, first in enumerate(writes):
         for second in writes[index + 1 :]:
             elsewhere = neighbours[first.resource.place].get(second.resource.place, frozenset()) - {unit.facts.qualname}
-            if not elsewhere or not one_fact(first, second) or first.id in second.fresh or unit.guarded(first, second):
+            if not elsewhere or not one_fact(first, second):
+                continue
+            if first.statement != second.statement and not unit.guarded(first, second, World.THREADS) and not unit.locked_at(second):
+                yield from torn_by_thread(unit, first, second, elsewhere)
+            if first.id in second.fresh or unit.guarded(first, second):
                 continue
             switch = unit.switch_between(first.id, second.id)
             if switch is None or set_again(unit, first, second):
@@ -92,6 +102,15 @@ def changed_side_by_side(module: Module) -> Neighbours:
                     mine = found.setdefault(one, {})
                     mine[other] = mine.get(other, frozenset()) | {function.qualname}
     return found
+
+
+def torn_by_thread(unit: Unit, first: Access, second: Access, others: frozenset[str]) -> Iterator[tuple[Pair, Evidence]]:
+    """The same between threads that the module starts itself: another writer of both can run between the two assignments."""
+    for name in sorted(others):
+        evidence = unit.module.concurrency.overlap(unit.facts.qualname, name, "threads", first.resource)
+        if evidence is not None and not evidence.public and evidence.strength is Confidence.HIGH and first.how == second.how == "=":
+            yield Pair(unit, first, second), evidence
+            return
 
 
 def one_fact(first: Access, second: Access) -> bool:

@@ -91,11 +91,7 @@ def wrong_way(unit: Unit, check: Access, write: Access) -> str:
         return "early"
     if unit.guarded(check, write, World.THREADS):
         return ""
-    rechecked = any(
-        (again := unit.access(n)) is not None and same(again.resource, write.resource) and unit.guarded(again, write, World.THREADS)
-        for n, _ in write.control
-    )
-    if rechecked or write.value.shape in (Shape.TRUE, Shape.CONSTANT, Shape.EMPTY):
+    if unit.rechecked_locked(write) or write.value.shape in (Shape.TRUE, Shape.CONSTANT, Shape.EMPTY):
         return ""
     if unit.locked_at(write):
         return "unchecked"
