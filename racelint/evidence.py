@@ -232,7 +232,9 @@ class Concurrency:
         for class_ in self.scope.facts.classes:
             bases = self.scope.base_names(class_.qualname) if class_.bases else ()
             for base in sorted(bases):
-                known = models.handler_bases.get(base) or models.handler_bases.get("." + base.rpartition(".")[2])
+                known = models.handler_bases.get(base) or models.handler_bases.get("." + base.rpartition(".")[2]) or next(
+                    (handler for name, handler in models.handler_bases.items() if name.startswith("*") and base.endswith(name[1:])), None
+                )
                 if known is None:
                     continue
                 for method in self.scope.methods.get(class_.qualname, {}).values():

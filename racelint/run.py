@@ -130,7 +130,9 @@ def _lint(
     progress: Progress = lambda done, total: None,
 ) -> Report:
     check_config(job.config, RULES)
-    load_models(job.config.models)  # a wrong table is an error of the whole run, and is known before it starts
+    if job.config.models or len(files) > PAYS:
+        # A wrong table is an error of the whole run; and processes that are forked then need not read the tables again.
+        load_models(job.config.models)
     total, jobs, may_spawn = 2 * len(files), job.config.jobs, job.may_spawn
     first = each(_know, job, files, jobs=jobs, may_spawn=may_spawn, died=_died, done=lambda done: progress(done, total))
     readable = [known for known in first if known.facts is not None]

@@ -306,6 +306,61 @@ LIBRARIES = {
         "c: sqlite3.Connection",
         SQLITE,
     ),
+    "sqlite3 cursor": Case(
+        "cursor = c.cursor()\ncursor.execute('SELECT n FROM t')\nc.execute('UPDATE t SET n = ?', cursor.fetchone())",
+        ("read table t", "write table t from execute"),
+        "c: sqlite3.Connection",
+        SQLITE,
+    ),
+    "a statement of an unknown receiver": Case("runner.execute('DELETE FROM t')", ("delete table t",), "runner"),
+    "django made or found": Case(
+        "a, made = Account.objects.get_or_create(pk=1)\na.n = a.n + 1\na.save()\na.delete()",
+        ("update table Account", "read row a.n", "write row a from get_or_create", "delete table Account"),
+        above=DJANGO,
+    ),
+    "django loop": Case(
+        "for a in Account.objects.filter(n=1):\n    a.n = a.n + 1\n    a.save()",
+        ("read table Account", "read row a.n", "write row a from for"),
+        above=DJANGO,
+    ),
+    "sqlalchemy scope of a transaction": Case(
+        "with Make.begin() as session:\n    for u in session.scalars(select(User)).all():\n        session.delete(u)",
+        ("take transaction", "read table User", "delete table User", "commit"),
+        above=SQLALCHEMY + "\nfrom sqlalchemy.orm import sessionmaker\nMake = sessionmaker()",
+    ),
+    "flask-sqlalchemy": Case(
+        "u = User.query.filter_by(id=1).first()\nu.n = u.n + 1\ndb.session.commit()",
+        ("read table User", "read row u.n", "write row u from first", "commit"),
+        above="import sqlalchemy\nfrom app import db\nfrom app.models import User",
+    ),
+    "peewee": Case(
+        "u = User.get_by_id(1)\nu.n = u.n + 1\nu.save()",
+        ("read table User", "read row u.n", "write row u from get_by_id"),
+        above="import peewee\nclass User(peewee.Model): pass",
+    ),
+    "Tortoise": Case(
+        "u = await User.get(id=1)\nawait User.filter(id=1).update(n=u.n + 1)",
+        ("read table User", "switch", "read row u.n", "update table User from get", "switch"),
+        above="from tortoise.models import Model\nclass User(Model): pass",
+        definition="async def",
+    ),
+    "pymongo": Case(
+        "d = db.users.find_one({'_id': 1})\ndb.users.replace_one({'_id': 1}, d)",
+        ("read store db.users[{'_id': 1}]", "write store db.users[{'_id': 1}] from find_one"),
+        above="from app import db",
+    ),
+    "DynamoDB": Case(
+        "d = table.get_item(Key={'id': 1})\ntable.put_item(Item=d, ConditionExpression='n = :n')",
+        ("read store table[{'id': 1}]", "update store table from get_item"),
+        above="import boto3\ntable = boto3.resource('dynamodb').Table('t')",
+    ),
+    "redis only if absent": Case("r.set('k', 1, nx=True)", ("update store r['k']",), above=REDIS),
+    "replaced file": Case(
+        "with open(path) as file:\n    d = json.load(file)\nwith open(new, 'w') as file:\n    json.dump(d, file)\nos.replace(new, path)",
+        ("read file path", "write file new from load", "write file path from load"),
+        "path, new",
+        "import json, os",
+    ),
     "redis pipeline": Case(
         "with r.pipeline() as pipe:\n    pipe.watch('k')\n    n = pipe.get('k')\n    pipe.multi()\n    pipe.set('k', n)\n    pipe.execute()",
         (),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import libcst as cst
 
-from racelint.events import NO_IDS, Ids, Kind, Op, Resource, Row, Shape, Switch, Value
+from racelint.events import NO_IDS, Access, Ids, Kind, Op, Resource, Row, Shape, Switch, Value
 from racelint.flow.expressions import BUILTIN_PURE, WRAPPERS, Evaluator
 from racelint.flow.resources import CONTAINER_READS, CONTAINERS, REMOVALS, UPDATES, item_of
 from racelint.flow.sql import classify
@@ -67,7 +67,9 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
     type_name = callee.type
     if type_name in WRAPPERS and awaiting is not None and node.args and isinstance(node.args[0].value, cst.Call):
         inner = node.args[0].value
-        value = evaluate_call(ev, inner, cst.Await(inner))
+        waited = cst.Await(inner)
+        ev.definition.stand_for(waited, awaiting)
+        value = evaluate_call(ev, inner, waited)
         for argument in node.args[1:]:
             ev.plain(argument.value)
         return value
@@ -89,11 +91,14 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
     if type_name.startswith("type[:"):
         return _construct(ev, node, type_name[5:-1], arguments)
     model = ev.models.functions.get(type_name)
-    if base is not None and not base.type and base.text:
-        base = replace(base, type=ev.models.guess(base.text.partition("(")[0], ev.scope.libraries))
     if model is None and base is not None:
-        model = _method_model(ev, base, method)
-    if model is not None and not (set(model.unless) & set(arguments.keywords)):
+        found = _modelled_type(ev, base, method)
+        model = ev.models.method(found, method)
+        if model is not None and found not in ("row", "sql"):
+            base = replace(base, type=found)
+    if model is not None:
+        if set(model.unless) & set(arguments.keywords):
+            model = replace(model, effect="atomic")
         value = _effect(ev, node, model, base, method, arguments, awaiting)
         if value is not None:
             return value
@@ -211,24 +216,46 @@ def _library(bases: frozenset[str]) -> str:
 # models
 
 
-def _method_model(ev: Evaluator, base: Value, method: str) -> Call | None:
-    if base.type:
-        found = ev.models.method(base.type, method)
-        if found is not None or base.type in ev.models.types:
-            return found
-        if not base.type.startswith((":", "self:")) and base.ref is None and "." in base.type and base.type.rpartition(".")[2] != "objects":
-            return None
+def _modelled_type(ev: Evaluator, base: Value, method: str) -> str:
+    """The type in whose table a method of the value stands; "" if it cannot be told."""
+    models, known = ev.models, base.type
+    if known in models.types:
+        return known
     if base.row is not None:
-        return ev.models.method("row", method)
-    if base.type.endswith(".objects") or base.text.endswith(".objects"):
-        return ev.models.method("django.QuerySet", method)
-    if base.type.startswith((":", "self:", "type[", "def:")) and base.ref is None:
-        if base.type.startswith("self:") and _is_model(ev.scope.base_names(base.type[5:])):
-            return ev.models.method("row", method)
-        return None
-    if method in ev.models.row_methods and base.text and not base.type and ev.program.maps_rows:
-        return ev.models.method("row", method)
-    return None
+        return "row"
+    if known.endswith(".objects") or base.text.endswith(".objects"):
+        return "django.QuerySet"
+    if re.search(r"(^|\.)[A-Z]\w*\.query$", base.text):
+        return "sqlalchemy.Query"
+    if known.startswith("self:") and base.ref is None:
+        return "row" if _is_model(ev.scope.base_names(known[5:])) else ""
+    if known.startswith((":", "def:")) and base.ref is None:
+        return ""
+    if base.ref is None and (known.startswith("type[") or "." in known):
+        queried = _queried_class(ev, known)
+        if queried or known.startswith("type["):
+            return queried
+        if known != ev.scope.canonical(base.text):  # of a class that no table describes, unless it came from the project by its name
+            return models.guess("", ev.scope.libraries, method)
+    guessed = models.guess(base.text.partition("(")[0], ev.scope.libraries, method) if base.text else ""
+    if guessed:
+        return guessed
+    if method in models.row_methods and base.text and not known and ev.program.maps_rows:
+        return "row"
+    return "sql"
+
+
+def _queried_class(ev: Evaluator, type_name: str) -> str:
+    """The modelled base of a class that is queried by methods of its own: `peewee.Model` of a class that derives from it."""
+    if type_name.startswith("type[:"):
+        bases = ev.scope.base_names(type_name[6:-1])
+    else:
+        located = ev.scope.index.find_class(type_name, ev.scope.facts.path) if type_name.rpartition(".")[2][:1].isupper() else None
+        if located is None:
+            return ""
+        imports = dict(located[0].imports)
+        bases = frozenset(imports.get(first, first) + dot + rest for first, dot, rest in (b.partition(".") for b in located[1].bases))
+    return next((base for base in sorted(bases) if base.endswith(".Model") and base in ev.models.types), "")
 
 
 def _effect(
@@ -254,11 +281,18 @@ def _effect(
     if effect == "same":
         return arguments.at(0) or Value()
     if effect == "pure":
-        return Value(arguments.stems | (base.stems if base else NO_IDS), type=model.returns)
+        value = Value(arguments.stems | (base.stems if base else NO_IDS), type=model.returns, via=base.via if base else None,
+                      known=base.known if base is not None and model.returns else ())
+        if awaiting is not None:
+            ev.switch(awaiting, value.stems, method)
+            value = replace(value, shape=Shape.AWAITED)
+        return value
+    if effect == "lock-context":
+        return Value(shape=Shape.NEW, type="lock-context", text=source_of(node))
     if effect == "none":
         if awaiting is not None:
             ev.switch(awaiting, arguments.stems, method, base.ref if base is not None else None)
-            return Value(shape=Shape.AWAITED)
+            return Value(shape=Shape.AWAITED, type=model.returns)
         return Value(arguments.stems, Shape.NEW if model.returns else Shape.CALL, type=model.returns or _type_of(ev, node), text=source_of(node))
     value = _store_effect(ev, where, effect, model, base, method, arguments)
     if value is None:
@@ -309,6 +343,8 @@ def _store_effect(
     if effect in ("file-read", "file-write"):
         path = base.part("path")
         text = path.text if path is not None and base.type == "file" else base.text
+        if model.key is not None:
+            text = _path_text(arguments, model.key)
         if not text:
             return None
         if effect == "file-read":
@@ -316,12 +352,24 @@ def _store_effect(
         mode = base.part("mode")
         if mode is not None and ("a" in mode.text or "x" in mode.text):
             return Value()
-        _write_store(ev, _file(text), where, arguments.at(model.value) or Value(), method, Op.WRITE, arguments)
+        written = arguments.at(model.value) or Value()
+        if model.key is not None and not written.stems:  # a file that replaces another holds what was written to it
+            last = next((e for e in reversed(ev.events) if isinstance(e, Access) and e.op is Op.WRITE and e.resource == _file(written.text)), None)
+            written = replace(written, stems=last.value.stems) if last is not None else written
+        _write_store(ev, _file(text), where, written, method, Op.WRITE, arguments)
         return Value()
+    if effect == "delete":
+        first = arguments.at(0)
+        deleted = base.row if base.row is not None else (first.row if first is not None and _home(ev, base) == "sqlalchemy" else None)
+        if deleted is not None:
+            row = ev.rows[deleted]
+            table = row.model or row.name
+            ev.emit(Op.DELETE, Resource(Kind.TABLE, row.library or _home(ev, base), table, table), where, Value(), method, frozenset({row.name}))
+            return Value()
     if effect in ("read", "exists", "write", "update", "delete", "atomic") and (
-        base.part("model") is not None or base.type.endswith((".objects", "QuerySet", ".Query")) or base.text.endswith(".objects")
+        base.part("model") is not None or base.type.endswith((".QuerySet", ".Query", ".Model"))
     ):
-        return _table(ev, where, effect, base, method, arguments)
+        return _table(ev, where, effect, model, base, method, arguments)
     if effect in ("read", "exists", "write", "update", "delete", "atomic"):
         return _keyed(ev, where, effect, model, base, method, arguments)
     if effect in ("query", "query-locked", "row", "row-locked", "create", "save", "add", "refresh"):
@@ -329,7 +377,7 @@ def _store_effect(
     if effect == "sql":
         return _sql(ev, where, model, base, method, arguments)
     if effect in ("transaction", "begin"):
-        return Value(type="transaction", text=base.text or "transaction", known=(("transaction", Value(text=base.text)),))
+        return Value(type="transaction", text=base.text or "transaction", known=(("transaction", Value(text=base.text)), ("target", Value(type=model.returns))))
     if effect == "commit":
         _flush(ev, where, base, method)
         if method != "flush":
@@ -377,7 +425,7 @@ def _keyed(
     return Value(frozenset((number,)) if effect == "atomic" else NO_IDS, via=number if effect == "atomic" else None)
 
 
-def _table(ev: Evaluator, where: cst.CSTNode, effect: str, base: Value, method: str, arguments: Arguments) -> Value:
+def _table(ev: Evaluator, where: cst.CSTNode, effect: str, model: Call, base: Value, method: str, arguments: Arguments) -> Value:
     """A query set reads, changes or deletes the rows that it selects, in one statement."""
     name = _model_name(base)
     resource = Resource(Kind.TABLE, _home(ev, base), name, name)
@@ -385,18 +433,22 @@ def _table(ev: Evaluator, where: cst.CSTNode, effect: str, base: Value, method: 
     related = frozenset(k for k in (keys.text.split() if keys is not None else ()) if not k.endswith("=")) | arguments.texts
     if effect in ("read", "exists"):
         number = ev.emit(Op.CHECK if effect == "exists" else Op.READ, resource, where, how=method, related=related)
-        return Value(frozenset((number,)), Shape.CALL, via=number)
+        return Value(frozenset((number,)), Shape.CALL, via=number, type=model.returns, known=(("model", Value(text=name)),) if model.returns else ())
     op = {"write": Op.WRITE, "update": Op.UPDATE, "atomic": Op.UPDATE, "delete": Op.DELETE}[effect]
     number = ev.emit(op, resource, where, Value(arguments.stems), method, related)
-    return Value(frozenset((number,)), via=number)
+    value = Value(frozenset((number,)), via=number)
+    if model.returns == "row":  # the row, and whether it was made
+        ev.rows.append(Row("", name, _home(ev, base), number))
+        return replace(value, known=(("0", replace(value, row=len(ev.rows) - 1)),))
+    return replace(value, type=model.returns, known=(("model", Value(text=name)),) if model.returns else ())
 
 
 def _home(ev: Evaluator, base: Value) -> str:
     """The library that a query set, session or connection belongs to."""
     home = base.type.partition(".")[0]
-    if not home or base.type.startswith((":", "type[", "self:")) or ".objects" in base.type:
-        return "django"
-    return f"{home} autocommit" if ev.scope.facts.autocommit and home in ("sqlite3", "aiosqlite", "psycopg", "psycopg2") else home
+    if home in ("cursor", "sqlite3", "aiosqlite", "psycopg", "mysql"):  # a cursor and its connection meet
+        return "sqlite3 autocommit" if ev.scope.facts.autocommit else "sqlite3"
+    return home or "django"
 
 
 def _model_name(base: Value) -> str:
@@ -404,7 +456,7 @@ def _model_name(base: Value) -> str:
     if path is not None:
         return path.text
     text = base.text or base.type
-    return text.partition(".objects")[0].rpartition(".")[2] if ".objects" in text else text
+    return re.sub(r"\.(objects|query)$", "", text).rpartition(".")[2]
 
 
 def _orm(
@@ -432,6 +484,9 @@ def _orm(
         locked = effect == "row-locked" or base.part("locked") is not None or "with_for_update" in arguments.keywords or "for_update" in arguments.keywords
         locked = locked or any(a.part("locked") is not None for a in arguments.every)
         resource = Resource(Kind.TABLE, _home(ev, base), name, name)
+        if base.type == "sqlalchemy.Result" and base.via is not None:
+            ev.rows.append(Row("", name, "sqlalchemy", base.via, locked))
+            return Value(base.stems, Shape.CALL, via=base.via, row=len(ev.rows) - 1)
         number = ev.emit(Op.READ, resource, where, how=method, related=arguments.texts)
         ev.rows.append(Row("", name, base.type.partition(".")[0] or "django", number, locked))
         if locked:
@@ -440,16 +495,24 @@ def _orm(
     if effect == "create":
         resource = Resource(Kind.TABLE, _home(ev, base), name, name)
         number = ev.emit(Op.CREATE, resource, where, Value(arguments.stems), method, arguments.texts)
-        ev.rows.append(Row("", name, "django", None, new=True))
+        ev.rows.append(Row("", name, _home(ev, base), None, new=True))
         return Value(shape=Shape.NEW, row=len(ev.rows) - 1)
     if effect == "add":
         added = arguments.at(0)
         row = ev.rows[added.row] if added is not None and added.row is not None else None
-        table = row.model if row is not None else (added.text if added is not None else "")
+        if row is not None and not row.new and row.loaded is not None:
+            return Value()
+        table = row.model if row is not None else (added.text.partition("(")[0] if added is not None else "")
         ev.emit(Op.CREATE, Resource(Kind.TABLE, "sqlalchemy", table, table), where, Value(arguments.stems), method, arguments.texts)
         return Value()
     if effect == "refresh":
-        refreshed = arguments.at(0)
+        refreshed = arguments.at(0) or base
+        if refreshed.row is not None and ev.rows[refreshed.row].model:
+            old = ev.rows[refreshed.row]
+            number = ev.emit(Op.READ, Resource(Kind.TABLE, old.library, old.model, old.model), where, how=method)
+            ev.rows.append(replace(old, loaded=number, new=False, locked=old.locked or "with_for_update" in arguments.keywords))
+            ev.state.env[refreshed.text] = Value(frozenset((number,)), row=len(ev.rows) - 1, text=refreshed.text)
+            return Value()
         locked = "with_for_update" in arguments.keywords
         if refreshed is not None:
             number = ev.emit(Op.READ, Resource(Kind.TABLE, "sqlalchemy", refreshed.text, refreshed.text), where, how=method)
@@ -520,7 +583,11 @@ def _sql(ev: Evaluator, where: cst.CSTNode, model: Call, base: Value, method: st
     if text is None:
         built = statement.part("statement")
         if built is not None:
-            return _built_statement(ev, where, statement, built.text, base, method, arguments)
+            value = _built_statement(ev, where, statement, built.text, base, method, arguments)
+            if model.returns == "row" and built.text == "select":
+                ev.rows.append(Row("", _model_name(statement), "sqlalchemy", value.via, statement.part("locked") is not None))
+                value = replace(value, type="", row=len(ev.rows) - 1)
+            return value
         return None
     found = classify(text)
     resource = Resource(Kind.TABLE, _home(ev, base), found.table, found.table or base.text)
@@ -539,6 +606,8 @@ def _sql(ev: Evaluator, where: cst.CSTNode, model: Call, base: Value, method: st
         number = ev.emit(Op.READ, resource, where, how=method, related=related)
         if found.locking:
             ev.acquire(resource, "row lock", "processes", ev.place(where))
+        if base.text in ev.state.env and ev.models.method(base.type or ev.models.guess(base.text, ev.scope.libraries), "fetchone") is not None:
+            ev.state.env[base.text] = replace(base, stems=frozenset((number,)), via=number, type=base.type or "cursor")
         return Value(frozenset((number,)), Shape.CALL, via=number, type="cursor", known=known)
     if found.effect == "begin":
         ev.acquire(resource, "transaction", "processes", ev.place(where))
@@ -648,7 +717,8 @@ def _spawner(ev: Evaluator, node: cst.Call, type_name: str, method: str, base: V
     known = spawners.get(type_name)
     if known is not None:
         return not known.once
-    return base is not None and "." + method in spawners and not type_name.startswith("def:")
+    by_method = spawners.get("." + method) if base is not None else None
+    return by_method is not None and not by_method.once and not type_name.startswith("def:")
 
 
 def _spawn(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None, name: str) -> Value:

@@ -451,7 +451,7 @@ class Evaluator(Builder):
         """Binds loop variables and tuple targets to parts of a value."""
         if isinstance(target, cst.Name):
             if target.value not in self.function.outer_names:
-                self.state.env[target.value] = Value(value.stems, text=target.value, row=None)
+                self.bind(target.value, Value(value.stems, row=value.row))
         elif isinstance(target, (cst.Tuple, cst.List)):
             for element in target.elements:
                 self.bind_target(element.value, value)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import libcst as cst
 
-from racelint.events import NO_IDS, Access, Flow, Ids, Kind, Op, Place, Resource, Shape, Value
+from racelint.events import NO_IDS, Access, Flow, Ids, Kind, Op, Place, Resource, Row, Shape, Value
 from racelint.flow.calls import is_lock, lock_world, row_of
 from racelint.flow.expressions import Evaluator, unit_environment
 from racelint.flow.graph import NO_CONTROL, Control, State, TooLarge, join
@@ -205,8 +205,9 @@ class Walker(Evaluator):
         elif isinstance(target, cst.Subscript):
             self._store_item(target, value, node, how)
         elif isinstance(target, (cst.Tuple, cst.List)):
-            for element in target.elements:
-                self.store(element.value, Value(value.stems, shape=Shape.AWAITED if value.shape is Shape.AWAITED else Shape.OTHER), node, how)
+            for index, element in enumerate(target.elements):
+                part = value.part(str(index))
+                self.store(element.value, part or Value(value.stems, shape=Shape.AWAITED if value.shape is Shape.AWAITED else Shape.OTHER), node, how)
 
     def _store_name(self, target: cst.Name, value: Value, node: cst.CSTNode, how: str) -> None:
         name = target.value
@@ -340,6 +341,15 @@ class Walker(Evaluator):
 
     def for_(self, node: cst.For) -> None:
         value = self.iterate(node.iter, node)
+        name = value.part("model")
+        read = name is not None and (value.type.endswith((".QuerySet", ".Query")) or (value.type == "sqlalchemy.Result" and value.via is not None))
+        if read and name is not None:
+            library = value.type.partition(".")[0]
+            loaded = value.via
+            if loaded is None:
+                loaded = self.emit(Op.READ, Resource(Kind.TABLE, library, name.text, name.text), node.iter, how="for")
+            self.rows.append(Row("", name.text, library, loaded, value.part("locked") is not None))
+            value = replace(value, stems=frozenset((loaded,)), via=loaded, row=len(self.rows) - 1)
 
         def head() -> tuple[Control, Control]:
             self.mark("loop", node.iter)
@@ -490,7 +500,8 @@ class Walker(Evaluator):
                 self.switch(item.item, callee="async with", used=value.ref)
                 switching = True
             if item.asname is not None:
-                self.store(item.asname.name, replace(value, ref=None, via=None, stems=value.stems), item.item)
+                target = value.part("target")
+                self.store(item.asname.name, target or replace(value, ref=None, via=None, stems=value.stems), item.item)
         entering = [(len(loop.breaks), len(loop.continues)) for loop in self.loops]
         depth, returns = len(self.loops), len(self.returns)
         self.block(node.body)

@@ -106,9 +106,13 @@ class Models:
             type_name = self.parents.get(type_name, "")
         return None
 
-    def guess(self, receiver: str, imports: frozenset[str]) -> str:
-        """The type that an untyped receiver of this name has in a module with these imports; "" if none is known."""
-        for type_name, needed in self.receivers.get(receiver.rpartition(".")[2].lstrip("_"), ()):
+    def guess(self, receiver: str, imports: frozenset[str], method: str = "") -> str:
+        """The type that an untyped receiver of this name has in a module with these imports; "" if none is known.
+
+        Types with the receiver `*` have methods that are named as no others: `method` alone tells them.
+        """
+        named = self.receivers.get(receiver.rpartition(".")[2].lstrip("_"), [])
+        for type_name, needed in (*named, *(entry for entry in self.receivers.get("*", ()) if (entry[0], method) in self.methods)):
             if not needed or any(name in imports for name in needed):
                 return type_name
         return ""
@@ -134,8 +138,9 @@ def _call(table: object, where: str) -> Call:
 
 def _merge(models: Models, data: dict[str, object], where: str) -> None:
     imports = tuple(_strings(data.get("imports", []), where))
-    for name, table in _table(data, "functions", where).items():
-        models.functions[name] = _call(table, f"{where}: functions.{name!r}")
+    for names, table in _table(data, "functions", where).items():
+        call = _call(table, f"{where}: functions.{names!r}")
+        models.functions.update(dict.fromkeys(names.split(), call))
     for name, raw in _table(data, "types", where).items():
         table = raw if isinstance(raw, dict) else {}
         models.types.add(name)
@@ -148,8 +153,9 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
             models.parents[name] = str(table["like"])
         for receiver in _strings(table.get("receivers", []), where):
             models.receivers.setdefault(receiver, []).append((name, imports))
-        for method, call in _table(table, "methods", where).items():
-            models.methods[name, method] = _call(call, f"{where}: types.{name!r}.methods.{method}")
+        for methods, raw_call in _table(table, "methods", where).items():
+            call = _call(raw_call, f"{where}: types.{name!r}.methods.{methods}")
+            models.methods.update(((name, method), call) for method in methods.split())
     for name, raw in _table(data, "spawners", where).items():
         table = raw if isinstance(raw, dict) else {"world": raw}
         models.spawners[name] = Spawner(str(table["world"]), bool(table.get("many")), bool(table.get("once")))
