@@ -10,7 +10,8 @@ from racelint.evidence import Concurrency
 from racelint.facts import FunctionFacts
 from racelint.resolve import Scope, enclosing_self
 
-_WRITE_VERBS = ("save", "set", "put", "write", "store", "dump", "update", "upload", "create", "delete", "insert", "add")
+_READ_VERBS = frozenset("load read get fetch find retrieve download".split())
+_WRITE_VERBS = frozenset("save set put write store dump update upload".split())
 def nominate(scope: Scope, concurrency: Concurrency) -> list[FunctionFacts]:
     """The definitions of the module that can hold a race, in the order of their lines."""
     found = [function for function in scope.facts.functions if _may_race(function, scope, concurrency)]
@@ -74,8 +75,26 @@ def touches_changing_state(function: FunctionFacts, scope: Scope) -> bool:
 
 def calls_store(function: FunctionFacts, scope: Scope) -> bool:
     methods = scope.models.external_methods
+    reads = writes = False
     for call in function.calls:
         name = call.callee.rpartition(".")[2]
-        if name in methods or name.lstrip("_").startswith(_WRITE_VERBS):
+        if name in methods or any(argument.rpartition(".")[2] in methods for argument in call.arguments if "." in argument):
+            return True
+        verb, _, noun = name.lstrip("_").partition("_")
+        if noun or call.awaited:
+            reads = reads or verb in _READ_VERBS
+            writes = writes or verb in _WRITE_VERBS
+    return reads and writes
+
+
+def reads_store(function: FunctionFacts, scope: Scope) -> bool:
+    """Whether a helper reads external state, so that what it returns stems from there."""
+    methods = scope.models.reading_methods
+    for call in function.calls:
+        name = call.callee.rpartition(".")[2]
+        verb, _, noun = name.lstrip("_").partition("_")
+        if name in methods or name in ("load", "open") or ((noun or call.awaited) and verb in _READ_VERBS and "." in call.callee):
+            return True
+        if any(argument.rpartition(".")[2] in methods for argument in call.arguments if "." in argument):
             return True
     return False

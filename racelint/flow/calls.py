@@ -778,7 +778,7 @@ def _unknown(
     if not known and (texts := arguments.texts):
         known = (("keys", Value(text=" ".join(sorted(texts)))),)
     constructor = (type_name.rpartition(".")[2] or method)[:1].isupper()
-    return Value(stems, Shape.NEW if constructor else Shape.CALL, type=type_name if constructor else "", text=source_of(node),
+    return Value(stems, Shape.NEW if constructor else Shape.CALL, type=type_name if constructor else "",
                  appended=any(v.appended for v in arguments.every), known=known,
                  row=arguments.positional[0].row if type_name in ("cast", "typing.cast") and arguments.positional else None)
 

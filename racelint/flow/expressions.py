@@ -35,7 +35,9 @@ BUILTIN_PURE = frozenset("len bool int str float list dict set tuple sorted max 
 class Evaluator(Builder):
     """Walks expressions of one unit and of the helpers it calls."""
 
-    MOST_DEPTH = 4
+    MOST_DEPTH = 3
+    MOST_INLINED = 800
+    """Helpers are no longer followed into once a unit has this many events."""
 
     def __init__(self, program: Program, definition: Definition) -> None:
         super().__init__()
@@ -579,10 +581,12 @@ class Evaluator(Builder):
             or len(self.stack) > self.MOST_DEPTH
             or facts.statements > self.program.MOST_STATEMENTS
             or facts.yields
-            or len(self.events) > self.MOST_EVENTS // 2
+            or len(self.events) > self.MOST_INLINED
         ):
             return None
         if not self.program.matters(facts):
+            if facts.is_async:
+                return None
             stems = NO_IDS.union(*(value.stems for value in (*positional, *keywords.values())))
             return Value(stems, Shape.CALL)
         definition = self.program.definition(qualname)

@@ -85,7 +85,7 @@ def join(states: Iterable[State]) -> State:
 class Builder:
     """Numbers events and links them in the order of execution."""
 
-    MOST_EVENTS = 4000
+    MOST_EVENTS = 3000
 
     def __init__(self) -> None:
         self.events: list[Event] = []

@@ -15,7 +15,7 @@ from racelint.evidence import Concurrency
 from racelint.facts import FunctionFacts
 from racelint.finding import Span
 from racelint.models.loader import Models
-from racelint.nominate import calls_store, changes_state, touches_changing_state
+from racelint.nominate import calls_store, changes_state, reads_store, touches_changing_state
 from racelint.resolve import Scope
 from racelint.source import Source
 
@@ -194,10 +194,10 @@ class Program:
             return known
         self._matters[function.qualname] = False  # for recursion
         found = (
-            function.suspends
-            or touches_changing_state(function, self.scope)
+            touches_changing_state(function, self.scope)
             or changes_state(function, self.scope)
             or calls_store(function, self.scope)
+            or reads_store(function, self.scope)
             or (self.maps_rows and any("." in call.callee for call in function.calls))
             or any(spawner in call.callee for call in function.calls for spawner in ("create_task", "ensure_future"))
             or (

@@ -22,7 +22,10 @@ EFFECTS = frozenset(
     query-locked transaction begin commit rollback save add refresh sql open json-load json-dump file-read file-write
     path atomic pure same spawn statement""".split()
 )
-_CHANGING = frozenset("write update delete create save sql json-dump file-write commit add row-locked atomic".split())
+_CHANGING = frozenset("write update delete create save sql json-dump file-write commit add row-locked atomic transaction".split())
+_READING = frozenset("read row exists file-read json-load open query-locked".split())
+_COMMON = frozenset("get first all count values keys read open last exists one load find".split())
+"""Names that too many other objects have, too: they count only where the rest says that a store is used."""
 _CALL_KEYS = {"effect", "key", "value", "sql", "returns", "world", "path", "unless", "names"}
 
 
@@ -96,6 +99,13 @@ class Models:
         """Last names of all calls that change external state or start to."""
         names = {method for (_, method), call in self.methods.items() if call.effect in _CHANGING}
         return frozenset(names | {name.rpartition(".")[2] for name, call in self.functions.items() if call.effect in _CHANGING})
+
+    @cached_property
+    def reading_methods(self) -> frozenset[str]:
+        """Last names of the calls that read external state and that hardly anything else is called."""
+        names = {method for (_, method), call in self.methods.items() if call.effect in _READING}
+        names |= {name.rpartition(".")[2] for name, call in self.functions.items() if call.effect in _READING and "." in name}
+        return frozenset(names - _COMMON)
 
     def method(self, type_name: str, name: str) -> Call | None:
         """What `name` does on an object of the type, or of a type it inherits from."""
