@@ -38,7 +38,7 @@ class State:
 
 def join_values(one: Value, other: Value) -> Value:
     """What is known of a value that is one or the other."""
-    if one == other:
+    if one is other or one == other:
         return one
     return Value(
         stems=one.stems | other.stems,
@@ -63,8 +63,11 @@ def join(states: Iterable[State]) -> State:
     first, *others = live
     env = dict(first.env)
     for state in others:
-        for name, value in state.env.items():
-            env[name] = join_values(env[name], value) if name in env else value
+        if state.env is not first.env:
+            for name, value in state.env.items():
+                known = env.get(name)
+                if known is not value:
+                    env[name] = join_values(known, value) if known is not None else value
     written: dict[int, dict[str, Ids]] = {}
     for state in live:
         for row, fields in state.written.items():

@@ -27,7 +27,9 @@ class Loop:
 class Walker(Evaluator):
     """Walks one unit of work from its first statement to its last."""
 
-    MOST_LOOP_DEPTH = 3
+    MOST_LOOP_DEPTH = 1
+    """Bodies of loops this deep are walked twice, so that what one round leaves reaches the next; the second walk of an
+    outer loop is the second one of those within it, too."""
 
     def __init__(self, program: Program, definition: Definition) -> None:
         super().__init__(program, definition)
