@@ -75,6 +75,8 @@ class FunctionFacts:
     statements: int = 0
     loop_names: frozenset[str] = frozenset()
     """Names that loops and comprehensions bind: another object in each round."""
+    stub: bool = False
+    """Has no body of its own: a protocol's or an abstract method."""
 
     @property
     def name(self) -> str:
@@ -204,12 +206,19 @@ def shape_of(node: ast.expr | None) -> tuple[str, str]:
     return "other", dotted(node) if isinstance(node, (ast.Name, ast.Attribute)) else ""
 
 
+def _says_nothing(statement: ast.stmt) -> bool:
+    """A docstring, `...`, `pass` or `raise NotImplementedError`."""
+    if isinstance(statement, ast.Raise):
+        return "NotImplemented" in dotted(statement.exc)
+    return isinstance(statement, ast.Pass) or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+
+
 class _Function:
     """What is gathered of one function while its body is walked."""
 
     __slots__ = (
         "built", "calls", "column", "decorators", "first", "globals", "is_async", "last", "line", "locals", "looped", "outer",
-        "owner", "params", "parent", "qualname", "reads", "references", "statements", "suspends", "writes", "yields",
+        "owner", "params", "parent", "qualname", "reads", "references", "statements", "stub", "suspends", "writes", "yields",
     )
 
     def __init__(self, qualname: str, owner: str, parent: str) -> None:
@@ -229,6 +238,7 @@ class _Function:
         self.built: list[tuple[str, str]] = []
         self.statements = 0
         self.looped: set[str] = set()
+        self.stub = False
 
     def freeze(self) -> FunctionFacts:
         return FunctionFacts(
@@ -236,7 +246,7 @@ class _Function:
             self.suspends, self.yields, self.params, self.decorators, tuple(self.calls), tuple(self.writes),
             frozenset(self.reads), frozenset(self.locals - self.outer), frozenset(self.outer), frozenset(self.globals),
             frozenset(self.references), tuple(self.built), self.statements,
-            frozenset(self.looped),
+            frozenset(self.looped), self.stub,
         )
 
 
@@ -330,6 +340,7 @@ class _Collector:
             self.visit(decorator)
         for default in (*arguments.defaults, *(d for d in arguments.kw_defaults if d)):
             self.visit(default)
+        found.stub = all(_says_nothing(statement) for statement in node.body)
         class_name, self.class_name = self.class_name, ""
         arms, self.arms = self.arms, ()
         self.current, self.within, self.loops = found, (), 0

@@ -275,7 +275,7 @@ def _effect(
         return value
     if effect == "statement":
         first = arguments.at(0)
-        name = first.text if first is not None else ""
+        name = first.text.partition(".")[0] if first is not None else ""
         return Value(arguments.stems, type="sqlalchemy.Statement", text=name,
                      known=(("statement", Value(text=model.returns)), ("model", Value(text=name))))
     if effect == "same":
@@ -473,7 +473,7 @@ def _orm(
         statement = base.part("statement")
         known: tuple[tuple[str, Value], ...] = (("model", Value(text=name)), ("keys", Value(text=wanted)))
         if statement is not None:
-            known = (*known, ("statement", statement))
+            known = (*known, ("statement", statement), *_clauses(base, method, arguments, name))
         if locked:
             known = (*known, ("locked", Value()))
         return Value(base.stems | (arguments.stems if statement is not None else NO_IDS), type=model.returns or base.type or "django.QuerySet", known=known, text=name)
@@ -593,10 +593,10 @@ def _sql(ev: Evaluator, where: cst.CSTNode, model: Call, base: Value, method: st
     resource = Resource(Kind.TABLE, _home(ev, base), found.table, found.table or base.text)
     related = arguments.texts - {statement.text}
     inner = frozenset(
-        element.value.value
+        source_of(element.value)
         for node in arguments.nodes[1:]
         for element in (node.value.elements if isinstance(node.value, (cst.Tuple, cst.List)) else ())
-        if isinstance(element.value, cst.Name)
+        if isinstance(element.value, (cst.Name, cst.Attribute))
     )
     related |= inner
     related |= found.keys
@@ -645,10 +645,29 @@ def _built_statement(
             known = (*known, ("locked", Value()))
         return Value(frozenset((number,)), Shape.CALL, via=number, type="sqlalchemy.Result", known=known, text=table)
     keys = statement.part("keys")
-    op = {"insert": Op.CREATE, "update": Op.UPDATE, "delete": Op.DELETE}[kind]
+    relative = statement.part("relative") is not None
+    op = {"insert": Op.CREATE, "update": Op.UPDATE if relative else Op.WRITE, "delete": Op.DELETE}[kind]
     related = frozenset(k for k in (keys.text.split() if keys else ()) if not k.endswith("="))
-    ev.emit(op, resource, where, Value(statement.stems), method, related)
+    conditions = statement.part("conditions")
+    how = "conditional" if conditions is not None and len(conditions.text) > 1 else method
+    ev.emit(op, resource, where, Value(statement.stems), how, related)
     return Value(type="sqlalchemy.Result", text=table)
+
+
+def _clauses(base: Value, method: str, arguments: Arguments, model: str) -> tuple[tuple[str, Value], ...]:
+    """What is kept of the clauses of a statement: a mark for each condition, and whether a value refers to the model's columns."""
+    found: list[tuple[str, Value]] = []
+    conditions = base.part("conditions")
+    count = conditions.text if conditions is not None else ""
+    if method in ("where", "filter", "filter_by"):
+        for argument in arguments.nodes:
+            both = isinstance(argument.value, cst.BinaryOperation) and isinstance(argument.value.operator, cst.BitAnd)
+            count += "&&" if both else "&"
+    found.append(("conditions", Value(text=count)))
+    relative = base.part("relative")
+    if relative is not None or (method == "values" and any(f"{model}." in source_of(argument.value) for argument in arguments.nodes)):
+        found.append(("relative", Value()))
+    return tuple(found)
 
 
 def _literal(text: str) -> str | None:

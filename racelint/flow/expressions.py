@@ -577,6 +577,7 @@ class Evaluator(Builder):
         facts = self.scope.functions.get(qualname)
         if (
             facts is None
+            or facts.stub
             or qualname in self.stack
             or len(self.stack) > self.MOST_DEPTH
             or facts.statements > self.program.MOST_STATEMENTS

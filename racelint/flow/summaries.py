@@ -215,6 +215,8 @@ class Program:
 
     def may_suspend(self, function: FunctionFacts, depth: int = 5) -> bool:
         """Whether awaiting the coroutine can let other tasks run: one that awaits only such as never do, does not."""
+        if function.stub:
+            return True
         if not function.is_async or not function.suspends:
             return False
         known = self._suspends.get(function.qualname)

@@ -53,7 +53,7 @@ def shadow_writes(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
     for copy in copies:
         for stored in stores:
             first, second = (copy, stored) if unit.before(copy.id, stored.id) else (stored, copy)
-            if not unit.before(first.id, second.id) or not copy.related & stored.related or unit.guarded(first, second):
+            if not unit.before(first.id, second.id) or not roots(copy) & roots(stored) or unit.guarded(first, second):
                 continue
             switch = unit.switch_between(first.id, second.id)
             if switch is None:
@@ -63,6 +63,11 @@ def shadow_writes(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
                 continue
             yield Pair(unit, first, second, switch), evidence if loaded_elsewhere(unit, copy) else weaker(evidence)
             break
+
+
+def roots(access: Access) -> frozenset[str]:
+    """The names that the values of a change come from."""
+    return frozenset(name.partition(".")[0] for name in access.related) - {"self", "cls"}
 
 
 def weaker(evidence: Evidence) -> Evidence:
