@@ -1,8 +1,11 @@
 """The examples show what they promise: the racy half loses data on every run, the repaired half never does."""
 
+import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,3 +49,45 @@ def test_every_system_has_two_halves_and_is_listed() -> None:
     readme = (EXAMPLES / "README.md").read_text(encoding="utf-8")
     assert racy == repaired == {name for name in racy if f"| `{name}` |" in readme}
     assert {example for example, _ in SHOWN} == {f"{half}/{name}" for half in ("racy", "repaired") for name in racy}
+
+
+NAMED = [
+    ("render_pipeline.py", "RenderPipeline.add_log", {"RL104"}),
+    ("project_service.py", "ProjectService.dismiss_welcome", {"RL201", "RL202"}),
+    ("orchestrator.py", "Orchestrator.__init__", {"RL301"}),
+    ("pipeline_state.py", "PipelineStateManager.update_stage", {"RL103"}),
+    ("job_queue.py", "JobQueue.take", {"RL103"}),
+]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What `racelint` says of a path: its exit status and its JSON."""
+
+    status: int
+    said: dict[str, Any]
+
+
+def checked(path: Path) -> Checked:
+    """Checks a path as a user would, without the configuration of this repository."""
+    command = [sys.executable, "-m", "racelint", "--isolated", "--no-cache", "--output-format", "json", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=60)
+    assert done.stderr == ""
+    return Checked(done.returncode, json.loads(done.stdout))
+
+
+@pytest.mark.parametrize(("name", "symbol", "codes"), NAMED, ids=lambda value: str(value))
+def test_racelint_reports_the_racy_half(name: str, symbol: str, codes: set[str]) -> None:
+    """The race that the README row tells is found, in the function that has it, by a rule that speaks of it."""
+    found = checked(EXAMPLES / "racy" / name)
+    assert found.status == 1
+    assert any(finding["symbol"] == symbol and finding["code"] in codes for finding in found.said["findings"])
+
+
+def test_racelint_is_silent_on_the_repaired_half() -> None:
+    """All files are read, and there is nothing to say about any of them."""
+    found = checked(EXAMPLES / "repaired")
+    assert found.said["findings"] == []
+    assert found.said["errors"] == []
+    assert found.said["summary"]["files"] == len(list(EXAMPLES.glob("repaired/*.py")))
+    assert found.status == 0
