@@ -68,7 +68,7 @@ def display(path: str) -> str:
     if path == here:
         return "."
     inside = here if here.endswith(os.sep) else here + os.sep
-    return shown(path[len(inside) :] if path.startswith(inside) else path)
+    return shown(path.removeprefix(inside))
 
 
 # Walking

@@ -16,7 +16,9 @@ from racelint.finding import Confidence
 from racelint.models.loader import Spawner
 from racelint.resolve import Scope, enclosing_self
 
-_TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_tests?|conftest|setup|noxfile)\.py$|(^|/)(migrations|alembic|management/commands|benchmarks?|scripts?)/")
+_TEST_FILE = re.compile(
+    r"(^|/)(test_[^/]*|[^/]*_tests?|conftest|setup|noxfile)\.py$|(^|/)(migrations|alembic|management/commands|benchmarks?|scripts?)/"
+)
 _LOCKED_NAME = re.compile(r"(_locked|under_lock|with_lock|holding_lock|_unsafe|_nolock|_no_lock|_unlocked)$")
 """Names that say that the caller holds the lock; believed if at least one caller does."""
 _IMPORT_OF_TESTS = frozenset({"pytest", "unittest"})
@@ -79,7 +81,11 @@ class Concurrency:
                 prefix = scope.functions.get(prefix.parent, scope.facts.module_body)
             class_ = scope.classes.get(first)
             if class_ is not None:
-                return [made for name in ("__new__", "__init__", "__post_init__") if (made := scope.method(class_.qualname, name))]
+                return [
+                    made
+                    for name in ("__new__", "__init__", "__post_init__")
+                    if (made := scope.method(class_.qualname, name))
+                ]
             return []
         owner, self_name = enclosing_self(caller, scope)
         if first == self_name and owner:
@@ -112,7 +118,7 @@ class Concurrency:
                     return self.scope.built_type(built)
             for parameter, annotation in seen.params:
                 if parameter == name:
-                    return self.scope.class_type(annotation)
+                    return self.scope.annotated_type(annotation)
             seen = self.scope.functions.get(seen.parent)
         built_from = self.scope.assigned.get(name, "")
         return self.scope.built_type(built_from) if built_from else ""
@@ -166,10 +172,15 @@ class Concurrency:
             real_world = "tasks" if self.scope.functions[name].is_async else world
             self.roots.append(Root(name, text, real_world, many or again, Confidence.HIGH))
         for class_ in self.scope.facts.classes:
-            if any(base.rpartition(".")[2] in ("Thread", "Process", "Timer") for base in self.scope.base_names(class_.qualname)):
+            if any(
+                base.rpartition(".")[2] in ("Thread", "Process", "Timer")
+                for base in self.scope.base_names(class_.qualname)
+            ):
                 run = self.scope.methods.get(class_.qualname, {}).get("run")
                 if run is not None:
-                    self.roots.append(Root(run.qualname, "it is the body of a thread", "threads", False, Confidence.HIGH))
+                    self.roots.append(
+                        Root(run.qualname, "it is the body of a thread", "threads", False, Confidence.HIGH)
+                    )
 
     def _one_object(self, argument: str, caller: FunctionFacts) -> bool:
         """Whether all units that a loop starts work on one object: not if the receiver is the loop's own variable."""
@@ -199,7 +210,11 @@ class Concurrency:
                 return Spawner("processes" if last in _PROCESS_POOLS else "threads", many=True)
             return None
         known = models.spawners.get("." + method)
-        if known is not None and known.world == "threads" and self.receiver_type(receiver, caller).rpartition(".")[2] in _PROCESS_POOLS:
+        if (
+            known is not None
+            and known.world == "threads"
+            and self.receiver_type(receiver, caller).rpartition(".")[2] in _PROCESS_POOLS
+        ):
             return Spawner("processes", known.many)
         return known
 
@@ -232,8 +247,17 @@ class Concurrency:
         for class_ in self.scope.facts.classes:
             bases = self.scope.base_names(class_.qualname) if class_.bases else ()
             for base in sorted(bases):
-                known = models.handler_bases.get(base) or models.handler_bases.get("." + base.rpartition(".")[2]) or next(
-                    (handler for name, handler in models.handler_bases.items() if name.startswith("*") and base.endswith(name[1:])), None
+                known = (
+                    models.handler_bases.get(base)
+                    or models.handler_bases.get("." + base.rpartition(".")[2])
+                    or next(
+                        (
+                            handler
+                            for name, handler in models.handler_bases.items()
+                            if name.startswith("*") and base.endswith(name[1:])
+                        ),
+                        None,
+                    )
                 )
                 if known is None:
                     continue
@@ -242,10 +266,20 @@ class Concurrency:
                         self._handler_root(method, known.what, known.world, known.processes, known.processes)
                 break
 
-    def _handler_root(self, function: FunctionFacts, what: str, world: str, processes: bool, own_object: bool = False) -> None:
+    def _handler_root(
+        self, function: FunctionFacts, what: str, world: str, processes: bool, own_object: bool = False
+    ) -> None:
         real_world = "tasks" if function.is_async else ("threads" if world == "tasks" else world)
         self.roots.append(
-            Root(function.qualname, f"`{function.name}` is {what}", real_world, True, Confidence.HIGH, processes, own_object)
+            Root(
+                function.qualname,
+                f"`{function.name}` is {what}",
+                real_world,
+                True,
+                Confidence.HIGH,
+                processes,
+                own_object,
+            )
         )
 
     def _find_public(self) -> None:
@@ -282,18 +316,22 @@ class Concurrency:
     def _run_once(self) -> frozenset[str]:
         """Functions that `asyncio.run` and its kin start, and those that only they call: one run after the other."""
         callers: dict[str, set[str]] = {}
-        for caller, callees in self._callees.items():
+        for name, callees in self._callees.items():
             for callee in callees:
-                callers.setdefault(callee, set()).add(caller)
+                callers.setdefault(callee, set()).add(name)
         found: set[str] = set()
         for caller in (*self.scope.facts.functions, self.scope.facts.module_body):
             for call in caller.calls:
                 spawner = self.spawner(call.callee, caller)
                 if spawner is not None and spawner.once:
-                    found.update(unit.qualname for argument in call.arguments for unit in self._spawned_units(argument, caller))
+                    found.update(
+                        unit.qualname for argument in call.arguments for unit in self._spawned_units(argument, caller)
+                    )
         spawned = {root.unit for root in self.roots}
         while True:
-            more = {name for name, by in callers.items() if name not in found and name not in spawned and by and by <= found}
+            more = {
+                name for name, by in callers.items() if name not in found and name not in spawned and by and by <= found
+            }
             if not more:
                 return frozenset(found)
             found |= more
@@ -311,7 +349,11 @@ class Concurrency:
 
     def _kept(self, qualname: str) -> bool:
         """Whether a module-level name holds an object of the class."""
-        names = {c.qualname for c in self.scope.facts.classes if qualname in {b.qualname for b in self.scope.lineage(c.qualname)}}
+        names = {
+            c.qualname
+            for c in self.scope.facts.classes
+            if qualname in {b.qualname for b in self.scope.lineage(c.qualname)}
+        }
         built = {value for _, value in self.scope.facts.assigned}
         return bool(names & built)
 
@@ -361,7 +403,9 @@ class Concurrency:
         found: dict[str, list[str]] = {}
         for callee, sites in self.callers.items():
             for caller, call in sites:
-                if (call.callee not in self._handed_over(caller) or call.awaited) and not self._on_own_object(call, caller):
+                if (call.callee not in self._handed_over(caller) or call.awaited) and not self._on_own_object(
+                    call, caller
+                ):
                     found.setdefault(caller.qualname, []).append(callee)
         for function in self.scope.facts.functions:
             if function.parent:  # a nested function runs where its parent does, unless it is spawned
@@ -408,7 +452,11 @@ class Concurrency:
                 continue
             for second in others:
                 right = self.roots[second]
-                if right.world != world or (first == second and not left.many) or (own and (left.own_object or right.own_object)):
+                if (
+                    right.world != world
+                    or (first == second and not left.many)
+                    or (own and (left.own_object or right.own_object))
+                ):
                     continue
                 strength = min(left.strength, right.strength, key=lambda s: s.rank)
                 if strength is Confidence.LOW and left.public != right.public and not self.unlikely:
@@ -422,7 +470,9 @@ class Concurrency:
         best: Root | None = None
         for number in self.reached.get(unit, ()):
             root = self.roots[number]
-            if (root.processes or (root.world == "processes" and root.many)) and (best is None or root.strength.rank > best.strength.rank):
+            if (root.processes or (root.world == "processes" and root.many)) and (
+                best is None or root.strength.rank > best.strength.rank
+            ):
                 best = root
         return Evidence(best.text, best.strength, "processes") if best else None
 
@@ -442,7 +492,11 @@ class Concurrency:
         scope = self.scope
         found: list[tuple[FunctionFacts, Write]] = []
         if resource.kind in (Kind.ATTRIBUTE, Kind.CLASS) or resource.owner in scope.classes:
-            found.extend((f, w) for f, w in scope.attribute_writes(resource.owner, resource.path) if not scope.in_construction(f, w))
+            found.extend(
+                (f, w)
+                for f, w in scope.attribute_writes(resource.owner, resource.path)
+                if not scope.in_construction(f, w)
+            )
             found.extend(self._foreign_writers(resource))
         elif resource.kind is Kind.ARGUMENT:
             attribute = resource.path.rpartition(".")[2]
@@ -505,7 +559,11 @@ class Concurrency:
         for caller, call in sites:
             if caller.qualname == function.qualname or caller.name in ("__init__", "__new__"):
                 continue
-            here = frozenset(w for w in call.within if w) | self.decorator_guards(caller) | self.held_on_entry(caller, depth - 1)
+            here = (
+                frozenset(w for w in call.within if w)
+                | self.decorator_guards(caller)
+                | self.held_on_entry(caller, depth - 1)
+            )
             held = here if held is None else held | here if promised else held & here
         self._entry[function.qualname] = held or frozenset()
         return held or frozenset()
@@ -522,9 +580,9 @@ class Concurrency:
         for decorator in function.decorators:
             canonical = self.scope.canonical(decorator)
             call = self.scope.models.functions.get(canonical)
-            if call is not None and call.effect in ("transaction", "lock", "lock-context"):
-                found.add(decorator)
-            elif any(part in decorator.lower() for part in self.scope.models.guards):
+            if (call is not None and call.effect in ("transaction", "lock", "lock-context")) or any(
+                part in decorator.lower() for part in self.scope.models.guards
+            ):
                 found.add(decorator)
         return frozenset(found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from racelint.source import Source
@@ -121,8 +122,32 @@ class ModuleFacts:
 
 
 _MUTATORS = frozenset(
-    "append extend insert remove pop popitem clear update add discard setdefault sort reverse appendleft popleft "
-    "extendleft rotate move_to_end put put_nowait get_nowait set difference_update intersection_update".split()
+    [
+        "append",
+        "extend",
+        "insert",
+        "remove",
+        "pop",
+        "popitem",
+        "clear",
+        "update",
+        "add",
+        "discard",
+        "setdefault",
+        "sort",
+        "reverse",
+        "appendleft",
+        "popleft",
+        "extendleft",
+        "rotate",
+        "move_to_end",
+        "put",
+        "put_nowait",
+        "get_nowait",
+        "set",
+        "difference_update",
+        "intersection_update",
+    ]
 )
 
 
@@ -138,9 +163,7 @@ def dotted(node: ast.AST | None) -> str:
             break
         elif isinstance(node, ast.Call):
             node = node.func
-        elif isinstance(node, ast.Subscript):
-            node = node.value
-        elif isinstance(node, ast.Await):
+        elif isinstance(node, (ast.Subscript, ast.Await)):
             node = node.value
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier() and not parts:
             return node.value
@@ -182,9 +205,15 @@ def shape_of(node: ast.expr | None) -> tuple[str, str]:
         return "await", dotted(node.value)
     if isinstance(node, ast.Call):
         name = dotted(node.func)
-        if name in ("dict", "list", "set", "deque", "collections.deque", "defaultdict", "collections.defaultdict") and not (
-            node.args and name in ("dict", "list", "set")
-        ):
+        if name in (
+            "dict",
+            "list",
+            "set",
+            "deque",
+            "collections.deque",
+            "defaultdict",
+            "collections.defaultdict",
+        ) and not (node.args and name in ("dict", "list", "set")):
             return "empty", name
         if name.rpartition(".")[2] in ("Semaphore", "BoundedSemaphore", "CapacityLimiter"):
             first = node.args[0] if node.args else None
@@ -210,15 +239,38 @@ def _says_nothing(statement: ast.stmt) -> bool:
     """A docstring, `...`, `pass` or `raise NotImplementedError`."""
     if isinstance(statement, ast.Raise):
         return "NotImplemented" in dotted(statement.exc)
-    return isinstance(statement, ast.Pass) or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+    return isinstance(statement, ast.Pass) or (
+        isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    )
 
 
 class _Function:
     """What is gathered of one function while its body is walked."""
 
     __slots__ = (
-        "built", "calls", "column", "decorators", "first", "globals", "is_async", "last", "line", "locals", "looped", "outer",
-        "owner", "params", "parent", "qualname", "reads", "references", "statements", "stub", "suspends", "writes", "yields",
+        "built",
+        "calls",
+        "column",
+        "decorators",
+        "first",
+        "globals",
+        "is_async",
+        "last",
+        "line",
+        "locals",
+        "looped",
+        "outer",
+        "owner",
+        "params",
+        "parent",
+        "qualname",
+        "reads",
+        "references",
+        "statements",
+        "stub",
+        "suspends",
+        "writes",
+        "yields",
     )
 
     def __init__(self, qualname: str, owner: str, parent: str) -> None:
@@ -242,11 +294,29 @@ class _Function:
 
     def freeze(self) -> FunctionFacts:
         return FunctionFacts(
-            self.qualname, self.owner, self.parent, self.first, self.line, self.last, self.column, self.is_async,
-            self.suspends, self.yields, self.params, self.decorators, tuple(self.calls), tuple(self.writes),
-            frozenset(self.reads), frozenset(self.locals - self.outer), frozenset(self.outer), frozenset(self.globals),
-            frozenset(self.references), tuple(self.built), self.statements,
-            frozenset(self.looped), self.stub,
+            self.qualname,
+            self.owner,
+            self.parent,
+            self.first,
+            self.line,
+            self.last,
+            self.column,
+            self.is_async,
+            self.suspends,
+            self.yields,
+            self.params,
+            self.decorators,
+            tuple(self.calls),
+            tuple(self.writes),
+            frozenset(self.reads),
+            frozenset(self.locals - self.outer),
+            frozenset(self.outer),
+            frozenset(self.globals),
+            frozenset(self.references),
+            tuple(self.built),
+            self.statements,
+            frozenset(self.looped),
+            self.stub,
         )
 
 
@@ -269,7 +339,12 @@ class _Collector:
             self.note_assigned(node, assigned)
         self.body(tree.body)
         return ModuleFacts(
-            path, tuple(self.imports), tuple(self.classes), tuple(self.functions), self.current.freeze(), tuple(assigned),
+            path,
+            tuple(self.imports),
+            tuple(self.classes),
+            tuple(self.functions),
+            self.current.freeze(),
+            tuple(assigned),
             self.autocommit,
         )
 
@@ -375,8 +450,14 @@ class _Collector:
         methods = tuple(s.name for s in node.body if isinstance(s, (ast.FunctionDef, ast.AsyncFunctionDef)))
         self.classes.append(
             ClassFacts(
-                qualname, node.lineno, tuple(dotted(b) for b in node.bases), tuple(dotted(d) for d in node.decorator_list),
-                tuple(attributes), frozenset(unique), versioned, methods,
+                qualname,
+                node.lineno,
+                tuple(dotted(b) for b in node.bases),
+                tuple(dotted(d) for d in node.decorator_list),
+                tuple(attributes),
+                frozenset(unique),
+                versioned,
+                methods,
             )
         )
 
@@ -390,7 +471,7 @@ class _Collector:
                 for keyword in statement.value.keywords:
                     if keyword.arg in ("unique", "primary_key", "pk") and getattr(keyword.value, "value", None) is True:
                         unique.add(target.id)
-                if dotted(statement.value.func).rpartition(".")[2] in ("OneToOneField",):
+                if dotted(statement.value.func).rpartition(".")[2] == "OneToOneField":
                     unique.add(target.id)
         constraint_home = isinstance(statement, ast.ClassDef) and statement.name == "Meta"
         if isinstance(statement, (ast.Assign, ast.AnnAssign)):
@@ -405,7 +486,9 @@ class _Collector:
                             unique.add(constant.value)
                 elif isinstance(inner, ast.Assign) and dotted(inner.targets[0]) == "unique_together":
                     unique.update(
-                        c.value for c in ast.walk(inner.value) if isinstance(c, ast.Constant) and isinstance(c.value, str)
+                        c.value
+                        for c in ast.walk(inner.value)
+                        if isinstance(c, ast.Constant) and isinstance(c.value, str)
                     )
                 elif isinstance(inner, ast.Constant) and inner.value == "version_id_col":
                     versioned = True
@@ -431,7 +514,9 @@ class _Collector:
     def import_from(self, node: ast.ImportFrom) -> None:
         origin = "." * node.level + (node.module or "")
         for alias in node.names:
-            self.imports.append((alias.asname or alias.name, f"{origin}.{alias.name}" if node.module else origin + alias.name))
+            self.imports.append(
+                (alias.asname or alias.name, f"{origin}.{alias.name}" if node.module else origin + alias.name)
+            )
 
     def global_(self, node: ast.Global) -> None:
         self.current.outer.update(node.names)
@@ -666,18 +751,41 @@ class _Collector:
         """Constants, operators and contexts hold nothing."""
 
 
-_HANDLERS = {
-    ast.FunctionDef: _Collector.function, ast.AsyncFunctionDef: _Collector.function, ast.ClassDef: _Collector.class_,
-    ast.Lambda: _Collector.lambda_, ast.Import: _Collector.import_, ast.ImportFrom: _Collector.import_from,
-    ast.Global: _Collector.global_, ast.Nonlocal: _Collector.nonlocal_, ast.With: _Collector.with_,
-    ast.AsyncWith: _Collector.with_, ast.For: _Collector.loop, ast.AsyncFor: _Collector.loop, ast.While: _Collector.loop,
-    ast.If: _Collector.if_, ast.Assign: _Collector.assign, ast.AnnAssign: _Collector.annotated, ast.AugAssign: _Collector.augmented,
-    ast.NamedExpr: _Collector.named, ast.Delete: _Collector.delete, ast.ExceptHandler: _Collector.handler,
-    ast.Name: _Collector.name, ast.Attribute: _Collector.attribute, ast.Await: _Collector.await_,
-    ast.Yield: _Collector.yield_, ast.YieldFrom: _Collector.yield_, ast.ListComp: _Collector.comprehension,
-    ast.SetComp: _Collector.comprehension, ast.DictComp: _Collector.comprehension,
-    ast.GeneratorExp: _Collector.comprehension, ast.Call: _Collector.call, ast.Constant: _Collector.skip,
-    ast.Pass: _Collector.skip, ast.Break: _Collector.skip, ast.Continue: _Collector.skip,
+_HANDLERS: dict[type[ast.AST], Callable[..., None]] = {
+    ast.FunctionDef: _Collector.function,
+    ast.AsyncFunctionDef: _Collector.function,
+    ast.ClassDef: _Collector.class_,
+    ast.Lambda: _Collector.lambda_,
+    ast.Import: _Collector.import_,
+    ast.ImportFrom: _Collector.import_from,
+    ast.Global: _Collector.global_,
+    ast.Nonlocal: _Collector.nonlocal_,
+    ast.With: _Collector.with_,
+    ast.AsyncWith: _Collector.with_,
+    ast.For: _Collector.loop,
+    ast.AsyncFor: _Collector.loop,
+    ast.While: _Collector.loop,
+    ast.If: _Collector.if_,
+    ast.Assign: _Collector.assign,
+    ast.AnnAssign: _Collector.annotated,
+    ast.AugAssign: _Collector.augmented,
+    ast.NamedExpr: _Collector.named,
+    ast.Delete: _Collector.delete,
+    ast.ExceptHandler: _Collector.handler,
+    ast.Name: _Collector.name,
+    ast.Attribute: _Collector.attribute,
+    ast.Await: _Collector.await_,
+    ast.Yield: _Collector.yield_,
+    ast.YieldFrom: _Collector.yield_,
+    ast.ListComp: _Collector.comprehension,
+    ast.SetComp: _Collector.comprehension,
+    ast.DictComp: _Collector.comprehension,
+    ast.GeneratorExp: _Collector.comprehension,
+    ast.Call: _Collector.call,
+    ast.Constant: _Collector.skip,
+    ast.Pass: _Collector.skip,
+    ast.Break: _Collector.skip,
+    ast.Continue: _Collector.skip,
 }
 
 

@@ -10,8 +10,10 @@ from racelint.evidence import Concurrency
 from racelint.facts import FunctionFacts
 from racelint.resolve import Scope, enclosing_self
 
-_READ_VERBS = frozenset("load read get fetch find retrieve download".split())
-_WRITE_VERBS = frozenset("save set put write store dump update upload".split())
+_READ_VERBS = frozenset(["load", "read", "get", "fetch", "find", "retrieve", "download"])
+_WRITE_VERBS = frozenset(["save", "set", "put", "write", "store", "dump", "update", "upload"])
+
+
 def nominate(scope: Scope, concurrency: Concurrency) -> list[FunctionFacts]:
     """The definitions of the module that can hold a race, in the order of their lines."""
     found = [function for function in scope.facts.functions if _may_race(function, scope, concurrency)]
@@ -19,16 +21,26 @@ def nominate(scope: Scope, concurrency: Concurrency) -> list[FunctionFacts]:
 
 
 def _may_race(function: FunctionFacts, scope: Scope, concurrency: Concurrency) -> bool:
-    if function.is_async and function.suspends and (
-        touches_changing_state(function, scope) or changes_state(function, scope) or _helpers_touch(function, scope, concurrency)
+    if (
+        function.is_async
+        and function.suspends
+        and (
+            touches_changing_state(function, scope)
+            or changes_state(function, scope)
+            or _helpers_touch(function, scope, concurrency)
+        )
     ):
         return True
     if calls_store(function, scope):
         return True
     if changes_state(function, scope):
-        return bool(concurrency.threaded) or function.name in ("__init__", "__new__", "__post_init__") or bool(
-            function.global_names
-        ) or any(w.path.partition(".")[0] in ("cls", *scope.classes) for w in function.writes) or concurrency.runs_in_processes(function)
+        return (
+            bool(concurrency.threaded)
+            or function.name in ("__init__", "__new__", "__post_init__")
+            or bool(function.global_names)
+            or any(w.path.partition(".")[0] in ("cls", *scope.classes) for w in function.writes)
+            or concurrency.runs_in_processes(function)
+        )
     return any(decorator.rpartition(".")[2] in ("cache", "lru_cache") for decorator in function.decorators)
 
 
@@ -47,7 +59,9 @@ def _helpers_touch(function: FunctionFacts, scope: Scope, concurrency: Concurren
 
 def is_property(function: FunctionFacts | None) -> bool:
     """Whether reading the attribute runs the function."""
-    return function is not None and any(d.rpartition(".")[2] in ("property", "cached_property") for d in function.decorators)
+    return function is not None and any(
+        d.rpartition(".")[2] in ("property", "cached_property") for d in function.decorators
+    )
 
 
 def changes_state(function: FunctionFacts, scope: Scope) -> bool:
@@ -78,7 +92,9 @@ def calls_store(function: FunctionFacts, scope: Scope) -> bool:
     reads = writes = False
     for call in function.calls:
         name = call.callee.rpartition(".")[2]
-        if name in methods or any(argument.rpartition(".")[2] in methods for argument in call.arguments if "." in argument):
+        if name in methods or any(
+            argument.rpartition(".")[2] in methods for argument in call.arguments if "." in argument
+        ):
             return True
         verb, _, noun = name.lstrip("_").partition("_")
         if noun or call.awaited:
@@ -93,7 +109,11 @@ def reads_store(function: FunctionFacts, scope: Scope) -> bool:
     for call in function.calls:
         name = call.callee.rpartition(".")[2]
         verb, _, noun = name.lstrip("_").partition("_")
-        if name in methods or name in ("load", "open") or ((noun or call.awaited) and verb in _READ_VERBS and "." in call.callee):
+        if (
+            name in methods
+            or name in ("load", "open")
+            or ((noun or call.awaited) and verb in _READ_VERBS and "." in call.callee)
+        ):
             return True
         if any(argument.rpartition(".")[2] in methods for argument in call.arguments if "." in argument):
             return True

@@ -24,11 +24,44 @@ if TYPE_CHECKING:
     from racelint.rule import Rule
 
 __all__ = [
-    "INTERNAL", "Access", "Acquire", "Confidence", "Evidence", "Kind", "Mark", "Module", "Op", "Pair", "Resource", "Role", "Row", "Sense",
-    "Shape", "Switch", "Unit", "World", "Write", "same",
+    "INTERNAL",
+    "Access",
+    "Acquire",
+    "Confidence",
+    "Evidence",
+    "Kind",
+    "Mark",
+    "Module",
+    "Op",
+    "Pair",
+    "Resource",
+    "Role",
+    "Row",
+    "Sense",
+    "Shape",
+    "Switch",
+    "Unit",
+    "World",
+    "Write",
+    "same",
 ]
 
-PLAIN_TYPES = frozenset("dict list set tuple str int float bool bytes frozenset datetime collections.deque".split())
+PLAIN_TYPES = frozenset(
+    [
+        "dict",
+        "list",
+        "set",
+        "tuple",
+        "str",
+        "int",
+        "float",
+        "bool",
+        "bytes",
+        "frozenset",
+        "datetime",
+        "collections.deque",
+    ]
+)
 
 INTERNAL = (Kind.ATTRIBUTE, Kind.CLASS, Kind.GLOBAL, Kind.CAPTURED, Kind.ARGUMENT)
 
@@ -139,8 +172,19 @@ class Module:
         steps = tuple(self.step(role, event) for role, event in trace)
         strength = Confidence.LOW if self.concurrency.unlikely else evidence.strength
         return Finding(
-            rule.code, rule.name, self.path, unit.facts.qualname, self.span(at.site), world, resource, strength, message,
-            harm or rule.harm, evidence.text, steps, advice,
+            rule.code,
+            rule.name,
+            self.path,
+            unit.facts.qualname,
+            self.span(at.site),
+            world,
+            resource,
+            strength,
+            message,
+            harm or rule.harm,
+            evidence.text,
+            steps,
+            advice,
         )
 
 
@@ -229,7 +273,11 @@ class Unit:
                         continue
                     seen.add(number)
                     todo.extend(self._before_each[number])
-                found = [event for number in sorted(seen & self._switch_ids) if isinstance(event := self.events[number], Switch)]
+                found = [
+                    event
+                    for number in sorted(seen & self._switch_ids)
+                    if isinstance(event := self.events[number], Switch)
+                ]
             self._between[key] = found
         return self._between[key]
 
@@ -269,7 +317,11 @@ class Unit:
 
     def locked_at(self, event: Event) -> list[Acquire]:
         """The locks that are held at an event."""
-        return [e for e in (self.events[n] for n in sorted(_held(event))) if isinstance(e, Acquire) and e.what == "lock" and e.shared]
+        return [
+            e
+            for e in (self.events[n] for n in sorted(_held(event)))
+            if isinstance(e, Acquire) and e.what == "lock" and e.shared
+        ]
 
     def fresh(self, access: Access, resource: Resource) -> Access | None:
         """A read or check of the resource that the access depends on, with no switch point between."""
@@ -300,10 +352,16 @@ class Unit:
     def claimed(self, first: Access, second: Access) -> bool:
         """Whether the unit changed the resource, or a flag checked together with it, between the two and before any switch."""
         for access in self.flow.accesses:
-            if access.op.changes and first.id in access.fresh and self.before(access.id, second.id) and access.id != second.id:
+            if (
+                access.op.changes
+                and first.id in access.fresh
+                and self.before(access.id, second.id)
+                and access.id != second.id
+            ):
                 if same(access.resource, first.resource):
                     return True
-                check_places = {self.events[n].resource.place for n, _ in access.control if isinstance(self.events[n], Access)}  # type: ignore[union-attr]
+                checks = [found for n, _ in access.control if (found := self.access(n)) is not None]
+                check_places = {check.resource.place for check in checks}
                 if access.resource.place in check_places and first.id in access.controlled_by | access.fresh:
                     return True
         return False
@@ -335,7 +393,6 @@ class Unit:
                 if switch is None or self.rechecked(act, act.resource) or self.guarded(check, act):
                     continue
                 yield Pair(self, check, act, switch), sense
-                break
 
     def thread_updates(self) -> Iterator[Pair]:
         """Writes computed from a read of the same resource with no lock for threads over both."""
@@ -360,9 +417,15 @@ class Unit:
                 read = self.access(number)
                 if read is None or read.op not in (Op.READ, Op.CHECK) or not self.one_document(read, write):
                     continue
-                if not self.before(number, write.id) or self.guarded(read, write, World.PROCESSES) or self.in_transaction(read, write):
+                if (
+                    not self.before(number, write.id)
+                    or self.guarded(read, write, World.PROCESSES)
+                    or self.in_transaction(read, write)
+                ):
                     continue
-                version = next((m for m in self.marks("version") if number in m.stems and self.before(m.id, write.id)), None)
+                version = next(
+                    (m for m in self.marks("version") if number in m.stems and self.before(m.id, write.id)), None
+                )
                 yield Pair(self, read, write, self.switch_between(number, write.id), version)
                 break
 
@@ -379,7 +442,9 @@ class Unit:
 
     def in_transaction(self, one: Event, other: Event) -> bool:
         """Whether a named store is used inside one transaction, whose isolation is not known."""
-        return isinstance(one, Access) and one.resource.kind is Kind.STORE and bool(self.guards(one, other, "transaction"))
+        return (
+            isinstance(one, Access) and one.resource.kind is Kind.STORE and bool(self.guards(one, other, "transaction"))
+        )
 
     def row_updates(self) -> Iterator[Pair]:
         """Saves of a row with a field that was computed from the row's own old field, without a row lock or version."""
@@ -398,19 +463,25 @@ class Unit:
                     continue
                 base, _, field = read.resource.name.rpartition(".")
                 if base == row.name and field in fields and not self.guarded(read, write, World.PROCESSES):
-                    version = next((m for m in self.marks("version") if self.before(m.id, write.id) and self._of_row(m, row)), None)
+                    version = next(
+                        (m for m in self.marks("version") if self.before(m.id, write.id) and self._of_row(m, row)), None
+                    )
                     yield Pair(self, read, write, None, version)
                     break
 
     def _of_row(self, mark: Mark, row: Row) -> bool:
-        return any((a := self.access(n)) is not None and a.resource.name.rpartition(".")[0] == row.name for n in mark.stems)
+        return any(
+            (a := self.access(n)) is not None and a.resource.name.rpartition(".")[0] == row.name for n in mark.stems
+        )
 
     def row_evidence(self, write: Access) -> Evidence | None:
         """Rows are reached by every process of the application, whatever this unit is."""
         found = self.in_processes()
         if found is not None and found.strength is not Confidence.LOW:
             return found
-        return Evidence("every process that serves the application works on the same rows", Confidence.MEDIUM, "processes")
+        return Evidence(
+            "every process that serves the application works on the same rows", Confidence.MEDIUM, "processes"
+        )
 
     def store_rival(self, pair: Pair) -> Evidence | None:
         """That another run writes the same document meanwhile."""
@@ -420,7 +491,11 @@ class Unit:
 
     def transactions_at(self, event: Event) -> list[Acquire]:
         """The transactions that are open at an event."""
-        return [e for e in (self.events[n] for n in sorted(_held(event))) if isinstance(e, Acquire) and e.what == "transaction"]
+        return [
+            e
+            for e in (self.events[n] for n in sorted(_held(event)))
+            if isinstance(e, Acquire) and e.what == "transaction"
+        ]
 
     def table_of(self, access: Access) -> str:
         """The table or model of a change, as far as it is known."""
@@ -438,7 +513,11 @@ class Unit:
         """Whether two changes are halves of one: of two tables and related, or of two rows of one table by the same amount."""
         if self.table_of(first) != self.table_of(second):
             return self.related(first, second)
-        return first.op is second.op is Op.UPDATE and first.statement != second.statement and bool(first.related & second.related)
+        return (
+            first.op is second.op is Op.UPDATE
+            and first.statement != second.statement
+            and bool(first.related & second.related)
+        )
 
     def _names(self, access: Access) -> frozenset[str]:
         names = set(access.related)
@@ -489,7 +568,8 @@ class Unit:
         """Whether the unit itself calls something that makes a connection, a thread or the like."""
         scope = self.module.scope
         return any(
-            (call := self.module.models.functions.get(scope.canonical(site.callee))) is not None and call.effect == "resource"
+            (call := self.module.models.functions.get(scope.canonical(site.callee))) is not None
+            and call.effect == "resource"
             for site in self.facts.calls
         )
 
@@ -499,7 +579,8 @@ class Unit:
         wanted = resource.path if resource.kind is Kind.GLOBAL else "." + resource.path
         family = scope.family(resource.owner) if resource.owner in scope.classes else frozenset()
         return any(
-            callee[2] in self.module.models.idempotent and (callee[0].endswith(wanted) if wanted.startswith(".") else callee[0] == wanted)
+            callee[2] in self.module.models.idempotent
+            and (callee[0].endswith(wanted) if wanted.startswith(".") else callee[0] == wanted)
             for function in scope.facts.functions
             if not family or function.owner in family
             for call in function.calls
@@ -508,7 +589,9 @@ class Unit:
 
     # rivals
 
-    def rivals(self, resource: Resource, world: World = World.TASKS, shapes: Iterable[str] = ()) -> Iterator[tuple[Write, FunctionFacts, Evidence]]:
+    def rivals(
+        self, resource: Resource, world: World = World.TASKS, shapes: Iterable[str] = ()
+    ) -> Iterator[tuple[Write, FunctionFacts, Evidence]]:
         """Who can change the resource while this unit is under way: the change, where, and why they overlap."""
         wanted = frozenset(shapes)
         for function, write in self.module.concurrency.writers(resource):
@@ -523,7 +606,12 @@ class Unit:
         best: Evidence | None = None
         for _, function, evidence in self.rivals(resource, world, shapes):
             if function.qualname != self.facts.qualname:
-                evidence = Evidence(f"{evidence.text}; `{function.qualname}` changes it too", evidence.strength, evidence.world, evidence.public)
+                evidence = Evidence(
+                    f"{evidence.text}; `{function.qualname}` changes it too",
+                    evidence.strength,
+                    evidence.world,
+                    evidence.public,
+                )
             if best is None or evidence.strength.rank > best.strength.rank:
                 best = evidence
         return best
@@ -534,7 +622,10 @@ class Unit:
 
     def copied_to_processes(self, resource: Resource) -> bool:
         """Whether each process has a copy of the resource, so that locks are not the answer."""
-        return resource.kind is Kind.GLOBAL and self.module.concurrency.handled_in_processes(self.facts.qualname) is not None
+        return (
+            resource.kind is Kind.GLOBAL
+            and self.module.concurrency.handled_in_processes(self.facts.qualname) is not None
+        )
 
     def in_processes(self) -> Evidence | None:
         """The evidence that the unit runs in several processes, or several times at once in one."""

@@ -71,6 +71,12 @@ class Scope:
             return ":" + path
         return self.canonical(path)
 
+    def annotated_type(self, path: str) -> str:
+        """The type of an object that is annotated with the class: what a call of the class gives."""
+        own = self.class_type(path)
+        call = self.models.functions.get(own)
+        return call.returns if call is not None and call.returns else own
+
     def own_class(self, type_name: str) -> ClassFacts | None:
         """The class of this module that the type names."""
         return self.classes.get(type_name[1:]) if type_name.startswith(":") else None
@@ -139,7 +145,9 @@ class Scope:
             return known
         best = qualname
         for class_ in self.lineage(qualname):
-            if any(name == attribute for name, _ in class_.attributes) or self._writes_attribute(class_.qualname, attribute):
+            if any(name == attribute for name, _ in class_.attributes) or self._writes_attribute(
+                class_.qualname, attribute
+            ):
                 best = class_.qualname
         self._defining[qualname, attribute] = best
         return best
@@ -168,19 +176,24 @@ class Scope:
         if not function.params or root != function.params[0][0]:
             return False
         name = path.partition(".")[0]
-        return not any(attribute == name for class_ in self.lineage(function.owner) for attribute, _ in class_.attributes)
+        return not any(
+            attribute == name for class_ in self.lineage(function.owner) for attribute, _ in class_.attributes
+        )
 
     def changes_attribute(self, qualname: str, attribute: str) -> bool:
         """Whether the attribute, or a part of the object it holds, is changed after construction anywhere in the module."""
         key = (qualname, attribute)
         if key not in self._changes:
             family = self.family(qualname)
-            self._changes[key] = any(
-                owner in family
-                and path.partition(".")[0] == attribute
-                and any(not self.in_construction(function, write) for function, write in writes)
-                for (owner, path), writes in self._attribute_writers.items()
-            ) or attribute in self._foreign_writes
+            self._changes[key] = (
+                any(
+                    owner in family
+                    and path.partition(".")[0] == attribute
+                    and any(not self.in_construction(function, write) for function, write in writes)
+                    for (owner, path), writes in self._attribute_writers.items()
+                )
+                or attribute in self._foreign_writes
+            )
         return self._changes[key]
 
     @cached_property
@@ -204,7 +217,11 @@ class Scope:
         if qualname not in self._families:
             self._families[qualname] = frozenset(
                 {c.qualname for c in self.lineage(qualname)}
-                | {c.qualname for c in self.facts.classes if any(b.qualname == qualname for b in self.lineage(c.qualname))}
+                | {
+                    c.qualname
+                    for c in self.facts.classes
+                    if any(b.qualname == qualname for b in self.lineage(c.qualname))
+                }
             )
         return self._families[qualname]
 
@@ -244,7 +261,7 @@ class Scope:
             elif write.built_from:
                 annotation = dict(function.params).get(write.built_from)
                 if annotation:
-                    return self.class_type(annotation)
+                    return self.annotated_type(annotation)
         return ""
 
     def built_type(self, built: str) -> str:

@@ -154,7 +154,7 @@ EFFECTS_AT_WORK = {
     "refresh": Case("session.refresh(user)", ("read table user",), "session: Session, user", SQLALCHEMY),
     "add": Case("session.add(user)", ("create table user",), "session: Session, user", SQLALCHEMY),
     "statement": Case(
-        "session.execute(update(User).where(User.id == 1).values(n=1))", ("update table User",), "session: Session", SQLALCHEMY
+        "session.execute(update(User).where(User.id == 1).values(n=1))", ("write table User",), "session: Session", SQLALCHEMY
     ),
     "sql": Case(
         "c.execute('SELECT n FROM t')\nc.execute('UPDATE t SET n = 1')", ("read table t", "write table t"), "c: sqlite3.Connection", SQLITE

@@ -8,14 +8,26 @@ from dataclasses import replace
 
 import libcst as cst
 
-from racelint.events import NO_IDS, Access, Acquire, Ids, Kind, Mark, Op, Place, Resource, Row, Sense, Shape, Switch, Value
+from racelint.events import (
+    NO_IDS,
+    Access,
+    Acquire,
+    Ids,
+    Kind,
+    Mark,
+    Op,
+    Place,
+    Resource,
+    Row,
+    Sense,
+    Shape,
+    Switch,
+    Value,
+)
 from racelint.facts import FunctionFacts
-from racelint.flow.graph import NO_CONTROL, Builder, Control
+from racelint.flow.graph import NO_CONTROL, Builder, Control, State, join
 from racelint.flow.resources import (
-    CONTAINER_READS,
-    CONTAINERS,
     REMOVALS,
-    UPDATES,
     attribute_resource,
     captured_resource,
     changed_by_others,
@@ -24,12 +36,35 @@ from racelint.flow.resources import (
     part_of,
 )
 from racelint.flow.summaries import Definition, Program, source_of
-from racelint.resolve import enclosing_self
 
 WRAPPERS = frozenset({"asyncio.wait_for", "asyncio.shield", "asyncio.timeout", "anyio.fail_after"})
 """Awaiting these awaits their first argument in the same task."""
 
-BUILTIN_PURE = frozenset("len bool int str float list dict set tuple sorted max min sum any all next iter abs round frozenset repr".split())
+BUILTIN_PURE = frozenset(
+    [
+        "len",
+        "bool",
+        "int",
+        "str",
+        "float",
+        "list",
+        "dict",
+        "set",
+        "tuple",
+        "sorted",
+        "max",
+        "min",
+        "sum",
+        "any",
+        "all",
+        "next",
+        "iter",
+        "abs",
+        "round",
+        "frozenset",
+        "repr",
+    ]
+)
 
 
 class Evaluator(Builder):
@@ -75,8 +110,19 @@ class Evaluator(Builder):
         number = self.next_id
         value = value or Value()
         access = Access(
-            number, op, resource, place, self.site or place, self.state.held, self._control(),
-            value, how, related, self.state.fresh, self.statement, self.handled > 0,
+            number,
+            op,
+            resource,
+            place,
+            self.site or place,
+            self.state.held,
+            self._control(),
+            value,
+            how,
+            related,
+            self.state.fresh,
+            self.statement,
+            self.handled > 0,
         )
         self.add(access)
         self.state.fresh |= {number}
@@ -115,31 +161,49 @@ class Evaluator(Builder):
         self.state.held |= {number}
         return number
 
-    def switch(
-        self, node: cst.CSTNode, stems: Ids = NO_IDS, callee: str = "", used: Resource | None = None
-    ) -> int:
+    def switch(self, node: cst.CSTNode, stems: Ids = NO_IDS, callee: str = "", used: Resource | None = None) -> int:
         """Other tasks may run here."""
         place = self.place(node)
         number = self.next_id
         self.add(
             Switch(
-                number, place, self.site or place, self.state.held, stems,
-                self._control(), callee, used, self.statement,
+                number,
+                place,
+                self.site or place,
+                self.state.held,
+                stems,
+                self._control(),
+                callee,
+                used,
+                self.statement,
             )
         )
         self.state.fresh = NO_IDS
         return number
 
     def mark(
-        self, what: str, node: cst.CSTNode, subject: str = "", related: frozenset[str] = frozenset(), stems: Ids = NO_IDS
+        self,
+        what: str,
+        node: cst.CSTNode,
+        subject: str = "",
+        related: frozenset[str] = frozenset(),
+        stems: Ids = NO_IDS,
     ) -> int:
         """Notes something that is no access."""
         place = self.place(node)
         number = self.next_id
         self.add(
             Mark(
-                number, place, self.site or place, what, subject, self.state.held,
-                self._control(), related, self.statement, stems,
+                number,
+                place,
+                self.site or place,
+                what,
+                subject,
+                self.state.held,
+                self._control(),
+                related,
+                self.statement,
+                stems,
             )
         )
         return number
@@ -166,7 +230,12 @@ class Evaluator(Builder):
 
     def read(self, resource: Resource, node: cst.CSTNode, type_name: str = "", how: str = "") -> Value:
         """Reads a resource."""
-        number = self.emit(Op.CHECK if self.testing else Op.READ, resource, node, how=how or ("while" if self.testing and self.repeating else ""))
+        number = self.emit(
+            Op.CHECK if self.testing else Op.READ,
+            resource,
+            node,
+            how=how or ("while" if self.testing and self.repeating else ""),
+        )
         return Value(frozenset((number,)), ref=resource, via=number, type=type_name, text=source_of(node))
 
     def name(self, node: cst.Name) -> Value:
@@ -234,7 +303,7 @@ class Evaluator(Builder):
         if base.row is not None:
             row = self.rows[base.row]
             number = self.emit(Op.READ, Resource(Kind.ROW, row.model or row.name, attr, text), node)
-            stems = {number, *( (row.loaded,) if row.loaded is not None else ())}
+            stems = {number, *((row.loaded,) if row.loaded is not None else ())}
             return Value(frozenset(stems), text=text, via=number)
         resource, type_name = self.resource_of(base, attr, text)
         if type_name.startswith("property:"):
@@ -287,7 +356,9 @@ class Evaluator(Builder):
             return None, ""
         if base.ref is not None:
             return part_of(base, attr, text), ""
-        if not base.type and (base.text in self._parameters or (self.program.maps_rows and base.text in self.function.local_names)):
+        if not base.type and (
+            base.text in self._parameters or (self.program.maps_rows and base.text in self.function.local_names)
+        ):
             return Resource(Kind.ARGUMENT, f"?{self.function.qualname}", f"{base.text}.{attr}", text), ""
         return None, ""
 
@@ -303,7 +374,13 @@ class Evaluator(Builder):
         if base.ref is not None:
             value = self.read(item_of(base.ref, key), node)
             return replace(value, stems=value.stems | base.stems)
-        return Value(base.stems, text=source_of(node), known=base.known, row=None, type=base.type if base.type.endswith("QuerySet") else "")
+        return Value(
+            base.stems,
+            text=source_of(node),
+            known=base.known,
+            row=None,
+            type=base.type if base.type.endswith("QuerySet") else "",
+        )
 
     def key(self, node: cst.Subscript) -> str:
         """Walks the subscript; its source."""
@@ -330,18 +407,25 @@ class Evaluator(Builder):
     def binary(self, node: cst.BinaryOperation) -> Value:
         left = self.evaluate(node.left)
         right = self.evaluate(node.right)
-        appended = isinstance(node.operator, (cst.Add, cst.BitOr)) and (left.appended or bool(left.stems) and right.shape is Shape.NEW)
+        appended = isinstance(node.operator, (cst.Add, cst.BitOr)) and (
+            left.appended or (bool(left.stems) and right.shape is Shape.NEW)
+        )
         path = left.part("path")
         known = (("path", Value(text=source_of(node))),) if path is not None or left.type == "pathlib.Path" else ()
         return Value(
-            left.stems | right.stems, appended=appended, text=source_of(node), known=known,
+            left.stems | right.stems,
+            appended=appended,
+            text=source_of(node),
+            known=known,
             type=left.type if left.type == "pathlib.Path" else "",
         )
 
     def unary(self, node: cst.UnaryOperation) -> Value:
         value = self.evaluate(node.expression)
         number = isinstance(node.operator, cst.Minus) and isinstance(node.expression, (cst.Integer, cst.Float))
-        return Value(value.stems, shape=Shape.CONSTANT if number else Shape.OTHER, text=source_of(node) if number else "")
+        return Value(
+            value.stems, shape=Shape.CONSTANT if number else Shape.OTHER, text=source_of(node) if number else ""
+        )
 
     def boolean(self, node: cst.BooleanOperation) -> Value:
         value, _, _ = self.condition(node)
@@ -361,14 +445,16 @@ class Evaluator(Builder):
         self.state.control |= false
         right = self.evaluate(node.orelse)
         self.merge(one, self.state)
-        return Value(left.stems | right.stems, appended=left.appended or right.appended, type=left.type or right.type,
-                     row=left.row if left.row is not None else right.row)
+        return Value(
+            left.stems | right.stems,
+            appended=left.appended or right.appended,
+            type=left.type or right.type,
+            row=left.row if left.row is not None else right.row,
+        )
 
-    def merge(self, *states: object) -> None:
+    def merge(self, *states: State) -> None:
         """Joins the given states into the current one."""
-        from racelint.flow.graph import State, join
-
-        self.state = join([state for state in states if isinstance(state, State)])
+        self.state = join(states)
 
     def named(self, node: cst.NamedExpr) -> Value:
         value = self.evaluate(node.value)
@@ -388,10 +474,19 @@ class Evaluator(Builder):
         for element in node.elements:
             value = self.evaluate(element.value)
             stems |= value.stems
-            starred = starred or value.appended or (isinstance(element, cst.StarredElement) and bool(value.stems) and len(node.elements) > 1)
+            starred = (
+                starred
+                or value.appended
+                or (isinstance(element, cst.StarredElement) and bool(value.stems) and len(node.elements) > 1)
+            )
         empty = not node.elements
-        return Value(stems, Shape.EMPTY if empty else Shape.NEW, type=type(node).__name__.lower(), text=source_of(node) if isinstance(node, cst.Tuple) else "",
-                     appended=starred)
+        return Value(
+            stems,
+            Shape.EMPTY if empty else Shape.NEW,
+            type=type(node).__name__.lower(),
+            text=source_of(node) if isinstance(node, cst.Tuple) else "",
+            appended=starred,
+        )
 
     def dict_(self, node: cst.Dict) -> Value:
         stems: Ids = NO_IDS
@@ -482,8 +577,12 @@ class Evaluator(Builder):
             before = skipped.control
             self.merge(skipped, self.state)
             self.state.control = before
-            value = Value(left.stems | right.stems, appended=left.appended or right.appended,
-                          type=left.type or right.type, row=left.row)
+            value = Value(
+                left.stems | right.stems,
+                appended=left.appended or right.appended,
+                type=left.type or right.type,
+                row=left.row,
+            )
             if both:
                 return value, left_true | right_true, _vaguely(left_false | right_false, Sense.OTHERWISE)
             return value, _vaguely(left_true | right_true, Sense.OTHER), left_false | right_false
@@ -534,13 +633,17 @@ class Evaluator(Builder):
         self._checked(left)
         self.testing = testing
         if stems:
-            versions = [part for side in (node.left, *(c.comparator for c in node.comparisons)) if (part := _version(side))]
+            compared_parts = (node.left, *(target.comparator for target in node.comparisons))
+            versions = [name for operand in compared_parts if (name := _version(operand))]
             if versions:
                 self.mark("version", node, versions[0], stems=stems)
-        sides = " ".join(t for side in (node.left, *(c.comparator for c in node.comparisons)) if isinstance(side, cst.Name) for t in (side.value,))
+        operands = (node.left, *(compared.comparator for compared in node.comparisons))
+        sides = " ".join(operand.value for operand in operands if isinstance(operand, cst.Name))
         return Value(stems, known=(("keys", Value(text=sides)),) if sides else ()), true, false
 
-    def _member(self, left: Value, left_node: cst.BaseExpression, part: cst.ComparisonTarget) -> tuple[Control, Control, Ids]:
+    def _member(
+        self, left: Value, left_node: cst.BaseExpression, part: cst.ComparisonTarget
+    ) -> tuple[Control, Control, Ids]:
         testing, self.testing = self.testing, False
         holder = self.evaluate(part.comparator)
         self.testing = testing
@@ -611,7 +714,7 @@ def _by_id(entry: tuple[int, Sense]) -> tuple[int, str]:
     return entry[0], entry[1].value
 
 
-_VERSION = re.compile(r"(^|_)(version|revision|rev|etag|generation|lock_version|row_version)(_|$)", re.I)
+_VERSION = re.compile(r"(^|_)(version|revision|rev|etag|generation|lock_version|row_version)(_|$)", re.IGNORECASE)
 
 
 def _version(node: cst.BaseExpression) -> str:

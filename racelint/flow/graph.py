@@ -31,7 +31,12 @@ class State:
 
     def copy(self) -> State:
         return State(
-            self.preds, dict(self.env), self.held, self.control, self.fresh, self.dead,
+            self.preds,
+            dict(self.env),
+            self.held,
+            self.control,
+            self.fresh,
+            self.dead,
             {row: dict(fields) for row, fields in self.written.items()},
         )
 
@@ -46,7 +51,9 @@ def join_values(one: Value, other: Value) -> Value:
         ref=one.ref if one.ref == other.ref else None,
         via=one.via if one.ref == other.ref else None,
         type=one.type if one.type == other.type else (one.type or other.type if not (one.type and other.type) else ""),
-        row=one.row if one.row == other.row else (one.row if other.row is None else other.row if one.row is None else None),
+        row=one.row
+        if one.row == other.row
+        else (one.row if other.row is None else other.row if one.row is None else None),
         text=one.text if one.text == other.text else "",
         appended=one.appended or other.appended,
         known=one.known if one.known == other.known else (one.known or other.known),

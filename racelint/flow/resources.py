@@ -9,13 +9,41 @@ from racelint.facts import FunctionFacts
 from racelint.resolve import Scope, enclosing_self
 
 CONTAINERS = frozenset(
-    "dict list set deque collections.deque defaultdict collections.defaultdict collections.OrderedDict OrderedDict "
-    "collections.Counter Counter weakref.WeakSet weakref.WeakValueDictionary".split()
+    [
+        "dict",
+        "list",
+        "set",
+        "deque",
+        "collections.deque",
+        "defaultdict",
+        "collections.defaultdict",
+        "collections.OrderedDict",
+        "OrderedDict",
+        "collections.Counter",
+        "Counter",
+        "weakref.WeakSet",
+        "weakref.WeakValueDictionary",
+    ]
 )
 
-UPDATES = frozenset("append extend insert add update appendleft extendleft sort reverse rotate move_to_end setdefault".split())
-REMOVALS = frozenset("pop popitem remove discard clear popleft get_nowait".split())
-CONTAINER_READS = frozenset("get keys values items copy index count".split())
+UPDATES = frozenset(
+    [
+        "append",
+        "extend",
+        "insert",
+        "add",
+        "update",
+        "appendleft",
+        "extendleft",
+        "sort",
+        "reverse",
+        "rotate",
+        "move_to_end",
+        "setdefault",
+    ]
+)
+REMOVALS = frozenset(["pop", "popitem", "remove", "discard", "clear", "popleft", "get_nowait"])
+CONTAINER_READS = frozenset(["get", "keys", "values", "items", "copy", "index", "count"])
 
 
 def attribute_resource(scope: Scope, owner: str, attribute: str, shown: str) -> Resource:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_VERB = re.compile(r"\s*(?:with\b.*?\)\s*)?(select|insert|update|delete|replace|begin|commit|rollback|start|merge|lock|end)\b", re.I | re.S)
-_TABLE = re.compile(r"\b(?:from|into|update|table)\s+(?:only\s+)?[\"`\[]?([\w.]+|\{[^}]*\})", re.I)
-_SET = re.compile(r"\bset\b(.*?)(?:\bwhere\b|\breturning\b|$)", re.I | re.S)
+_VERB = re.compile(
+    r"\s*(?:with\b.*?\)\s*)?(select|insert|update|delete|replace|begin|commit|rollback|start|merge|lock|end)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_TABLE = re.compile(r"\b(?:from|into|update|table)\s+(?:only\s+)?[\"`\[]?([\w.]+|\{[^}]*\})", re.IGNORECASE)
+_SET = re.compile(r"\bset\b(.*?)(?:\bwhere\b|\breturning\b|$)", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,12 @@ def classify(text: str) -> Statement:
     table = table_match.group(1).lower() if table_match else ""
     lowered = text.lower()
     if verb == "select":
-        locking = " for update" in lowered or " for share" in lowered or "for no key update" in lowered or "advisory" in lowered
+        locking = (
+            " for update" in lowered
+            or " for share" in lowered
+            or "for no key update" in lowered
+            or "advisory" in lowered
+        )
         return Statement("read", table, locking)
     if verb in ("begin", "start"):
         return Statement("begin")
@@ -46,7 +54,9 @@ def classify(text: str) -> Statement:
     if verb in ("insert", "replace", "merge"):
         if verb == "replace" or "or replace" in lowered or ("do update" in lowered and "excluded" in lowered):
             return Statement("write", table)
-        conditional = "on conflict" in lowered or "on duplicate" in lowered or "or ignore" in lowered or verb != "insert"
+        conditional = (
+            "on conflict" in lowered or "on duplicate" in lowered or "or ignore" in lowered or verb != "insert"
+        )
         return Statement("create", table, conditional=conditional)
     if verb == "delete":
         return Statement("delete", table, keys=_keys(lowered))
@@ -58,7 +68,12 @@ def classify(text: str) -> Statement:
             column = left.strip().strip('"`').rpartition(".")[2]
             if equals and column and re.search(rf"\b{re.escape(column)}\b", right):
                 relative = True
-    return Statement("update" if relative else "write", table, conditional=" and " in lowered.partition("where")[2], keys=_keys(lowered))
+    return Statement(
+        "update" if relative else "write",
+        table,
+        conditional=" and " in lowered.partition("where")[2],
+        keys=_keys(lowered),
+    )
 
 
 def _keys(text: str) -> frozenset[str]:

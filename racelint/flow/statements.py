@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import libcst as cst
 
-from racelint.events import NO_IDS, Access, Flow, Ids, Kind, Op, Place, Resource, Row, Shape, Value
-from racelint.flow.calls import is_lock, lock_world, row_of
+from racelint.events import (
+    NO_IDS,
+    Access,
+    Acquire,
+    Flow,
+    Ids,
+    Kind,
+    Op,
+    Resource,
+    Row,
+    Sense,
+    Shape,
+    Switch,
+    Value,
+)
 from racelint.flow.expressions import Evaluator, unit_environment
-from racelint.flow.graph import NO_CONTROL, Control, State, TooLarge, join
+from racelint.flow.graph import NO_CONTROL, Control, State, TooLarge, join, join_values
+from racelint.flow.locks import is_lock, lock_world
 from racelint.flow.resources import captured_resource, global_resource, item_of
+from racelint.flow.rows import is_model, row_of, write_row
 from racelint.flow.summaries import Definition, Program, source_of
 from racelint.resolve import enclosing_self
 
@@ -46,11 +61,11 @@ class Walker(Evaluator):
         facts = self.definition.facts
         owner, self_name = enclosing_self(facts, self.scope)
         self.state.env = unit_environment(owner, self_name)
-        if facts.owner and "classmethod" in facts.decorators or facts.name == "__new__":
+        if (facts.owner and "classmethod" in facts.decorators) or facts.name == "__new__":
             self.state.env = {self_name: Value(type=f"type[:{owner}]", text=self_name)} if owner else {}
         for name, annotation in facts.params:
             if name not in self.state.env:
-                self.state.env[name] = Value(type=self.scope.class_type(annotation), text=name)
+                self.state.env[name] = Value(type=self.scope.annotated_type(annotation), text=name)
         self.mark("entry", self.definition.node.name)
         for decorator in self.definition.node.decorators:
             self.mark("decorator", decorator.decorator, source_of(decorator.decorator))
@@ -63,7 +78,11 @@ class Walker(Evaluator):
             self.limited = True
         events = tuple(self.events)
         return Flow(
-            facts.qualname, events, tuple(tuple(sorted(n for n in after if n < len(events))) for after in self.after), tuple(self.rows), self.limited,
+            facts.qualname,
+            events,
+            tuple(tuple(sorted(n for n in after if n < len(events))) for after in self.after),
+            tuple(self.rows),
+            self.limited,
             tuple(event for event in events if isinstance(event, Access)),
         )
 
@@ -79,7 +98,9 @@ class Walker(Evaluator):
         else:
             value = Value(type=self.scope.built_type(self.scope.assigned.get(guard, "")), text=guard)
         if is_lock(self, value):
-            kind, home = (Kind.ATTRIBUTE, self.scope.defining_class(owner, rest)) if rest and owner else (Kind.GLOBAL, "")
+            kind, home = (
+                (Kind.ATTRIBUTE, self.scope.defining_class(owner, rest)) if rest and owner else (Kind.GLOBAL, "")
+            )
             self.acquire(Resource(kind, home, rest or guard, guard), "lock", lock_world(self, value), place)
         elif "atomic" in guard or "transaction" in guard or guard.endswith(".begin"):
             self.acquire(Resource(Kind.TABLE, "transaction", guard, guard), "transaction", "processes", place)
@@ -89,7 +110,16 @@ class Walker(Evaluator):
     ) -> Value:
         facts = definition.facts
         site = self.site or self.place(node)
-        saved = (self.definition, self.function, self.site, self.loops, self.returns, self.returned, self.testing, self.state.env)
+        saved = (
+            self.definition,
+            self.function,
+            self.site,
+            self.loops,
+            self.returns,
+            self.returned,
+            self.testing,
+            self.state.env,
+        )
         outer_env = self.state.env
         names = [name for name, _ in facts.params]
         env: dict[str, Value] = {}
@@ -99,9 +129,16 @@ class Walker(Evaluator):
             if facts.parent and facts.parent == self.function.qualname:
                 env = {**outer_env, **env}
         for name, annotation in facts.params:
-            env[name] = Value(type=self.scope.class_type(annotation), text="")
-        if facts.owner and "classmethod" in facts.decorators and positional and not positional[0].type.startswith("type["):
-            positional = [Value(type=f"type[:{owner}]", text=self_name), *positional[1:]] if len(positional) else positional
+            env[name] = Value(type=self.scope.annotated_type(annotation), text="")
+        if (
+            facts.owner
+            and "classmethod" in facts.decorators
+            and positional
+            and not positional[0].type.startswith("type[")
+        ):
+            positional = (
+                [Value(type=f"type[:{owner}]", text=self_name), *positional[1:]] if len(positional) else positional
+            )
         for name, value in zip(names, positional, strict=False):
             env[name] = value if value.type or name not in env else replace(value, type=env[name].type)
         for name, value in keywords.items():
@@ -122,7 +159,9 @@ class Walker(Evaluator):
             self.block(definition.node.body)
         finally:
             returns, returned = self.returns, self.returned
-            (self.definition, self.function, self.site, self.loops, self.returns, self.returned, self.testing, _) = saved
+            (self.definition, self.function, self.site, self.loops, self.returns, self.returned, self.testing, _) = (
+                saved
+            )
             self.stack.pop()
         ends = [*returns, self.state]
         live = [state for state in ends if not state.dead]
@@ -137,7 +176,6 @@ class Walker(Evaluator):
             self.release(number)
         if not returned:
             return Value(shape=Shape.NONE)
-        from racelint.flow.graph import join_values
 
         result = returned[0]
         for value in returned[1:]:
@@ -176,7 +214,11 @@ class Walker(Evaluator):
 
     def assign(self, node: cst.Assign) -> None:
         targets = [t.target for t in node.targets]
-        if len(targets) == 1 and isinstance(targets[0], (cst.Tuple, cst.List)) and isinstance(node.value, (cst.Tuple, cst.List)):
+        if (
+            len(targets) == 1
+            and isinstance(targets[0], (cst.Tuple, cst.List))
+            and isinstance(node.value, (cst.Tuple, cst.List))
+        ):
             left, right = targets[0].elements, node.value.elements
             if len(left) == len(right) and not any(isinstance(e, cst.StarredElement) for e in (*left, *right)):
                 values = [self.evaluate(element.value) for element in right]
@@ -194,8 +236,13 @@ class Walker(Evaluator):
     def augmented(self, node: cst.AugAssign) -> None:
         old = self.evaluate(node.target)
         new = self.evaluate(node.value)
-        appended = bool(old.stems) and (new.shape in (Shape.NEW,) and new.type in ("list", "tuple", "set", "dict"))
-        value = Value(old.stems | new.stems, row=None, type=old.type if old.type == "dict" else "", appended=appended or old.appended)
+        appended = bool(old.stems) and (new.shape == Shape.NEW and new.type in ("list", "tuple", "set", "dict"))
+        value = Value(
+            old.stems | new.stems,
+            row=None,
+            type=old.type if old.type == "dict" else "",
+            appended=appended or old.appended,
+        )
         self.store(node.target, value, node, "+=")
 
     def store(self, target: cst.BaseExpression, value: Value, node: cst.CSTNode, how: str = "=") -> None:
@@ -209,7 +256,12 @@ class Walker(Evaluator):
         elif isinstance(target, (cst.Tuple, cst.List)):
             for index, element in enumerate(target.elements):
                 part = value.part(str(index))
-                self.store(element.value, part or Value(value.stems, shape=Shape.AWAITED if value.shape is Shape.AWAITED else Shape.OTHER), node, how)
+                self.store(
+                    element.value,
+                    part or Value(value.stems, shape=Shape.AWAITED if value.shape is Shape.AWAITED else Shape.OTHER),
+                    node,
+                    how,
+                )
 
     def _store_name(self, target: cst.Name, value: Value, node: cst.CSTNode, how: str) -> None:
         name = target.value
@@ -220,8 +272,15 @@ class Walker(Evaluator):
             self.emit(Op.WRITE, resource, node, value, how)
             return
         if how == "+=" and name in self.state.env:
-            self.state.env[name] = replace(self.state.env[name], stems=value.stems, text=name, ref=None, via=None, shape=Shape.OTHER,
-                                           appended=value.appended)
+            self.state.env[name] = replace(
+                self.state.env[name],
+                stems=value.stems,
+                text=name,
+                ref=None,
+                via=None,
+                shape=Shape.OTHER,
+                appended=value.appended,
+            )
             return
         self.bind(name, value)
 
@@ -241,16 +300,16 @@ class Walker(Evaluator):
                 if resource is None or not base.type.startswith("self:"):
                     return
         if resource is not None:
-            related = frozenset((value.text,)) if value.text.isidentifier() and value.shape is Shape.OTHER else frozenset()
+            related = (
+                frozenset((value.text,)) if value.text.isidentifier() and value.shape is Shape.OTHER else frozenset()
+            )
             self.emit(Op.WRITE, resource, node, value, how, related)
 
     def _is_record(self, base: Value) -> bool:
         """Whether an attribute set on the value may be a column: `self` of a model, or an argument or local of unknown class."""
-        from racelint.flow.calls import _is_model
-
         if base.type.startswith(("self:", ":")):
             owner = base.type.partition(":")[2]
-            return _is_model(self.scope.base_names(owner))
+            return is_model(self.scope.base_names(owner))
         if base.type.startswith("type[") or base.ref is not None or base.shape is Shape.NEW:
             return False
         return base.text.isidentifier() and base.text not in self.scope.module_names and self.program.maps_rows
@@ -344,7 +403,10 @@ class Walker(Evaluator):
     def for_(self, node: cst.For) -> None:
         value = self.iterate(node.iter, node)
         name = value.part("model")
-        read = name is not None and (value.type.endswith((".QuerySet", ".Query")) or (value.type == "sqlalchemy.Result" and value.via is not None))
+        read = name is not None and (
+            value.type.endswith((".QuerySet", ".Query"))
+            or (value.type == "sqlalchemy.Result" and value.via is not None)
+        )
         if read and name is not None:
             library = value.type.partition(".")[0]
             loaded = value.via
@@ -362,7 +424,9 @@ class Walker(Evaluator):
 
         self._loop(head, node.body, node.orelse, False)
 
-    def _loop(self, head: Callable[[], tuple[Control, Control]], body: cst.BaseSuite, orelse: cst.Else | None, endless: bool) -> None:
+    def _loop(
+        self, head: Callable[[], tuple[Control, Control]], body: cst.BaseSuite, orelse: cst.Else | None, endless: bool
+    ) -> None:
         self.loop_depth += 1
         start, first_id = self.state, self.next_id
         passes = 2 if self.loop_depth <= self.MOST_LOOP_DEPTH else 1
@@ -436,16 +500,26 @@ class Walker(Evaluator):
         return state
 
     def _same_stretch(self, number: int) -> bool:
-        from racelint.events import Switch
 
         return not isinstance(self.events[number], Switch)
 
     def _finally(
-        self, node: cst.Finally, before: State, inside: Ids, ends: list[State], depth: int, returns: int, breaks: list[tuple[int, int]]
+        self,
+        node: cst.Finally,
+        before: State,
+        inside: Ids,
+        ends: list[State],
+        depth: int,
+        returns: int,
+        breaks: list[tuple[int, int]],
     ) -> None:
         """Walks the final block once, for every way through it, and sends each way on to where it was going."""
         leaving = self.returns[returns:]
-        jumping = [s for loop, (b, c) in zip(self.loops[:depth], breaks, strict=False) for s in (*loop.breaks[b:], *loop.continues[c:])]
+        jumping = [
+            s
+            for loop, (b, c) in zip(self.loops[:depth], breaks, strict=False)
+            for s in (*loop.breaks[b:], *loop.continues[c:])
+        ]
         normal = join(ends)
         every = [state for state in (*ends, *leaving, *jumping) if not state.dead]
         caught = self._caught(before, inside, normal)
@@ -471,7 +545,6 @@ class Walker(Evaluator):
         self.state = after
 
     def _is_claim(self, number: int) -> bool:
-        from racelint.events import Acquire
 
         event = self.events[number]
         return isinstance(event, Acquire) and event.what in ("claim", "lock")
@@ -507,7 +580,11 @@ class Walker(Evaluator):
         entering = [(len(loop.breaks), len(loop.continues)) for loop in self.loops]
         depth, returns = len(self.loops), len(self.returns)
         self.block(node.body)
-        jumped = [s for loop, (b, c) in zip(self.loops[:depth], entering, strict=False) for s in (*loop.breaks[b:], *loop.continues[c:])]
+        jumped = [
+            s
+            for loop, (b, c) in zip(self.loops[:depth], entering, strict=False)
+            for s in (*loop.breaks[b:], *loop.continues[c:])
+        ]
         for state in (*jumped, *self.returns[returns:], self.state):
             state.held -= frozenset(opened)
         if self.state.dead:
@@ -529,7 +606,9 @@ class Walker(Evaluator):
         if value.type == "transaction":
             if node.asynchronous is not None:
                 self.switch(expression, callee="begin")
-            return self.acquire(Resource(Kind.TABLE, "transaction", text, text), "transaction", "processes", self.place(expression))
+            return self.acquire(
+                Resource(Kind.TABLE, "transaction", text, text), "transaction", "processes", self.place(expression)
+            )
         if value.type == "lock-context":
             return self.acquire(Resource(Kind.STORE, "lock", text, text), "lock", "any", self.place(expression))
         named = replace(value, text=value.text or text)
@@ -537,7 +616,11 @@ class Walker(Evaluator):
             named = replace(value, text=text.partition("(")[0])
         if not is_lock(self, named):
             return None
-        local = value.shape is Shape.NEW and isinstance(expression, cst.Call) and self.models.functions.get(value.type) is not None
+        local = (
+            value.shape is Shape.NEW
+            and isinstance(expression, cst.Call)
+            and self.models.functions.get(value.type) is not None
+        )
         lock = value.ref or Resource(Kind.STORE, "", text, text, "")
         if node.asynchronous is not None:
             self.switch(expression, callee="acquire")
@@ -547,8 +630,6 @@ class Walker(Evaluator):
         return self.acquire(lock, "lock", lock_world(self, value), self.place(expression), shared)
 
     def _commit_at_end(self, where: cst.CSTNode, value: Value) -> None:
-        from racelint.flow.calls import write_row
-
         for index in sorted(self.state.written):
             write_row(self, self.assigned.get(index, where), index, "commit")
         self.mark("commit", where, value.text)
@@ -561,7 +642,6 @@ class Walker(Evaluator):
         exhaustive = False
         for case in node.cases:
             self.state = before.copy()
-            from racelint.events import Sense
 
             self.state.control |= frozenset((n, Sense.OTHER) for n in value.stems)
             self._capture(case.pattern)
@@ -612,5 +692,3 @@ _COMPOUND: dict[type[cst.CSTNode], Callable[..., None]] = {
     cst.FunctionDef: Walker.nested,
     cst.ClassDef: Walker.nested,
 }
-
-__all__ = ["Place", "Sequence", "Walker"]

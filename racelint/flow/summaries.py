@@ -125,7 +125,14 @@ def _print_await(node: cst.Await) -> str:
     return f"await {source_of(node.expression)}"
 
 
-_OPERATORS: dict[type[cst.CSTNode], str] = {cst.Add: "+", cst.Subtract: "-", cst.Multiply: "*", cst.Divide: "/", cst.Modulo: "%", cst.BitOr: "|"}
+_OPERATORS: dict[type[cst.CSTNode], str] = {
+    cst.Add: "+",
+    cst.Subtract: "-",
+    cst.Multiply: "*",
+    cst.Divide: "/",
+    cst.Modulo: "%",
+    cst.BitOr: "|",
+}
 
 
 def _print_binary(node: cst.BinaryOperation) -> str | None:
@@ -149,9 +156,18 @@ def _print_elements(node: cst.Tuple | cst.List) -> str:
 
 
 _PRINTERS: dict[type[cst.CSTNode], Callable[..., str | None]] = {
-    cst.Name: _print_literal, cst.SimpleString: _print_literal, cst.Integer: _print_literal, cst.Float: _print_literal,
-    cst.Attribute: _print_attribute, cst.Call: _print_call, cst.Subscript: _print_subscript, cst.Await: _print_await,
-    cst.BinaryOperation: _print_binary, cst.FormattedString: _print_formatted, cst.Tuple: _print_elements, cst.List: _print_elements,
+    cst.Name: _print_literal,
+    cst.SimpleString: _print_literal,
+    cst.Integer: _print_literal,
+    cst.Float: _print_literal,
+    cst.Attribute: _print_attribute,
+    cst.Call: _print_call,
+    cst.Subscript: _print_subscript,
+    cst.Await: _print_await,
+    cst.BinaryOperation: _print_binary,
+    cst.FormattedString: _print_formatted,
+    cst.Tuple: _print_elements,
+    cst.List: _print_elements,
 }
 
 

@@ -18,13 +18,65 @@ else:
 HERE = Path(__file__).resolve().parent
 
 EFFECTS = frozenset(
-    """lock acquire release lock-context none resource read write update delete create exists row row-locked query
-    query-locked transaction begin commit rollback save add refresh sql open json-load json-dump file-read file-write
-    path atomic pure same spawn statement""".split()
+    [
+        "lock",
+        "acquire",
+        "release",
+        "lock-context",
+        "none",
+        "resource",
+        "read",
+        "write",
+        "update",
+        "delete",
+        "create",
+        "exists",
+        "row",
+        "row-locked",
+        "query",
+        "query-locked",
+        "transaction",
+        "begin",
+        "commit",
+        "rollback",
+        "save",
+        "add",
+        "refresh",
+        "sql",
+        "open",
+        "json-load",
+        "json-dump",
+        "file-read",
+        "file-write",
+        "path",
+        "atomic",
+        "pure",
+        "same",
+        "spawn",
+        "statement",
+    ]
 )
-_CHANGING = frozenset("write update delete create save sql json-dump file-write commit add row-locked atomic transaction".split())
-_READING = frozenset("read row exists file-read json-load open query-locked".split())
-_COMMON = frozenset("get first all count values keys read open last exists one load find".split())
+_CHANGING = frozenset(
+    [
+        "write",
+        "update",
+        "delete",
+        "create",
+        "save",
+        "sql",
+        "json-dump",
+        "file-write",
+        "commit",
+        "add",
+        "row-locked",
+        "atomic",
+        "transaction",
+    ]
+)
+_READING = frozenset(["read", "row", "exists", "file-read", "json-load", "open", "query-locked"])
+_COMMON = frozenset(
+    ["get", "first", "all", "count", "values", "keys", "read", "open", "last", "exists", "one", "load", "find"]
+)
 """Names that too many other objects have, too: they count only where the rest says that a store is used."""
 _CALL_KEYS = {"effect", "key", "value", "sql", "returns", "world", "path", "unless", "names"}
 
@@ -98,13 +150,17 @@ class Models:
     def external_methods(self) -> frozenset[str]:
         """Last names of all calls that change external state or start to."""
         names = {method for (_, method), call in self.methods.items() if call.effect in _CHANGING}
-        return frozenset(names | {name.rpartition(".")[2] for name, call in self.functions.items() if call.effect in _CHANGING})
+        return frozenset(
+            names | {name.rpartition(".")[2] for name, call in self.functions.items() if call.effect in _CHANGING}
+        )
 
     @cached_property
     def reading_methods(self) -> frozenset[str]:
         """Last names of the calls that read external state and that hardly anything else is called."""
         names = {method for (_, method), call in self.methods.items() if call.effect in _READING}
-        names |= {name.rpartition(".")[2] for name, call in self.functions.items() if call.effect in _READING and "." in name}
+        names |= {
+            name.rpartition(".")[2] for name, call in self.functions.items() if call.effect in _READING and "." in name
+        }
         return frozenset(names - _COMMON)
 
     def method(self, type_name: str, name: str) -> Call | None:
@@ -122,7 +178,10 @@ class Models:
         Types with the receiver `*` have methods that are named as no others: `method` alone tells them.
         """
         named = self.receivers.get(receiver.rpartition(".")[2].lstrip("_"), [])
-        for type_name, needed in (*named, *(entry for entry in self.receivers.get("*", ()) if (entry[0], method) in self.methods)):
+        for type_name, needed in (
+            *named,
+            *(entry for entry in self.receivers.get("*", ()) if (entry[0], method) in self.methods),
+        ):
             if not needed or any(name in imports for name in needed):
                 return type_name
         return ""
@@ -135,13 +194,18 @@ def _call(table: object, where: str) -> Call:
         raise ModelError(f"{where}: expected an effect or a table")
     unknown = set(table) - _CALL_KEYS
     if unknown:
-        raise ModelError(f"{where}: unknown key {sorted(unknown)[0]!r}; known are {', '.join(sorted(_CALL_KEYS))}")
+        raise ModelError(f"{where}: unknown key {min(unknown)!r}; known are {', '.join(sorted(_CALL_KEYS))}")
     effect = table.get("effect", "none")
     if effect not in EFFECTS:
         raise ModelError(f"{where}: unknown effect {effect!r}; known are {', '.join(sorted(EFFECTS))}")
     unless = table.get("unless", [])
     return Call(
-        effect, table.get("key"), table.get("value"), table.get("sql"), table.get("returns", ""), table.get("world", "any"),
+        effect,
+        table.get("key"),
+        table.get("value"),
+        table.get("sql"),
+        table.get("returns", ""),
+        table.get("world", "any"),
         tuple([unless] if isinstance(unless, str) else unless),
     )
 

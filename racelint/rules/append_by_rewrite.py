@@ -21,7 +21,7 @@ Entries that are added by a function of another module.
 
 from collections.abc import Iterable
 
-from racelint.finding import Finding, Fix, Role, World
+from racelint.finding import Finding, Fix, World
 from racelint.pattern import Module
 from racelint.rule import Rule
 
@@ -35,11 +35,18 @@ def find(module: Module) -> Iterable[Finding]:
                 continue
             name = pair.second.resource.name
             yield module.finding(
-                RULE, unit, pair.second, pair.steps,
+                RULE,
+                unit,
+                pair.second,
+                pair.steps,
                 f"`{name}` is loaded whole on line {module.line(pair.first)}, appended to and saved back here; "
                 "entries that another unit saves in between are lost",
-                evidence, pair.world, name,
-                Fix("append in one atomic step: a queue with a single writer (`LogWriter`), a row for each entry, or one lock over all three"),
+                evidence,
+                pair.world,
+                name,
+                Fix(
+                    "append in one atomic step: a queue with a single writer (`LogWriter`), a row for each entry, or one lock over all three"
+                ),
             )
 
 

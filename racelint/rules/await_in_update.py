@@ -32,10 +32,16 @@ def find(module: Module) -> Iterable[Finding]:
                 continue
             name = pair.second.resource.shown
             yield module.finding(
-                RULE, unit, pair.second, ((Role.READ, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
+                RULE,
+                unit,
+                pair.second,
+                ((Role.READ, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
                 f"`{name}` is read before the await on line {module.line(pair.switch)} and written after it; "
                 "what other tasks write meanwhile is lost",
-                evidence, World.TASKS, name, Fix(f"await first, then update `{name}` in a statement of its own"),
+                evidence,
+                World.TASKS,
+                name,
+                Fix(f"await first, then update `{name}` in a statement of its own"),
             )
 
 

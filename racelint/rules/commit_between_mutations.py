@@ -40,10 +40,16 @@ def find(module: Module) -> Iterable[Finding]:
             if evidence is None:
                 continue
             yield module.finding(
-                RULE, unit, second, ((Role.WRITE, first), (Role.ACT, commit), (Role.WRITE, second)),
+                RULE,
+                unit,
+                second,
+                ((Role.WRITE, first), (Role.ACT, commit), (Role.WRITE, second)),
                 f"`{first.resource.name}` and `{second.resource.name}` belong together, but the commit on line "
                 f"{module.line(commit)} makes the first change permanent before the second is made here",
-                evidence, World.PROCESSES, second.resource.name, Fix("commit once, after both changes"),
+                evidence,
+                World.PROCESSES,
+                second.resource.name,
+                Fix("commit once, after both changes"),
             )
 
 

@@ -38,7 +38,21 @@ Flags that a constructor of a base class in another module keeps.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
-from racelint.pattern import INTERNAL, Access, Confidence, Evidence, Mark, Module, Op, Pair, Sense, Shape, Switch, Unit, same
+from racelint.pattern import (
+    INTERNAL,
+    Access,
+    Confidence,
+    Evidence,
+    Mark,
+    Module,
+    Op,
+    Pair,
+    Sense,
+    Shape,
+    Switch,
+    Unit,
+    same,
+)
 from racelint.rule import Rule
 
 
@@ -48,11 +62,18 @@ def find(module: Module) -> Iterable[Finding]:
         for pair, evidence in init_flags(unit):
             name = pair.second.resource.shown
             yield module.finding(
-                RULE, unit, pair.second, ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
+                RULE,
+                unit,
+                pair.second,
+                ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
                 f"the flag `{name}` is tested on line {module.line(pair.first)} and set here after the work; "
                 "two constructors can both find it down and do the work twice",
-                evidence, World.THREADS, name,
-                Fix("move the one-time work to module level, run once (`init_once`), or hold a module-level lock over test and set"),
+                evidence,
+                World.THREADS,
+                name,
+                Fix(
+                    "move the one-time work to module level, run once (`init_once`), or hold a module-level lock over test and set"
+                ),
             )
 
 
@@ -61,7 +82,9 @@ def init_flags(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
     if not unit.is_constructor:
         return
     for write in unit.accesses(Op.WRITE, kinds=INTERNAL):
-        if write.value.shape not in (Shape.TRUE, Shape.CONSTANT) or (write.resource.key and write.resource.key[0] not in "'\""):
+        if write.value.shape not in (Shape.TRUE, Shape.CONSTANT) or (
+            write.resource.key and write.resource.key[0] not in "'\""
+        ):
             continue
         for number, sense in write.control:
             check = unit.access(number)
@@ -79,9 +102,16 @@ def evidence_for(unit: Unit, write: Access) -> Evidence | None:
     """Threads that construct at once; or a flag that each object sets for itself while the class only holds the default."""
     found = unit.with_itself(World.THREADS) or unit.with_itself(World.TASKS)
     default = unit.owner is not None and any(name == write.resource.path for name, _ in unit.owner.attributes)
-    if write.resource.name.startswith("self.") and default and unit.owner is not None and "__new__" not in unit.owner.methods:
-        if found is None or found.strength is Confidence.LOW:
-            return Evidence("each object sets the flag for itself only: the class's default stays, so every constructor does the work", Confidence.MEDIUM)
+    if (
+        write.resource.name.startswith("self.")
+        and default
+        and unit.owner is not None
+        and "__new__" not in unit.owner.methods
+    ) and (found is None or found.strength is Confidence.LOW):
+        return Evidence(
+            "each object sets the flag for itself only: the class's default stays, so every constructor does the work",
+            Confidence.MEDIUM,
+        )
     return found
 
 
@@ -90,7 +120,8 @@ def works_between(unit: Unit, check: Access, write: Access) -> bool:
     return any(
         check.id in {number for number, _ in event.control} and event.id != write.id
         for event in unit.events
-        if isinstance(event, (Access, Mark, Switch)) and (not isinstance(event, Mark) or event.what in ("call", "spawn"))
+        if isinstance(event, (Access, Mark, Switch))
+        and (not isinstance(event, Mark) or event.what in ("call", "spawn"))
     )
 
 

@@ -34,10 +34,15 @@ def find(module: Module) -> Iterable[Finding]:
                 continue
             name = pair.second.resource.shown
             yield module.finding(
-                RULE, unit, pair.second, ((Role.CHECK, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
+                RULE,
+                unit,
+                pair.second,
+                ((Role.CHECK, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
                 f"`{name}` is found missing on line {module.line(pair.first)} and set here after the await on line "
                 f"{module.line(pair.switch)}; other tasks find it missing too and do the same work",
-                evidence, World.TASKS, name,
+                evidence,
+                World.TASKS,
+                name,
                 Fix("hold one lock over test and creation, store the task before awaiting it, or use `init_once`"),
             )
 
@@ -51,13 +56,23 @@ def lazy_inits(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
         write = pair.second
         if write.op is not Op.WRITE or write.resource.key or write.how != "=" or write.value.shape not in MADE:
             continue
-        if sense is not Sense.ABSENT or unit.fresh(write, write.resource) is not None or pair.first.how == "while" or unit.claimed(pair.first, write) or unit.guarded(pair.first, write):
+        if (
+            sense is not Sense.ABSENT
+            or unit.fresh(write, write.resource) is not None
+            or pair.first.how == "while"
+            or unit.claimed(pair.first, write)
+            or unit.guarded(pair.first, write)
+        ):
             continue
         evidence = unit.rival(write.resource)
         if evidence is None or not does_work(unit, pair):
             continue
         if not unit.has_side_effects(pair.first, write):
-            strength = Confidence.LOW if not unit.makes_resource(write) else max(evidence.strength, Confidence.MEDIUM, key=lambda s: s.rank)
+            strength = (
+                Confidence.LOW
+                if not unit.makes_resource(write)
+                else max(evidence.strength, Confidence.MEDIUM, key=lambda s: s.rank)
+            )
             evidence = Evidence(evidence.text, strength, evidence.world)
         yield pair, evidence
 

@@ -21,7 +21,7 @@ Stores whose calls are neither modelled nor named as a pair (`load`/`save`, `rea
 
 from collections.abc import Iterable
 
-from racelint.finding import Finding, Fix, Role, World
+from racelint.finding import Finding, Fix, World
 from racelint.pattern import Module
 from racelint.rule import Rule
 
@@ -37,11 +37,18 @@ def find(module: Module) -> Iterable[Finding]:
                 continue
             name = pair.second.resource.name
             yield module.finding(
-                RULE, unit, pair.second, pair.steps,
+                RULE,
+                unit,
+                pair.second,
+                pair.steps,
                 f"`{name}` is loaded on line {module.line(pair.first)}, changed and saved here in a separate step; "
                 "what another unit saves in between is overwritten",
-                evidence, pair.world, name,
-                Fix("load, change and save in one atomic step: `update_atomic`, one lock over all three, or a conditional write"),
+                evidence,
+                pair.world,
+                name,
+                Fix(
+                    "load, change and save in one atomic step: `update_atomic`, one lock over all three, or a conditional write"
+                ),
             )
 
 

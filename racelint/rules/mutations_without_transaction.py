@@ -51,10 +51,16 @@ def find(module: Module) -> Iterable[Finding]:
                 continue
             names = f"`{first.resource.name}` and `{second.resource.name}`"
             yield module.finding(
-                RULE, unit, second, ((Role.WRITE, first), (Role.WRITE, second)),
+                RULE,
+                unit,
+                second,
+                ((Role.WRITE, first), (Role.WRITE, second)),
                 f"{names} are changed together, on line {module.line(first)} and here, without a transaction; others see one "
                 "change without the other, and a failure between them keeps it so",
-                evidence, World.PROCESSES, second.resource.name, Fix("put both changes into one transaction"),
+                evidence,
+                World.PROCESSES,
+                second.resource.name,
+                Fix("put both changes into one transaction"),
             )
 
 
@@ -64,7 +70,11 @@ COMMITTING = frozenset({"django", "asyncpg", "tortoise", "peewee", "databases"})
 
 def split_mutations(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """The first related change after each change, if no transaction covers either."""
-    mutations = [a for a in unit.accesses(Op.WRITE, Op.UPDATE, Op.CREATE, Op.DELETE, kinds=(Kind.TABLE, Kind.ROW)) if a.resource.owner in COMMITTING or a.resource.owner.endswith(" autocommit")]
+    mutations = [
+        a
+        for a in unit.accesses(Op.WRITE, Op.UPDATE, Op.CREATE, Op.DELETE, kinds=(Kind.TABLE, Kind.ROW))
+        if a.resource.owner in COMMITTING or a.resource.owner.endswith(" autocommit")
+    ]
     for index, first in enumerate(mutations):
         for second in mutations[index + 1 :]:
             if unit.transactions_at(first) or unit.transactions_at(second) or not unit.before(first.id, second.id):

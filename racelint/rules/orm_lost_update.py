@@ -44,11 +44,18 @@ def find(module: Module) -> Iterable[Finding]:
                 continue
             name = pair.first.resource.name
             yield module.finding(
-                RULE, unit, pair.second, ((Role.READ, pair.first), (Role.WRITE, pair.second)),
+                RULE,
+                unit,
+                pair.second,
+                ((Role.READ, pair.first), (Role.WRITE, pair.second)),
                 f"`{name}` is read on line {module.line(pair.first)} and a value computed from it is saved here; "
                 "a change that another process saves in between is lost",
-                evidence, World.PROCESSES, name,
-                Fix("let the database compute (`F()`, `UPDATE … SET n = n + 1`), or lock the row (`select_for_update`, `with_for_update`) before it is read"),
+                evidence,
+                World.PROCESSES,
+                name,
+                Fix(
+                    "let the database compute (`F()`, `UPDATE … SET n = n + 1`), or lock the row (`select_for_update`, `with_for_update`) before it is read"
+                ),
             )
 
 

@@ -39,9 +39,15 @@ def find(module: Module) -> Iterable[Finding]:
         for read, write, evidence in process_local_changes(unit):
             name = write.resource.shown
             yield module.finding(
-                RULE, unit, write, ((Role.READ, read), (Role.WRITE, write)),
+                RULE,
+                unit,
+                write,
+                ((Role.READ, read), (Role.WRITE, write)),
                 f"`{name}` is changed here by a handler that runs in several processes; each has a copy of its own",
-                evidence, World.PROCESSES, name, Fix("keep it in a store that all processes share, and change it there in one atomic step"),
+                evidence,
+                World.PROCESSES,
+                name,
+                Fix("keep it in a store that all processes share, and change it there in one atomic step"),
             )
 
 

@@ -38,17 +38,26 @@ def find(module: Module) -> Iterable[Finding]:
             one, other = pair.first.resource.shown, pair.second.resource.shown
             switch = ((Role.SWITCH, pair.switch),) if pair.switch is not None else ()
             yield module.finding(
-                RULE, unit, pair.second, ((Role.WRITE, pair.first), *switch, (Role.WRITE, pair.second)),
+                RULE,
+                unit,
+                pair.second,
+                ((Role.WRITE, pair.first), *switch, (Role.WRITE, pair.second)),
                 f"`{one}` (line {module.line(pair.first)}) and `{other}` (here) keep the same fact and are changed in separate "
                 "steps; in between, and after a failure, they disagree",
-                evidence, World.TASKS, other,
+                evidence,
+                World.TASKS,
+                other,
                 Fix("keep the fact in one place and derive the other from it, or write through under one guard"),
             )
 
 
 def shadow_writes(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
     """A change of memory and one of a store, or of two stores, that carry the same values."""
-    stores = [a for a in unit.accesses(Op.WRITE, Op.CREATE, Op.UPDATE, kinds=(Kind.STORE, Kind.FILE, Kind.TABLE)) if a.value.stems or a.related]
+    stores = [
+        a
+        for a in unit.accesses(Op.WRITE, Op.CREATE, Op.UPDATE, kinds=(Kind.STORE, Kind.FILE, Kind.TABLE))
+        if a.value.stems or a.related
+    ]
     copies = [a for a in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.ATTRIBUTE, Kind.GLOBAL)) if a.related]
     for copy in copies:
         for stored in stores:
@@ -79,7 +88,10 @@ def weaker(evidence: Evidence) -> Evidence:
 def loaded_elsewhere(unit: Unit, copy: Access) -> bool:
     """Whether another coroutine sets the whole copy to something that it was given or awaited: then it is a copy."""
     return any(
-        write.how == "=" and write.shape in ("await", "other", "call") and function.suspends and function.qualname != unit.facts.qualname
+        write.how == "="
+        and write.shape in ("await", "other", "call")
+        and function.suspends
+        and function.qualname != unit.facts.qualname
         for function, write in unit.module.concurrency.writers(copy.resource)
     )
 

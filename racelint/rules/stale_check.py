@@ -48,20 +48,29 @@ def find(module: Module) -> Iterable[Finding]:
             name = pair.first.resource.shown
             harm, consequence = HARMS[kind]
             yield module.finding(
-                RULE, unit, pair.second, ((Role.CHECK, pair.first), (Role.SWITCH, pair.switch), (Role.ACT, pair.second)),
+                RULE,
+                unit,
+                pair.second,
+                ((Role.CHECK, pair.first), (Role.SWITCH, pair.switch), (Role.ACT, pair.second)),
                 f"`{name}` is checked on line {module.line(pair.first)} and acted upon here, after the await on line "
                 f"{module.line(pair.switch)}; {consequence}",
-                evidence, World.TASKS, name,
-                Fix(f"check `{name}` again after the await, claim it before the await, or hold one lock over both"), harm,
+                evidence,
+                World.TASKS,
+                name,
+                Fix(f"check `{name}` again after the await, claim it before the await, or hold one lock over both"),
+                harm,
             )
 
 
 def stale_checks(unit: Unit) -> Iterator[tuple[Pair, str, Evidence]]:
     """Decided pairs whose act does harm, with the kind of harm and who else changes the resource."""
+    last: dict[int, tuple[Pair, str, Evidence]] = {}
     for pair, sense in unit.decided():
         found = harmful(unit, pair, sense)
-        if found is not None:
-            yield pair, *found
+        known = last.get(pair.second.id)
+        if found is not None and (known is None or known[0].first.id < pair.first.id):
+            last[pair.second.id] = (pair, *found)  # of several checks the one nearest to the act
+    yield from last.values()
 
 
 def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None:
@@ -80,15 +89,28 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
             evidence = unit.rival(act.resource, World.TASKS, ("del[]", "pop", "popitem", "clear", "remove"))
             return ("removed" if act.op is Op.DELETE else "gone", evidence) if evidence is not None else None
         return None
-    if act.op is Op.DELETE and sense is Sense.PRESENT and act.how in ("pop", "popleft", "popitem", "remove", "get_nowait"):
-        evidence = unit.rival(act.resource, World.TASKS, ("del[]", "pop", "popleft", "popitem", "clear", "remove", "get_nowait"))
+    if (
+        act.op is Op.DELETE
+        and sense is Sense.PRESENT
+        and act.how in ("pop", "popleft", "popitem", "remove", "get_nowait")
+    ):
+        evidence = unit.rival(
+            act.resource, World.TASKS, ("del[]", "pop", "popleft", "popitem", "clear", "remove", "get_nowait")
+        )
         return ("removed", evidence) if evidence is not None else None
     if check.how == "while":
         return None
-    grows = (act.op is Op.WRITE and act.how == "+=" and sense.vague) or (act.op is Op.UPDATE and act.how in GROWING and sense is not Sense.PRESENT)
-    advances = act.op is Op.WRITE and act.how == "=" and (
-        (act.value.shape is Shape.CONSTANT and sense.vague) or (act.value.shape in (Shape.TRUE, Shape.CONSTANT) and sense is Sense.ABSENT)
-        or (act.value.text.isidentifier() and sense is Sense.ABSENT and act.value.shape is Shape.OTHER)
+    grows = (act.op is Op.WRITE and act.how == "+=" and sense.vague) or (
+        act.op is Op.UPDATE and act.how in GROWING and sense is not Sense.PRESENT
+    )
+    advances = (
+        act.op is Op.WRITE
+        and act.how == "="
+        and (
+            (act.value.shape is Shape.CONSTANT and sense.vague)
+            or (act.value.shape in (Shape.TRUE, Shape.CONSTANT) and sense is Sense.ABSENT)
+            or (act.value.text.isidentifier() and sense is Sense.ABSENT and act.value.shape is Shape.OTHER)
+        )
     )
     if not (grows or advances) or not (grows or unit.has_side_effects(check, act) or does_work(unit, pair)):
         return None

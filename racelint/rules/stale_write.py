@@ -39,11 +39,18 @@ def _between_tasks(module: Module, unit: Unit) -> Iterable[Finding]:
             continue
         name = pair.second.resource.shown
         yield module.finding(
-            RULE, unit, pair.second, ((Role.READ, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
+            RULE,
+            unit,
+            pair.second,
+            ((Role.READ, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
             f"`{name}` is read on line {module.line(pair.first)} and written back here; "
             f"another task may write it at the await on line {module.line(pair.switch)}",
-            evidence, World.TASKS, name,
-            Fix(f"compute the new value from `{name}` as it is after the await, or hold one lock over the read and the write"),
+            evidence,
+            World.TASKS,
+            name,
+            Fix(
+                f"compute the new value from `{name}` as it is after the await, or hold one lock over the read and the write"
+            ),
         )
 
 
@@ -54,10 +61,16 @@ def _between_threads(module: Module, unit: Unit) -> Iterable[Finding]:
             continue
         name = pair.second.resource.shown
         yield module.finding(
-            RULE, unit, pair.second, ((Role.READ, pair.first), (Role.WRITE, pair.second)),
+            RULE,
+            unit,
+            pair.second,
+            ((Role.READ, pair.first), (Role.WRITE, pair.second)),
             f"`{name}` is read on line {module.line(pair.first)} and written back here without a lock; "
             "another thread may write it in between",
-            evidence, World.THREADS, name, Fix(f"hold one lock over the read and the write of `{name}`"),
+            evidence,
+            World.THREADS,
+            name,
+            Fix(f"hold one lock over the read and the write of `{name}`"),
         )
 
 

@@ -40,10 +40,15 @@ def find(module: Module) -> Iterable[Finding]:
                 continue
             name = pair.second.resource.shown
             yield module.finding(
-                RULE, unit, pair.second, ((Role.READ, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
+                RULE,
+                unit,
+                pair.second,
+                ((Role.READ, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
                 f"`{name}` is torn down at the await on line {module.line(pair.switch)} and forgotten here; a replacement that "
                 "another task makes meanwhile is lost",
-                evidence, World.TASKS, name,
+                evidence,
+                World.TASKS,
+                name,
                 Fix(f"take it out first (`old, {name} = {name}, None`), then close the old one"),
             )
 
@@ -55,14 +60,27 @@ def teardowns(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
             continue
         for switch in unit.switches():
             if switch.used is None or not same(switch.used, write.resource):
-                read = next((a for n in sorted(switch.stems) if (a := unit.access(n)) is not None and same(a.resource, write.resource)), None)
+                read = next(
+                    (
+                        a
+                        for n in sorted(switch.stems)
+                        if (a := unit.access(n)) is not None and same(a.resource, write.resource)
+                    ),
+                    None,
+                )
             else:
                 read = last_read(unit, write.resource, switch.id)
             if read is None or not unit.before(switch.id, write.id) or unit.fresh(write, write.resource) is not None:
                 continue
-            if unit.guarded(read, write) or written_between(unit, read, switch, write.resource) or read.id in write.fresh:
+            if (
+                unit.guarded(read, write)
+                or written_between(unit, read, switch, write.resource)
+                or read.id in write.fresh
+            ):
                 continue
-            evidence = unit.rival(write.resource, World.TASKS, ("call", "await", "other", "true", "display", "constant"))
+            evidence = unit.rival(
+                write.resource, World.TASKS, ("call", "await", "other", "true", "display", "constant")
+            )
             if evidence is not None:
                 yield Pair(unit, read, write, switch), evidence
                 break
@@ -70,7 +88,11 @@ def teardowns(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
 
 def last_read(unit: Unit, resource: Resource, before: int) -> Access | None:
     """The last read of the resource ahead of an event."""
-    reads = [a for a in unit.accesses(Op.READ, Op.CHECK, Op.USE) if same(a.resource, resource) and a.id < before and unit.before(a.id, before)]
+    reads = [
+        a
+        for a in unit.accesses(Op.READ, Op.CHECK, Op.USE)
+        if same(a.resource, resource) and a.id < before and unit.before(a.id, before)
+    ]
     return reads[-1] if reads else None
 
 

@@ -37,7 +37,6 @@ from racelint.finding import Finding, Fix, Role, World
 from racelint.pattern import Access, Confidence, Evidence, Kind, Module, Op, Pair, Resource, Unit
 from racelint.rule import Rule
 
-
 Neighbours = dict[tuple[str, str], dict[tuple[str, str], frozenset[str]]]
 """For each attribute, the attributes that are changed in the statement next to it, and the methods that do so."""
 
@@ -50,17 +49,29 @@ def find(module: Module) -> Iterable[Finding]:
             one, other = pair.first.resource.shown, pair.second.resource.shown
             if pair.switch is None:
                 yield module.finding(
-                    RULE, unit, pair.second, ((Role.WRITE, pair.first), (Role.WRITE, pair.second)),
+                    RULE,
+                    unit,
+                    pair.second,
+                    ((Role.WRITE, pair.first), (Role.WRITE, pair.second)),
                     f"`{one}` (line {module.line(pair.first)}) and `{other}` (here) change together, and another thread changes both "
                     "too; without a lock one value of each may stay",
-                    evidence, World.THREADS, other, Fix("hold one lock wherever the two are changed or read together"),
+                    evidence,
+                    World.THREADS,
+                    other,
+                    Fix("hold one lock wherever the two are changed or read together"),
                 )
                 continue
             yield module.finding(
-                RULE, unit, pair.second, ((Role.WRITE, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
+                RULE,
+                unit,
+                pair.second,
+                ((Role.WRITE, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
                 f"`{one}` (line {module.line(pair.first)}) and `{other}` (here) change together elsewhere, but here another task can "
                 f"see one without the other at the await on line {module.line(pair.switch)}",
-                evidence, World.TASKS, other, Fix("change both on one side of the await, or hold one lock wherever they are used"),
+                evidence,
+                World.TASKS,
+                other,
+                Fix("change both on one side of the await, or hold one lock wherever they are used"),
             )
 
 
@@ -72,7 +83,11 @@ def torn_pairs(unit: Unit, neighbours: Neighbours) -> Iterator[tuple[Pair, Evide
             elsewhere = neighbours[first.resource.place].get(second.resource.place, frozenset()) - {unit.facts.qualname}
             if not elsewhere or not one_fact(first, second):
                 continue
-            if first.statement != second.statement and not unit.guarded(first, second, World.THREADS) and not unit.locked_at(second):
+            if (
+                first.statement != second.statement
+                and not unit.guarded(first, second, World.THREADS)
+                and not unit.locked_at(second)
+            ):
                 yield from torn_by_thread(unit, first, second, elsewhere)
             if first.id in second.fresh or unit.guarded(first, second):
                 continue
@@ -104,11 +119,18 @@ def changed_side_by_side(module: Module) -> Neighbours:
     return found
 
 
-def torn_by_thread(unit: Unit, first: Access, second: Access, others: frozenset[str]) -> Iterator[tuple[Pair, Evidence]]:
+def torn_by_thread(
+    unit: Unit, first: Access, second: Access, others: frozenset[str]
+) -> Iterator[tuple[Pair, Evidence]]:
     """The same between threads that the module starts itself: another writer of both can run between the two assignments."""
     for name in sorted(others):
         evidence = unit.module.concurrency.overlap(unit.facts.qualname, name, "threads", first.resource)
-        if evidence is not None and not evidence.public and evidence.strength is Confidence.HIGH and first.how == second.how == "=":
+        if (
+            evidence is not None
+            and not evidence.public
+            and evidence.strength is Confidence.HIGH
+            and first.how == second.how == "="
+        ):
             yield Pair(unit, first, second), evidence
             return
 
@@ -117,14 +139,21 @@ def one_fact(first: Access, second: Access) -> bool:
     """Two plain assignments, or two changes of collections for the same entry."""
     if first.how == second.how == "=":
         return not first.resource.key and not second.resource.key
-    return bool((first.related | {first.resource.key} | {first.value.text}) & (second.related | {second.resource.key, second.value.text}) - {""})
+    return bool(
+        (first.related | {first.resource.key} | {first.value.text})
+        & (second.related | {second.resource.key, second.value.text}) - {""}
+    )
 
 
 def set_again(unit: Unit, first: Access, second: Access) -> bool:
     """Whether either is also set on the other's side of the switch: a change of state in steps, not a torn pair."""
     return any(
         (a.resource.place == first.resource.place and a.id in second.fresh and a.id != first.id)
-        or (a.resource.place == second.resource.place and a.id != second.id and (first.id in a.fresh or a.id in first.fresh))
+        or (
+            a.resource.place == second.resource.place
+            and a.id != second.id
+            and (first.id in a.fresh or a.id in first.fresh)
+        )
         for a in unit.accesses(Op.WRITE, Op.UPDATE, Op.DELETE, kinds=(Kind.ATTRIBUTE,))
     )
 

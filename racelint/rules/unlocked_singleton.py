@@ -62,10 +62,18 @@ def find(module: Module) -> Iterable[Finding]:
             name = pair.second.resource.shown
             harm = "half-made object used" if way == "early" else "double initialisation"
             yield module.finding(
-                RULE, unit, pair.second, ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
+                RULE,
+                unit,
+                pair.second,
+                ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
                 f"`{name}` is tested on line {module.line(pair.first)} and set here; {WAYS[way]}",
-                evidence, World.THREADS, name,
-                Fix("create it at import, or use `init_once`, or test again under a lock and publish it when it is complete"), harm,
+                evidence,
+                World.THREADS,
+                name,
+                Fix(
+                    "create it at import, or use `init_once`, or test again under a lock and publish it when it is complete"
+                ),
+                harm,
             )
 
 
@@ -95,16 +103,28 @@ def wrong_way(unit: Unit, check: Access, write: Access) -> str:
         return ""
     if unit.locked_at(write):
         return "unchecked"
-    return "plain" if unit.makes_resource(write) or write.resource.name.startswith("cls.") and write.value.shape is not Shape.NEW else ""
+    return (
+        "plain"
+        if unit.makes_resource(write) or (write.resource.name.startswith("cls.") and write.value.shape is not Shape.NEW)
+        else ""
+    )
 
 
 def finished_later(unit: Unit, write: Access) -> bool:
     """Whether what was published, or the data that its flag stands for, is still being made afterwards."""
     for access in unit.flow.accesses:
-        if access.id == write.id or not unit.before(write.id, access.id) or not set(write.controlled_by) <= set(access.controlled_by):
+        if (
+            access.id == write.id
+            or not unit.before(write.id, access.id)
+            or not set(write.controlled_by) <= set(access.controlled_by)
+        ):
             continue
-        part = access.resource.owner == write.resource.owner and access.resource.path.startswith(write.resource.path + ".")
-        fills = same(access.resource, write.resource) and (access.op in (Op.UPDATE, Op.USE) or bool(access.resource.key) and access.op is Op.WRITE)
+        part = access.resource.owner == write.resource.owner and access.resource.path.startswith(
+            write.resource.path + "."
+        )
+        fills = same(access.resource, write.resource) and (
+            access.op in (Op.UPDATE, Op.USE) or (bool(access.resource.key) and access.op is Op.WRITE)
+        )
         if write.value.shape is not Shape.TRUE and ((part and access.op.changes) or fills):
             return True
         if write.value.shape is Shape.TRUE and access.op is Op.WRITE and access.resource.owner == write.resource.owner:
@@ -121,7 +141,6 @@ def checked_outside(unit: Unit, write: Access) -> bool:
     )
 
 
-
 def cached(module: Module, unit: Unit) -> Iterable[Finding]:
     """`functools.cache` and `cached_property` over a body that makes a resource: several threads may each run the body."""
     mark = next((m for m in unit.marks("decorator") if m.subject.partition("(")[0].rpartition(".")[2] in CACHES), None)
@@ -129,9 +148,15 @@ def cached(module: Module, unit: Unit) -> Iterable[Finding]:
     if mark is None or evidence is None or not unit.calls_resource():
         return
     yield module.finding(
-        RULE, unit, mark, ((Role.ACT, mark),),
+        RULE,
+        unit,
+        mark,
+        ((Role.ACT, mark),),
         f"`{unit.facts.name}` makes a resource behind `{mark.subject}`, which does not keep two threads out; {WAYS['cache']}",
-        evidence, World.THREADS, unit.facts.name, Fix("create it at import, or use `init_once`"),
+        evidence,
+        World.THREADS,
+        unit.facts.name,
+        Fix("create it at import, or use `init_once`"),
     )
 
 

@@ -21,7 +21,7 @@ Versions that are not called version, revision, etag or generation.
 
 from collections.abc import Iterable, Iterator
 
-from racelint.finding import Finding, Fix, Role, World
+from racelint.finding import Finding, Fix, World
 from racelint.pattern import Kind, Module, Op, Pair, Unit
 from racelint.rule import Rule
 
@@ -35,11 +35,18 @@ def find(module: Module) -> Iterable[Finding]:
                 continue
             name = pair.second.resource.name
             yield module.finding(
-                RULE, unit, pair.second, pair.steps,
+                RULE,
+                unit,
+                pair.second,
+                pair.steps,
                 f"the version of `{name}` is read on line {module.line(pair.first)} and compared, and `{name}` is saved here in a "
                 "separate step; two writers can both pass the comparison",
-                evidence, pair.world, name,
-                Fix("compare inside the write: `UPDATE … WHERE version = ?` with the row count tested, a conditional write, or `update_atomic`"),
+                evidence,
+                pair.world,
+                name,
+                Fix(
+                    "compare inside the write: `UPDATE … WHERE version = ?` with the row count tested, a conditional write, or `update_atomic`"
+                ),
             )
 
 
@@ -49,7 +56,10 @@ def version_checks(unit: Unit) -> Iterator[Pair]:
         if write.how == "conditional":
             continue
         for mark in unit.marks("version"):
-            read = next((a for n in sorted(mark.stems) if (a := unit.access(n)) is not None and unit.one_document(a, write)), None)
+            read = next(
+                (a for n in sorted(mark.stems) if (a := unit.access(n)) is not None and unit.one_document(a, write)),
+                None,
+            )
             if read is None or not mark.stems & write.controlled_by or not unit.before(mark.id, write.id):
                 continue
             if not unit.guarded(read, write, World.PROCESSES):

@@ -1,0 +1,50 @@
+"""The evaluated arguments of a call."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import libcst as cst
+
+from racelint.events import NO_IDS, Ids, Value
+
+
+@dataclass(slots=True)
+class Arguments:
+    """The evaluated arguments of a call."""
+
+    positional: list[Value]
+    keywords: dict[str, Value]
+    nodes: list[cst.Arg]
+    starred: bool
+
+    @property
+    def every(self) -> list[Value]:
+        return [*self.positional, *self.keywords.values()]
+
+    @property
+    def stems(self) -> Ids:
+        return NO_IDS.union(*(value.stems for value in self.every)) if self.every else NO_IDS
+
+    @property
+    def texts(self) -> frozenset[str]:
+        """Sources of the arguments that are names or attributes."""
+        listed = {
+            word
+            for v in self.every
+            if (keys := v.part("keys")) is not None
+            for word in keys.text.split()
+            if not word.endswith("=")
+        }
+        return frozenset(listed) | frozenset(
+            text
+            for v in self.every
+            if (text := v.text) and re.fullmatch(r"[A-Za-z_][\w.]*", text) and text not in ("None", "True", "False")
+        )
+
+    def at(self, index: int | None) -> Value | None:
+        """The positional argument, if it is there."""
+        if index is None:
+            return None
+        return self.positional[index] if 0 <= index < len(self.positional) else None

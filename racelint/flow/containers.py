@@ -1,0 +1,61 @@
+"""Methods of shared and local collections."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import libcst as cst
+
+from racelint.events import NO_IDS, Op, Shape, Value
+from racelint.flow.arguments import Arguments
+from racelint.flow.expressions import Evaluator
+from racelint.flow.resources import CONTAINER_READS, CONTAINERS, REMOVALS, UPDATES, item_of
+
+
+def container_call(ev: Evaluator, node: cst.Call, base: Value, method: str, arguments: Arguments) -> Value | None:
+    """A method of a shared collection, judged by its name unless the type is known to be something else."""
+    resource = base.ref
+    assert resource is not None
+    known_type = base.type
+    if known_type and known_type not in CONTAINERS and known_type not in ("tuple", "str"):
+        return None
+    first = arguments.positional[0] if arguments.positional else None
+    key = first.text if first is not None else ""
+    if method in ("get", "pop", "setdefault") and key:
+        item = item_of(resource, key)
+        if method == "get":
+            return ev.read(item, node, how="get")
+        number = ev.emit(Op.UPDATE if method == "setdefault" else Op.DELETE, item, node, Value(arguments.stems), method)
+        return Value(
+            frozenset((number,)) if method == "setdefault" else NO_IDS, ref=item if method == "setdefault" else None
+        )
+    if method in UPDATES:
+        ev.emit(Op.UPDATE, resource, node, Value(arguments.stems, Shape.NEW), method, arguments.texts)
+        return Value(shape=Shape.NONE)
+    if method in REMOVALS:
+        item = item_of(resource, key) if key and method in ("remove", "discard") else resource
+        ev.emit(Op.DELETE, item, node, Value(shape=Shape.EMPTY if method == "clear" else Shape.OTHER), method)
+        return Value(shape=Shape.OTHER)
+    if method in CONTAINER_READS:
+        value = ev.read(resource, node, how=method)
+        return replace(value, ref=None)
+    return None
+
+
+def local_container_call(
+    ev: Evaluator, function: cst.BaseExpression, base: Value, method: str, arguments: Arguments
+) -> None:
+    """A local that was read from shared state and is changed in place stays computed from it."""
+    if (method not in UPDATES and method not in REMOVALS) or not isinstance(function, cst.Attribute):
+        return
+    root: cst.BaseExpression = function.value
+    while isinstance(root, (cst.Attribute, cst.Subscript, cst.Call)):
+        root = root.func if isinstance(root, cst.Call) else root.value
+    if isinstance(root, cst.Name) and root.value in ev.state.env:
+        value = ev.state.env[root.value]
+        if value.stems:
+            ev.state.env[root.value] = replace(
+                value,
+                stems=value.stems | arguments.stems,
+                appended=value.appended or method in ("append", "extend", "insert", "add", "appendleft"),
+            )

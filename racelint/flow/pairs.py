@@ -1,0 +1,71 @@
+"""`load_x`/`save_x` and their kin: names that stand for a store whose code cannot be seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import libcst as cst
+
+from racelint.events import Kind, Op, Resource, Shape, Value
+from racelint.flow.arguments import Arguments
+from racelint.flow.expressions import Evaluator
+from racelint.flow.stores import read_store, write_store
+
+_PAIRS = (
+    ("load", "save"),
+    ("load", "store"),
+    ("load", "dump"),
+    ("load", "write"),
+    ("read", "write"),
+    ("get", "set"),
+    ("get", "put"),
+    ("fetch", "store"),
+    ("fetch", "save"),
+    ("get", "save"),
+    ("get", "update"),
+    ("get", "store"),
+    ("read", "save"),
+    ("find", "save"),
+    ("retrieve", "store"),
+    ("download", "upload"),
+)
+
+
+_READ_VERBS = frozenset(read for read, _ in _PAIRS)
+
+
+_WRITE_VERBS = frozenset(write for _, write in _PAIRS)
+
+
+def named_pair(
+    ev: Evaluator, where: cst.CSTNode, base: Value | None, method: str, arguments: Arguments, awaiting: cst.Await | None
+) -> Value | None:
+    """`load_x`/`save_x` and their kin on one key, when their bodies cannot be seen."""
+    verb, _, noun = method.lstrip("_").partition("_")
+    if verb not in _READ_VERBS and verb not in _WRITE_VERBS:
+        return None
+    generic = not noun
+    if base is None and generic:
+        return None
+    if awaiting is None and (generic or verb in ("get", "set", "put", "update", "find")):
+        return None
+    if base is not None and base.type.startswith(("def:", "super", "lambda", "typing")):
+        return None
+    receiver = base.text if base is not None else ""
+    if not receiver and base is not None:
+        return None
+    first = arguments.positional[0] if arguments.positional else None
+    key = ""
+    if (first is not None and verb in _READ_VERBS and not arguments.keywords.get("default")) or (
+        first is not None and len(arguments.every) > 1
+    ):
+        key = first.text
+    resource = Resource(Kind.STORE, "named", f"{receiver}.{noun}", f"{receiver}.{noun}".strip("."), key)
+    if verb in _READ_VERBS and not (verb == "get" and len(arguments.every) > 2):
+        return read_store(ev, resource, where, method)
+    if not arguments.every:
+        return None
+    value = arguments.positional[-1] if arguments.positional else next(iter(arguments.keywords.values()))
+    value = replace(value, stems=arguments.stems)
+    write_store(ev, resource, where, value, method, Op.WRITE, arguments)
+    return Value(shape=Shape.CALL)

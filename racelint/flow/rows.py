@@ -1,0 +1,253 @@
+"""Object-relational mappers: query sets, rows, and what `save` and `commit` send to the database."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import libcst as cst
+
+from racelint.events import NO_IDS, Kind, Op, Resource, Row, Shape, Value
+from racelint.flow.arguments import Arguments
+from racelint.flow.expressions import Evaluator
+from racelint.flow.summaries import source_of
+from racelint.models.loader import Call
+
+_MODEL_BASES = {
+    "django.db.models.Model": "django",
+    "tortoise.models.Model": "tortoise",
+    "tortoise.Model": "tortoise",
+    "peewee.Model": "peewee",
+    "sqlalchemy.orm.DeclarativeBase": "sqlalchemy",
+    "sqlmodel.SQLModel": "sqlalchemy",
+}
+
+
+def is_model(bases: frozenset[str]) -> bool:
+    return any(
+        base in _MODEL_BASES
+        or base.endswith(("models.Model", "db.Model", ".DeclarativeBase"))
+        or base in ("Base", "Model")
+        for base in bases
+    )
+
+
+def library_of(bases: frozenset[str]) -> str:
+    for base in sorted(bases):
+        if base in _MODEL_BASES:
+            return _MODEL_BASES[base]
+        if base.endswith("models.Model"):
+            return "django"
+    return "sqlalchemy"
+
+
+def table_effect(
+    ev: Evaluator, where: cst.CSTNode, effect: str, model: Call, base: Value, method: str, arguments: Arguments
+) -> Value:
+    """A query set reads, changes or deletes the rows that it selects, in one statement."""
+    name = model_name(base)
+    resource = Resource(Kind.TABLE, home(ev, base), name, name)
+    keys = base.part("keys")
+    related = (
+        frozenset(k for k in (keys.text.split() if keys is not None else ()) if not k.endswith("=")) | arguments.texts
+    )
+    if effect in ("read", "exists"):
+        number = ev.emit(Op.CHECK if effect == "exists" else Op.READ, resource, where, how=method, related=related)
+        return Value(
+            frozenset((number,)),
+            Shape.CALL,
+            via=number,
+            type=model.returns,
+            known=(("model", Value(text=name)),) if model.returns else (),
+        )
+    op = {"write": Op.WRITE, "update": Op.UPDATE, "atomic": Op.UPDATE, "delete": Op.DELETE}[effect]
+    number = ev.emit(op, resource, where, Value(arguments.stems), method, related)
+    value = Value(frozenset((number,)), via=number)
+    if model.returns == "row":  # the row, and whether it was made
+        ev.rows.append(Row("", name, home(ev, base), number))
+        return replace(value, known=(("0", replace(value, row=len(ev.rows) - 1)),))
+    return replace(value, type=model.returns, known=(("model", Value(text=name)),) if model.returns else ())
+
+
+def home(ev: Evaluator, base: Value) -> str:
+    """The library that a query set, session or connection belongs to."""
+    home = base.type.partition(".")[0]
+    if home in ("cursor", "sqlite3", "aiosqlite", "psycopg", "mysql"):  # a cursor and its connection meet
+        return "sqlite3 autocommit" if ev.scope.facts.autocommit else "sqlite3"
+    return home or "django"
+
+
+def model_name(base: Value) -> str:
+    path = base.part("model")
+    if path is not None:
+        return path.text
+    text = base.text or base.type
+    return re.sub(r"\.(objects|query)$", "", text).rpartition(".")[2]
+
+
+def orm_effect(
+    ev: Evaluator, where: cst.CSTNode, effect: str, model: Call, base: Value, method: str, arguments: Arguments
+) -> Value | None:
+    name = model_name(base)
+    if effect in ("query", "query-locked"):
+        first = arguments.at(0)
+        if model.key == 0 and first is not None:
+            name = first.text
+        keys = base.part("keys")
+        wanted = " ".join(
+            sorted({*(keys.text.split() if keys else ()), *arguments.texts, *(f"{k}=" for k in arguments.keywords)})
+        )
+        locked = effect == "query-locked" or base.part("locked") is not None
+        statement = base.part("statement")
+        known: tuple[tuple[str, Value], ...] = (("model", Value(text=name)), ("keys", Value(text=wanted)))
+        if statement is not None:
+            known = (*known, ("statement", statement), *_clauses(base, method, arguments, name))
+        if locked:
+            known = (*known, ("locked", Value()))
+        return Value(
+            base.stems | (arguments.stems if statement is not None else NO_IDS),
+            type=model.returns or base.type or "django.QuerySet",
+            known=known,
+            text=name,
+        )
+    if effect in ("row", "row-locked"):
+        first = arguments.at(0)
+        if model.key == 0 and first is not None:
+            name = first.text.partition(".objects")[0]
+        locked = (
+            effect == "row-locked"
+            or base.part("locked") is not None
+            or "with_for_update" in arguments.keywords
+            or "for_update" in arguments.keywords
+        )
+        locked = locked or any(a.part("locked") is not None for a in arguments.every)
+        resource = Resource(Kind.TABLE, home(ev, base), name, name)
+        if base.type == "sqlalchemy.Result" and base.via is not None:
+            ev.rows.append(Row("", name, "sqlalchemy", base.via, locked))
+            return Value(base.stems, Shape.CALL, via=base.via, row=len(ev.rows) - 1)
+        number = ev.emit(Op.READ, resource, where, how=method, related=arguments.texts)
+        ev.rows.append(Row("", name, base.type.partition(".")[0] or "django", number, locked))
+        if locked:
+            ev.acquire(resource, "row lock", "processes", ev.place(where))
+        return Value(frozenset((number,)), Shape.CALL, via=number, row=len(ev.rows) - 1, type="")
+    if effect == "create":
+        resource = Resource(Kind.TABLE, home(ev, base), name, name)
+        number = ev.emit(Op.CREATE, resource, where, Value(arguments.stems), method, arguments.texts)
+        ev.rows.append(Row("", name, home(ev, base), None, new=True))
+        return Value(shape=Shape.NEW, row=len(ev.rows) - 1)
+    if effect == "add":
+        added = arguments.at(0)
+        row = ev.rows[added.row] if added is not None and added.row is not None else None
+        if row is not None and not row.new and row.loaded is not None:
+            return Value()
+        table = row.model if row is not None else (added.text.partition("(")[0] if added is not None else "")
+        ev.emit(
+            Op.CREATE,
+            Resource(Kind.TABLE, "sqlalchemy", table, table),
+            where,
+            Value(arguments.stems),
+            method,
+            arguments.texts,
+        )
+        return Value()
+    if effect == "refresh":
+        refreshed = arguments.at(0) or base
+        if refreshed.row is not None and ev.rows[refreshed.row].model:
+            old = ev.rows[refreshed.row]
+            number = ev.emit(Op.READ, Resource(Kind.TABLE, old.library, old.model, old.model), where, how=method)
+            ev.rows.append(
+                replace(old, loaded=number, new=False, locked=old.locked or "with_for_update" in arguments.keywords)
+            )
+            ev.state.env[refreshed.text] = Value(frozenset((number,)), row=len(ev.rows) - 1, text=refreshed.text)
+            return Value()
+        locked = "with_for_update" in arguments.keywords
+        if refreshed is not None:
+            number = ev.emit(
+                Op.READ, Resource(Kind.TABLE, "sqlalchemy", refreshed.text, refreshed.text), where, how=method
+            )
+            ev.rows.append(Row(refreshed.text, refreshed.text, "sqlalchemy", number, locked))
+            if refreshed.text.isidentifier():
+                ev.state.env[refreshed.text] = Value(refreshed.stems, row=len(ev.rows) - 1, text=refreshed.text)
+            if locked:
+                ev.acquire(
+                    Resource(Kind.TABLE, "sqlalchemy", refreshed.text, refreshed.text),
+                    "row lock",
+                    "processes",
+                    ev.place(where),
+                )
+        return Value()
+    return _save(ev, where, base, method, arguments)
+
+
+def _save(ev: Evaluator, where: cst.CSTNode, base: Value, method: str, arguments: Arguments) -> Value | None:
+    """`row.save()`: the fields set since the last save go to the database."""
+    row = base.row
+    if row is None:
+        row = row_of(ev, base)
+    if row is None:
+        return None
+    write_row(ev, where, row, method)
+    return Value()
+
+
+def row_of(ev: Evaluator, base: Value) -> int | None:
+    """The row that a value stands for; `self` of a model class and arguments become rows when they are first written."""
+    if base.row is not None:
+        return base.row
+    if not base.text or not base.text.replace(".", "_").isidentifier():
+        return None
+    for index, row in enumerate(ev.rows):
+        if row.name == base.text:
+            return index
+    name = base.type[5:] if base.type.startswith("self:") else base.text
+    ev.rows.append(Row(base.text, name, "", None))
+    return len(ev.rows) - 1
+
+
+def write_row(ev: Evaluator, where: cst.CSTNode, index: int, how: str) -> None:
+    """Emits the write of a row with all that its fields were computed from."""
+    row = ev.rows[index]
+    fields = ev.state.written.pop(index, {})
+    stems = NO_IDS.union(*fields.values()) if fields else NO_IDS
+    table = row.model or row.name
+    if row.new:
+        ev.emit(
+            Op.CREATE, Resource(Kind.TABLE, row.library, table, table), where, Value(stems), how, frozenset({row.name})
+        )
+        return
+    ev.emit(
+        Op.WRITE,
+        Resource(
+            Kind.ROW,
+            row.library or ("django" if how in ("save", "asave") else "sqlalchemy"),
+            ",".join(sorted(fields)),
+            row.name or table,
+        ),
+        where,
+        Value(stems, row=index),
+        how,
+        frozenset({row.name}),
+    )
+
+
+def flush(ev: Evaluator, where: cst.CSTNode, base: Value, method: str) -> None:
+    for index in sorted(ev.state.written):
+        write_row(ev, where, index, method)
+
+
+def _clauses(base: Value, method: str, arguments: Arguments, model: str) -> tuple[tuple[str, Value], ...]:
+    """What is kept of the clauses of a statement: a mark for each condition, and whether a value refers to the model's columns."""
+    found: list[tuple[str, Value]] = []
+    conditions = base.part("conditions")
+    count = conditions.text if conditions is not None else ""
+    if method in ("where", "filter", "filter_by"):
+        for argument in arguments.nodes:
+            both = isinstance(argument.value, cst.BinaryOperation) and isinstance(argument.value.operator, cst.BitAnd)
+            count += "&&" if both else "&"
+    found.append(("conditions", Value(text=count)))
+    relative = base.part("relative")
+    if relative is not None or (
+        method == "values" and any(f"{model}." in source_of(argument.value) for argument in arguments.nodes)
+    ):
+        found.append(("relative", Value()))
+    return tuple(found)

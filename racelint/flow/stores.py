@@ -1,0 +1,340 @@
+"""Effects of modelled calls on files, keyed stores and tables."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+
+import libcst as cst
+
+from racelint.events import NO_IDS, Access, Kind, Op, Resource, Row, Shape, Value
+from racelint.flow.arguments import Arguments
+from racelint.flow.expressions import Evaluator
+from racelint.flow.rows import flush, home, model_name, orm_effect, table_effect
+from racelint.flow.sql import classify
+from racelint.flow.summaries import source_of
+from racelint.models.loader import Call
+
+
+def apply_effect(
+    ev: Evaluator,
+    node: cst.Call,
+    model: Call,
+    base: Value | None,
+    method: str,
+    arguments: Arguments,
+    awaiting: cst.Await | None,
+) -> Value | None:
+    """Applies the effect of a modelled call; None to treat it as an unknown call."""
+    where: cst.CSTNode = awaiting or node
+    effect = model.effect
+    if effect == "lock":
+        return Value(
+            shape=Shape.NEW,
+            type=base.type if base is not None and base.ref is not None else type_of(ev, node),
+            text=source_of(node),
+        )
+    if effect in ("resource", "path"):
+        value = Value(
+            shape=Shape.NEW,
+            type=model.returns or type_of(ev, node),
+            text=source_of(node),
+            known=(("path", Value(text=_path_text(arguments, 0))),) if effect == "path" else (("resource", Value()),),
+        )
+        if awaiting is not None:
+            ev.switch(awaiting, callee=method)
+            return replace(value, shape=Shape.AWAITED)
+        return value
+    if effect == "statement":
+        first = arguments.at(0)
+        name = first.text.partition(".")[0] if first is not None else ""
+        return Value(
+            arguments.stems,
+            type="sqlalchemy.Statement",
+            text=name,
+            known=(("statement", Value(text=model.returns)), ("model", Value(text=name))),
+        )
+    if effect == "same":
+        return arguments.at(0) or Value()
+    if effect == "pure":
+        value = Value(
+            arguments.stems | (base.stems if base else NO_IDS),
+            type=model.returns,
+            via=base.via if base else None,
+            known=base.known if base is not None and model.returns else (),
+        )
+        if awaiting is not None:
+            ev.switch(awaiting, value.stems, method)
+            value = replace(value, shape=Shape.AWAITED)
+        return value
+    if effect == "lock-context":
+        return Value(shape=Shape.NEW, type="lock-context", text=source_of(node))
+    if effect == "none":
+        if awaiting is not None:
+            ev.switch(awaiting, arguments.stems, method, base.ref if base is not None else None)
+            return Value(shape=Shape.AWAITED, type=model.returns)
+        return Value(
+            arguments.stems,
+            Shape.NEW if model.returns else Shape.CALL,
+            type=model.returns or type_of(ev, node),
+            text=source_of(node),
+        )
+    stored = _store_effect(ev, where, effect, model, base, method, arguments)
+    if stored is None:
+        return None
+    value = stored
+    if awaiting is not None:
+        ev.switch(awaiting, arguments.stems, method, base.ref if base else None)
+        if value.via is not None:
+            ev.state.fresh -= {value.via}
+        value = replace(value, shape=Shape.AWAITED)
+    return value
+
+
+def type_of(ev: Evaluator, node: cst.Call) -> str:
+    return ev.scope.built_type(source_of(node.func))
+
+
+def _path_text(arguments: Arguments, index: int) -> str:
+    value = arguments.at(index)
+    if value is None:
+        return ""
+    path = value.part("path")
+    return path.text if path is not None and path.text else value.text
+
+
+def _file(text: str) -> Resource:
+    return Resource(Kind.FILE, "file", text, text)
+
+
+def _store_effect(
+    ev: Evaluator, where: cst.CSTNode, effect: str, model: Call, base: Value | None, method: str, arguments: Arguments
+) -> Value | None:
+    base = base or Value()
+    if effect == "open":
+        mode = arguments.at(1) if base.type != "pathlib.Path" else arguments.at(0)
+        mode = mode or arguments.keywords.get("mode")
+        path = base.part("path") or (Value(text=base.text) if base.text and model.key is None else None)
+        text = path.text if path is not None and model.key is None else _path_text(arguments, 0)
+        return Value(
+            type="file",
+            known=(("path", Value(text=text)), ("mode", Value(text=(mode.text if mode else "'r'").strip("'\"")))),
+        )
+    if effect in ("json-load", "json-dump"):
+        handle = arguments.at(model.key)
+        path = handle.part("path") if handle is not None else None
+        if path is None:
+            return Value(arguments.stems)
+        if effect == "json-load":
+            return read_store(ev, _file(path.text), where, method)
+        write_store(ev, _file(path.text), where, arguments.at(model.value) or Value(), method, Op.WRITE, arguments)
+        return Value()
+    if effect in ("file-read", "file-write"):
+        path = base.part("path")
+        text = path.text if path is not None and base.type == "file" else base.text
+        if model.key is not None:
+            text = _path_text(arguments, model.key)
+        if not text:
+            return None
+        if effect == "file-read":
+            return read_store(ev, _file(text), where, method)
+        mode = base.part("mode")
+        if mode is not None and ("a" in mode.text or "x" in mode.text):
+            return Value()
+        written = arguments.at(model.value) or Value()
+        if model.key is not None and not written.stems:  # a file that replaces another holds what was written to it
+            last = next(
+                (
+                    e
+                    for e in reversed(ev.events)
+                    if isinstance(e, Access) and e.op is Op.WRITE and e.resource == _file(written.text)
+                ),
+                None,
+            )
+            written = replace(written, stems=last.value.stems) if last is not None else written
+        write_store(ev, _file(text), where, written, method, Op.WRITE, arguments)
+        return Value()
+    if effect == "delete":
+        first = arguments.at(0)
+        deleted = (
+            base.row
+            if base.row is not None
+            else (first.row if first is not None and home(ev, base) == "sqlalchemy" else None)
+        )
+        if deleted is not None:
+            row = ev.rows[deleted]
+            table = row.model or row.name
+            ev.emit(
+                Op.DELETE,
+                Resource(Kind.TABLE, row.library or home(ev, base), table, table),
+                where,
+                Value(),
+                method,
+                frozenset({row.name}),
+            )
+            return Value()
+    if effect in ("read", "exists", "write", "update", "delete", "atomic") and (
+        base.part("model") is not None or base.type.endswith((".QuerySet", ".Query", ".Model"))
+    ):
+        return table_effect(ev, where, effect, model, base, method, arguments)
+    if effect in ("read", "exists", "write", "update", "delete", "atomic"):
+        return _keyed(ev, where, effect, model, base, method, arguments)
+    if effect in ("query", "query-locked", "row", "row-locked", "create", "save", "add", "refresh"):
+        return orm_effect(ev, where, effect, model, base, method, arguments)
+    if effect == "sql":
+        return _sql(ev, where, model, base, method, arguments)
+    if effect in ("transaction", "begin"):
+        return Value(
+            type="transaction",
+            text=base.text or "transaction",
+            known=(("transaction", Value(text=base.text)), ("target", Value(type=model.returns))),
+        )
+    if effect == "commit":
+        flush(ev, where, base, method)
+        if method != "flush":
+            ev.mark("commit", where, base.text)
+        for held in ev.acquisitions(ev.state.held):
+            if held.what in ("transaction", "row lock") and method != "flush":
+                ev.release(held.id)
+        return Value()
+    if effect == "rollback":
+        ev.state.written.clear()
+        ev.mark("rollback", where, base.text)
+        return Value()
+    if effect == "acquire":
+        return None
+    return None
+
+
+def read_store(ev: Evaluator, resource: Resource, where: cst.CSTNode, how: str, op: Op = Op.READ) -> Value:
+    number = ev.emit(op, resource, where, how=how)
+    return Value(frozenset((number,)), Shape.CALL, via=number)
+
+
+def write_store(
+    ev: Evaluator, resource: Resource, where: cst.CSTNode, value: Value, how: str, op: Op, arguments: Arguments
+) -> int:
+    return ev.emit(op, resource, where, value, how, arguments.texts)
+
+
+def _keyed(
+    ev: Evaluator, where: cst.CSTNode, effect: str, model: Call, base: Value, method: str, arguments: Arguments
+) -> Value | None:
+    """A store with keys: cache, Redis, document table."""
+    key = arguments.at(model.key)
+    text = key.text if key is not None else ""
+    if model.key is not None and not text:
+        text = source_of(arguments.nodes[model.key].value) if model.key < len(arguments.nodes) else ""
+    resource = Resource(Kind.STORE, "store", base.text, f"{base.text}[{text}]" if text else base.text, text)
+    if effect == "read":
+        return read_store(ev, resource, where, method)
+    if effect == "exists":
+        return read_store(ev, resource, where, method, Op.CHECK)
+    value = arguments.at(model.value) or Value(arguments.stems)
+    op = {"write": Op.WRITE, "update": Op.UPDATE, "atomic": Op.UPDATE, "delete": Op.DELETE}[effect]
+    number = write_store(ev, resource, where, value, method, op, arguments)
+    return Value(frozenset((number,)) if effect == "atomic" else NO_IDS, via=number if effect == "atomic" else None)
+
+
+def _sql(
+    ev: Evaluator, where: cst.CSTNode, model: Call, base: Value, method: str, arguments: Arguments
+) -> Value | None:
+    """A statement of SQL in a string, or a SQLAlchemy construct."""
+    statement = arguments.at(model.sql)
+    if statement is None:
+        return None
+    text = _literal(statement.text)
+    if text is None:
+        built = statement.part("statement")
+        if built is not None:
+            value = _built_statement(ev, where, statement, built.text, base, method, arguments)
+            if model.returns == "row" and built.text == "select":
+                ev.rows.append(
+                    Row("", model_name(statement), "sqlalchemy", value.via, statement.part("locked") is not None)
+                )
+                value = replace(value, type="", row=len(ev.rows) - 1)
+            return value
+        return None
+    found = classify(text)
+    resource = Resource(Kind.TABLE, home(ev, base), found.table, found.table or base.text)
+    related = arguments.texts - {statement.text}
+    inner = frozenset(
+        source_of(element.value)
+        for node in arguments.nodes[1:]
+        for element in (node.value.elements if isinstance(node.value, (cst.Tuple, cst.List)) else ())
+        if isinstance(element.value, (cst.Name, cst.Attribute))
+    )
+    related |= inner
+    related |= found.keys
+    values = Value(arguments.stems, appended=any(v.appended for v in arguments.every))
+    known = (("model", Value(text=found.table)),)
+    if found.effect == "read":
+        number = ev.emit(Op.READ, resource, where, how=method, related=related)
+        if found.locking:
+            ev.acquire(resource, "row lock", "processes", ev.place(where))
+        if (
+            base.text in ev.state.env
+            and ev.models.method(base.type or ev.models.guess(base.text, ev.scope.libraries), "fetchone") is not None
+        ):
+            ev.state.env[base.text] = replace(base, stems=frozenset((number,)), via=number, type=base.type or "cursor")
+        return Value(frozenset((number,)), Shape.CALL, via=number, type="cursor", known=known)
+    if found.effect == "begin":
+        ev.acquire(resource, "transaction", "processes", ev.place(where))
+        if "immediate" in text.lower() or "exclusive" in text.lower():
+            ev.acquire(resource, "row lock", "processes", ev.place(where))
+        return Value()
+    if found.effect in ("commit", "rollback"):
+        for held in ev.acquisitions(ev.state.held):
+            if held.what in ("transaction", "row lock"):
+                ev.release(held.id)
+        ev.mark(found.effect, where, base.text)
+        return Value()
+    if found.effect == "lock":
+        ev.acquire(resource, "row lock", "processes", ev.place(where))
+        return Value()
+    op = {
+        "write": Op.WRITE,
+        "update": Op.UPDATE,
+        "create": Op.UPDATE if found.conditional else Op.CREATE,
+        "delete": Op.DELETE,
+    }.get(found.effect)
+    if op is None:
+        return None
+    ev.emit(op, resource, where, values, "conditional" if found.conditional else method, related)
+    return Value(type="cursor", known=known)
+
+
+def _built_statement(
+    ev: Evaluator, where: cst.CSTNode, statement: Value, kind: str, base: Value, method: str, arguments: Arguments
+) -> Value:
+    table = model_name(statement)
+    resource = Resource(Kind.TABLE, "sqlalchemy", table, table)
+    if kind == "select":
+        locked = statement.part("locked") is not None
+        number = ev.emit(Op.READ, resource, where, how=method)
+        if locked:
+            ev.acquire(resource, "row lock", "processes", ev.place(where))
+        known: tuple[tuple[str, Value], ...] = (("model", Value(text=table)),)
+        if locked:
+            known = (*known, ("locked", Value()))
+        return Value(frozenset((number,)), Shape.CALL, via=number, type="sqlalchemy.Result", known=known, text=table)
+    keys = statement.part("keys")
+    relative = statement.part("relative") is not None
+    op = {"insert": Op.CREATE, "update": Op.UPDATE if relative else Op.WRITE, "delete": Op.DELETE}[kind]
+    related = frozenset(k for k in (keys.text.split() if keys else ()) if not k.endswith("="))
+    conditions = statement.part("conditions")
+    how = "conditional" if conditions is not None and len(conditions.text) > 1 else method
+    ev.emit(op, resource, where, Value(statement.stems), how, related)
+    return Value(type="sqlalchemy.Result", text=table)
+
+
+def _literal(text: str) -> str | None:
+    """The text of a string literal's source; f-strings keep their braces."""
+    stripped = text.lstrip("rRbBuUfF")
+    if stripped[:1] not in ("'", '"'):
+        return None
+    try:
+        value = ast.literal_eval(stripped)
+    except (ValueError, SyntaxError):
+        return stripped.strip("'\"")
+    return value if isinstance(value, str) else None
