@@ -17,7 +17,7 @@ from racelint.models.loader import Spawner
 from racelint.resolve import Scope, enclosing_self
 
 _TEST_FILE = re.compile(
-    r"(^|/)(test_[^/]*|[^/]*_tests?|conftest|setup|noxfile)\.py$|(^|/)(migrations|alembic|management/commands|benchmarks?|scripts?)/"
+    r"(^|/)(test_[^/]*|[^/]*_tests?|tests?|conftest|setup|noxfile)\.py$|(^|/)(migrations|alembic|management/commands|benchmarks?|scripts?)/"
 )
 _LOCKED_NAME = re.compile(r"(_locked|under_lock|with_lock|holding_lock|_unsafe|_nolock|_no_lock|_unlocked)$")
 """Names that say that the caller holds the lock; believed if at least one caller does."""
@@ -36,6 +36,8 @@ class Root:
     processes: bool = False
     own_object: bool = False
     """Each run has an object of its own, as the views of a web framework have."""
+    handler: bool = False
+    """Called by a framework, which gives each run arguments of its own."""
     public: bool = False
     """Known only as something that callers outside of the module may call."""
 
@@ -279,6 +281,7 @@ class Concurrency:
                 Confidence.HIGH,
                 processes,
                 own_object,
+                True,
             )
         )
 
@@ -382,6 +385,17 @@ class Concurrency:
         parts = path.split("/")[:-1]
         return ("tests" in parts or "test" in parts) and bool(_IMPORT_OF_TESTS & self.scope.libraries)
 
+    def unlikely_unit(self, function: FunctionFacts) -> bool:
+        """A test, or a step of a migration: it runs alone, wherever it stands."""
+        owner = function.owner.rpartition(".")[2]
+        return (
+            self.unlikely
+            or function.name.startswith("test_")
+            or owner.startswith("Test")
+            or owner.endswith(("Test", "Tests", "TestCase"))
+            or any(name == "schema_editor" for name, _ in function.params)
+        )
+
     # reachability
 
     @cached_property
@@ -443,6 +457,7 @@ class Concurrency:
         A unit that the module starts itself beside its public methods is stronger evidence than two public methods.
         """
         own = resource is not None and resource.kind is Kind.ATTRIBUTE
+        given = resource is not None and resource.kind is Kind.ARGUMENT
         ones, others = self.reached.get(one, frozenset()), self.reached.get(other, frozenset())
         best: Root | None = None
         weakest = Confidence.HIGH
@@ -456,6 +471,7 @@ class Concurrency:
                     right.world != world
                     or (first == second and not left.many)
                     or (own and (left.own_object or right.own_object))
+                    or (given and (left.handler or right.handler))
                 ):
                     continue
                 strength = min(left.strength, right.strength, key=lambda s: s.rank)
@@ -564,6 +580,7 @@ class Concurrency:
                 | self.decorator_guards(caller)
                 | self.held_on_entry(caller, depth - 1)
             )
+            here = frozenset(_guard_name(guard, caller) for guard in here)
             held = here if held is None else held | here if promised else held & here
         self._entry[function.qualname] = held or frozenset()
         return held or frozenset()
@@ -585,6 +602,18 @@ class Concurrency:
             ):
                 found.add(decorator)
         return frozenset(found)
+
+
+def _guard_name(guard: str, caller: FunctionFacts) -> str:
+    """`cls._lock`, `self._lock` and `Owner._lock` are one lock of the class."""
+    root, dot, rest = guard.partition(".")
+    if (
+        dot
+        and caller.owner
+        and root in ("cls", "self", caller.owner.rpartition(".")[2], *(p for p, _ in caller.params[:1]))
+    ):
+        return f"self.{rest}"
+    return guard
 
 
 def _both_run(one: CallSite, other: CallSite, same_caller: bool) -> bool:

@@ -170,7 +170,7 @@ class Module:
     ) -> Finding:
         """Puts a finding together; one that stands in a helper is reported at the call in the unit."""
         steps = tuple(self.step(role, event) for role, event in trace)
-        strength = Confidence.LOW if self.concurrency.unlikely else evidence.strength
+        strength = Confidence.LOW if self.concurrency.unlikely_unit(unit.facts) else evidence.strength
         return Finding(
             rule.code,
             rule.name,

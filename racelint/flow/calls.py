@@ -149,7 +149,7 @@ def _own(
             if awaiting is not None and base is not None and base.ref is not None:
                 for event in ev.events[first : ev.next_id]:
                     if isinstance(event, Switch) and event.used is None:
-                        ev.revise(event.id, used=base.ref)
+                        ev.revise(event.id, used=base.ref, callee=facts.name)
             if (
                 awaiting is not None
                 and value.shape is Shape.OTHER

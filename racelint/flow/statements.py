@@ -93,7 +93,7 @@ class Walker(Evaluator):
             self.acquire(Resource(Kind.TABLE, "transaction", guard, guard), "transaction", "processes", place)
             return
         first, _, rest = guard.partition(".")
-        if first == self_name and rest and owner:
+        if first in (self_name, "self") and rest and owner:
             value = Value(type=self.scope.attribute_type(owner, rest), text=guard)
         else:
             value = Value(type=self.scope.built_type(self.scope.assigned.get(guard, "")), text=guard)
@@ -369,8 +369,7 @@ class Walker(Evaluator):
         self.state = State(NO_IDS, dict(self.state.env), self.state.held, self.state.control, dead=True)
 
     def assert_(self, node: cst.Assert) -> None:
-        _, true, _ = self.condition(node.test)
-        self.state.control |= true
+        self.condition(node.test)  # a precondition that is stated; nothing is decided by it
 
     # compound statements
 

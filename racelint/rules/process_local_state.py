@@ -29,7 +29,7 @@ State of objects that a module keeps. Caches are left alone: a copy for each pro
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
-from racelint.pattern import Access, Evidence, Kind, Module, Op, Unit
+from racelint.pattern import Access, Evidence, Kind, Module, Op, Sense, Unit
 from racelint.rule import Rule
 
 
@@ -59,11 +59,23 @@ def process_local_changes(unit: Unit) -> Iterator[tuple[Access, Access, Evidence
     for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.GLOBAL,)):
         counts = write.op is Op.WRITE and write.how == "+="
         collects = write.op is Op.UPDATE and write.how in ("append", "add", "extend", "update")
-        if not (counts or collects):
+        if not (counts or collects) or fills(unit, write):
             continue
         read = looked_at(unit, write)
         if read is not None:
             yield read, write, evidence
+
+
+def fills(unit: Unit, write: Access) -> bool:
+    """Whether the state is filled because it was empty: a cache, of which every process may have one."""
+    checks = ((unit.access(number), sense) for number, sense in write.control)
+    return any(
+        check is not None
+        and check.resource.place == write.resource.place
+        and not check.resource.key
+        and sense is Sense.ABSENT
+        for check, sense in checks
+    )
 
 
 def looked_at(unit: Unit, write: Access) -> Access | None:

@@ -70,7 +70,13 @@ def teardowns(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
                 )
             else:
                 read = last_read(unit, write.resource, switch.id)
-            if read is None or not unit.before(switch.id, write.id) or unit.fresh(write, write.resource) is not None:
+            if (
+                read is None
+                or switch.id > write.id
+                or not (ends(unit, switch))
+                or not unit.before(switch.id, write.id)
+                or unit.fresh(write, write.resource) is not None
+            ):
                 continue
             if (
                 unit.guarded(read, write)
@@ -84,6 +90,18 @@ def teardowns(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
             if evidence is not None:
                 yield Pair(unit, read, write, switch), evidence
                 break
+
+
+def ends(unit: Unit, switch: Switch) -> bool:
+    """Whether what is awaited ends the object: a call that closes it, or the object itself, awaited to its end."""
+    return switch.callee in unit.module.models.idempotent or switch.callee in (
+        "",
+        "gather",
+        "wait",
+        "wait_for",
+        "shield",
+        "async with",
+    )
 
 
 def last_read(unit: Unit, resource: Resource, before: int) -> Access | None:

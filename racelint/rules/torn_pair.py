@@ -81,7 +81,11 @@ def torn_pairs(unit: Unit, neighbours: Neighbours) -> Iterator[tuple[Pair, Evide
     for index, first in enumerate(writes):
         for second in writes[index + 1 :]:
             elsewhere = neighbours[first.resource.place].get(second.resource.place, frozenset()) - {unit.facts.qualname}
-            if not elsewhere or not one_fact(first, second):
+            if (
+                not elsewhere
+                or not one_fact(first, second)
+                or not always_together(unit, first.resource, second.resource)
+            ):
                 continue
             if (
                 first.statement != second.statement
@@ -133,6 +137,12 @@ def torn_by_thread(
         ):
             yield Pair(unit, first, second), evidence
             return
+
+
+def always_together(unit: Unit, one: Resource, other: Resource) -> bool:
+    """Whether no function changes only one of the two; a status that goes through stages of its own is no half of a pair."""
+    writers = unit.module.concurrency.writers
+    return {f.qualname for f, _ in writers(one)} == {f.qualname for f, _ in writers(other)}
 
 
 def one_fact(first: Access, second: Access) -> bool:
