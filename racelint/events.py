@@ -176,8 +176,8 @@ class Access:
     """The accesses before it with no switch point in between on any way."""
     statement: int = 0
     """Number of the statement of the unit itself that it belongs to."""
-    handled: bool = False
-    """Stands in a `try` whose handlers catch a broken unique constraint."""
+    handled: frozenset[str] = frozenset()
+    """Last names of the exceptions that `try` statements around it catch; "" for all."""
 
     @property
     def controlled_by(self) -> Ids:

@@ -497,6 +497,39 @@ class Unit:
             if isinstance(e, Acquire) and e.what == "transaction"
         ]
 
+    def row_locked_at(self, event: Event) -> bool:
+        """Whether rows are locked, or any lock is held, at an event."""
+        held = (self.events[n] for n in sorted(_held(event)))
+        return any(isinstance(e, Acquire) and e.what in ("row lock", "lock") and e.shared for e in held)
+
+    def sessions_handed_out(self) -> Iterator[tuple[Mark, str, str]]:
+        """Spawns of several tasks that use one session or connection of this function: the spawn, its name, what is started."""
+        concurrency, facts = self.module.concurrency, self.facts
+        for call in facts.calls:
+            if concurrency.spawner(call.callee, facts) is None:
+                continue
+            for argument in call.arguments:
+                if not (argument.startswith("*") or call.looped):
+                    continue
+                for name in self._shared_sessions(argument.lstrip("*")):
+                    mark = next((m for m in self.marks("spawn") if self.module.line(m) == call.line), None)
+                    if mark is not None:
+                        yield mark, name, argument.lstrip("*")
+
+    def _shared_sessions(self, started: str) -> Iterator[str]:
+        """Names of this function's sessions that the started function captures or gets as an argument."""
+        concurrency, facts = self.module.concurrency, self.facts
+        for name in sorted(facts.local_names - facts.loop_names):
+            if concurrency.local_type(name, facts) not in self.module.models.exclusive_types:
+                continue
+            handed = any(call.callee == started and name in call.arguments for call in facts.calls)
+            captured = any(
+                target.parent == facts.qualname and any(call.callee.startswith(name + ".") for call in target.calls)
+                for target in concurrency.target(started, facts)
+            )
+            if handed or captured:
+                yield name
+
     def table_of(self, access: Access) -> str:
         """The table or model of a change, as far as it is known."""
         index = access.value.row

@@ -23,6 +23,7 @@ LAYERS = """
     nominate
     flow
     pattern
+    creation
     rule
     rules
     suppress report explain timeline
@@ -45,7 +46,7 @@ DOORS = {
 }
 
 WALLS = {
-    "rules": {"finding", "pattern", "rule", "rules"},
+    "rules": {"finding", "pattern", "creation", "rule", "rules"},
     "report": {"finding", "source", "report"},
     "timeline": {"finding", "source"},
     "suppress": {"finding", "source"},

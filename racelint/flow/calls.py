@@ -71,7 +71,7 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
             base = replace(base, type=found)
     if model is not None:
         if set(model.unless) & set(arguments.keywords):
-            model = replace(model, effect="atomic")
+            model = replace(model, effect="none" if model.effect.startswith("file-") else "atomic")
         effect = apply_effect(ev, node, model, base, method, arguments, awaiting)
         if effect is not None:
             return effect

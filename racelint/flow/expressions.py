@@ -85,7 +85,8 @@ class Evaluator(Builder):
         self.testing = False
         self.repeating = False
         self.statement = 0
-        self.handled = 0
+        self.handled: list[frozenset[str]] = []
+        """What the `try` statements around catch, outermost first."""
         self.limited = False
         self.returned: list[Value] = []
         self._sorted: dict[Control, tuple[tuple[int, Sense], ...]] = {}
@@ -122,7 +123,7 @@ class Evaluator(Builder):
             related,
             self.state.fresh,
             self.statement,
-            self.handled > 0,
+            frozenset().union(*self.handled),
         )
         self.add(access)
         self.state.fresh |= {number}

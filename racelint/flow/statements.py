@@ -460,13 +460,12 @@ class Walker(Evaluator):
     def try_(self, node: cst.Try | cst.TryStar) -> None:
         before = self.state.copy()
         first = self.next_id
-        handled = any(self._handles_constraint(handler) for handler in node.handlers)
-        self.handled += handled
+        self.handled.append(frozenset().union(*(_caught_names(handler) for handler in node.handlers)))
         depth = len(self.loops)
         returns = len(self.returns)
         breaks = [(len(loop.breaks), len(loop.continues)) for loop in self.loops]
         self.block(node.body)
-        self.handled -= handled
+        self.handled.pop()
         inside = frozenset(range(first, min(self.next_id, len(self.events))))
         body_end = self.state
         if node.orelse is not None and not body_end.dead:
@@ -477,6 +476,8 @@ class Walker(Evaluator):
             self.state = self._caught(before, inside, body_end)
             if handler.name is not None and isinstance(handler.name.name, cst.Name):
                 self.state.env[handler.name.name.value] = Value(text=handler.name.name.value)
+            if _caught_names(handler) & MISSING:
+                self.state.control |= self._looked_up(inside)
             self.mark("handler", handler)
             self.block(handler.body)
             ends.append(self.state)
@@ -548,14 +549,18 @@ class Walker(Evaluator):
         event = self.events[number]
         return isinstance(event, Acquire) and event.what in ("claim", "lock")
 
-    def _handles_constraint(self, handler: cst.ExceptHandler | cst.ExceptStarHandler) -> bool:
-        if handler.type is None:
-            return True
-        types = [e.value for e in handler.type.elements] if isinstance(handler.type, cst.Tuple) else [handler.type]
-        return any(source_of(t).rpartition(".")[2] in self.models.constraint_errors for t in types)
+    def _looked_up(self, inside: Ids) -> Control:
+        """The reads of a body whose failure says that nothing is there."""
+        reads = [event for number in sorted(inside) if isinstance(event := self.events[number], Access)]
+        return frozenset(
+            (read.id, Sense.ABSENT)
+            for read in reads
+            if read.op in (Op.READ, Op.CHECK) and (read.resource.kind.external or read.resource.key)
+        )
 
     def with_(self, node: cst.With) -> None:
         opened: list[int] = []
+        suppressed = 0
         commits: list[tuple[cst.CSTNode, Value]] = []
         switching = False
         for item in node.items:
@@ -564,6 +569,9 @@ class Walker(Evaluator):
             self.testing = testing
             if self.models.contexts.get(value.type) == "transaction" and not isinstance(item.item, cst.Call):
                 value = Value(type="transaction", text=source_of(item.item))
+            if isinstance(item.item, cst.Call) and source_of(item.item.func).rpartition(".")[2] == "suppress":
+                self.handled.append(frozenset(source_of(a.value).rpartition(".")[2] for a in item.item.args))
+                suppressed += 1
             number = self._enter(item, value, node)
             if number is not None:
                 opened.append(number)
@@ -579,6 +587,7 @@ class Walker(Evaluator):
         entering = [(len(loop.breaks), len(loop.continues)) for loop in self.loops]
         depth, returns = len(self.loops), len(self.returns)
         self.block(node.body)
+        del self.handled[len(self.handled) - suppressed :]
         jumped = [
             s
             for loop, (b, c) in zip(self.loops[:depth], entering, strict=False)
@@ -665,6 +674,20 @@ class Walker(Evaluator):
         qualname = f"{self.function.qualname}.{node.name.value}"
         if qualname in self.scope.functions:
             self.state.env[node.name.value] = Value(type=f"def:{qualname}", text=node.name.value)
+
+
+MISSING = frozenset(
+    {"DoesNotExist", "ObjectDoesNotExist", "NoResultFound", "NoResult", "NotFound", "KeyError", "LookupError"}
+)
+"""Exceptions that say that what was looked up is not there."""
+
+
+def _caught_names(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> frozenset[str]:
+    """Last names of the exceptions that a handler catches; "" for all."""
+    if handler.type is None:
+        return frozenset({""})
+    types = [e.value for e in handler.type.elements] if isinstance(handler.type, cst.Tuple) else [handler.type]
+    return frozenset(source_of(caught).rpartition(".")[2] for caught in types)
 
 
 _SMALL: dict[type[cst.CSTNode], Callable[..., None]] = {

@@ -129,6 +129,15 @@ def _store_effect(
             return read_store(ev, _file(path.text), where, method)
         write_store(ev, _file(path.text), where, arguments.at(model.value) or Value(), method, Op.WRITE, arguments)
         return Value()
+    if effect in ("file-check", "file-make", "file-remove"):
+        given = base.part("path") or (Value(text=base.text) if base.text else None)
+        text = _path_text(arguments, model.key) if model.key is not None else given.text if given is not None else ""
+        if not text:
+            return None
+        if effect == "file-check":
+            return read_store(ev, _file(text), where, method, Op.CHECK)
+        ev.emit(Op.CREATE if effect == "file-make" else Op.DELETE, _file(text), where, how=method)
+        return Value()
     if effect in ("file-read", "file-write"):
         path = base.part("path")
         text = path.text if path is not None and base.type == "file" else base.text

@@ -19,6 +19,9 @@ HERE = Path(__file__).resolve().parent
 
 EFFECTS = frozenset(
     [
+        "file-check",
+        "file-make",
+        "file-remove",
         "lock",
         "acquire",
         "release",
@@ -58,6 +61,8 @@ EFFECTS = frozenset(
 )
 _CHANGING = frozenset(
     [
+        "file-make",
+        "file-remove",
         "write",
         "update",
         "delete",
@@ -137,12 +142,16 @@ class Models:
     types: set[str] = field(default_factory=set)
     parents: dict[str, str] = field(default_factory=dict)
     """A type whose methods another type shares."""
+    aliases: dict[str, str] = field(default_factory=dict)
+    """Other names of a type."""
     constraint_errors: set[str] = field(default_factory=set)
     guards: list[str] = field(default_factory=list)
     """Substrings of decorator or context manager names that mean mutual exclusion."""
     idempotent: set[str] = field(default_factory=set)
     """Last names of calls that tolerate a second call."""
     row_methods: set[str] = field(default_factory=set)
+    exclusive: set[str] = field(default_factory=set)
+    """Types whose objects one task at a time may use."""
     contexts: dict[str, str] = field(default_factory=dict)
     """Types whose objects are context managers with an effect: `with connection:` is a transaction."""
 
@@ -153,6 +162,11 @@ class Models:
         return frozenset(
             names | {name.rpartition(".")[2] for name, call in self.functions.items() if call.effect in _CHANGING}
         )
+
+    @cached_property
+    def exclusive_types(self) -> frozenset[str]:
+        """`exclusive` with all names of the types."""
+        return frozenset(self.exclusive | {name for name, of in self.aliases.items() if of in self.exclusive})
 
     @cached_property
     def reading_methods(self) -> frozenset[str]:
@@ -220,7 +234,9 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
         models.types.add(name)
         for alias in _strings(table.get("aliases", []), where):
             models.types.add(alias)
-            models.parents[alias] = name
+            models.parents[alias] = models.aliases[alias] = name
+        if table.get("exclusive"):
+            models.exclusive.add(name)
         if table.get("context"):
             models.contexts[name] = str(table["context"])
         if table.get("like"):

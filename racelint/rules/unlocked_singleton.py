@@ -40,10 +40,11 @@ Two threads find it missing and both create one: connections or threads leak, an
 Objects whose class is not known to hold a resource are reported with low confidence unless the module starts threads.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
+from racelint.creation import made_without_lock
 from racelint.finding import Finding, Fix, Role, World
-from racelint.pattern import INTERNAL, Access, Evidence, Module, Op, Pair, Sense, Shape, Unit, same
+from racelint.pattern import Module, Unit
 from racelint.rule import Rule
 
 WAYS = {
@@ -58,7 +59,7 @@ def find(module: Module) -> Iterable[Finding]:
     """Checked missing, then created, with no lock over both."""
     for unit in module.units:
         yield from cached(module, unit)
-        for pair, way, evidence in lazy_singletons(unit):
+        for pair, way, evidence in made_without_lock(unit, keyed=False):
             name = pair.second.resource.shown
             harm = "half-made object used" if way == "early" else "double initialisation"
             yield module.finding(
@@ -75,70 +76,6 @@ def find(module: Module) -> Iterable[Finding]:
                 ),
                 harm,
             )
-
-
-def lazy_singletons(unit: Unit) -> Iterator[tuple[Pair, str, Evidence]]:
-    """Lazy creations, in which way they are wrong, and the threads that meet there."""
-    for write in unit.accesses(Op.WRITE, kinds=INTERNAL):
-        if write.value.shape in (Shape.NONE, Shape.FALSE) or write.resource.key or write.how != "=":
-            continue
-        for number, sense in write.control:
-            check = unit.access(number)
-            if check is None or sense is not Sense.ABSENT or not same(check.resource, write.resource):
-                continue
-            way = wrong_way(unit, check, write)
-            evidence = unit.rival(write.resource, World.THREADS) if way else None
-            if evidence is not None:
-                yield Pair(unit, check, write), way, evidence
-                break
-
-
-def wrong_way(unit: Unit, check: Access, write: Access) -> str:
-    """How the creation can go wrong; "" if it cannot."""
-    if finished_later(unit, write) and checked_outside(unit, write):
-        return "early"
-    if unit.guarded(check, write, World.THREADS):
-        return ""
-    if unit.rechecked_locked(write) or write.value.shape in (Shape.TRUE, Shape.CONSTANT, Shape.EMPTY):
-        return ""
-    if unit.locked_at(write):
-        return "unchecked"
-    return (
-        "plain"
-        if unit.makes_resource(write) or (write.resource.name.startswith("cls.") and write.value.shape is not Shape.NEW)
-        else ""
-    )
-
-
-def finished_later(unit: Unit, write: Access) -> bool:
-    """Whether what was published, or the data that its flag stands for, is still being made afterwards."""
-    for access in unit.flow.accesses:
-        if (
-            access.id == write.id
-            or not unit.before(write.id, access.id)
-            or not set(write.controlled_by) <= set(access.controlled_by)
-        ):
-            continue
-        part = access.resource.owner == write.resource.owner and access.resource.path.startswith(
-            write.resource.path + "."
-        )
-        fills = same(access.resource, write.resource) and (
-            access.op in (Op.UPDATE, Op.USE) or (bool(access.resource.key) and access.op is Op.WRITE)
-        )
-        if write.value.shape is not Shape.TRUE and ((part and access.op.changes) or fills):
-            return True
-        if write.value.shape is Shape.TRUE and access.op is Op.WRITE and access.resource.owner == write.resource.owner:
-            return True
-    return False
-
-
-def checked_outside(unit: Unit, write: Access) -> bool:
-    """Whether the resource is also tested without the lock under which it is set."""
-    return any(
-        same(access.resource, write.resource) and not unit.guarded(access, write, World.THREADS)
-        for access in unit.accesses(Op.CHECK)
-        if unit.before(access.id, write.id)
-    )
 
 
 def cached(module: Module, unit: Unit) -> Iterable[Finding]:

@@ -1,0 +1,116 @@
+"""Lazy creation, what several rules share: something is found missing, made and stored, and others can do the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.finding import World
+from racelint.pattern import INTERNAL, Access, Confidence, Evidence, Op, Pair, Sense, Shape, Unit, same
+
+MADE = (Shape.AWAITED, Shape.NEW, Shape.CALL, Shape.SPAWNED)
+
+
+def made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence]]:
+    """Checked absent, switch, set (entries of a collection if `keyed`); unless what is made is a plain value that two tasks may well compute twice."""
+    for pair, sense in unit.decided():
+        write = pair.second
+        if (
+            write.op is not Op.WRITE
+            or bool(write.resource.key) is not keyed
+            or write.how not in ("=", "[]")
+            or write.value.shape not in MADE
+        ):
+            continue
+        if (
+            sense is not Sense.ABSENT
+            or unit.fresh(write, write.resource) is not None
+            or pair.first.how == "while"
+            or unit.claimed(pair.first, write)
+            or unit.guarded(pair.first, write)
+        ):
+            continue
+        evidence = unit.rival(write.resource)
+        if evidence is None or not does_work(unit, pair):
+            continue
+        if not unit.has_side_effects(pair.first, write):
+            strength = (
+                Confidence.LOW
+                if not unit.makes_resource(write)
+                else max(evidence.strength, Confidence.MEDIUM, key=lambda s: s.rank)
+            )
+            evidence = Evidence(evidence.text, strength, evidence.world)
+        yield pair, evidence
+
+
+def does_work(unit: Unit, pair: Pair) -> bool:
+    """Whether what lies between check and write is more than what tolerates being done twice."""
+    idempotent = unit.module.models.idempotent
+    return any(switch.callee not in idempotent for switch in unit.switches_between(pair.first.id, pair.second.id))
+
+
+def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evidence]]:
+    """Lazy creations (of entries of a collection if `keyed`), in which way they are wrong, and the threads that meet there."""
+    for write in unit.accesses(Op.WRITE, kinds=INTERNAL):
+        if (
+            write.value.shape in (Shape.NONE, Shape.FALSE)
+            or bool(write.resource.key) is not keyed
+            or write.how not in ("=", "[]")
+        ):
+            continue
+        for number, sense in write.control:
+            check = unit.access(number)
+            if check is None or sense is not Sense.ABSENT or not same(check.resource, write.resource):
+                continue
+            way = wrong_way(unit, check, write)
+            evidence = unit.rival(write.resource, World.THREADS) if way else None
+            if evidence is not None:
+                yield Pair(unit, check, write), way, evidence
+                break
+
+
+def wrong_way(unit: Unit, check: Access, write: Access) -> str:
+    """How the creation can go wrong; "" if it cannot."""
+    if finished_later(unit, write) and checked_outside(unit, write):
+        return "early"
+    if unit.guarded(check, write, World.THREADS):
+        return ""
+    if unit.rechecked_locked(write) or write.value.shape in (Shape.TRUE, Shape.CONSTANT, Shape.EMPTY):
+        return ""
+    if unit.locked_at(write):
+        return "unchecked"
+    return (
+        "plain"
+        if unit.makes_resource(write) or (write.resource.name.startswith("cls.") and write.value.shape is not Shape.NEW)
+        else ""
+    )
+
+
+def finished_later(unit: Unit, write: Access) -> bool:
+    """Whether what was published, or the data that its flag stands for, is still being made afterwards."""
+    for access in unit.flow.accesses:
+        if (
+            access.id == write.id
+            or not unit.before(write.id, access.id)
+            or not set(write.controlled_by) <= set(access.controlled_by)
+        ):
+            continue
+        part = access.resource.owner == write.resource.owner and access.resource.path.startswith(
+            write.resource.path + "."
+        )
+        fills = same(access.resource, write.resource) and (
+            access.op in (Op.UPDATE, Op.USE) or (bool(access.resource.key) and access.op is Op.WRITE)
+        )
+        if write.value.shape is not Shape.TRUE and ((part and access.op.changes) or fills):
+            return True
+        if write.value.shape is Shape.TRUE and access.op is Op.WRITE and access.resource.owner == write.resource.owner:
+            return True
+    return False
+
+
+def checked_outside(unit: Unit, write: Access) -> bool:
+    """Whether the resource is also tested without the lock under which it is set."""
+    return any(
+        same(access.resource, write.resource) and not unit.guarded(access, write, World.THREADS)
+        for access in unit.accesses(Op.CHECK)
+        if unit.before(access.id, write.id)
+    )

@@ -1,0 +1,74 @@
+"""An entry of a shared collection is found missing, made and inserted, and nothing keeps others from doing the same.
+
+Two units make an entry for the same key: the first one leaks, and callers hold different objects for one key. Where the
+entry is a lock, it guards nothing.
+
+## Example
+    async def channel(self, name: str) -> Channel:
+        if name not in self.channels:
+            self.channels[name] = await self.connect(name)
+        return self.channels[name]
+
+    async def close(self) -> None:
+        for channel in self.channels.values():
+            await channel.aclose()
+
+## Use instead
+    async def channel(self, name: str) -> Channel:
+        async with self.lock:
+            if name not in self.channels:
+                self.channels[name] = await self.connect(name)
+            return self.channels[name]
+
+    async def close(self) -> None:
+        for channel in self.channels.values():
+            await channel.aclose()
+
+## Missed alarms
+Plain values are left alone: computing one twice costs time and nothing else.
+"""
+
+from collections.abc import Iterable
+
+from racelint.creation import made_across_await, made_without_lock
+from racelint.finding import Finding, Fix, Role, World
+from racelint.pattern import Module
+from racelint.rule import Rule
+
+
+def find(module: Module) -> Iterable[Finding]:
+    """Checked missing, then inserted: across a switch point, or between threads without a lock."""
+    for unit in module.units:
+        for pair, evidence in made_across_await(unit, keyed=True):
+            if pair.switch is None:
+                continue
+            name = pair.second.resource.shown
+            yield module.finding(
+                RULE,
+                unit,
+                pair.second,
+                ((Role.CHECK, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
+                f"`{name}` is found missing on line {module.line(pair.first)} and inserted here after the await on line "
+                f"{module.line(pair.switch)}; another task can insert its own meanwhile",
+                evidence,
+                World.TASKS,
+                name,
+                Fix("hold one lock over test and insertion, or insert the task or a placeholder before awaiting"),
+            )
+        for pair, _, evidence in made_without_lock(unit, keyed=True):
+            name = pair.second.resource.shown
+            yield module.finding(
+                RULE,
+                unit,
+                pair.second,
+                ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
+                f"`{name}` is found missing on line {module.line(pair.first)} and inserted here; another thread can insert its "
+                "own in between",
+                evidence,
+                World.THREADS,
+                name,
+                Fix("use `setdefault`, `init_once` for each key, or one lock over test and insertion"),
+            )
+
+
+RULE = Rule("RL304", "check-then-insert", (World.TASKS, World.THREADS), "double initialisation", __doc__, find)

@@ -1,0 +1,124 @@
+"""State that a lock guards elsewhere is changed without that lock.
+
+The lock excludes only those who take it: this change falls in the middle of what the others do under it.
+
+## Example
+    import threading
+
+    class Progress:
+        def __init__(self) -> None:
+            self._lock = threading.Lock()
+            self._done = 0
+
+        def step(self) -> None:
+            with self._lock:
+                self._done += 1
+
+        def skip(self, n: int) -> None:
+            self._done += n
+
+    progress = Progress()
+    threading.Thread(target=progress.step).start()
+    threading.Thread(target=progress.skip, args=(3,)).start()
+
+## Use instead
+    import threading
+
+    class Progress:
+        def __init__(self) -> None:
+            self._lock = threading.Lock()
+            self._done = 0
+
+        def step(self) -> None:
+            with self._lock:
+                self._done += 1
+
+        def skip(self, n: int) -> None:
+            with self._lock:
+                self._done += n
+
+    progress = Progress()
+    threading.Thread(target=progress.step).start()
+    threading.Thread(target=progress.skip, args=(3,)).start()
+
+## Missed alarms
+Reads without the lock, and locks that are taken through another object.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from racelint.finding import Finding, Fix, Role, World
+from racelint.pattern import Access, Confidence, Evidence, Kind, Module, Op, Unit
+from racelint.rule import Rule
+
+Place = tuple[str, str]
+Guarded = tuple[Unit, Access, frozenset[Place]]
+
+
+def find(module: Module) -> Iterable[Finding]:
+    """A change under no lock, or another one, of what most changes make under one lock."""
+    changes = changes_by_place(module)
+    for place in sorted(changes):
+        for (unit, access, _), (other, guarded, locks), evidence in unguarded(changes[place]):
+            lock = min(name for _, name in locks)
+            name = access.resource.shown
+            yield module.finding(
+                RULE,
+                unit,
+                replace(access, site=access.place),
+                ((Role.WRITE, guarded), (Role.WRITE, access)),
+                f"`{name}` is changed here without `{lock}`, which guards it on line {module.line(guarded)} in "
+                f"`{other.facts.qualname}`",
+                evidence,
+                World.THREADS,
+                name,
+                Fix(f"take `{lock}` here, too"),
+            )
+
+
+def changes_by_place(module: Module) -> dict[Place, list[Guarded]]:
+    """Every change of an attribute or global, with the locks that are held there."""
+    found: dict[Place, list[Guarded]] = {}
+    for unit in module.units:
+        if unit.is_constructor:
+            continue
+        for access in unit.accesses(Op.WRITE, Op.UPDATE, Op.DELETE, kinds=(Kind.ATTRIBUTE, Kind.GLOBAL)):
+            locks = frozenset(lock.lock.place for lock in unit.locked_at(access))
+            if access.place.unit == unit.facts.qualname or locks:
+                found.setdefault(access.resource.place, []).append((unit, access, locks))
+    return found
+
+
+def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Evidence]]:
+    """Changes that share no lock with a guarded one, if the guard is the custom: most changes, or threads that surely run."""
+    for change in changes:
+        unit, access, locks = change
+        others = [
+            c
+            for c in changes
+            if (c[2] and not c[2] & locks and c[1].place != access.place) or (c[2] and locks and not c[2] & locks)
+        ]
+        if not others or not matters(access):
+            continue
+        with_lock = sum(bool(c[2] & others[0][2]) for c in changes)
+        evidence = None
+        for other in others:
+            found = unit.module.concurrency.overlap(
+                unit.facts.qualname, other[0].facts.qualname, "threads", access.resource
+            )
+            if found is not None and (evidence is None or found.strength.rank > evidence.strength.rank):
+                evidence = found
+        if evidence is None or (len(locks) and with_lock < sum(bool(c[2] & locks) for c in changes)):
+            continue
+        if evidence.public and with_lock < 2 * (len(changes) - with_lock):
+            evidence = Evidence(evidence.text, Confidence.LOW, evidence.world, True)
+        yield change, others[0], evidence
+
+
+def matters(access: Access) -> bool:
+    """Whether the change can break what others do under the lock: not a single step of a collection, nor a flag that is raised."""
+    return access.op is Op.WRITE and not access.resource.key
+
+
+RULE = Rule("RL601", "inconsistent-guard", (World.THREADS,), "unguarded change", __doc__, find)

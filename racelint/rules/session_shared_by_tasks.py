@@ -1,0 +1,55 @@
+"""One database session or connection is used by several tasks at once.
+
+A session is not made for that: statements and results of the tasks mix, a transaction of one commits half of another, or the
+driver raises an error.
+
+## Example
+    import asyncio
+    import asyncpg
+
+    async def refresh(conn: asyncpg.Connection, skus, api):
+        async def one(sku):
+            await conn.execute("UPDATE items SET price = $1 WHERE sku = $2", await api.price(sku), sku)
+
+        await asyncio.gather(*(one(sku) for sku in skus))
+
+## Use instead
+    import asyncio
+    import asyncpg
+
+    async def refresh(pool: asyncpg.Pool, skus, api):
+        async def one(sku):
+            async with pool.acquire() as conn:
+                await conn.execute("UPDATE items SET price = $1 WHERE sku = $2", await api.price(sku), sku)
+
+        await asyncio.gather(*(one(sku) for sku in skus))
+
+## Missed alarms
+Sessions that tasks reach through an object.
+"""
+
+from collections.abc import Iterable
+
+from racelint.finding import Confidence, Finding, Fix, Role, World
+from racelint.pattern import Evidence, Module
+from racelint.rule import Rule
+
+
+def find(module: Module) -> Iterable[Finding]:
+    """A spawn of several tasks that all use a session of the function that spawns them."""
+    for unit in module.units:
+        for spawn, name, started in unit.sessions_handed_out():
+            yield module.finding(
+                RULE,
+                unit,
+                spawn,
+                ((Role.ACT, spawn),),
+                f"`{name}` is one session, and each task that is started here uses it; their statements mix",
+                Evidence(f"`{started}` is started for many at once", Confidence.HIGH),
+                World.TASKS,
+                name,
+                Fix("give each task a session or connection of its own"),
+            )
+
+
+RULE = Rule("RL203", "session-shared-by-tasks", (World.TASKS,), "mixed statements", __doc__, find)
