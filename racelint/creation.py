@@ -24,7 +24,7 @@ def made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence]
         if (
             sense is not Sense.ABSENT
             or unit.fresh(write, write.resource) is not None
-            or pair.first.how == "while"
+            or pair.first.how in ("while", "assert")
             or unit.claimed(pair.first, write)
             or unit.guarded(pair.first, write)
         ):

@@ -137,6 +137,8 @@ class Value:
     """Its source, for keys."""
     appended: bool = False
     """An element was added to the value after it was read."""
+    opaque: Ids = NO_IDS
+    """Those of `stems` that only went into a call whose result need not depend on them."""
     known: tuple[tuple[str, Value], ...] = ()
     """Named parts, such as the path of an opened file."""
 
@@ -261,6 +263,8 @@ class Flow:
     after: tuple[tuple[int, ...], ...]
     """`after[i]` are the ids of the events that may come next after event `i`."""
     rows: tuple[Row, ...] = ()
+    ordered: Ids = NO_IDS
+    """Accesses whose values were compared by order, as limits are."""
     limited: bool = False
     """The definition was too large to be followed to the end."""
     accesses: tuple[Access, ...] = field(default=())

@@ -19,6 +19,12 @@ from racelint.resolve import Scope, enclosing_self
 _TEST_FILE = re.compile(
     r"(^|/)(test_[^/]*|[^/]*_tests?|tests?|conftest|setup|noxfile)\.py$|(^|/)(migrations|alembic|management/commands|benchmarks?|scripts?)/"
 )
+_ONCE_DECORATORS = frozenset({"on_event", "on_startup", "on_shutdown", "before_serving", "after_serving"})
+"""Decorators of functions that a framework runs when the application starts or ends."""
+_REGISTERS = re.compile(
+    r"register|connect|listen|track|subscribe|attach|^on_|(add|set)_.*(callback|handler|listener|hook)"
+)
+"""Last names of calls that keep a function to call it later."""
 _LOCKED_NAME = re.compile(r"(_locked|under_lock|with_lock|holding_lock|_unsafe|_nolock|_no_lock|_unlocked)$")
 """Names that say that the caller holds the lock; believed if at least one caller does."""
 _IMPORT_OF_TESTS = frozenset({"pytest", "unittest"})
@@ -38,6 +44,8 @@ class Root:
     """Each run has an object of its own, as the views of a web framework have."""
     handler: bool = False
     """Called by a framework, which gives each run arguments of its own."""
+    locked: bool = False
+    """Its strength rests on the lock that the class has."""
     public: bool = False
     """Known only as something that callers outside of the module may call."""
 
@@ -61,6 +69,7 @@ class Concurrency:
         self.roots: list[Root] = []
         self._find_spawns()
         self._find_handlers()
+        self._find_callbacks()
         self._find_public()
 
     # who calls whom
@@ -285,6 +294,24 @@ class Concurrency:
             )
         )
 
+    def _find_callbacks(self) -> None:
+        """Functions handed to calls that register them with something that lives longer."""
+        started = {root.unit for root in self.roots}
+        for caller in (*self.scope.facts.functions, self.scope.facts.module_body):
+            for call in caller.calls:
+                if not _REGISTERS.search(call.callee.rpartition(".")[2]):
+                    continue
+                for argument in call.arguments:
+                    path = argument.rpartition("=")[2]
+                    if path not in caller.references:
+                        continue
+                    for unit in self.target(path, caller):
+                        if unit.qualname in started or unit.name in ("__init__", "__new__"):
+                            continue
+                        started.add(unit.qualname)
+                        text = f"line {call.line} registers `{unit.name}` as a callback with `{call.callee}`"
+                        self.roots.append(Root(unit.qualname, text, "tasks", unit.is_async, Confidence.MEDIUM))
+
     def _find_public(self) -> None:
         """Public coroutines of classes that live long: what callers outside of the module may run at once."""
         started = {root.unit for root in self.roots} | self._run_once
@@ -306,9 +333,21 @@ class Concurrency:
                 strength, why = Confidence.LOW, "is a public function"
             text = f"`{function.qualname}` {why}; callers may run it at once"
             if not function.is_async:
-                self.roots.append(Root(function.qualname, text, "threads", True, strength, public=True))
+                self.roots.append(
+                    Root(function.qualname, text, "threads", True, strength, locked=bool(function.owner), public=True)
+                )
             if function.is_async or self._has_coroutines:
-                self.roots.append(Root(function.qualname, text, "tasks", True, strength, public=True))
+                self.roots.append(
+                    Root(
+                        function.qualname,
+                        text,
+                        "tasks",
+                        True,
+                        strength,
+                        locked=strength is Confidence.HIGH,
+                        public=True,
+                    )
+                )
 
     @cached_property
     def _has_coroutines(self) -> bool:
@@ -330,6 +369,11 @@ class Concurrency:
                     found.update(
                         unit.qualname for argument in call.arguments for unit in self._spawned_units(argument, caller)
                     )
+        found |= {
+            f.qualname
+            for f in self.scope.facts.functions
+            if f.name == "lifespan" or any(d.rpartition(".")[2] in _ONCE_DECORATORS for d in f.decorators)
+        }
         spawned = {root.unit for root in self.roots}
         while True:
             more = {
@@ -457,6 +501,7 @@ class Concurrency:
         A unit that the module starts itself beside its public methods is stronger evidence than two public methods.
         """
         own = resource is not None and resource.kind is Kind.ATTRIBUTE
+        captured = f"{resource.owner}." if resource is not None and resource.kind is Kind.CAPTURED else ""
         given = resource is not None and resource.kind is Kind.ARGUMENT
         ones, others = self.reached.get(one, frozenset()), self.reached.get(other, frozenset())
         best: Root | None = None
@@ -474,12 +519,44 @@ class Concurrency:
                     or (given and (left.handler or right.handler))
                 ):
                     continue
-                strength = min(left.strength, right.strength, key=lambda s: s.rank)
+                if captured and not (left.unit.startswith(captured) and right.unit.startswith(captured)):
+                    continue
+                strength = min(self._strength(left, resource), self._strength(right, resource), key=lambda s: s.rank)
                 if strength is Confidence.LOW and left.public != right.public and not self.unlikely:
                     strength = Confidence.MEDIUM
                 if best is None or strength.rank > weakest.rank:
                     best, weakest = (left if left.many else right), strength
         return Evidence(best.text, weakest, world, best.public) if best is not None else None
+
+    def _strength(self, root: Root, resource: Resource | None) -> Confidence:
+        """How much a root says of one resource.
+
+        A class's lock says that tasks share the object only where it guards what is looked at; that a function of the module
+        is public says something of the module's own state only.
+        """
+        if not root.public or root.strength is Confidence.LOW:
+            return root.strength
+        unit = self.scope.functions.get(root.unit)
+        if unit is not None and not unit.owner:
+            return root.strength if resource is not None and resource.kind is Kind.GLOBAL else Confidence.LOW
+        if root.locked and resource is not None and not self._lock_guards(resource):
+            return Confidence.LOW
+        return root.strength
+
+    def _lock_guards(self, resource: Resource) -> bool:
+        """Whether any function of the owner uses the resource inside a `with` of something that is named like a lock."""
+        guards = self.scope.models.guards
+        if any(
+            part in guard.lower() for _, write in self.writers(resource) for guard in write.within for part in guards
+        ):
+            return True
+        family = self.scope.family(resource.owner) if resource.owner in self.scope.classes else frozenset()
+        return any(
+            f"self.{resource.path}" in function.reads
+            and any(part in guard.lower() for call in function.calls for guard in call.within for part in guards)
+            for function in self.scope.facts.functions
+            if function.owner in family
+        )
 
     def handled_in_processes(self, unit: str) -> Evidence | None:
         """That the unit runs in several processes at once: a web handler, a task-queue job."""

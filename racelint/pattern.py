@@ -73,6 +73,11 @@ def same(one: Resource, other: Resource) -> bool:
     return one.name == other.name and (one.key == other.key or not one.key or not other.key)
 
 
+def exactly(one: Resource, other: Resource) -> bool:
+    """`same`, and of the same entry: what is read of a whole collection need not be the entry that is written."""
+    return same(one, other) and one.key == other.key
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """An access `first`, a later one `second` that depends on it, and the switch point between them, if it is one."""
@@ -371,9 +376,9 @@ class Unit:
     def stale_writes(self, kinds: tuple[Kind, ...] = INTERNAL) -> Iterator[Pair]:
         """Writes whose value was computed from a read of the same resource before a switch point."""
         for write in self.accesses(Op.WRITE, kinds=kinds):
-            for number in sorted(write.value.stems - write.fresh):
+            for number in sorted(write.value.stems - write.fresh - write.value.opaque):
                 read = self.access(number)
-                if read is None or read.op not in (Op.READ, Op.CHECK) or not same(read.resource, write.resource):
+                if read is None or read.op not in (Op.READ, Op.CHECK) or not exactly(read.resource, write.resource):
                     continue
                 switch = self.switch_between(number, write.id)
                 if switch is not None and self.fresh(write, write.resource) is None and not self.guarded(read, write):
@@ -396,13 +401,15 @@ class Unit:
 
     def thread_updates(self) -> Iterator[Pair]:
         """Writes computed from a read of the same resource with no lock for threads over both."""
+        if self.facts.is_async:  # runs on a loop, in one thread
+            return
         rows = {row.name for row in self.flow.rows}
         for write in self.accesses(Op.WRITE, kinds=INTERNAL):
             if write.resource.name.rpartition(".")[0] in rows:
                 continue
-            for number in sorted(write.value.stems):
+            for number in sorted(write.value.stems - write.value.opaque):
                 read = self.access(number)
-                if read is None or read.op not in (Op.READ, Op.CHECK) or not same(read.resource, write.resource):
+                if read is None or read.op not in (Op.READ, Op.CHECK) or not exactly(read.resource, write.resource):
                     continue
                 if not self.guarded(read, write, World.THREADS):
                     yield Pair(self, read, write)
@@ -512,7 +519,9 @@ class Unit:
                 if not (argument.startswith("*") or call.looped):
                     continue
                 for name in self._shared_sessions(argument.lstrip("*")):
-                    mark = next((m for m in self.marks("spawn") if self.module.line(m) == call.line), None)
+                    mark = next(
+                        (m for m in self.marks("spawn", "spawn and wait") if self.module.line(m) == call.line), None
+                    )
                     if mark is not None:
                         yield mark, name, argument.lstrip("*")
 
@@ -580,10 +589,28 @@ class Unit:
         return self.torn_down(write.resource)
 
     def has_side_effects(self, check: Access, write: Access) -> bool:
-        """Whether the unit changes anything else because of the check: doing that twice is seen."""
+        """Whether the unit does anything else because of the check that is seen when it is done twice.
+
+        A row, a counter, an appended entry, a started task; not a flag that is raised again nor a value that is stored again.
+        """
+        for event in self.events:
+            if isinstance(event, Mark) and event.what == "spawn" and any(n == check.id for n, _ in event.control):
+                return True
+            if not isinstance(event, Access) or not event.op.changes or check.id not in event.controlled_by:
+                continue
+            if same(event.resource, write.resource):
+                continue
+            counts = event.how in ("+=", "append", "appendleft", "insert", "extend", "[]+=")
+            if counts or event.resource.kind.external or event.op is Op.CREATE:
+                return True
+        return False
+
+    def begins_something(self, check: Access, write: Access) -> bool:
+        """Whether a call awaited between the two is named after a beginning: `connect`, `start`, `register`, …"""
+        beginnings = self.module.models.beginnings
         return any(
-            access.op.changes and check.id in access.controlled_by and not same(access.resource, write.resource)
-            for access in self.flow.accesses
+            switch.callee.lstrip("_").partition("_")[0] in beginnings
+            for switch in self.switches_between(check.id, write.id)
         )
 
     def _stateful(self, class_name: str) -> bool:
@@ -649,9 +676,9 @@ class Unit:
                 best = evidence
         return best
 
-    def with_itself(self, world: World = World.TASKS) -> Evidence | None:
-        """The evidence that the unit runs several times at once."""
-        return self.module.concurrency.overlap(self.facts.qualname, self.facts.qualname, world.value)
+    def with_itself(self, world: World = World.TASKS, resource: Resource | None = None) -> Evidence | None:
+        """The evidence that the unit runs several times at once, on the same resource if one is given."""
+        return self.module.concurrency.overlap(self.facts.qualname, self.facts.qualname, world.value, resource)
 
     def copied_to_processes(self, resource: Resource) -> bool:
         """Whether each process has a copy of the resource, so that locks are not the answer."""

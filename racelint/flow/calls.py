@@ -84,6 +84,23 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
     return _unknown(ev, node, awaiting, base, method, type_name, arguments)
 
 
+TRANSPARENT = frozenset(
+    {
+        "json",
+        "copy",
+        "dataclasses",
+        "decimal",
+        "operator",
+        "functools",
+        "itertools",
+        "math",
+        "pickle",
+        "typing",
+        "orjson",
+    }
+)
+"""Modules whose functions compute their result from their arguments."""
+
 _THREAD_CALLS = {
     "asyncio.to_thread": 0,
     "anyio.to_thread.run_sync": 0,
@@ -243,7 +260,7 @@ def _spawn(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None, name: str)
                 ev.plain(inner.func.value)
         else:
             stems |= ev.plain(inner).stems
-    ev.mark("spawn", node, name)
+    ev.mark("spawn" if awaiting is None else "spawn and wait", node, name)
     if awaiting is not None:
         ev.switch(awaiting, stems, name)
         return Value(shape=Shape.AWAITED)
@@ -313,5 +330,6 @@ def _unknown(
         type=type_name if constructor else "",
         appended=any(v.appended for v in arguments.every),
         known=known,
+        opaque=NO_IDS if type_name.partition(".")[0] in TRANSPARENT or (base is not None and base.stems) else stems,
         row=arguments.positional[0].row if type_name in ("cast", "typing.cast") and arguments.positional else None,
     )

@@ -84,6 +84,8 @@ class Evaluator(Builder):
         self.rows: list[Row] = []
         self.testing = False
         self.repeating = False
+        self.asserting = False
+        self.ordered: set[int] = set()
         self.statement = 0
         self.handled: list[frozenset[str]] = []
         """What the `try` statements around catch, outermost first."""
@@ -130,6 +132,12 @@ class Evaluator(Builder):
         if op.changes and not resource.kind.external:
             self._claim(access)
         return number
+
+    def _test_kind(self) -> str:
+        """`while` and `assert` for the tests of such statements, "" elsewhere."""
+        if not self.testing:
+            return ""
+        return "while" if self.repeating else "assert" if self.asserting else ""
 
     def _control(self) -> tuple[tuple[int, Sense], ...]:
         control = self.state.control
@@ -235,7 +243,7 @@ class Evaluator(Builder):
             Op.CHECK if self.testing else Op.READ,
             resource,
             node,
-            how=how or ("while" if self.testing and self.repeating else ""),
+            how=how or self._test_kind(),
         )
         return Value(frozenset((number,)), ref=resource, via=number, type=type_name, text=source_of(node))
 
@@ -318,8 +326,8 @@ class Evaluator(Builder):
         if type_name:
             return Value(base.stems, type=type_name, text=text, known=base.known)
         if base.type and not base.type.startswith((":", "def:", "type[")):
-            return Value(base.stems, type=f"{base.type}.{attr}", text=text, known=base.known)
-        return Value(base.stems, text=text, known=base.known)
+            return Value(base.stems, type=f"{base.type}.{attr}", text=text, known=base.known, opaque=base.opaque)
+        return Value(base.stems, text=text, known=base.known, opaque=base.opaque)
 
     def _is_constant(self, resource: Resource) -> bool:
         if resource.kind is Kind.ATTRIBUTE and "." not in resource.path:
@@ -416,6 +424,7 @@ class Evaluator(Builder):
         return Value(
             left.stems | right.stems,
             appended=appended,
+            opaque=left.opaque | right.opaque,
             text=source_of(node),
             known=known,
             type=left.type if left.type == "pathlib.Path" else "",
@@ -451,6 +460,7 @@ class Evaluator(Builder):
             appended=left.appended or right.appended,
             type=left.type or right.type,
             row=left.row if left.row is not None else right.row,
+            opaque=left.opaque | right.opaque | _kept(left) | _kept(right),
         )
 
     def merge(self, *states: State) -> None:
@@ -578,11 +588,13 @@ class Evaluator(Builder):
             before = skipped.control
             self.merge(skipped, self.state)
             self.state.control = before
+            fallback = right.stems if right.via is not None and not both else NO_IDS
             value = Value(
                 left.stems | right.stems,
                 appended=left.appended or right.appended,
                 type=left.type or right.type,
                 row=left.row,
+                opaque=left.opaque | right.opaque | fallback,
             )
             if both:
                 return value, left_true | right_true, _vaguely(left_false | right_false, Sense.OTHERWISE)
@@ -593,7 +605,7 @@ class Evaluator(Builder):
         value = self.evaluate(node)
         self.testing = testing
         if value.ref is not None and value.via is None and not isinstance(node, cst.Call):
-            number = self.emit(Op.CHECK, value.ref, node, how="while" if self.repeating else "")
+            number = self.emit(Op.CHECK, value.ref, node, how=self._test_kind())
             value = replace(value, stems=value.stems | {number}, via=number)
         self._checked(value)
         return value, _senses(value, Sense.PRESENT), _senses(value, Sense.ABSENT)
@@ -618,6 +630,8 @@ class Evaluator(Builder):
                 continue
             right = self.evaluate(part.comparator)
             stems |= right.stems
+            if isinstance(part.operator, (cst.LessThan, cst.LessThanEqual, cst.GreaterThan, cst.GreaterThanEqual)):
+                self.ordered |= left.stems | right.stems
             self._checked(right)
             none = right if _is_nothing(part.comparator) else left if _is_nothing(node.left) else None
             other = left if none is right else right
@@ -741,6 +755,11 @@ def _vaguely(control: Control, sense: Sense) -> Control:
 def _senses(value: Value, sense: Sense) -> Control:
     vague = Sense.OTHER if sense in (Sense.PRESENT, Sense.OTHER) else Sense.OTHERWISE
     return frozenset((number, sense if number == value.via else vague) for number in value.stems)
+
+
+def _kept(value: Value) -> Ids:
+    """The read whose very value this is: kept as it was, nothing is computed from it."""
+    return value.stems if value.via is not None else NO_IDS
 
 
 def _is_nothing(node: cst.BaseExpression) -> bool:

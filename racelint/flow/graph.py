@@ -56,6 +56,7 @@ def join_values(one: Value, other: Value) -> Value:
         else (one.row if other.row is None else other.row if one.row is None else None),
         text=one.text if one.text == other.text else "",
         appended=one.appended or other.appended,
+        opaque=one.opaque | other.opaque,
         known=one.known if one.known == other.known else (one.known or other.known),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import libcst as cst
@@ -37,6 +38,10 @@ _READ_VERBS = frozenset(read for read, _ in _PAIRS)
 _WRITE_VERBS = frozenset(write for _, write in _PAIRS)
 
 
+_EXPECTED = re.compile(r"expect|revision|version|if_match|etag|generation|cas\b")
+"""Names of arguments that make a save conditional."""
+
+
 def named_pair(
     ev: Evaluator, where: cst.CSTNode, base: Value | None, method: str, arguments: Arguments, awaiting: cst.Await | None
 ) -> Value | None:
@@ -45,6 +50,8 @@ def named_pair(
     if verb not in _READ_VERBS and verb not in _WRITE_VERBS:
         return None
     generic = not noun
+    if base is not None and "." in base.type and not base.type.startswith((":", "self:")):
+        return None  # a library's class: its tables say what it does, or nothing is known
     if base is None and generic:
         return None
     if awaiting is None and (generic or verb in ("get", "set", "put", "update", "find")):
@@ -67,5 +74,6 @@ def named_pair(
         return None
     value = arguments.positional[-1] if arguments.positional else next(iter(arguments.keywords.values()))
     value = replace(value, stems=arguments.stems)
-    write_store(ev, resource, where, value, method, Op.WRITE, arguments)
+    expected = any(_EXPECTED.search(name) for name in arguments.keywords)
+    write_store(ev, resource, where, value, "conditional" if expected else method, Op.WRITE, arguments)
     return Value(shape=Shape.CALL)

@@ -82,6 +82,7 @@ class Walker(Evaluator):
             events,
             tuple(tuple(sorted(n for n in after if n < len(events))) for after in self.after),
             tuple(self.rows),
+            frozenset(self.ordered),
             self.limited,
             tuple(event for event in events if isinstance(event, Access)),
         )
@@ -243,6 +244,11 @@ class Walker(Evaluator):
             type=old.type if old.type == "dict" else "",
             appended=appended or old.appended,
         )
+        if old.ref is not None and old.type in IN_PLACE:
+            self.emit(
+                Op.UPDATE, old.ref, node, Value(new.stems, Shape.NEW), "extend"
+            )  # changes the object, rebinds it to itself
+            return
         self.store(node.target, value, node, "+=")
 
     def store(self, target: cst.BaseExpression, value: Value, node: cst.CSTNode, how: str = "=") -> None:
@@ -292,7 +298,7 @@ class Walker(Evaluator):
         if base.row is not None or self._is_record(base):
             index = row_of(self, base)
             if index is not None:
-                self.state.written.setdefault(index, {})[attr] = value.stems
+                self.state.written.setdefault(index, {})[attr] = value.stems - value.opaque
                 self.assigned[index] = node
                 root = target.value
                 if isinstance(root, cst.Name) and root.value in self.state.env and base.row is None:
@@ -369,7 +375,10 @@ class Walker(Evaluator):
         self.state = State(NO_IDS, dict(self.state.env), self.state.held, self.state.control, dead=True)
 
     def assert_(self, node: cst.Assert) -> None:
-        self.condition(node.test)  # a precondition that is stated; nothing is decided by it
+        asserting, self.asserting = self.asserting, True
+        _, true, _ = self.condition(node.test)
+        self.asserting = asserting
+        self.state.control |= true
 
     # compound statements
 
@@ -675,6 +684,9 @@ class Walker(Evaluator):
         if qualname in self.scope.functions:
             self.state.env[node.name.value] = Value(type=f"def:{qualname}", text=node.name.value)
 
+
+IN_PLACE = frozenset({"list", "set", "dict", "deque", "collections.deque", "Counter", "collections.Counter"})
+"""Types whose augmented assignment changes the object itself."""
 
 MISSING = frozenset(
     {"DoesNotExist", "ObjectDoesNotExist", "NoResultFound", "NoResult", "NotFound", "KeyError", "LookupError"}

@@ -149,6 +149,8 @@ class Models:
     """Substrings of decorator or context manager names that mean mutual exclusion."""
     idempotent: set[str] = field(default_factory=set)
     """Last names of calls that tolerate a second call."""
+    beginnings: set[str] = field(default_factory=set)
+    """First words of names of calls whose second run is seen: they open, start or send something."""
     row_methods: set[str] = field(default_factory=set)
     exclusive: set[str] = field(default_factory=set)
     """Types whose objects one task at a time may use."""
@@ -260,6 +262,7 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
     models.constraint_errors.update(_strings(data.get("constraint-errors", []), where))
     models.guards.extend(_strings(data.get("guards", []), where))
     models.idempotent.update(_strings(data.get("idempotent", []), where))
+    models.beginnings.update(_strings(data.get("beginnings", []), where))
     models.row_methods.update(_strings(data.get("row-methods", []), where))
 
 

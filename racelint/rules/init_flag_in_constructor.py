@@ -98,8 +98,15 @@ def init_flags(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
                 break
 
 
+def default_of(unit: Unit, write: Access) -> bool:
+    """Whether the class holds a default of the flag: otherwise the flag belongs to the new object alone."""
+    return unit.owner is not None and any(name == write.resource.path for name, _ in unit.owner.attributes)
+
+
 def evidence_for(unit: Unit, write: Access) -> Evidence | None:
     """Threads that construct at once; or a flag that each object sets for itself while the class only holds the default."""
+    if write.resource.name.startswith("self.") and not default_of(unit, write):
+        return None
     found = unit.with_itself(World.THREADS) or unit.with_itself(World.TASKS)
     default = unit.owner is not None and any(name == write.resource.path for name, _ in unit.owner.attributes)
     if (

@@ -98,7 +98,7 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
             act.resource, World.TASKS, ("del[]", "pop", "popleft", "popitem", "clear", "remove", "get_nowait")
         )
         return ("removed", evidence) if evidence is not None else None
-    if check.how == "while":
+    if check.how in ("while", "assert"):
         return None
     grows = (act.op is Op.WRITE and act.how == "+=" and sense.vague) or (
         act.op is Op.UPDATE and act.how in GROWING and sense is not Sense.PRESENT
@@ -112,9 +112,12 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
             or (act.value.text.isidentifier() and sense is Sense.ABSENT and act.value.shape is Shape.OTHER)
         )
     )
-    if not (grows or advances) or not (grows or unit.has_side_effects(check, act) or does_work(unit, pair)):
+    limit = grows and sense.vague
+    if limit and check.id not in unit.flow.ordered:
         return None
-    evidence = unit.with_itself()
+    if not (grows or advances) or not (grows or unit.has_side_effects(check, act) or unit.begins_something(check, act)):
+        return None
+    evidence = unit.with_itself(World.TASKS, act.resource)
     return ("limit" if grows and sense.vague else "twice", evidence) if evidence is not None else None
 
 

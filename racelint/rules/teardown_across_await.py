@@ -94,14 +94,9 @@ def teardowns(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
 
 def ends(unit: Unit, switch: Switch) -> bool:
     """Whether what is awaited ends the object: a call that closes it, or the object itself, awaited to its end."""
-    return switch.callee in unit.module.models.idempotent or switch.callee in (
-        "",
-        "gather",
-        "wait",
-        "wait_for",
-        "shield",
-        "async with",
-    )
+    if switch.callee in unit.module.models.idempotent or switch.callee in ("gather", "wait", "wait_for", "shield"):
+        return True
+    return switch.callee in ("", "async with") and switch.used is not None
 
 
 def last_read(unit: Unit, resource: Resource, before: int) -> Access | None:
