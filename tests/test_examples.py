@@ -55,8 +55,11 @@ NAMED = [
     ("render_pipeline.py", "RenderPipeline.add_log", {"RL104"}),
     ("project_service.py", "ProjectService.dismiss_welcome", {"RL201", "RL202"}),
     ("orchestrator.py", "Orchestrator.__init__", {"RL301"}),
+    ("chat_panel.py", "ChatPanel.send", {"RL401"}),
     ("pipeline_state.py", "PipelineStateManager.update_stage", {"RL103"}),
+    ("versioned_state.py", "StateManager.update_atomic", {"RL107"}),
     ("job_queue.py", "JobQueue.take", {"RL103"}),
+    ("rate_limit.py", "RenderClient.start", {"RL108"}),
 ]
 
 
