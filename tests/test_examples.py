@@ -79,7 +79,7 @@ def checked(path: Path) -> Checked:
     return Checked(done.returncode, json.loads(done.stdout))
 
 
-@pytest.mark.parametrize(("name", "symbol", "codes"), NAMED, ids=lambda value: str(value))
+@pytest.mark.parametrize(("name", "symbol", "codes"), NAMED, ids=[name for name, _, _ in NAMED])
 def test_racelint_reports_the_racy_half(name: str, symbol: str, codes: set[str]) -> None:
     """The race that the README row tells is found, in the function that has it, by a rule that speaks of it."""
     found = checked(EXAMPLES / "racy" / name)
