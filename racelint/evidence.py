@@ -17,7 +17,7 @@ from racelint.models.loader import Spawner
 from racelint.resolve import Scope, enclosing_self
 
 _TEST_FILE = re.compile(
-    r"(^|/)(test_[^/]*|[^/]*_tests?|tests?|conftest|setup|noxfile)\.py$|(^|/)(migrations|alembic|management/commands|benchmarks?|scripts?)/"
+    r"(^|/)(test_[^/]*|[^/]*_tests?|tests?|conftest|setup|noxfile)\.py$|(^|/)([a-z_]*migrations?|alembic|management/commands|benchmarks?|scripts?)/"
 )
 _ONCE_DECORATORS = frozenset({"on_event", "on_startup", "on_shutdown", "before_serving", "after_serving"})
 """Decorators of functions that a framework runs when the application starts or ends."""

@@ -461,7 +461,7 @@ class Unit:
                 continue
             row = self.flow.rows[index]
             model = self.module.scope.classes.get(row.model)
-            if row.locked or row.new or (model is not None and model.versioned):
+            if row.locked or row.new or (model is not None and model.versioned) or self._is_plain_argument(row):
                 continue
             fields = set(write.resource.path.split(","))
             for number in sorted(write.value.stems):
@@ -475,6 +475,17 @@ class Unit:
                     )
                     yield Pair(self, read, write, None, version)
                     break
+
+    def _is_plain_argument(self, row: Row) -> bool:
+        """Whether the row is an argument whose annotation names a class that is known, or called, to be no mapped one."""
+        annotation = dict(self.facts.params).get(row.name, "")
+        if row.loaded is not None or not annotation:
+            return False
+        scope = self.module.scope
+        origin = scope.canonical(annotation)
+        if "schema" in origin.lower():
+            return True
+        return annotation in scope.classes and not scope.is_mapped(annotation)
 
     def _of_row(self, mark: Mark, row: Row) -> bool:
         return any(
@@ -491,8 +502,11 @@ class Unit:
         )
 
     def store_rival(self, pair: Pair) -> Evidence | None:
-        """That another run writes the same document meanwhile."""
-        return self.in_processes()
+        """That another run writes the same document meanwhile; a coroutine is part of a service, whose stores others reach, too."""
+        found = self.in_processes()
+        if found is not None and found.strength is Confidence.LOW and self.facts.is_async:
+            return Evidence(found.text, Confidence.MEDIUM, found.world, found.public)
+        return found
 
     # changes of a database
 

@@ -6,7 +6,7 @@ module; `type[…]` around it stands for the class itself.
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 
 from racelint.facts import ClassFacts, FunctionFacts, ModuleFacts, Write
 from racelint.index import Index
@@ -129,6 +129,16 @@ class Scope:
                     if located is not None:
                         todo.append((None, located[0], located[1].qualname))
         return frozenset(found)
+
+    def is_mapped(self, qualname: str) -> bool:
+        """Whether objects of the class are rows of an object-relational mapper."""
+        bases = self.base_names(qualname)
+        if any(_is_mapped_base(base) for base in bases):
+            return True
+        if not self.libraries & MAPPERS:
+            return False
+        outside = [base for base in sorted(bases) if "." in base and not base.startswith(".")]
+        return any(_is_mapped_base(found) for base in outside for found in outside_bases(base))
 
     def method(self, qualname: str, name: str) -> FunctionFacts | None:
         """The method that `name` finds on an instance of the class, as far as this module defines it."""
@@ -276,7 +286,56 @@ class Scope:
         return own if last[:1].isupper() or call is not None or own in self.models.types else ""
 
 
+MAPPERS = frozenset({"django", "sqlalchemy", "tortoise", "peewee", "sqlmodel", "mongoengine"})
+"""Packages that map objects to rows."""
+
 CONSTRUCTORS = frozenset({"__init__", "__new__", "__post_init__", "__init_subclass__", "setUp", "asyncSetUp"})
+
+MAPPED_BASES = {
+    "django.db.models.Model": "django",
+    "tortoise.models.Model": "tortoise",
+    "tortoise.Model": "tortoise",
+    "peewee.Model": "peewee",
+    "sqlalchemy.orm.DeclarativeBase": "sqlalchemy",
+    "sqlmodel.SQLModel": "sqlalchemy",
+}
+"""Base classes of mapped classes, with their library."""
+
+
+def _is_mapped_base(base: str) -> bool:
+    return (
+        base in MAPPED_BASES
+        or base.endswith(("models.Model", "db.Model", ".DeclarativeBase"))
+        or base in ("Base", "Model")
+    )
+
+
+@cache
+def outside_bases(origin: str) -> frozenset[str]:
+    """Dotted names of all bases of a class of an installed package, read with astroid; nothing is imported or run.
+
+    Asked only where it decides whether a class is mapped and the project itself does not say. Empty if the package is not
+    there, is compiled, or more than `MOST_OUTSIDE` classes were asked for.
+    """
+    global _asked
+    module, dot, name = origin.rpartition(".")
+    if not dot or _asked >= MOST_OUTSIDE:
+        return frozenset()
+    _asked += 1
+    import astroid  # type: ignore[import-untyped]
+
+    try:
+        found = astroid.MANAGER.ast_from_module_name(module).getattr(name)[0]
+        if not isinstance(found, astroid.nodes.ClassDef):
+            return frozenset()
+        return frozenset(base.qname() for base in found.ancestors())
+    except (astroid.AstroidError, ImportError, SyntaxError, RecursionError, ValueError, OSError):
+        return frozenset()
+
+
+MOST_OUTSIDE = 20
+"""Classes of installed packages that are looked up in one run: each may cost tens of milliseconds."""
+_asked = 0
 
 SHAPES = frozenset({"none", "false", "true", "constant", "empty", "other", "display", "call", "await"})
 

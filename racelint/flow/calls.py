@@ -13,7 +13,7 @@ from racelint.flow.containers import container_call, local_container_call
 from racelint.flow.expressions import BUILTIN_PURE, WRAPPERS, Evaluator
 from racelint.flow.locks import lock_call
 from racelint.flow.pairs import named_pair
-from racelint.flow.rows import home, is_model, library_of
+from racelint.flow.rows import home, library_of
 from racelint.flow.stores import apply_effect
 from racelint.flow.summaries import source_of
 
@@ -183,7 +183,7 @@ def _own(
 def _construct(ev: Evaluator, node: cst.Call, type_name: str, arguments: Arguments) -> Value:
     class_name = type_name[1:]
     bases = ev.scope.base_names(class_name)
-    if is_model(bases):
+    if ev.scope.is_mapped(class_name):
         ev.rows.append(Row("", class_name, library_of(bases), None, new=True))
         keys = (("keys", Value(text=" ".join(sorted(arguments.texts)))),)
         return Value(arguments.stems, Shape.NEW, type=type_name, row=len(ev.rows) - 1, known=keys)
@@ -202,7 +202,7 @@ def _modelled_type(ev: Evaluator, base: Value, method: str) -> str:
     if re.search(r"(^|\.)[A-Z]\w*\.query$", base.text):
         return "sqlalchemy.Query"
     if known.startswith("self:") and base.ref is None:
-        return "row" if is_model(ev.scope.base_names(known[5:])) else ""
+        return "row" if ev.scope.is_mapped(known[5:]) else ""
     if known.startswith((":", "def:")) and base.ref is None:
         return ""
     if base.ref is None and (known.startswith("type[") or "." in known):
@@ -330,6 +330,6 @@ def _unknown(
         type=type_name if constructor else "",
         appended=any(v.appended for v in arguments.every),
         known=known,
-        opaque=NO_IDS if type_name.partition(".")[0] in TRANSPARENT or (base is not None and base.stems) else stems,
+        opaque=NO_IDS if type_name.partition(".")[0] in TRANSPARENT else arguments.stems,
         row=arguments.positional[0].row if type_name in ("cast", "typing.cast") and arguments.positional else None,
     )

@@ -586,7 +586,9 @@ class Evaluator(Builder):
             self.state.control |= left_true if both else left_false
             right, right_true, right_false = self.condition(node.right)
             before = skipped.control
+            looked = self.state.fresh  # where the right side was not reached, it decides nothing
             self.merge(skipped, self.state)
+            self.state.fresh = looked
             self.state.control = before
             fallback = right.stems if right.via is not None and not both else NO_IDS
             value = Value(

@@ -50,7 +50,7 @@ def named_pair(
     if verb not in _READ_VERBS and verb not in _WRITE_VERBS:
         return None
     generic = not noun
-    if base is not None and "." in base.type and not base.type.startswith((":", "self:")):
+    if base is not None and (base.type in ev.models.functions or base.type in ev.models.types):
         return None  # a library's class: its tables say what it does, or nothing is known
     if base is None and generic:
         return None

@@ -12,30 +12,13 @@ from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.summaries import source_of
 from racelint.models.loader import Call
-
-_MODEL_BASES = {
-    "django.db.models.Model": "django",
-    "tortoise.models.Model": "tortoise",
-    "tortoise.Model": "tortoise",
-    "peewee.Model": "peewee",
-    "sqlalchemy.orm.DeclarativeBase": "sqlalchemy",
-    "sqlmodel.SQLModel": "sqlalchemy",
-}
-
-
-def is_model(bases: frozenset[str]) -> bool:
-    return any(
-        base in _MODEL_BASES
-        or base.endswith(("models.Model", "db.Model", ".DeclarativeBase"))
-        or base in ("Base", "Model")
-        for base in bases
-    )
+from racelint.resolve import MAPPED_BASES
 
 
 def library_of(bases: frozenset[str]) -> str:
     for base in sorted(bases):
-        if base in _MODEL_BASES:
-            return _MODEL_BASES[base]
+        if base in MAPPED_BASES:
+            return MAPPED_BASES[base]
         if base.endswith("models.Model"):
             return "django"
     return "sqlalchemy"

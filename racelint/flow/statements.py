@@ -26,7 +26,7 @@ from racelint.flow.expressions import Evaluator, unit_environment
 from racelint.flow.graph import NO_CONTROL, Control, State, TooLarge, join, join_values
 from racelint.flow.locks import is_lock, lock_world
 from racelint.flow.resources import captured_resource, global_resource, item_of
-from racelint.flow.rows import is_model, row_of, write_row
+from racelint.flow.rows import row_of, write_row
 from racelint.flow.summaries import Definition, Program, source_of
 from racelint.resolve import enclosing_self
 
@@ -315,7 +315,7 @@ class Walker(Evaluator):
         """Whether an attribute set on the value may be a column: `self` of a model, or an argument or local of unknown class."""
         if base.type.startswith(("self:", ":")):
             owner = base.type.partition(":")[2]
-            return is_model(self.scope.base_names(owner))
+            return self.scope.is_mapped(owner)
         if base.type.startswith("type[") or base.ref is not None or base.shape is Shape.NEW:
             return False
         return base.text.isidentifier() and base.text not in self.scope.module_names and self.program.maps_rows
@@ -628,6 +628,10 @@ class Walker(Evaluator):
             )
         if value.type == "lock-context":
             return self.acquire(Resource(Kind.STORE, "lock", text, text), "lock", "any", self.place(expression))
+        if self._locks_rows(expression):
+            return self.acquire(
+                Resource(Kind.TABLE, "transaction", text, text), "row lock", "processes", self.place(expression)
+            )
         named = replace(value, text=value.text or text)
         if isinstance(expression, cst.Call) and not value.type:
             named = replace(value, text=text.partition("(")[0])
@@ -645,6 +649,18 @@ class Walker(Evaluator):
             self.state.fresh = frozenset(self.state.fresh)
         shared = not (local and lock_world(self, value) in ("tasks", "threads"))
         return self.acquire(lock, "lock", lock_world(self, value), self.place(expression), shared)
+
+    def _locks_rows(self, expression: cst.BaseExpression) -> bool:
+        """Whether the context manager is a function of the module that takes a lock of the database before it yields."""
+        if not isinstance(expression, cst.Call) or not isinstance(expression.func, cst.Name):
+            return False
+        facts = self.scope.functions.get(expression.func.value)
+        if facts is None or not any("contextmanager" in decorator for decorator in facts.decorators):
+            return False
+        body = "".join(self.program.lines[facts.first - 1 : facts.last]).lower()
+        return any(
+            words in body for words in ("begin immediate", "begin exclusive", "advisory", "for update", "lock table")
+        )
 
     def _commit_at_end(self, where: cst.CSTNode, value: Value) -> None:
         for index in sorted(self.state.written):

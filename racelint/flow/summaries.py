@@ -16,7 +16,7 @@ from racelint.facts import FunctionFacts
 from racelint.finding import Span
 from racelint.models.loader import Models
 from racelint.nominate import calls_store, changes_state, reads_store, touches_changing_state
-from racelint.resolve import Scope
+from racelint.resolve import MAPPERS, Scope
 from racelint.source import Source
 
 
@@ -80,8 +80,6 @@ class Definition:
         """The source of a node, on one line."""
         return source_of(self.nodes[number])
 
-
-MAPPERS = frozenset({"django", "sqlalchemy", "tortoise", "peewee", "sqlmodel", "mongoengine"})
 
 _EMPTY = cst.Module([])
 

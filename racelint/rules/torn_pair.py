@@ -77,6 +77,8 @@ def find(module: Module) -> Iterable[Finding]:
 
 def torn_pairs(unit: Unit, neighbours: Neighbours) -> Iterator[tuple[Pair, Evidence]]:
     """Changes of two attributes that belong together, with a switch between them and no guard over both."""
+    if unit.is_constructor:
+        return
     writes = [a for a in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.ATTRIBUTE,)) if a.resource.place in neighbours]
     for index, first in enumerate(writes):
         for second in writes[index + 1 :]:
