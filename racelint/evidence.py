@@ -14,7 +14,7 @@ from racelint.events import Kind, Resource
 from racelint.facts import CallSite, FunctionFacts, Write
 from racelint.finding import Confidence
 from racelint.models.loader import Spawner
-from racelint.resolve import Scope, enclosing_self
+from racelint.resolve import CONSTRUCTORS, Scope, enclosing_self
 
 _TEST_FILE = re.compile(
     r"(^|/)(test_[^/]*|[^/]*_tests?|tests?|conftest|setup|noxfile)\.py$|(^|/)([a-z_]*migrations?|alembic|management/commands|benchmarks?|scripts?)/"
@@ -319,7 +319,7 @@ class Concurrency:
             if function.qualname in started:  # the module says itself how it runs
                 continue
             name = function.name
-            special = name in ("__aenter__", "__aexit__", "__call__", "__anext__")
+            special = name in ("__aenter__", "__aexit__", "__call__", "__anext__", *CONSTRUCTORS)
             if function.parent or (name.startswith("_") and not special):
                 continue
             if function.owner:

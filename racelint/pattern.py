@@ -263,6 +263,11 @@ class Unit:
         """The first switch point on a way from `one` to `other`."""
         return next(iter(self.switches_between(one, other)), None)
 
+    def awaited_at(self, access: Access) -> Switch | None:
+        """The switch point of the await whose call makes the access: others run while the store is at work."""
+        after = (self.events[number] for number in self.flow.after[access.id])
+        return next((e for e in after if isinstance(e, Switch) and e.place == access.place), None)
+
     def switches_between(self, one: int, other: int) -> list[Switch]:
         """All switch points on ways from `one` to `other` that do not pass `one` again."""
         key = (one, other)

@@ -11,8 +11,8 @@ import os
 import time
 import traceback
 import zlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from racelint.analyse import build_index, collect, find_races, nominated
 from racelint.config import Config, check_config, enabled_rules, ignores
@@ -42,6 +42,8 @@ class Report:
     seconds: float
     internal_errors: int = 0
     """How many of the problems are mistakes of racelint."""
+    checksums: Mapping[str, int] = field(default_factory=dict)
+    """Of the texts in which something was found, by path as shown: whoever edits them sees if they are still the same."""
 
 
 def lint_paths(paths: Iterable[str | os.PathLike[str]], config: Config | None = None) -> Report:
@@ -65,7 +67,8 @@ def lint_source(text: str, path: str = "<stdin>", config: Config | None = None) 
 
 def lint_read(source: Source, config: Config, started: float) -> Report:
     """What is found in a source that has been read; `started` is when, by `time.perf_counter`."""
-    return _lint([File(os.path.abspath(source.path), source.path)], [], Job(config, started, source))
+    file = File(os.path.abspath(source.path), source.path)
+    return lint_files([file], [], config, started, given={file.path: source})
 
 
 Progress = Callable[[int, int], None]
@@ -80,9 +83,13 @@ def lint_files(
     *,
     may_spawn: bool = False,
     progress: Progress = lambda done, total: None,
+    given: Mapping[str, Source] | None = None,
 ) -> Report:
-    """What is found in files; `problems` are those met on the way to them, `may_spawn` is as in `jobs.each`."""
-    return _lint(files, problems, Job(config, started, may_spawn=may_spawn), progress)
+    """What is found in files; `problems` are those met on the way to them, `may_spawn` is as in `jobs.each`.
+
+    `given` are sources, by the path of their file, that are taken as they are: those files are not read.
+    """
+    return _lint(files, problems, Job(config, started, may_spawn, given or {}), progress)
 
 
 # The stages
@@ -94,9 +101,9 @@ class Job:
 
     config: Config
     started: float
-    given: Source | None = None
-    """The source of the only file, if it need not be read."""
-    may_spawn: bool = False
+    may_spawn: bool
+    given: Mapping[str, Source]
+    """The sources of files that need not be read, by path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +128,15 @@ class Found:
     findings: Sequence[Finding] = ()
     problem: Problem | None = None
     mistake: bool = False
+    checksum: int = 0
+    """Of the text in which they were found."""
 
 
 def _lint(
     files: Sequence[File],
     problems: Sequence[Problem],
     job: Job,
-    progress: Progress = lambda done, total: None,
+    progress: Progress,
 ) -> Report:
     check_config(job.config, RULES)
     if job.config.models or len(files) > PAYS:
@@ -156,6 +165,7 @@ def _lint(
         files=len(files),
         seconds=time.perf_counter() - job.started,
         internal_errors=sum(failure.mistake for failure in failures),
+        checksums={found.findings[0].path: found.checksum for found in second if found.findings},
     )
 
 
@@ -169,7 +179,7 @@ def _know(job: Job, file: File) -> Known:
         if isinstance(tree, Problem):
             return _excused(job, file, tree)
         commented = "racelint:" in source.text or "noqa" in source.text.lower()
-        return Known(file, collect(source, tree), _checksum(source), commented)
+        return Known(file, collect(source, tree), checksum(source), commented)
     except Exception as error:
         return Known(file, problem=_mistake(file, error), mistake=True)
 
@@ -187,23 +197,24 @@ def _find(project: tuple[Job, Index], known: Known) -> Found:
         source, facts = _read(job, known.file), known.facts
         if isinstance(source, Problem):
             return Found(problem=replace(source, message=f"{source.message} (it could be read when the run began)"))
-        if _checksum(source) != known.checksum:  # saved meanwhile: the lines have moved
+        if checksum(source) != known.checksum:  # saved meanwhile: the lines have moved
             tree = parse(source)
             if isinstance(tree, Problem):
                 return Found(problem=tree)
             facts = collect(source, tree)
         rules = rules_for(known.file, job.config)
         findings = find_races(source, facts, index, rules, models) if can_race else []
-        return Found(_reported(source, findings, rules, job.config))
+        return Found(_reported(source, findings, rules, job.config), checksum=checksum(source))
     except Exception as error:
         return Found(problem=_mistake(known.file, error), mistake=True)
 
 
 def _read(job: Job, file: File) -> Source | Problem:
-    return job.given or read_source(file.path, file.shown, named=file.named)
+    return job.given.get(file.path) or read_source(file.path, file.shown, named=file.named)
 
 
-def _checksum(source: Source) -> int:
+def checksum(source: Source) -> int:
+    """What tells whether a text is still the same."""
     return zlib.crc32(source.text.encode("utf-8", "surrogatepass"))
 
 

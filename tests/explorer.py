@@ -797,7 +797,7 @@ class ThreadPool:
         return function(*args, **kwargs)
 
     def map(self, function: Callable[..., Any], *iterables: Iterable[Any]) -> Iterator[Any]:
-        results = [self.submit(function, *arguments) for arguments in zip(*iterables)]
+        results = [self.submit(function, *arguments) for arguments in zip(*iterables, strict=False)]
         return (result.result() for result in results)
 
     def shutdown(self, wait: bool = True, **_: object) -> None:

@@ -245,7 +245,12 @@ def test_links_that_lead_round_in_a_circle_do_no_harm(folder: Path) -> None:
     assert "its links lead round in a circle" in problem(folder).message
 
 
-@pytest.mark.parametrize("make", [os.mkfifo, lambda path: socket.socket(socket.AF_UNIX).bind(str(path))])
+def make_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))  # the file stays when the socket is closed
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, make_socket])
 def test_pipes_and_sockets_are_not_waited_for(folder: Path, make: Callable[[str], object]) -> None:
     """Found or named, they are told by their kind."""
     make("pipe.py")

@@ -156,7 +156,7 @@ def test_an_error_of_the_command_line_itself_exits_with_2(project: Path) -> None
         (["--ignore", "stale-rite"], "--ignore: `stale-rite` is no rule; did you mean `stale-write`?"),
         (["--select", ","], "is empty"),
         (["--per-file-ignores", "RL102"], "`RL102` is not of the form PATTERN:CODE"),
-        (["--per-file-ignores", "a.py:RL7"], "--per-file-ignores: `RL7` is no rule"),
+        (["--per-file-ignores", "a.py:RLX"], "--per-file-ignores: `RLX` is no rule"),
         (["--min-confidence", "hihg"], "'hihg' is not one of"),
         (["--output-format", "xml"], "'xml' is not one of"),
         (["--jobs", "some"], "`some` is neither a number nor `auto`"),

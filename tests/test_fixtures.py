@@ -217,7 +217,7 @@ def scenario(path):
 }
 
 
-@pytest.mark.parametrize("text, outcome", SCENARIOS.values(), ids=SCENARIOS)
+@pytest.mark.parametrize(("text", "outcome"), SCENARIOS.values(), ids=SCENARIOS)
 def test_explorer_knows(text: str, outcome: Outcome, tmp_path: Path) -> None:
     """Small scenarios whose outcome is known from the documentation of Python and SQLite."""
     path = tmp_path / "fixture.py"

@@ -43,7 +43,7 @@ def project(tmp_path: Path) -> Path:
     found = re.search(
         r'^\[project\.entry-points\."flake8\.extension"\]\n(.+?)\n\n',
         (ROOT / "pyproject.toml").read_text(),
-        re.S | re.M,
+        re.DOTALL | re.MULTILINE,
     )
     assert found
     metadata = tmp_path / "site" / "racelint-0.dist-info"

@@ -126,7 +126,9 @@ class Case:
         return tuple(told(flow_of(f"{self.above}\n{self.definition} f({self.parameters}):\n{lines}")))
 
 
-DJANGO = "from django.core.cache import cache\nfrom django.db import models, transaction\nclass Account(models.Model): pass"
+DJANGO = (
+    "from django.core.cache import cache\nfrom django.db import models, transaction\nclass Account(models.Model): pass"
+)
 SQLALCHEMY = "from sqlalchemy import delete, insert, select, update\nfrom sqlalchemy.orm import Session\nfrom app.models import User"
 REDIS = "from redis import Redis\nr = Redis()"
 SQLITE = "import sqlite3"
@@ -134,16 +136,23 @@ SQLITE = "import sqlite3"
 EFFECTS_AT_WORK = {
     "read": Case("return r.get('k')", ("read store r['k']",), above=REDIS),
     "exists": Case("return r.exists('k')", ("check store r['k']",), above=REDIS),
-    "write": Case("v = r.get('k')\nr.set('k', v + 1)", ("read store r['k']", "write store r['k'] from get"), above=REDIS),
+    "write": Case(
+        "v = r.get('k')\nr.set('k', v + 1)", ("read store r['k']", "write store r['k'] from get"), above=REDIS
+    ),
     "atomic": Case("r.incr('k')", ("update store r['k']",), above=REDIS),
     "delete": Case("r.delete('k')", ("delete store r['k']",), above=REDIS),
     "update": Case("Account.objects.filter(pk=pk).update(n=1)", ("update table Account",), "pk", DJANGO),
     "query": Case("return Account.objects.filter(pk=pk).order_by('n').first()", ("read table Account",), "pk", DJANGO),
     "query-locked": Case(
-        "return Account.objects.select_for_update().filter(pk=pk).get()", ("read table Account", "take row lock"), "pk", DJANGO
+        "return Account.objects.select_for_update().filter(pk=pk).get()",
+        ("read table Account", "take row lock"),
+        "pk",
+        DJANGO,
     ),
     "row": Case(
-        "return get_object_or_404(Account, pk=1)", ("read table Account",), above=DJANGO + "\nfrom django.shortcuts import get_object_or_404"
+        "return get_object_or_404(Account, pk=1)",
+        ("read table Account",),
+        above=DJANGO + "\nfrom django.shortcuts import get_object_or_404",
     ),
     "save": Case(
         "a = Account.objects.get(pk=1)\na.n = a.n + 1\na.save()",
@@ -154,10 +163,16 @@ EFFECTS_AT_WORK = {
     "refresh": Case("session.refresh(user)", ("read table user",), "session: Session, user", SQLALCHEMY),
     "add": Case("session.add(user)", ("create table user",), "session: Session, user", SQLALCHEMY),
     "statement": Case(
-        "session.execute(update(User).where(User.id == 1).values(n=1))", ("write table User",), "session: Session", SQLALCHEMY
+        "session.execute(update(User).where(User.id == 1).values(n=1))",
+        ("write table User",),
+        "session: Session",
+        SQLALCHEMY,
     ),
     "sql": Case(
-        "c.execute('SELECT n FROM t')\nc.execute('UPDATE t SET n = 1')", ("read table t", "write table t"), "c: sqlite3.Connection", SQLITE
+        "c.execute('SELECT n FROM t')\nc.execute('UPDATE t SET n = 1')",
+        ("read table t", "write table t"),
+        "c: sqlite3.Connection",
+        SQLITE,
     ),
     "transaction": Case("with transaction.atomic():\n    pass", ("take transaction", "commit"), above=DJANGO),
     "begin": Case(
@@ -172,14 +187,24 @@ EFFECTS_AT_WORK = {
         SQLALCHEMY,
     ),
     "rollback": Case(
-        "u = session.get(User, 1)\nu.n = 1\nsession.rollback()", ("read table User", "rollback"), "session: Session", SQLALCHEMY
+        "u = session.get(User, 1)\nu.n = 1\nsession.rollback()",
+        ("read table User", "rollback"),
+        "session: Session",
+        SQLALCHEMY,
     ),
     "lock": Case("with LOCK:\n    pass", ("take lock",), above="import threading\nLOCK = threading.Lock()"),
-    "lock-context": Case("with cache.lock('k'):\n    cache.delete('k')", ("take lock", "delete store cache['k']"), above=DJANGO),
+    "lock-context": Case(
+        "with cache.lock('k'):\n    cache.delete('k')", ("take lock", "delete store cache['k']"), above=DJANGO
+    ),
+    "file-check": Case("return os.path.exists(path)", ("check file path",), "path", "import os"),
+    "file-make": Case("os.mkdir(path)\nos.makedirs(path, exist_ok=True)", ("create file path",), "path", "import os"),
+    "file-remove": Case("Path(path).unlink()", ("delete file path",), "path", "from pathlib import Path"),
     "open": Case("with open(path) as file:\n    return json.load(file)", ("read file path",), "path", "import json"),
     "path": Case("path = Path('a')\nreturn path.read_text()", ("read file path",), above="from pathlib import Path"),
     "json-load": Case("return pickle.load(open(path, 'rb'))", ("read file path",), "path", "import pickle"),
-    "json-dump": Case("with open(path, 'w') as file:\n    json.dump({}, file)", ("write file path",), "path", "import json"),
+    "json-dump": Case(
+        "with open(path, 'w') as file:\n    json.dump({}, file)", ("write file path",), "path", "import json"
+    ),
     "file-read": Case("with open(path) as file:\n    return file.read()", ("read file path",), "path"),
     "file-write": Case("with open(path, 'w') as file:\n    file.write('')", ("write file path",), "path"),
     "resource": Case("C.client = Redis()", ("write attribute C.client",), above=REDIS + "\nclass C: client = None"),
@@ -286,7 +311,17 @@ LIBRARIES = {
     ),
     "asyncpg": Case(
         "n = await pool.fetchval('SELECT n FROM t')\nasync with pool.acquire() as c, c.transaction():\n    await c.execute('UPDATE t SET n = $1', n)",
-        ("read table t", "switch", "switch", "switch", "take transaction", "write table t from fetchval", "switch", "commit", "switch"),
+        (
+            "read table t",
+            "switch",
+            "switch",
+            "switch",
+            "take transaction",
+            "write table t from fetchval",
+            "switch",
+            "commit",
+            "switch",
+        ),
         "pool: asyncpg.Pool",
         "import asyncpg",
         "async def",
@@ -297,7 +332,9 @@ LIBRARIES = {
         above="import psycopg",
     ),
     "databases": Case(
-        "await database.execute('DELETE FROM t')", ("delete table t", "switch"), above="from databases import Database\ndatabase = Database()",
+        "await database.execute('DELETE FROM t')",
+        ("delete table t", "switch"),
+        above="from databases import Database\ndatabase = Database()",
         definition="async def",
     ),
     "sqlite3 connection": Case(
@@ -386,19 +423,39 @@ def test_library(library: str) -> None:
 # handlers
 
 HANDLERS = {
-    "FastAPI": ("from fastapi import FastAPI\napp = FastAPI()\n@app.post('/')\nasync def f(): pass", "a web handler", "tasks", True),
-    "Flask": ("from flask import Flask\napp = Flask('')\n@app.route('/')\ndef f(): pass", "a web handler", "threads", True),
+    "FastAPI": (
+        "from fastapi import FastAPI\napp = FastAPI()\n@app.post('/')\nasync def f(): pass",
+        "a web handler",
+        "tasks",
+        True,
+    ),
+    "Flask": (
+        "from flask import Flask\napp = Flask('')\n@app.route('/')\ndef f(): pass",
+        "a web handler",
+        "threads",
+        True,
+    ),
     "aiohttp": ("from aiohttp import web\nasync def f(request): pass", "a web handler", "tasks", True),
     "Django": ("from django.http import HttpResponse\ndef f(request): pass", "a Django view", "threads", True),
     "DRF": (
-        "from rest_framework.viewsets import ModelViewSet\nclass V(ModelViewSet):\n    def create(self, request): pass", "a Django view", "threads", True,
+        "from rest_framework.viewsets import ModelViewSet\nclass V(ModelViewSet):\n    def create(self, request): pass",
+        "a Django view",
+        "threads",
+        True,
     ),
     "Celery": ("from celery import shared_task\n@shared_task\ndef f(): pass", "a job", "processes", True),
-    "Celery application": ("from app.celery import app\n@app.task(bind=True)\ndef f(self): pass", "a job", "processes", True),
+    "Celery application": (
+        "from app.celery import app\n@app.task(bind=True)\ndef f(self): pass",
+        "a job",
+        "processes",
+        True,
+    ),
     "arq": ("import arq\nasync def f(ctx): pass", "a job", "tasks", True),
     "discord.py": (
         "from discord.ext import commands\nclass C(commands.Cog):\n    @commands.command()\n    async def f(self, ctx): pass",
-        "a bot's event handler", "tasks", False,
+        "a bot's event handler",
+        "tasks",
+        False,
     ),
     "Lambda": ("import boto3\ndef f(event, context): pass", "an AWS Lambda handler", "processes", True),
 }
@@ -409,7 +466,9 @@ def test_handler(framework: str) -> None:
     """A function that a framework calls is known to run many times at once."""
     code, what, world, processes = HANDLERS[framework]
     roots = Concurrency(scope_of(code, load_models())).roots
-    assert (what, world, processes) in {(root.text.partition(" is ")[2], root.world, root.processes) for root in roots if root.many}
+    assert (what, world, processes) in {
+        (root.text.partition(" is ")[2], root.world, root.processes) for root in roots if root.many
+    }
 
 
 def test_a_decorator_needs_its_import() -> None:

@@ -64,7 +64,7 @@ def shadow_writes(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
             first, second = (copy, stored) if unit.before(copy.id, stored.id) else (stored, copy)
             if not unit.before(first.id, second.id) or not roots(copy) & roots(stored) or unit.guarded(first, second):
                 continue
-            switch = unit.switch_between(first.id, second.id)
+            switch = unit.switch_between(first.id, second.id) or unit.awaited_at(second)
             if switch is None:
                 continue
             evidence = unit.with_itself() or unit.rival(copy.resource)
