@@ -21,6 +21,8 @@ _TEST_FILE = re.compile(
 )
 _ONCE_DECORATORS = frozenset({"on_event", "on_startup", "on_shutdown", "before_serving", "after_serving"})
 """Decorators of functions that a framework runs when the application starts or ends."""
+_RUNS_ONCE = re.compile(r"(^|_)(lifespan|startup|shutdown)(_|$)")
+"""Names that frameworks and their users give to what runs when the application starts or ends."""
 _REGISTERS = re.compile(
     r"register|connect|listen|track|subscribe|attach|^on_|(add|set)_.*(callback|handler|listener|hook)"
 )
@@ -372,7 +374,7 @@ class Concurrency:
         found |= {
             f.qualname
             for f in self.scope.facts.functions
-            if f.name == "lifespan" or any(d.rpartition(".")[2] in _ONCE_DECORATORS for d in f.decorators)
+            if _RUNS_ONCE.search(f.name) or any(d.rpartition(".")[2] in _ONCE_DECORATORS for d in f.decorators)
         }
         spawned = {root.unit for root in self.roots}
         while True:
@@ -634,6 +636,16 @@ class Concurrency:
     @cached_property
     def _entry(self) -> dict[str, frozenset[str]]:
         return {}
+
+    def called_under_lock(self, function: FunctionFacts) -> bool:
+        """Whether any caller in the module holds something that is named like a lock around the call."""
+        guards = self.scope.models.guards
+        return any(
+            part in guard.lower()
+            for caller, call in self.callers.get(function.qualname, ())
+            for guard in (*call.within, *self.held_on_entry(caller))
+            for part in guards
+        )
 
     def held_on_entry(self, function: FunctionFacts, depth: int = 4) -> frozenset[str]:
         """Context managers (as `self._lock`, `transaction.atomic`) that every caller in this module holds."""

@@ -176,8 +176,8 @@ def _own(
             return value
     if awaiting is not None and ev.program.may_suspend(facts):
         ev.switch(awaiting, arguments.stems, facts.name)
-        return Value(shape=Shape.AWAITED, stems=arguments.stems)
-    return Value(arguments.stems, Shape.CALL, text=source_of(node))
+        return Value(shape=Shape.AWAITED, stems=arguments.stems, opaque=arguments.stems)
+    return Value(arguments.stems, Shape.CALL, text=source_of(node), opaque=arguments.stems)
 
 
 def _construct(ev: Evaluator, node: cst.Call, type_name: str, arguments: Arguments) -> Value:

@@ -29,10 +29,11 @@ Plain values are left alone: computing one twice costs time and nothing else.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from racelint.creation import made_across_await, made_without_lock
 from racelint.finding import Finding, Fix, Role, World
-from racelint.pattern import Module
+from racelint.pattern import Confidence, Module
 from racelint.rule import Rule
 
 
@@ -55,7 +56,8 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix("hold one lock over test and insertion, or insert the task or a placeholder before awaiting"),
             )
-        for pair, _, evidence in made_without_lock(unit, keyed=True):
+        for pair, _, found in made_without_lock(unit, keyed=True):
+            evidence = replace(found, strength=Confidence.LOW) if found.public else found
             name = pair.second.resource.shown
             yield module.finding(
                 RULE,

@@ -99,7 +99,7 @@ def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Eviden
             for c in changes
             if (c[2] and not c[2] & locks and c[1].place != access.place) or (c[2] and locks and not c[2] & locks)
         ]
-        if not others or not matters(access):
+        if not others or not matters(access) or (not locks and unit.module.concurrency.called_under_lock(unit.facts)):
             continue
         with_lock = sum(bool(c[2] & others[0][2]) for c in changes)
         evidence = None

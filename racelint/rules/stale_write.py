@@ -57,7 +57,7 @@ def _between_tasks(module: Module, unit: Unit) -> Iterable[Finding]:
 def _between_threads(module: Module, unit: Unit) -> Iterable[Finding]:
     for pair in unit.thread_updates():
         evidence = unit.rival(pair.second.resource, World.THREADS)
-        if evidence is None or evidence.public or unit.copied_to_processes(pair.second.resource):
+        if evidence is None or pair.restores or evidence.public or unit.copied_to_processes(pair.second.resource):
             continue
         name = pair.second.resource.shown
         yield module.finding(

@@ -34,7 +34,7 @@ Attributes that no other method changes together.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
-from racelint.pattern import Access, Confidence, Evidence, Kind, Module, Op, Pair, Resource, Unit
+from racelint.pattern import Access, Confidence, Evidence, Kind, Module, Op, Pair, Resource, Shape, Unit
 from racelint.rule import Rule
 
 Neighbours = dict[tuple[str, str], dict[tuple[str, str], frozenset[str]]]
@@ -125,10 +125,16 @@ def changed_side_by_side(module: Module) -> Neighbours:
     return found
 
 
+PLAIN = (Shape.TRUE, Shape.FALSE, Shape.NONE, Shape.CONSTANT)
+"""Values of flags and states, which stand beside what they tell of rather than belong to it."""
+
+
 def torn_by_thread(
     unit: Unit, first: Access, second: Access, others: frozenset[str]
 ) -> Iterator[tuple[Pair, Evidence]]:
     """The same between threads that the module starts itself: another writer of both can run between the two assignments."""
+    if first.value.shape in PLAIN or second.value.shape in PLAIN:
+        return
     for name in sorted(others):
         evidence = unit.module.concurrency.overlap(unit.facts.qualname, name, "threads", first.resource)
         if (
