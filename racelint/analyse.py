@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from racelint.evidence import Concurrency
 from racelint.facts import ModuleFacts, collect_facts
-from racelint.finding import Finding
+from racelint.finding import Finding, World
 from racelint.index import Index
 from racelint.models.loader import load_models
 from racelint.nominate import nominate
@@ -80,7 +80,16 @@ def _distinct(findings: list[Finding]) -> Iterable[Finding]:
                 home = replace(home, confidence=other.confidence, evidence=other.evidence)
             best[key] = home
         findings = list(best.values())
-    return findings
+    explained = {finding.trace[-1].span for finding in findings if finding.code in GUARD_RULES}
+    return [
+        f
+        for f in findings
+        if f.world is not World.THREADS or f.code in GUARD_RULES or f.trace[-1].span not in explained
+    ]
+
+
+GUARD_RULES = ("RL601", "RL602")
+"""They say why a change between threads is not guarded, so a second finding about the same change says nothing more."""
 
 
 def _same_race(finding: Finding) -> tuple[object, ...]:

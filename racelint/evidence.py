@@ -507,7 +507,7 @@ class Concurrency:
         given = resource is not None and resource.kind is Kind.ARGUMENT
         ones, others = self.reached.get(one, frozenset()), self.reached.get(other, frozenset())
         best: Root | None = None
-        weakest = Confidence.HIGH
+        weakest, public = Confidence.HIGH, False
         for first in ones:
             left = self.roots[first]
             if left.world != world:
@@ -528,7 +528,8 @@ class Concurrency:
                     strength = Confidence.MEDIUM
                 if best is None or strength.rank > weakest.rank:
                     best, weakest = (left if left.many else right), strength
-        return Evidence(best.text, weakest, world, best.public) if best is not None else None
+                    public = left.public and right.public
+        return Evidence(best.text, weakest, world, public) if best is not None else None
 
     def _strength(self, root: Root, resource: Resource | None) -> Confidence:
         """How much a root says of one resource.

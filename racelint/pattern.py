@@ -140,6 +140,22 @@ class Module:
                 found.append(Unit(self, facts, Walker(self.program, definition).walk()))
         return found
 
+    def locks_of(self, owner: str) -> frozenset[tuple[str, str]]:
+        """The places of all locks that a class, or the module for "", has."""
+        scope = self.scope
+        if owner in scope.classes:
+            writes = [w for m in scope.methods.get(owner, {}).values() for w in m.writes if w.shape == "call"]
+            names = {w.path.partition(".")[2] for w in writes} | {name for name, _ in scope.classes[owner].attributes}
+            types = {name: scope.attribute_type(owner, name) for name in names if name}
+        else:
+            types = {name: scope.built_type(built) for name, built in scope.facts.assigned}
+        models = self.models.functions
+        return frozenset(
+            (owner, name)
+            for name, kind in types.items()
+            if (call := models.get(kind)) is not None and call.effect == "lock"
+        )
+
     def span(self, place: Place) -> Span:
         """Where a place stands."""
         definition = self.program.definition(place.unit)
@@ -376,6 +392,13 @@ class Unit:
                     return True
         return False
 
+    def is_condition(self, lock: Acquire) -> bool:
+        """Whether the lock is a condition, which may be made of another lock."""
+        scope, resource = self.module.scope, lock.lock
+        if resource.owner in scope.classes:
+            return scope.attribute_type(resource.owner, resource.path).endswith("Condition")
+        return scope.assigned.get(resource.path, "").endswith("Condition")
+
     # dependence
 
     def stale_writes(self, kinds: tuple[Kind, ...] = INTERNAL) -> Iterator[Pair]:
@@ -386,9 +409,20 @@ class Unit:
                 if read is None or read.op not in (Op.READ, Op.CHECK) or not exactly(read.resource, write.resource):
                     continue
                 switch = self.switch_between(number, write.id)
-                if switch is not None and self.fresh(write, write.resource) is None and not self.guarded(read, write):
+                if switch is None or self._compared_again(write):
+                    continue
+                if self.fresh(write, write.resource) is None and not self.guarded(read, write):
                     yield Pair(self, read, write, switch)
                     break
+
+    def _compared_again(self, write: Access) -> bool:
+        """Whether the write runs only because something of the same owner is now as it was before the switch: a version check."""
+        fresh = [a for n in write.controlled_by & write.fresh if (a := self.access(n)) is not None]
+        stale = [a for n in write.controlled_by - write.fresh if (a := self.access(n)) is not None]
+        return any(
+            now.resource.owner == write.resource.owner and any(same(now.resource, then.resource) for then in stale)
+            for now in fresh
+        )
 
     def decided(self, kinds: tuple[Kind, ...] = INTERNAL) -> Iterator[tuple[Pair, Sense]]:
         """Accesses that run only because of what a check saw before a switch point, of the same resource."""
@@ -555,8 +589,22 @@ class Unit:
                 target.parent == facts.qualname and any(call.callee.startswith(name + ".") for call in target.calls)
                 for target in concurrency.target(started, facts)
             )
-            if handed or captured:
+            if (handed or captured) and not self._in_turn(started, name):
                 yield name
+
+    def _in_turn(self, started: str, name: str) -> bool:
+        """Whether the started function uses the session inside a `with` of a lock only."""
+        guards = self.module.models.guards
+        targets = self.module.concurrency.target(started, self.facts)
+        uses = [call for target in targets for call in target.calls if call.callee.startswith(name + ".")]
+        return bool(uses) and all(
+            any(self._is_lock_name(guard) or any(part in guard.lower() for part in guards) for guard in call.within)
+            for call in uses
+        )
+
+    def _is_lock_name(self, name: str) -> bool:
+        call = self.module.models.functions.get(self.module.concurrency.local_type(name, self.facts))
+        return call is not None and call.effect == "lock"
 
     def table_of(self, access: Access) -> str:
         """The table or model of a change, as far as it is known."""

@@ -74,7 +74,7 @@ def orm_effect(
     name = model_name(base)
     if effect in ("query", "query-locked"):
         first = arguments.at(0)
-        if model.key == 0 and first is not None:
+        if (model.key == 0 or method == "select_from") and first is not None:
             name = first.text
         keys = base.part("keys")
         wanted = " ".join(
@@ -84,7 +84,9 @@ def orm_effect(
         statement = base.part("statement")
         known: tuple[tuple[str, Value], ...] = (("model", Value(text=name)), ("keys", Value(text=wanted)))
         if statement is not None:
-            known = (*known, ("statement", statement), *_clauses(base, method, arguments, name))
+            counts = base.part("counts")
+            counted = (("counts", counts),) if counts is not None else ()
+            known = (*known, ("statement", statement), *counted, *_clauses(base, method, arguments, name))
         if locked:
             known = (*known, ("locked", Value()))
         return Value(

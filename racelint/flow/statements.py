@@ -639,16 +639,28 @@ class Walker(Evaluator):
             return None
         local = (
             value.shape is Shape.NEW
-            and isinstance(expression, cst.Call)
             and self.models.functions.get(value.type) is not None
+            and (isinstance(expression, cst.Call) or self._kept_to_itself(expression))
         )
         lock = value.ref or Resource(Kind.STORE, "", text, text, "")
         if node.asynchronous is not None:
             self.switch(expression, callee="acquire")
-        elif lock_world(self, value) == "threads" or lock_world(self, value) == "any":
-            self.state.fresh = frozenset(self.state.fresh)
         shared = not (local and lock_world(self, value) in ("tasks", "threads"))
         return self.acquire(lock, "lock", lock_world(self, value), self.place(expression), shared)
+
+    def _kept_to_itself(self, expression: cst.BaseExpression) -> bool:
+        """Whether a local name is neither handed to any call nor seen by a nested function."""
+        if not isinstance(expression, cst.Name) or expression.value not in self.function.local_names:
+            return False
+        name = expression.value
+        if any(
+            name in (argument, argument.rpartition("=")[2])
+            for call in self.function.calls
+            for argument in call.arguments
+        ):
+            return False
+        inner = self.function.qualname + "."
+        return not any(f.qualname.startswith(inner) and name in f.reads for f in self.scope.facts.functions)
 
     def _locks_rows(self, expression: cst.BaseExpression) -> bool:
         """Whether the context manager is a function of the module that takes a lock of the database before it yields."""

@@ -39,7 +39,12 @@ def apply_effect(
             shape=Shape.NEW,
             type=model.returns or type_of(ev, node),
             text=source_of(node),
-            known=(("path", Value(text=_path_text(arguments, 0))),) if effect == "path" else (("resource", Value()),),
+            known=(("path", Value(text=_path_text(arguments, 0))),)
+            if effect == "path"
+            else (
+                ("resource", Value()),
+                *((("path", Value(text=source_of(node))),) if "tempfile." in type_of(ev, node) else ()),
+            ),
         )
         if awaiting is not None:
             ev.switch(awaiting, callee=method)
@@ -52,7 +57,11 @@ def apply_effect(
             arguments.stems,
             type="sqlalchemy.Statement",
             text=name,
-            known=(("statement", Value(text=model.returns)), ("model", Value(text=name))),
+            known=(
+                ("statement", Value(text=model.returns)),
+                ("model", Value(text=name)),
+                *((("counts", Value()),) if node.args and "count(" in source_of(node.args[0].value) else ()),
+            ),
         )
     if effect == "same":
         return arguments.at(0) or Value()
@@ -320,7 +329,8 @@ def _built_statement(
     resource = Resource(Kind.TABLE, "sqlalchemy", table, table)
     if kind == "select":
         locked = statement.part("locked") is not None
-        number = ev.emit(Op.READ, resource, where, how=method)
+        counted = statement.part("counts") is not None
+        number = ev.emit(Op.READ, resource, where, how="count" if counted else method)
         if locked:
             ev.acquire(resource, "row lock", "processes", ev.place(where))
         known: tuple[tuple[str, Value], ...] = (("model", Value(text=table)),)

@@ -53,6 +53,7 @@ from racelint.pattern import Access, Confidence, Evidence, Kind, Module, Op, Uni
 from racelint.rule import Rule
 
 Place = tuple[str, str]
+State = tuple[str, str, str]
 Guarded = tuple[Unit, Access, frozenset[Place]]
 
 
@@ -77,17 +78,25 @@ def find(module: Module) -> Iterable[Finding]:
             )
 
 
-def changes_by_place(module: Module) -> dict[Place, list[Guarded]]:
+def changes_by_place(module: Module) -> dict[State, list[Guarded]]:
     """Every change of an attribute or global, with the locks that are held there."""
-    found: dict[Place, list[Guarded]] = {}
+    found: dict[State, list[Guarded]] = {}
     for unit in module.units:
         if unit.is_constructor:
             continue
         for access in unit.accesses(Op.WRITE, Op.UPDATE, Op.DELETE, kinds=(Kind.ATTRIBUTE, Kind.GLOBAL)):
-            locks = frozenset(lock.lock.place for lock in unit.locked_at(access))
+            held = unit.locked_at(access)
+            locks = frozenset(lock.lock.place for lock in held)
+            if any(unit.is_condition(lock) for lock in held):  # it may be made of another lock of the owner
+                locks |= module.locks_of(access.resource.owner)
             if access.place.unit == unit.facts.qualname or locks:
-                found.setdefault(access.resource.place, []).append((unit, access, locks))
+                found.setdefault((*access.resource.place, object_of(access)), []).append((unit, access, locks))
     return found
+
+
+def object_of(access: Access) -> str:
+    """The module-level object whose attribute it is: two objects of a class may have a lock each."""
+    return access.resource.name.partition(".")[0] if access.resource.kind is Kind.GLOBAL else ""
 
 
 def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Evidence]]:
