@@ -10,12 +10,13 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import click
 
@@ -36,9 +37,10 @@ from racelint.config import (
     nearest,
 )
 from racelint.finding import Confidence, Problem
-from racelint.source import Source, decode, read_source, shown
+from racelint.source import Source, decode, read_bytes, read_source, shown, unreadable
 
 if TYPE_CHECKING:
+    from racelint.fix import Lint, Original, Read, Repair
     from racelint.run import Report
 
 CLEAN, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
@@ -157,6 +159,12 @@ def cli() -> None:
 @click.option(
     "--respect-gitignore/--no-respect-gitignore", default=None, help="Leave out what git ignores (it is the default)."
 )
+@click.option(
+    "--fix",
+    is_flag=True,
+    help="Repair what can be repaired safely, and report the rest. So far that is comments that silence nothing (RL901).",
+)
+@click.option("--diff", is_flag=True, help="Show what --fix would change instead of findings, and change nothing.")
 @click.option("--output-format", type=click.Choice(OUTPUT_FORMATS), help="How to show the findings (full).")
 @click.option("-o", "--output-file", metavar="FILE", type=click.Path(), help="Write the findings to a file.")
 @click.option(
@@ -189,6 +197,8 @@ def check(
     extend_exclude: tuple[str, ...] | None,
     force_exclude: bool | None,
     respect_gitignore: bool | None,
+    fix: bool,
+    diff: bool,
     output_format: str | None,
     output_file: str | None,
     configs: tuple[str, ...],
@@ -229,6 +239,8 @@ def check(
     wanted = Wanted(
         paths=paths or (".",),
         stdin_filename=stdin_filename,
+        fix=fix,
+        diff=diff,
         output_file=output_file,
         statistics=statistics,
         exit_zero=exit_zero,
@@ -236,6 +248,8 @@ def check(
         verbose=verbose,
         color=color,
     )
+    if diff and (statistics or output_file is not None):
+        raise click.UsageError("--diff shows changes, not findings: it takes neither --statistics nor --output-file")
     config = _config(wanted, configs, said, isolated)
     if statistics and config.output_format == "json":
         raise click.UsageError("--statistics is a text; it cannot be had as JSON")
@@ -282,6 +296,8 @@ class Wanted:
 
     paths: tuple[str, ...]
     stdin_filename: str | None
+    fix: bool
+    diff: bool
     output_file: str | None
     statistics: bool
     exit_zero: bool
@@ -320,32 +336,125 @@ def _config(wanted: Wanted, configs: Sequence[str], said: Layer, isolated: bool)
         raise click.ClickException(str(error)) from None
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was found, and how to look again."""
+
+    report: Report
+    lines: Lines
+    original: Read
+    again: Lint
+    stdin: bytes | None = None
+    """What was read from standard input."""
+
+
 def _check(wanted: Wanted, config: Config) -> int:
     from racelint.models.loader import ModelError
-    from racelint.report import REPORTERS, Options, drawable
-    from racelint.report import statistics as count
 
     started = time.perf_counter()
     try:
-        report, read = _stdin(wanted, config, started) if wanted.from_stdin else _files(wanted, config, started)
+        looked = _stdin(wanted, config, started) if wanted.from_stdin else _files(wanted, config, started)
+        if wanted.diff:
+            return _diff(wanted, looked)
+        if wanted.fix:
+            return _fix(wanted, looked, config)
     except ModelError as error:
         raise click.ClickException(str(error)) from None
+    return _report(wanted, looked, config)
+
+
+def _report(wanted: Wanted, looked: Looked, config: Config, fixed: int | None = None) -> int:
+    """Shows what was found; `fixed` is as in the reporters' options."""
+    from racelint.report import REPORTERS, Options, drawable
+    from racelint.report import statistics as count
+
+    report = looked.report
+    out = sys.stderr if wanted.fix and wanted.from_stdin else sys.stdout  # where the repaired text goes
     if wanted.verbose:
         _say(f"{report.files} files in {report.seconds:.2f} s")
     to_file = wanted.output_file is not None
     options = Options(
-        color=_has_color(wanted),
-        width=shutil.get_terminal_size((100, 24)).columns if not to_file and sys.stdout.isatty() else 100,
-        ascii=not to_file and not drawable(sys.stdout.encoding),
+        color=_has_color(wanted, out),
+        width=shutil.get_terminal_size((100, 24)).columns if not to_file and out.isatty() else 100,
+        ascii=not to_file and not drawable(out.encoding),
         quiet=wanted.quiet,
-        read=read,
+        fixed=fixed,
+        read=looked.lines,
     )
+    if fixed and not wanted.quiet and (wanted.statistics or config.output_format != "full"):
+        _say(f"{fixed} finding{'s' if fixed > 1 else ''} fixed")
     pieces = count(report) if wanted.statistics else REPORTERS[config.output_format](report, options)
     if wanted.output_file is not None:
         _write_file(wanted.output_file, pieces)
     else:
-        _write(pieces)
+        _write(pieces, out)
     return _status(report, wanted)
+
+
+def _diff(wanted: Wanted, looked: Looked) -> int:
+    """Shows what would be repaired."""
+    from racelint.fix import repair, unified_diff
+
+    done = repair(looked.report, looked.original, looked.again)
+    for problem in done.report.problems:
+        _say(f"{problem.path}: {problem.message}")
+    for unfixed in done.unfixed:
+        _say(f"{unfixed.path}: not fixed: {unfixed.reason}")
+    _write_bytes(
+        b"".join(
+            unified_diff(_inside(one.original.path), one.original.data, one.data)
+            for one in sorted(done.repairs, key=lambda one: one.original.path)
+        )
+    )
+    count = sum(len(one.findings) for one in done.repairs)
+    if count and not wanted.quiet:
+        _say(f"--fix would repair {count} finding{'s' if count > 1 else ''}")
+    status = _status(replace(done.report, findings=()), wanted)
+    return FOUND if count and status == CLEAN and not wanted.exit_zero else status
+
+
+def _inside(path: str) -> str:
+    """The real path of a file, for git takes no patch through a link; relative to the current directory if inside."""
+    return os.path.realpath(path).removeprefix(os.path.realpath(os.getcwd()).rstrip(os.sep) + os.sep)
+
+
+def _fix(wanted: Wanted, looked: Looked, config: Config) -> int:
+    """Repairs, and shows what is left."""
+    from racelint.fix import repair
+
+    done = repair(looked.report, looked.original, looked.again)
+    for unfixed in done.unfixed:
+        _say(f"{unfixed.path}: not fixed: {unfixed.reason}")
+    if looked.stdin is not None:
+        data = done.repairs[0].data if done.repairs else looked.stdin
+        _write_bytes(data)
+        left = replace(looked, report=done.report, lines=lambda name: _lines(decode(data, name)))
+        return _report(wanted, left, config, sum(len(one.findings) for one in done.repairs))
+    statuses = {one.original.path: _replace(one) for one in done.repairs}
+    written = [one for one in done.repairs if statuses[one.original.path] is None]
+    if wanted.verbose:
+        for one in written:
+            for finding in one.findings:
+                _say(f"{finding.path}:{finding.line}: {finding.code} fixed")
+    report = done.report if len(written) == len(statuses) else looked.again({})
+    status = _report(wanted, replace(looked, report=report), config, sum(len(one.findings) for one in written))
+    return FAILED if FAILED in statuses.values() else status
+
+
+def _replace(one: Repair) -> int | None:
+    """Writes a file; the status of a run in which it was not written."""
+    from racelint.fix import Changed, replace_file
+
+    name = one.original.source.path
+    try:
+        replace_file(one.original.path, one.original.data, one.data)
+    except Changed:
+        _say(f"{name}: not fixed: it has been changed since it was read; run racelint again")
+        return FOUND
+    except OSError as error:
+        _say(f"{name}: not fixed: it cannot be written: {error.strerror}; it is as it was")
+        return FAILED
+    return None
 
 
 def _status(report: Report, wanted: Wanted) -> int:
@@ -354,8 +463,8 @@ def _status(report: Report, wanted: Wanted) -> int:
     return FOUND if (report.findings or report.problems) and not wanted.exit_zero else CLEAN
 
 
-def _files(wanted: Wanted, config: Config, started: float) -> tuple[Report, Read]:
-    """The report on the paths, and how its reporter reads them again."""
+def _files(wanted: Wanted, config: Config, started: float) -> Looked:
+    """What is found in the paths."""
     from racelint.discovery import discover
     from racelint.run import lint_files
 
@@ -365,24 +474,48 @@ def _files(wanted: Wanted, config: Config, started: float) -> tuple[Report, Read
         _say(f"{len(files)} files found in {time.perf_counter() - started:.2f} s")
     if not files and not problems and not wanted.quiet and not config.force_exclude:
         _say("there are no Python files under these paths")
-    progress = ProgressLine(started, shown=sys.stderr.isatty() and not wanted.quiet)
-    report = lint_files(files, problems, config, started, may_spawn=True, progress=progress)
-    progress.clear()
     paths = {file.shown: file.path for file in files}
-    return report, lambda name: _lines(read_source(paths[name])) if name in paths else None
+
+    def lint(given: Mapping[str, Source]) -> Report:
+        progress = ProgressLine(started, shown=sys.stderr.isatty() and not wanted.quiet)
+        report = lint_files(files, problems, config, started, may_spawn=True, progress=progress, given=given)
+        progress.clear()
+        return report
+
+    def original(name: str) -> Original | Problem:
+        from racelint.fix import decoded
+
+        try:
+            return decoded(paths[name], read_bytes(paths[name]), name)
+        except OSError as error:
+            return Problem(name, 1, unreadable(error))
+
+    return Looked(lint({}), lambda name: _lines(read_source(paths[name])) if name in paths else None, original, lint)
 
 
-def _stdin(wanted: Wanted, config: Config, started: float) -> tuple[Report, Read]:
-    from racelint.discovery import Excluded
-    from racelint.run import Report, lint_read
+def _stdin(wanted: Wanted, config: Config, started: float) -> Looked:
+    """What is found in standard input."""
+    from racelint.discovery import Excluded, File
+    from racelint.run import Report, lint_files
 
     name = wanted.stdin_filename or "<stdin>"
-    if wanted.stdin_filename and config.force_exclude and Excluded(config).with_parents(os.path.abspath(name)):
-        return Report((), (), 0, 0.0), lambda name: None
-    source = decode(sys.stdin.buffer.read(), shown(name))
-    if isinstance(source, Problem):
-        return Report((), (source,), 1, time.perf_counter() - started), lambda name: None
-    return lint_read(source, config, started), lambda name: _lines(source)
+    file = File(os.path.abspath(name), shown(name))
+    data = sys.stdin.buffer.read()
+    source = decode(data, file.shown)
+
+    def lint(given: Mapping[str, Source]) -> Report:
+        if wanted.stdin_filename and config.force_exclude and Excluded(config).with_parents(file.path):
+            return Report((), (), 0, 0.0)
+        if isinstance(source, Problem):
+            return Report((), (source,), 1, time.perf_counter() - started)
+        return lint_files([file], [], config, started, given={file.path: source, **given})
+
+    def original(name: str) -> Original | Problem:
+        from racelint.fix import Original
+
+        return source if isinstance(source, Problem) else Original(file.path, data, source)
+
+    return Looked(lint({}), lambda name: _lines(source), original, lint, data)
 
 
 def _show_files(wanted: Wanted, config: Config) -> int:
@@ -418,7 +551,7 @@ def _toml(value: object) -> str:
 # What is written
 
 
-Read = Callable[[str], Sequence[str] | None]
+Lines = Callable[[str], Sequence[str] | None]
 """The lines of a path as it is shown, without their ends."""
 
 
@@ -453,13 +586,13 @@ class ProgressLine:
             sys.stderr.flush()
 
 
-def _has_color(wanted: Wanted) -> bool:
+def _has_color(wanted: Wanted, out: TextIO) -> bool:
     """As asked for; else NO_COLOR, then FORCE_COLOR, then whether it goes to a terminal."""
     if wanted.color != "auto":
         return wanted.color == "always"
     if os.environ.get("NO_COLOR") or wanted.output_file is not None:
         return False
-    return bool(os.environ.get("FORCE_COLOR")) or (sys.stdout.isatty() and os.environ.get("TERM") != "dumb")
+    return bool(os.environ.get("FORCE_COLOR")) or (out.isatty() and os.environ.get("TERM") != "dumb")
 
 
 def _say(message: str) -> None:
@@ -471,15 +604,30 @@ def _print(text: str) -> int:
     return CLEAN
 
 
-def _write(pieces: Iterable[str]) -> None:
-    """Standard output; if its reader has gone (`| head`), the rest is left out quietly."""
-    out = sys.stdout
+def _write(pieces: Iterable[str], out: TextIO | None = None) -> None:
+    """Text for standard output, or another stream."""
+    out = out or sys.stdout
     if isinstance(out, TextIOWrapper):
         out.reconfigure(errors="backslashreplace")
-    try:
+    with _leaving(out):
         for piece in pieces:
             out.write(piece)
         out.flush()
+
+
+def _write_bytes(data: bytes) -> None:
+    """Bytes for standard output: text in the encoding of a file that was read."""
+    with _leaving(sys.stdout):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+
+@contextmanager
+def _leaving(out: TextIO) -> Iterator[None]:
+    """If the reader of a stream has gone (`| head`), the rest is left out quietly."""
+    try:
+        yield
     except BrokenPipeError:
         # Python flushes once more when it exits, and would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())

@@ -138,6 +138,21 @@ def test_only_changed_files_are_checked_by_racelint_and_all_by_racelint_project(
     assert "old.py:11:9" in rejected.stderr
 
 
+def test_racelint_fix_repairs_what_it_can_and_reports_the_rest(repository: Repository) -> None:
+    """pre-commit stops the commit because a file was changed; the next one passes, or fails for a race only."""
+    repository.use("racelint-fix")
+    stopped = repository.commit(app=CLEAN + "x = 1  # racelint: ignore[RL102]\n")
+    assert stopped.returncode == 1
+    assert "files were modified by this hook" in stopped.stderr
+    assert "1 finding fixed; none left in 1 file" in stopped.stderr
+    assert (repository.folder / "app.py").read_text() == CLEAN + "x = 1\n"
+    assert repository.commit().returncode == 0
+    rejected = repository.commit(app=RACE)
+    assert rejected.returncode == 1
+    assert "app.py:11:9" in rejected.stderr
+    assert (repository.folder / "app.py").read_text() == RACE
+
+
 def test_a_commit_without_python_is_not_checked(repository: Repository) -> None:
     """The hooks ask for Python files only."""
     repository.use("racelint-project")

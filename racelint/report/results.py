@@ -55,6 +55,8 @@ class Options:
     """Draw frames with ASCII only, where the output cannot show lines."""
     quiet: bool = False
     """Leave out the summary."""
+    fixed: int | None = None
+    """How many findings were repaired besides those that are shown; None if that was not asked for."""
     read: Callable[[str], Sequence[str] | None] = read_lines
     """The lines of a path as findings name it; for standard input the caller hands them over."""
 

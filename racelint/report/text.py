@@ -25,7 +25,7 @@ COLORS: Mapping[Role, str] = {
 
 
 def full(results: Results, options: Options) -> Iterator[str]:
-    """A code frame a finding, then a summary; nothing if nothing was found."""
+    """A code frame a finding, then a summary; nothing if nothing was found or repaired."""
     options = replace(options, width=max(options.width, NARROWEST))
     path: str | None = None
     lines: Sequence[str] | None = None
@@ -36,7 +36,7 @@ def full(results: Results, options: Options) -> Iterator[str]:
         rows = _problem(entry, lines, options) if isinstance(entry, Problem) else _finding(entry, lines, options)
         yield separator + "".join(f"{row}\n" for row in rows)
         separator = "\n"
-    if separator and not options.quiet:
+    if (separator or options.fixed) and not options.quiet:
         yield separator + _summary(results, options)
 
 
@@ -226,12 +226,15 @@ _COMMENT = re.compile(r"#[^\n'\"]*$", re.MULTILINE)
 def _summary(results: Results, options: Options) -> str:
     counts = Counter(finding.confidence.value for finding in results.findings)
     shades = ", ".join(f"{counts[shade]} {shade}" for shade in ("high", "medium", "low") if counts[shade])
-    sentence = f"{_count(len(results.findings), 'finding')} ({shades})" if shades else "no findings"
+    none = "none left" if options.fixed else "no findings"
+    sentence = f"{_count(len(results.findings), 'finding')} ({shades})" if shades else none
+    if options.fixed:
+        sentence = f"{_count(options.fixed, 'finding')} fixed; {sentence}"
     sentence += f" in {_count(results.files, 'file')}"
     if results.problems:
         sentence += f", {_count(len(results.problems), 'problem')} reading them"
     fixable = sum(map(is_fixable, results.findings))
-    if fixable:
+    if fixable and options.fixed is None:
         sentence += f"; --fix repairs {fixable}"
     more = f"; more: racelint rule {results.findings[0].code}" if results.findings else ""
     return f"{pen(options).paint(sentence, None, bold=True)}{more}\n"

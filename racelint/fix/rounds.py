@@ -1,0 +1,189 @@
+"""Apply, lint again, verify, until nothing is left to repair. Nothing is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from racelint.finding import Applicability, Finding, Problem
+from racelint.fix.apply import apply_fixes, has_edits
+from racelint.fix.verify import encode, objection_to_findings, objection_to_text
+from racelint.run import Report, checksum
+from racelint.source import Source, decode
+
+ROUNDS = 10
+"""Each repairs what does not overlap; a rule whose fix leads to another fix for ever ends here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A file before it is repaired."""
+
+    path: str
+    """For the system, absolute."""
+    data: bytes
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What a file is to become."""
+
+    original: Original
+    data: bytes
+    findings: tuple[Finding, ...]
+    """Those that are repaired; their lines are those of the text in which they were found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfixed:
+    """A file that stays as it is although something could be done, or does not become all that it could."""
+
+    path: str
+    """As it is shown."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repairs:
+    """What is to be written, and what is found when it is."""
+
+    report: Report
+    repairs: tuple[Repair, ...]
+    unfixed: tuple[Unfixed, ...]
+
+
+Read = Callable[[str], Original | Problem]
+"""The file that is shown as a path."""
+
+Lint = Callable[[Mapping[str, Source]], Report]
+"""What is found in the whole project when some files, by their path for the system, have other texts."""
+
+
+def decoded(path: str, data: bytes, name: str) -> Original | Problem:
+    """The bytes of the file that is shown as `name`."""
+    source = decode(data, name)
+    return source if isinstance(source, Problem) else Original(path, data, source)
+
+
+def repair(report: Report, read: Read, lint: Lint, applicability: Applicability = Applicability.SAFE) -> Repairs:
+    """What becomes of the files in which `report` has found something that can be repaired.
+
+    The whole project is linted again after each round, because a finding may depend on other files.
+    """
+    bench = _Bench(report, read, lint, applicability)
+    for _ in range(ROUNDS):
+        if not bench.round():
+            break
+    return bench.repairs()
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """A file as far as it is repaired."""
+
+    original: Original
+    source: Source
+    findings: tuple[Finding, ...] = ()
+
+
+class _Bench:
+    """The files that are being repaired, by the path that is shown."""
+
+    def __init__(self, report: Report, read: Read, lint: Lint, applicability: Applicability) -> None:
+        self._report = report
+        self._checksums = report.checksums
+        """Of the texts as they are on the disk."""
+        self._read = read
+        self._lint = lint
+        self._applicability = applicability
+        self._states: dict[str, _State] = {}
+        """Those in which a repair has proved good."""
+        self._reasons: dict[str, str] = {}
+        """Why others, or further repairs, have not."""
+
+    def round(self) -> bool:
+        """Repairs what can be repaired at once; False if there was nothing more."""
+        tried: dict[str, tuple[_State, tuple[Finding, ...]]] = {}
+        for path, findings in self._fixable().items():
+            state = self._states.get(path) or self._opened(path)
+            if state is None:
+                continue
+            text, applied = apply_fixes(state.source, findings, self._applicability)
+            source = replace(state.source, text=text)
+            objection = objection_to_text(source) if applied else "the places to edit do not fit the text"
+            if objection is None:
+                tried[path] = _State(state.original, source, state.findings + applied), applied
+            else:
+                self._reasons[path] = objection
+        return self._kept(tried)
+
+    def repairs(self) -> Repairs:
+        """The outcome."""
+        left = dict.fromkeys(self._fixable(), f"there is still something to repair after {ROUNDS} rounds")
+        return Repairs(
+            self._report,
+            tuple(Repair(state.original, encode(state.source), state.findings) for state in self._states.values()),
+            tuple(Unfixed(path, reason) for path, reason in sorted({**left, **self._reasons}.items())),
+        )
+
+    def _fixable(self) -> dict[str, list[Finding]]:
+        """The findings that can be repaired, in the files in which no repair has failed."""
+        found: dict[str, list[Finding]] = {}
+        for finding in self._report.findings:
+            if has_edits(finding, self._applicability) and finding.path not in self._reasons:
+                found.setdefault(finding.path, []).append(finding)
+        return found
+
+    def _opened(self, path: str) -> _State | None:
+        """A file as it is on the disk, if it is still what was linted and can be written back byte for byte."""
+        original = self._read(path)
+        if isinstance(original, Problem):
+            self._reasons[path] = original.message
+        elif checksum(original.source) != self._checksums.get(path):
+            self._reasons[path] = "it has been changed since it was read; run racelint again"
+        elif encode(original.source) != original.data:
+            self._reasons[path] = (
+                f"its bytes would not all stay the same in {original.source.encoding}; save it as UTF-8"
+            )
+        else:
+            return _State(original, original.source)
+        return None
+
+    def _kept(self, tried: dict[str, tuple[_State, tuple[Finding, ...]]]) -> bool:
+        """Keeps the repairs after which all is better; one that fails is taken back and the others are tried again."""
+        while tried:
+            states = {**self._states, **{path: state for path, (state, _) in tried.items()}}
+            report = self._lint({state.original.path: state.source for state in states.values()})
+            reasons = _objections(self._report, report, {path: applied for path, (_, applied) in tried.items()})
+            if not reasons:
+                self._states, self._report = states, report
+                return True
+            self._reasons.update(reasons)
+            tried = {path: attempt for path, attempt in tried.items() if path not in reasons}
+        return False
+
+
+def _objections(before: Report, after: Report, applied: Mapping[str, Sequence[Finding]]) -> dict[str, str]:
+    """Why files that were edited must stay as they are; all of them, if only others have become worse."""
+    old, new = _by_path(before), _by_path(after)
+    known = {(problem.path, problem.message) for problem in before.problems}
+    worse = {
+        problem.path: problem.message for problem in after.problems if (problem.path, problem.message) not in known
+    }
+    for path in applied.keys() | new.keys():
+        reason = objection_to_findings(old.get(path, ()), applied.get(path, ()), new.get(path, ()))
+        if reason is not None:
+            worse.setdefault(path, reason)
+    here = {path: reason for path, reason in worse.items() if path in applied}
+    if here or not worse:
+        return here
+    elsewhere, reason = min(worse.items())
+    return dict.fromkeys(applied, f"{elsewhere}: {reason}")
+
+
+def _by_path(report: Report) -> dict[str, list[Finding]]:
+    found: dict[str, list[Finding]] = {}
+    for finding in report.findings:
+        found.setdefault(finding.path, []).append(finding)
+    return found
