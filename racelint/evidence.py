@@ -577,6 +577,20 @@ class Concurrency:
         """Whether anything in the module says that threads use it."""
         return any(root.world == "threads" and root.strength.rank > 0 for root in self.roots)
 
+    @cached_property
+    def has_locks(self) -> bool:
+        """Whether the module makes or takes anything that is a lock or named like one."""
+        guards = self.scope.models.guards
+        names = (w for f in self.scope.facts.functions for call in f.calls for w in call.within)
+        return any(self.lock_worlds(c.qualname) for c in self.scope.facts.classes) or any(
+            part in name.lower() for name in (*names, *self.scope.assigned) for part in guards
+        )
+
+    def surely_in_threads(self, function: FunctionFacts) -> bool:
+        """Whether threads that the module starts itself run the function."""
+        roots = (self.roots[number] for number in self.reached.get(function.qualname, ()))
+        return any(root.world == "threads" and root.strength is Confidence.HIGH for root in roots)
+
     def runs_in_processes(self, function: FunctionFacts) -> bool:
         """Whether a handler or job that runs in several processes reaches the function."""
         return self.handled_in_processes(function.qualname) is not None

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from racelint.evidence import Concurrency
 from racelint.facts import FunctionFacts
-from racelint.resolve import Scope, enclosing_self
+from racelint.resolve import CONSTRUCTORS, Scope, enclosing_self
+
+COMMON = frozenset("add update delete set write create put remove insert send execute run get_or_create".split())
+"""Names of calls that change stores, and that too many other objects have: they count where a store's library is imported."""
 
 _READ_VERBS = frozenset(["load", "read", "get", "fetch", "find", "retrieve", "download"])
 _WRITE_VERBS = frozenset(["save", "set", "put", "write", "store", "dump", "update", "upload"])
@@ -25,18 +28,21 @@ def _may_race(function: FunctionFacts, scope: Scope, concurrency: Concurrency) -
         function.is_async
         and function.suspends
         and (
-            touches_changing_state(function, scope)
-            or changes_state(function, scope)
+            changes_state(function, scope)
+            or touches_vanishing_state(function, scope)
             or _helpers_touch(function, scope, concurrency)
+            or (bool(function.parent) and any(w.path in function.outer_names for w in function.writes))
         )
     ):
         return True
-    if calls_store(function, scope):
+    if calls_store(function, scope) or _starts_many(function, scope):
         return True
     if changes_state(function, scope):
+        if function.name in CONSTRUCTORS:
+            return _reads_what_it_writes(function)
         return (
-            bool(concurrency.threaded)
-            or function.name in ("__init__", "__new__", "__post_init__")
+            (concurrency.threaded and (concurrency.has_locks or _reads_what_it_writes(function)))
+            or concurrency.surely_in_threads(function)
             or bool(function.global_names)
             or any(w.path.partition(".")[0] in ("cls", *scope.classes) for w in function.writes)
             or concurrency.runs_in_processes(function)
@@ -50,10 +56,39 @@ def _helpers_touch(function: FunctionFacts, scope: Scope, concurrency: Concurren
         for helper in concurrency.target(call.callee, function):
             if helper is function:
                 continue
-            if touches_changing_state(helper, scope) or changes_state(helper, scope):
+            if changes_state(helper, scope) or touches_vanishing_state(helper, scope):
                 return True
             if depth and _helpers_touch(helper, scope, concurrency, depth - 1):
                 return True
+    return False
+
+
+def _starts_many(function: FunctionFacts, scope: Scope) -> bool:
+    """Whether a function of a module that uses a store starts several tasks, which may share its session."""
+    if not function.is_async or not scope.libraries & scope.models.libraries:
+        return False
+    return any(
+        call.callee.rpartition(".")[2]
+        in ("gather", "create_task", "start_soon", "ensure_future", "wait", "as_completed")
+        for call in function.calls
+    )
+
+
+def _reads_what_it_writes(function: FunctionFacts) -> bool:
+    """Whether any state that the function sets is also read there, alone or through a part."""
+    return any(".".join(write.path.split(".")[:2]) in function.reads for write in function.writes)
+
+
+def touches_vanishing_state(function: FunctionFacts, scope: Scope) -> bool:
+    """Whether the function reads an attribute or global that something sets to None or takes entries out of."""
+    owner, self_name = enclosing_self(function, scope)
+    for path in function.reads:
+        root, dot, attribute = path.partition(".")
+        if dot and root == self_name and owner:
+            if scope.vanishes(owner, attribute) or is_property(scope.method(owner, attribute)):
+                return True
+        elif not dot and root in scope.vanishing_globals:
+            return True
     return False
 
 
@@ -89,6 +124,10 @@ def touches_changing_state(function: FunctionFacts, scope: Scope) -> bool:
 
 def calls_store(function: FunctionFacts, scope: Scope) -> bool:
     methods = scope.models.external_methods
+    if not scope.libraries & scope.models.libraries:
+        methods -= COMMON
+        if any(call.callee.rpartition(".")[2] == "open" for call in function.calls):
+            methods |= {"write"}
     reads = writes = False
     for call in function.calls:
         name = call.callee.rpartition(".")[2]

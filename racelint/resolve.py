@@ -178,6 +178,33 @@ class Scope:
     def _writes_attribute(self, qualname: str, attribute: str) -> bool:
         return (qualname, attribute) in self._attribute_writers
 
+    def vanishes(self, qualname: str, attribute: str) -> bool:
+        """Whether the attribute is set to nothing, deleted, or has entries taken out of it, anywhere in the module."""
+        key = (qualname, attribute)
+        if key not in self._vanishing:
+            family = self.family(qualname)
+            self._vanishing[key] = attribute in self._foreign_writes or any(
+                owner in family and path.partition(".")[0] == attribute and any(_takes_away(w) for _, w in writes)
+                for (owner, path), writes in self._attribute_writers.items()
+            )
+        return self._vanishing[key]
+
+    @cached_property
+    def _vanishing(self) -> dict[tuple[str, str], bool]:
+        return {}
+
+    @cached_property
+    def vanishing_globals(self) -> frozenset[str]:
+        """Module names that functions set to nothing or take entries out of."""
+        return frozenset(
+            w.path.partition(".")[0]
+            for f in self.facts.functions
+            for w in f.writes
+            if _takes_away(w)
+            and w.path.partition(".")[0] in self.module_names
+            and w.path.partition(".")[0] not in f.local_names
+        )
+
     def in_construction(self, function: FunctionFacts, write: Write) -> bool:
         """Whether a constructor gives its own new object the attribute, which nobody else can reach yet."""
         if function.name not in CONSTRUCTORS or function.name in ("__new__", "__init_subclass__"):
@@ -300,6 +327,14 @@ MAPPED_BASES = {
     "sqlmodel.SQLModel": "sqlalchemy",
 }
 """Base classes of mapped classes, with their library."""
+
+
+def _takes_away(write: Write) -> bool:
+    return write.shape in ("none", "false", "empty") or write.how in TAKES
+
+
+TAKES = frozenset("del del[] pop popitem popleft clear remove discard get_nowait".split())
+"""Ways to change a collection or name after which something is no longer there."""
 
 
 def _is_mapped_base(base: str) -> bool:

@@ -151,6 +151,8 @@ class Models:
     """Last names of calls that tolerate a second call."""
     beginnings: set[str] = field(default_factory=set)
     """First words of names of calls whose second run is seen: they open, start or send something."""
+    libraries: set[str] = field(default_factory=set)
+    """Packages whose tables describe stores."""
     row_methods: set[str] = field(default_factory=set)
     exclusive: set[str] = field(default_factory=set)
     """Types whose objects one task at a time may use."""
@@ -228,6 +230,8 @@ def _call(table: object, where: str) -> Call:
 
 def _merge(models: Models, data: dict[str, object], where: str) -> None:
     imports = tuple(_strings(data.get("imports", []), where))
+    if data.get("types"):
+        models.libraries.update(imports)
     for names, table in _table(data, "functions", where).items():
         call = _call(table, f"{where}: functions.{names!r}")
         models.functions.update(dict.fromkeys(names.split(), call))

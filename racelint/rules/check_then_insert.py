@@ -1,4 +1,4 @@
-"""An entry of a shared collection is found missing, made and inserted, and others can do the same meanwhile.
+"""An entry of a shared collection is found missing, made and inserted, and others can do so, too.
 
 Two units make an entry for the same key: the first one leaks, and callers hold different objects for one key. Where the
 entry is a lock, it guards nothing.
