@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from racelint.evidence import Concurrency
-from racelint.facts import ModuleFacts, collect_facts
-from racelint.finding import Finding, World
+from racelint.facts import FunctionFacts, ModuleFacts, collect_facts
+from racelint.finding import Confidence, Finding, World
 from racelint.index import Index
 from racelint.models.loader import load_models
 from racelint.nominate import nominate
@@ -35,22 +35,38 @@ def build_index(modules: Iterable[ModuleFacts]) -> Index:
 
 def nominated(facts: ModuleFacts, index: Index, models: tuple[str, ...] = ()) -> bool:
     """Whether any definition of the module can hold a race at all."""
-    if not facts.functions:
-        return False
-    scope = Scope(facts, index, load_models(models))
-    return bool(nominate(scope, Concurrency(scope)))
+    return bool(facts.functions) and bool(_candidates(facts, index, models)[1])
+
+
+def _candidates(facts: ModuleFacts, index: Index, models: tuple[str, ...]) -> tuple[Concurrency, list[FunctionFacts]]:
+    """The nominated definitions of a module; the last answer is kept, because `find_races` asks again what `nominated` asked."""
+    global _last
+    if _last is None or _last[0] is not facts or _last[1] is not index or _last[2] != models:
+        concurrency = Concurrency(Scope(facts, index, load_models(models)))
+        _last = (facts, index, models, concurrency, nominate(concurrency.scope, concurrency))
+    return _last[3], _last[4]
+
+
+_last: tuple[ModuleFacts, Index, tuple[str, ...], Concurrency, list[FunctionFacts]] | None = None
 
 
 def find_races(
-    source: Source, facts: ModuleFacts, index: Index, rules: Sequence[Rule], models: tuple[str, ...] = ()
+    source: Source,
+    facts: ModuleFacts,
+    index: Index,
+    rules: Sequence[Rule],
+    models: tuple[str, ...] = (),
+    least: Confidence = Confidence.LOW,
 ) -> list[Finding]:
-    """Every finding of `rules` in one module, of all confidences, unsuppressed, sorted by `sort_key`.
+    """Findings of `rules` in one module, unsuppressed, sorted by `sort_key`: all that are at least as certain as `least`.
 
-    One place gets one finding of a rule, the most certain one.
+    Some less certain ones may be among them; in a file with comments that silence findings all are, so that no comment is
+    called unused. One place gets one finding of a rule, the most certain one.
     """
-    scope = Scope(facts, index, load_models(models))
-    concurrency = Concurrency(scope)
-    candidates = nominate(scope, concurrency)
+    concurrency, candidates = _candidates(facts, index, models)
+    scope = concurrency.scope
+    if least is not Confidence.LOW and "racelint:" not in source.text and "noqa" not in source.text:
+        candidates = [function for function in candidates if concurrency.can_be_sure(function)]
     if not candidates:
         return []
     from racelint.flow.summaries import Program

@@ -586,6 +586,62 @@ class Concurrency:
             part in name.lower() for name in (*names, *self.scope.assigned) for part in guards
         )
 
+    def can_be_sure(self, function: FunctionFacts) -> bool:
+        """Whether a finding in the function can have more than low confidence.
+
+        Not in tests. Otherwise if anything but a public method starts units in the module, or the function itself is reached by
+        something stronger; and always for stores, for what is made lazily, in constructors and under locks of its own.
+        """
+        if self.unlikely_unit(function):
+            return False
+        if function.name in CONSTRUCTORS or self._meets_stronger(function):
+            return True
+        state = [write for write in function.writes if "." in write.path or write.path in function.outer_names]
+        if any(write.within or (write.shape in ("await", "call") and write.how in ("=", "[]")) for write in state):
+            return True
+        return self.uses_store(function)
+
+    def _meets_stronger(self, function: FunctionFacts) -> bool:
+        """Whether something stronger than a public name reaches the function, or another method of its class."""
+        owner, _ = enclosing_self(function, self.scope)
+        family = self.scope.family(owner) if owner else frozenset()
+        mine = self.reached.get(function.qualname, frozenset())
+        for number, root in enumerate(self.roots):
+            if not root.public:
+                unit = self.scope.functions.get(root.unit)
+                if number in mine or unit is None or not owner or enclosing_self(unit, self.scope)[0] in family:
+                    return True
+            elif number in mine and root.strength is not Confidence.LOW:
+                unit = self.scope.functions.get(root.unit)
+                touched = function.reads & (self.scope.rebound_globals | self.scope.vanishing_globals)
+                if (unit is not None and unit.owner) or function.global_names or touched:
+                    return True
+        return False
+
+    def uses_store(self, function: FunctionFacts) -> bool:
+        """Whether the function or a helper of the module that it calls may use a store, as far as names tell."""
+        models = self.scope.models
+        todo, seen = [function], {function.qualname}
+        while todo and len(seen) < 30:
+            for call in todo.pop().calls:
+                name = call.callee.rpartition(".")[2]
+                verb = name.lstrip("_").partition("_")[0]
+                if name in models.external_methods or verb in (
+                    "save",
+                    "set",
+                    "put",
+                    "write",
+                    "store",
+                    "dump",
+                    "upload",
+                ):
+                    return True
+                for helper in self.target(call.callee, function):
+                    if helper.qualname not in seen:
+                        seen.add(helper.qualname)
+                        todo.append(helper)
+        return False
+
     def surely_in_threads(self, function: FunctionFacts) -> bool:
         """Whether threads that the module starts itself run the function."""
         roots = (self.roots[number] for number in self.reached.get(function.qualname, ()))

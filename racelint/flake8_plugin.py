@@ -67,7 +67,7 @@ def _find(source: Source, tree: ast.Module) -> list[Finding]:
     index = build_index([facts])
     found: list[Finding] = []
     if nominated(facts, index, config.models) and too_deep(tree, source.text) is None:
-        found = find_races(source, facts, index, RULES, config.models)
+        found = find_races(source, facts, index, RULES, config.models, config.min_confidence)
     left = apply_suppressions(source, found, enabled={UNUSED}, known=KNOWN, noqa=False)
     return [finding for finding in left if finding.confidence.rank >= config.min_confidence.rank]
 

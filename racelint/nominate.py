@@ -13,6 +13,11 @@ from racelint.resolve import CONSTRUCTORS, Scope, enclosing_self
 COMMON = frozenset("add update delete set write create put remove insert send execute run get_or_create".split())
 """Names of calls that change stores, and that too many other objects have: they count where a store's library is imported."""
 
+STEPS = frozenset(
+    "get first all one open count exists scalar scalars filter query select isfile isdir is_file is_dir last to_thread run_in_executor".split()
+)
+"""Names of calls that read stores or lead to such calls; alone they say nothing."""
+
 _READ_VERBS = frozenset(["load", "read", "get", "fetch", "find", "retrieve", "download"])
 _WRITE_VERBS = frozenset(["save", "set", "put", "write", "store", "dump", "update", "upload"])
 
@@ -28,14 +33,14 @@ def _may_race(function: FunctionFacts, scope: Scope, concurrency: Concurrency) -
         function.is_async
         and function.suspends
         and (
-            changes_state(function, scope)
+            (changes_state(function, scope) and (_reads_what_it_writes(function) or _changes_two(function)))
             or touches_vanishing_state(function, scope)
             or _helpers_touch(function, scope, concurrency)
             or (bool(function.parent) and any(w.path in function.outer_names for w in function.writes))
         )
     ):
         return True
-    if calls_store(function, scope) or _starts_many(function, scope):
+    if (calls_store(function, scope) and _has_two_steps(function, scope, concurrency)) or _starts_many(function, scope):
         return True
     if changes_state(function, scope):
         if function.name in CONSTRUCTORS:
@@ -61,6 +66,26 @@ def _helpers_touch(function: FunctionFacts, scope: Scope, concurrency: Concurren
             if depth and _helpers_touch(helper, scope, concurrency, depth - 1):
                 return True
     return False
+
+
+def _changes_two(function: FunctionFacts) -> bool:
+    """Whether the function sets two different attributes or globals, which may belong together."""
+    return len({write.path for write in function.writes if "." in write.path or write.path in function.outer_names}) > 1
+
+
+def _has_two_steps(function: FunctionFacts, scope: Scope, concurrency: Concurrency) -> bool:
+    """Whether there can be a second access of a store: another such call, a helper, a row's field that is set, a path test."""
+    models = scope.models
+    steps = 0
+    for call in function.calls:
+        name = call.callee.rpartition(".")[2]
+        verb = name.lstrip("_").partition("_")[0]
+        known = (
+            name in models.external_methods or name in models.reading_methods or name in STEPS or verb in _READ_VERBS
+        )
+        if known or concurrency.target(call.callee, function):
+            steps += 1
+    return steps > 1 or any("." in write.path for write in function.writes) or (steps == 1 and bool(function.parent))
 
 
 def _starts_many(function: FunctionFacts, scope: Scope) -> bool:

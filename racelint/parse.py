@@ -87,7 +87,8 @@ def _first(node: ast.AST) -> int:
 
 def _parts(node: ast.AST) -> Iterator[ast.AST]:
     """The nodes right below a node."""
-    for value in node.__dict__.values():
+    for name in node._fields:  # not all attributes: other tools hang links to parents on the nodes
+        value = getattr(node, name, None)
         if isinstance(value, list):
             yield from (part for part in value if isinstance(part, ast.AST))
         elif isinstance(value, ast.AST):

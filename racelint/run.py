@@ -203,7 +203,7 @@ def _find(project: tuple[Job, Index], known: Known) -> Found:
                 return Found(problem=tree)
             facts = collect(source, tree)
         rules = rules_for(known.file, job.config)
-        findings = find_races(source, facts, index, rules, models) if can_race else []
+        findings = find_races(source, facts, index, rules, models, job.config.min_confidence) if can_race else []
         return Found(_reported(source, findings, rules, job.config), checksum=checksum(source))
     except Exception as error:
         return Found(problem=_mistake(known.file, error), mistake=True)

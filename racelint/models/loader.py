@@ -78,6 +78,8 @@ _CHANGING = frozenset(
         "transaction",
     ]
 )
+_EVERYWHERE = frozenset("append replace flush".split())
+"""Names that lists and strings have: a unit that changes a store changes it in another way, too, or awaits it."""
 _READING = frozenset(["read", "row", "exists", "file-read", "json-load", "open", "query-locked"])
 _COMMON = frozenset(
     ["get", "first", "all", "count", "values", "keys", "read", "open", "last", "exists", "one", "load", "find"]
@@ -163,9 +165,8 @@ class Models:
     def external_methods(self) -> frozenset[str]:
         """Last names of all calls that change external state or start to."""
         names = {method for (_, method), call in self.methods.items() if call.effect in _CHANGING}
-        return frozenset(
-            names | {name.rpartition(".")[2] for name, call in self.functions.items() if call.effect in _CHANGING}
-        )
+        names |= {name.rpartition(".")[2] for name, call in self.functions.items() if call.effect in _CHANGING}
+        return frozenset(names - _EVERYWHERE)
 
     @cached_property
     def exclusive_types(self) -> frozenset[str]:
