@@ -22,7 +22,7 @@ def made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence]
         ):
             continue
         if (
-            sense is not Sense.ABSENT
+            not (sense is Sense.ABSENT or (sense is Sense.OTHERWISE and pair.first.id not in unit.flow.ordered))
             or unit.fresh(write, write.resource) is not None
             or pair.first.how in ("while", "assert")
             or unit.claimed(pair.first, write)

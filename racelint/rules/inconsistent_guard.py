@@ -120,7 +120,8 @@ def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Eviden
                 evidence = found
         if evidence is None or (len(locks) and with_lock < sum(bool(c[2] & locks) for c in changes)):
             continue
-        if not locks and evidence.public and (with_lock < 3 or len(changes) - with_lock > 1):
+        custom = with_lock >= 2 and len(changes) - with_lock <= 1
+        if not locks and not custom and evidence.strength is not Confidence.HIGH:
             evidence = Evidence(evidence.text, Confidence.LOW, evidence.world, True)
         yield change, others[0], evidence
 

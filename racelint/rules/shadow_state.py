@@ -70,7 +70,10 @@ def shadow_writes(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
             evidence = unit.with_itself() or unit.rival(copy.resource)
             if evidence is None:
                 continue
-            yield Pair(unit, first, second, switch), evidence if loaded_elsewhere(unit, copy) else weaker(evidence)
+            yield (
+                Pair(unit, first, second, switch),
+                evidence if loaded_elsewhere(unit, copy) else weaker(evidence, stored),
+            )
             break
 
 
@@ -79,9 +82,10 @@ def roots(access: Access) -> frozenset[str]:
     return frozenset(name.partition(".")[0] for name in access.related) - {"self", "cls"}
 
 
-def weaker(evidence: Evidence) -> Evidence:
-    """A copy that is never filled from the store may well be no copy."""
-    strength = Confidence.MEDIUM if evidence.strength is Confidence.HIGH else Confidence.LOW
+def weaker(evidence: Evidence, stored: Access) -> Evidence:
+    """A copy that is never filled from the store may well be no copy, the less so where the store is known by its name only."""
+    known = stored.resource.kind in (Kind.TABLE, Kind.FILE)
+    strength = Confidence.MEDIUM if known and evidence.strength is Confidence.HIGH else Confidence.LOW
     return Evidence(evidence.text, strength, evidence.world)
 
 
