@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from racelint.facts import ClassFacts, FunctionFacts, ModuleFacts
+from racelint.facts import ClassFacts, ModuleFacts
 
 
 class Index:
@@ -45,8 +45,3 @@ def _shared(one: str, other: str) -> int:
             break
         count += 1
     return count
-
-
-def methods_of(module: ModuleFacts, class_: ClassFacts) -> dict[str, FunctionFacts]:
-    """The class's own methods by name."""
-    return {f.name: f for f in module.functions if f.owner == class_.qualname}
