@@ -5,14 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from racelint.finding import World
-from racelint.pattern import INTERNAL, Access, Confidence, Evidence, Op, Pair, Sense, Shape, Unit, same
+from racelint.pattern import (
+    INTERNAL,
+    Access,
+    Confidence,
+    Evidence,
+    Op,
+    Pair,
+    Sense,
+    Shape,
+    Unit,
+    decided,
+    has_side_effects,
+    makes_resource,
+    rival,
+    same,
+)
 
 MADE = (Shape.AWAITED, Shape.NEW, Shape.CALL, Shape.SPAWNED)
 
 
 def made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence]]:
     """Checked absent, switch, set (entries of a collection if `keyed`); unless what is made is a plain value that two tasks may well compute twice."""
-    for pair, sense in unit.decided():
+    for pair, sense in decided(unit):
         write = pair.second
         if (
             write.op is not Op.WRITE
@@ -29,13 +44,13 @@ def made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence]
             or unit.guarded(pair.first, write)
         ):
             continue
-        evidence = unit.rival(write.resource)
+        evidence = rival(unit, write.resource)
         if evidence is None or not does_work(unit, pair):
             continue
-        if not unit.has_side_effects(pair.first, write):
+        if not has_side_effects(unit, pair.first, write):
             strength = (
                 Confidence.LOW
-                if not unit.makes_resource(write)
+                if not makes_resource(unit, write)
                 else max(evidence.strength, Confidence.MEDIUM, key=lambda s: s.rank)
             )
             evidence = Evidence(evidence.text, strength, evidence.world)
@@ -62,7 +77,7 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
             if check is None or sense is not Sense.ABSENT or not same(check.resource, write.resource):
                 continue
             way = wrong_way(unit, check, write)
-            evidence = unit.rival(write.resource, World.THREADS) if way else None
+            evidence = rival(unit, write.resource, World.THREADS) if way else None
             if evidence is not None:
                 yield Pair(unit, check, write), way, evidence
                 break
@@ -80,7 +95,8 @@ def wrong_way(unit: Unit, check: Access, write: Access) -> str:
         return "unchecked"
     return (
         "plain"
-        if unit.makes_resource(write) or (write.resource.name.startswith("cls.") and write.value.shape is not Shape.NEW)
+        if makes_resource(unit, write)
+        or (write.resource.name.startswith("cls.") and write.value.shape is not Shape.NEW)
         else ""
     )
 

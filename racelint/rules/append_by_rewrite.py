@@ -22,15 +22,15 @@ Entries that are added by a function of another module.
 from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, World
-from racelint.pattern import Module
+from racelint.pattern import Module, store_rival, store_updates
 from racelint.rule import Rule
 
 
 def find(module: Module) -> Iterable[Finding]:
     """A load-transform-save whose transformation adds an element."""
     for unit in module.units:
-        for pair in unit.store_updates():
-            evidence = unit.store_rival(pair)
+        for pair in store_updates(unit):
+            evidence = store_rival(unit, pair)
             if not pair.second.value.appended or evidence is None:
                 continue
             name = pair.second.resource.name

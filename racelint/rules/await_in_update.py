@@ -19,15 +19,15 @@ An update whose await hides in a property or an operator method.
 from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
-from racelint.pattern import Module
+from racelint.pattern import Module, rival, stale_writes
 from racelint.rule import Rule
 
 
 def find(module: Module) -> Iterable[Finding]:
     """A stale write whose read, switch and write are one statement."""
     for unit in module.units:
-        for pair in unit.stale_writes():
-            evidence = unit.rival(pair.second.resource)
+        for pair in stale_writes(unit):
+            evidence = rival(unit, pair.second.resource)
             if not pair.in_one_statement or pair.restores or evidence is None or pair.switch is None:
                 continue
             name = pair.second.resource.shown

@@ -37,7 +37,7 @@ Limits on what one process keeps in memory are reported as a stale check.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
-from racelint.pattern import Access, Kind, Module, Op, Unit
+from racelint.pattern import Access, Kind, Module, Op, Unit, row_evidence, row_locked_at
 from racelint.rule import Rule
 
 
@@ -45,7 +45,7 @@ def find(module: Module) -> Iterable[Finding]:
     """A row is added because a count of the same table compared well, with no row locked."""
     for unit in module.units:
         for count, new in counted_then_added(unit):
-            evidence = unit.row_evidence(new)
+            evidence = row_evidence(unit, new)
             if evidence is None:
                 continue
             name = new.resource.name
@@ -73,7 +73,7 @@ def counted_then_added(unit: Unit) -> Iterator[tuple[Access, Access]]:
             count = unit.access(number)
             if count is None or not sense.vague or count.how not in COUNTS or count.resource.name != new.resource.name:
                 continue
-            if not unit.row_locked_at(new):
+            if not row_locked_at(unit, new):
                 yield count, new
                 break
 

@@ -28,7 +28,7 @@ Commits that a helper of another module makes.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
-from racelint.pattern import Access, Kind, Mark, Module, Op, Unit
+from racelint.pattern import Access, Kind, Mark, Module, Op, Unit, one_change, row_evidence
 from racelint.rule import Rule
 
 
@@ -36,7 +36,7 @@ def find(module: Module) -> Iterable[Finding]:
     """Two related mutations with a commit on the way from one to the other."""
     for unit in module.units:
         for first, commit, second in split_by_commit(unit):
-            evidence = unit.row_evidence(second)
+            evidence = row_evidence(unit, second)
             if evidence is None:
                 continue
             yield module.finding(
@@ -68,7 +68,7 @@ def split_by_commit(unit: Unit) -> Iterator[tuple[Access, Mark, Access]]:
 
 def related_changes(unit: Unit, first: Access, second: Access) -> bool:
     """Whether both keep one fact: a new row only with one that refers to it."""
-    return first.resource.owner == second.resource.owner and unit.one_change(first, second)
+    return first.resource.owner == second.resource.owner and one_change(unit, first, second)
 
 
 RULE = Rule("RL202", "commit-between-mutations", (World.PROCESSES,), "half-done change", __doc__, find)

@@ -31,7 +31,7 @@ Look-ups and creations in functions of different modules.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
-from racelint.pattern import Access, Kind, Module, Op, Sense, Unit
+from racelint.pattern import Access, Kind, Module, Op, Sense, Unit, row_evidence
 from racelint.rule import Rule
 
 
@@ -39,7 +39,7 @@ def find(module: Module) -> Iterable[Finding]:
     """A new row of a table because the look-up in that table found none, with no lock and no constraint that is handled."""
     for unit in module.units:
         for look, new in created_unseen(unit):
-            evidence = unit.row_evidence(new)
+            evidence = row_evidence(unit, new)
             if evidence is None:
                 continue
             name = new.resource.name

@@ -52,6 +52,7 @@ from racelint.pattern import (
     Switch,
     Unit,
     same,
+    with_itself,
 )
 from racelint.rule import Rule
 
@@ -107,7 +108,7 @@ def evidence_for(unit: Unit, write: Access) -> Evidence | None:
     """Threads that construct at once; or a flag that each object sets for itself while the class only holds the default."""
     if write.resource.name.startswith("self.") and not default_of(unit, write):
         return None
-    found = unit.with_itself(World.THREADS) or unit.with_itself(World.TASKS)
+    found = with_itself(unit, World.THREADS) or with_itself(unit, World.TASKS)
     default = unit.owner is not None and any(name == write.resource.path for name, _ in unit.owner.attributes)
     if (
         write.resource.name.startswith("self.")

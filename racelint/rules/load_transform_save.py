@@ -22,17 +22,17 @@ Stores whose calls are neither modelled nor named as a pair (`load`/`save`, `rea
 from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, World
-from racelint.pattern import Module
+from racelint.pattern import Module, store_rival, store_updates
 from racelint.rule import Rule
 
 
 def find(module: Module) -> Iterable[Finding]:
     """A store's document is written with a value computed from what was read of it."""
     for unit in module.units:
-        for pair in unit.store_updates():
+        for pair in store_updates(unit):
             if pair.second.value.appended or pair.version_check is not None:
                 continue
-            evidence = unit.store_rival(pair)
+            evidence = store_rival(unit, pair)
             if evidence is None:
                 continue
             name = pair.second.resource.name

@@ -38,7 +38,7 @@ Changes in different functions that no function of the module joins. `ATOMIC_REQ
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
-from racelint.pattern import Access, Kind, Module, Op, Unit
+from racelint.pattern import Access, Kind, Module, Op, Unit, one_change, row_evidence, transactions_at
 from racelint.rule import Rule
 
 
@@ -46,7 +46,7 @@ def find(module: Module) -> Iterable[Finding]:
     """Two mutations that share a key, in a library that commits each statement by itself, outside any transaction."""
     for unit in module.units:
         for first, second in split_mutations(unit):
-            evidence = unit.row_evidence(second)
+            evidence = row_evidence(unit, second)
             if evidence is None:
                 continue
             names = f"`{first.resource.name}` and `{second.resource.name}`"
@@ -77,9 +77,9 @@ def split_mutations(unit: Unit) -> Iterator[tuple[Access, Access]]:
     ]
     for index, first in enumerate(mutations):
         for second in mutations[index + 1 :]:
-            if unit.transactions_at(first) or unit.transactions_at(second) or not unit.before(first.id, second.id):
+            if transactions_at(unit, first) or transactions_at(unit, second) or not unit.before(first.id, second.id):
                 continue
-            if unit.one_change(first, second):
+            if one_change(unit, first, second):
                 yield first, second
                 break
 

@@ -31,15 +31,15 @@ Rows of mappers that are not modelled, and old values that pass through another 
 from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
-from racelint.pattern import Module
+from racelint.pattern import Module, row_evidence, row_updates
 from racelint.rule import Rule
 
 
 def find(module: Module) -> Iterable[Finding]:
     """A field of a row is read, and the row is saved with a field computed from it, without a row lock."""
     for unit in module.units:
-        for pair in unit.row_updates():
-            evidence = unit.row_evidence(pair.second)
+        for pair in row_updates(unit):
+            evidence = row_evidence(unit, pair.second)
             if evidence is None or pair.version_check is not None:
                 continue
             name = pair.first.resource.name

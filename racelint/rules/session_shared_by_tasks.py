@@ -31,14 +31,14 @@ Sessions that tasks reach through an object.
 from collections.abc import Iterable
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
-from racelint.pattern import Evidence, Module
+from racelint.pattern import Evidence, Module, sessions_handed_out
 from racelint.rule import Rule
 
 
 def find(module: Module) -> Iterable[Finding]:
     """A spawn of several tasks that all use a session of the function that spawns them."""
     for unit in module.units:
-        for spawn, name, started in unit.sessions_handed_out():
+        for spawn, name, started in sessions_handed_out(unit):
             yield module.finding(
                 RULE,
                 unit,

@@ -27,7 +27,7 @@ Copies that are kept by another class.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
-from racelint.pattern import Access, Confidence, Evidence, Kind, Module, Op, Pair, Unit
+from racelint.pattern import Access, Confidence, Evidence, Kind, Module, Op, Pair, Unit, rival, with_itself
 from racelint.rule import Rule
 
 
@@ -67,7 +67,7 @@ def shadow_writes(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
             switch = unit.switch_between(first.id, second.id) or unit.awaited_at(second)
             if switch is None:
                 continue
-            evidence = unit.with_itself() or unit.rival(copy.resource)
+            evidence = with_itself(unit) or rival(unit, copy.resource)
             if evidence is None:
                 continue
             yield (

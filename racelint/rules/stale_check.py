@@ -28,7 +28,20 @@ A check and an act on different resources that belong together.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
-from racelint.pattern import Evidence, Module, Op, Pair, Sense, Shape, Unit
+from racelint.pattern import (
+    Evidence,
+    Module,
+    Op,
+    Pair,
+    Sense,
+    Shape,
+    Unit,
+    begins_something,
+    decided,
+    has_side_effects,
+    rival,
+    with_itself,
+)
 from racelint.rule import Rule
 
 HARMS = {
@@ -65,7 +78,7 @@ def find(module: Module) -> Iterable[Finding]:
 def stale_checks(unit: Unit) -> Iterator[tuple[Pair, str, Evidence]]:
     """Decided pairs whose act does harm, with the kind of harm and who else changes the resource."""
     last: dict[int, tuple[Pair, str, Evidence]] = {}
-    for pair, sense in unit.decided():
+    for pair, sense in decided(unit):
         found = harmful(unit, pair, sense)
         known = last.get(pair.second.id)
         if found is not None and (known is None or known[0].first.id < pair.first.id):
@@ -82,11 +95,11 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
         via = act.value.via
         if via is None or via not in act.fresh or via == check.id or act.how in unit.module.models.idempotent:
             return None
-        evidence = unit.rival(act.resource, World.TASKS, ("none", "del"))
+        evidence = rival(unit, act.resource, World.TASKS, ("none", "del"))
         return ("gone", evidence) if evidence is not None else None
     if act.resource.key and act.resource.key == check.resource.key and sense is Sense.PRESENT:
         if (act.op is Op.DELETE and act.how in ("del", "remove")) or (act.op is Op.READ and act.how == ""):
-            evidence = unit.rival(act.resource, World.TASKS, ("del[]", "pop", "popitem", "clear", "remove"))
+            evidence = rival(unit, act.resource, World.TASKS, ("del[]", "pop", "popitem", "clear", "remove"))
             return ("removed" if act.op is Op.DELETE else "gone", evidence) if evidence is not None else None
         return None
     if (
@@ -94,8 +107,8 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
         and sense is Sense.PRESENT
         and act.how in ("pop", "popleft", "popitem", "remove", "get_nowait")
     ):
-        evidence = unit.rival(
-            act.resource, World.TASKS, ("del[]", "pop", "popleft", "popitem", "clear", "remove", "get_nowait")
+        evidence = rival(
+            unit, act.resource, World.TASKS, ("del[]", "pop", "popleft", "popitem", "clear", "remove", "get_nowait")
         )
         return ("removed", evidence) if evidence is not None else None
     if check.how in ("while", "assert"):
@@ -115,9 +128,11 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
     limit = grows and sense.vague
     if limit and check.id not in unit.flow.ordered:
         return None
-    if not (grows or advances) or not (grows or unit.has_side_effects(check, act) or unit.begins_something(check, act)):
+    if not (grows or advances) or not (
+        grows or has_side_effects(unit, check, act) or begins_something(unit, check, act)
+    ):
         return None
-    evidence = unit.with_itself(World.TASKS, act.resource)
+    evidence = with_itself(unit, World.TASKS, act.resource)
     return ("limit" if grows and sense.vague else "twice", evidence) if evidence is not None else None
 
 

@@ -21,7 +21,7 @@ only functions that the module itself starts in several threads are looked at.
 from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
-from racelint.pattern import Module, Unit
+from racelint.pattern import Module, Unit, copied_to_processes, rival, stale_writes, thread_updates
 from racelint.rule import Rule
 
 
@@ -33,8 +33,8 @@ def find(module: Module) -> Iterable[Finding]:
 
 
 def _between_tasks(module: Module, unit: Unit) -> Iterable[Finding]:
-    for pair in unit.stale_writes():
-        evidence = unit.rival(pair.second.resource)
+    for pair in stale_writes(unit):
+        evidence = rival(unit, pair.second.resource)
         if pair.in_one_statement or pair.restores or evidence is None or pair.switch is None:
             continue
         name = pair.second.resource.shown
@@ -55,9 +55,9 @@ def _between_tasks(module: Module, unit: Unit) -> Iterable[Finding]:
 
 
 def _between_threads(module: Module, unit: Unit) -> Iterable[Finding]:
-    for pair in unit.thread_updates():
-        evidence = unit.rival(pair.second.resource, World.THREADS)
-        if evidence is None or pair.restores or evidence.public or unit.copied_to_processes(pair.second.resource):
+    for pair in thread_updates(unit):
+        evidence = rival(unit, pair.second.resource, World.THREADS)
+        if evidence is None or pair.restores or evidence.public or copied_to_processes(unit, pair.second.resource):
             continue
         name = pair.second.resource.shown
         yield module.finding(

@@ -28,7 +28,7 @@ Objects that are torn down by a function which gets them as an argument.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
-from racelint.pattern import INTERNAL, Access, Evidence, Module, Op, Pair, Resource, Shape, Switch, Unit, same
+from racelint.pattern import INTERNAL, Access, Evidence, Module, Op, Pair, Resource, Shape, Switch, Unit, rival, same
 from racelint.rule import Rule
 
 
@@ -84,8 +84,8 @@ def teardowns(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
                 or read.id in write.fresh
             ):
                 continue
-            evidence = unit.rival(
-                write.resource, World.TASKS, ("call", "await", "other", "true", "display", "constant")
+            evidence = rival(
+                unit, write.resource, World.TASKS, ("call", "await", "other", "true", "display", "constant")
             )
             if evidence is not None:
                 yield Pair(unit, read, write, switch), evidence

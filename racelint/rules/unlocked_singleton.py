@@ -44,7 +44,7 @@ from collections.abc import Iterable
 
 from racelint.creation import made_without_lock
 from racelint.finding import Finding, Fix, Role, World
-from racelint.pattern import Module, Unit
+from racelint.pattern import Module, Unit, calls_resource, with_itself
 from racelint.rule import Rule
 
 WAYS = {
@@ -81,8 +81,8 @@ def find(module: Module) -> Iterable[Finding]:
 def cached(module: Module, unit: Unit) -> Iterable[Finding]:
     """`functools.cache` and `cached_property` over a body that makes a resource: several threads may each run the body."""
     mark = next((m for m in unit.marks("decorator") if m.subject.partition("(")[0].rpartition(".")[2] in CACHES), None)
-    evidence = unit.with_itself(World.THREADS)
-    if mark is None or evidence is None or not unit.calls_resource():
+    evidence = with_itself(unit, World.THREADS)
+    if mark is None or evidence is None or not calls_resource(unit):
         return
     yield module.finding(
         RULE,

@@ -22,7 +22,7 @@ Versions that are not called version, revision, etag or generation.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, World
-from racelint.pattern import Kind, Module, Op, Pair, Unit
+from racelint.pattern import Kind, Module, Op, Pair, Unit, one_document, store_rival
 from racelint.rule import Rule
 
 
@@ -30,7 +30,7 @@ def find(module: Module) -> Iterable[Finding]:
     """A write of a store that runs only because a version read from it compared equal."""
     for unit in module.units:
         for pair in version_checks(unit):
-            evidence = unit.store_rival(pair)
+            evidence = store_rival(unit, pair)
             if evidence is None:
                 continue
             name = pair.second.resource.name
@@ -57,7 +57,7 @@ def version_checks(unit: Unit) -> Iterator[Pair]:
             continue
         for mark in unit.marks("version"):
             read = next(
-                (a for n in sorted(mark.stems) if (a := unit.access(n)) is not None and unit.one_document(a, write)),
+                (a for n in sorted(mark.stems) if (a := unit.access(n)) is not None and one_document(unit, a, write)),
                 None,
             )
             if read is None or not mark.stems & write.controlled_by or not unit.before(mark.id, write.id):

@@ -1,0 +1,76 @@
+"""What rules are written with: a module's units, and the questions that tell a race from a safe shape.
+
+Rules see neither syntax nor libraries. A `Unit` knows its events, their order and what guards them; the other questions are
+functions of a unit, a file for each topic: what a write stems from, which rows it saves, which transaction is open, what it makes,
+who else changes the resource and how sure it is that they run at once.
+"""
+
+from racelint.events import Access, Acquire, Kind, Mark, Op, Resource, Row, Sense, Shape, Switch
+from racelint.evidence import Evidence
+from racelint.facts import Write
+from racelint.finding import Confidence, Role, World
+from racelint.pattern.dependence import (
+    decided,
+    in_transaction,
+    one_document,
+    stale_writes,
+    store_updates,
+    thread_updates,
+)
+from racelint.pattern.made import begins_something, calls_resource, has_side_effects, makes_resource, torn_down
+from racelint.pattern.module import Module
+from racelint.pattern.pair import INTERNAL, Pair
+from racelint.pattern.rivals import copied_to_processes, in_processes, rival, rivals, with_itself
+from racelint.pattern.rows import row_evidence, row_updates, store_rival
+from racelint.pattern.sessions import sessions_handed_out
+from racelint.pattern.transactions import one_change, related, row_locked_at, table_of, transactions_at
+from racelint.pattern.unit import Unit, exactly, same
+
+__all__ = [
+    "INTERNAL",
+    "Access",
+    "Acquire",
+    "Confidence",
+    "Evidence",
+    "Kind",
+    "Mark",
+    "Module",
+    "Op",
+    "Pair",
+    "Resource",
+    "Role",
+    "Row",
+    "Sense",
+    "Shape",
+    "Switch",
+    "Unit",
+    "World",
+    "Write",
+    "begins_something",
+    "calls_resource",
+    "copied_to_processes",
+    "decided",
+    "exactly",
+    "has_side_effects",
+    "in_processes",
+    "in_transaction",
+    "makes_resource",
+    "one_change",
+    "one_document",
+    "related",
+    "rival",
+    "rivals",
+    "row_evidence",
+    "row_locked_at",
+    "row_updates",
+    "same",
+    "sessions_handed_out",
+    "stale_writes",
+    "store_rival",
+    "store_updates",
+    "table_of",
+    "thread_updates",
+    "torn_down",
+    "transactions_at",
+    "with_itself",
+]

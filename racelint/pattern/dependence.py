@@ -1,0 +1,106 @@
+"""What depends on what: values computed from, and decisions taken by, accesses that lie before a switch point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.events import Access, Event, Kind, Op, Sense
+from racelint.finding import World
+from racelint.pattern.pair import INTERNAL, Pair
+from racelint.pattern.unit import Unit, exactly, same
+
+
+def stale_writes(unit: Unit, kinds: tuple[Kind, ...] = INTERNAL) -> Iterator[Pair]:
+    """Writes whose value was computed from a read of the same resource before a switch point."""
+    for write in unit.accesses(Op.WRITE, kinds=kinds):
+        for number in sorted(write.value.stems - write.fresh - write.value.opaque):
+            read = unit.access(number)
+            if read is None or read.op not in (Op.READ, Op.CHECK) or not exactly(read.resource, write.resource):
+                continue
+            switch = unit.switch_between(number, write.id)
+            if switch is None or _compared_again(unit, write):
+                continue
+            if unit.fresh(write, write.resource) is None and not unit.guarded(read, write):
+                yield Pair(unit, read, write, switch)
+                break
+
+
+def _compared_again(unit: Unit, write: Access) -> bool:
+    """Whether the write runs only because something of the same owner is now as it was before the switch: a version check."""
+    fresh = [a for n in write.controlled_by & write.fresh if (a := unit.access(n)) is not None]
+    stale = [a for n in write.controlled_by - write.fresh if (a := unit.access(n)) is not None]
+    return any(
+        now.resource.owner == write.resource.owner and any(same(now.resource, then.resource) for then in stale)
+        for now in fresh
+    )
+
+
+def decided(unit: Unit, kinds: tuple[Kind, ...] = INTERNAL) -> Iterator[tuple[Pair, Sense]]:
+    """Accesses that run only because of what a check saw before a switch point, of the same resource."""
+    for act in unit.flow.accesses:
+        if act.resource.kind not in kinds:
+            continue
+        for number, sense in act.control:
+            check = unit.access(number)
+            if check is None or number in act.fresh or not same(check.resource, act.resource):
+                continue
+            switch = unit.switch_between(number, act.id)
+            if switch is None or unit.rechecked(act, act.resource) or unit.guarded(check, act):
+                continue
+            yield Pair(unit, check, act, switch), sense
+
+
+def thread_updates(unit: Unit) -> Iterator[Pair]:
+    """Writes computed from a read of the same resource with no lock for threads over both."""
+    if unit.facts.is_async:  # runs on a loop, in one thread
+        return
+    rows = {row.name for row in unit.flow.rows}
+    for write in unit.accesses(Op.WRITE, kinds=INTERNAL):
+        if write.resource.name.rpartition(".")[0] in rows:
+            continue
+        for number in sorted(write.value.stems - write.value.opaque):
+            read = unit.access(number)
+            if read is None or read.op not in (Op.READ, Op.CHECK) or not exactly(read.resource, write.resource):
+                continue
+            if not unit.guarded(read, write, World.THREADS):
+                yield Pair(unit, read, write)
+                break
+
+
+def store_updates(unit: Unit) -> Iterator[Pair]:
+    """Writes of a store, file or table whose value was computed from what was read of the same document."""
+    for write in unit.accesses(Op.WRITE, kinds=(Kind.STORE, Kind.FILE, Kind.TABLE)):
+        if write.how == "conditional":
+            continue
+        for number in sorted(write.value.stems):
+            read = unit.access(number)
+            if read is None or read.op not in (Op.READ, Op.CHECK) or not one_document(unit, read, write):
+                continue
+            if (
+                not unit.before(number, write.id)
+                or unit.guarded(read, write, World.PROCESSES)
+                or in_transaction(unit, read, write)
+            ):
+                continue
+            version = next(
+                (m for m in unit.marks("version") if number in m.stems and unit.before(m.id, write.id)), None
+            )
+            yield Pair(unit, read, write, unit.switch_between(number, write.id), version)
+            break
+
+
+def one_document(unit: Unit, read: Access, write: Access) -> bool:
+    """Whether a read and a write of a store are of the same document, row or file, as far as their keys tell."""
+    if write.resource.kind is Kind.ROW:
+        index = write.value.row
+        return index is not None and read.resource.name.rpartition(".")[0] == unit.flow.rows[index].name
+    if not same(read.resource, write.resource):
+        return False
+    if read.resource.kind is Kind.TABLE and read.related and write.related:
+        return bool(read.related & write.related)
+    return True
+
+
+def in_transaction(unit: Unit, one: Event, other: Event) -> bool:
+    """Whether a named store is used inside one transaction, whose isolation is not known."""
+    return isinstance(one, Access) and one.resource.kind is Kind.STORE and bool(unit.guards(one, other, "transaction"))

@@ -1,0 +1,117 @@
+"""One module as rules see it: its units, and how a finding is put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from racelint.events import Event, Place
+from racelint.evidence import Concurrency, Evidence
+from racelint.facts import FunctionFacts
+from racelint.finding import Confidence, Finding, Fix, Role, Span, Step, World
+from racelint.models.loader import Models
+from racelint.pattern.unit import Unit
+from racelint.resolve import Scope
+
+if TYPE_CHECKING:
+    from racelint.events import Flow
+    from racelint.flow.summaries import Program
+    from racelint.rule import Rule
+
+
+class Module:
+    """One module as rules see it."""
+
+    def __init__(self, program: Program, units: list[FunctionFacts]) -> None:
+        self.program = program
+        self.scope: Scope = program.scope
+        self.concurrency: Concurrency = program.concurrency
+        self.models: Models = program.models
+        self._functions = units
+        self._flows: dict[str, Flow | None] = {}
+
+    @property
+    def path(self) -> str:
+        """The module's path as it is shown."""
+        return self.scope.facts.path
+
+    @cached_property
+    def units(self) -> list[Unit]:
+        """The nominated units, in the order of their lines."""
+        from racelint.flow.statements import Walker
+
+        found = []
+        for facts in self._functions:
+            definition = self.program.definition(facts.qualname)
+            if definition is not None:
+                found.append(Unit(self, facts, Walker(self.program, definition).walk()))
+        return found
+
+    def locks_of(self, owner: str) -> frozenset[tuple[str, str]]:
+        """The places of all locks that a class, or the module for "", has."""
+        scope = self.scope
+        if owner in scope.classes:
+            writes = [w for m in scope.methods.get(owner, {}).values() for w in m.writes if w.shape == "call"]
+            names = {w.path.partition(".")[2] for w in writes} | {name for name, _ in scope.classes[owner].attributes}
+            types = {name: scope.attribute_type(owner, name) for name in names if name}
+        else:
+            types = {name: scope.built_type(built) for name, built in scope.facts.assigned}
+        models = self.models.functions
+        return frozenset(
+            (owner, name)
+            for name, kind in types.items()
+            if (call := models.get(kind)) is not None and call.effect == "lock"
+        )
+
+    def span(self, place: Place) -> Span:
+        """Where a place stands."""
+        definition = self.program.definition(place.unit)
+        assert definition is not None
+        return definition.span(place.node)
+
+    def text(self, place: Place) -> str:
+        """The source at a place, on one line."""
+        definition = self.program.definition(place.unit)
+        assert definition is not None
+        return definition.text(place.node)
+
+    def step(self, role: Role, event: Event) -> Step:
+        """An event as a step of a trace."""
+        return Step(role, self.span(event.place), self.text(event.place)[:120])
+
+    def line(self, event: Event) -> int:
+        """The line of an event."""
+        return self.span(event.place).line
+
+    def finding(
+        self,
+        rule: Rule,
+        unit: Unit,
+        at: Event,
+        trace: Iterable[tuple[Role, Event]],
+        message: str,
+        evidence: Evidence,
+        world: World,
+        resource: str,
+        advice: Fix,
+        harm: str = "",
+    ) -> Finding:
+        """Puts a finding together; one that stands in a helper is reported at the call in the unit."""
+        steps = tuple(self.step(role, event) for role, event in trace)
+        strength = Confidence.LOW if self.concurrency.unlikely_unit(unit.facts) else evidence.strength
+        return Finding(
+            rule.code,
+            rule.name,
+            self.path,
+            unit.facts.qualname,
+            self.span(at.site),
+            world,
+            resource,
+            strength,
+            message,
+            harm or rule.harm,
+            evidence.text,
+            steps,
+            advice,
+        )

@@ -1,0 +1,50 @@
+"""Two accesses of which the later depends on the earlier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from racelint.events import Kind
+from racelint.finding import Role, World
+
+if TYPE_CHECKING:
+    from racelint.events import Access, Event, Mark, Switch
+    from racelint.pattern.unit import Unit
+
+INTERNAL = (Kind.ATTRIBUTE, Kind.CLASS, Kind.GLOBAL, Kind.CAPTURED, Kind.ARGUMENT)
+"""The kinds of state that live in the memory of one process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An access `first`, a later one `second` that depends on it, and the switch point between them, if it is one."""
+
+    unit: Unit
+    first: Access
+    second: Access
+    switch: Switch | None = None
+    version_check: Mark | None = None
+
+    @property
+    def in_one_statement(self) -> bool:
+        """Read and write are one augmented assignment, or one assignment, of the unit itself."""
+        here = self.unit.facts.qualname
+        return self.first.statement == self.second.statement and self.first.place.unit == self.second.place.unit == here
+
+    @property
+    def restores(self) -> bool:
+        """The very value that was read is put back, unchanged: a save and restore."""
+        return self.second.value.via == self.first.id and not self.second.value.appended
+
+    @property
+    def world(self) -> World:
+        """Tasks if a switch point lies between, processes otherwise."""
+        return World.TASKS if self.switch is not None and self.first.resource.kind is Kind.STORE else World.PROCESSES
+
+    @property
+    def steps(self) -> tuple[tuple[Role, Event], ...]:
+        """Read, switch if there is one, write."""
+        if self.switch is None or self.switch.place in (self.first.place, self.second.place):
+            return ((Role.READ, self.first), (Role.WRITE, self.second))
+        return ((Role.READ, self.first), (Role.SWITCH, self.switch), (Role.WRITE, self.second))

@@ -1,0 +1,64 @@
+"""Who can change a resource while a unit is under way, and the evidence that they overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from racelint.events import Kind, Resource
+from racelint.evidence import Evidence
+from racelint.facts import FunctionFacts, Write
+from racelint.finding import World
+from racelint.pattern.unit import Unit
+
+
+def rivals(
+    unit: Unit, resource: Resource, world: World = World.TASKS, shapes: Iterable[str] = ()
+) -> Iterator[tuple[Write, FunctionFacts, Evidence]]:
+    """Who can change the resource while this unit is under way: the change, where, and why they overlap."""
+    wanted = frozenset(shapes)
+    for function, write in unit.module.concurrency.writers(resource):
+        if wanted and write.shape not in wanted and write.how not in wanted:
+            continue
+        evidence = unit.module.concurrency.overlap(unit.facts.qualname, function.qualname, world.value, resource)
+        if evidence is not None:
+            yield write, function, evidence
+
+
+def rival(unit: Unit, resource: Resource, world: World = World.TASKS, shapes: Iterable[str] = ()) -> Evidence | None:
+    """The strongest evidence that the resource is changed meanwhile."""
+    best: Evidence | None = None
+    for _, function, evidence in rivals(unit, resource, world, shapes):
+        if function.qualname != unit.facts.qualname:
+            evidence = Evidence(
+                f"{evidence.text}; `{function.qualname}` changes it too",
+                evidence.strength,
+                evidence.world,
+                evidence.public,
+            )
+        if best is None or evidence.strength.rank > best.strength.rank:
+            best = evidence
+    return best
+
+
+def with_itself(unit: Unit, world: World = World.TASKS, resource: Resource | None = None) -> Evidence | None:
+    """The evidence that the unit runs several times at once, on the same resource if one is given."""
+    return unit.module.concurrency.overlap(unit.facts.qualname, unit.facts.qualname, world.value, resource)
+
+
+def copied_to_processes(unit: Unit, resource: Resource) -> bool:
+    """Whether each process has a copy of the resource, so that locks are not the answer."""
+    return (
+        resource.kind is Kind.GLOBAL and unit.module.concurrency.handled_in_processes(unit.facts.qualname) is not None
+    )
+
+
+def in_processes(unit: Unit) -> Evidence | None:
+    """The evidence that the unit runs in several processes, or several times at once in one."""
+    found = unit.module.concurrency.handled_in_processes(unit.facts.qualname)
+    if found is not None:
+        return found
+    for world in (World.TASKS, World.THREADS, World.PROCESSES):
+        found = with_itself(unit, world)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,68 @@
+"""Rows behind ORM objects: saves of what was computed from an old field, and who else works on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.events import Access, Kind, Mark, Op, Row
+from racelint.evidence import Evidence
+from racelint.finding import Confidence, World
+from racelint.pattern.pair import Pair
+from racelint.pattern.rivals import in_processes
+from racelint.pattern.unit import Unit
+
+
+def row_updates(unit: Unit) -> Iterator[Pair]:
+    """Saves of a row with a field that was computed from the row's own old field, without a row lock or version."""
+    for write in unit.accesses(Op.WRITE, kinds=(Kind.ROW,)):
+        index = write.value.row
+        if index is None:
+            continue
+        row = unit.flow.rows[index]
+        model = unit.module.scope.classes.get(row.model)
+        if row.locked or row.new or (model is not None and model.versioned) or _is_plain_argument(unit, row):
+            continue
+        fields = set(write.resource.path.split(","))
+        for number in sorted(write.value.stems):
+            read = unit.access(number)
+            if read is None or read.op not in (Op.READ, Op.CHECK):
+                continue
+            base, _, field = read.resource.name.rpartition(".")
+            if base == row.name and field in fields and not unit.guarded(read, write, World.PROCESSES):
+                version = next(
+                    (m for m in unit.marks("version") if unit.before(m.id, write.id) and _of_row(unit, m, row)), None
+                )
+                yield Pair(unit, read, write, None, version)
+                break
+
+
+def _is_plain_argument(unit: Unit, row: Row) -> bool:
+    """Whether the row is an argument whose annotation names a class that is known, or called, to be no mapped one."""
+    annotation = dict(unit.facts.params).get(row.name, "")
+    if row.loaded is not None or not annotation:
+        return False
+    scope = unit.module.scope
+    origin = scope.canonical(annotation)
+    if "schema" in origin.lower():
+        return True
+    return annotation in scope.classes and not scope.is_mapped(annotation)
+
+
+def _of_row(unit: Unit, mark: Mark, row: Row) -> bool:
+    return any((a := unit.access(n)) is not None and a.resource.name.rpartition(".")[0] == row.name for n in mark.stems)
+
+
+def row_evidence(unit: Unit, write: Access) -> Evidence | None:
+    """Rows are reached by every process of the application, whatever this unit is."""
+    found = in_processes(unit)
+    if found is not None and found.strength is not Confidence.LOW:
+        return found
+    return Evidence("every process that serves the application works on the same rows", Confidence.MEDIUM, "processes")
+
+
+def store_rival(unit: Unit, pair: Pair) -> Evidence | None:
+    """That another run writes the same document meanwhile; a coroutine is part of a service, whose stores others reach, too."""
+    found = in_processes(unit)
+    if found is not None and found.strength is Confidence.LOW and unit.facts.is_async:
+        return Evidence(found.text, Confidence.MEDIUM, found.world, found.public)
+    return found

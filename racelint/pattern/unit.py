@@ -1,0 +1,225 @@
+"""One unit of work as rules see it: its events, their order, and what guards them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from racelint.events import Access, Acquire, Event, Ids, Kind, Mark, Op, Resource, Switch
+from racelint.finding import World
+from racelint.resolve import CONSTRUCTORS
+
+if TYPE_CHECKING:
+    from racelint.events import Flow
+    from racelint.facts import ClassFacts, FunctionFacts
+    from racelint.pattern.module import Module
+
+
+def same(one: Resource, other: Resource) -> bool:
+    """Whether two accesses of one unit mean the same state: equal place, name and key, or a whole and its part."""
+    if one.place != other.place or one.kind is not other.kind:
+        return False
+    return one.name == other.name and (one.key == other.key or not one.key or not other.key)
+
+
+def exactly(one: Resource, other: Resource) -> bool:
+    """`same`, and of the same entry: what is read of a whole collection need not be the entry that is written."""
+    return same(one, other) and one.key == other.key
+
+
+class Unit:
+    """One unit of work: a function with the helpers that it calls folded in."""
+
+    def __init__(self, module: Module, facts: FunctionFacts, flow: Flow) -> None:
+        self.module, self.facts, self.flow = module, facts, flow
+        self._reach: dict[int, frozenset[int]] = {}
+        self._between: dict[tuple[int, int], list[Switch]] = {}
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """All events, by their numbers."""
+        return self.flow.events
+
+    @property
+    def is_constructor(self) -> bool:
+        """Runs before others can reach the object."""
+        return self.facts.name in CONSTRUCTORS
+
+    @property
+    def owner(self) -> ClassFacts | None:
+        """The class that the unit is a method of."""
+        return self.module.scope.classes.get(self.facts.owner)
+
+    def accesses(self, *ops: Op, kinds: tuple[Kind, ...] = ()) -> Iterator[Access]:
+        """The accesses with one of the operations and kinds (none given: any), in the order of the walk."""
+        for access in self.flow.accesses:
+            if (not ops or access.op in ops) and (not kinds or access.resource.kind in kinds):
+                yield access
+
+    def access(self, number: int) -> Access | None:
+        """The access with this number."""
+        event = self.events[number] if number < len(self.events) else None
+        return event if isinstance(event, Access) else None
+
+    def marks(self, *what: str) -> Iterator[Mark]:
+        """The marks of these sorts."""
+        for event in self.events:
+            if isinstance(event, Mark) and event.what in what:
+                yield event
+
+    def switches(self) -> Iterator[Switch]:
+        """All switch points."""
+        for event in self.events:
+            if isinstance(event, Switch):
+                yield event
+
+    # order
+
+    def reach(self, number: int) -> frozenset[int]:
+        """The events that can come after one, without passing it again."""
+        known = self._reach.get(number)
+        if known is None:
+            seen: set[int] = set()
+            todo = list(self.flow.after[number])
+            while todo:
+                found = todo.pop()
+                if found == number or found in seen:
+                    continue
+                seen.add(found)
+                todo.extend(self.flow.after[found])
+            known = self._reach[number] = frozenset(seen)
+        return known
+
+    def before(self, one: int, other: int) -> bool:
+        """Whether `other` can come after `one`."""
+        return other in self.reach(one)
+
+    def switch_between(self, one: int, other: int) -> Switch | None:
+        """The first switch point on a way from `one` to `other`."""
+        return next(iter(self.switches_between(one, other)), None)
+
+    def awaited_at(self, access: Access) -> Switch | None:
+        """The switch point of the await whose call makes the access: others run while the store is at work."""
+        after = (self.events[number] for number in self.flow.after[access.id])
+        return next((e for e in after if isinstance(e, Switch) and e.place == access.place), None)
+
+    def switches_between(self, one: int, other: int) -> list[Switch]:
+        """All switch points on ways from `one` to `other` that do not pass `one` again."""
+        key = (one, other)
+        if key not in self._between:
+            reached = self.reach(one)
+            found: list[Switch] = []
+            if other in reached and self._switch_ids & reached:
+                seen: set[int] = set()
+                todo = [*self._before_each[other]]
+                while todo:
+                    number = todo.pop()
+                    if number == one or number in seen or number not in reached:
+                        continue
+                    seen.add(number)
+                    todo.extend(self._before_each[number])
+                found = [
+                    event
+                    for number in sorted(seen & self._switch_ids)
+                    if isinstance(event := self.events[number], Switch)
+                ]
+            self._between[key] = found
+        return self._between[key]
+
+    @cached_property
+    def _switch_ids(self) -> frozenset[int]:
+        return frozenset(event.id for event in self.events if isinstance(event, Switch))
+
+    @cached_property
+    def _before_each(self) -> list[list[int]]:
+        """The events that may come right before each event."""
+        found: list[list[int]] = [[] for _ in self.events]
+        for number, after in enumerate(self.flow.after):
+            for follower in after:
+                found[follower].append(number)
+        return found
+
+    # guards
+
+    def guards(self, one: Event, other: Event, *whats: str) -> list[Acquire]:
+        """The acquisitions that are held without a break from one event to the other and that other units can meet on."""
+        held = held_at(one) & held_at(other)
+        found = [event for event in (self.events[number] for number in sorted(held)) if isinstance(event, Acquire)]
+        return [event for event in found if event.shared and (not whats or event.what in whats)]
+
+    def guarded(self, one: Event, other: Event, world: World = World.TASKS) -> bool:
+        """Whether a lock or claim covers both; a transaction is no guard between tasks or threads."""
+        for guard in self.guards(one, other):
+            if guard.what in ("lock", "claim"):
+                if world is World.THREADS and guard.world == "tasks":
+                    continue
+                if world is World.THREADS and guard.what == "claim":
+                    continue
+                return True
+            if guard.what == "row lock" and world is World.PROCESSES:
+                return True
+        return False
+
+    def locked_at(self, event: Event) -> list[Acquire]:
+        """The locks that are held at an event."""
+        return [
+            e
+            for e in (self.events[n] for n in sorted(held_at(event)))
+            if isinstance(e, Acquire) and e.what == "lock" and e.shared
+        ]
+
+    def fresh(self, access: Access, resource: Resource) -> Access | None:
+        """A read or check of the resource that the access depends on, with no switch point between."""
+        for number in sorted((access.value.stems | access.controlled_by) & access.fresh):
+            found = self.access(number)
+            if found is not None and same(found.resource, resource):
+                return found
+        return None
+
+    def rechecked(self, access: Access, resource: Resource) -> bool:
+        """Whether the access runs only because of a check of the resource with no switch point since, or under one guard with it."""
+        return any(
+            (found := self.access(number)) is not None
+            and same(found.resource, resource)
+            and (number in access.fresh or self.guarded(found, access))
+            for number in access.controlled_by
+        )
+
+    def rechecked_locked(self, write: Access) -> bool:
+        """Whether a check of the resource under the same lock decided that the write runs: the second look of double-checked locking."""
+        return any(
+            (check := self.access(number)) is not None
+            and same(check.resource, write.resource)
+            and self.guarded(check, write, World.THREADS)
+            for number in write.controlled_by
+        )
+
+    def claimed(self, first: Access, second: Access) -> bool:
+        """Whether the unit changed the resource, or a flag checked together with it, between the two and before any switch."""
+        for access in self.flow.accesses:
+            if (
+                access.op.changes
+                and first.id in access.fresh
+                and self.before(access.id, second.id)
+                and access.id != second.id
+            ):
+                if same(access.resource, first.resource):
+                    return True
+                checks = [found for n, _ in access.control if (found := self.access(n)) is not None]
+                check_places = {check.resource.place for check in checks}
+                if access.resource.place in check_places and first.id in access.controlled_by | access.fresh:
+                    return True
+        return False
+
+    def is_condition(self, lock: Acquire) -> bool:
+        """Whether the lock is a condition, which may be made of another lock."""
+        scope, resource = self.module.scope, lock.lock
+        if resource.owner in scope.classes:
+            return scope.attribute_type(resource.owner, resource.path).endswith("Condition")
+        return scope.assigned.get(resource.path, "").endswith("Condition")
+
+
+def held_at(event: Event) -> Ids:
+    """The acquisitions that are held at an event; none where one is taken."""
+    return frozenset() if isinstance(event, Acquire) else event.held
