@@ -1,323 +1,15 @@
-"""One `ast` pass over a module: what exists and who touches it, as plain data that can be cached and merged."""
+"""The one pass over a module's tree that gathers its facts."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from racelint.facts.data import MUTATORS, CallSite, ClassFacts, FunctionFacts, ModuleFacts, Write
+from racelint.facts.declared import note_assigned, note_model
+from racelint.facts.gathered import Gathered
+from racelint.facts.source_text import annotation_name, arguments_of, dotted, says_nothing, shape_of
 from racelint.source import Source
-
-
-@dataclass(frozen=True, slots=True)
-class CallSite:
-    """A call, as written: `callee` is the dotted source of the function."""
-
-    callee: str
-    line: int
-    within: tuple[str, ...]
-    """Dotted sources of the context managers around it, outermost first."""
-    awaited: bool = False
-    looped: bool = False
-    arguments: tuple[str, ...] = ()
-    """Dotted sources of the arguments that are names, attributes or calls; "" for others; keywords as `name=source`."""
-    arms: tuple[tuple[int, int], ...] = ()
-    """The branches around it: line of the `if`, and 0 for its body or 1 for its `else`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """A change of a name or attribute path: `path` as written, `self._session` or `counter`."""
-
-    path: str
-    how: str
-    """`=`, `+=`, `del`, `[]`, `del[]`, or the name of a mutating method."""
-    shape: str
-    """`none`, `false`, `true`, `constant`, `empty`, `call`, `await` or `other`."""
-    line: int
-    within: tuple[str, ...]
-    built_from: str = ""
-    """Dotted source of the constructor or function whose result is written."""
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionFacts:
-    """A function or method; `first` is the line of its first decorator, `last` its last line."""
-
-    qualname: str
-    owner: str
-    """Qualified name of the class it is a method of; "" otherwise."""
-    parent: str
-    """Qualified name of the enclosing function; "" otherwise."""
-    first: int
-    line: int
-    last: int
-    column: int
-    is_async: bool
-    suspends: bool
-    """Holds an `await`, `async for`, `async with`, or is an async generator."""
-    yields: bool
-    params: tuple[tuple[str, str], ...]
-    """Names with the dotted sources of their annotations."""
-    decorators: tuple[str, ...]
-    calls: tuple[CallSite, ...]
-    writes: tuple[Write, ...]
-    reads: frozenset[str]
-    """Attribute paths (`self._session`, two parts) and free names that are read."""
-    local_names: frozenset[str]
-    outer_names: frozenset[str]
-    """Declared `global` or `nonlocal`."""
-    global_names: frozenset[str]
-    """Declared `global`."""
-    references: frozenset[str]
-    """Paths used as values, not called: callbacks and targets."""
-    locals_built: tuple[tuple[str, str], ...] = ()
-    """Local names with the dotted source of the call they are assigned from."""
-    statements: int = 0
-    loop_names: frozenset[str] = frozenset()
-    """Names that loops and comprehensions bind: another object in each round."""
-    stub: bool = False
-    """Has no body of its own: a protocol's or an abstract method."""
-
-    @property
-    def name(self) -> str:
-        return self.qualname.rpartition(".")[2]
-
-
-@dataclass(frozen=True, slots=True)
-class ClassFacts:
-    """A class: its bases as written, and what its attributes are built from anywhere in its methods."""
-
-    qualname: str
-    line: int
-    bases: tuple[str, ...]
-    decorators: tuple[str, ...]
-    attributes: tuple[tuple[str, str], ...]
-    """Class-level names with the dotted source of what they are built from, or `none`, `false`, …, as in `Write.shape`."""
-    unique: frozenset[str]
-    """Fields that a model declares unique, alone or together."""
-    versioned: bool = False
-    """Declares a version column that the ORM checks in its writes."""
-    methods: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        return self.qualname.rpartition(".")[2]
-
-
-@dataclass(frozen=True, slots=True)
-class ModuleFacts:
-    """Everything that later stages know of a module without parsing it again."""
-
-    path: str
-    imports: tuple[tuple[str, str], ...]
-    """Local name and dotted origin."""
-    classes: tuple[ClassFacts, ...]
-    functions: tuple[FunctionFacts, ...]
-    module_body: FunctionFacts
-    """Module-level statements, as a function named ""."""
-    assigned: tuple[tuple[str, str], ...]
-    """Module-level names with what they are built from, as in `ClassFacts.attributes`."""
-    autocommit: bool = False
-
-
-_MUTATORS = frozenset(
-    [
-        "append",
-        "extend",
-        "insert",
-        "remove",
-        "pop",
-        "popitem",
-        "clear",
-        "update",
-        "add",
-        "discard",
-        "setdefault",
-        "sort",
-        "reverse",
-        "appendleft",
-        "popleft",
-        "extendleft",
-        "rotate",
-        "move_to_end",
-        "put",
-        "put_nowait",
-        "get_nowait",
-        "set",
-        "difference_update",
-        "intersection_update",
-    ]
-)
-
-
-def dotted(node: ast.AST | None) -> str:
-    """The dotted source of a name, attribute or call (`asyncio.Lock()` gives `asyncio.Lock`), or ""."""
-    parts: list[str] = []
-    while True:
-        if isinstance(node, ast.Attribute):
-            parts.append(node.attr)
-            node = node.value
-        elif isinstance(node, ast.Name):
-            parts.append(node.id)
-            break
-        elif isinstance(node, ast.Call):
-            node = node.func
-        elif isinstance(node, (ast.Subscript, ast.Await)):
-            node = node.value
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier() and not parts:
-            return node.value
-        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr) and not parts:
-            left = dotted(node.left)
-            return left if left and left != "None" else dotted(node.right)
-        else:
-            return ""
-    return ".".join(reversed(parts))
-
-
-def annotation_name(node: ast.expr | None) -> str:
-    """The class an annotation names: `Optional[X]`, `X | None`, `"X"` and `Annotated[X, …]` give `X`."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        try:
-            return annotation_name(ast.parse(node.value, mode="eval").body)
-        except (SyntaxError, ValueError):
-            return ""
-    if isinstance(node, ast.Subscript):
-        outer = dotted(node.value)
-        if outer.rpartition(".")[2] in ("Optional", "Annotated", "ClassVar", "Final", "Type", "type"):
-            inner = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
-            return annotation_name(inner)
-        return outer
-    return dotted(node)
-
-
-def shape_of(node: ast.expr | None) -> tuple[str, str]:
-    """The shape of an assigned expression, as in `Write.shape`, and what it is built from."""
-    if node is None:
-        return "other", ""
-    if isinstance(node, ast.Constant):
-        if node.value is None:
-            return "none", ""
-        if node.value is False:
-            return "false", ""
-        return ("true" if node.value is True else "constant"), ""
-    if isinstance(node, ast.Await):
-        return "await", dotted(node.value)
-    if isinstance(node, ast.Call):
-        name = dotted(node.func)
-        if name in (
-            "dict",
-            "list",
-            "set",
-            "deque",
-            "collections.deque",
-            "defaultdict",
-            "collections.defaultdict",
-        ) and not (node.args and name in ("dict", "list", "set")):
-            return "empty", name
-        if name.rpartition(".")[2] in ("Semaphore", "BoundedSemaphore", "CapacityLimiter"):
-            first = node.args[0] if node.args else None
-            if isinstance(first, ast.Constant) and first.value != 1:
-                return "call", name + "#many"
-        if name.rpartition(".")[2] == "field":
-            for keyword in node.keywords:
-                if keyword.arg == "default_factory":
-                    return "call", dotted(keyword.value)
-        return "call", name
-    if isinstance(node, (ast.Dict, ast.List, ast.Set, ast.Tuple)):
-        elements = node.keys if isinstance(node, ast.Dict) else node.elts
-        name = type(node).__name__.lower()
-        return ("empty" if not elements else "display"), name
-    if isinstance(node, (ast.ListComp, ast.DictComp, ast.SetComp)):
-        return "display", type(node).__name__[:-4].lower()
-    if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
-        return "constant", ""
-    return "other", dotted(node) if isinstance(node, (ast.Name, ast.Attribute)) else ""
-
-
-def _says_nothing(statement: ast.stmt) -> bool:
-    """A docstring, `...`, `pass` or `raise NotImplementedError`."""
-    if isinstance(statement, ast.Raise):
-        return "NotImplemented" in dotted(statement.exc)
-    return isinstance(statement, ast.Pass) or (
-        isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-    )
-
-
-class _Function:
-    """What is gathered of one function while its body is walked."""
-
-    __slots__ = (
-        "built",
-        "calls",
-        "column",
-        "decorators",
-        "first",
-        "globals",
-        "is_async",
-        "last",
-        "line",
-        "locals",
-        "looped",
-        "outer",
-        "owner",
-        "params",
-        "parent",
-        "qualname",
-        "reads",
-        "references",
-        "statements",
-        "stub",
-        "suspends",
-        "writes",
-        "yields",
-    )
-
-    def __init__(self, qualname: str, owner: str, parent: str) -> None:
-        self.qualname, self.owner, self.parent = qualname, owner, parent
-        self.first = self.line = self.last = 1
-        self.column = 0
-        self.is_async = self.suspends = self.yields = False
-        self.params: tuple[tuple[str, str], ...] = ()
-        self.decorators: tuple[str, ...] = ()
-        self.calls: list[CallSite] = []
-        self.writes: list[Write] = []
-        self.reads: set[str] = set()
-        self.references: set[str] = set()
-        self.locals: set[str] = set()
-        self.outer: set[str] = set()
-        self.globals: set[str] = set()
-        self.built: list[tuple[str, str]] = []
-        self.statements = 0
-        self.looped: set[str] = set()
-        self.stub = False
-
-    def freeze(self) -> FunctionFacts:
-        return FunctionFacts(
-            self.qualname,
-            self.owner,
-            self.parent,
-            self.first,
-            self.line,
-            self.last,
-            self.column,
-            self.is_async,
-            self.suspends,
-            self.yields,
-            self.params,
-            self.decorators,
-            tuple(self.calls),
-            tuple(self.writes),
-            frozenset(self.reads),
-            frozenset(self.locals - self.outer),
-            frozenset(self.outer),
-            frozenset(self.globals),
-            frozenset(self.references),
-            tuple(self.built),
-            self.statements,
-            frozenset(self.looped),
-            self.stub,
-        )
 
 
 class _Collector:
@@ -330,13 +22,13 @@ class _Collector:
         self.within: tuple[str, ...] = ()
         self.loops = 0
         self.arms: tuple[tuple[int, int], ...] = ()
-        self.current = _Function("", "", "")
+        self.current = Gathered("", "", "")
         self.autocommit = False
 
     def collect(self, tree: ast.Module, path: str) -> ModuleFacts:
         assigned: list[tuple[str, str]] = []
         for node in tree.body:
-            self.note_assigned(node, assigned)
+            note_assigned(node, assigned)
         self.body(tree.body)
         return ModuleFacts(
             path,
@@ -347,28 +39,6 @@ class _Collector:
             tuple(assigned),
             self.autocommit,
         )
-
-    @staticmethod
-    def note_assigned(node: ast.stmt, into: list[tuple[str, str]]) -> None:
-        targets: list[ast.expr]
-        if isinstance(node, ast.Assign):
-            targets, value = node.targets, node.value
-        elif isinstance(node, ast.AnnAssign):
-            shape, built = shape_of(node.value)
-            name = built if shape in ("call", "await") else (annotation_name(node.annotation) or shape)
-            if isinstance(node.target, ast.Name):
-                into.append((node.target.id, name if node.value is None or shape in ("call", "await") else shape))
-            return
-        elif isinstance(node, (ast.If, ast.Try)):
-            for inner in (*node.body, *node.orelse):
-                _Collector.note_assigned(inner, into)
-            return
-        else:
-            return
-        shape, built = shape_of(value)
-        for target in targets:
-            if isinstance(target, ast.Name):
-                into.append((target.id, built if shape in ("call", "await") and built else shape))
 
     def body(self, statements: list[ast.stmt]) -> None:
         for statement in statements:
@@ -397,7 +67,7 @@ class _Collector:
         prefix = outer.qualname + "." if outer.qualname else ""
         owner = self.class_name if not outer.qualname or outer.qualname == self.class_name else ""
         inside_class = bool(owner)
-        found = _Function(prefix + node.name, owner if inside_class else "", "" if inside_class else outer.qualname)
+        found = Gathered(prefix + node.name, owner if inside_class else "", "" if inside_class else outer.qualname)
         if not inside_class:
             outer.locals.add(node.name)
             if not outer.qualname:
@@ -415,7 +85,7 @@ class _Collector:
             self.visit(decorator)
         for default in (*arguments.defaults, *(d for d in arguments.kw_defaults if d)):
             self.visit(default)
-        found.stub = all(_says_nothing(statement) for statement in node.body)
+        found.stub = all(says_nothing(statement) for statement in node.body)
         class_name, self.class_name = self.class_name, ""
         arms, self.arms = self.arms, ()
         self.current, self.within, self.loops = found, (), 0
@@ -438,9 +108,9 @@ class _Collector:
         unique: set[str] = set()
         versioned = False
         for statement in node.body:
-            self.note_assigned(statement, attributes)
-            versioned = self.note_model(statement, unique) or versioned
-        holder = _Function(qualname, "", outer.qualname)
+            note_assigned(statement, attributes)
+            versioned = note_model(statement, unique) or versioned
+        holder = Gathered(qualname, "", outer.qualname)
         self.current, self.class_name = holder, qualname
         self.body(node.body)
         self.current, self.class_name = outer, class_name
@@ -460,39 +130,6 @@ class _Collector:
                 methods,
             )
         )
-
-    @staticmethod
-    def note_model(statement: ast.stmt, unique: set[str]) -> bool:
-        """Notes the unique fields of a model class; True if the statement declares a version column."""
-        versioned = False
-        if isinstance(statement, (ast.Assign, ast.AnnAssign)) and isinstance(statement.value, ast.Call):
-            target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
-            if isinstance(target, ast.Name):
-                for keyword in statement.value.keywords:
-                    if keyword.arg in ("unique", "primary_key", "pk") and getattr(keyword.value, "value", None) is True:
-                        unique.add(target.id)
-                if dotted(statement.value.func).rpartition(".")[2] == "OneToOneField":
-                    unique.add(target.id)
-        constraint_home = isinstance(statement, ast.ClassDef) and statement.name == "Meta"
-        if isinstance(statement, (ast.Assign, ast.AnnAssign)):
-            target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
-            constraint_home = isinstance(target, ast.Name) and target.id in ("__table_args__", "__mapper_args__")
-        if constraint_home:
-            for inner in ast.walk(statement):
-                if isinstance(inner, ast.Call) and dotted(inner.func).rpartition(".")[2] == "UniqueConstraint":
-                    fields = [*inner.args, *(k.value for k in inner.keywords if k.arg == "fields")]
-                    for constant in (c for f in fields for c in ast.walk(f)):
-                        if isinstance(constant, ast.Constant) and isinstance(constant.value, str):
-                            unique.add(constant.value)
-                elif isinstance(inner, ast.Assign) and dotted(inner.targets[0]) == "unique_together":
-                    unique.update(
-                        c.value
-                        for c in ast.walk(inner.value)
-                        if isinstance(c, ast.Constant) and isinstance(c.value, str)
-                    )
-                elif isinstance(inner, ast.Constant) and inner.value == "version_id_col":
-                    versioned = True
-        return versioned
 
     def lambda_(self, node: ast.Lambda) -> None:
         for default in (*node.args.defaults, *(d for d in node.args.kw_defaults if d)):
@@ -716,7 +353,7 @@ class _Collector:
             if isinstance(inner, ast.Name):
                 self.note_read(path)
                 self.current.references.add(path)
-                if function.attr in _MUTATORS:
+                if function.attr in MUTATORS:
                     self.current.writes.append(Write(path, function.attr, "other", node.lineno, self.within))
             else:
                 self.visit(function.value)
@@ -724,27 +361,14 @@ class _Collector:
             self.current.reads.add(function.id)
         else:
             self.visit(function)
-        arguments: list[str] = []
         for argument in node.args:
-            inner_argument = argument.value if isinstance(argument, ast.Starred) else argument
-            if isinstance(inner_argument, (ast.GeneratorExp, ast.ListComp)):
-                arguments.append("*" + dotted(inner_argument.elt))
-            elif isinstance(inner_argument, ast.Lambda):
-                arguments.extend(dotted(n.func) for n in ast.walk(inner_argument.body) if isinstance(n, ast.Call))
-            else:
-                arguments.append(("*" if isinstance(argument, ast.Starred) else "") + dotted(inner_argument))
             self.visit(argument)
         for keyword in node.keywords:
-            if isinstance(keyword.value, ast.Lambda):
-                called = [dotted(n.func) for n in ast.walk(keyword.value.body) if isinstance(n, ast.Call)]
-            else:
-                called = [dotted(keyword.value)]
-            arguments.extend(f"{keyword.arg or '**'}={name}" for name in called)
             if keyword.arg in ("isolation_level", "autocommit") and isinstance(keyword.value, ast.Constant):
                 self.autocommit = self.autocommit or keyword.value.value in (None, True, "AUTOCOMMIT")
             self.visit(keyword.value)
         self.current.calls.append(
-            CallSite(callee, node.lineno, self.within, awaited, self.loops > 0, tuple(arguments), self.arms)
+            CallSite(callee, node.lineno, self.within, awaited, self.loops > 0, arguments_of(node), self.arms)
         )
 
     def skip(self, node: ast.AST) -> None:

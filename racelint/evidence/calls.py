@@ -1,0 +1,143 @@
+"""Who calls whom in a module, and which calls start units of work."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from racelint.facts import CallSite, FunctionFacts
+from racelint.models.loader import Spawner
+from racelint.resolve import Scope, enclosing_self
+
+
+class Calls:
+    """The calls of one module: what they mean, and what they start."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    def target(self, path: str, caller: FunctionFacts) -> list[FunctionFacts]:
+        """The functions of this module that a dotted path in `caller` may mean."""
+        scope = self.scope
+        path = path.lstrip("*")
+        if "=" in path:
+            path = path.partition("=")[2]
+        first, _, rest = path.partition(".")
+        if not rest:
+            prefix = caller
+            for _ in range(6):
+                nested = scope.functions.get(f"{prefix.qualname}.{first}" if prefix.qualname else first)
+                if nested is not None and not nested.owner:
+                    return [nested]
+                if not prefix.qualname:
+                    break
+                prefix = scope.functions.get(prefix.parent, scope.facts.module_body)
+            class_ = scope.classes.get(first)
+            if class_ is not None:
+                return [
+                    made
+                    for name in ("__new__", "__init__", "__post_init__")
+                    if (made := scope.method(class_.qualname, name))
+                ]
+            return []
+        owner, self_name = enclosing_self(caller, scope)
+        if first == self_name and owner:
+            if "." not in rest:
+                found = scope.method(owner, rest)
+                return [found] if found else []
+            attribute, _, method = rest.partition(".")
+            type_name = scope.attribute_type(owner, attribute)
+        elif first in scope.classes:
+            type_name, method = ":" + first, rest
+        else:
+            type_name, method = self.local_type(first, caller), rest
+        if "." in method:
+            return []
+        if type_name.startswith(":"):
+            found = scope.method(type_name[1:], method)
+            return [found] if found else []
+        if type_name or first in scope.imports:
+            return []
+        return self._by_method_name.get(method, [])
+
+    def local_type(self, name: str, function: FunctionFacts) -> str:
+        """The type of a local name, a parameter or a module-level name as far as assignments tell."""
+        seen: FunctionFacts | None = function
+        for _ in range(5):
+            if seen is None:
+                break
+            for local, built in seen.locals_built:
+                if local == name:
+                    return self.scope.built_type(built)
+            for parameter, annotation in seen.params:
+                if parameter == name:
+                    return self.scope.annotated_type(annotation)
+            seen = self.scope.functions.get(seen.parent)
+        built_from = self.scope.assigned.get(name, "")
+        return self.scope.built_type(built_from) if built_from else ""
+
+    @cached_property
+    def _by_method_name(self) -> dict[str, list[FunctionFacts]]:
+        found: dict[str, list[FunctionFacts]] = {}
+        for function in self.scope.facts.functions:
+            if function.owner and not function.name.startswith("__"):
+                found.setdefault(function.name, []).append(function)
+        return found
+
+    @cached_property
+    def callers(self) -> dict[str, list[tuple[FunctionFacts, CallSite]]]:
+        """Every call site of each function, within this module."""
+        found: dict[str, list[tuple[FunctionFacts, CallSite]]] = {}
+        for caller in (*self.scope.facts.functions, self.scope.facts.module_body):
+            for call in caller.calls:
+                for callee in self._precise(call.callee, caller):
+                    found.setdefault(callee.qualname, []).append((caller, call))
+        return found
+
+    def _precise(self, path: str, caller: FunctionFacts) -> list[FunctionFacts]:
+        """`target` without guesses by the method's name alone unless only one class has such a method."""
+        found = self.target(path, caller)
+        return found if len({function.owner for function in found}) == 1 else []
+
+    # what calls start
+
+    def spawned_units(self, argument: str, caller: FunctionFacts) -> list[FunctionFacts]:
+        name, equals, value = argument.partition("=")
+        if equals and name not in ("target", "func", "function", "callback", "fn", "coro"):
+            return []
+        return self.target(value if equals else argument, caller)
+
+    def spawner(self, callee: str, caller: FunctionFacts) -> Spawner | None:
+        """The model of a call that starts units, if it is one."""
+        models = self.scope.models
+        known = models.spawners.get(self.scope.canonical(callee))
+        if known is not None:
+            return known
+        receiver, dot, method = callee.rpartition(".")
+        if not dot:
+            return None
+        if method in ("map", "imap", "imap_unordered", "starmap", "map_async"):
+            type_name = self.receiver_type(receiver, caller)
+            last = type_name.rpartition(".")[2]
+            if last in _POOLS or any(part in receiver.lower() for part in ("pool", "executor")):
+                return Spawner("processes" if last in _PROCESS_POOLS else "threads", many=True)
+            return None
+        known = models.spawners.get("." + method)
+        if (
+            known is not None
+            and known.world == "threads"
+            and self.receiver_type(receiver, caller).rpartition(".")[2] in _PROCESS_POOLS
+        ):
+            return Spawner("processes", known.many)
+        return known
+
+    def receiver_type(self, path: str, caller: FunctionFacts) -> str:
+        """The type of a dotted receiver, as far as it is known."""
+        first, _, rest = path.partition(".")
+        owner, self_name = enclosing_self(caller, self.scope)
+        if rest and first == self_name and owner:
+            return self.scope.attribute_type(owner, rest)
+        return "" if rest else self.local_type(first, caller)
+
+
+_PROCESS_POOLS = frozenset({"ProcessPoolExecutor", "Pool"})
+_POOLS = frozenset({"ThreadPoolExecutor", "ProcessPoolExecutor", "Pool", "ThreadPool", "Executor"})

@@ -1,0 +1,38 @@
+"""Where units start to run, and what says that two of them overlap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from racelint.finding import Confidence
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """Where a unit starts to run."""
+
+    unit: str
+    text: str
+    world: str
+    many: bool
+    strength: Confidence
+    processes: bool = False
+    own_object: bool = False
+    """Each run has an object of its own, as the views of a web framework have."""
+    handler: bool = False
+    """Called by a framework, which gives each run arguments of its own."""
+    locked: bool = False
+    """Its strength rests on the lock that the class has."""
+    public: bool = False
+    """Known only as something that callers outside of the module may call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """That two runs overlap: the sentence for the user and how strong it is."""
+
+    text: str
+    strength: Confidence
+    world: str = "tasks"
+    public: bool = False
+    """Rests only on callers outside of the module."""

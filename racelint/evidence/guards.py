@@ -1,0 +1,88 @@
+"""Guards that the callers of a function hold."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+
+from racelint.evidence.roots import Roots
+from racelint.facts import FunctionFacts
+from racelint.finding import Confidence
+
+_LOCKED_NAME = re.compile(r"(_locked|under_lock|with_lock|holding_lock|_unsafe|_nolock|_no_lock|_unlocked)$")
+"""Names that say that the caller holds the lock; believed if at least one caller does."""
+
+
+class Guards(Roots):
+    """What is held when the functions of one module are entered."""
+
+    @cached_property
+    def _entry(self) -> dict[str, frozenset[str]]:
+        return {}
+
+    def called_under_lock(self, function: FunctionFacts) -> bool:
+        """Whether any caller in the module holds something that is named like a lock around the call."""
+        guards = self.scope.models.guards
+        return any(
+            part in guard.lower()
+            for caller, call in self.callers.get(function.qualname, ())
+            for guard in (*call.within, *self.held_on_entry(caller))
+            for part in guards
+        )
+
+    def held_on_entry(self, function: FunctionFacts, depth: int = 4) -> frozenset[str]:
+        """Context managers (as `self._lock`, `transaction.atomic`) that every caller in this module holds."""
+        known = self._entry.get(function.qualname)
+        if known is not None:
+            return known
+        self._entry[function.qualname] = frozenset()
+        name = function.name
+        if not name.startswith("_") and not function.parent:
+            return frozenset()
+        sites = self.callers.get(function.qualname, [])
+        if not sites or depth == 0 or self._used_as_value(function):
+            return frozenset()
+        held: frozenset[str] | None = None
+        promised = bool(_LOCKED_NAME.search(function.name))
+        for caller, call in sites:
+            if caller.qualname == function.qualname or caller.name in ("__init__", "__new__"):
+                continue
+            here = (
+                frozenset(w for w in call.within if w)
+                | self.decorator_guards(caller)
+                | self.held_on_entry(caller, depth - 1)
+            )
+            here = frozenset(_guard_name(guard, caller) for guard in here)
+            held = here if held is None else held | here if promised else held & here
+        self._entry[function.qualname] = held or frozenset()
+        return held or frozenset()
+
+    def _used_as_value(self, function: FunctionFacts) -> bool:
+        if any(root.unit == function.qualname and root.strength is Confidence.HIGH for root in self.roots):
+            return True
+        wanted = {f"self.{function.name}", f"cls.{function.name}"} if function.owner else {function.name}
+        return any(wanted & f.references for f in (*self.scope.facts.functions, self.scope.facts.module_body))
+
+    def decorator_guards(self, function: FunctionFacts) -> frozenset[str]:
+        """Decorators of the function that are locks or transactions by another name."""
+        found: set[str] = set()
+        for decorator in function.decorators:
+            canonical = self.scope.canonical(decorator)
+            call = self.scope.models.functions.get(canonical)
+            if (call is not None and call.effect in ("transaction", "lock", "lock-context")) or any(
+                part in decorator.lower() for part in self.scope.models.guards
+            ):
+                found.add(decorator)
+        return frozenset(found)
+
+
+def _guard_name(guard: str, caller: FunctionFacts) -> str:
+    """`cls._lock`, `self._lock` and `Owner._lock` are one lock of the class."""
+    root, dot, rest = guard.partition(".")
+    if (
+        dot
+        and caller.owner
+        and root in ("cls", "self", caller.owner.rpartition(".")[2], *(p for p, _ in caller.params[:1]))
+    ):
+        return f"self.{rest}"
+    return guard

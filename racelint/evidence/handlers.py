@@ -1,0 +1,98 @@
+"""Units that frameworks and other libraries call."""
+
+from __future__ import annotations
+
+import re
+
+from racelint.evidence.calls import Calls
+from racelint.evidence.data import Root
+from racelint.facts import FunctionFacts
+from racelint.finding import Confidence
+
+_REGISTERS = re.compile(
+    r"register|connect|listen|track|subscribe|attach|^on_|(add|set)_.*(callback|handler|listener|hook)"
+)
+"""Last names of calls that keep a function to call it later."""
+
+
+def find_handlers(calls: Calls) -> list[Root]:
+    """What frameworks call for each request, message or job."""
+    roots: list[Root] = []
+    models, libraries = calls.scope.models, calls.scope.libraries
+    for function in calls.scope.facts.functions:
+        for decorator in function.decorators:
+            for name, handler, imports in models.handler_decorators:
+                if imports and not any(i in libraries for i in imports):
+                    continue
+                canonical = calls.scope.canonical(decorator)
+                if (name.startswith(".") and "." in decorator and ("." + decorator.rpartition(".")[2]) == name) or (
+                    canonical == name or (not name.startswith(".") and canonical.endswith("." + name))
+                ):
+                    _handler_root(roots, function, handler.what, handler.world, handler.processes)
+                    break
+        if not function.owner and not function.parent and function.params:
+            for name, handler, imports in models.parameter_handlers:
+                if function.params[0][0] == name and any(i in libraries for i in imports):
+                    _handler_root(roots, function, handler.what, handler.world, handler.processes)
+                    break
+    for class_ in calls.scope.facts.classes:
+        bases = calls.scope.base_names(class_.qualname) if class_.bases else ()
+        for base in sorted(bases):
+            known = (
+                models.handler_bases.get(base)
+                or models.handler_bases.get("." + base.rpartition(".")[2])
+                or next(
+                    (
+                        handler
+                        for name, handler in models.handler_bases.items()
+                        if name.startswith("*") and base.endswith(name[1:])
+                    ),
+                    None,
+                )
+            )
+            if known is None:
+                continue
+            for method in calls.scope.methods.get(class_.qualname, {}).values():
+                if not method.name.startswith("_"):
+                    _handler_root(roots, method, known.what, known.world, known.processes, known.processes)
+            break
+    return roots
+
+
+def _handler_root(
+    roots: list[Root], function: FunctionFacts, what: str, world: str, processes: bool, own_object: bool = False
+) -> None:
+    real_world = "tasks" if function.is_async else ("threads" if world == "tasks" else world)
+    roots.append(
+        Root(
+            function.qualname,
+            f"`{function.name}` is {what}",
+            real_world,
+            True,
+            Confidence.HIGH,
+            processes,
+            own_object,
+            True,
+        )
+    )
+
+
+def find_callbacks(calls: Calls, known: list[Root]) -> list[Root]:
+    """Functions handed to calls that register them with something that lives longer."""
+    roots: list[Root] = []
+    started = {root.unit for root in known}
+    for caller in (*calls.scope.facts.functions, calls.scope.facts.module_body):
+        for call in caller.calls:
+            if not _REGISTERS.search(call.callee.rpartition(".")[2]):
+                continue
+            for argument in call.arguments:
+                path = argument.rpartition("=")[2]
+                if path not in caller.references:
+                    continue
+                for unit in calls.target(path, caller):
+                    if unit.qualname in started or unit.name in ("__init__", "__new__"):
+                        continue
+                    started.add(unit.qualname)
+                    text = f"line {call.line} registers `{unit.name}` as a callback with `{call.callee}`"
+                    roots.append(Root(unit.qualname, text, "tasks", unit.is_async, Confidence.MEDIUM))
+    return roots

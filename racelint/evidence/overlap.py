@@ -1,0 +1,202 @@
+"""Which units run at once, and how sure that is."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from racelint.events import Kind, Resource
+from racelint.evidence.data import Evidence, Root
+from racelint.evidence.guards import Guards
+from racelint.evidence.unlikely import Surroundings
+from racelint.evidence.writers import Writers
+from racelint.facts import FunctionFacts
+from racelint.finding import Confidence
+from racelint.resolve import CONSTRUCTORS, enclosing_self
+
+
+class Concurrency(Guards, Writers):
+    """The units of one module and what can run while they do."""
+
+    @cached_property
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(self.scope)
+
+    @property
+    def unlikely(self) -> bool:
+        """Tests, migrations, commands and scripts run alone."""
+        return self._surroundings.unlikely
+
+    def unlikely_unit(self, function: FunctionFacts) -> bool:
+        """A test, or a step of a migration: it runs alone, wherever it stands."""
+        return self._surroundings.unlikely_unit(function)
+
+    # reachability
+
+    @cached_property
+    def reached(self) -> dict[str, frozenset[int]]:
+        """The numbers of the roots that reach each function through calls in this module."""
+        found: dict[str, set[int]] = {}
+        for number, root in enumerate(self.roots):
+            todo = [root.unit]
+            while todo:
+                name = todo.pop()
+                if number in found.setdefault(name, set()):
+                    continue
+                found[name].add(number)
+                todo.extend(self._callees.get(name, ()))
+        return {name: frozenset(numbers) for name, numbers in found.items()}
+
+    def overlap(self, one: str, other: str, world: str, resource: Resource | None = None) -> Evidence | None:
+        """The strongest evidence that a run of `one` and a run of `other` (possibly the same function) overlap.
+
+        With a resource: that they overlap on the same one; runs that have an object of their own do not share its attributes.
+        A unit that the module starts itself beside its public methods is stronger evidence than two public methods.
+        """
+        own = resource is not None and resource.kind is Kind.ATTRIBUTE
+        captured = f"{resource.owner}." if resource is not None and resource.kind is Kind.CAPTURED else ""
+        given = resource is not None and resource.kind is Kind.ARGUMENT
+        ones, others = self.reached.get(one, frozenset()), self.reached.get(other, frozenset())
+        best: Root | None = None
+        weakest, public = Confidence.HIGH, False
+        for first in ones:
+            left = self.roots[first]
+            if left.world != world:
+                continue
+            for second in others:
+                right = self.roots[second]
+                if (
+                    right.world != world
+                    or (first == second and not left.many)
+                    or (own and (left.own_object or right.own_object))
+                    or (given and (left.handler or right.handler))
+                ):
+                    continue
+                if captured and not (left.unit.startswith(captured) and right.unit.startswith(captured)):
+                    continue
+                strength = min(self._strength(left, resource), self._strength(right, resource), key=lambda s: s.rank)
+                if strength is Confidence.LOW and left.public != right.public and not self.unlikely:
+                    strength = Confidence.MEDIUM
+                if best is None or strength.rank > weakest.rank:
+                    best, weakest = (left if left.many else right), strength
+                    public = left.public and right.public
+        return Evidence(best.text, weakest, world, public) if best is not None else None
+
+    def _strength(self, root: Root, resource: Resource | None) -> Confidence:
+        """How much a root says of one resource.
+
+        A class's lock says that tasks share the object only where it guards what is looked at; that a function of the module
+        is public says something of the module's own state only.
+        """
+        if not root.public or root.strength is Confidence.LOW:
+            return root.strength
+        unit = self.scope.functions.get(root.unit)
+        if unit is not None and not unit.owner:
+            return root.strength if resource is not None and resource.kind is Kind.GLOBAL else Confidence.LOW
+        if root.locked and resource is not None and not self._lock_guards(resource):
+            return Confidence.LOW
+        return root.strength
+
+    def _lock_guards(self, resource: Resource) -> bool:
+        """Whether any function of the owner uses the resource inside a `with` of something that is named like a lock."""
+        guards = self.scope.models.guards
+        if any(
+            part in guard.lower() for _, write in self.writers(resource) for guard in write.within for part in guards
+        ):
+            return True
+        family = self.scope.family(resource.owner) if resource.owner in self.scope.classes else frozenset()
+        return any(
+            f"self.{resource.path}" in function.reads
+            and any(part in guard.lower() for call in function.calls for guard in call.within for part in guards)
+            for function in self.scope.facts.functions
+            if function.owner in family
+        )
+
+    def handled_in_processes(self, unit: str) -> Evidence | None:
+        """That the unit runs in several processes at once: a web handler, a task-queue job."""
+        best: Root | None = None
+        for number in self.reached.get(unit, ()):
+            root = self.roots[number]
+            if (root.processes or (root.world == "processes" and root.many)) and (
+                best is None or root.strength.rank > best.strength.rank
+            ):
+                best = root
+        return Evidence(best.text, best.strength, "processes") if best else None
+
+    @cached_property
+    def threaded(self) -> bool:
+        """Whether anything in the module says that threads use it."""
+        return any(root.world == "threads" and root.strength.rank > 0 for root in self.roots)
+
+    @cached_property
+    def has_locks(self) -> bool:
+        """Whether the module makes or takes anything that is a lock or named like one."""
+        guards = self.scope.models.guards
+        names = (w for f in self.scope.facts.functions for call in f.calls for w in call.within)
+        return any(self.lock_worlds(c.qualname) for c in self.scope.facts.classes) or any(
+            part in name.lower() for name in (*names, *self.scope.assigned) for part in guards
+        )
+
+    def can_be_sure(self, function: FunctionFacts) -> bool:
+        """Whether a finding in the function can have more than low confidence.
+
+        Not in tests. Otherwise if anything but a public method starts units in the module, or the function itself is reached by
+        something stronger; and always for stores, for what is made lazily, in constructors and under locks of its own.
+        """
+        if self.unlikely_unit(function):
+            return False
+        if function.name in CONSTRUCTORS or self._meets_stronger(function):
+            return True
+        state = [write for write in function.writes if "." in write.path or write.path in function.outer_names]
+        if any(write.within or (write.shape in ("await", "call") and write.how in ("=", "[]")) for write in state):
+            return True
+        return self.uses_store(function)
+
+    def _meets_stronger(self, function: FunctionFacts) -> bool:
+        """Whether something stronger than a public name reaches the function, or another method of its class."""
+        owner, _ = enclosing_self(function, self.scope)
+        family = self.scope.family(owner) if owner else frozenset()
+        mine = self.reached.get(function.qualname, frozenset())
+        for number, root in enumerate(self.roots):
+            if not root.public:
+                unit = self.scope.functions.get(root.unit)
+                if number in mine or unit is None or not owner or enclosing_self(unit, self.scope)[0] in family:
+                    return True
+            elif number in mine and root.strength is not Confidence.LOW:
+                unit = self.scope.functions.get(root.unit)
+                touched = function.reads & (self.scope.rebound_globals | self.scope.vanishing_globals)
+                if (unit is not None and unit.owner) or function.global_names or touched:
+                    return True
+        return False
+
+    def uses_store(self, function: FunctionFacts) -> bool:
+        """Whether the function or a helper of the module that it calls may use a store, as far as names tell."""
+        models = self.scope.models
+        todo, seen = [function], {function.qualname}
+        while todo and len(seen) < 30:
+            for call in todo.pop().calls:
+                name = call.callee.rpartition(".")[2]
+                verb = name.lstrip("_").partition("_")[0]
+                if name in models.external_methods or verb in (
+                    "save",
+                    "set",
+                    "put",
+                    "write",
+                    "store",
+                    "dump",
+                    "upload",
+                ):
+                    return True
+                for helper in self.target(call.callee, function):
+                    if helper.qualname not in seen:
+                        seen.add(helper.qualname)
+                        todo.append(helper)
+        return False
+
+    def surely_in_threads(self, function: FunctionFacts) -> bool:
+        """Whether threads that the module starts itself run the function."""
+        roots = (self.roots[number] for number in self.reached.get(function.qualname, ()))
+        return any(root.world == "threads" and root.strength is Confidence.HIGH for root in roots)
+
+    def runs_in_processes(self, function: FunctionFacts) -> bool:
+        """Whether a handler or job that runs in several processes reaches the function."""
+        return self.handled_in_processes(function.qualname) is not None

@@ -1,0 +1,179 @@
+"""Where the units of a module start to run, and what callers outside of it may run."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+
+from racelint.evidence.calls import Calls
+from racelint.evidence.data import Root
+from racelint.evidence.handlers import find_callbacks, find_handlers
+from racelint.evidence.spawns import find_spawns
+from racelint.facts import CallSite, FunctionFacts
+from racelint.finding import Confidence
+from racelint.resolve import CONSTRUCTORS, Scope
+
+_ONCE_DECORATORS = frozenset({"on_event", "on_startup", "on_shutdown", "before_serving", "after_serving"})
+"""Decorators of functions that a framework runs when the application starts or ends."""
+_RUNS_ONCE = re.compile(r"(^|_)(lifespan|startup|shutdown)(_|$)")
+"""Names that frameworks and their users give to what runs when the application starts or ends."""
+
+
+class Roots(Calls):
+    """Where the units of one module start to run."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(scope)
+        self.roots: list[Root] = []
+        self.roots += find_spawns(self)
+        self.roots += find_handlers(self)
+        self.roots += find_callbacks(self, self.roots)
+        self._find_public()
+
+    def _find_public(self) -> None:
+        """Public coroutines of classes that live long: what callers outside of the module may run at once."""
+        started = {root.unit for root in self.roots} | self._run_once
+        for function in self.scope.facts.functions:
+            if function.qualname in started:  # the module says itself how it runs
+                continue
+            name = function.name
+            special = name in ("__aenter__", "__aexit__", "__call__", "__anext__", *CONSTRUCTORS)
+            if function.parent or (name.startswith("_") and not special):
+                continue
+            if function.owner:
+                class_ = function.owner
+                if class_.rpartition(".")[2].startswith("Test"):
+                    continue
+                strength, why = self.class_strength(class_, function.is_async)
+            elif function.is_async:
+                strength, why = Confidence.MEDIUM, "is a public coroutine function over module state"
+            else:
+                strength, why = Confidence.LOW, "is a public function"
+            text = f"`{function.qualname}` {why}; callers may run it at once"
+            if not function.is_async:
+                self.roots.append(
+                    Root(function.qualname, text, "threads", True, strength, locked=bool(function.owner), public=True)
+                )
+            if function.is_async or self._has_coroutines:
+                self.roots.append(
+                    Root(
+                        function.qualname,
+                        text,
+                        "tasks",
+                        True,
+                        strength,
+                        locked=strength is Confidence.HIGH,
+                        public=True,
+                    )
+                )
+
+    @cached_property
+    def _has_coroutines(self) -> bool:
+        """Whether coroutines are about, so that plain functions are called between them."""
+        return any(function.is_async for function in self.scope.facts.functions)
+
+    @cached_property
+    def _run_once(self) -> frozenset[str]:
+        """Functions that `asyncio.run` and its kin start, and those that only they call: one run after the other."""
+        callers: dict[str, set[str]] = {}
+        for name, callees in self._callees.items():
+            for callee in callees:
+                callers.setdefault(callee, set()).add(name)
+        found: set[str] = set()
+        for caller in (*self.scope.facts.functions, self.scope.facts.module_body):
+            for call in caller.calls:
+                spawner = self.spawner(call.callee, caller)
+                if spawner is not None and spawner.once:
+                    found.update(
+                        unit.qualname for argument in call.arguments for unit in self.spawned_units(argument, caller)
+                    )
+        found |= {
+            f.qualname
+            for f in self.scope.facts.functions
+            if _RUNS_ONCE.search(f.name) or any(d.rpartition(".")[2] in _ONCE_DECORATORS for d in f.decorators)
+        }
+        spawned = {root.unit for root in self.roots}
+        while True:
+            more = {
+                name for name, by in callers.items() if name not in found and name not in spawned and by and by <= found
+            }
+            if not more:
+                return frozenset(found)
+            found |= more
+
+    def class_strength(self, qualname: str, is_async: bool) -> tuple[Confidence, str]:
+        """How likely several units use one object of the class."""
+        lock_worlds = self.lock_worlds(qualname)
+        if is_async and ("tasks" in lock_worlds):
+            return Confidence.HIGH, "is a public coroutine method of a class that has a lock for its tasks"
+        if not is_async and "threads" in lock_worlds:
+            return Confidence.MEDIUM, "is a public method of a class that has a lock for its threads"
+        if is_async and self._kept(qualname):
+            return Confidence.MEDIUM, "is a public method of an object that lives as long as the module"
+        return Confidence.LOW, "is a public coroutine method" if is_async else "is a public method"
+
+    def _kept(self, qualname: str) -> bool:
+        """Whether a module-level name holds an object of the class."""
+        names = {
+            c.qualname
+            for c in self.scope.facts.classes
+            if qualname in {b.qualname for b in self.scope.lineage(c.qualname)}
+        }
+        built = {value for _, value in self.scope.facts.assigned}
+        return bool(names & built)
+
+    def lock_worlds(self, qualname: str) -> frozenset[str]:
+        """The worlds of the locks that objects of the class have."""
+        found: set[str] = set()
+        for class_ in self.scope.lineage(qualname):
+            names = {name for name, _ in class_.attributes} | {
+                write.path.partition(".")[2]
+                for method in self.scope.methods.get(class_.qualname, {}).values()
+                for write in method.writes
+                if write.path.startswith("self.") and write.shape == "call"
+            }
+            for name in names:
+                call = self.scope.models.functions.get(self.scope.attribute_type(class_.qualname, name))
+                if call is not None and call.effect == "lock":
+                    found.add(call.world)
+        return frozenset(found)
+
+    # who calls whom while it runs
+
+    @cached_property
+    def _callees(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for callee, sites in self.callers.items():
+            for caller, call in sites:
+                if (call.callee not in self._handed_over(caller) or call.awaited) and not self._on_own_object(
+                    call, caller
+                ):
+                    found.setdefault(caller.qualname, []).append(callee)
+        for function in self.scope.facts.functions:
+            if function.parent:  # a nested function runs where its parent does, unless it is spawned
+                found.setdefault(function.parent, []).append(function.qualname)
+        return found
+
+    def _handed_over(self, caller: FunctionFacts) -> frozenset[str]:
+        """What the function hands to calls that start units: those calls make coroutines and run nothing themselves."""
+        known = self._handed.get(caller.qualname)
+        if known is None:
+            known = self._handed[caller.qualname] = frozenset(
+                argument.lstrip("*").rpartition("=")[2]
+                for call in caller.calls
+                if self.spawner(call.callee, caller) is not None
+                for argument in call.arguments
+            )
+        return known
+
+    @cached_property
+    def _handed(self) -> dict[str, frozenset[str]]:
+        return {}
+
+    def _on_own_object(self, call: CallSite, caller: FunctionFacts) -> bool:
+        """Whether the receiver is an object that the caller built for itself: its other callers have other objects."""
+        receiver = call.callee.partition(".")[0]
+        return "." in call.callee and any(
+            local == receiver and self.scope.own_class(self.scope.built_type(built)) is not None
+            for local, built in caller.locals_built
+        )

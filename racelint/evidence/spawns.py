@@ -1,0 +1,61 @@
+"""Units that the module itself starts."""
+
+from __future__ import annotations
+
+from racelint.evidence.calls import Calls
+from racelint.evidence.data import Root
+from racelint.facts import CallSite, FunctionFacts
+from racelint.finding import Confidence
+
+
+def find_spawns(calls: Calls) -> list[Root]:
+    """The units that calls of the module start, and the bodies of its threads."""
+    roots: list[Root] = []
+    sites: dict[str, list[tuple[FunctionFacts, CallSite, bool, str]]] = {}
+    for caller in (*calls.scope.facts.functions, calls.scope.facts.module_body):
+        for call in caller.calls:
+            spawner = calls.spawner(call.callee, caller)
+            if spawner is None or spawner.once:
+                continue
+            several: dict[str, int] = {}
+            for argument in call.arguments:
+                for unit in calls.spawned_units(argument, caller):
+                    several[unit.qualname] = several.get(unit.qualname, 0) + 1
+                    shared = _one_object(argument, caller)
+                    many = shared and (
+                        spawner.many or argument.startswith("*") or call.looped or several[unit.qualname] > 1
+                    )
+                    sites.setdefault(unit.qualname, []).append((caller, call, many, spawner.world))
+    for name, found in sites.items():
+        caller, call, many, world = max(found, key=lambda site: site[2])
+        again = any(_both_run(call, other_call, caller is other) for other, other_call, _, _ in found)
+        text = f"line {call.line} starts it with `{call.callee}`"
+        text += " for many at once" if many else ", and other places start it too" if again else ""
+        real_world = "tasks" if calls.scope.functions[name].is_async else world
+        roots.append(Root(name, text, real_world, many or again, Confidence.HIGH))
+    for class_ in calls.scope.facts.classes:
+        if any(
+            base.rpartition(".")[2] in ("Thread", "Process", "Timer")
+            for base in calls.scope.base_names(class_.qualname)
+        ):
+            run = calls.scope.methods.get(class_.qualname, {}).get("run")
+            if run is not None:
+                roots.append(Root(run.qualname, "it is the body of a thread", "threads", False, Confidence.HIGH))
+    return roots
+
+
+def _one_object(argument: str, caller: FunctionFacts) -> bool:
+    """Whether all units that a loop starts work on one object: not if the receiver is the loop's own variable."""
+    path = argument.lstrip("*").rpartition("=")[2]
+    root, dot, _ = path.partition(".")
+    return not (dot and root in caller.loop_names)
+
+
+def _both_run(one: CallSite, other: CallSite, same_caller: bool) -> bool:
+    """Whether two spawns of one unit can both happen: not if they are the two arms of one `if`."""
+    if one is other:
+        return False
+    if not same_caller:
+        return True
+    arms = dict(one.arms)
+    return all(arms.get(line, arm) == arm for line, arm in other.arms)

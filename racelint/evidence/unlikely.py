@@ -1,0 +1,43 @@
+"""What runs alone wherever it stands: tests, migrations, commands, scripts."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+
+from racelint.facts import FunctionFacts
+from racelint.resolve import Scope
+
+_TEST_FILE = re.compile(
+    r"(^|/)(test_[^/]*|[^/]*_tests?|tests?|conftest|setup|noxfile)\.py$|(^|/)([a-z_]*migrations?|alembic|management/commands|benchmarks?|scripts?)/"
+)
+_IMPORT_OF_TESTS = frozenset({"pytest", "unittest"})
+
+
+class Surroundings:
+    """Whether the units of one module run alone because of where they stand."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    @cached_property
+    def unlikely(self) -> bool:
+        """Tests, migrations, commands and scripts run alone."""
+        path = self.scope.facts.path.replace("\\", "/")
+        if _TEST_FILE.search(path):
+            return True
+        parts = path.split("/")[:-1]
+        return ("tests" in parts or "test" in parts) and bool(_IMPORT_OF_TESTS & self.scope.libraries)
+
+    def unlikely_unit(self, function: FunctionFacts) -> bool:
+        """A test, or a step of a migration: it runs alone, wherever it stands."""
+        owner = function.owner.rpartition(".")[2]
+        return (
+            self.unlikely
+            or function.name.startswith("test_")
+            or owner.startswith("Test")
+            or owner.endswith(("Test", "Tests", "TestCase"))
+            or any(name == "schema_editor" for name, _ in function.params)
+        )
+
+    # reachability

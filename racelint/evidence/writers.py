@@ -1,0 +1,63 @@
+"""Who changes a resource."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from racelint.events import Kind, Resource
+from racelint.evidence.calls import Calls
+from racelint.facts import FunctionFacts, Write
+from racelint.resolve import enclosing_self
+
+
+class Writers(Calls):
+    """Who changes what in one module."""
+
+    def writers(self, resource: Resource) -> list[tuple[FunctionFacts, Write]]:
+        """Every function of the module that changes the resource, with the change; constructors of its owner left out."""
+        scope = self.scope
+        found: list[tuple[FunctionFacts, Write]] = []
+        if resource.kind in (Kind.ATTRIBUTE, Kind.CLASS) or resource.owner in scope.classes:
+            found.extend(
+                (f, w)
+                for f, w in scope.attribute_writes(resource.owner, resource.path)
+                if not scope.in_construction(f, w)
+            )
+            found.extend(self._foreign_writers(resource))
+        elif resource.kind is Kind.ARGUMENT:
+            attribute = resource.path.rpartition(".")[2]
+            found.extend((f, w) for f in scope.facts.functions for w in f.writes if w.path.endswith("." + attribute))
+        else:
+            owner = resource.owner + "." if resource.kind is Kind.CAPTURED else ""
+            for function in scope.facts.functions:
+                if owner and not function.qualname.startswith(owner):
+                    continue
+                for write in function.writes:
+                    root = write.path.partition(".")[0]
+                    if (write.path == resource.path or write.path.startswith(resource.path + ".")) and (
+                        root in function.outer_names or root not in function.local_names
+                    ):
+                        found.append((function, write))
+        return found
+
+    def _foreign_writers(self, resource: Resource) -> list[tuple[FunctionFacts, Write]]:
+        """Writes through another name than `self`: `account.balance = …` where `account` is of the owner's class."""
+        found = []
+        family = self.scope.family(resource.owner)
+        for function, write, base, attribute in self._attribute_writes_elsewhere:
+            if attribute == resource.path:
+                type_name = self.local_type(base, function)
+                if not type_name or type_name[1:] in family:
+                    found.append((function, write))
+        return found
+
+    @cached_property
+    def _attribute_writes_elsewhere(self) -> list[tuple[FunctionFacts, Write, str, str]]:
+        found = []
+        for function in self.scope.facts.functions:
+            _, first = enclosing_self(function, self.scope)
+            for write in function.writes:
+                base, _, attribute = write.path.partition(".")
+                if attribute and base != first:
+                    found.append((function, write, base, attribute))
+        return found

@@ -1,0 +1,6 @@
+"""One `ast` pass over a module: what exists and who touches it, as plain data that can be cached and merged."""
+
+from racelint.facts.collector import collect_facts
+from racelint.facts.data import CallSite, ClassFacts, FunctionFacts, ModuleFacts, Write
+
+__all__ = ["CallSite", "ClassFacts", "FunctionFacts", "ModuleFacts", "Write", "collect_facts"]

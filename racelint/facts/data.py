@@ -1,0 +1,148 @@
+"""Facts as plain data: what a module holds, and what each of its functions does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CallSite:
+    """A call, as written: `callee` is the dotted source of the function."""
+
+    callee: str
+    line: int
+    within: tuple[str, ...]
+    """Dotted sources of the context managers around it, outermost first."""
+    awaited: bool = False
+    looped: bool = False
+    arguments: tuple[str, ...] = ()
+    """Dotted sources of the arguments that are names, attributes or calls; "" for others; keywords as `name=source`."""
+    arms: tuple[tuple[int, int], ...] = ()
+    """The branches around it: line of the `if`, and 0 for its body or 1 for its `else`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A change of a name or attribute path: `path` as written, `self._session` or `counter`."""
+
+    path: str
+    how: str
+    """`=`, `+=`, `del`, `[]`, `del[]`, or the name of a mutating method."""
+    shape: str
+    """`none`, `false`, `true`, `constant`, `empty`, `call`, `await` or `other`."""
+    line: int
+    within: tuple[str, ...]
+    built_from: str = ""
+    """Dotted source of the constructor or function whose result is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionFacts:
+    """A function or method; `first` is the line of its first decorator, `last` its last line."""
+
+    qualname: str
+    owner: str
+    """Qualified name of the class it is a method of; "" otherwise."""
+    parent: str
+    """Qualified name of the enclosing function; "" otherwise."""
+    first: int
+    line: int
+    last: int
+    column: int
+    is_async: bool
+    suspends: bool
+    """Holds an `await`, `async for`, `async with`, or is an async generator."""
+    yields: bool
+    params: tuple[tuple[str, str], ...]
+    """Names with the dotted sources of their annotations."""
+    decorators: tuple[str, ...]
+    calls: tuple[CallSite, ...]
+    writes: tuple[Write, ...]
+    reads: frozenset[str]
+    """Attribute paths (`self._session`, two parts) and free names that are read."""
+    local_names: frozenset[str]
+    outer_names: frozenset[str]
+    """Declared `global` or `nonlocal`."""
+    global_names: frozenset[str]
+    """Declared `global`."""
+    references: frozenset[str]
+    """Paths used as values, not called: callbacks and targets."""
+    locals_built: tuple[tuple[str, str], ...] = ()
+    """Local names with the dotted source of the call they are assigned from."""
+    statements: int = 0
+    loop_names: frozenset[str] = frozenset()
+    """Names that loops and comprehensions bind: another object in each round."""
+    stub: bool = False
+    """Has no body of its own: a protocol's or an abstract method."""
+
+    @property
+    def name(self) -> str:
+        return self.qualname.rpartition(".")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFacts:
+    """A class: its bases as written, and what its attributes are built from anywhere in its methods."""
+
+    qualname: str
+    line: int
+    bases: tuple[str, ...]
+    decorators: tuple[str, ...]
+    attributes: tuple[tuple[str, str], ...]
+    """Class-level names with the dotted source of what they are built from, or `none`, `false`, …, as in `Write.shape`."""
+    unique: frozenset[str]
+    """Fields that a model declares unique, alone or together."""
+    versioned: bool = False
+    """Declares a version column that the ORM checks in its writes."""
+    methods: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.qualname.rpartition(".")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleFacts:
+    """Everything that later stages know of a module without parsing it again."""
+
+    path: str
+    imports: tuple[tuple[str, str], ...]
+    """Local name and dotted origin."""
+    classes: tuple[ClassFacts, ...]
+    functions: tuple[FunctionFacts, ...]
+    module_body: FunctionFacts
+    """Module-level statements, as a function named ""."""
+    assigned: tuple[tuple[str, str], ...]
+    """Module-level names with what they are built from, as in `ClassFacts.attributes`."""
+    autocommit: bool = False
+
+
+MUTATORS = frozenset(
+    [
+        "append",
+        "extend",
+        "insert",
+        "remove",
+        "pop",
+        "popitem",
+        "clear",
+        "update",
+        "add",
+        "discard",
+        "setdefault",
+        "sort",
+        "reverse",
+        "appendleft",
+        "popleft",
+        "extendleft",
+        "rotate",
+        "move_to_end",
+        "put",
+        "put_nowait",
+        "get_nowait",
+        "set",
+        "difference_update",
+        "intersection_update",
+    ]
+)
+"""Methods that change the collection, queue or event they are called on."""

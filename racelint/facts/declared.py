@@ -1,0 +1,60 @@
+"""What module and class bodies declare: names and what they are built from, unique fields, version columns."""
+
+from __future__ import annotations
+
+import ast
+
+from racelint.facts.source_text import annotation_name, dotted, shape_of
+
+
+def note_assigned(node: ast.stmt, into: list[tuple[str, str]]) -> None:
+    targets: list[ast.expr]
+    if isinstance(node, ast.Assign):
+        targets, value = node.targets, node.value
+    elif isinstance(node, ast.AnnAssign):
+        shape, built = shape_of(node.value)
+        name = built if shape in ("call", "await") else (annotation_name(node.annotation) or shape)
+        if isinstance(node.target, ast.Name):
+            into.append((node.target.id, name if node.value is None or shape in ("call", "await") else shape))
+        return
+    elif isinstance(node, (ast.If, ast.Try)):
+        for inner in (*node.body, *node.orelse):
+            note_assigned(inner, into)
+        return
+    else:
+        return
+    shape, built = shape_of(value)
+    for target in targets:
+        if isinstance(target, ast.Name):
+            into.append((target.id, built if shape in ("call", "await") and built else shape))
+
+
+def note_model(statement: ast.stmt, unique: set[str]) -> bool:
+    """Notes the unique fields of a model class; True if the statement declares a version column."""
+    versioned = False
+    if isinstance(statement, (ast.Assign, ast.AnnAssign)) and isinstance(statement.value, ast.Call):
+        target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
+        if isinstance(target, ast.Name):
+            for keyword in statement.value.keywords:
+                if keyword.arg in ("unique", "primary_key", "pk") and getattr(keyword.value, "value", None) is True:
+                    unique.add(target.id)
+            if dotted(statement.value.func).rpartition(".")[2] == "OneToOneField":
+                unique.add(target.id)
+    constraint_home = isinstance(statement, ast.ClassDef) and statement.name == "Meta"
+    if isinstance(statement, (ast.Assign, ast.AnnAssign)):
+        target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
+        constraint_home = isinstance(target, ast.Name) and target.id in ("__table_args__", "__mapper_args__")
+    if constraint_home:
+        for inner in ast.walk(statement):
+            if isinstance(inner, ast.Call) and dotted(inner.func).rpartition(".")[2] == "UniqueConstraint":
+                fields = [*inner.args, *(k.value for k in inner.keywords if k.arg == "fields")]
+                for constant in (c for f in fields for c in ast.walk(f)):
+                    if isinstance(constant, ast.Constant) and isinstance(constant.value, str):
+                        unique.add(constant.value)
+            elif isinstance(inner, ast.Assign) and dotted(inner.targets[0]) == "unique_together":
+                unique.update(
+                    c.value for c in ast.walk(inner.value) if isinstance(c, ast.Constant) and isinstance(c.value, str)
+                )
+            elif isinstance(inner, ast.Constant) and inner.value == "version_id_col":
+                versioned = True
+    return versioned

@@ -1,0 +1,81 @@
+"""What is gathered of one function while its body is walked."""
+
+from __future__ import annotations
+
+from racelint.facts.data import CallSite, FunctionFacts, Write
+
+
+class Gathered:
+    """What is gathered of one function while its body is walked."""
+
+    __slots__ = (
+        "built",
+        "calls",
+        "column",
+        "decorators",
+        "first",
+        "globals",
+        "is_async",
+        "last",
+        "line",
+        "locals",
+        "looped",
+        "outer",
+        "owner",
+        "params",
+        "parent",
+        "qualname",
+        "reads",
+        "references",
+        "statements",
+        "stub",
+        "suspends",
+        "writes",
+        "yields",
+    )
+
+    def __init__(self, qualname: str, owner: str, parent: str) -> None:
+        self.qualname, self.owner, self.parent = qualname, owner, parent
+        self.first = self.line = self.last = 1
+        self.column = 0
+        self.is_async = self.suspends = self.yields = False
+        self.params: tuple[tuple[str, str], ...] = ()
+        self.decorators: tuple[str, ...] = ()
+        self.calls: list[CallSite] = []
+        self.writes: list[Write] = []
+        self.reads: set[str] = set()
+        self.references: set[str] = set()
+        self.locals: set[str] = set()
+        self.outer: set[str] = set()
+        self.globals: set[str] = set()
+        self.built: list[tuple[str, str]] = []
+        self.statements = 0
+        self.looped: set[str] = set()
+        self.stub = False
+
+    def freeze(self) -> FunctionFacts:
+        return FunctionFacts(
+            self.qualname,
+            self.owner,
+            self.parent,
+            self.first,
+            self.line,
+            self.last,
+            self.column,
+            self.is_async,
+            self.suspends,
+            self.yields,
+            self.params,
+            self.decorators,
+            tuple(self.calls),
+            tuple(self.writes),
+            frozenset(self.reads),
+            frozenset(self.locals - self.outer),
+            frozenset(self.outer),
+            frozenset(self.globals),
+            frozenset(self.references),
+            tuple(self.built),
+            self.statements,
+            frozenset(self.looped),
+            self.stub,
+        )

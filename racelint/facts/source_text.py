@@ -1,0 +1,119 @@
+"""Expressions in short: their dotted sources, shapes and what they are built from."""
+
+from __future__ import annotations
+
+import ast
+
+
+def dotted(node: ast.AST | None) -> str:
+    """The dotted source of a name, attribute or call (`asyncio.Lock()` gives `asyncio.Lock`), or ""."""
+    parts: list[str] = []
+    while True:
+        if isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        elif isinstance(node, ast.Name):
+            parts.append(node.id)
+            break
+        elif isinstance(node, ast.Call):
+            node = node.func
+        elif isinstance(node, (ast.Subscript, ast.Await)):
+            node = node.value
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier() and not parts:
+            return node.value
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr) and not parts:
+            left = dotted(node.left)
+            return left if left and left != "None" else dotted(node.right)
+        else:
+            return ""
+    return ".".join(reversed(parts))
+
+
+def annotation_name(node: ast.expr | None) -> str:
+    """The class an annotation names: `Optional[X]`, `X | None`, `"X"` and `Annotated[X, …]` give `X`."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        try:
+            return annotation_name(ast.parse(node.value, mode="eval").body)
+        except (SyntaxError, ValueError):
+            return ""
+    if isinstance(node, ast.Subscript):
+        outer = dotted(node.value)
+        if outer.rpartition(".")[2] in ("Optional", "Annotated", "ClassVar", "Final", "Type", "type"):
+            inner = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
+            return annotation_name(inner)
+        return outer
+    return dotted(node)
+
+
+def shape_of(node: ast.expr | None) -> tuple[str, str]:
+    """The shape of an assigned expression, as in `Write.shape`, and what it is built from."""
+    if node is None:
+        return "other", ""
+    if isinstance(node, ast.Constant):
+        if node.value is None:
+            return "none", ""
+        if node.value is False:
+            return "false", ""
+        return ("true" if node.value is True else "constant"), ""
+    if isinstance(node, ast.Await):
+        return "await", dotted(node.value)
+    if isinstance(node, ast.Call):
+        name = dotted(node.func)
+        if name in (
+            "dict",
+            "list",
+            "set",
+            "deque",
+            "collections.deque",
+            "defaultdict",
+            "collections.defaultdict",
+        ) and not (node.args and name in ("dict", "list", "set")):
+            return "empty", name
+        if name.rpartition(".")[2] in ("Semaphore", "BoundedSemaphore", "CapacityLimiter"):
+            first = node.args[0] if node.args else None
+            if isinstance(first, ast.Constant) and first.value != 1:
+                return "call", name + "#many"
+        if name.rpartition(".")[2] == "field":
+            for keyword in node.keywords:
+                if keyword.arg == "default_factory":
+                    return "call", dotted(keyword.value)
+        return "call", name
+    if isinstance(node, (ast.Dict, ast.List, ast.Set, ast.Tuple)):
+        elements = node.keys if isinstance(node, ast.Dict) else node.elts
+        name = type(node).__name__.lower()
+        return ("empty" if not elements else "display"), name
+    if isinstance(node, (ast.ListComp, ast.DictComp, ast.SetComp)):
+        return "display", type(node).__name__[:-4].lower()
+    if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
+        return "constant", ""
+    return "other", dotted(node) if isinstance(node, (ast.Name, ast.Attribute)) else ""
+
+
+def says_nothing(statement: ast.stmt) -> bool:
+    """A docstring, `...`, `pass` or `raise NotImplementedError`."""
+    if isinstance(statement, ast.Raise):
+        return "NotImplemented" in dotted(statement.exc)
+    return isinstance(statement, ast.Pass) or (
+        isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    )
+
+
+def arguments_of(node: ast.Call) -> tuple[str, ...]:
+    """The arguments of a call, as in `CallSite.arguments`; of a lambda what it calls, of a comprehension its element."""
+    found: list[str] = []
+    for argument in node.args:
+        inner = argument.value if isinstance(argument, ast.Starred) else argument
+        if isinstance(inner, (ast.GeneratorExp, ast.ListComp)):
+            found.append("*" + dotted(inner.elt))
+        elif isinstance(inner, ast.Lambda):
+            found.extend(_called_in(inner))
+        else:
+            found.append(("*" if isinstance(argument, ast.Starred) else "") + dotted(inner))
+    for keyword in node.keywords:
+        called = _called_in(keyword.value) if isinstance(keyword.value, ast.Lambda) else [dotted(keyword.value)]
+        found.extend(f"{keyword.arg or '**'}={name}" for name in called)
+    return tuple(found)
+
+
+def _called_in(node: ast.Lambda) -> list[str]:
+    return [dotted(inner.func) for inner in ast.walk(node.body) if isinstance(inner, ast.Call)]
