@@ -69,12 +69,15 @@ def find_races(
         candidates = [function for function in candidates if concurrency.can_be_sure(function)]
     if not candidates:
         return []
+    from racelint.edits import repaired
     from racelint.flow.summaries import Program
     from racelint.pattern import Module
 
-    module = Module(Program(source, scope, concurrency), candidates)
-    found = [finding for rule in rules for finding in rule.find(module)]
-    return sorted(_distinct(found), key=lambda finding: finding.sort_key)
+    program = Program(source, scope, concurrency)
+    module = Module(program, candidates)
+    found = _distinct([finding for rule in rules for finding in rule.find(module)])
+    with_repairs = (repaired(program, one) if one.confidence.rank >= least.rank else one for one in found)
+    return sorted(with_repairs, key=lambda finding: finding.sort_key)
 
 
 def _distinct(findings: list[Finding]) -> Iterable[Finding]:

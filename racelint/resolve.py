@@ -385,3 +385,15 @@ def enclosing_self(function: FunctionFacts, scope: Scope) -> tuple[str, str]:
             return seen.owner, seen.params[0][0]
         seen = scope.functions.get(seen.parent)
     return "", ""
+
+
+def locks_of(scope: Scope, owner: str) -> dict[str, str]:
+    """The locks that a class, or the module for "", has: their names, and the world that each excludes in, or `any`."""
+    if owner in scope.classes:
+        writes = [w for m in scope.methods.get(owner, {}).values() for w in m.writes if w.shape == "call"]
+        names = {w.path.partition(".")[2] for w in writes} | {name for name, _ in scope.classes[owner].attributes}
+        types = {name: scope.attribute_type(owner, name) for name in sorted(names) if name}
+    else:
+        types = {name: scope.built_type(built) for name, built in scope.facts.assigned}
+    calls = {name: scope.models.functions.get(kind) for name, kind in types.items()}
+    return {name: call.world for name, call in calls.items() if call is not None and call.effect == "lock"}

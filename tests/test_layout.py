@@ -22,6 +22,7 @@ LAYERS = """
     evidence
     nominate
     flow
+    edits
     pattern
     creation
     rule
@@ -38,7 +39,7 @@ LAYERS = """
 """From the bottom to the top; a module imports from lines above its own, or from its own package."""
 
 DOORS = {
-    "libcst": ("flow", "fix"),
+    "libcst": ("flow", "edits"),
     "astroid": ("resolve",),
     "flake8": ("flake8_plugin",),
     "pathspec": ("discovery",),

@@ -12,7 +12,7 @@ from racelint.facts import FunctionFacts
 from racelint.finding import Confidence, Finding, Fix, Role, Span, Step, World
 from racelint.models.loader import Models
 from racelint.pattern.unit import Unit
-from racelint.resolve import Scope
+from racelint.resolve import Scope, locks_of
 
 if TYPE_CHECKING:
     from racelint.events import Flow
@@ -50,19 +50,7 @@ class Module:
 
     def locks_of(self, owner: str) -> frozenset[tuple[str, str]]:
         """The places of all locks that a class, or the module for "", has."""
-        scope = self.scope
-        if owner in scope.classes:
-            writes = [w for m in scope.methods.get(owner, {}).values() for w in m.writes if w.shape == "call"]
-            names = {w.path.partition(".")[2] for w in writes} | {name for name, _ in scope.classes[owner].attributes}
-            types = {name: scope.attribute_type(owner, name) for name in names if name}
-        else:
-            types = {name: scope.built_type(built) for name, built in scope.facts.assigned}
-        models = self.models.functions
-        return frozenset(
-            (owner, name)
-            for name, kind in types.items()
-            if (call := models.get(kind)) is not None and call.effect == "lock"
-        )
+        return frozenset((owner, name) for name in locks_of(self.scope, owner))
 
     def span(self, place: Place) -> Span:
         """Where a place stands."""

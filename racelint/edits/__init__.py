@@ -1,0 +1,71 @@
+"""Repairs: a finding and the code around it → edits that take the race away, or nothing where that is not sure.
+
+Each repair is a function of the code and the finding. A rule has several, of which the first that fits is taken; what none
+fits stays advice. Every result is looked at again before a file is replaced (`racelint.fix`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from racelint.edits.awaiting import await_first
+from racelint.edits.code import Code
+from racelint.edits.constructing import fill_then_swap, set_default, start_last
+from racelint.edits.events import clear_after_wait, unless_done
+from racelint.edits.files import tolerate
+from racelint.edits.locking import hold_lock
+from racelint.edits.reading import read_once
+from racelint.edits.snapshots import iterate_over_snapshot
+from racelint.edits.swapping import swap_then_close
+from racelint.facts import FunctionFacts
+from racelint.finding import Finding, Fix, Span
+from racelint.flow.summaries import Program
+
+__all__ = ["REPAIRS", "Repair", "repaired"]
+
+Repair = Callable[[Code, Finding], "Fix | None"]
+
+REPAIRS: Mapping[str, tuple[Repair, ...]] = {
+    "RL101": (await_first, hold_lock),
+    "RL102": (hold_lock,),
+    "RL108": (hold_lock,),
+    "RL110": (fill_then_swap,),
+    "RL111": (read_once,),
+    "RL303": (hold_lock,),
+    "RL304": (set_default, hold_lock),
+    "RL305": (swap_then_close,),
+    "RL306": (start_last,),
+    "RL403": (hold_lock,),
+    "RL601": (hold_lock,),
+    "RL605": (clear_after_wait,),
+    "RL606": (unless_done,),
+    "RL701": (tolerate,),
+    "RL801": (hold_lock,),
+    "RL802": (iterate_over_snapshot,),
+}
+"""By the code of the rule; safe ones first."""
+
+
+def repaired(program: Program, finding: Finding) -> Finding:
+    """The finding with the first of its rule's repairs that fits; unchanged if none does."""
+    repairs = REPAIRS.get(finding.code, ())
+    definition = program.definition(_around(program, finding.span)) if repairs else None
+    if definition is None:
+        return finding
+    code = Code(program, definition)
+    for repair in repairs:
+        fix = repair(code, finding)
+        if fix is not None and fix.edits:
+            return replace(finding, fix=fix)
+    return finding
+
+
+def _around(program: Program, span: Span) -> str:
+    """The innermost function that holds a place; "" for none."""
+
+    def holds(function: FunctionFacts) -> bool:
+        return function.first <= span.line and span.end_line <= function.last
+
+    found = max(filter(holds, program.scope.facts.functions), key=lambda function: function.first, default=None)
+    return found.qualname if found is not None else ""

@@ -1,0 +1,259 @@
+"""The code of one function, as repairs see it: nodes by their places, their exact source, and small edits of it.
+
+An edit replaces a piece of text, so what is outside of it, comments and blank lines included, stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import TypeVar
+
+import libcst as cst
+
+from racelint.facts import FunctionFacts
+from racelint.finding import Edit, Span
+from racelint.flow.summaries import Definition, Program, source_of
+from racelint.resolve import enclosing_self
+
+Node = TypeVar("Node", bound=cst.CSTNode)
+
+Small = cst.BaseSmallStatement
+Statement = cst.BaseSmallStatement | cst.BaseCompoundStatement
+Block = cst.IndentedBlock | cst.SimpleStatementSuite
+
+
+class Code:
+    """One definition of a module that is to be repaired."""
+
+    def __init__(self, program: Program, definition: Definition) -> None:
+        self.definition = definition
+        self.source, self.scope, self.concurrency = program.source, program.scope, program.concurrency
+        self.lines = program.lines
+
+    @property
+    def facts(self) -> FunctionFacts:
+        """What is known of the definition."""
+        return self.definition.facts
+
+    @property
+    def function(self) -> cst.FunctionDef:
+        """The definition itself."""
+        return self.definition.node
+
+    @property
+    def owner(self) -> tuple[str, str]:
+        """The class whose method this is, or is a part of, and its name for the object; "" for none."""
+        return enclosing_self(self.facts, self.scope)
+
+    def called(self, path: str) -> list[FunctionFacts]:
+        """The functions of this module that a dotted path in this function may mean."""
+        return self.concurrency.target(path, self.facts)
+
+    # where things are
+
+    @cached_property
+    def parents(self) -> dict[cst.CSTNode, cst.CSTNode]:
+        """The node that holds each node."""
+        found: dict[cst.CSTNode, cst.CSTNode] = {}
+        todo: list[cst.CSTNode] = [self.function]
+        while todo:
+            node = todo.pop()
+            for child in node.children:
+                found[child] = node
+                todo.append(child)
+        return found
+
+    @cached_property
+    def _by_place(self) -> dict[tuple[int, int, int, int], list[cst.CSTNode]]:
+        found: dict[tuple[int, int, int, int], list[cst.CSTNode]] = {}
+        for node in (self.function, *self.parents):
+            if isinstance(node, (cst.BaseExpression, cst.BaseSmallStatement, cst.BaseCompoundStatement, cst.With)):
+                span = self.span(node)
+                found.setdefault((span.line, span.column, span.end_line, span.end_column), []).append(node)
+        return found
+
+    def span(self, node: cst.CSTNode) -> Span:
+        """Where a node stands in the file, without parentheses around it."""
+        return self.definition.span(self.definition.number(node))
+
+    def at(self, span: Span) -> cst.CSTNode | None:
+        """The node that stands exactly there; of several the outermost."""
+        found = self._by_place.get((span.line, span.column, span.end_line, span.end_column))
+        return found[0] if found else None
+
+    def around(self, span: Span, kind: type[Node]) -> Node | None:
+        """The smallest node of a kind that stands there or holds what does."""
+        found = self._by_place.get((span.line, span.column, span.end_line, span.end_column), [])
+        exact = next((node for node in found if isinstance(node, kind)), None)
+        return exact or (self.enclosing(found[0], kind) if found else None)
+
+    def enclosing(self, node: cst.CSTNode, kind: type[Node]) -> Node | None:
+        """The node itself or the nearest one around it that is of a kind, within the function."""
+        found: cst.CSTNode | None = node
+        while found is not None and not isinstance(found, kind):
+            found = self.parents.get(found)
+        return found
+
+    def statement(self, node: cst.CSTNode | None) -> Statement | None:
+        """The statement that a node is, or is a part of."""
+        while node is not None and not isinstance(node, (cst.BaseSmallStatement, cst.BaseCompoundStatement)):
+            node = self.parents.get(node)
+        return node
+
+    def statement_at(self, span: Span) -> Statement | None:
+        """The statement that stands there, or that what stands there is a part of."""
+        return self.statement(self.at(span))
+
+    def block(self, statement: cst.CSTNode) -> Block | None:
+        """The block that a statement stands in."""
+        parent = self.parents.get(statement)
+        if isinstance(parent, cst.SimpleStatementLine):
+            parent = self.parents.get(parent)
+        return parent if isinstance(parent, (cst.IndentedBlock, cst.SimpleStatementSuite)) else None
+
+    def statements(self, block: Block) -> list[Statement]:
+        """The statements of a block, in order."""
+        found: list[Statement] = []
+        for part in block.body:
+            if isinstance(part, cst.SimpleStatementLine):
+                found.extend(part.body)
+            elif isinstance(part, (cst.BaseSmallStatement, cst.BaseCompoundStatement)):
+                found.append(part)
+        return found
+
+    def following(self, statement: Statement) -> list[Statement]:
+        """The statements behind one in its block."""
+        block = self.block(statement)
+        if block is None:
+            return []
+        siblings = self.statements(block)
+        return siblings[siblings.index(statement) + 1 :]
+
+    def walk(self, node: cst.CSTNode, *kinds: type[Node]) -> Iterator[Node]:
+        """The nodes of these kinds below one, in the order of the text."""
+        if isinstance(node, kinds):
+            yield node
+        for child in node.children:
+            yield from self.walk(child, *kinds)
+
+    def written(self, node: cst.CSTNode) -> Iterator[cst.BaseExpression]:
+        """What is assigned, updated or deleted below a node."""
+        for one in self.walk(node, cst.AssignTarget):
+            yield one.target
+        for augmented in self.walk(node, cst.AugAssign):
+            yield augmented.target
+        for annotated in self.walk(node, cst.AnnAssign):
+            yield annotated.target
+        for named in self.walk(node, cst.NamedExpr):
+            yield named.target
+        for deleted in self.walk(node, cst.Del):
+            yield deleted.target
+
+    # what it says
+
+    def text(self, node: cst.CSTNode) -> str:
+        """The source of a node, exactly as it stands in the file."""
+        return self.between(self.span(node))
+
+    def between(self, span: Span) -> str:
+        """The text of a place."""
+        rows = self.lines[span.line - 1 : span.end_line]
+        if len(rows) == 1:
+            return rows[0][span.column - 1 : span.end_column - 1]
+        return "".join([rows[0][span.column - 1 :], *rows[1:-1], rows[-1][: span.end_column - 1]])
+
+    def mentions(self, node: cst.CSTNode, text: str) -> list[cst.BaseExpression]:
+        """The expressions below a node that are written like that, such as `self._task`."""
+        kinds = (cst.Name, cst.Attribute, cst.Subscript)
+        return [found for found in self.walk(node, *kinds) if source_of(found) == text]
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """All names of the function and of the module, none of which a new variable may have."""
+        own = {name.value for name in self.walk(self.function, cst.Name)}
+        return frozenset(own | set(self.scope.imports) | set(self.scope.assigned) | set(self.scope.functions))
+
+    def new_name(self, *wanted: str) -> str:
+        """The first of the names that is free; else the last one with a number."""
+        for name in wanted:
+            if name not in self.names:
+                return name
+        return next(name for number in range(2, 1000) if (name := f"{wanted[-1]}_{number}") not in self.names)
+
+    @property
+    def step(self) -> str:
+        """One level of indentation."""
+        return self.definition.module.default_indent
+
+    def indentation(self, statement: Statement) -> str | None:
+        """What stands before a statement in its line; None if that is not blank."""
+        span = self.span(statement)
+        before = self.lines[span.line - 1][: span.column - 1]
+        return before if not before.strip() else None
+
+    # edits
+
+    def replace(self, node: cst.CSTNode, text: str) -> Edit:
+        """Writes something else where a node stands."""
+        return Edit(self.span(node), text)
+
+    def before(self, statement: Statement, text: str) -> Edit | None:
+        """A small statement ahead of one; None where there is no place for it, such as before `elif`."""
+        span, indentation = self.span(statement), self.indentation(statement)
+        here = Span(span.line, span.column, span.line, span.column)
+        if isinstance(statement, cst.BaseSmallStatement):
+            block = self.block(statement)
+            if block is None:
+                return None
+            if indentation is None:
+                return Edit(here, f"{text}; ")
+        elif indentation is None or self.block(statement) is None:
+            return None
+        return Edit(here, f"{text}\n{indentation}")
+
+    def behind(self, statement: Statement, text: str) -> Edit | None:
+        """A statement on the line below one, at its indentation; None if something else stands behind it."""
+        indentation = self.indentation(statement)
+        parent = self.parents.get(statement)
+        if indentation is None or (isinstance(parent, cst.SimpleStatementLine) and len(parent.body) > 1):
+            return None
+        line = self.span(statement).end_line
+        column = len(self.lines[line - 1].rstrip("\r\n")) + 1
+        return Edit(Span(line, column, line, column), f"\n{indentation}{text}")
+
+    def without(self, statement: Statement) -> Edit | None:
+        """Takes a statement away with its line, if it has one of its own without a comment, and is not alone in its block."""
+        block, indentation = self.block(statement), self.indentation(statement)
+        if block is None or indentation is None or len(self.statements(block)) < 2:
+            return None
+        span = self.span(statement)
+        last = self.lines[span.end_line - 1]
+        if last[span.end_column - 1 :].strip() or span.end_line >= len(self.lines):
+            return None
+        return Edit(Span(span.line, 1, span.end_line + 1, 1), "")
+
+    def wrapped(self, statements: Sequence[Statement], header: str) -> tuple[Edit, ...]:
+        """Neighbouring statements put under a header such as `with lock:`; nothing if their lines are not theirs alone."""
+        indentation = self.indentation(statements[0])
+        if indentation is None or any(self.block(one) is None for one in statements):
+            return ()
+        first, last = self.span(statements[0]), self.span(statements[-1])
+        parent = self.parents.get(statements[-1])
+        if isinstance(parent, cst.SimpleStatementLine) and parent.body[-1] is not statements[-1]:
+            return ()
+        inside = self.inside_strings(statements)
+        edits = [Edit(Span(first.line, 1, first.line, 1), f"{indentation}{header}\n{self.step}")]
+        for number in range(first.line + 1, last.end_line + 1):
+            if self.lines[number - 1].strip() and number not in inside:
+                edits.append(Edit(Span(number, 1, number, 1), self.step))
+        return tuple(edits)
+
+    def inside_strings(self, statements: Sequence[Statement]) -> set[int]:
+        """The lines that begin inside a string, whose text must stay."""
+        found: set[int] = set()
+        for statement in statements:
+            for string in self.walk(statement, cst.SimpleString, cst.FormattedString):
+                span = self.span(string)
+                found.update(range(span.line + 1, span.end_line + 1))
+        return found

@@ -1,0 +1,121 @@
+"""Names that a repair needs, imported once and in the right place."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from racelint.edits.code import Code
+from racelint.finding import Edit, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How to write an imported name, and the edit that imports it; none if it is there already."""
+
+    name: str
+    edits: tuple[Edit, ...] = ()
+
+
+def imported(code: Code, module: str, name: str = "") -> Imported | None:
+    """A module, or a name of it, ready to be used in the function; None if its name means something else there.
+
+    A module that is imported whole gives `module.name`; `from module import name` gives `name`.
+    """
+    origin = f"{module}.{name}" if name else module
+    for local, known in code.scope.imports.items():
+        if known == origin and not _hidden(code, local):
+            return Imported(local)
+        if name and known == module and not _hidden(code, local):
+            return Imported(f"{local}.{name}")
+    wanted = name or module.partition(".")[0]
+    if wanted in code.names:
+        return None
+    statement = f"from {module} import {name}" if name else f"import {module}"
+    edit = _inserted(code, statement, module, plain=not name)
+    return Imported(wanted if name else module, (edit,))
+
+
+def _hidden(code: Code, name: str) -> bool:
+    """Whether the function itself gives the name another meaning."""
+    facts = code.facts
+    return name in facts.local_names or name in dict(facts.params)
+
+
+def _inserted(code: Code, statement: str, module: str, *, plain: bool) -> Edit:
+    """The import in its place: by name among imports of its kind at the head of the file, else behind the docstring."""
+    tree = ast.parse(code.source.text)
+    head = _head(tree)
+    peers = [one for one in head if isinstance(one, ast.Import) is plain and not _from_future(one)]
+    after = [one for one in peers if _module_of(one) < module and not _is_relative(one)]
+    if after:
+        return _below(code, after[-1].end_lineno or after[-1].lineno, statement)
+    if peers:
+        return _above(peers[0].lineno, statement)
+    others = [one for one in head if not _from_future(one)]
+    if others:
+        return (
+            _above(others[0].lineno, statement)
+            if plain
+            else _below(code, others[-1].end_lineno or others[-1].lineno, statement)
+        )
+    return below_imports(code, statement)
+
+
+def below_imports(code: Code, statement: str) -> Edit:
+    """A statement of the module behind the imports at its head."""
+    tree = ast.parse(code.source.text)
+    before: Sequence[ast.stmt] = _head(tree) or [one for one in tree.body[:1] if _is_docstring(one)]
+    if before:
+        return _below(code, before[-1].end_lineno or before[-1].lineno, f"\n{statement}")
+    first = _first_line(code)
+    return Edit(Span(first, 1, first, 1), f"{statement}\n\n")
+
+
+def _head(tree: ast.Module) -> list[ast.Import | ast.ImportFrom]:
+    """The imports before the first other statement, but for a docstring."""
+    found: list[ast.Import | ast.ImportFrom] = []
+    for statement in tree.body:
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            found.append(statement)
+        elif not _is_docstring(statement):
+            break
+    return found
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+def _from_future(statement: ast.Import | ast.ImportFrom) -> bool:
+    return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+
+
+def _is_relative(statement: ast.Import | ast.ImportFrom) -> bool:
+    return isinstance(statement, ast.ImportFrom) and statement.level > 0
+
+
+def _module_of(statement: ast.Import | ast.ImportFrom) -> str:
+    return statement.names[0].name if isinstance(statement, ast.Import) else statement.module or ""
+
+
+def _below(code: Code, line: int, text: str) -> Edit:
+    column = len(code.lines[line - 1].rstrip("\r\n")) + 1
+    return Edit(Span(line, column, line, column), f"\n{text}")
+
+
+def _above(line: int, text: str) -> Edit:
+    return Edit(Span(line, 1, line, 1), f"{text}\n")
+
+
+def _first_line(code: Code) -> int:
+    """The first line that is no comment: an encoding or a licence stays at the top."""
+    for number, line in enumerate(code.lines, 1):
+        if not line.lstrip().startswith("#"):
+            return number
+    return len(code.lines)

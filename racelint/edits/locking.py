@@ -1,0 +1,108 @@
+"""A lock that is held from the first step of a race to the last: the owner's own, or a new one made where the owner is built."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from racelint.edits.code import Code, Statement
+from racelint.edits.imports import imported
+from racelint.edits.owners import made_in_class, made_in_module
+from racelint.finding import Applicability, Edit, Finding, Fix, World
+from racelint.flow.summaries import source_of
+from racelint.resolve import locks_of
+
+
+def hold_lock(code: Code, finding: Finding) -> Fix | None:
+    """Puts the statements of the trace under one lock; not where they yield, or call what takes the lock itself."""
+    region = _region(code, finding)
+    if not region or any(list(code.walk(one, cst.Yield, cst.FunctionDef)) for one in region):
+        return None
+    asynchronous = code.facts.is_async
+    if finding.world is World.PROCESSES or asynchronous is not (finding.world is World.TASKS):
+        return None
+    lock = _lock(code, finding, asynchronous)
+    if lock is None:
+        return None
+    name, made = lock
+    if _takes(code, region, name):
+        return None
+    edits = code.wrapped(region, f"{'async ' if asynchronous else ''}with {name}:")
+    if not edits:
+        return None
+    title = f"hold `{name}` from the first step to the last" if not made else f"make a lock `{name}` and hold it"
+    return Fix(title, Applicability.UNSAFE, (*made, *edits))
+
+
+def _region(code: Code, finding: Finding) -> list[Statement]:
+    """The neighbouring statements of one block that hold all steps of the trace; nothing if a step stands elsewhere."""
+    paths = []
+    for span in (*(step.span for step in finding.trace), finding.span):
+        statement = code.statement_at(span)
+        if statement is None:
+            return []
+        paths.append(_path(code, statement))
+    shared = [block for block, _ in paths[0] if all(block in [other for other, _ in path] for path in paths)]
+    if not shared:
+        return []
+    block = shared[0]
+    siblings = code.statements(block)
+    places = [siblings.index(one) for path in paths for held, one in path if held is block]
+    return siblings[min(places) : max(places) + 1]
+
+
+def _path(code: Code, statement: Statement) -> list[tuple[cst.IndentedBlock, Statement]]:
+    """The blocks around a statement, innermost first, each with its own statement on the way."""
+    found: list[tuple[cst.IndentedBlock, Statement]] = []
+    current: cst.CSTNode | None = statement
+    while current is not None and current is not code.function:
+        block = code.block(current)
+        if isinstance(block, cst.IndentedBlock) and isinstance(
+            current, (cst.BaseSmallStatement, cst.BaseCompoundStatement)
+        ):
+            found.append((block, current))
+        current = code.parents.get(current)
+    return found
+
+
+def _lock(code: Code, finding: Finding, asynchronous: bool) -> tuple[str, tuple[Edit, ...]] | None:
+    """The lock to hold, and the edits that make it: the only one of the owner, or a new one."""
+    wanted = "tasks" if asynchronous else "threads"
+    owner, self_name = code.owner
+    of_object = finding.resource.startswith(f"{self_name}.") and bool(owner)
+    if not of_object and finding.resource.partition("[")[0].partition(".")[0] not in code.scope.assigned:
+        return None
+    holder = owner if of_object else ""
+    known = locks_of(code.scope, holder)
+    if known:
+        right = [name for name, world in known.items() if world in (wanted, "any")]
+        if len(known) > 1 or not right:
+            return None
+        return (f"{self_name}.{right[0]}" if of_object else right[0]), ()
+    library = imported(code, "asyncio" if asynchronous else "threading")
+    if library is None:
+        return None
+    built = f"{library.name}.Lock"
+    made = made_in_class(code, holder, built) if of_object else made_in_module(code, built)
+    if made is None:
+        return None
+    return (f"{self_name}.{made.name}" if of_object else made.name), (*library.edits, *made.edits)
+
+
+def _takes(code: Code, region: list[Statement], lock: str) -> bool:
+    """Whether the statements use the lock, or call a function of this module that does: it would wait for itself."""
+    if any(code.mentions(one, lock) for one in region):
+        return True
+    called = {source_of(call.func) for one in region for call in code.walk(one, cst.Call)}
+    bare = lock.rpartition(".")[2]
+    seen: set[str] = set()
+    todo = [function for name in called for function in code.called(name)]
+    while todo:
+        function = todo.pop()
+        if function.qualname in seen:
+            continue
+        seen.add(function.qualname)
+        text = "".join(code.lines[function.first - 1 : function.last])
+        if bare in text:
+            return True
+        todo.extend(other for call in function.calls for other in code.called(call.callee))
+    return False

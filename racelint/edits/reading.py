@@ -1,0 +1,38 @@
+"""RL111: an attribute is read once, into a local."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from racelint.edits.code import Code
+from racelint.finding import Applicability, Edit, Finding, Fix
+from racelint.flow.summaries import source_of
+
+
+def read_once(code: Code, finding: Finding) -> Fix | None:
+    """`if self.span: self.span.end()` becomes `span = self.span`, then `if span: span.end()`.
+
+    Only for an `if` whose test and body read the attribute and never write it.
+    """
+    name = finding.resource
+    first = min((step.span for step in finding.trace), key=lambda span: (span.line, span.column), default=finding.span)
+    branch = code.around(first, cst.If)
+    if branch is None or not _only_read(code, branch, name):
+        return None
+    uses = [*code.mentions(branch.test, name), *code.mentions(branch.body, name)]
+    if not code.mentions(branch.test, name):
+        return None
+    local = code.new_name(name.rpartition(".")[2].strip("_") or "current", "current")
+    ahead = code.before(branch, f"{local} = {name}")
+    if ahead is None:
+        return None
+    edits: tuple[Edit, ...] = (ahead, *(code.replace(use, local) for use in uses))
+    return Fix(f"read `{name}` once, into a local", Applicability.SAFE, edits)
+
+
+def _only_read(code: Code, branch: cst.If, name: str) -> bool:
+    """Whether nothing below the `if` writes the attribute, rebinds its object or suspends."""
+    owner = name.rpartition(".")[0]
+    if any(source_of(target) in (name, owner) for target in code.written(branch)):
+        return False
+    return not list(code.walk(branch, cst.Await, cst.Lambda, cst.FunctionDef))

@@ -1,0 +1,30 @@
+"""RL802, RL608: a copy instead of the collection itself."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from racelint.edits.code import Code
+from racelint.finding import Applicability, Finding, Fix
+
+VIEWS = frozenset({"items", "keys", "values"})
+
+
+def iterate_over_snapshot(code: Code, finding: Finding) -> Fix | None:
+    """`for x in self.d:` becomes `for x in list(self.d):`, a comprehension likewise."""
+    for span in (*(step.span for step in finding.trace), finding.span):
+        loop = code.around(span, cst.CompFor) or code.around(span, cst.For)
+        if loop is None or loop.asynchronous is not None:
+            continue
+        over = loop.iter
+        if _is_collection(over, finding.resource, code) and "list" not in code.scope.assigned:
+            edit = code.replace(over, f"list({code.text(over)})")
+            return Fix(f"iterate over a snapshot of `{finding.resource}`", Applicability.SAFE, (edit,))
+    return None
+
+
+def _is_collection(node: cst.BaseExpression, name: str, code: Code) -> bool:
+    """The resource itself, or one of its live views."""
+    if isinstance(node, cst.Call) and not node.args and isinstance(node.func, cst.Attribute):
+        return node.func.attr.value in VIEWS and node.func.value in code.mentions(node, name)
+    return node in code.mentions(node, name)
