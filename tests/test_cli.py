@@ -17,7 +17,9 @@ from click.testing import CliRunner, Result
 
 import racelint
 from racelint import RULES, lint_paths, lint_source
-from racelint.cli import ProgressLine, check, cli
+from racelint.cli import cli
+from racelint.cli.checking import check
+from racelint.cli.looking import ProgressLine
 from racelint.config import Config
 from racelint.discovery import discover
 from racelint.run import lint_files
@@ -137,9 +139,9 @@ def test_an_internal_error_exits_with_2(project: Path, monkeypatch: pytest.Monke
 def test_an_error_of_the_command_line_itself_exits_with_2(project: Path) -> None:
     """With the traceback, for the report."""
     code = (
-        "import racelint.cli as c, sys\n"
+        "import racelint.cli as c, racelint.cli.checking as k, sys\n"
         "def fails(*a): raise ZeroDivisionError('on purpose')\n"
-        "c._check = fails\n"
+        "k._check = fails\n"
         "sys.exit(c.run(['.']))"
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True, timeout=60)
@@ -485,8 +487,9 @@ def terminal(arguments: list[str], cwd: Path) -> tuple[int, str]:
 SLOW = """
 import sys
 from racelint import cli
-cli.ProgressLine.PATIENCE = {patience}
-cli.ProgressLine.INTERVAL = 0.0
+from racelint.cli import looking
+looking.ProgressLine.PATIENCE = {patience}
+looking.ProgressLine.INTERVAL = 0.0
 sys.exit(cli.run(["--isolated"]))
 """
 

@@ -1,0 +1,86 @@
+"""The command line: arguments → `Config` → run → reporter → exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from racelint import __version__
+from racelint.cli.checking import check
+from racelint.cli.options import HELP
+from racelint.cli.output import print_text
+from racelint.cli.wanted import CLEAN, FAILED, INTERRUPTED
+from racelint.config import nearest
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs the command line and returns the exit status. Errors are printed, never raised."""
+    try:
+        status = cli.main(list(arguments), prog_name="racelint", standalone_mode=False)
+        return status if isinstance(status, int) else CLEAN
+    except click.ClickException as error:
+        error.show()
+    except (click.Abort, KeyboardInterrupt):
+        sys.stderr.write("racelint: interrupted\n")
+        # The thread that was working is left behind; the usual way out would wait for what it runs in native code.
+        sys.stdout.flush()
+        os._exit(INTERRUPTED)
+    except Exception:
+        traceback.print_exc()
+        sys.stderr.write(f"racelint {__version__}: internal error; please report it with the lines above\n")
+    return FAILED
+
+
+class CheckByDefault(click.Group):
+    """`racelint PATH` is `racelint check PATH`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Puts `check` first, unless there is a command or an option of the group itself."""
+        own = {name for parameter in self.get_params(ctx) for name in parameter.opts}
+        if not args or (args[0] not in self.commands and args[0] not in own):
+            args = ["check", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=CheckByDefault, context_settings=HELP)
+@click.version_option(__version__, "-V", "--version", message="racelint %(version)s")
+def cli() -> None:
+    """Finds race conditions in Python source before they run.
+
+    `racelint PATH` is short for `racelint check PATH`; `racelint check --help` lists the options. A path that is named
+    like a command is given as `./rule`.
+    """
+
+
+@cli.command(context_settings=HELP)
+@click.argument("name", required=False, metavar="[CODE|NAME]")
+@click.option("--all", "every", is_flag=True, help="Explain every rule.")
+def rule(name: str | None, every: bool) -> int:
+    """Explain a rule."""
+    from racelint.explain import rule_text
+    from racelint.rules import RULES
+
+    if every == (name is not None):
+        raise click.UsageError("name one rule, or ask for --all; `racelint rules` lists them")
+    chosen = [one for one in RULES if every or name in (one.code, one.name)]
+    chosen = chosen or [one for one in RULES if name and name.lower() in (one.code.lower(), one.name)]
+    if not chosen:
+        known = [known for one in RULES for known in (one.code, one.name)]
+        raise click.UsageError(f"`{name}` is no rule{nearest(name or '', known)}")
+    return print_text("\n".join(rule_text(one) for one in chosen))
+
+
+@cli.command(context_settings=HELP)
+def rules() -> int:
+    """List the rules."""
+    from racelint.explain import rules_table
+    from racelint.rules import RULES
+
+    return print_text(rules_table(RULES))
+
+
+cli.add_command(check)

@@ -1,0 +1,226 @@
+"""The command `racelint check`."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import fields
+from enum import Enum
+from pathlib import Path
+
+import click
+
+from racelint.cli.looking import look_at_files, look_at_stdin
+from racelint.cli.options import HELP, confidence, jobs_option, list_option, per_file
+from racelint.cli.output import print_text, say
+from racelint.cli.repairing import repair_files, show_diff
+from racelint.cli.showing import show
+from racelint.cli.wanted import CLEAN, FAILED, Wanted
+from racelint.config import (
+    OPTIONS,
+    OUTPUT_FORMATS,
+    Config,
+    ConfigError,
+    Layer,
+    PerFile,
+    anchor,
+    anchored,
+    config_from,
+    enabled_rules,
+    inline_layer,
+    load_config,
+)
+from racelint.finding import Confidence
+
+
+@click.command(context_settings=HELP)
+@click.argument("paths", nargs=-1, metavar="[PATHS]...", type=click.Path(path_type=str))
+@list_option("--select", "CODES", "Rules to report: codes, beginnings of codes, names, or ALL.")
+@list_option("--ignore", "CODES", "Rules to leave out.")
+@list_option("--extend-select", "CODES", "Rules to report besides those selected.")
+@list_option("--extend-ignore", "CODES", "Rules to leave out besides those ignored.")
+@click.option(
+    "--per-file-ignores",
+    metavar="PATTERN:CODE",
+    multiple=True,
+    callback=per_file,
+    help="Rules to leave out in the files that match a pattern.",
+)
+@click.option(
+    "--min-confidence",
+    type=click.Choice([confidence.value for confidence in Confidence]),
+    callback=confidence,
+    help="The least confidence a finding must have to be reported (medium).",
+)
+@list_option("--exclude", "PATTERNS", "Files and directories to leave out, instead of the usual ones.")
+@list_option("--extend-exclude", "PATTERNS", "Files and directories to leave out besides.")
+@click.option("--force-exclude/--no-force-exclude", default=None, help="Leave out excluded files even if named.")
+@click.option(
+    "--respect-gitignore/--no-respect-gitignore", default=None, help="Leave out what git ignores (it is the default)."
+)
+@click.option(
+    "--fix",
+    is_flag=True,
+    help="Repair what can be repaired safely, and report the rest. So far that is comments that silence nothing (RL901).",
+)
+@click.option("--diff", is_flag=True, help="Show what --fix would change instead of findings, and change nothing.")
+@click.option("--output-format", type=click.Choice(OUTPUT_FORMATS), help="How to show the findings (full).")
+@click.option("-o", "--output-file", metavar="FILE", type=click.Path(), help="Write the findings to a file.")
+@click.option(
+    "--config",
+    "configs",
+    metavar="FILE|KEY=VALUE",
+    multiple=True,
+    help="A configuration file to use instead of the nearest, or a line of TOML such as `min-confidence = 'low'`.",
+)
+@click.option("--isolated", is_flag=True, help="Read no configuration file.")
+@click.option("--no-cache", is_flag=True, help="Analyse everything anew. So far every run does: nothing is cached.")
+@click.option(
+    "-j", "--jobs", metavar="N", callback=jobs_option, help="Processes to use; auto (the default) is one a core."
+)
+@click.option("--stdin-filename", metavar="FILE", help="What to call standard input, when `-` is read.")
+@click.option("--statistics", is_flag=True, help="Show how often each rule was broken instead of the findings.")
+@click.option("--show-files", is_flag=True, help="List the files that would be checked, and stop.")
+@click.option("--show-settings", is_flag=True, help="Show the configuration that would be used, and stop.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 even if something is found.")
+@click.option("-q", "--quiet", is_flag=True, help="Print findings only: no summary, no progress, no warnings.")
+@click.option("-v", "--verbose", is_flag=True, help="Say on stderr what is read and how long it takes.")
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Use colours (auto).")
+def check(
+    paths: tuple[str, ...],
+    select: tuple[str, ...] | None,
+    ignore: tuple[str, ...] | None,
+    extend_select: tuple[str, ...] | None,
+    extend_ignore: tuple[str, ...] | None,
+    per_file_ignores: PerFile | None,
+    min_confidence: Confidence | None,
+    exclude: tuple[str, ...] | None,
+    extend_exclude: tuple[str, ...] | None,
+    force_exclude: bool | None,
+    respect_gitignore: bool | None,
+    fix: bool,
+    diff: bool,
+    output_format: str | None,
+    output_file: str | None,
+    configs: tuple[str, ...],
+    isolated: bool,
+    no_cache: bool,
+    jobs: int | None,
+    stdin_filename: str | None,
+    statistics: bool,
+    show_files: bool,
+    show_settings: bool,
+    exit_zero: bool,
+    quiet: bool,
+    verbose: bool,
+    color: str,
+) -> int:
+    """Find races in files and directories (the current one, if none is given; `-` is standard input)."""
+    here = os.getcwd()
+    said = Layer(
+        where=OPTIONS,
+        select=select,
+        ignore=ignore,
+        extend_select=extend_select,
+        extend_ignore=extend_ignore,
+        per_file_ignores=per_file_ignores
+        and tuple((anchor(pattern, here), codes) for pattern, codes in per_file_ignores),
+        min_confidence=min_confidence,
+        exclude=anchored(exclude, here),
+        extend_exclude=anchored(extend_exclude, here),
+        force_exclude=force_exclude,
+        respect_gitignore=respect_gitignore,
+        output_format=output_format,
+        jobs=jobs,
+    )
+    if "-" in paths and len(paths) > 1:
+        raise click.UsageError("`-`, standard input, cannot be mixed with other paths")
+    if stdin_filename and paths != ("-",):
+        raise click.UsageError("--stdin-filename names standard input: it needs `-` as the path")
+    wanted = Wanted(
+        paths=paths or (".",),
+        stdin_filename=stdin_filename,
+        fix=fix,
+        diff=diff,
+        output_file=output_file,
+        statistics=statistics,
+        exit_zero=exit_zero,
+        quiet=quiet,
+        verbose=verbose,
+        color=color,
+    )
+    if diff and (statistics or output_file is not None):
+        raise click.UsageError("--diff shows changes, not findings: it takes neither --statistics nor --output-file")
+    config = _config(wanted, configs, said, isolated)
+    if statistics and config.output_format == "json":
+        raise click.UsageError("--statistics is a text; it cannot be had as JSON")
+    if show_settings:
+        return print_text(settings_of(config))
+    if show_files:
+        return show_files_of(wanted, config)
+    return _check(wanted, config)
+
+
+def _config(wanted: Wanted, configs: Sequence[str], said: Layer, isolated: bool) -> Config:
+    from racelint.rules import RULES
+
+    inline = [config for config in configs if "=" in config and not os.path.isfile(config)]
+    files = [config for config in configs if config not in inline]
+    if len(files) > 1:
+        raise click.UsageError("--config names one file at most")
+    if files and isolated:
+        raise click.UsageError("--isolated reads no configuration file, but --config names one")
+    try:
+        layers = [*map(inline_layer, inline), said]
+        if files:
+            return config_from(Path(files[0]), RULES, layers)
+        return load_config(wanted.start, RULES, layers, isolated=isolated)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _check(wanted: Wanted, config: Config) -> int:
+    from racelint.models.loader import ModelError
+
+    started = time.perf_counter()
+    try:
+        looked = look_at_stdin(wanted, config, started) if wanted.from_stdin else look_at_files(wanted, config, started)
+        if wanted.diff:
+            return show_diff(wanted, looked)
+        if wanted.fix:
+            return repair_files(wanted, looked, config)
+    except ModelError as error:
+        raise click.ClickException(str(error)) from None
+    return show(wanted, looked, config)
+
+
+def show_files_of(wanted: Wanted, config: Config) -> int:
+    from racelint.discovery import discover
+
+    files, problems = discover(wanted.paths, config)
+    for problem in problems:
+        say(f"{problem.path}: {problem.message}")
+    print_text("".join(f"{file.shown}\n" for file in files))
+    return FAILED if any(problem.named for problem in problems) else CLEAN
+
+
+def settings_of(config: Config) -> str:
+    """The configuration as the TOML that would give it, and the rules that are on."""
+    from racelint.rules import RULES
+
+    lines = [f"# from {config.file or 'the defaults'}; patterns are relative to {config.root or os.getcwd()}"]
+    for field in fields(config):
+        if field.name not in ("root", "file"):
+            lines.append(f"{field.name.replace('_', '-')} = {_toml(getattr(config, field.name))}")
+    on = [f"{rule.code} {rule.name}" for rule in enabled_rules(config, RULES)]
+    return "\n".join([*lines, "# rules that are on", *(f"#   {name}" for name in on), ""])
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, tuple) and value and isinstance(value[0], tuple):
+        return "{ " + ", ".join(f"{json.dumps(pattern)} = {json.dumps(codes)}" for pattern, codes in value) + " }"
+    return json.dumps(value)

@@ -1,0 +1,122 @@
+"""The paths of the command line, or standard input → what is found there."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from racelint.cli.output import say
+from racelint.cli.wanted import Wanted
+from racelint.config import Config
+from racelint.finding import Problem
+from racelint.source import Source, decode, read_bytes, read_source, shown, unreadable
+
+if TYPE_CHECKING:
+    from racelint.fix import Lint, Original, Read
+    from racelint.run import Report
+
+
+Lines = Callable[[str], Sequence[str] | None]
+"""The lines of a path as it is shown, without their ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was found, and how to look again."""
+
+    report: Report
+    lines: Lines
+    original: Read
+    again: Lint
+    stdin: bytes | None = None
+    """What was read from standard input."""
+
+
+def look_at_files(wanted: Wanted, config: Config, started: float) -> Looked:
+    """What is found in the paths."""
+    from racelint.discovery import discover
+    from racelint.run import lint_files
+
+    files, problems = discover(wanted.paths, config)
+    if wanted.verbose:
+        say(f"configuration: {config.file or 'none'}")
+        say(f"{len(files)} files found in {time.perf_counter() - started:.2f} s")
+    if not files and not problems and not wanted.quiet and not config.force_exclude:
+        say("there are no Python files under these paths")
+    paths = {file.shown: file.path for file in files}
+
+    def lint(given: Mapping[str, Source]) -> Report:
+        progress = ProgressLine(started, shown=sys.stderr.isatty() and not wanted.quiet)
+        report = lint_files(files, problems, config, started, may_spawn=True, progress=progress, given=given)
+        progress.clear()
+        return report
+
+    def original(name: str) -> Original | Problem:
+        from racelint.fix import decoded
+
+        try:
+            return decoded(paths[name], read_bytes(paths[name]), name)
+        except OSError as error:
+            return Problem(name, 1, unreadable(error))
+
+    return Looked(lint({}), lambda name: lines_of(read_source(paths[name])) if name in paths else None, original, lint)
+
+
+def look_at_stdin(wanted: Wanted, config: Config, started: float) -> Looked:
+    """What is found in standard input."""
+    from racelint.discovery import Excluded, File
+    from racelint.run import Report, lint_files
+
+    name = wanted.stdin_filename or "<stdin>"
+    file = File(os.path.abspath(name), shown(name))
+    data = sys.stdin.buffer.read()
+    source = decode(data, file.shown)
+
+    def lint(given: Mapping[str, Source]) -> Report:
+        if wanted.stdin_filename and config.force_exclude and Excluded(config).with_parents(file.path):
+            return Report((), (), 0, 0.0)
+        if isinstance(source, Problem):
+            return Report((), (source,), 1, time.perf_counter() - started)
+        return lint_files([file], [], config, started, given={file.path: source, **given})
+
+    def original(name: str) -> Original | Problem:
+        from racelint.fix import Original
+
+        return source if isinstance(source, Problem) else Original(file.path, data, source)
+
+    return Looked(lint({}), lambda name: lines_of(source), original, lint, data)
+
+
+def lines_of(source: Source | Problem) -> list[str] | None:
+    return None if isinstance(source, Problem) else [line.removesuffix("\n") for line in source.lines]
+
+
+class ProgressLine:
+    """A line on stderr that says how far a run is; there is none before two seconds have passed."""
+
+    PATIENCE = 2.0
+    INTERVAL = 0.1
+
+    def __init__(self, started: float, *, shown: bool) -> None:
+        """`started` is by `time.perf_counter`."""
+        self._shown = shown
+        self._next = started + self.PATIENCE
+        self._drawn = False
+
+    def __call__(self, done: int, total: int) -> None:
+        """Draws the line anew if it is time to."""
+        now = time.perf_counter()
+        if self._shown and now >= self._next:
+            sys.stderr.write(f"\rracelint: {100 * done // max(total, 1)} %")
+            sys.stderr.flush()
+            self._next, self._drawn = now + self.INTERVAL, True
+
+    def clear(self) -> None:
+        """Takes the line away."""
+        if self._drawn:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()

@@ -1,0 +1,39 @@
+"""What a run is asked to do, and how it may end."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+CLEAN, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
+"""Exit statuses: nothing found; findings, or files that could not be parsed; wrong usage, a named path that cannot be
+read, or a mistake of racelint; Ctrl-C."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line says besides the configuration."""
+
+    paths: tuple[str, ...]
+    stdin_filename: str | None
+    fix: bool
+    diff: bool
+    output_file: str | None
+    statistics: bool
+    exit_zero: bool
+    quiet: bool
+    verbose: bool
+    color: str
+
+    @property
+    def from_stdin(self) -> bool:
+        """Whether standard input is what is checked."""
+        return self.paths == ("-",)
+
+    @property
+    def start(self) -> Path:
+        """The directory from which the nearest configuration is looked for: what all paths have in common."""
+        if self.from_stdin:
+            return Path(os.path.abspath(self.stdin_filename or ".")).parent if self.stdin_filename else Path.cwd()
+        return Path(os.path.commonpath([os.path.abspath(path) for path in self.paths]))
