@@ -180,6 +180,10 @@ class Access:
     """Number of the statement of the unit itself that it belongs to."""
     handled: frozenset[str] = frozenset()
     """Last names of the exceptions that `try` statements around it catch; "" for all."""
+    tested: frozenset[str] = frozenset()
+    """The columns by which the rows were chosen."""
+    assigned: frozenset[str] = frozenset()
+    """The columns that are set."""
 
     @property
     def controlled_by(self) -> Ids:

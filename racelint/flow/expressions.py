@@ -107,6 +107,8 @@ class Evaluator(Builder):
         value: Value | None = None,
         how: str = "",
         related: frozenset[str] = frozenset(),
+        tested: frozenset[str] = frozenset(),
+        assigned: frozenset[str] = frozenset(),
     ) -> int:
         """Adds an access here."""
         place = self.place(node)
@@ -126,6 +128,8 @@ class Evaluator(Builder):
             self.state.fresh,
             self.statement,
             frozenset().union(*self.handled),
+            tested,
+            assigned,
         )
         self.add(access)
         self.state.fresh |= {number}

@@ -1,80 +1,347 @@
-"""What a statement of SQL does: verb, table, and whether the database itself makes it atomic."""
+"""What a statement of SQL does: whom it reads or changes, by which conditions, and what the database itself makes atomic.
+
+The text is parsed by sqlglot, which is imported when the first statement is met: most modules hold none.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
-_VERB = re.compile(
-    r"\s*(?:with\b.*?\)\s*)?(select|insert|update|delete|replace|begin|commit|rollback|start|merge|lock|end)\b",
-    re.IGNORECASE | re.DOTALL,
-)
-_TABLE = re.compile(r"\b(?:from|into|update|table)\s+(?:only\s+)?[\"`\[]?([\w.]+|\{[^}]*\})", re.IGNORECASE)
-_SET = re.compile(r"\bset\b(.*?)(?:\bwhere\b|\breturning\b|$)", re.IGNORECASE | re.DOTALL)
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlglot import exp
+
+
+class Effect(Enum):
+    """What a statement does to its table, or to the transaction."""
+
+    NONE = "none"
+    """Nothing that matters, or nothing that is understood."""
+    READ = "read"
+    WRITE = "write"
+    """Columns are set to values that the program computed."""
+    UPDATE = "update"
+    """Columns are set to what the database computes from their old values: `n = n + 1`."""
+    CREATE = "create"
+    DELETE = "delete"
+    BEGIN = "begin"
+    COMMIT = "commit"
+    ROLLBACK = "rollback"
+    LOCK = "lock"
+    """Keeps others out until the transaction ends: a table lock, an advisory lock."""
+
+    @property
+    def changes(self) -> bool:
+        return self in (Effect.WRITE, Effect.UPDATE, Effect.CREATE, Effect.DELETE)
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """`effect` is `read`, `write`, `update` (atomic), `create`, `delete`, `begin`, `commit`, `rollback`, `lock` or ""."""
+    """One statement; names of tables and columns are in lower case."""
 
-    effect: str
+    effect: Effect = Effect.NONE
     table: str = ""
+    """The table that is changed, or the first one that is read."""
     locking: bool = False
-    """Takes a row lock (`FOR UPDATE`) or is conditional (`ON CONFLICT`)."""
+    """Locks the rows that it reads (`FOR UPDATE`), or opens a transaction that keeps writers out (`BEGIN IMMEDIATE`)."""
+    skips: bool = False
+    """Passes over rows that others have locked (`SKIP LOCKED`)."""
     conditional: bool = False
+    """Does nothing if another was faster: `ON CONFLICT`, `OR IGNORE`, `WHERE id = … AND state = …`."""
+    tested: frozenset[str] = frozenset()
+    """Columns that the condition compares."""
+    assigned: frozenset[str] = frozenset()
+    """Columns that are set or inserted."""
     keys: frozenset[str] = frozenset()
-    """Literals that the statement's condition compares with."""
+    """Literals that the condition compares with."""
+    sources: frozenset[str] = frozenset()
+    """Tables that the changed rows are computed from within the statement: `INSERT … SELECT`, a subquery of `WHERE`."""
+    counts: bool = False
+    """Reads an aggregate, no rows."""
+    picks: bool = False
+    """Chooses the rows that it changes by a subquery of the same table that locks nothing."""
 
 
+NOTHING = Statement()
+
+MOST = 20_000
+"""Longer texts are scripts of a schema or of data; no unit of work is built on one."""
+
+_SPOKEN = re.compile(
+    r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*|\(\s*)*(with|select|insert|update|delete|replace|merge|begin|start|commit|end|rollback|lock|set|create)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+"""How a text that may be a statement begins; others need no parser."""
+
+_DRIVER_HOLES = re.compile(r"(?<!%)%(?:\(\w+\))?[sd]")
+"""Placeholders of drivers of the `format` kind, which may stand for names, too, where the text is built by `%`."""
+
+_FORMATTED = re.compile(r"\{[^{}]*\}")
+"""Holes of f-strings and of `str.format`."""
+
+
+@lru_cache(maxsize=4096)
 def classify(text: str) -> Statement:
-    """Classify one statement; an empty effect means that it is not understood."""
-    match = _VERB.match(text)
-    if match is None:
-        return Statement("")
-    verb = match.group(1).lower()
-    table_match = _TABLE.search(text)
-    table = table_match.group(1).lower() if table_match else ""
-    lowered = text.lower()
-    if verb == "select":
-        locking = (
-            " for update" in lowered
-            or " for share" in lowered
-            or "for no key update" in lowered
-            or "advisory" in lowered
-        )
-        return Statement("read", table, locking)
-    if verb in ("begin", "start"):
-        return Statement("begin")
-    if verb in ("commit", "end"):
-        return Statement("commit")
-    if verb == "rollback":
-        return Statement("rollback")
-    if verb == "lock":
-        return Statement("lock")
-    if verb in ("insert", "replace", "merge"):
-        if verb == "replace" or "or replace" in lowered or ("do update" in lowered and "excluded" in lowered):
-            return Statement("write", table)
-        conditional = (
-            "on conflict" in lowered or "on duplicate" in lowered or "or ignore" in lowered or verb != "insert"
-        )
-        return Statement("create", table, conditional=conditional)
-    if verb == "delete":
-        return Statement("delete", table, keys=_keys(lowered))
-    assignments = _SET.search(text)
-    relative = False
-    if assignments:
-        for part in assignments.group(1).split(","):
-            left, equals, right = part.partition("=")
-            column = left.strip().strip('"`').rpartition(".")[2]
-            if equals and column and re.search(rf"\b{re.escape(column)}\b", right):
-                relative = True
+    """What the first statement of a text does."""
+    if len(text) > MOST or _SPOKEN.match(text) is None:
+        return NOTHING
+    tree = _tree(text)
+    return _classified(tree) if tree is not None else NOTHING
+
+
+# Parsing
+
+
+def _tree(text: str) -> exp.Expr | None:
+    """The parsed statement, in the first dialect that understands it; None if none does."""
+    from sqlglot import exp
+
+    holes: list[str] = []
+
+    def number(match: re.Match[str]) -> str:
+        if match[0] not in holes:
+            holes.append(match[0])
+        return f"{_HOLE}{holes.index(match[0])}"
+
+    formatted = _FORMATTED.sub(number, _readable(text))
+    for attempt in dict.fromkeys((formatted, _DRIVER_HOLES.sub(_HOLE, formatted).replace("%%", "%"))):
+        for dialect in ("postgres", "sqlite", "mysql"):
+            tree = _parsed(attempt, dialect)
+            if tree is None or (isinstance(tree, exp.Command) and tree.name.upper() != "LOCK"):
+                continue
+            tables = list(tree.find_all(exp.Table))
+            if any(not table.name or table.name == "?" for table in tables):
+                continue  # a placeholder stands for the table
+            for table in tables:
+                name = table.name
+                if name.startswith(_HOLE):
+                    table.set("this", exp.to_identifier(holes[int(name[len(_HOLE) :])] if name != _HOLE else ""))
+            return tree
+    return None
+
+
+_HOLE = "hole_"
+"""What stands for a hole that Python fills."""
+
+_SHARED_WORDS = (
+    (re.compile(r"^\s*replace\s+into\b", re.IGNORECASE), "insert or replace into"),
+    (re.compile(r"\binsert\s+ignore\b", re.IGNORECASE), "insert or ignore"),
+    (re.compile(r"^\s*start\s+transaction\b[^;]*", re.IGNORECASE), "begin"),
+)
+
+
+def _readable(text: str) -> str:
+    """The text in words that all dialects share."""
+    for words, shared in _SHARED_WORDS:
+        text = words.sub(shared, text)
+    return text
+
+
+def _parsed(text: str, dialect: str) -> exp.Expr | None:
+    sqlglot = _parser()
+    try:
+        trees = sqlglot.parse(text, read=dialect)
+    except (sqlglot.ParseError, sqlglot.TokenError, RecursionError, ValueError):
+        return None
+    return next((tree for tree in trees if tree is not None), None)
+
+
+@cache
+def _parser():  # type: ignore[no-untyped-def]
+    """sqlglot, quiet about what it does not know."""
+    import logging
+
+    import sqlglot
+
+    logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
+    return sqlglot
+
+
+# Meaning
+
+
+def _classified(tree: exp.Expr) -> Statement:
+    from sqlglot import exp
+
+    inner = _changing_part(tree)
+    if inner is not tree:
+        return _classified(inner)
+    if isinstance(tree, exp.Query):
+        return _reading(tree)
+    if isinstance(tree, exp.Insert):
+        return _inserting(tree)
+    if isinstance(tree, exp.Update):
+        return _updating(tree)
+    if isinstance(tree, exp.Delete):
+        return _with_condition(Statement(Effect.DELETE, _table(tree), sources=_sources(tree)), tree)
+    if isinstance(tree, exp.Merge):
+        return Statement(Effect.WRITE, _table(tree), conditional=True, sources=_sources(tree))
+    if isinstance(tree, exp.Transaction):
+        return Statement(Effect.BEGIN, locking=str(tree.this or "").upper() in ("IMMEDIATE", "EXCLUSIVE"))
+    if isinstance(tree, exp.Commit):
+        return Statement(Effect.COMMIT)
+    if isinstance(tree, exp.Rollback):
+        return NOTHING if tree.args.get("savepoint") else Statement(Effect.ROLLBACK)
+    if isinstance(tree, exp.Command):
+        return Statement(Effect.LOCK, _locked_table(tree))
+    return NOTHING
+
+
+def _changing_part(tree: exp.Expr) -> exp.Expr:
+    """The change that a query is made around: `WITH taken AS (DELETE … RETURNING *) SELECT * FROM taken`."""
+    from sqlglot import exp
+
+    if not isinstance(tree, exp.Query):
+        return tree
+    return next((part.this for part in tree.ctes if isinstance(part.this, exp.DML)), tree)
+
+
+def _reading(tree: exp.Query) -> Statement:
+    from sqlglot import exp
+
+    functions = {str(call.this).lower() for call in tree.find_all(exp.Anonymous)}
+    if any("advisory" in name and "lock" in name and "unlock" not in name for name in functions):
+        return Statement(Effect.LOCK)
+    locks = _locks(tree)
+    chosen = tree.selects if isinstance(tree, exp.Select) else []
+    if next(tree.find_all(exp.Table), None) is None:
+        return NOTHING
     return Statement(
-        "update" if relative else "write",
-        table,
-        conditional=" and " in lowered.partition("where")[2],
-        keys=_keys(lowered),
+        Effect.READ,
+        _table(tree),
+        locking=bool(locks),
+        skips=any(lock.args.get("wait") is False for lock in locks),
+        tested=_tested(tree),
+        keys=_literals(tree),
+        counts=bool(chosen) and all(isinstance(one.unalias(), exp.AggFunc) for one in chosen),
     )
 
 
-def _keys(text: str) -> frozenset[str]:
-    return frozenset(re.findall(r"=\s*(\d+|'[^']*')", text.partition("where")[2]))
+def _inserting(tree: exp.Insert) -> Statement:
+    from sqlglot import exp
+
+    conflict = tree.args.get("conflict")
+    alternative = str(tree.args.get("alternative") or "").upper()
+    target = tree.this
+    columns = (
+        frozenset(one.name.lower() for one in target.expressions) if isinstance(target, exp.Schema) else frozenset()
+    )
+    base = Statement(Effect.CREATE, _table(tree), assigned=columns, sources=_sources(tree))
+    if alternative == "REPLACE":
+        return replace(base, effect=Effect.WRITE)
+    if conflict is None:
+        return replace(base, conditional=alternative == "IGNORE" or base.table in base.sources)
+    sets = [one for one in conflict.expressions if isinstance(one, exp.EQ)]
+    if sets and not any(_is_relative(one) for one in sets):
+        return replace(base, effect=Effect.WRITE)  # the last one wins
+    return replace(base, effect=Effect.UPDATE if sets else Effect.CREATE, conditional=True)
+
+
+def _updating(tree: exp.Update) -> Statement:
+    from sqlglot import exp
+
+    sets = [one for one in tree.expressions if isinstance(one, exp.EQ)]
+    if not sets:
+        return NOTHING
+    statement = Statement(
+        Effect.UPDATE if any(_is_relative(one) for one in sets) else Effect.WRITE,
+        _table(tree),
+        assigned=frozenset(one.this.name.lower() for one in sets),
+        sources=_sources(tree),
+    )
+    return _with_condition(statement, tree)
+
+
+def _is_relative(assignment: exp.EQ) -> bool:
+    """Whether the column's new value is computed from its old one, by the database."""
+    from sqlglot import exp
+
+    name, new = assignment.this.name.lower(), assignment.expression
+    return any(
+        column.name.lower() == name and column.table.lower() != "excluded" for column in new.find_all(exp.Column)
+    )
+
+
+def _with_condition(statement: Statement, tree: exp.Expr) -> Statement:
+    tested = _tested(tree)
+    return replace(
+        statement,
+        tested=tested,
+        keys=_literals(tree),
+        conditional=len(tested) > 1,
+        picks=statement.table in statement.sources and not _locks(tree),
+    )
+
+
+def _locks(tree: exp.Expr) -> list[exp.Expr]:
+    """The row locks that any query of the statement takes."""
+    from sqlglot import exp
+
+    return [lock for select in tree.find_all(exp.Select) for lock in select.args.get("locks") or ()]
+
+
+def _comparisons(tree: exp.Expr) -> Iterator[exp.Expr]:
+    """The comparisons of the statement's own condition."""
+    from sqlglot import exp
+
+    where = tree.args.get("where")
+    if where is None:
+        return
+    for part in where.this.flatten() if isinstance(where.this, exp.And) else (where.this,):
+        yield part.unnest()
+
+
+def _tested(tree: exp.Expr) -> frozenset[str]:
+    from sqlglot import exp
+
+    return frozenset(
+        column.name.lower()
+        for part in _comparisons(tree)
+        if not (isinstance(part, exp.EQ) and isinstance(part.expression, exp.Column) and part.expression.table)
+        for column in part.find_all(exp.Column)
+        if not column.name.startswith(_HOLE)
+        and column.find_ancestor(exp.Select, exp.Update, exp.Delete, exp.Insert) is tree
+    )
+
+
+def _literals(tree: exp.Expr) -> frozenset[str]:
+    from sqlglot import exp
+
+    return frozenset(
+        part.expression.sql().lower()
+        for part in _comparisons(tree)
+        if isinstance(part, exp.EQ) and isinstance(part.expression, exp.Literal)
+    )
+
+
+def _table(tree: exp.Expr) -> str:
+    from sqlglot import exp
+
+    own = {part.alias.lower() for part in tree.ctes} if isinstance(tree, exp.Query) else set()
+    target = tree.this if isinstance(tree, exp.DML) else tree.args.get("from_") or tree.args.get("from")
+    tables = (target or tree).find_all(exp.Table)
+    names = [table.name.lower() for table in tables]
+    name = next((name for name in names if name not in own), "")
+    if not name and own:
+        name = next((table.name.lower() for table in tree.find_all(exp.Table) if table.name.lower() not in own), "")
+    return name
+
+
+def _sources(tree: exp.Expr) -> frozenset[str]:
+    """The tables of all queries within a change."""
+    from sqlglot import exp
+
+    return frozenset(table.name.lower() for select in tree.find_all(exp.Select) for table in select.find_all(exp.Table))
+
+
+_LOCKED = re.compile(r"(?:table\s+)?(?:only\s+)?[\"`]?(\w+)", re.IGNORECASE)
+
+
+def _locked_table(tree: exp.Command) -> str:
+    match = _LOCKED.match(str(tree.expression.name if tree.expression is not None else "").strip())
+    return match.group(1).lower() if match else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from dataclasses import replace
 
 import libcst as cst
@@ -12,6 +11,7 @@ from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.rows import flush, home, model_name, orm_effect, table_effect
 from racelint.flow.sql import classify
+from racelint.flow.statement import literal, run_statement
 from racelint.flow.summaries import source_of
 from racelint.models.loader import Call
 
@@ -261,7 +261,7 @@ def _sql(
     statement = arguments.at(model.sql)
     if statement is None:
         return None
-    text = _literal(statement.text)
+    text = literal(statement.text)
     if text is None:
         built = statement.part("statement")
         if built is not None:
@@ -273,53 +273,7 @@ def _sql(
                 value = replace(value, type="", row=len(ev.rows) - 1)
             return value
         return None
-    found = classify(text)
-    resource = Resource(Kind.TABLE, home(ev, base), found.table, found.table or base.text)
-    related = arguments.texts - {statement.text}
-    inner = frozenset(
-        source_of(element.value)
-        for node in arguments.nodes[1:]
-        for element in (node.value.elements if isinstance(node.value, (cst.Tuple, cst.List)) else ())
-        if isinstance(element.value, (cst.Name, cst.Attribute))
-    )
-    related |= inner
-    related |= found.keys
-    values = Value(arguments.stems, appended=any(v.appended for v in arguments.every))
-    known = (("model", Value(text=found.table)),)
-    if found.effect == "read":
-        number = ev.emit(Op.READ, resource, where, how=method, related=related)
-        if found.locking:
-            ev.acquire(resource, "row lock", "processes", ev.place(where))
-        if (
-            base.text in ev.state.env
-            and ev.models.method(base.type or ev.models.guess(base.text, ev.scope.libraries), "fetchone") is not None
-        ):
-            ev.state.env[base.text] = replace(base, stems=frozenset((number,)), via=number, type=base.type or "cursor")
-        return Value(frozenset((number,)), Shape.CALL, via=number, type="cursor", known=known)
-    if found.effect == "begin":
-        ev.acquire(resource, "transaction", "processes", ev.place(where))
-        if "immediate" in text.lower() or "exclusive" in text.lower():
-            ev.acquire(resource, "row lock", "processes", ev.place(where))
-        return Value()
-    if found.effect in ("commit", "rollback"):
-        for held in ev.acquisitions(ev.state.held):
-            if held.what in ("transaction", "row lock"):
-                ev.release(held.id)
-        ev.mark(found.effect, where, base.text)
-        return Value()
-    if found.effect == "lock":
-        ev.acquire(resource, "row lock", "processes", ev.place(where))
-        return Value()
-    op = {
-        "write": Op.WRITE,
-        "update": Op.UPDATE,
-        "create": Op.UPDATE if found.conditional else Op.CREATE,
-        "delete": Op.DELETE,
-    }.get(found.effect)
-    if op is None:
-        return None
-    ev.emit(op, resource, where, values, "conditional" if found.conditional else method, related)
-    return Value(type="cursor", known=known)
+    return run_statement(ev, where, classify(text), base, method, arguments)
 
 
 def _built_statement(
@@ -345,15 +299,3 @@ def _built_statement(
     how = "conditional" if conditions is not None and len(conditions.text) > 1 else method
     ev.emit(op, resource, where, Value(statement.stems), how, related)
     return Value(type="sqlalchemy.Result", text=table)
-
-
-def _literal(text: str) -> str | None:
-    """The text of a string literal's source; f-strings keep their braces."""
-    stripped = text.lstrip("rRbBuUfF")
-    if stripped[:1] not in ("'", '"'):
-        return None
-    try:
-        value = ast.literal_eval(stripped)
-    except (ValueError, SyntaxError):
-        return stripped.strip("'\"")
-    return value if isinstance(value, str) else None

@@ -1,0 +1,117 @@
+"""What a statement of SQL that is sent does to the flow."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+
+import libcst as cst
+
+from racelint.events import Ids, Kind, Op, Resource, Shape, Value
+from racelint.flow.arguments import Arguments
+from racelint.flow.expressions import Evaluator
+from racelint.flow.rows import home
+from racelint.flow.sql import Effect, Statement
+from racelint.flow.summaries import source_of
+
+
+def literal(text: str) -> str | None:
+    """The text of a string literal's source; f-strings keep their braces."""
+    stripped = text.lstrip("rRbBuUfF")
+    if stripped[:1] not in ("'", '"'):
+        return None
+    try:
+        value = ast.literal_eval(stripped)
+    except (ValueError, SyntaxError):
+        return stripped.strip("'\"")
+    return value if isinstance(value, str) else None
+
+
+def run_statement(
+    ev: Evaluator, where: cst.CSTNode, found: Statement, base: Value, method: str, arguments: Arguments
+) -> Value | None:
+    """The events of a statement that is sent; None for one that is not understood."""
+    resource = Resource(Kind.TABLE, home(ev, base), found.table, found.table or base.text)
+    if found.effect is Effect.READ:
+        return _read(ev, where, found, resource, base, method, arguments)
+    if found.effect.changes:
+        return _change(ev, where, found, resource, method, arguments)
+    if found.effect is Effect.BEGIN:
+        ev.acquire(resource, "transaction", "processes", ev.place(where))
+        if found.locking:
+            ev.acquire(resource, "row lock", "processes", ev.place(where))
+    elif found.effect in (Effect.COMMIT, Effect.ROLLBACK):
+        end_transaction(ev)
+        ev.mark(found.effect.value, where, base.text)
+    elif found.effect is Effect.LOCK:
+        ev.acquire(resource, "row lock", "processes", ev.place(where))
+    else:
+        return None
+    return Value()
+
+
+def end_transaction(ev: Evaluator) -> None:
+    """Drops the transaction and what it has locked."""
+    for held in ev.acquisitions(ev.state.held):
+        if held.what in ("transaction", "row lock"):
+            ev.release(held.id)
+
+
+def _read(
+    ev: Evaluator,
+    where: cst.CSTNode,
+    found: Statement,
+    resource: Resource,
+    base: Value,
+    method: str,
+    arguments: Arguments,
+) -> Value:
+    how = "count" if found.counts else method
+    number = ev.emit(Op.READ, resource, where, how=how, related=_related(found, arguments), tested=found.tested)
+    if found.locking:
+        ev.acquire(resource, "row lock", "processes", ev.place(where))
+    rows: Ids = frozenset((number,))
+    if (
+        base.text in ev.state.env
+        and ev.models.method(base.type or ev.models.guess(base.text, ev.scope.libraries), "fetchone") is not None
+    ):
+        ev.state.env[base.text] = replace(base, stems=rows, via=number, type=base.type or "cursor")
+    return Value(rows, Shape.CALL, via=number, type="cursor", known=(("model", Value(text=found.table)),))
+
+
+_OPS = {Effect.WRITE: Op.WRITE, Effect.UPDATE: Op.UPDATE, Effect.CREATE: Op.CREATE, Effect.DELETE: Op.DELETE}
+
+
+def _change(
+    ev: Evaluator,
+    where: cst.CSTNode,
+    found: Statement,
+    resource: Resource,
+    method: str,
+    arguments: Arguments,
+) -> Value:
+    op = Op.UPDATE if found.effect is Effect.CREATE and found.conditional else _OPS[found.effect]
+    ev.emit(
+        op,
+        resource,
+        where,
+        Value(arguments.stems, appended=any(value.appended for value in arguments.every)),
+        "conditional" if found.conditional else method,
+        _related(found, arguments),
+        found.tested,
+        found.assigned,
+    )
+    return Value(type="cursor", known=(("model", Value(text=found.table)),))
+
+
+def _related(found: Statement, arguments: Arguments) -> frozenset[str]:
+    """What the statement is keyed by: its arguments, alone or in a tuple, and the literals of its condition."""
+    statement = arguments.nodes[0].value if arguments.nodes else None
+    texts = arguments.texts - ({source_of(statement)} if statement is not None else set())
+    listed = (
+        element.value
+        for node in arguments.nodes[1:]
+        for element in (node.value.elements if isinstance(node.value, (cst.Tuple, cst.List)) else ())
+    )
+    inner = {source_of(value) for value in listed if isinstance(value, (cst.Name, cst.Attribute))}
+    return texts | inner | found.keys
