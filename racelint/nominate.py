@@ -7,6 +7,7 @@ room for another unit between them.
 from __future__ import annotations
 
 from racelint.evidence import Concurrency
+from racelint.evidence.starts import may_start
 from racelint.facts import FunctionFacts
 from racelint.resolve import CONSTRUCTORS, Scope, enclosing_self
 
@@ -42,7 +43,11 @@ def _may_race(function: FunctionFacts, scope: Scope, concurrency: Concurrency) -
         return True
     if (calls_store(function, scope) and _has_two_steps(function, scope, concurrency)) or _starts_many(function, scope):
         return True
+    if waits_for_condition(function, concurrency):
+        return True
     if changes_state(function, scope):
+        if may_start(concurrency, function):
+            return True
         if function.name in CONSTRUCTORS:
             return _reads_what_it_writes(function)
         return (
@@ -53,6 +58,19 @@ def _may_race(function: FunctionFacts, scope: Scope, concurrency: Concurrency) -
             or concurrency.runs_in_processes(function)
         )
     return any(decorator.rpartition(".")[2] in ("cache", "lru_cache") for decorator in function.decorators)
+
+
+def waits_for_condition(function: FunctionFacts, concurrency: Concurrency) -> bool:
+    """Whether the function takes something named like a condition variable, or of that type, and waits for it."""
+    waited = {call.callee.removesuffix(".wait") for call in function.calls if call.callee.endswith(".wait")}
+    if not waited:
+        return False
+    taken = {guard for call in function.calls for guard in call.within} | {
+        call.callee.removesuffix(".acquire") for call in function.calls
+    }
+    return bool(waited & taken) or any(
+        concurrency.receiver_type(path, function).endswith("Condition") for path in waited
+    )
 
 
 def _helpers_touch(function: FunctionFacts, scope: Scope, concurrency: Concurrency, depth: int = 3) -> bool:

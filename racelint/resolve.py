@@ -148,6 +148,18 @@ class Scope:
                 return found
         return None
 
+    def inherited_method(self, qualname: str, name: str) -> FunctionFacts | None:
+        """The method that `super().name` finds in a method of the class, as far as this module defines it."""
+        for class_ in self.lineage(qualname)[1:]:
+            found = self.methods.get(class_.qualname, {}).get(name)
+            if found is not None:
+                return found
+        return None
+
+    def is_thread(self, qualname: str) -> bool:
+        """Whether the class is a thread: its `run` is the body, and `start` starts it."""
+        return any(base.rpartition(".")[2] in THREADS for base in self.base_names(qualname))
+
     def defining_class(self, qualname: str, attribute: str) -> str:
         """The highest class of the lineage in this module that mentions the attribute: subclasses share its state."""
         known = self._defining.get((qualname, attribute))
@@ -312,6 +324,9 @@ class Scope:
         last = own.rpartition(".")[2]
         return own if last[:1].isupper() or call is not None or own in self.models.types else ""
 
+
+THREADS = frozenset({"Thread", "Process", "Timer", "Greenlet"})
+"""Last names of classes whose objects run a body of their own once they are started."""
 
 MAPPERS = frozenset({"django", "sqlalchemy", "tortoise", "peewee", "sqlmodel", "mongoengine"})
 """Packages that map objects to rows."""

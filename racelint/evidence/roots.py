@@ -140,6 +140,13 @@ class Roots(Calls):
 
     # who calls whom while it runs
 
+    def runs(self, unit: str) -> list[str]:
+        """The unit and the functions of the module that it calls, directly or through others; nearest first."""
+        found = [unit]
+        for name in found:
+            found.extend(callee for callee in self._callees.get(name, ()) if callee not in found)
+        return found
+
     @cached_property
     def _callees(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}

@@ -34,10 +34,7 @@ def find_spawns(calls: Calls) -> list[Root]:
         real_world = "tasks" if calls.scope.functions[name].is_async else world
         roots.append(Root(name, text, real_world, many or again, Confidence.HIGH))
     for class_ in calls.scope.facts.classes:
-        if any(
-            base.rpartition(".")[2] in ("Thread", "Process", "Timer")
-            for base in calls.scope.base_names(class_.qualname)
-        ):
+        if class_.bases and calls.scope.is_thread(class_.qualname):
             run = calls.scope.methods.get(class_.qualname, {}).get("run")
             if run is not None:
                 roots.append(Root(run.qualname, "it is the body of a thread", "threads", False, Confidence.HIGH))

@@ -16,6 +16,9 @@ from racelint.flow.pairs import named_pair
 from racelint.flow.rows import home, library_of
 from racelint.flow.stores import apply_effect
 from racelint.flow.summaries import source_of
+from racelint.flow.threads import body_of, constructed, started, waited
+from racelint.models.loader import Spawner
+from racelint.resolve import enclosing_self
 
 
 def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> Value:
@@ -56,8 +59,8 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
             ev.switch(awaiting, callee=method)
         return value
     spawner = _spawner(ev, node, type_name, method, base)
-    if spawner:
-        return _spawn(ev, node, awaiting, method or source_of(function))
+    if spawner is not None:
+        return _spawn(ev, node, awaiting, method or source_of(function), spawner.world)
     arguments = _arguments(ev, node)
     if type_name.startswith("def:"):
         return _own(ev, node, awaiting, type_name[4:], base, arguments)
@@ -113,13 +116,18 @@ _THREAD_CALLS = {
 
 def _super(ev: Evaluator, node: cst.BaseExpression) -> Value | None:
     if isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value == "super":
-        return Value(type="super", text="super()")
+        _, self_name = enclosing_self(ev.function, ev.scope)
+        known = ev.state.env.get(self_name)
+        return Value(type="super", text="super()", known=(("self", known),) if known is not None else ())
     return None
 
 
 def _member(ev: Evaluator, base: Value, function: cst.Attribute) -> Value:
     """The function that `base.attr` is, without reading an attribute for a method's sake."""
     attr = function.attr.value
+    if base.type == "super":
+        inherited = ev.scope.inherited_method(ev.function.owner, attr)
+        return Value(type=f"def:{inherited.qualname}" if inherited is not None else "", text=source_of(function))
     if base.type.startswith(("self:", ":", "type[:")):
         text = source_of(function)
         resource, type_name = ev.resource_of(base, attr, text)
@@ -155,8 +163,11 @@ def _own(
         return Value(arguments.stems, type=f"coroutine:{qualname}", text=source_of(node))
     positional = list(arguments.positional)
     if facts.owner and "staticmethod" not in facts.decorators and base is not None:
+        instance = base.part("self") if base.type == "super" else None
         if base.type.startswith("type[") and "classmethod" not in facts.decorators:
             pass
+        elif instance is not None:
+            positional.insert(0, instance)
         else:
             positional.insert(0, replace(base, row=base.row))
     if not arguments.starred:
@@ -187,6 +198,7 @@ def _construct(ev: Evaluator, node: cst.Call, type_name: str, arguments: Argumen
         ev.rows.append(Row("", class_name, library_of(bases), None, new=True))
         keys = (("keys", Value(text=" ".join(sorted(arguments.texts)))),)
         return Value(arguments.stems, Shape.NEW, type=type_name, row=len(ev.rows) - 1, known=keys)
+    constructed(ev, node, class_name)
     return Value(shape=Shape.NEW, type=type_name, text=source_of(node))
 
 
@@ -240,17 +252,17 @@ def _queried_class(ev: Evaluator, type_name: str) -> str:
     return next((base for base in sorted(bases) if base.endswith(".Model") and base in ev.models.types), "")
 
 
-def _spawner(ev: Evaluator, node: cst.Call, type_name: str, method: str, base: Value | None) -> bool:
+def _spawner(ev: Evaluator, node: cst.Call, type_name: str, method: str, base: Value | None) -> Spawner | None:
     spawners = ev.models.spawners
     known = spawners.get(type_name)
-    if known is not None:
-        return not known.once
-    by_method = spawners.get("." + method) if base is not None else None
-    return by_method is not None and not by_method.once and not type_name.startswith("def:")
+    if known is None and base is not None and not type_name.startswith("def:"):
+        known = spawners.get("." + method)
+    return known if known is not None and not known.once else None
 
 
-def _spawn(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None, name: str) -> Value:
+def _spawn(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None, name: str, world: str) -> Value:
     stems: Ids = NO_IDS
+    bodies: set[str] = set()
     for argument in node.args:
         inner = argument.value
         if isinstance(inner, cst.Call):
@@ -259,8 +271,10 @@ def _spawn(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None, name: str)
             if isinstance(inner.func, cst.Attribute):
                 ev.plain(inner.func.value)
         else:
-            stems |= ev.plain(inner).stems
-    ev.mark("spawn" if awaiting is None else "spawn and wait", node, name)
+            value = ev.plain(inner)
+            stems |= value.stems
+            bodies |= body_of(value) if world == "threads" else set()
+    ev.mark("spawn" if awaiting is None else "spawn and wait", node, name, related=frozenset(bodies))
     if awaiting is not None:
         ev.switch(awaiting, stems, name)
         return Value(shape=Shape.AWAITED)
@@ -290,6 +304,8 @@ def _unknown(
     lock = lock_call(ev, node, base, method, awaiting)
     if lock is not None:
         return lock
+    waited(ev, node, base, method)
+    started(ev, node, base, method)
     pair = named_pair(ev, where, base, method, arguments, awaiting)
     if awaiting is not None:
         ev.switch(awaiting, arguments.stems | (base.stems if base else NO_IDS), method, base.ref if base else None)

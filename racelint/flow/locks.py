@@ -41,7 +41,18 @@ def is_lock(ev: Evaluator, value: Value) -> bool:
         return False
     text = (value.text or value.type).lower()
     last = text.partition("(")[0]
-    return any(part in last for part in ev.models.guards) or bool(re.search(r"\b(_?cond(ition)?|_?sem)\b", last))
+    return any(part in last for part in ev.models.guards) or bool(_SHORT_NAMES.search(last))
+
+
+def is_condition(ev: Evaluator, value: Value) -> bool:
+    """Whether the value is a condition variable: by its type, or by a name that says so where the type is not known."""
+    if value.type:
+        return value.type.endswith("Condition") and value.type in ev.models.functions
+    return bool(_CONDITION_NAME.search(value.text.lower()))
+
+
+_SHORT_NAMES = re.compile(r"\b(_?cond(ition)?|_?sem)\b")
+_CONDITION_NAME = re.compile(r"(^|[._])cond(ition)?$|(^|[._])cv$|_cond(ition)?$")
 
 
 def lock_world(ev: Evaluator, value: Value) -> str:

@@ -5,10 +5,11 @@ functions of a unit, a file for each topic: what a write stems from, which rows 
 who else changes the resource and how sure it is that they run at once.
 """
 
-from racelint.events import Access, Acquire, Kind, Mark, Op, Resource, Row, Sense, Shape, Switch
+from racelint.events import Access, Acquire, Event, Kind, Mark, Op, Resource, Row, Sense, Shape, Switch
 from racelint.evidence import Evidence
 from racelint.facts import Write
 from racelint.finding import Confidence, Role, World
+from racelint.pattern.deciding import decided_under_lock
 from racelint.pattern.dependence import (
     decided,
     in_transaction,
@@ -23,17 +24,21 @@ from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.rivals import copied_to_processes, in_processes, rival, rivals, with_itself
 from racelint.pattern.rows import row_evidence, row_updates, store_rival
 from racelint.pattern.sessions import sessions_handed_out
+from racelint.pattern.starting import late_writes
 from racelint.pattern.transactions import one_change, related, row_locked_at, table_of, transactions_at
 from racelint.pattern.unit import Unit, exactly, same
+from racelint.pattern.waiting import Mistake, Wait, wrong_waits
 
 __all__ = [
     "INTERNAL",
     "Access",
     "Acquire",
     "Confidence",
+    "Event",
     "Evidence",
     "Kind",
     "Mark",
+    "Mistake",
     "Module",
     "Op",
     "Pair",
@@ -44,16 +49,19 @@ __all__ = [
     "Shape",
     "Switch",
     "Unit",
+    "Wait",
     "World",
     "Write",
     "begins_something",
     "calls_resource",
     "copied_to_processes",
     "decided",
+    "decided_under_lock",
     "exactly",
     "has_side_effects",
     "in_processes",
     "in_transaction",
+    "late_writes",
     "makes_resource",
     "one_change",
     "one_document",
@@ -73,4 +81,5 @@ __all__ = [
     "torn_down",
     "transactions_at",
     "with_itself",
+    "wrong_waits",
 ]

@@ -15,7 +15,6 @@ from racelint.pattern.unit import Unit
 from racelint.resolve import Scope, locks_of
 
 if TYPE_CHECKING:
-    from racelint.events import Flow
     from racelint.flow.summaries import Program
     from racelint.rule import Rule
 
@@ -29,7 +28,7 @@ class Module:
         self.concurrency: Concurrency = program.concurrency
         self.models: Models = program.models
         self._functions = units
-        self._flows: dict[str, Flow | None] = {}
+        self._units: dict[str, Unit | None] = {}
 
     @property
     def path(self) -> str:
@@ -39,14 +38,22 @@ class Module:
     @cached_property
     def units(self) -> list[Unit]:
         """The nominated units, in the order of their lines."""
-        from racelint.flow.statements import Walker
+        found = (self.unit(facts.qualname) for facts in self._functions)
+        return [unit for unit in found if unit is not None]
 
-        found = []
-        for facts in self._functions:
-            definition = self.program.definition(facts.qualname)
-            if definition is not None:
-                found.append(Unit(self, facts, Walker(self.program, definition).walk()))
-        return found
+    def unit(self, qualname: str) -> Unit | None:
+        """The unit of any function of the module, nominated or not; None if it cannot be read."""
+        if qualname not in self._units:
+            from racelint.flow.statements import Walker
+
+            facts, definition = self.scope.functions.get(qualname), self.program.definition(qualname)
+            walked = definition is not None and facts is not None
+            self._units[qualname] = (
+                Unit(self, facts, Walker(self.program, definition).walk())
+                if walked and facts is not None and definition is not None
+                else None
+            )
+        return self._units[qualname]
 
     def locks_of(self, owner: str) -> frozenset[tuple[str, str]]:
         """The places of all locks that a class, or the module for "", has."""

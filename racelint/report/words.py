@@ -84,6 +84,12 @@ HARMS: Mapping[str, Harm] = {
     ),
     "done twice": Harm("several {units} pass the same check, and all of them act"),
     "limit exceeded": Harm("several {units} pass the same check before one of them is counted"),
+    "used before it is set": Harm(
+        "the {unit} that was started finds {resource} missing, or still empty",
+        {Role.WRITE: "set only now"},
+        {Role.ACT: "starts it: it may run from here on"},
+    ),
+    "lost wake-up": Harm("the notification comes in between and reaches nobody; the {unit} waits for ever"),
     "decision on old state": Harm("{resource} may have changed since it was checked"),
 }
 

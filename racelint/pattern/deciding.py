@@ -1,0 +1,79 @@
+"""Decisions that are taken while a lock is held, and acted upon when it is not held any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.events import Access, Acquire, Op, Resource, Sense
+from racelint.finding import World
+from racelint.pattern.pair import INTERNAL, Pair
+from racelint.pattern.unit import Unit, same
+
+
+def decided_under_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
+    """What was seen under a lock, the change that it led to after the release, and the lock."""
+    for act in unit.accesses(kinds=INTERNAL):
+        if not act.op.changes or act.how in TOLERANT or (act.resource.key and act.how == "pop"):
+            continue
+        for number, sense in act.control:
+            check = unit.access(number)
+            lock = _released(unit, check, act) if check is not None else None
+            if check is None or lock is None or (sense is Sense.ABSENT and _creates(act)):
+                continue
+            if not same(check.resource, act.resource) and not _belongs(unit, check, sense, act):
+                continue
+            if not unit.rechecked_locked(act) and not _claimed(unit, check, lock):
+                yield Pair(unit, check, act), lock
+                break
+
+
+TOLERANT = frozenset({"discard", "setdefault", "clear"})
+"""Changes that are right whatever others did before."""
+
+
+def _fails_politely(act: Access) -> bool:
+    """Whether a removal that finds nothing is foreseen: a default, or a handler."""
+    return act.op is Op.DELETE and (
+        act.how == "pop" or bool(act.handled & {"", "KeyError", "LookupError", "IndexError"})
+    )
+
+
+def _belongs(unit: Unit, check: Access, sense: Sense, act: Access) -> bool:
+    """Whether the unit itself asks a plain question about state that changes together with what it acts on."""
+    return (
+        not sense.vague
+        and check.place.unit == act.place.unit == unit.facts.qualname
+        and change_together(unit, check.resource, act.resource)
+    )
+
+
+def _released(unit: Unit, check: Access, act: Access) -> Acquire | None:
+    """The lock for threads that was held at the check and let go before the act."""
+    locks = [lock for lock in unit.locked_at(check) if lock.world != "tasks" and lock.id not in act.held]
+    return locks[0] if locks and not unit.guarded(check, act, World.THREADS) else None
+
+
+def _creates(act: Access) -> bool:
+    """Whether the act only stores what was missing: two threads that both do so compute a value twice."""
+    return act.op is Op.WRITE and act.how in ("=", "[]") and not act.value.shape.absent
+
+
+def _claimed(unit: Unit, check: Access, lock: Acquire) -> bool:
+    """Whether the unit changed what it had checked while it still held the lock."""
+    return any(
+        access.op.changes and lock.id in access.held and same(access.resource, check.resource)
+        for access in unit.accesses(kinds=INTERNAL)
+        if unit.before(check.id, access.id)
+    )
+
+
+def change_together(unit: Unit, one: Resource, other: Resource) -> bool:
+    """Whether a function of the module changes both in one block of a lock, so that they belong together."""
+    if one.owner != other.owner or one.place == other.place:
+        return False
+    guards = unit.module.models.guards
+    places = [
+        {(function.qualname, write.within) for function, write in unit.module.concurrency.writers(resource)}
+        for resource in (one, other)
+    ]
+    return any(any(part in guard.lower() for guard in within for part in guards) for _, within in places[0] & places[1])

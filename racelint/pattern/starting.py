@@ -1,0 +1,118 @@
+"""What a unit sets only after it has started a thread that reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from racelint.events import Access, Kind, Mark, Op, Shape
+from racelint.evidence import Evidence
+from racelint.facts import FunctionFacts
+from racelint.finding import Confidence
+from racelint.pattern.unit import Unit
+from racelint.resolve import THREADS, enclosing_self
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A write that comes too late: `reader` already runs, and reads what is written."""
+
+    start: Mark
+    write: Access
+    reader: str
+    evidence: Evidence
+
+
+def late_writes(unit: Unit) -> Iterator[Late]:
+    """Attributes that are set after the start of a thread that reads them, and that had no value to speak of before."""
+    seen: set[tuple[str, str]] = set()
+    for start, bodies in starts(unit):
+        for write in unit.accesses(Op.WRITE, kinds=(Kind.ATTRIBUTE,)):
+            place = write.resource.place
+            if place in seen or not _comes_after(unit, start, write) or unit.guards(start, write, "lock"):
+                continue
+            if not unit.is_constructor and not _was_nothing(unit, write):
+                continue
+            found = next((r for body in sorted(bodies) if (r := _reader(unit, body, write)) is not None), None)
+            if found is not None:
+                seen.add(place)
+                yield Late(start, write, found[0], found[1])
+
+
+def starts(unit: Unit) -> Iterator[tuple[Mark, frozenset[str]]]:
+    """Where threads begin to run, and the functions that they run."""
+    for mark in unit.marks("start", "spawn"):
+        if mark.what == "start":
+            if mark.related:
+                yield mark, mark.related
+        elif mark.subject not in THREADS:
+            yield mark, frozenset(b for b in mark.related if not unit.module.scope.functions[b].is_async)
+        elif mark.related:
+            begun = next((m for m in unit.marks("start") if not m.related and unit.before(mark.id, m.id)), None)
+            if begun is not None:
+                yield begun, mark.related
+
+
+def _comes_after(unit: Unit, start: Mark, write: Access) -> bool:
+    """Whether the write always comes after the start, and nothing set the attribute before it."""
+    if "." in write.resource.path or write.resource.key or not unit.before(start.id, write.id):
+        return False
+    return not any(
+        other.resource.place == write.resource.place and unit.before(other.id, start.id)
+        for other in unit.accesses(Op.WRITE, kinds=(Kind.ATTRIBUTE,))
+    )
+
+
+def _was_nothing(unit: Unit, write: Access) -> bool:
+    """Whether the attribute was a flag that was down before, and is raised here."""
+    if write.value.shape not in (Shape.TRUE, Shape.CONSTANT) or write.place.unit != unit.facts.qualname:
+        return False
+    scope = unit.module.scope
+    first = [
+        w for f, w in scope.attribute_writes(write.resource.owner, write.resource.path) if scope.in_construction(f, w)
+    ]
+    return bool(first) and all(w.shape in ("none", "false") for w in first)
+
+
+def _reader(unit: Unit, body: str, write: Access) -> tuple[str, Evidence] | None:
+    """The function in the thread that reads what is written, and how sure that is."""
+    scope = unit.module.scope
+    functions = [f for name in unit.module.concurrency.runs(body) if (f := scope.functions.get(name)) is not None]
+    if not functions or _waits_first(functions[0], write):
+        return None
+    for function in functions if unit.is_constructor else functions[:1]:
+        if reads_attribute(unit, function, write):
+            near = function.qualname == body
+            text = f"`{body}` runs in a thread of its own and " + (
+                "reads it" if near else f"calls `{function.qualname}`, which reads it"
+            )
+            strength = Confidence.HIGH if near and unit.is_constructor else Confidence.MEDIUM
+            return function.qualname, Evidence(text, strength, "threads")
+    return None
+
+
+def reads_attribute(unit: Unit, function: FunctionFacts, write: Access) -> bool:
+    """Whether the function reads the attribute of an object of the same class."""
+    scope, resource = unit.module.scope, write.resource
+    family = scope.family(resource.owner)
+    owner, self_name = enclosing_self(function, scope)
+    if owner in family and f"{self_name}.{resource.path}" in function.reads:
+        return True
+    concurrency = unit.module.concurrency
+    return any(
+        path.endswith("." + resource.path)
+        and concurrency.receiver_type(path.rpartition(".")[0], function).removeprefix(":") in family
+        for path in function.references
+    )
+
+
+WAITS = frozenset({"wait", "wait_for", "sleep", "join"})
+"""Calls that let time pass, so that a constructor is done when they return."""
+
+
+def _waits_first(body: FunctionFacts, write: Access) -> bool:
+    """Whether the thread begins by waiting for something other than what is written."""
+    return any(
+        call.callee.rpartition(".")[2] in WAITS and not call.callee.startswith(f"{write.resource.name}.")
+        for call in body.calls[:2]
+    )

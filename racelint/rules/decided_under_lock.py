@@ -1,0 +1,78 @@
+"""A decision is taken while a lock is held and acted upon after its release.
+
+Between the release and the act another thread takes the lock and changes what was decided upon: the act is right for a
+state that is gone.
+
+## Example
+    import threading
+
+    class Pool:
+        def __init__(self) -> None:
+            self._lock = threading.Lock()
+            self._free = 4
+
+        def take(self) -> bool:
+            with self._lock:
+                enough = self._free > 0
+            if enough:
+                self._free -= 1
+            return enough
+
+    pool = Pool()
+    for _ in range(8):
+        threading.Thread(target=pool.take).start()
+
+## Use instead
+    import threading
+
+    class Pool:
+        def __init__(self) -> None:
+            self._lock = threading.Lock()
+            self._free = 4
+
+        def take(self) -> bool:
+            with self._lock:
+                enough = self._free > 0
+                if enough:
+                    self._free -= 1
+            return enough
+
+    pool = Pool()
+    for _ in range(8):
+        threading.Thread(target=pool.take).start()
+
+## Missed alarms
+Acts on other state than what was tested, unless some function changes both under one lock; decisions that a called method of another
+object takes under its own lock.
+"""
+
+from collections.abc import Iterable
+
+from racelint.finding import Finding, Fix, Role, World
+from racelint.pattern import Module, decided_under_lock, rival
+from racelint.rule import Rule
+
+
+def find(module: Module) -> Iterable[Finding]:
+    """A check under a lock, its release, and a change that the check decided on."""
+    for unit in module.units:
+        for pair, lock in decided_under_lock(unit):
+            evidence = rival(unit, pair.second.resource, World.THREADS)
+            if evidence is None:
+                continue
+            name, held = pair.second.resource.shown, lock.lock.name
+            yield module.finding(
+                RULE,
+                unit,
+                pair.second,
+                ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
+                f"`{name}` is changed here because of what line {module.line(pair.first)} saw under `{held}`, which is "
+                "released in between; another thread can take it and change that",
+                evidence,
+                World.THREADS,
+                name,
+                Fix(f"keep `{held}` from the test to the change, or test again under it"),
+            )
+
+
+RULE = Rule("RL607", "decided-under-lock", (World.THREADS,), "decision on old state", __doc__, find)

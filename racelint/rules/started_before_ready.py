@@ -1,0 +1,57 @@
+"""A thread is started before what it reads has been assigned.
+
+The new thread may run at once: it finds the attribute missing, or still says "nothing yet", and fails or ends before it has begun.
+
+## Example
+    import threading
+
+    class Poller:
+        def __init__(self, interval: float) -> None:
+            threading.Thread(target=self._run).start()
+            self.interval = interval
+
+        def _run(self) -> None:
+            print(self.interval)
+
+## Use instead
+    import threading
+
+    class Poller:
+        def __init__(self, interval: float) -> None:
+            self.interval = interval
+            threading.Thread(target=self._run).start()
+
+        def _run(self) -> None:
+            print(self.interval)
+
+## Missed alarms
+A base class in another module that starts the thread in its constructor, and threads whose body is not a function of the module.
+"""
+
+from collections.abc import Iterable
+
+from racelint.finding import Finding, Fix, Role, World
+from racelint.pattern import Module, late_writes
+from racelint.rule import Rule
+
+
+def find(module: Module) -> Iterable[Finding]:
+    """A start, then the first write of what the started function reads."""
+    for unit in module.units:
+        for late in late_writes(unit):
+            name = late.write.resource.shown
+            yield module.finding(
+                RULE,
+                unit,
+                late.write,
+                ((Role.ACT, late.start), (Role.WRITE, late.write)),
+                f"`{name}` is set here, after line {module.line(late.start)} has started a thread that reads it in "
+                f"`{late.reader}`",
+                late.evidence,
+                World.THREADS,
+                name,
+                Fix(f"set `{name}` first and start the thread last"),
+            )
+
+
+RULE = Rule("RL306", "started-before-ready", (World.THREADS,), "used before it is set", __doc__, find)
