@@ -15,7 +15,7 @@ COMMON = frozenset("add update delete set write create put remove insert send ex
 """Names of calls that change stores, and that too many other objects have: they count where a store's library is imported."""
 
 STEPS = frozenset(
-    "get first all one open count exists scalar scalars filter query select isfile isdir is_file is_dir last to_thread run_in_executor".split()
+    "get first all one open count exists scalar scalars filter query select isfile isdir is_file is_dir last to_thread run_in_executor hasattr".split()
 )
 """Names of calls that read stores or lead to such calls; alone they say nothing."""
 
@@ -103,7 +103,11 @@ def _has_two_steps(function: FunctionFacts, scope: Scope, concurrency: Concurren
         )
         if known or concurrency.target(call.callee, function):
             steps += 1
-    return steps > 1 or any("." in write.path for write in function.writes) or (steps == 1 and bool(function.parent))
+    return (
+        steps > 1
+        or any("." in write.path for write in function.writes)
+        or (steps == 1 and (bool(function.parent) or any(path.endswith(".DoesNotExist") for path in function.reads)))
+    )
 
 
 def _starts_many(function: FunctionFacts, scope: Scope) -> bool:

@@ -35,7 +35,18 @@ class Scope:
         for origin in self.imports.values():
             parts = origin.split(".")
             found.update(".".join(parts[:n]) for n in range(1, len(parts) + 1))
-        return frozenset(found)
+        return frozenset(found | self._used_mappers(found))
+
+    def _used_mappers(self, imported: set[str]) -> set[str]:
+        """Mappers whose customary names are called although the module imports models and sessions from elsewhere only."""
+        if imported & MAPPERS:
+            return set()
+        callees = [call.callee for function in self.facts.functions for call in function.calls]
+        if any(".objects." in callee for callee in callees):
+            return {"django"}
+        if any(callee.endswith(_SESSION_CALLS) for callee in callees):
+            return {"sqlalchemy"}
+        return set()
 
     @cached_property
     def rebound_globals(self) -> frozenset[str]:
@@ -328,8 +339,13 @@ class Scope:
 THREADS = frozenset({"Thread", "Process", "Timer", "Greenlet"})
 """Last names of classes whose objects run a body of their own once they are started."""
 
-MAPPERS = frozenset({"django", "sqlalchemy", "tortoise", "peewee", "sqlmodel", "mongoengine"})
+MAPPERS = frozenset(
+    {"django", "sqlalchemy", "tortoise", "peewee", "sqlmodel", "mongoengine", "flask_sqlalchemy", "piccolo", "ormar"}
+)
 """Packages that map objects to rows."""
+
+_SESSION_CALLS = ("session.query", "session.add", "session.commit", "session.flush")
+"""Ends of calls that are SQLAlchemy's by custom."""
 
 CONSTRUCTORS = frozenset({"__init__", "__new__", "__post_init__", "__init_subclass__", "setUp", "asyncSetUp"})
 

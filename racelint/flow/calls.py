@@ -12,6 +12,8 @@ from racelint.flow.arguments import Arguments
 from racelint.flow.containers import container_call, local_container_call
 from racelint.flow.expressions import BUILTIN_PURE, WRAPPERS, Evaluator
 from racelint.flow.locks import lock_call
+from racelint.flow.made import is_served, made_row, note_made
+from racelint.flow.managers import evaluated, related_set, reverse_row, unseen_look_up
 from racelint.flow.pairs import named_pair
 from racelint.flow.rows import home, library_of
 from racelint.flow.stores import apply_effect
@@ -68,6 +70,7 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
         return _construct(ev, node, type_name[5:-1], arguments)
     model = ev.models.functions.get(type_name)
     if model is None and base is not None:
+        base = related_set(ev, base, node, method) or base
         found = _modelled_type(ev, base, method)
         model = ev.models.method(found, method)
         if model is not None and found not in ("row", "sql"):
@@ -112,6 +115,13 @@ _THREAD_CALLS = {
     "fastapi.concurrency.run_in_threadpool": 0,
 }
 """Run their argument in a thread and wait for it; the number is the argument's position."""
+
+
+def _table_read(ev: Evaluator, arguments: Arguments) -> int | None:
+    """The read of a table whose rows are the only argument: they are there or not as their list is."""
+    via = arguments.positional[0].via if len(arguments.positional) == 1 else None
+    access = ev.access(via) if via is not None else None
+    return via if access is not None and access.resource.kind is Kind.TABLE else None
 
 
 def _super(ev: Evaluator, node: cst.BaseExpression) -> Value | None:
@@ -196,8 +206,9 @@ def _construct(ev: Evaluator, node: cst.Call, type_name: str, arguments: Argumen
     bases = ev.scope.base_names(class_name)
     if ev.scope.is_mapped(class_name):
         ev.rows.append(Row("", class_name, library_of(bases), None, new=True))
-        keys = (("keys", Value(text=" ".join(sorted(arguments.texts)))),)
-        return Value(arguments.stems, Shape.NEW, type=type_name, row=len(ev.rows) - 1, known=keys)
+        keys = ("keys", Value(text=" ".join(sorted(arguments.texts))))
+        made = note_made(ev, node, class_name)
+        return Value(arguments.stems, Shape.NEW, type=type_name, row=len(ev.rows) - 1, known=(keys, made))
     constructed(ev, node, class_name)
     return Value(shape=Shape.NEW, type=type_name, text=source_of(node))
 
@@ -207,7 +218,9 @@ def _modelled_type(ev: Evaluator, base: Value, method: str) -> str:
     models, known = ev.models, base.type
     if known in models.types:
         return known
-    if base.row is not None:
+    if base.row is not None or made_row(base, method, models.row_methods):
+        return "row"
+    if method in models.row_methods and is_served(ev, base):
         return "row"
     if known.endswith(".objects") or base.text.endswith(".objects"):
         return "django.QuerySet"
@@ -307,6 +320,8 @@ def _unknown(
     waited(ev, node, base, method)
     started(ev, node, base, method)
     pair = named_pair(ev, where, base, method, arguments, awaiting)
+    if pair is None:
+        pair = unseen_look_up(ev, where, base, method, arguments)
     if awaiting is not None:
         ev.switch(awaiting, arguments.stems | (base.stems if base else NO_IDS), method, base.ref if base else None)
         if pair is not None:
@@ -317,7 +332,10 @@ def _unknown(
     if pair is not None:
         return pair
     ev.mark("call", node, type_name or (base.text + "." + method if base is not None else method))
+    if type_name == "hasattr" and (reverse := reverse_row(ev, node, arguments)) is not None:
+        return reverse
     if type_name in BUILTIN_PURE:
+        arguments.positional = [evaluated(ev, value, node, type_name) for value in arguments.positional]
         looked = [
             ev.read(v.ref, node, how=type_name).stems
             for v in arguments.positional
@@ -325,6 +343,12 @@ def _unknown(
         ]
         stems = arguments.stems.union(*looked)
         via = arguments.positional[0].via if type_name == "bool" and arguments.positional else None
+        if (
+            via is None
+            and type_name in ("list", "tuple", "set", "len")
+            and (looked_up := _table_read(ev, arguments)) is not None
+        ):
+            via = looked_up
         return Value(
             stems,
             Shape.EMPTY if type_name in ("dict", "list", "set") and not node.args else Shape.CALL,
@@ -339,7 +363,9 @@ def _unknown(
         known = next((v.known for v in arguments.every if v.part("path") is not None), ())
     if not known and (texts := arguments.texts):
         known = (("keys", Value(text=" ".join(sorted(texts)))),)
-    constructor = (type_name.rpartition(".")[2] or method)[:1].isupper()
+    constructor = (type_name.rpartition(".")[2] or method)[:1].isupper() or (base is not None and method == "model")
+    if constructor and ev.program.maps_rows:
+        known = (*known, note_made(ev, node, type_name or source_of(node.func)))
     return Value(
         stems,
         Shape.NEW if constructor else Shape.CALL,

@@ -90,6 +90,8 @@ class Evaluator(Builder):
         self.handled: list[frozenset[str]] = []
         """What the `try` statements around catch, outermost first."""
         self.limited = False
+        self.added: list[int] = []
+        """The creations of rows that wait in a session."""
         self.returned: list[Value] = []
         self._sorted: dict[Control, tuple[tuple[int, Sense], ...]] = {}
 
@@ -607,8 +609,10 @@ class Evaluator(Builder):
             return value, _vaguely(left_true | right_true, Sense.OTHER), left_false | right_false
         if isinstance(node, cst.Comparison):
             return self._compare(node)
+        from racelint.flow.managers import evaluated
+
         testing, self.testing = self.testing, True
-        value = self.evaluate(node)
+        value = evaluated(self, self.evaluate(node), node, "exists")
         self.testing = testing
         if value.ref is not None and value.via is None and not isinstance(node, cst.Call):
             number = self.emit(Op.CHECK, value.ref, node, how=self._test_kind())

@@ -10,6 +10,7 @@ import libcst as cst
 from racelint.events import NO_IDS, Kind, Op, Resource, Row, Shape, Value
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
+from racelint.flow.made import create_made, create_served, handled_at_flush, is_served
 from racelint.flow.summaries import source_of
 from racelint.models.loader import Call
 from racelint.resolve import MAPPED_BASES
@@ -30,10 +31,7 @@ def table_effect(
     """A query set reads, changes or deletes the rows that it selects, in one statement."""
     name = model_name(base)
     resource = Resource(Kind.TABLE, home(ev, base), name, name)
-    keys = base.part("keys")
-    related = (
-        frozenset(k for k in (keys.text.split() if keys is not None else ()) if not k.endswith("=")) | arguments.texts
-    )
+    related = _keys_of(base) | arguments.texts
     if effect in ("read", "exists"):
         number = ev.emit(Op.CHECK if effect == "exists" else Op.READ, resource, where, how=method, related=related)
         return Value(
@@ -44,12 +42,26 @@ def table_effect(
             known=(("model", Value(text=name)),) if model.returns else (),
         )
     op = {"write": Op.WRITE, "update": Op.UPDATE, "atomic": Op.UPDATE, "delete": Op.DELETE}[effect]
-    number = ev.emit(op, resource, where, Value(arguments.stems), method, related)
+    number = ev.emit(
+        op, resource, where, Value(arguments.stems), method, related, _columns_of(base), frozenset(arguments.keywords)
+    )
     value = Value(frozenset((number,)), via=number)
     if model.returns == "row":  # the row, and whether it was made
         ev.rows.append(Row("", name, home(ev, base), number))
         return replace(value, known=(("0", replace(value, row=len(ev.rows) - 1)),))
     return replace(value, type=model.returns, known=(("model", Value(text=name)),) if model.returns else ())
+
+
+def _keys_of(query: Value) -> frozenset[str]:
+    """Sources of the values that the clauses of a query compare with."""
+    keys = query.part("keys")
+    return frozenset(k for k in (keys.text.split() if keys is not None else ()) if not k.endswith("="))
+
+
+def _columns_of(query: Value) -> frozenset[str]:
+    """The keywords of the clauses of a query: `pk`, `balance__gte`."""
+    keys = query.part("keys")
+    return frozenset(k[:-1] for k in (keys.text.split() if keys is not None else ()) if k.endswith("="))
 
 
 def home(ev: Evaluator, base: Value) -> str:
@@ -66,6 +78,12 @@ def model_name(base: Value) -> str:
         return path.text
     text = base.text or base.type
     return re.sub(r"\.(objects|query)$", "", text).rpartition(".")[2]
+
+
+def _built_class(added: Value) -> str:
+    """The name of the class that an object added to a session was built from, else its source."""
+    made = added.part("made")
+    return made.text.rpartition(".")[2] if made is not None else added.text.partition("(")[0]
 
 
 def orm_effect(
@@ -110,7 +128,7 @@ def orm_effect(
         if base.type == "sqlalchemy.Result" and base.via is not None:
             ev.rows.append(Row("", name, "sqlalchemy", base.via, locked))
             return Value(base.stems, Shape.CALL, via=base.via, row=len(ev.rows) - 1)
-        number = ev.emit(Op.READ, resource, where, how=method, related=arguments.texts)
+        number = ev.emit(Op.READ, resource, where, how=method, related=_keys_of(base) | arguments.texts)
         ev.rows.append(Row("", name, base.type.partition(".")[0] or "django", number, locked))
         if locked:
             ev.acquire(resource, "row lock", "processes", ev.place(where))
@@ -125,8 +143,8 @@ def orm_effect(
         row = ev.rows[added.row] if added is not None and added.row is not None else None
         if row is not None and not row.new and row.loaded is not None:
             return Value()
-        table = row.model if row is not None else (added.text.partition("(")[0] if added is not None else "")
-        ev.emit(
+        table = row.model if row is not None else _built_class(added) if added is not None else ""
+        number = ev.emit(
             Op.CREATE,
             Resource(Kind.TABLE, "sqlalchemy", table, table),
             where,
@@ -134,6 +152,7 @@ def orm_effect(
             method,
             arguments.texts,
         )
+        ev.added.append(number)
         return Value()
     if effect == "refresh":
         refreshed = arguments.at(0) or base
@@ -167,10 +186,18 @@ def orm_effect(
 def _save(ev: Evaluator, where: cst.CSTNode, base: Value, method: str, arguments: Arguments) -> Value | None:
     """`row.save()`: the fields set since the last save go to the database."""
     row = base.row
+    if is_served(ev, base):
+        create_served(ev, where, base, method, arguments.texts)
+        return Value()
+    if row is None and base.shape is Shape.NEW and base.part("made") is not None:
+        create_made(ev, where, base, method)
+        return Value()
     if row is None:
         row = row_of(ev, base)
     if row is None:
         return None
+    if base.part("made") is not None and not ev.rows[row].new:  # built here on one way, loaded on another
+        create_made(ev, where, base, method)
     write_row(ev, where, row, method)
     return Value()
 
@@ -216,6 +243,7 @@ def write_row(ev: Evaluator, where: cst.CSTNode, index: int, how: str) -> None:
 
 
 def flush(ev: Evaluator, where: cst.CSTNode, base: Value, method: str) -> None:
+    handled_at_flush(ev)
     for index in sorted(ev.state.written):
         write_row(ev, where, index, method)
 

@@ -25,6 +25,7 @@ from racelint.events import (
 from racelint.flow.expressions import Evaluator, unit_environment
 from racelint.flow.graph import NO_CONTROL, Control, State, TooLarge, join, join_values
 from racelint.flow.locks import is_lock, lock_world
+from racelint.flow.managers import missing_rows
 from racelint.flow.resources import captured_resource, global_resource, item_of
 from racelint.flow.rows import row_of, write_row
 from racelint.flow.summaries import Definition, Program, source_of
@@ -487,6 +488,7 @@ class Walker(Evaluator):
                 self.state.env[handler.name.name.value] = Value(text=handler.name.name.value)
             if _caught_names(handler) & MISSING:
                 self.state.control |= self._looked_up(inside)
+                self.state.control |= missing_rows(self, handler.type)
             self.mark("handler", handler)
             self.block(handler.body)
             ends.append(self.state)

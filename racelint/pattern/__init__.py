@@ -18,6 +18,7 @@ from racelint.pattern.dependence import (
     store_updates,
     thread_updates,
 )
+from racelint.pattern.lookups import COUNTS, constraint_handled, same_rows
 from racelint.pattern.made import begins_something, calls_resource, has_side_effects, makes_resource, torn_down
 from racelint.pattern.module import Module
 from racelint.pattern.pair import INTERNAL, Pair
@@ -30,6 +31,7 @@ from racelint.pattern.unit import Unit, exactly, same
 from racelint.pattern.waiting import Mistake, Wait, wrong_waits
 
 __all__ = [
+    "COUNTS",
     "INTERNAL",
     "Access",
     "Acquire",
@@ -54,6 +56,7 @@ __all__ = [
     "Write",
     "begins_something",
     "calls_resource",
+    "constraint_handled",
     "copied_to_processes",
     "decided",
     "decided_under_lock",
@@ -72,6 +75,7 @@ __all__ = [
     "row_locked_at",
     "row_updates",
     "same",
+    "same_rows",
     "sessions_handed_out",
     "stale_writes",
     "store_rival",

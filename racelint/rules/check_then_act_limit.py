@@ -37,7 +37,7 @@ Limits on what one process keeps in memory are reported as a stale check.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
-from racelint.pattern import Access, Kind, Module, Op, Unit, row_evidence, row_locked_at
+from racelint.pattern import COUNTS, Access, Kind, Module, Op, Unit, row_evidence, row_locked_at, same_rows
 from racelint.rule import Rule
 
 
@@ -63,15 +63,12 @@ def find(module: Module) -> Iterable[Finding]:
             )
 
 
-COUNTS = ("count", "acount", "aggregate", "aaggregate")
-
-
 def counted_then_added(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Counts of a table that decided that a row is added to it."""
     for new in unit.accesses(Op.CREATE, kinds=(Kind.TABLE,)):
         for number, sense in new.control:
             count = unit.access(number)
-            if count is None or not sense.vague or count.how not in COUNTS or count.resource.name != new.resource.name:
+            if count is None or not sense.vague or count.how not in COUNTS or not same_rows(count, new):
                 continue
             if not row_locked_at(unit, new):
                 yield count, new

@@ -31,7 +31,7 @@ Look-ups and creations in functions of different modules.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
-from racelint.pattern import Access, Kind, Module, Op, Sense, Unit, row_evidence
+from racelint.pattern import Access, Kind, Module, Op, Sense, Unit, constraint_handled, row_evidence, same_rows
 from racelint.rule import Rule
 
 
@@ -60,13 +60,11 @@ def find(module: Module) -> Iterable[Finding]:
 def created_unseen(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Look-ups that found nothing, each with the creation that it decided."""
     for new in unit.accesses(Op.CREATE, kinds=(Kind.TABLE,)):
-        if new.handled & unit.module.models.constraint_errors or new.how == "conditional":
+        if constraint_handled(unit, new):
             continue
         for number, sense in new.control:
             look = unit.access(number)
-            if look is None or look.resource.kind is not Kind.TABLE or sense not in (Sense.ABSENT, Sense.OTHERWISE):
-                continue
-            if look.resource.name != new.resource.name or not look.resource.name:
+            if look is None or sense not in (Sense.ABSENT, Sense.OTHERWISE) or not same_rows(look, new):
                 continue
             if sense is Sense.OTHERWISE and look.how not in ("exists", "aexists", "count", "acount"):
                 continue

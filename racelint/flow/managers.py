@@ -1,0 +1,147 @@
+"""Which receivers stand for a table although nothing says their type: managers of models, related sets of rows, model classes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import libcst as cst
+
+from racelint.events import Kind, Op, Resource, Sense, Shape, Value
+from racelint.flow.arguments import Arguments
+from racelint.flow.expressions import Evaluator
+from racelint.flow.graph import NO_CONTROL, Control
+from racelint.flow.summaries import source_of
+
+_MANAGER = re.compile(
+    r"(^|\.)(?:[A-Z]\w*|__class__|model|cls|type\(self\))\.(\w*objects\w*|_default_manager|_base_manager)$"
+)
+"""`Order.objects` and its kin, also of a model that only an attribute names: `self.model.objects`."""
+
+_OF_AN_OBJECT = re.compile(r"\.[A-Z]\w*\.[a-z_]\w*$")
+"""The type of an attribute of an object whose class is only named: `shop.models.Order.lines`."""
+
+_ANY_ARGUMENTS = frozenset(
+    "filter exclude select_for_update get_or_create update_or_create aget_or_create aupdate_or_create select_related "
+    "prefetch_related annotate values_list order_by bulk_create abulk_create in_bulk".split()
+)
+"""Methods that hardly anything but a query set has."""
+_NO_ARGUMENTS = frozenset("all first last count exists afirst alast acount aexists".split())
+_KEYWORDS_ONLY = frozenset("get create update aget acreate aupdate".split())
+_NOT_ROWS = re.compile(r"path|file|dir|url|storage|client|session|cache|config|settings|environ", re.IGNORECASE)
+"""Parts of names of attributes that have such methods and are no sets of rows."""
+
+
+def related_set(ev: Evaluator, base: Value, node: cst.Call, method: str) -> Value | None:
+    """The query set that a manager, a related set of a row or `self` of a manager class stands for; None for anything else."""
+    if "django" not in ev.scope.libraries or base.row is not None or not base.text:
+        return None
+    if _MANAGER.search(base.text):
+        return _query_set(ev, base.text)
+    if base.type.startswith("self:"):
+        owner = base.type[5:]
+        if base.ref is None and is_manager(ev, owner):
+            return _query_set(ev, "self.model")
+        return _query_set(ev, base.text) if base.ref is not None and _fits(base.text, node, method) else None
+    if base.type and not base.type.startswith(":") and base.ref is None and not _OF_AN_OBJECT.search(base.type):
+        return None
+    return _query_set(ev, base.text) if _fits(base.text, node, method) else None
+
+
+def is_manager(ev: Evaluator, owner: str) -> bool:
+    """Whether a class of the module makes query sets: the tail of the name of a base says so, as Django's own names do."""
+    return any(base.endswith(("Manager", "QuerySet")) for base in ev.scope.base_names(owner))
+
+
+def _fits(text: str, node: cst.Call, method: str) -> bool:
+    """Whether `order.lines.method(…)` is called as a query set's method is."""
+    holder, _, attribute = text.rpartition(".")
+    if not holder or "(" in text or not attribute.isidentifier() or _NOT_ROWS.search(attribute):
+        return False
+    if method in _ANY_ARGUMENTS:
+        return True
+    if method in _NO_ARGUMENTS:
+        return not node.args
+    return method in _KEYWORDS_ONLY and bool(node.args) and all(a.keyword is not None for a in node.args)
+
+
+def _query_set(ev: Evaluator, text: str) -> Value:
+    return Value(type="django.QuerySet", text=text, known=(("model", Value(text=table_name(ev, text))),))
+
+
+def table_name(ev: Evaluator, text: str) -> str:
+    """What rules call the table behind a receiver's source: the model's name, or `order.lines` for the related rows of `order`."""
+    text = re.sub(r"\.(\w*objects\w*|_default_manager|_base_manager|query)$", "", text)
+    if text in ("self.__class__", "cls", "type(self)") and ev.function.owner:
+        return ev.function.owner.rpartition(".")[2]
+    if text in ("self.model", "self.Meta.model", "self.get_queryset().model"):
+        return text
+    last = text.rpartition(".")[2]
+    return last if last[:1].isupper() or "." not in text else text
+
+
+def reverse_row(ev: Evaluator, node: cst.Call, arguments: Arguments) -> Value | None:
+    """`hasattr(order, "invoice")`: Django looks the row at the other end of a one-to-one relation up."""
+    holder, name = arguments.at(0), arguments.at(1)
+    if (
+        "django" not in ev.scope.libraries
+        or holder is None
+        or name is None
+        or not holder.text
+        or name.text[:1] not in "\"'"
+    ):
+        return None
+    table = f"{holder.text}.{name.text.strip(chr(34) + chr(39))}"
+    number = ev.emit(Op.CHECK, Resource(Kind.TABLE, "django", table, table), node, how="exists")
+    return Value(frozenset((number,)), Shape.CALL, via=number)
+
+
+def missing_rows(ev: Evaluator, caught: cst.BaseExpression | None) -> Control:
+    """`except Order.DoesNotExist`: whatever raised it has looked a row of that model up and found none."""
+    names = [e.value for e in caught.elements] if isinstance(caught, cst.Tuple) else [caught]
+    found = NO_CONTROL
+    for name in names:
+        if isinstance(name, cst.Attribute) and name.attr.value == "DoesNotExist":
+            table = table_name(ev, source_of(name.value))
+            number = ev.emit(Op.CHECK, Resource(Kind.TABLE, "django", table, table), name, how="missing")
+            found |= {(number, Sense.ABSENT)}
+    return found
+
+
+_LOOK_UP = frozenset("get find lookup fetch retrieve load query select search existing".split())
+
+
+def unseen_look_up(
+    ev: Evaluator, node: cst.CSTNode, base: Value | None, method: str, arguments: Arguments
+) -> Value | None:
+    """A look-up by a function that cannot be seen, in a module that works with rows; its name says that it looks something up.
+
+    None for a name that is a verb alone unless `self` has it: too many objects have a `get`.
+    """
+    verb, _, noun = method.lstrip("_").partition("_")
+    if verb not in _LOOK_UP or "create" in noun or not ev.program.maps_rows or not arguments.texts:
+        return None
+    if not noun and (base is None or base.text not in ("self", "cls")):
+        return None
+    receiver = base.text.rpartition(".")[2] if base is not None else ""
+    name = f"{method}()"
+    resource = Resource(Kind.TABLE, "unseen", f"{receiver} {method}", name)
+    number = ev.emit(Op.READ, resource, node, how="look-up", related=arguments.texts)
+    return Value(frozenset((number,)), Shape.CALL, via=number)
+
+
+def evaluated(ev: Evaluator, value: Value, node: cst.CSTNode, how: str) -> Value:
+    """A query set whose rows are asked for is read; any other value stays what it is."""
+    model = value.part("model")
+    if (
+        model is None
+        or value.via is not None
+        or not value.type.endswith((".QuerySet", ".Query"))
+        or value.part("statement")
+    ):
+        return value
+    keys = value.part("keys")
+    related = frozenset(k for k in (keys.text.split() if keys is not None else ()) if not k.endswith("="))
+    resource = Resource(Kind.TABLE, value.type.partition(".")[0], model.text, model.text)
+    number = ev.emit(Op.CHECK if ev.testing else Op.READ, resource, node, how=how, related=related)
+    return replace(value, stems=frozenset((number,)), via=number)

@@ -1,0 +1,67 @@
+"""Whether a look-up and a creation are about the same rows."""
+
+from __future__ import annotations
+
+import re
+
+from racelint.events import Access, Kind
+from racelint.pattern.unit import Unit
+
+COUNTS = ("count", "acount", "aggregate", "aaggregate", "count_documents", "sum", "len")
+"""How rows are counted or added up."""
+
+
+def same_rows(look: Access, new: Access) -> bool:
+    """Whether a row is created where a row was looked up: in the same table, as far as names and keys tell.
+
+    A related set (`order.lines`) and a look-up by an unseen function (`get_order_line(order)`) meet the model that they are named
+    after, if what they were given is also what the row is created with.
+    """
+    if look.resource.kind is not Kind.TABLE or look.id == new.id:
+        return False
+    one, other = look.resource.name, new.resource.name
+    if one == other or not other:  # a view that does not name its model asks about it before it creates
+        return bool(one)
+    if look.how == "look-up":
+        return bool(look.related) and look.related <= _given(new) and named_after(look.resource.path, other)
+    for held, made in ((look, new), (new, look)):
+        holder, _, attribute = held.resource.name.rpartition(".")
+        if holder and "." not in made.resource.name and holder.partition("(")[0] not in ("self", "cls"):
+            given = held.related - {holder}
+            if holder in made.related and (
+                named_after(attribute, made.resource.name) or (given and given <= made.related)
+            ):
+                return True
+    return False
+
+
+def _given(new: Access) -> frozenset[str]:
+    """What the row is created with; an object stands for its id and the other way round."""
+    return new.related | {f"{name}.id" for name in new.related} | {f"{name}.pk" for name in new.related}
+
+
+def named_after(name: str, model: str) -> bool:
+    """Whether a name (`lines`, `order_line_set`, `get_order_line`) speaks of a model (`OrderLine`)."""
+    words = _words(model)
+    said = [_singular(word) for word in re.split(r"[^a-z0-9]+", name.lower()) if word and word != "set"]
+    return bool(words) and (words[-1] in said or "".join(words) in said)
+
+
+def _words(model: str) -> list[str]:
+    return [
+        _singular(word.lower())
+        for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*|[a-z0-9]+", model.rpartition(".")[2])
+    ]
+
+
+def _singular(word: str) -> str:
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("sses", "xes", "ches", "shes")):
+        return word[:-2]
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
+
+
+def constraint_handled(unit: Unit, new: Access) -> bool:
+    """Whether an error of the database about a second such row is caught around the creation, or the statement avoids it."""
+    return bool(new.handled & unit.module.models.constraint_errors) or new.how == "conditional"
