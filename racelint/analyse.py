@@ -9,13 +9,12 @@ import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from racelint.evidence import Concurrency
+from racelint.evidence import Concurrency, Outside
 from racelint.facts import FunctionFacts, ModuleFacts, collect_facts
 from racelint.finding import Confidence, Finding, World
 from racelint.index import Index
 from racelint.models.loader import load_models
 from racelint.nominate import nominate
-from racelint.resolve import Scope
 from racelint.rule import Rule
 from racelint.source import Source
 
@@ -42,11 +41,20 @@ def _candidates(facts: ModuleFacts, index: Index, models: tuple[str, ...]) -> tu
     """The nominated definitions of a module; the last answer is kept, because `find_races` asks again what `nominated` asked."""
     global _last
     if _last is None or _last[0] is not facts or _last[1] is not index or _last[2] != models:
-        concurrency = Concurrency(Scope(facts, index, load_models(models)))
+        concurrency = _outside(index, models).concurrency(facts)
         _last = (facts, index, models, concurrency, nominate(concurrency.scope, concurrency))
     return _last[3], _last[4]
 
 
+def _outside(index: Index, models: tuple[str, ...]) -> Outside:
+    """What the modules of an index do with each other; kept as long as the index is the same."""
+    global _project
+    if _project is None or _project[0] is not index or _project[1] != models:
+        _project = (index, models, Outside(index, load_models(models)))
+    return _project[2]
+
+
+_project: tuple[Index, tuple[str, ...], Outside] | None = None
 _last: tuple[ModuleFacts, Index, tuple[str, ...], Concurrency, list[FunctionFacts]] | None = None
 
 

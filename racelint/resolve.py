@@ -49,6 +49,22 @@ class Scope:
         return set()
 
     @cached_property
+    def from_project(self) -> frozenset[str]:
+        """Imported names that the project itself defines."""
+        return self.index.from_project(self.facts)
+
+    @property
+    def reaches_out(self) -> bool:
+        """Whether the module uses anything of other modules of the project."""
+        return bool(self.from_project)
+
+    def has_outside_bases(self, qualname: str) -> bool:
+        """Whether a base of the class is defined by another module of the project."""
+        return any(
+            base.partition(".")[0] in self.from_project for class_ in self.lineage(qualname) for base in class_.bases
+        )
+
+    @cached_property
     def rebound_globals(self) -> frozenset[str]:
         """Module names that a function assigns after a `global` statement."""
         return frozenset(

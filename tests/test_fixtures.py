@@ -19,8 +19,12 @@ import explorer
 import pytest
 from explorer import Outcome
 
+from racelint.finding import Finding
+
 FIXTURES = Path(__file__).parent / "fixtures"
 FILES = sorted(FIXTURES.glob("*/*/*.py"))
+PROJECTS = sorted(path for stem in ("bad", "good") for path in FIXTURES.glob(f"*/*/{stem}") if path.is_dir())
+"""Cases of several modules: `bad` and `good` are folders."""
 COMMENT = re.compile(
     r"""(?P<kind>want|missed|false\ alarm):\s(?P<code>RL\d{3})(?:\s"(?P<message>(?:[^"\\]|\\.)*)")?""", re.VERBOSE
 )
@@ -244,7 +248,39 @@ def test_findings(path: Path) -> None:
     from racelint.run import lint_source
 
     report = lint_source(path.read_text(encoding="utf-8"), f"{name(path)}.py")
-    unmatched = list(report.findings)
+    problems = disagreements(path, list(report.findings))
+    assert not problems, "\n" + "\n".join(problems)
+
+
+@pytest.mark.parametrize("folder", PROJECTS, ids=name)
+def test_findings_in_several_modules(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exactly the findings that the comments say, when the modules are looked at together."""
+    from racelint.run import lint_paths
+
+    monkeypatch.chdir(folder)
+    report = lint_paths(["."])
+    assert not report.problems
+    problems = []
+    for path in sorted(folder.rglob("*.py")):
+        found = [finding for finding in report.findings if finding.path == path.relative_to(folder).as_posix()]
+        problems += disagreements(path, found)
+    assert not problems, "\n" + "\n".join(problems)
+
+
+@pytest.mark.parametrize("folder", [path for path in PROJECTS if path.name == "bad"], ids=name)
+def test_bad_project_says_what_is_wrong(folder: Path) -> None:
+    """A bad folder marks at least one line in one of its modules; its good twin marks none."""
+    marks = {
+        stem: [mark for path in (folder.parent / stem).rglob("*.py") for mark in expectations(path)]
+        for stem in ("bad", "good")
+    }
+    assert any(mark.kind in ("want", "missed") for mark in marks["bad"])
+    assert all(mark.kind == "false alarm" for mark in marks["good"])
+
+
+def disagreements(path: Path, findings: list[Finding]) -> list[str]:
+    """What the comments of a file and the findings in it do not agree on."""
+    unmatched = list(findings)
     problems = []
     for expected in expectations(path):
         matching = [
@@ -262,4 +298,4 @@ def test_findings(path: Path) -> None:
         elif expected.kind == "false alarm" and not matching:
             problems.append(f"{path}:{expected.line}: {expected.code} is no longer a false alarm: remove the comment")
     problems += [f"{path}:{finding.line}: unexpected {finding.code} {finding.message}" for finding in unmatched]
-    assert not problems, "\n" + "\n".join(problems)
+    return problems

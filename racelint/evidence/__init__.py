@@ -5,6 +5,7 @@ or one root that runs many times at once. The strength of the strongest such roo
 """
 
 from racelint.evidence.data import Evidence, Root
+from racelint.evidence.outside import Outside
 from racelint.evidence.overlap import Concurrency
 
-__all__ = ["Concurrency", "Evidence", "Root"]
+__all__ = ["Concurrency", "Evidence", "Outside", "Root"]

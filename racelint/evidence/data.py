@@ -25,6 +25,8 @@ class Root:
     """Its strength rests on the lock that the class has."""
     public: bool = False
     """Known only as something that callers outside of the module may call."""
+    called: bool = False
+    """A unit of another module calls it; it is not started itself."""
 
 
 @dataclass(frozen=True, slots=True)

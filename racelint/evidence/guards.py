@@ -21,29 +21,35 @@ class Guards(Roots):
         return {}
 
     def called_under_lock(self, function: FunctionFacts) -> bool:
-        """Whether any caller in the module holds something that is named like a lock around the call."""
-        guards = self.scope.models.guards
-        return any(
-            part in guard.lower()
+        """Whether any caller holds something that is named like a lock around the call."""
+        held = [
+            guard
             for caller, call in self.callers.get(function.qualname, ())
             for guard in (*call.within, *self.held_on_entry(caller))
-            for part in guards
-        )
+        ]
+        held += [guard for others in self.held_outside(function) for guard in others]
+        return any(part in guard.lower() for guard in held for part in self.scope.models.guards)
+
+    def held_outside(self, function: FunctionFacts) -> list[frozenset[str]]:
+        """What is held around each call of the function in other modules."""
+        return []
 
     def held_on_entry(self, function: FunctionFacts, depth: int = 4) -> frozenset[str]:
-        """Context managers (as `self._lock`, `transaction.atomic`) that every caller in this module holds."""
+        """Context managers (as `self._lock`, `transaction.atomic`) that every caller holds.
+
+        What is public may have callers that are not in view; it counts only where callers in other modules are.
+        """
         known = self._entry.get(function.qualname)
         if known is not None:
             return known
         self._entry[function.qualname] = frozenset()
-        name = function.name
-        if not name.startswith("_") and not function.parent:
+        outside = self.held_outside(function)
+        if not function.name.startswith("_") and not function.parent and not outside:
             return frozenset()
         sites = self.callers.get(function.qualname, [])
-        if not sites or depth == 0 or self._used_as_value(function):
+        if not (sites or outside) or depth == 0 or self._used_as_value(function):
             return frozenset()
-        held: frozenset[str] | None = None
-        promised = bool(_LOCKED_NAME.search(function.name))
+        everywhere = list(outside)
         for caller, call in sites:
             if caller.qualname == function.qualname or caller.name in ("__init__", "__new__"):
                 continue
@@ -52,13 +58,17 @@ class Guards(Roots):
                 | self.decorator_guards(caller)
                 | self.held_on_entry(caller, depth - 1)
             )
-            here = frozenset(_guard_name(guard, caller) for guard in here)
-            held = here if held is None else held | here if promised else held & here
-        self._entry[function.qualname] = held or frozenset()
-        return held or frozenset()
+            everywhere.append(frozenset(guard_name(guard, caller) for guard in here))
+        promised = bool(_LOCKED_NAME.search(function.name))
+        join = frozenset.union if promised else frozenset.intersection
+        held = self._entry[function.qualname] = join(*everywhere) if everywhere else frozenset()
+        return held
 
     def _used_as_value(self, function: FunctionFacts) -> bool:
-        if any(root.unit == function.qualname and root.strength is Confidence.HIGH for root in self.roots):
+        if any(
+            root.unit == function.qualname and root.strength is Confidence.HIGH and not root.called
+            for root in self.roots
+        ):
             return True
         wanted = {f"self.{function.name}", f"cls.{function.name}"} if function.owner else {function.name}
         return any(wanted & f.references for f in (*self.scope.facts.functions, self.scope.facts.module_body))
@@ -76,7 +86,7 @@ class Guards(Roots):
         return frozenset(found)
 
 
-def _guard_name(guard: str, caller: FunctionFacts) -> str:
+def guard_name(guard: str, caller: FunctionFacts) -> str:
     """`cls._lock`, `self._lock` and `Owner._lock` are one lock of the class."""
     root, dot, rest = guard.partition(".")
     if (

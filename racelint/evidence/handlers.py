@@ -9,7 +9,7 @@ from racelint.evidence.data import Root
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
 
-_REGISTERS = re.compile(
+REGISTERS = re.compile(
     r"register|connect|listen|track|subscribe|attach|^on_|(add|set)_.*(callback|handler|listener|hook)"
 )
 """Last names of calls that keep a function to call it later."""
@@ -83,7 +83,7 @@ def find_callbacks(calls: Calls, known: list[Root]) -> list[Root]:
     started = {root.unit for root in known}
     for caller in (*calls.scope.facts.functions, calls.scope.facts.module_body):
         for call in caller.calls:
-            if not _REGISTERS.search(call.callee.rpartition(".")[2]):
+            if not REGISTERS.search(call.callee.rpartition(".")[2]):
                 continue
             for argument in call.arguments:
                 path = argument.rpartition("=")[2]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from racelint.events import Kind, Resource
@@ -14,8 +16,37 @@ from racelint.finding import Confidence
 from racelint.resolve import CONSTRUCTORS, enclosing_self
 
 
+@dataclass(frozen=True)
+class Neighbours:
+    """What other modules do with the functions of one."""
+
+    roots: tuple[Root, ...] = ()
+    """Where units that reach them start."""
+    held: dict[str, list[frozenset[str]]] = field(default_factory=dict)
+    """What is held around each call, by function."""
+
+
+NOBODY = Neighbours()
+
+
 class Concurrency(Guards, Writers):
     """The units of one module and what can run while they do."""
+
+    _outside = NOBODY
+
+    def joined(self, outside: Neighbours) -> Concurrency:
+        """The same units, with what other modules do with them."""
+        if outside == NOBODY:
+            return self
+        found = copy(self)
+        for name in ("reached", "_entry", "threaded"):  # rest on what other modules do
+            found.__dict__.pop(name, None)
+        found.roots = [*self.roots, *outside.roots]
+        found._outside = outside
+        return found
+
+    def held_outside(self, function: FunctionFacts) -> list[frozenset[str]]:
+        return self._outside.held.get(function.qualname, [])
 
     @cached_property
     def _surroundings(self) -> Surroundings:
@@ -43,7 +74,7 @@ class Concurrency(Guards, Writers):
                 if number in found.setdefault(name, set()):
                     continue
                 found[name].add(number)
-                todo.extend(self._callees.get(name, ()))
+                todo.extend(self.callees.get(name, ()))
         return {name: frozenset(numbers) for name, numbers in found.items()}
 
     def overlap(self, one: str, other: str, world: str, resource: Resource | None = None) -> Evidence | None:
@@ -68,7 +99,7 @@ class Concurrency(Guards, Writers):
                     right.world != world
                     or (first == second and not left.many)
                     or (own and (left.own_object or right.own_object))
-                    or (given and (left.handler or right.handler))
+                    or (given and (left.handler or right.handler or left.called or right.called))
                 ):
                     continue
                 if captured and not (left.unit.startswith(captured) and right.unit.startswith(captured)):
@@ -111,13 +142,19 @@ class Concurrency(Guards, Writers):
             if function.owner in family
         )
 
-    def handled_in_processes(self, unit: str) -> Evidence | None:
-        """That the unit runs in several processes at once: a web handler, a task-queue job."""
+    def handled_in_processes(self, unit: str, far: bool = False) -> Evidence | None:
+        """That the unit runs in several processes at once: a web handler, a task-queue job.
+
+        `far`: also through calls in other modules, which says enough of what all processes share, as rows, but not that state
+        of this module is meant to be the same in all.
+        """
         best: Root | None = None
         for number in self.reached.get(unit, ()):
             root = self.roots[number]
-            if (root.processes or (root.world == "processes" and root.many)) and (
-                best is None or root.strength.rank > best.strength.rank
+            if (
+                (far or not root.called)
+                and (root.processes or (root.world == "processes" and root.many))
+                and (best is None or root.strength.rank > best.strength.rank)
             ):
                 best = root
         return Evidence(best.text, best.strength, "processes") if best else None
@@ -199,4 +236,4 @@ class Concurrency(Guards, Writers):
 
     def runs_in_processes(self, function: FunctionFacts) -> bool:
         """Whether a handler or job that runs in several processes reaches the function."""
-        return self.handled_in_processes(function.qualname) is not None
+        return self.handled_in_processes(function.qualname, far=True) is not None

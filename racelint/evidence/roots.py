@@ -76,7 +76,7 @@ class Roots(Calls):
     def _run_once(self) -> frozenset[str]:
         """Functions that `asyncio.run` and its kin start, and those that only they call: one run after the other."""
         callers: dict[str, set[str]] = {}
-        for name, callees in self._callees.items():
+        for name, callees in self.callees.items():
             for callee in callees:
                 callers.setdefault(callee, set()).add(name)
         found: set[str] = set()
@@ -148,11 +148,11 @@ class Roots(Calls):
         return found
 
     @cached_property
-    def _callees(self) -> dict[str, list[str]]:
+    def callees(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for callee, sites in self.callers.items():
             for caller, call in sites:
-                if (call.callee not in self._handed_over(caller) or call.awaited) and not self._on_own_object(
+                if (call.callee not in self.handed_over(caller) or call.awaited) and not self._on_own_object(
                     call, caller
                 ):
                     found.setdefault(caller.qualname, []).append(callee)
@@ -161,7 +161,7 @@ class Roots(Calls):
                 found.setdefault(function.parent, []).append(function.qualname)
         return found
 
-    def _handed_over(self, caller: FunctionFacts) -> frozenset[str]:
+    def handed_over(self, caller: FunctionFacts) -> frozenset[str]:
         """What the function hands to calls that start units: those calls make coroutines and run nothing themselves."""
         known = self._handed.get(caller.qualname)
         if known is None:

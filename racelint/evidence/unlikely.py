@@ -39,5 +39,3 @@ class Surroundings:
             or owner.endswith(("Test", "Tests", "TestCase"))
             or any(name == "schema_editor" for name, _ in function.params)
         )
-
-    # reachability

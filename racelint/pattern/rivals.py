@@ -54,7 +54,7 @@ def copied_to_processes(unit: Unit, resource: Resource) -> bool:
 
 def in_processes(unit: Unit) -> Evidence | None:
     """The evidence that the unit runs in several processes, or several times at once in one."""
-    found = unit.module.concurrency.handled_in_processes(unit.facts.qualname)
+    found = unit.module.concurrency.handled_in_processes(unit.facts.qualname, far=True)
     if found is not None:
         return found
     for world in (World.TASKS, World.THREADS, World.PROCESSES):

@@ -1,0 +1,207 @@
+"""Facts of many modules, joined: which class, function or object a name means, wherever in the project it is defined."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from racelint.facts import ClassFacts, FunctionFacts, ModuleFacts
+from racelint.index.modules import Modules, folder, module_path, shared
+from racelint.index.tables import Table
+
+__all__ = ["Found", "Index", "Located"]
+
+MOST_HOPS = 6
+"""Re-exports that are followed from one module to the next."""
+MOST_BASES = 20
+"""Classes of a lineage."""
+
+Located = tuple[ModuleFacts, ClassFacts]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a dotted name means: a module of the project and the dotted name in it, "" for the module itself."""
+
+    module: ModuleFacts
+    name: str
+
+
+class Index:
+    """The modules of a project."""
+
+    def __init__(self, modules: tuple[ModuleFacts, ...]) -> None:
+        self.modules = modules
+        self._tables: dict[str, Table] = {}
+        self._found: dict[tuple[str, str], Found | None] = {}
+        self._classes: dict[str, list[Located]] = {}
+        for module in modules:
+            for class_ in module.classes:
+                self._classes.setdefault(class_.name, []).append((module, class_))
+
+    @cached_property
+    def _by_path(self) -> dict[str, ModuleFacts]:
+        return {module_path(module.path): module for module in self.modules}
+
+    @cached_property
+    def _modules(self) -> Modules:
+        return Modules(module.path for module in self.modules)
+
+    def table(self, module: ModuleFacts) -> Table:
+        """The names of a module."""
+        known = self._tables.get(module.path)
+        if known is None or known.facts is not module:
+            known = self._tables[module.path] = Table(module)
+        return known
+
+    # names
+
+    def resolve(self, origin: str, importer: str) -> Found | None:
+        """What a dotted origin means where it is imported, through re-exports; None if the project does not define it."""
+        key = (origin, folder(importer))
+        if key not in self._found:
+            self._found[key] = self._resolve(origin, importer, MOST_HOPS)
+        return self._found[key]
+
+    def _resolve(self, origin: str, importer: str, hops: int) -> Found | None:
+        split = self._modules.split(origin, importer)
+        return self._within(self._by_path[split[0]], split[1], hops) if split is not None else None
+
+    def _within(self, module: ModuleFacts, name: str, hops: int) -> Found | None:
+        """What a dotted name means in a module: its own, or what it imported."""
+        first, dot, rest = name.partition(".")
+        table = self.table(module)
+        if not first or table.defines(first):
+            return Found(module, name)
+        if hops == 0:
+            return None
+        origin = table.imports.get(first)
+        if origin is not None:
+            return self._resolve(origin + dot + rest, module.path, hops - 1)
+        for star in table.stars:
+            found = self._resolve(f"{star}.{name}", module.path, hops - 1)
+            if found is not None and found.name:
+                return found
+        return None
+
+    def meaning(self, path: str, module: ModuleFacts) -> Found | None:
+        """What a dotted path, written at the top of a module, means."""
+        return self._within(module, path, MOST_HOPS) if path else None
+
+    # classes
+
+    def class_named(self, path: str, module: ModuleFacts) -> Located | None:
+        """The class that a dotted path in a module names."""
+        found = self.meaning(path, module)
+        if found is None:
+            return None
+        class_ = self.table(found.module).classes.get(found.name)
+        return (found.module, class_) if class_ is not None else None
+
+    def lineage(self, located: Located) -> list[Located]:
+        """The class and its bases, as far as the project defines them, nearest first."""
+        found: list[Located] = []
+        todo = [located]
+        while todo and len(found) < MOST_BASES:
+            module, class_ = todo.pop(0)
+            if any(class_ is known for _, known in found):
+                continue
+            found.append((module, class_))
+            todo.extend(base for path in class_.bases if (base := self.class_named(path, module)) is not None)
+        return found
+
+    def method(self, located: Located, name: str) -> tuple[ModuleFacts, FunctionFacts] | None:
+        """The method that a name finds on an instance of the class."""
+        for module, class_ in self.lineage(located):
+            found = self.table(module).methods.get(class_.qualname, {}).get(name)
+            if found is not None:
+                return module, found
+        return None
+
+    def attribute_class(self, located: Located, attribute: str) -> Located | None:
+        """The class of the project that an attribute of the class's instances is built from, if only one is."""
+        found: list[Located] = []
+        for module, class_ in self.lineage(located):
+            for source in self.table(module).attribute_sources(class_.qualname, attribute):
+                built = self.class_named(source, module)
+                if built is not None and all(built[1] is not known for _, known in found):
+                    found.append(built)
+        return found[0] if len(found) == 1 else None
+
+    def find_class(self, origin: str, importer: str = "") -> Located | None:
+        """The class that a dotted origin such as `app.models.Order` or `.models.Order` names, if a module here defines it.
+
+        Where the folders do not say which module is meant, modules are matched by the tail of their path; of several
+        candidates the one that shares the longest path with `importer` is taken.
+        """
+        exact = self.resolve(origin, importer)
+        if exact is not None and exact.name in self.table(exact.module).classes:
+            return exact.module, self.table(exact.module).classes[exact.name]
+        prefix, _, name = origin.rpartition(".")
+        candidates = self._classes.get(name, ())
+        if not candidates or not prefix:
+            return None
+        tail = prefix.lstrip(".").replace(".", "/")
+        best: tuple[int, Located] | None = None
+        for module, class_ in candidates:
+            path = module_path(module.path)
+            if tail and not (path == tail or path.endswith("/" + tail) or f"/{tail}/" in f"/{path}/"):
+                continue
+            score = shared(path, importer.replace("\\", "/"))
+            if best is None or score > best[0]:
+                best = (score, (module, class_))
+        return best[1] if best else None
+
+    # who uses whom
+
+    def from_project(self, module: ModuleFacts) -> frozenset[str]:
+        """The names that a module imports from the project."""
+        if len(self.modules) == 1:
+            return frozenset()
+        table = self.table(module)
+        starred = {
+            name
+            for star in table.stars
+            if (found := self.resolve(star, module.path)) is not None and not found.name
+            for name in self.table(found.module).names
+        }
+        return (
+            frozenset(
+                name for name, origin in module.imports if name != "*" and self._leads_inside(origin, module.path)
+            )
+            | starred
+        )
+
+    def _leads_inside(self, origin: str, importer: str) -> bool:
+        """Whether a dotted origin, or the start of a package that holds what is meant, lies in the project."""
+        return self.resolve(origin, importer) is not None or self._modules.starts(origin, importer)
+
+    @cached_property
+    def users(self) -> dict[str, tuple[ModuleFacts, ...]]:
+        """By the path of a module: the modules that may call something that it defines, in the order of their paths.
+
+        They import it, or import a module that holds an object of one of its classes or derives a class from one.
+        """
+        importers: dict[str, set[str]] = {}
+        holders: dict[str, set[str]] = {}
+        for module in self.modules:
+            for name, origin in module.imports:
+                found = self.resolve(origin.removesuffix(".*") if name == "*" else origin, module.path)
+                if found is not None and found.module.path != module.path:
+                    importers.setdefault(found.module.path, set()).add(module.path)
+            for path in self._classes_used(module):
+                holders.setdefault(path, set()).add(module.path)
+        modules = {module.path: module for module in self.modules}
+        users = {
+            path: direct.union(*(importers.get(holder, ()) for holder in holders.get(path, ()))) - {path}
+            for path, direct in importers.items()
+        }
+        return {path: tuple(modules[name] for name in sorted(names)) for path, names in users.items()}
+
+    def _classes_used(self, module: ModuleFacts) -> set[str]:
+        """The modules of the classes that a module derives its own from or holds objects of."""
+        names = self.from_project(module)
+        paths = [base for class_ in module.classes for base in class_.bases]
+        paths += [built for _, built in module.assigned]
+        used = [self.class_named(path, module) for path in paths if path.partition(".")[0] in names]
+        return {located[0].path for located in used if located is not None}
