@@ -144,7 +144,7 @@ class Roots(Calls):
         """The unit and the functions of the module that it calls, directly or through others; nearest first."""
         found = [unit]
         for name in found:
-            found.extend(callee for callee in self._callees.get(name, ()) if callee not in found)
+            found.extend(callee for callee in self.callees.get(name, ()) if callee not in found)
         return found
 
     @cached_property
