@@ -135,6 +135,8 @@ class Value:
     """Index of the ORM row that it stands for."""
     text: str = ""
     """Its source, for keys."""
+    origin: str = ""
+    """The source of what was assigned to the name that `text` is."""
     appended: bool = False
     """An element was added to the value after it was read."""
     opaque: Ids = NO_IDS
@@ -184,6 +186,8 @@ class Access:
     """The columns by which the rows were chosen."""
     assigned: frozenset[str] = frozenset()
     """The columns that are set."""
+    forgiven: frozenset[str] = frozenset()
+    """Those of `handled` after which the unit goes on, as it does not where the handler raises another exception."""
 
     @property
     def controlled_by(self) -> Ids:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from racelint.evidence import Concurrency
 from racelint.evidence.starts import may_start
 from racelint.facts import FunctionFacts
+from racelint.paths import PATH_MOVES, PATH_OPENS, PATH_STEPS, PATH_TESTS, PATH_WRITES
 from racelint.resolve import CONSTRUCTORS, Scope, enclosing_self
 
 COMMON = frozenset("add update delete set write create put remove insert send execute run get_or_create".split())
@@ -40,6 +41,8 @@ def _may_race(function: FunctionFacts, scope: Scope, concurrency: Concurrency) -
             or (bool(function.parent) and any(w.path in function.outer_names for w in function.writes))
         )
     ):
+        return True
+    if steps_on_paths(function, scope):
         return True
     if (calls_store(function, scope) and _has_two_steps(function, scope, concurrency)) or _starts_many(function, scope):
         return True
@@ -108,6 +111,21 @@ def _has_two_steps(function: FunctionFacts, scope: Scope, concurrency: Concurren
         or any("." in write.path for write in function.writes)
         or (steps == 1 and (bool(function.parent) or any(path.endswith(".DoesNotExist") for path in function.reads)))
     )
+
+
+def steps_on_paths(function: FunctionFacts, scope: Scope) -> bool:
+    """Whether the function can test a path before a step on it, or write a file whose name says that others read it."""
+    names = {call.callee.rpartition(".")[2] for call in function.calls}
+    if "mktemp" in names:
+        return True
+    steps = names & PATH_STEPS
+    if not steps:
+        return False
+    if names & PATH_TESTS and len(names & (PATH_TESTS | PATH_STEPS)) > 1:
+        return True
+    if len(steps & PATH_MOVES) > 1 or (("chmod" in steps) and steps & {"open", "write_text", "write_bytes"}):
+        return True
+    return bool(steps & PATH_OPENS and names & PATH_WRITES)
 
 
 def _starts_many(function: FunctionFacts, scope: Scope) -> bool:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "racelint"
 
 LAYERS = """
-    stack events finding
+    stack events finding paths
     source
     parse facts
     index cache

@@ -199,14 +199,55 @@ EFFECTS_AT_WORK = {
     "file-check": Case("return os.path.exists(path)", ("check file path",), "path", "import os"),
     "file-make": Case("os.mkdir(path)\nos.makedirs(path, exist_ok=True)", ("create file path",), "path", "import os"),
     "file-remove": Case("Path(path).unlink()", ("delete file path",), "path", "from pathlib import Path"),
-    "open": Case("with open(path) as file:\n    return json.load(file)", ("read file path",), "path", "import json"),
-    "path": Case("path = Path('a')\nreturn path.read_text()", ("read file path",), above="from pathlib import Path"),
-    "json-load": Case("return pickle.load(open(path, 'rb'))", ("read file path",), "path", "import pickle"),
-    "json-dump": Case(
-        "with open(path, 'w') as file:\n    json.dump({}, file)", ("write file path",), "path", "import json"
+    "open": Case(
+        "with open(path) as file:\n    return json.load(file)",
+        ("use file path", "read file path"),
+        "path",
+        "import json",
     ),
-    "file-read": Case("with open(path) as file:\n    return file.read()", ("read file path",), "path"),
-    "file-write": Case("with open(path, 'w') as file:\n    file.write('')", ("write file path",), "path"),
+    "path": Case("path = Path('a')\nreturn path.read_text()", ("read file path",), above="from pathlib import Path"),
+    "json-load": Case(
+        "return pickle.load(open(path, 'rb'))", ("use file path", "read file path"), "path", "import pickle"
+    ),
+    "json-dump": Case(
+        "with open(path, 'w') as file:\n    json.dump({}, file)",
+        ("use file path", "write file path"),
+        "path",
+        "import json",
+    ),
+    "file-read": Case("with open(path) as file:\n    return file.read()", ("use file path", "read file path"), "path"),
+    "file-write": Case(
+        "with open(path, 'w') as file:\n    file.write('')", ("use file path", "write file path"), "path"
+    ),
+    "open-flags": Case(
+        "with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT), 'w') as file:\n    file.write('')",
+        ("use file path", "write file path"),
+        "path",
+        "import os",
+    ),
+    "file-handle": Case(
+        "file = os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL))", ("create file path",), "path", "import os"
+    ),
+    "file-use": Case("return os.stat(path)", ("use file path",), "path", "import os"),
+    "file-list": Case("return Path(path).iterdir()", ("use file path",), "path", "from pathlib import Path"),
+    "file-move": Case(
+        "Path(new).replace(path)", ("use file new", "write file path"), "new, path", "from pathlib import Path"
+    ),
+    "file-copy": Case("shutil.copy(old, new)", ("use file old", "write file new"), "old, new", "import shutil"),
+    "file-join": Case(
+        "a = os.path.join(folder, 'a')\nos.remove(a)\n(Path(folder) / 'a').unlink()",
+        ("delete file a", "delete file Path(folder) / 'a'"),
+        "folder",
+        "import os\nfrom pathlib import Path",
+    ),
+    "file-name": Case("name = tempfile.mktemp()", ("check file tempfile.mktemp()",), above="import tempfile"),
+    "acquire": Case(
+        "with open(path, 'r+') as file:\n    fcntl.flock(file, fcntl.LOCK_EX)\n    file.write('')",
+        ("use file path", "take lock", "write file path"),
+        "path",
+        "import fcntl",
+    ),
+    "release": Case("portalocker.unlock(file)", (), "file", "import portalocker"),
     "resource": Case("C.client = Redis()", ("write attribute C.client",), above=REDIS + "\nclass C: client = None"),
     "same": Case(
         "session.execute(text('DELETE FROM t'))\nwith closing(sqlite3.connect('t')) as c:\n    c.execute('DELETE FROM u')",
@@ -263,7 +304,7 @@ LIBRARIES = {
     "append mode adds only": Case("with open(path, 'a') as file:\n    file.write('')", (), "path"),
     "aiofiles": Case(
         "async with aiofiles.open(path) as file:\n    text = await file.read()",
-        ("switch", "read file path", "switch", "switch"),
+        ("use file path", "switch", "read file path", "switch", "switch"),
         "path",
         "import aiofiles",
         "async def",
@@ -394,7 +435,14 @@ LIBRARIES = {
     "redis only if absent": Case("r.set('k', 1, nx=True)", ("update store r['k']",), above=REDIS),
     "replaced file": Case(
         "with open(path) as file:\n    d = json.load(file)\nwith open(new, 'w') as file:\n    json.dump(d, file)\nos.replace(new, path)",
-        ("read file path", "write file new from load", "write file path from load"),
+        (
+            "use file path",
+            "read file path",
+            "use file new",
+            "write file new from load",
+            "use file new",
+            "write file path from load",
+        ),
         "path, new",
         "import json, os",
     ),

@@ -13,6 +13,7 @@ from racelint.evidence.unlikely import Surroundings
 from racelint.evidence.writers import Writers
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
+from racelint.paths import PATH_STEPS
 from racelint.resolve import CONSTRUCTORS, enclosing_self
 
 
@@ -213,14 +214,19 @@ class Concurrency(Guards, Writers):
             for call in todo.pop().calls:
                 name = call.callee.rpartition(".")[2]
                 verb = name.lstrip("_").partition("_")[0]
-                if name in models.external_methods or verb in (
-                    "save",
-                    "set",
-                    "put",
-                    "write",
-                    "store",
-                    "dump",
-                    "upload",
+                if (
+                    name in models.external_methods
+                    or name in PATH_STEPS
+                    or verb
+                    in (
+                        "save",
+                        "set",
+                        "put",
+                        "write",
+                        "store",
+                        "dump",
+                        "upload",
+                    )
                 ):
                     return True
                 for helper in self.target(call.callee, function):

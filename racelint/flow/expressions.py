@@ -89,6 +89,8 @@ class Evaluator(Builder):
         self.statement = 0
         self.handled: list[frozenset[str]] = []
         """What the `try` statements around catch, outermost first."""
+        self.forgiven: list[frozenset[str]] = []
+        """What they catch without raising again."""
         self.limited = False
         self.added: list[int] = []
         """The creations of rows that wait in a session."""
@@ -132,6 +134,7 @@ class Evaluator(Builder):
             frozenset().union(*self.handled),
             tested,
             assigned,
+            frozenset().union(*self.forgiven),
         )
         self.add(access)
         self.state.fresh |= {number}
@@ -331,6 +334,10 @@ class Evaluator(Builder):
             return replace(value, stems=value.stems | base.stems if base.ref is None else value.stems)
         if type_name:
             return Value(base.stems, type=type_name, text=text, known=base.known)
+        if base.type == "pathlib.Path":
+            path = base.part("path")
+            part = Value(text=f"{path.text if path is not None else base.text}.{attr}")
+            return Value(base.stems, type=base.type if attr == "parent" else "", text=text, known=(("path", part),))
         if base.type and not base.type.startswith((":", "def:", "type[")):
             return Value(base.stems, type=f"{base.type}.{attr}", text=text, known=base.known, opaque=base.opaque)
         return Value(base.stems, text=text, known=base.known, opaque=base.opaque)
@@ -425,8 +432,9 @@ class Evaluator(Builder):
         appended = isinstance(node.operator, (cst.Add, cst.BitOr)) and (
             left.appended or (bool(left.stems) and right.shape is Shape.NEW)
         )
-        path = left.part("path")
-        known = (("path", Value(text=source_of(node))),) if path is not None or left.type == "pathlib.Path" else ()
+        known: tuple[tuple[str, Value], ...] = ()
+        if left.part("path") is not None or left.type == "pathlib.Path":
+            known = (("path", Value(text=self._joined(left, right, node))),)
         return Value(
             left.stems | right.stems,
             appended=appended,
@@ -435,6 +443,13 @@ class Evaluator(Builder):
             known=known,
             type=left.type if left.type == "pathlib.Path" else "",
         )
+
+    def _joined(self, left: Value, right: Value, node: cst.BinaryOperation) -> str:
+        """What a path that was put together from two parts is told by."""
+        path = left.part("path")
+        start = path.text if path is not None and path.text else left.text or source_of(node.left)
+        sign = "/" if isinstance(node.operator, cst.Divide) else "+"
+        return f"{start} {sign} {right.text or source_of(node.right)}"
 
     def unary(self, node: cst.UnaryOperation) -> Value:
         value = self.evaluate(node.expression)
@@ -483,7 +498,7 @@ class Evaluator(Builder):
         """Gives a local name a value."""
         if value.row is not None and not self.rows[value.row].name:
             self.rows[value.row] = replace(self.rows[value.row], name=name)
-        self.state.env[name] = replace(value, text=name)
+        self.state.env[name] = replace(value, text=name, origin=value.origin or value.text)
 
     def display(self, node: cst.List | cst.Tuple | cst.Set) -> Value:
         stems: Ids = NO_IDS

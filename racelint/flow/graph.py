@@ -55,6 +55,7 @@ def join_values(one: Value, other: Value) -> Value:
         if one.row == other.row
         else (one.row if other.row is None else other.row if one.row is None else None),
         text=one.text if one.text == other.text else "",
+        origin=one.origin if one.origin == other.origin else "",
         appended=one.appended or other.appended,
         opaque=one.opaque | other.opaque,
         known=one.known if one.known == other.known else (one.known or other.known),

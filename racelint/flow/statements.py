@@ -360,6 +360,10 @@ class Walker(Evaluator):
     def raise_(self, node: cst.Raise) -> None:
         if node.exc is not None:
             self.evaluate(node.exc)
+        if any(
+            (check := self.access(n)) is not None and check.resource.kind is Kind.FILE for n, _ in self.state.control
+        ):
+            self.mark("raise", node)
         self._stop()
 
     def break_(self, node: cst.Break) -> None:
@@ -471,11 +475,13 @@ class Walker(Evaluator):
         before = self.state.copy()
         first = self.next_id
         self.handled.append(frozenset().union(*(_caught_names(handler) for handler in node.handlers)))
+        self.forgiven.append(frozenset().union(*(_caught_names(h) for h in node.handlers if not _raises(h))))
         depth = len(self.loops)
         returns = len(self.returns)
         breaks = [(len(loop.breaks), len(loop.continues)) for loop in self.loops]
         self.block(node.body)
         self.handled.pop()
+        self.forgiven.pop()
         inside = frozenset(range(first, min(self.next_id, len(self.events))))
         body_end = self.state
         if node.orelse is not None and not body_end.dead:
@@ -581,7 +587,9 @@ class Walker(Evaluator):
             if self.models.contexts.get(value.type) == "transaction" and not isinstance(item.item, cst.Call):
                 value = Value(type="transaction", text=source_of(item.item))
             if isinstance(item.item, cst.Call) and source_of(item.item.func).rpartition(".")[2] == "suppress":
-                self.handled.append(frozenset(source_of(a.value).rpartition(".")[2] for a in item.item.args))
+                names = frozenset(source_of(a.value).rpartition(".")[2] for a in item.item.args)
+                self.handled.append(names)
+                self.forgiven.append(names)
                 suppressed += 1
             number = self._enter(item, value, node)
             if number is not None:
@@ -599,6 +607,7 @@ class Walker(Evaluator):
         depth, returns = len(self.loops), len(self.returns)
         self.block(node.body)
         del self.handled[len(self.handled) - suppressed :]
+        del self.forgiven[len(self.forgiven) - suppressed :]
         jumped = [
             s
             for loop, (b, c) in zip(self.loops[:depth], entering, strict=False)
@@ -730,6 +739,14 @@ def _caught_names(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> frozens
         return frozenset({""})
     types = [e.value for e in handler.type.elements] if isinstance(handler.type, cst.Tuple) else [handler.type]
     return frozenset(source_of(caught).rpartition(".")[2] for caught in types)
+
+
+def _raises(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> bool:
+    """Whether a handler ends by raising, whatever it was that it caught."""
+    last = handler.body.body[-1] if handler.body.body else None
+    if isinstance(last, cst.SimpleStatementLine):
+        last = last.body[-1]
+    return isinstance(last, cst.Raise)
 
 
 _SMALL: dict[type[cst.CSTNode], Callable[..., None]] = {

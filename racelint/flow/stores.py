@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import libcst as cst
 
-from racelint.events import NO_IDS, Access, Kind, Op, Resource, Row, Shape, Value
+from racelint.events import NO_IDS, Kind, Op, Resource, Row, Shape, Value
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
+from racelint.flow.files import FILE_EFFECTS, file_effect, path_text
 from racelint.flow.rows import flush, home, model_name, orm_effect, table_effect
 from racelint.flow.sql import classify
 from racelint.flow.statement import literal, run_statement
@@ -39,12 +40,7 @@ def apply_effect(
             shape=Shape.NEW,
             type=model.returns or type_of(ev, node),
             text=source_of(node),
-            known=(("path", Value(text=_path_text(arguments, 0))),)
-            if effect == "path"
-            else (
-                ("resource", Value()),
-                *((("path", Value(text=source_of(node))),) if "tempfile." in type_of(ev, node) else ()),
-            ),
+            known=_path_parts(node, arguments) if effect == "path" else (("resource", Value()), *_temporary(ev, node)),
         )
         if awaiting is not None:
             ev.switch(awaiting, callee=method)
@@ -88,7 +84,10 @@ def apply_effect(
             type=model.returns or type_of(ev, node),
             text=source_of(node),
         )
-    stored = _store_effect(ev, where, effect, model, base, method, arguments)
+    if effect in FILE_EFFECTS:
+        stored = file_effect(ev, node, where, model, base, method, arguments)
+    else:
+        stored = _store_effect(ev, where, effect, model, base, method, arguments)
     if stored is None:
         return None
     value = stored
@@ -100,78 +99,29 @@ def apply_effect(
     return value
 
 
+def _path_parts(node: cst.Call, arguments: Arguments) -> tuple[tuple[str, Value], ...]:
+    """What a new path object is told by: what it was made of."""
+    pairs = zip(arguments.positional, node.args, strict=False)
+    text = " / ".join(path_text(value, argument.value) for value, argument in pairs)
+    return (("path", Value(text=text or source_of(node))),)
+
+
+def _temporary(ev: Evaluator, node: cst.Call) -> tuple[tuple[str, Value], ...]:
+    """The path of a temporary file or folder, also where it is the second of two results."""
+    if "tempfile." not in type_of(ev, node):
+        return ()
+    path = ("path", Value(text=source_of(node)))
+    return (path, ("0", Value(known=(path,))), ("1", Value(known=(path,))))
+
+
 def type_of(ev: Evaluator, node: cst.Call) -> str:
     return ev.scope.built_type(source_of(node.func))
-
-
-def _path_text(arguments: Arguments, index: int) -> str:
-    value = arguments.at(index)
-    if value is None:
-        return ""
-    path = value.part("path")
-    return path.text if path is not None and path.text else value.text
-
-
-def _file(text: str) -> Resource:
-    return Resource(Kind.FILE, "file", text, text)
 
 
 def _store_effect(
     ev: Evaluator, where: cst.CSTNode, effect: str, model: Call, base: Value | None, method: str, arguments: Arguments
 ) -> Value | None:
     base = base or Value()
-    if effect == "open":
-        mode = arguments.at(1) if base.type != "pathlib.Path" else arguments.at(0)
-        mode = mode or arguments.keywords.get("mode")
-        path = base.part("path") or (Value(text=base.text) if base.text and model.key is None else None)
-        text = path.text if path is not None and model.key is None else _path_text(arguments, 0)
-        return Value(
-            type="file",
-            known=(("path", Value(text=text)), ("mode", Value(text=(mode.text if mode else "'r'").strip("'\"")))),
-        )
-    if effect in ("json-load", "json-dump"):
-        handle = arguments.at(model.key)
-        path = handle.part("path") if handle is not None else None
-        if path is None:
-            return Value(arguments.stems)
-        if effect == "json-load":
-            return read_store(ev, _file(path.text), where, method)
-        write_store(ev, _file(path.text), where, arguments.at(model.value) or Value(), method, Op.WRITE, arguments)
-        return Value()
-    if effect in ("file-check", "file-make", "file-remove"):
-        given = base.part("path") or (Value(text=base.text) if base.text else None)
-        text = _path_text(arguments, model.key) if model.key is not None else given.text if given is not None else ""
-        if not text:
-            return None
-        if effect == "file-check":
-            return read_store(ev, _file(text), where, method, Op.CHECK)
-        ev.emit(Op.CREATE if effect == "file-make" else Op.DELETE, _file(text), where, how=method)
-        return Value()
-    if effect in ("file-read", "file-write"):
-        path = base.part("path")
-        text = path.text if path is not None and base.type == "file" else base.text
-        if model.key is not None:
-            text = _path_text(arguments, model.key)
-        if not text:
-            return None
-        if effect == "file-read":
-            return read_store(ev, _file(text), where, method)
-        mode = base.part("mode")
-        if mode is not None and ("a" in mode.text or "x" in mode.text):
-            return Value()
-        written = arguments.at(model.value) or Value()
-        if model.key is not None and not written.stems:  # a file that replaces another holds what was written to it
-            last = next(
-                (
-                    e
-                    for e in reversed(ev.events)
-                    if isinstance(e, Access) and e.op is Op.WRITE and e.resource == _file(written.text)
-                ),
-                None,
-            )
-            written = replace(written, stems=last.value.stems) if last is not None else written
-        write_store(ev, _file(text), where, written, method, Op.WRITE, arguments)
-        return Value()
     if effect == "delete":
         first = arguments.at(0)
         deleted = (
@@ -220,7 +170,17 @@ def _store_effect(
         ev.mark("rollback", where, base.text)
         return Value()
     if effect == "acquire":
-        return None
+        text = source_of(where)
+        if "LOCK_UN" in text or "UNLCK" in text:
+            effect = "release"
+        else:
+            ev.acquire(Resource(Kind.STORE, "lock", method, text), "lock", model.world, ev.place(where))
+            return Value()
+    if effect == "release":
+        for held in ev.acquisitions(ev.state.held):
+            if held.what == "lock" and held.lock.owner == "lock":
+                ev.release(held.id)
+        return Value()
     return None
 
 

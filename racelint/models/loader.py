@@ -22,6 +22,14 @@ EFFECTS = frozenset(
         "file-check",
         "file-make",
         "file-remove",
+        "file-use",
+        "file-list",
+        "file-move",
+        "file-copy",
+        "file-join",
+        "file-name",
+        "file-handle",
+        "open-flags",
         "lock",
         "acquire",
         "release",
@@ -63,6 +71,8 @@ _CHANGING = frozenset(
     [
         "file-make",
         "file-remove",
+        "file-copy",
+        "file-name",
         "write",
         "update",
         "delete",
@@ -78,7 +88,7 @@ _CHANGING = frozenset(
         "transaction",
     ]
 )
-_EVERYWHERE = frozenset("append replace flush".split())
+_EVERYWHERE = frozenset("append replace flush copy".split())
 """Names that lists and strings have: a unit that changes a store changes it in another way, too, or awaits it."""
 _READING = frozenset(["read", "row", "exists", "file-read", "json-load", "open", "query-locked"])
 _COMMON = frozenset(
@@ -248,8 +258,9 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
             models.contexts[name] = str(table["context"])
         if table.get("like"):
             models.parents[name] = str(table["like"])
+        needed = tuple(_strings(table.get("imports", []), where)) or imports
         for receiver in _strings(table.get("receivers", []), where):
-            models.receivers.setdefault(receiver, []).append((name, imports))
+            models.receivers.setdefault(receiver, []).append((name, needed))
         for methods, raw_call in _table(table, "methods", where).items():
             call = _call(raw_call, f"{where}: types.{name!r}.methods.{methods}")
             models.methods.update(((name, method), call) for method in methods.split())

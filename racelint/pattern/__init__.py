@@ -18,9 +18,27 @@ from racelint.pattern.dependence import (
     store_updates,
     thread_updates,
 )
+from racelint.pattern.files import (
+    awaited_then_read,
+    forgiven,
+    listed_then_used,
+    named_temporary,
+    removed_elsewhere,
+    removed_then_made,
+    tested_then_done,
+    used_by_others,
+    written_in_place,
+    written_then_hidden,
+)
 from racelint.pattern.lookups import COUNTS, constraint_handled, same_rows
 from racelint.pattern.made import begins_something, calls_resource, has_side_effects, makes_resource, torn_down
 from racelint.pattern.module import Module
+from racelint.pattern.overwrites import (
+    emptied_in_place,
+    moved_from_elsewhere,
+    removed_then_replaced,
+    replaced_from_fixed_name,
+)
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.rivals import copied_to_processes, in_processes, rival, rivals, with_itself
 from racelint.pattern.rows import row_evidence, row_updates, store_rival
@@ -54,21 +72,31 @@ __all__ = [
     "Wait",
     "World",
     "Write",
+    "awaited_then_read",
     "begins_something",
     "calls_resource",
     "constraint_handled",
     "copied_to_processes",
     "decided",
     "decided_under_lock",
+    "emptied_in_place",
     "exactly",
+    "forgiven",
     "has_side_effects",
     "in_processes",
     "in_transaction",
     "late_writes",
+    "listed_then_used",
     "makes_resource",
+    "moved_from_elsewhere",
+    "named_temporary",
     "one_change",
     "one_document",
     "related",
+    "removed_elsewhere",
+    "removed_then_made",
+    "removed_then_replaced",
+    "replaced_from_fixed_name",
     "rival",
     "rivals",
     "row_evidence",
@@ -81,9 +109,13 @@ __all__ = [
     "store_rival",
     "store_updates",
     "table_of",
+    "tested_then_done",
     "thread_updates",
     "torn_down",
     "transactions_at",
+    "used_by_others",
     "with_itself",
+    "written_in_place",
+    "written_then_hidden",
     "wrong_waits",
 ]

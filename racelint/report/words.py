@@ -82,6 +82,8 @@ HARMS: Mapping[str, Harm] = {
         "another {unit} removes it in between, and this removal fails or hits what came after",
         {Role.ACT: "removed although it may be gone"},
     ),
+    "half-written file": Harm("whoever opens it in between reads nothing, or a part of it"),
+    "secret readable": Harm("whoever opens it in between can read what was written"),
     "done twice": Harm("several {units} pass the same check, and all of them act"),
     "limit exceeded": Harm("several {units} pass the same check before one of them is counted"),
     "used before it is set": Harm(

@@ -18,6 +18,7 @@ from racelint.rules import (
     lazy_init_across_await,
     load_transform_save,
     mutations_without_transaction,
+    non_atomic_overwrite,
     orm_lost_update,
     process_local_state,
     session_shared_by_tasks,
@@ -61,6 +62,7 @@ RULES: tuple[Rule, ...] = (
     decided_under_lock.RULE,
     waited_outside_condition.RULE,
     file_check_then_use.RULE,
+    non_atomic_overwrite.RULE,
     unreadable_file.RULE,
     unused_suppression.RULE,
 )

@@ -1,6 +1,7 @@
-"""A path is tested and then made, removed or moved in a separate step.
+"""A path is tested, and then made, used or removed in a separate step.
 
-Another process can do the same between the two; the step then fails although the test had allowed it.
+Another process can make or remove the same path between the two. The step then fails although the test had allowed it, or two
+processes do what only one should do.
 
 ## Example
     import os
@@ -22,58 +23,151 @@ Paths that are tested under one name and used under another.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
-from racelint.pattern import Access, Evidence, Kind, Module, Op, Unit
+from racelint.pattern import (
+    Access,
+    Evidence,
+    Module,
+    Op,
+    Unit,
+    awaited_then_read,
+    forgiven,
+    listed_then_used,
+    named_temporary,
+    removed_elsewhere,
+    removed_then_made,
+    tested_then_done,
+    used_by_others,
+    written_in_place,
+    written_then_hidden,
+)
 from racelint.rule import Rule
 
-TOLERANT = frozenset(
-    {"OSError", "IOError", "EnvironmentError", "FileExistsError", "FileNotFoundError", "Exception", ""}
-)
-"""Errors whose handling makes the failure of the step harmless."""
+EVERYBODY = Evidence("every process on the machine reaches the same path", Confidence.MEDIUM)
+UNKNOWN = Evidence("nothing says whether other processes use the path", Confidence.LOW)
 
-
-OWN = ("mkdtemp", "uuid", "getpid", "TemporaryDirectory")
-"""Parts of paths that no other process has."""
+EAFP = "do it and handle the error: `missing_ok=True`, `FileNotFoundError`"
+TOLERATE = "do it and let it be there: `exist_ok=True`, mode `x`"
 
 
 def find(module: Module) -> Iterable[Finding]:
-    """A step on a path that runs only because of a test of the path, and whose failure nobody handles."""
+    """A step on a path that rests on a test of the path, and whose failure nobody handles."""
     for unit in module.units:
-        for test, act in tested_then_used(unit):
+        for test, act, message, evidence, advice, harm in races(unit):
             name = act.resource.name
-            makes = act.op is Op.CREATE
             yield module.finding(
                 RULE,
                 unit,
                 act,
-                ((Role.CHECK, test), (Role.ACT, act)),
-                f"`{name}` is tested on line {module.line(test)} and {'made' if makes else 'removed or moved'} here in a separate "
-                "step; another process can be faster",
-                Evidence("every process on the machine reaches the same path", Confidence.MEDIUM),
+                ((Role.CHECK, test), (Role.ACT, act)) if test.id != act.id else ((Role.ACT, act),),
+                message.format(name=f"`{name}`", line=module.line(test)),
+                evidence,
                 World.PROCESSES,
                 name,
-                Fix(
-                    "do it and let it fail: `exist_ok=True`, mode `x`"
-                    if makes
-                    else "do it and handle the error: `missing_ok=True`, `FileNotFoundError`"
-                ),
+                Fix(advice),
+                harm,
             )
 
 
-def tested_then_used(unit: Unit) -> Iterator[tuple[Access, Access]]:
-    """Tests of a path, each with the step that it decided."""
-    for act in unit.accesses(Op.CREATE, Op.DELETE, kinds=(Kind.FILE,)):
-        if act.handled & TOLERANT or any(word in act.resource.name for word in OWN):
-            continue
-        for number, _ in act.control:
-            test = unit.access(number)
-            if (
-                test is not None
-                and test.op is Op.CHECK
-                and test.resource == act.resource
-                and not unit.guarded(test, act)
-            ):
-                yield test, act
-                break
+Race = tuple[Access, Access, str, Evidence, str, str]
+"""The test, the step, the message, why others use the path, what to write instead, the harm."""
+
+
+def races(unit: Unit) -> Iterator[Race]:
+    """All ways in which a step on a path rests on what was seen before."""
+    for test, act in awaited_then_read(unit):
+        yield (
+            test,
+            act,
+            "{name} is awaited on line {line} and read here; it is there before its writer is done with it",
+            EVERYBODY,
+            "read it until its content is whole, or write it under another name and rename it",
+            "half-written file",
+        )
+    for test, act in tested_then_done(unit):
+        yield from tested(unit, test, act)
+    for removal, act in removed_then_made(unit):
+        if not forgiven(act):
+            yield (
+                removal,
+                act,
+                "{name} is removed on line {line} and made again here; another process can make it in between",
+                used_by_others(unit, act) or UNKNOWN,
+                TOLERATE,
+                "",
+            )
+    for listing, act in listed_then_used(unit):
+        if not forgiven(act):
+            yield (
+                listing,
+                act,
+                "{name} comes from the listing on line {line} and is used here; another process can remove it in between",
+                used_by_others(unit, listing) or used_by_others(unit, act) or UNKNOWN,
+                EAFP,
+                "",
+            )
+    for write, act in written_then_hidden(unit):
+        yield (
+            write,
+            act,
+            "{name} is written on line {line} and made private here; until then others can open it",
+            EVERYBODY,
+            "make it private when it is made: `os.open` with a mode, or a temporary file that is renamed",
+            "secret readable",
+        )
+    for name in named_temporary(unit):
+        yield (
+            name,
+            name,
+            "{name} is only a name that was free; another process can make the file first",
+            EVERYBODY,
+            "make the file together with its name: `mkstemp`, `NamedTemporaryFile`",
+            "",
+        )
+
+
+def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
+    """A tested path that is then made, removed or used; tolerated failures harm nobody."""
+    if act.op is Op.CREATE:
+        if act.how != "exclusive" and not forgiven(act):
+            yield (
+                test,
+                act,
+                "{name} is tested on line {line} and made here in a separate step; another process can be faster",
+                EVERYBODY,
+                TOLERATE,
+                "",
+            )
+    elif written_in_place(act):
+        yield (
+            test,
+            act,
+            "{name} is found missing on line {line} and written here in a separate step; two processes do so at once",
+            used_by_others(unit, act, configured=True) or UNKNOWN,
+            "make it in one step: mode `x`, or write another file and link or rename it",
+            "done twice",
+        )
+    elif act.op is Op.DELETE and not forgiven(act):
+        yield (
+            test,
+            act,
+            "{name} is tested on line {line} and removed here in a separate step; another process can be faster",
+            used_by_others(unit, act) or UNKNOWN,
+            EAFP,
+            "",
+        )
+    elif act.op is Op.USE and not forgiven(act):
+        evidence = used_by_others(unit, act)
+        remover = removed_elsewhere(unit, act.resource) if evidence is not None else ""
+        if remover:
+            evidence = Evidence(f"`{remover}` removes or replaces it", Confidence.MEDIUM)
+        yield (
+            test,
+            act,
+            "{name} is tested on line {line} and used here in a separate step; another process can remove it in between",
+            evidence if evidence is not None and remover else UNKNOWN,
+            EAFP,
+            "",
+        )
 
 
 RULE = Rule("RL701", "file-check-then-use", (World.PROCESSES,), "step fails", __doc__, find)

@@ -1,0 +1,89 @@
+"""What the words of a path say: whether other processes use it, or one run has it for itself. Names only, no file is looked at.
+
+These words are documented in docs/rules.md: they carry meaning, other names do not.
+"""
+
+from __future__ import annotations
+
+import re
+
+PATH_TESTS = frozenset(
+    "exists isfile isdir islink lexists is_file is_dir is_symlink access listdir scandir iterdir glob".split()
+)
+"""Last names of calls that look at a path."""
+
+PATH_STEPS = frozenset(
+    "mkdir makedirs remove unlink rmtree rmdir rename replace move copy copy2 copyfile copytree symlink link symlink_to stat "
+    "utime chmod listdir scandir iterdir open write_text write_bytes getmtime getsize read_text read_bytes dump mktemp".split()
+)
+"""Last names of steps on paths, which other processes can come between."""
+
+PATH_MOVES = frozenset("mkdir makedirs remove unlink rmtree rmdir rename replace move".split())
+PATH_OPENS = frozenset("open write_text write_bytes copy copy2 copyfile dump save".split())
+PATH_WRITES = frozenset("write writelines dump write_text write_bytes copy copy2 copyfile save fdopen".split())
+
+OWN_WORDS = (
+    "mkdtemp",
+    "mkstemp",
+    "mktemp",
+    "TemporaryDirectory",
+    "NamedTemporaryFile",
+    "TemporaryFile",
+    "uuid",
+    "getpid",
+    "get_ident",
+    "token_hex",
+    "token_urlsafe",
+    "urandom",
+    "random",
+)
+"""Calls and names that make a path that nobody else has."""
+
+_OWN = re.compile(
+    "|".join(OWN_WORDS)
+    + r"|(?<!get)(?<![a-z])(te?mp_?dir|te?mp_?path|te?mp_?file(name)?|te?mp_?folder|workspace|scratch)(?![a-z])"
+    r"|(?<![a-z])pid(?!_?(file|path|dir|lock)|[a-z])",
+)
+
+SHARED_WORDS = frozenset(
+    "cache caches cached lock locks lockfile pidfile sock socket ipc state states session sessions spool queue registry "
+    "index manifest store storage cookie cookies checkpoint checkpoints memory memo memoized memorized db database shared".split()
+)
+"""Words of names of files and folders that several processes use."""
+
+CACHED = frozenset("cache caches cached memo memoized memorized".split())
+"""Those of them that say that others read the file whenever it is there."""
+
+CONFIGURED = frozenset("config configs configuration settings secret secrets key keys token credentials".split())
+"""Words of names of files that every start of a program makes when they are missing."""
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_SYSTEM = re.compile(r"""^[rbuf]*["']/(var|etc|run|tmp|dev/shm|usr|opt|srv|home)/""")
+
+
+_PUBLIC = re.compile(r"""["'{]/?(var/)?tmp/|gettempdir\(""")
+_PREDICTABLE = re.compile(r"mk[ds]temp|TemporaryDirectory|NamedTemporaryFile|uuid|token_|urandom|random")
+
+
+def is_own(path: str) -> bool:
+    """Whether one run has the path for itself: a temporary name, or one with a process number."""
+    return bool(path) and _OWN.search(path) is not None and not is_predictable(path)
+
+
+def is_predictable(path: str) -> bool:
+    """Whether the path lies in the temporary folder of all users under a name that others can guess."""
+    return _PUBLIC.search(path) is not None and not _PREDICTABLE.search(path)
+
+
+def is_system_path(path: str) -> bool:
+    """Whether the path is written down as a literal that means the same file to every process of the machine."""
+    return _SYSTEM.match(path) is not None
+
+
+def shared_word(*names: str, more: frozenset[str] = frozenset(), only: frozenset[str] = SHARED_WORDS) -> str:
+    """The first word of the names that says that several processes use the path; "" if there is none."""
+    for name in names:
+        for word in _WORD.findall(name):
+            if word.lower() in only or word.lower() in more:
+                return str(word).lower()
+    return ""

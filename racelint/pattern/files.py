@@ -1,0 +1,229 @@
+"""Files: tests and steps on one path, and what says that other processes use the path too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from racelint.events import Access, Kind, Op, Resource, Sense
+from racelint.evidence import Evidence
+from racelint.facts import FunctionFacts
+from racelint.finding import Confidence
+from racelint.paths import CONFIGURED, is_own, is_predictable, is_system_path, shared_word
+from racelint.pattern.unit import Unit, same
+
+TOLERANT = frozenset(
+    {"OSError", "IOError", "EnvironmentError", "FileExistsError", "FileNotFoundError", "Exception", "BaseException", ""}
+)
+"""Errors whose handling makes the failure of a step harmless."""
+
+IN_PLACE = ("truncate", "copy", "write_text", "write_bytes", "save", "savez", "dump")
+"""How a file is written by its path so that others can see a part of it."""
+
+_PRIVATE = re.compile(r"(?<![\w])0?o?[4-7]00(?!\d)|S_I[RWX]{1,3}USR|S_IREAD\b")
+
+
+def forgiven(access: Access) -> bool:
+    """Whether the unit goes on when the step fails."""
+    return bool(access.forgiven & TOLERANT)
+
+
+def file_accesses(unit: Unit, *ops: Op) -> Iterator[Access]:
+    """The accesses of files that other processes can have, too."""
+    for access in unit.accesses(*ops, kinds=(Kind.FILE,)):
+        if not is_own(access.resource.path) and not is_own(access.resource.name):
+            yield access
+
+
+def written_in_place(access: Access) -> bool:
+    """Whether others can see the file half written."""
+    return (access.op is Op.USE and access.how == "truncate") or (access.op is Op.WRITE and access.how in IN_PLACE)
+
+
+def used_by_others(unit: Unit, access: Access, configured: bool = False) -> Evidence | None:
+    """Why other processes use the same path: the unit runs in several, or names say what the file is for."""
+    found = unit.module.concurrency.handled_in_processes(unit.facts.qualname)
+    if found is not None:
+        return Evidence(found.text, Confidence.MEDIUM, "processes")
+    resource = access.resource
+    if is_system_path(resource.path):
+        return Evidence("the path is the same for every process of the machine", Confidence.MEDIUM, "processes")
+    more = CONFIGURED if configured else frozenset()
+    word = shared_word(resource.path, resource.name, more=more)
+    if word:
+        return Evidence(f"the path is named after a {word}, which processes share", Confidence.MEDIUM, "processes")
+    parts = unit.module.path.replace("\\", "/").removesuffix(".py").split("/")[-2:]
+    word = shared_word(unit.facts.qualname, *reversed(parts), more=more)
+    if word:
+        return Evidence(
+            f"`{unit.facts.qualname}` keeps a {word}, which processes share", Confidence.MEDIUM, "processes"
+        )
+    return None
+
+
+def tested_then_done(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Tests of a path (or reads of a file) and the step on it that runs only because of what they saw."""
+    for act in file_accesses(unit, Op.CREATE, Op.DELETE, Op.USE, Op.WRITE):
+        for number, sense in act.control:
+            test = unit.access(number)
+            if (
+                test is not None
+                and test.op in (Op.CHECK, Op.READ)
+                and test.id != act.id
+                and same(test.resource, act.resource)
+                and _fits(act, sense)
+                and not unit.guarded(test, act)
+                and not _said_first(unit, test, sense)
+            ):
+                yield test, act
+                break
+
+
+def _fits(act: Access, sense: Sense) -> bool:
+    """Whether the step goes with what was seen: made where nothing was, used where something was."""
+    makes = act.op is Op.CREATE or written_in_place(act)
+    return sense is not (Sense.PRESENT if makes else Sense.ABSENT)
+
+
+def _said_first(unit: Unit, test: Access, sense: Sense) -> bool:
+    """Whether the test only gives a nicer error: where it comes out otherwise, the unit raises, as the step would."""
+    return any(
+        any(number == test.id and other is not sense for number, other in mark.control) for mark in unit.marks("raise")
+    )
+
+
+def removed_then_made(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Removals of a path, each with the step that makes it again and fails if somebody else was faster."""
+    for act in file_accesses(unit, Op.CREATE, Op.USE):
+        if act.how == "exclusive" or (act.op is Op.USE and not _guessed(act)):
+            continue
+        for removal in unit.accesses(Op.DELETE, kinds=(Kind.FILE,)):
+            if (
+                same(removal.resource, act.resource)
+                and unit.before(removal.id, act.id)
+                and not unit.before(act.id, removal.id)
+                and not unit.guarded(removal, act)
+            ):
+                yield removal, act
+                break
+
+
+def _guessed(act: Access) -> bool:
+    """Whether another user can put a file there in time: its name in the common temporary folder can be guessed."""
+    return written_in_place(act) and is_predictable(act.resource.path)
+
+
+def awaited_then_read(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Loops that wait until a path is there, each with the step that then opens it."""
+    for act in file_accesses(unit, Op.USE, Op.READ):
+        if act.how not in ("open", "read_text", "read_bytes") or act.handled:
+            continue
+        for test in unit.accesses(Op.CHECK, kinds=(Kind.FILE,)):
+            if test.how == "while" and same(test.resource, act.resource) and unit.before(test.id, act.id):
+                yield test, act
+                break
+
+
+def listed_then_used(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Listings of a folder, each with a step on one of its entries that fails if somebody else removed it."""
+    for act in file_accesses(unit, Op.DELETE, Op.USE, Op.READ):
+        if act.how in ("list", "truncate"):
+            continue
+        for number in sorted(act.value.stems):
+            listing = unit.access(number)
+            if (
+                listing is not None
+                and listing.resource.kind is Kind.FILE
+                and listing.how == "list"
+                and not same(listing.resource, act.resource)
+                and not is_own(listing.resource.path)
+                and not unit.guarded(listing, act)
+            ):
+                yield listing, act
+                break
+
+
+def written_then_hidden(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Files that are written first and made private afterwards."""
+    for act in file_accesses(unit, Op.USE):
+        if act.how != "chmod" or not _PRIVATE.search(act.value.text):
+            continue
+        for write in unit.accesses(Op.USE, Op.WRITE, kinds=(Kind.FILE,)):
+            if (
+                written_in_place(write)
+                and same(write.resource, act.resource)
+                and unit.before(write.id, act.id)
+                and not _PRIVATE.search(unit.module.text(write.place))
+                and not _written_after(unit, act)
+                and not any("umask" in mark.subject for mark in unit.marks("call"))
+            ):
+                yield write, act
+                break
+
+
+def _written_after(unit: Unit, act: Access) -> bool:
+    """Whether the content comes after the file was made private."""
+    return any(
+        same(write.resource, act.resource) and unit.before(act.id, write.id)
+        for write in unit.accesses(Op.WRITE, kinds=(Kind.FILE,))
+    )
+
+
+def removed_elsewhere(unit: Unit, resource: Resource) -> str:
+    """The function of the module that removes or moves the path, or a folder it is in; "" if none does."""
+    names = _names(unit.facts, resource)
+    for function in unit.module.scope.facts.functions:
+        if function.qualname == unit.facts.qualname:
+            continue
+        for call in function.calls:
+            receiver, _, last = call.callee.rpartition(".")
+            if last in _REMOVING and (receiver in names or names & frozenset(call.arguments)):
+                return function.qualname
+    return ""
+
+
+_REMOVING = frozenset("remove unlink rmtree rmdir rename replace move removedirs".split())
+
+
+def read_elsewhere(unit: Unit, resource: Resource) -> str:
+    """The function of the module that reads the file; "" if none does."""
+    names = _names(unit.facts, resource)
+    for function in unit.module.scope.facts.functions:
+        if function.qualname == unit.facts.qualname or function.owner != unit.facts.owner:
+            continue
+        if any(call.callee.rpartition(".")[2] in _WRITING for call in function.calls):
+            continue
+        for call in function.calls:
+            receiver, _, last = call.callee.rpartition(".")
+            if last not in _OPENING:
+                continue
+            for given in (receiver, *call.arguments):
+                if given and (given in names or _made_by(function, given) & names):
+                    return function.qualname
+    return ""
+
+
+_OPENING = frozenset("open read_text read_bytes load ZipFile read".split())
+_WRITING = frozenset("write writelines dump write_text write_bytes save savez".split())
+
+
+def _names(function: FunctionFacts, resource: Resource) -> frozenset[str]:
+    """Names under which other functions of the module may have the path: its own, what made it, and what it was joined of."""
+    parts = {part.strip() for part in re.split(r" [/+] ", resource.path)}
+    names = {name for name in (resource.name, resource.path, *parts) if _NAME.fullmatch(name)}
+    return frozenset(names) | frozenset(made for name in names for made in _made_by(function, name))
+
+
+_NAME = re.compile(r"[A-Za-z_][\w.]*")
+
+
+def _made_by(function: FunctionFacts, name: str) -> frozenset[str]:
+    """The method of the same object that a local path came from."""
+    return frozenset(built for local, built in function.locals_built if local == name and built.startswith("self."))
+
+
+def named_temporary(unit: Unit) -> Iterator[Access]:
+    """Names of temporary files that were free when they were looked for."""
+    for access in unit.accesses(Op.CHECK, kinds=(Kind.FILE,)):
+        if access.how == "name" and not is_own(access.resource.path.partition("dir=")[2]):
+            yield access

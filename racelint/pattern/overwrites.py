@@ -1,0 +1,98 @@
+"""Files that are written so that others can see a part of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.events import Access, Kind, Op
+from racelint.evidence import Evidence
+from racelint.finding import Confidence
+from racelint.paths import CACHED, is_own, is_system_path, shared_word
+from racelint.pattern.files import file_accesses, read_elsewhere, used_by_others, written_in_place
+from racelint.pattern.unit import Unit, same
+
+
+def emptied_in_place(unit: Unit) -> Iterator[tuple[Access, Evidence]]:
+    """Writes in place of files that others are known to read, each with what says so."""
+    seen: list[Access] = []
+    for write in file_accesses(unit, Op.USE, Op.WRITE):
+        if not written_in_place(write) or any(same(other.resource, write.resource) for other in seen):
+            continue
+        seen.append(write)
+        if _put_in_place_later(unit, write) or unit.locked_at(write) or _read_before(unit, write):
+            continue
+        evidence = _readers(unit, write)
+        if evidence is not None:
+            yield write, evidence
+
+
+def _readers(unit: Unit, write: Access) -> Evidence | None:
+    """Why others read the file: it is a cache, it is of the machine, or the module reads it and its name says that it is shared."""
+    used = used_by_others(unit, write)
+    if used is None:
+        return None
+    resource = write.resource
+    if shared_word(resource.path, resource.name, only=CACHED) or is_system_path(resource.path):
+        return used
+    reader = read_elsewhere(unit, resource)
+    if reader:
+        return Evidence(f"`{reader}` reads it; {used.text}", used.strength, "processes")
+    return Evidence(used.text, Confidence.LOW, "processes")
+
+
+def _put_in_place_later(unit: Unit, write: Access) -> bool:
+    """Whether the file is renamed over another one afterwards, or removed: it was a temporary one."""
+    return any(
+        same(other.resource, write.resource) and unit.before(write.id, other.id)
+        for other in unit.accesses(Op.USE, Op.DELETE, kinds=(Kind.FILE,))
+        if other.op is Op.DELETE or other.how in ("replace", "move")
+    )
+
+
+def _read_before(unit: Unit, write: Access) -> bool:
+    """Whether the unit loads the file before: then it loses updates, which is another rule's to say."""
+    return any(
+        same(read.resource, write.resource) and unit.before(read.id, write.id)
+        for read in unit.accesses(Op.READ, kinds=(Kind.FILE,))
+    )
+
+
+def removed_then_replaced(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Removals of a file, each with the rename that puts another one in its place."""
+    for write in file_accesses(unit, Op.WRITE):
+        if write.how not in ("replace", "move"):
+            continue
+        for removal in unit.accesses(Op.DELETE, kinds=(Kind.FILE,)):
+            if (
+                same(removal.resource, write.resource)
+                and unit.before(removal.id, write.id)
+                and not unit.before(write.id, removal.id)
+                and not unit.guarded(removal, write)
+            ):
+                yield removal, write
+                break
+
+
+def replaced_from_fixed_name(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Files written under a name that every writer uses, each with the rename onto the file that others read."""
+    for target in file_accesses(unit, Op.WRITE):
+        source = target.value.text
+        if target.how not in ("replace", "move") or is_own(source) or not {'"', "'"} & set(source):
+            continue
+        for write in unit.accesses(Op.USE, Op.WRITE, kinds=(Kind.FILE,)):
+            if (
+                written_in_place(write)
+                and write.resource.path == source
+                and unit.before(write.id, target.id)
+                and not unit.guarded(write, target)
+            ):
+                yield write, target
+                break
+
+
+def moved_from_elsewhere(unit: Unit) -> Iterator[Access]:
+    """Moves of a temporary file that need not be in the folder of the file it replaces."""
+    for target in file_accesses(unit, Op.WRITE):
+        source = target.value.text
+        if target.how == "move" and "tempfile." in source and "dir=" not in source:
+            yield target

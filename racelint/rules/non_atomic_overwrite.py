@@ -1,0 +1,99 @@
+"""A file that other processes read is rewritten in place.
+
+Between the moment it is emptied and the last write, others read nothing or a part of it; two writers mix what they write, and a
+crash leaves the part for good.
+
+## Example
+    import json
+
+    class StateFile:
+        def load(self) -> dict[str, int]:
+            with open(self.path) as file:
+                return json.load(file)
+
+        def save(self, state: dict[str, int]) -> None:
+            with open(self.path, "w") as file:
+                json.dump(state, file)
+
+## Use instead
+    import json
+    import os
+    import tempfile
+
+    class StateFile:
+        def load(self) -> dict[str, int]:
+            with open(self.path) as file:
+                return json.load(file)
+
+        def save(self, state: dict[str, int]) -> None:
+            with tempfile.NamedTemporaryFile("w", dir=self.folder, delete=False) as file:
+                json.dump(state, file)
+            os.replace(file.name, self.path)
+
+## Missed alarms
+Files that are read by other programs only, unless their name says what they are for.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from racelint.finding import Confidence, Finding, Fix, Role, World
+from racelint.pattern import (
+    Access,
+    Evidence,
+    Module,
+    Unit,
+    emptied_in_place,
+    moved_from_elsewhere,
+    removed_then_replaced,
+    replaced_from_fixed_name,
+    used_by_others,
+)
+from racelint.rule import Rule
+
+UNKNOWN = Evidence("nothing says whether other processes use the path", Confidence.LOW)
+
+ADVICE = "write a temporary file in the same folder and `os.replace` it: `atomic_write`"
+
+
+def find(module: Module) -> Iterable[Finding]:
+    """A file that is written so that others can see a part of it."""
+    for unit in module.units:
+        for first, act, message, evidence, advice in overwrites(unit):
+            name = act.resource.name
+            yield module.finding(
+                RULE,
+                unit,
+                act,
+                ((Role.ACT, first), (Role.WRITE, act)) if first.id != act.id else ((Role.WRITE, act),),
+                message.format(name=f"`{name}`", line=module.line(first)),
+                evidence,
+                World.PROCESSES,
+                name,
+                Fix(advice),
+            )
+
+
+def overwrites(unit: Unit) -> Iterator[tuple[Access, Access, str, Evidence, str]]:
+    """The step before, the write, the message, why others use the file, and what to write instead."""
+    for write, evidence in emptied_in_place(unit):
+        message = "{name} is rewritten in place; others read it empty or half written"
+        yield write, write, message, evidence, ADVICE
+    for removal, write in removed_then_replaced(unit):
+        message = "{name} is removed on line {line} and replaced here; in between there is none"
+        yield (
+            removal,
+            write,
+            message,
+            used_by_others(unit, write) or UNKNOWN,
+            "`os.replace` it without removing it first",
+        )
+    for write, target in replaced_from_fixed_name(unit):
+        message = "{name} takes what was written on line {line} under a fixed name; two writers mix there"
+        advice = "give each writer a temporary file of its own in the same folder: `atomic_write`"
+        yield write, target, message, used_by_others(unit, target) or UNKNOWN, advice
+    for target in moved_from_elsewhere(unit):
+        message = "{name} gets a file of another folder, which may be copied piece by piece"
+        yield target, target, message, used_by_others(unit, target) or UNKNOWN, ADVICE
+
+
+RULE = Rule("RL702", "non-atomic-overwrite", (World.PROCESSES,), "half-written file", __doc__, find)
