@@ -25,6 +25,8 @@ class Kind(Enum):
     STORE = "store"
     """A document or key of an external store."""
     FILE = "file"
+    FUTURE = "future"
+    """Whether a future is completed; only calls that ask for it or complete it are accesses."""
 
     @property
     def external(self) -> bool:
@@ -141,6 +143,8 @@ class Value:
     """An element was added to the value after it was read."""
     opaque: Ids = NO_IDS
     """Those of `stems` that only went into a call whose result need not depend on them."""
+    born: int = -1
+    """The event that followed when a local name first held the value, or what it was taken from; -1 if no local did."""
     known: tuple[tuple[str, Value], ...] = ()
     """Named parts, such as the path of an opened file."""
 
@@ -242,7 +246,7 @@ class Mark:
     related: frozenset[str] = frozenset()
     statement: int = 0
     stems: Ids = NO_IDS
-    """The accesses that a compared version is computed from."""
+    """The accesses that a compared version, or what a loop goes over, is computed from."""
 
 
 Event = Access | Switch | Acquire | Mark

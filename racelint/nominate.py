@@ -24,6 +24,10 @@ _READ_VERBS = frozenset(["load", "read", "get", "fetch", "find", "retrieve", "do
 _WRITE_VERBS = frozenset(["save", "set", "put", "write", "store", "dump", "update", "upload"])
 
 
+COMPLETIONS = frozenset({"set_result", "set_exception"})
+"""Methods that complete a future, which fail if it is completed already."""
+
+
 def nominate(scope: Scope, concurrency: Concurrency) -> list[FunctionFacts]:
     """The definitions of the module that can hold a race, in the order of their lines."""
     found = [function for function in scope.facts.functions if _may_race(function, scope, concurrency)]
@@ -42,7 +46,7 @@ def _may_race(function: FunctionFacts, scope: Scope, concurrency: Concurrency) -
         )
     ):
         return True
-    if steps_on_paths(function, scope):
+    if steps_on_paths(function, scope) or completes_futures(function, scope):
         return True
     if (calls_store(function, scope) and _has_two_steps(function, scope, concurrency)) or _starts_many(function, scope):
         return True
@@ -74,6 +78,16 @@ def waits_for_condition(function: FunctionFacts, concurrency: Concurrency) -> bo
     return bool(waited & taken) or any(
         concurrency.receiver_type(path, function).endswith("Condition") for path in waited
     )
+
+
+def completes_futures(function: FunctionFacts, scope: Scope) -> bool:
+    """Whether the function completes futures after a switch point or as a timer may, or hands that to the loop."""
+    for call in function.calls:
+        if any(argument.rpartition(".")[2] in COMPLETIONS for argument in call.arguments):
+            return True
+        if call.callee.rpartition(".")[2] in COMPLETIONS and (function.suspends or scope.has_timers):
+            return True
+    return False
 
 
 def _helpers_touch(function: FunctionFacts, scope: Scope, concurrency: Concurrency, depth: int = 3) -> bool:

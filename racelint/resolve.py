@@ -82,6 +82,11 @@ class Scope:
             names |= function.global_names
         return frozenset(names - set(self.imports) - {c.name for c in self.facts.classes} - set(self.functions))
 
+    @cached_property
+    def has_timers(self) -> bool:
+        """Whether any function of the module asks an event loop to call something later."""
+        return any(call.callee.endswith((".call_later", ".call_at")) for f in self.facts.functions for call in f.calls)
+
     def canonical(self, path: str) -> str:
         """A dotted path with its first name replaced by what it was imported from."""
         first, dot, rest = path.partition(".")

@@ -182,7 +182,7 @@ class Concurrency(Guards, Writers):
         """
         if self.unlikely_unit(function):
             return False
-        if function.name in CONSTRUCTORS or self._meets_stronger(function):
+        if function.name in CONSTRUCTORS or self._meets_stronger(function) or _signals(function):
             return True
         state = [write for write in function.writes if "." in write.path or write.path in function.outer_names]
         if any(write.within or (write.shape in ("await", "call") and write.how in ("=", "[]")) for write in state):
@@ -243,3 +243,12 @@ class Concurrency(Guards, Writers):
     def runs_in_processes(self, function: FunctionFacts) -> bool:
         """Whether a handler or job that runs in several processes reaches the function."""
         return self.handled_in_processes(function.qualname, far=True) is not None
+
+
+SIGNALS = frozenset({"set_result", "set_exception", "wait"})
+"""Methods of futures and events: whoever uses one deals with another unit."""
+
+
+def _signals(function: FunctionFacts) -> bool:
+    """Whether the function waits for an event, completes a future or hands that to another."""
+    return any(name.rpartition(".")[2] in SIGNALS for call in function.calls for name in (call.callee, *call.arguments))

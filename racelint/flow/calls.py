@@ -11,6 +11,7 @@ from racelint.events import NO_IDS, Ids, Kind, Op, Resource, Row, Shape, Switch,
 from racelint.flow.arguments import Arguments
 from racelint.flow.containers import container_call, local_container_call
 from racelint.flow.expressions import BUILTIN_PURE, WRAPPERS, Evaluator
+from racelint.flow.futures import completed_later, future_call, oldest
 from racelint.flow.locks import lock_call
 from racelint.flow.made import is_served, made_row, note_made
 from racelint.flow.managers import evaluated, related_set, reverse_row, unseen_look_up
@@ -89,6 +90,9 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
         local_container_call(ev, function, base, method, arguments)
     return _unknown(ev, node, awaiting, base, method, type_name, arguments)
 
+
+REARRANGED = frozenset({"zip", "enumerate", "reversed", "filter", "map"})
+"""Functions that give back the elements of their arguments."""
 
 TRANSPARENT = frozenset(
     {
@@ -287,11 +291,19 @@ def _spawn(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None, name: str,
             value = ev.plain(inner)
             stems |= value.stems
             bodies |= body_of(value) if world == "threads" else set()
+    bodies |= started_units(ev, node)
     ev.mark("spawn" if awaiting is None else "spawn and wait", node, name, related=frozenset(bodies))
+    completed_later(ev, node, name)
     if awaiting is not None:
         ev.switch(awaiting, stems, name)
         return Value(shape=Shape.AWAITED)
     return Value(stems, Shape.SPAWNED, type="task", text=source_of(node))
+
+
+def started_units(ev: Evaluator, node: cst.Call) -> frozenset[str]:
+    """Qualified names of the functions of the module that a spawn starts."""
+    paths = (source_of(a.value.func if isinstance(a.value, cst.Call) else a.value) for a in node.args)
+    return frozenset(f.qualname for path in paths for f in ev.program.concurrency.target(path, ev.function))
 
 
 def _unknown(
@@ -314,7 +326,7 @@ def _unknown(
         if awaiting is not None:
             ev.switch(awaiting, callee=method)
         return Value(frozenset((number,)), Shape.CALL, row=len(ev.rows) - 1)
-    lock = lock_call(ev, node, base, method, awaiting)
+    lock = lock_call(ev, node, base, method, awaiting) or future_call(ev, node, base, method, awaiting)
     if lock is not None:
         return lock
     waited(ev, node, base, method)
@@ -356,6 +368,7 @@ def _unknown(
             type=type_name if type_name in ("dict", "list", "set") else "",
             text=source_of(node),
             appended=any(v.appended for v in arguments.every),
+            born=oldest(arguments),
         )
     stems = arguments.stems | (base.stems if base is not None else NO_IDS)
     known = base.known if base is not None else ()
@@ -373,5 +386,6 @@ def _unknown(
         appended=any(v.appended for v in arguments.every),
         known=known,
         opaque=NO_IDS if type_name.partition(".")[0] in TRANSPARENT else arguments.stems,
+        born=oldest(arguments) if type_name in REARRANGED else -1,
         row=arguments.positional[0].row if type_name in ("cast", "typing.cast") and arguments.positional else None,
     )

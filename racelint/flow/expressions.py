@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeGuard
 
 import libcst as cst
 
@@ -340,7 +341,7 @@ class Evaluator(Builder):
             return Value(base.stems, type=base.type if attr == "parent" else "", text=text, known=(("path", part),))
         if base.type and not base.type.startswith((":", "def:", "type[")):
             return Value(base.stems, type=f"{base.type}.{attr}", text=text, known=base.known, opaque=base.opaque)
-        return Value(base.stems, text=text, known=base.known, opaque=base.opaque)
+        return Value(base.stems, text=text, known=base.known, opaque=base.opaque, born=base.born)
 
     def _is_constant(self, resource: Resource) -> bool:
         if resource.kind is Kind.ATTRIBUTE and "." not in resource.path:
@@ -402,6 +403,7 @@ class Evaluator(Builder):
             known=base.known,
             row=None,
             type=base.type if base.type.endswith("QuerySet") else "",
+            born=base.born,
         )
 
     def key(self, node: cst.Subscript) -> str:
@@ -498,7 +500,8 @@ class Evaluator(Builder):
         """Gives a local name a value."""
         if value.row is not None and not self.rows[value.row].name:
             self.rows[value.row] = replace(self.rows[value.row], name=name)
-        self.state.env[name] = replace(value, text=name, origin=value.origin or value.text)
+        born = value.born if value.born >= 0 else self.next_id
+        self.state.env[name] = replace(value, text=name, origin=value.origin or value.text, born=born)
 
     def display(self, node: cst.List | cst.Tuple | cst.Set) -> Value:
         stems: Ids = NO_IDS
@@ -546,13 +549,15 @@ class Evaluator(Builder):
 
     def comprehension(self, node: cst.ListComp | cst.SetComp | cst.GeneratorExp | cst.DictComp) -> Value:
         stems = self._comp_for(node.for_in, node)
+        iterated = node.for_in.iter
+        born = self.state.env[iterated.value].born if _is_local(iterated, self.state) else -1
         shape = Shape.OTHER if isinstance(node, cst.GeneratorExp) else Shape.NEW
-        return Value(stems, shape, type="list" if isinstance(node, cst.ListComp) else "")
+        return Value(stems, shape, type="list" if isinstance(node, cst.ListComp) else "", born=born)
 
     def _comp_for(self, loop: cst.CompFor, node: cst.ListComp | cst.SetComp | cst.GeneratorExp | cst.DictComp) -> Ids:
         source = self.iterate(loop.iter, loop)
         before = self.state.copy()
-        self.bind_target(loop.target, Value(source.stems))
+        self.bind_target(loop.target, Value(source.stems, born=source.born))
         if loop.asynchronous is not None:
             self.switch(loop.iter, callee="async for")
         stems = source.stems
@@ -571,8 +576,10 @@ class Evaluator(Builder):
     def iterate(self, node: cst.BaseExpression, where: cst.CSTNode) -> Value:
         """Walks the iterable of a loop."""
         value = self.plain(node)
-        if value.ref is not None and value.via is None:
-            number = self.emit(Op.READ, value.ref, node, how="iterate")
+        if value.ref is not None and value.via == self.next_id - 1:
+            self.revise(value.via, how="iterate")
+        elif value.ref is not None:
+            number = self.emit(Op.READ, value.ref, node, Value(via=value.via), how="iterate")
             return replace(value, stems=value.stems | {number}, via=number)
         return value
 
@@ -580,7 +587,7 @@ class Evaluator(Builder):
         """Binds loop variables and tuple targets to parts of a value."""
         if isinstance(target, cst.Name):
             if target.value not in self.function.outer_names:
-                self.bind(target.value, Value(value.stems, row=value.row))
+                self.bind(target.value, Value(value.stems, row=value.row, born=value.born))
         elif isinstance(target, (cst.Tuple, cst.List)):
             for element in target.elements:
                 self.bind_target(element.value, value)
@@ -748,6 +755,10 @@ class Evaluator(Builder):
 def unit_environment(scope_owner: str, self_name: str) -> dict[str, Value]:
     """What a method knows before its first statement."""
     return {self_name: Value(type=f"self:{scope_owner}", text=self_name)} if scope_owner else {}
+
+
+def _is_local(node: cst.BaseExpression, state: State) -> TypeGuard[cst.Name]:
+    return isinstance(node, cst.Name) and node.value in state.env
 
 
 def _by_id(entry: tuple[int, Sense]) -> tuple[int, str]:

@@ -58,6 +58,7 @@ def join_values(one: Value, other: Value) -> Value:
         origin=one.origin if one.origin == other.origin else "",
         appended=one.appended or other.appended,
         opaque=one.opaque | other.opaque,
+        born=min(one.born, other.born) if one.born >= 0 <= other.born else max(one.born, other.born),
         known=one.known if one.known == other.known else (one.known or other.known),
     )
 

@@ -66,7 +66,7 @@ class Walker(Evaluator):
             self.state.env = {self_name: Value(type=f"type[:{owner}]", text=self_name)} if owner else {}
         for name, annotation in facts.params:
             if name not in self.state.env:
-                self.state.env[name] = Value(type=self.scope.annotated_type(annotation), text=name)
+                self.state.env[name] = Value(type=self.scope.annotated_type(annotation), text=name, born=0)
         self.mark("entry", self.definition.node.name)
         for decorator in self.definition.node.decorators:
             self.mark("decorator", decorator.decorator, source_of(decorator.decorator))
@@ -265,7 +265,12 @@ class Walker(Evaluator):
                 part = value.part(str(index))
                 self.store(
                     element.value,
-                    part or Value(value.stems, shape=Shape.AWAITED if value.shape is Shape.AWAITED else Shape.OTHER),
+                    part
+                    or Value(
+                        value.stems,
+                        shape=Shape.AWAITED if value.shape is Shape.AWAITED else Shape.OTHER,
+                        born=value.born,
+                    ),
                     node,
                     how,
                 )
@@ -429,7 +434,7 @@ class Walker(Evaluator):
             value = replace(value, stems=frozenset((loaded,)), via=loaded, row=len(self.rows) - 1)
 
         def head() -> tuple[Control, Control]:
-            self.mark("loop", node.iter)
+            self.mark("loop", node.iter, stems=value.stems)
             if node.asynchronous is not None:
                 self.switch(node.iter, callee="async for", used=value.ref)
             self.bind_target(node.target, value)

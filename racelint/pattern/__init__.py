@@ -40,7 +40,15 @@ from racelint.pattern.overwrites import (
     replaced_from_fixed_name,
 )
 from racelint.pattern.pair import INTERNAL, Pair
-from racelint.pattern.rivals import copied_to_processes, in_processes, rival, rivals, with_itself
+from racelint.pattern.rivals import (
+    called_by_timer,
+    copied_to_processes,
+    in_processes,
+    read_meanwhile,
+    rival,
+    rivals,
+    with_itself,
+)
 from racelint.pattern.rows import row_evidence, row_updates, store_rival
 from racelint.pattern.sessions import sessions_handed_out
 from racelint.pattern.starting import late_writes
@@ -74,6 +82,7 @@ __all__ = [
     "Write",
     "awaited_then_read",
     "begins_something",
+    "called_by_timer",
     "calls_resource",
     "constraint_handled",
     "copied_to_processes",
@@ -92,6 +101,7 @@ __all__ = [
     "named_temporary",
     "one_change",
     "one_document",
+    "read_meanwhile",
     "related",
     "removed_elsewhere",
     "removed_then_made",

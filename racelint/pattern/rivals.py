@@ -9,6 +9,7 @@ from racelint.evidence import Evidence
 from racelint.facts import FunctionFacts, Write
 from racelint.finding import World
 from racelint.pattern.unit import Unit
+from racelint.resolve import CONSTRUCTORS, enclosing_self
 
 
 def rivals(
@@ -38,6 +39,45 @@ def rival(unit: Unit, resource: Resource, world: World = World.TASKS, shapes: It
         if best is None or evidence.strength.rank > best.strength.rank:
             best = evidence
     return best
+
+
+def read_meanwhile(unit: Unit, resource: Resource, world: World = World.TASKS) -> Evidence | None:
+    """The strongest evidence that another function of the module reads the resource while this unit is under way."""
+    scope = unit.module.scope
+    best: Evidence | None = None
+    for function in scope.facts.functions:
+        owner, name = enclosing_self(function, scope)
+        owned = resource.kind is Kind.GLOBAL or (
+            bool(owner) and scope.defining_class(owner, resource.path) == resource.owner
+        )
+        path = resource.path if resource.kind is Kind.GLOBAL else f"{name}.{resource.path}"
+        if (
+            function.qualname == unit.facts.qualname
+            or not owned
+            or path not in function.reads
+            or function.name in CONSTRUCTORS
+        ):
+            continue
+        if all(write.path != path for write in function.writes):
+            found = unit.module.concurrency.overlap(unit.facts.qualname, function.qualname, world.value, resource)
+            if found is not None and (best is None or found.strength.rank > best.strength.rank):
+                best = Evidence(
+                    f"{found.text}; `{function.qualname}` reads it", found.strength, found.world, found.public
+                )
+    return best
+
+
+def called_by_timer(unit: Unit) -> bool:
+    """Whether the module asks an event loop to call the unit when time has passed."""
+    concurrency = unit.module.concurrency
+    return any(
+        target.qualname == unit.facts.qualname
+        for function in unit.module.scope.facts.functions
+        for call in function.calls
+        if call.callee.endswith((".call_later", ".call_at"))
+        for argument in call.arguments
+        for target in concurrency.target(argument, function)
+    )
 
 
 def with_itself(unit: Unit, world: World = World.TASKS, resource: Resource | None = None) -> Evidence | None:

@@ -129,6 +129,24 @@ class Unit:
             self._between[key] = found
         return self._between[key]
 
+    def between(self, one: int, other: int) -> list[Event]:
+        """All events on ways from `one` to `other` that pass neither of them again."""
+        return [event for event in self.events if event.id not in (one, other) and event.id in self._ways(one, other)]
+
+    def _ways(self, one: int, other: int) -> frozenset[int]:
+        seen: set[int] = set()
+        todo = [*self._before_each[other]]
+        while todo:
+            number = todo.pop()
+            if number not in seen and number not in (one, other) and number in self.reach(one):
+                seen.add(number)
+                todo.extend(self._before_each[number])
+        return frozenset(seen)
+
+    def repeats(self, number: int) -> bool:
+        """Whether the event stands in a loop."""
+        return any(number in self.reach(follower) for follower in self.flow.after[number])
+
     @cached_property
     def _switch_ids(self) -> frozenset[int]:
         return frozenset(event.id for event in self.events if isinstance(event, Switch))

@@ -84,6 +84,26 @@ HARMS: Mapping[str, Harm] = {
     ),
     "half-written file": Harm("whoever opens it in between reads nothing, or a part of it"),
     "secret readable": Harm("whoever opens it in between can read what was written"),
+    "lost announcement": Harm(
+        "what another {unit} announces in between is forgotten, and the next wait sleeps although there is work",
+        {Role.ACT: "takes the news away"},
+        {Role.READ: "waits", Role.SWITCH: "the work, while others announce more"},
+    ),
+    "completed twice": Harm(
+        "the second completion raises an error where nobody expects it",
+        {Role.ACT: "completed without asking"},
+        interleaved=False,
+    ),
+    "half-filled collection seen": Harm(
+        "another {unit} that looks in between finds {resource} empty or half full",
+        {Role.WRITE: "filled again only now"},
+        {Role.WRITE: "emptied here"},
+    ),
+    "iteration fails": Harm(
+        "another {unit} adds or removes entries in between: the loop raises an error or misses some",
+        {Role.SWITCH: "in the body of the loop, other tasks run"},
+        {Role.READ: "iterated here"},
+    ),
     "done twice": Harm("several {units} pass the same check, and all of them act"),
     "limit exceeded": Harm("several {units} pass the same check before one of them is counted"),
     "used before it is set": Harm(

@@ -1,0 +1,134 @@
+"""An event is cleared after the work that follows its `wait()`, not before it.
+
+The one who sets the event meanwhile finds it set already; the clearing then takes the news away, and the next `wait()` sleeps
+although there is work to do.
+
+## Example
+    async def run(self) -> None:
+        while True:
+            await self.changed.wait()
+            await self.save(self.data)
+            self.changed.clear()
+
+    def change(self, key: str, value: str) -> None:
+        self.data[key] = value
+        self.changed.set()
+
+## Use instead
+    async def run(self) -> None:
+        while True:
+            await self.changed.wait()
+            self.changed.clear()
+            await self.save(self.data)
+
+    def change(self, key: str, value: str) -> None:
+        self.data[key] = value
+        self.changed.set()
+
+## Missed alarms
+Events that are arguments or local variables.
+"""
+
+from collections.abc import Iterable
+
+from racelint.finding import Confidence, Finding, Fix, Role, World
+from racelint.pattern import INTERNAL, Access, Evidence, Mark, Module, Op, Switch, Unit, rivals, same
+from racelint.rule import Rule
+
+
+def find(module: Module) -> Iterable[Finding]:
+    """Waited for, work, cleared, and waited for again with no look at the work in between; and somebody else sets it."""
+    for unit in module.units:
+        for clear in unit.accesses(Op.USE, Op.DELETE, kinds=INTERNAL):
+            if clear.how != "clear":
+                continue
+            world = World.TASKS if unit.facts.is_async else World.THREADS
+            evidence = set_by(unit, clear, world)
+            wait = waited_for(unit, clear)
+            if wait is None or evidence is None:
+                continue
+            work = work_between(unit, wait, clear)
+            if work is None or decided_freshly(unit, wait, clear) or looked_again(unit, wait, clear):
+                continue
+            name = clear.resource.shown
+            yield module.finding(
+                RULE,
+                unit,
+                clear,
+                ((Role.READ, wait), (Role.SWITCH, work), (Role.ACT, clear)),
+                f"`{name}` is waited for on line {module.line(wait)} and cleared here, after the work; a `set()` that comes "
+                f"during the work, from line {module.line(work)} on, is lost",
+                evidence,
+                world,
+                name,
+                Fix(f"clear `{name}` right after the `wait()`, before the work"),
+            )
+
+
+def set_by(unit: Unit, clear: Access, world: World) -> Evidence | None:
+    """Who else sets the event: somebody has to, or the wait would never end."""
+    best: Evidence | None = None
+    for function, write in unit.module.concurrency.writers(clear.resource):
+        if write.how == "set" and function.qualname != unit.facts.qualname:
+            best = Evidence(
+                f"`{function.qualname}` sets it, and the wait ends only if that runs meanwhile",
+                Confidence.MEDIUM,
+                world.value,
+            )
+    for _, function, found in rivals(unit, clear.resource, world, ("set",)):
+        if found.strength is Confidence.HIGH and function.qualname != unit.facts.qualname:
+            return Evidence(f"{found.text}; `{function.qualname}` sets it", found.strength, found.world)
+    return best
+
+
+def waited_for(unit: Unit, clear: Access) -> Access | None:
+    """The wait that the clearing follows, if the unit then waits again."""
+    return next(
+        (
+            use
+            for use in unit.accesses(Op.USE, kinds=INTERNAL)
+            if use.how == "wait"
+            and same(use.resource, clear.resource)
+            and use.id < clear.id
+            and unit.before(use.id, clear.id)
+            and unit.before(clear.id, use.id)
+        ),
+        None,
+    )
+
+
+def work_between(unit: Unit, wait: Access, clear: Access) -> Switch | Mark | None:
+    """The first thing done after the wait and before the clearing during which another unit may set the event."""
+    if unit.facts.is_async:
+        switches = [s for s in unit.switches_between(wait.id, clear.id) if s.id > wait.id]
+        own = next((s for s in switches if s.used is not None and same(s.used, wait.resource)), None)
+        return next((s for s in switches if s is not own), None)
+    between = unit.between(wait.id, clear.id)
+    return next(
+        (event for event in between if isinstance(event, Mark) and event.what == "call" and not logs(event)), None
+    )
+
+
+def decided_freshly(unit: Unit, wait: Access, clear: Access) -> bool:
+    """Whether something else was looked at right before the clearing, which runs only because of it."""
+    return any(number > wait.id for number in clear.controlled_by & clear.fresh)
+
+
+def looked_again(unit: Unit, wait: Access, clear: Access) -> bool:
+    """Whether anything is done after the clearing and before the next wait: it may be the very work."""
+    for event in unit.between(clear.id, wait.id):
+        if event.place == clear.place:
+            continue
+        if isinstance(event, Switch) or (isinstance(event, Mark) and event.what == "call" and not logs(event)):
+            return True
+        if isinstance(event, Access) and event.how != "while" and not same(event.resource, clear.resource):
+            return True
+    return False
+
+
+def logs(mark: Mark) -> bool:
+    """Whether the call only writes to a log."""
+    return mark.subject.rpartition(".")[2] in ("debug", "info", "warning", "error", "exception", "print")
+
+
+RULE = Rule("RL605", "lost-wake-up", (World.TASKS, World.THREADS), "lost announcement", __doc__, find)

@@ -1,0 +1,114 @@
+"""A shared collection is iterated with an await in the loop, while other tasks change it.
+
+A dictionary or set whose size changes stops the loop with `RuntimeError`; from a list, entries are missed or visited twice.
+
+## Example
+    async def broadcast(self, text: str) -> None:
+        for peer in self.peers:
+            await peer.send(text)
+
+    async def handle(self, peer: Peer) -> None:
+        self.peers.add(peer)
+        try:
+            await peer.run()
+        finally:
+            self.peers.discard(peer)
+
+    async def serve(self) -> None:
+        asyncio.create_task(self.broadcast("hello"))
+        while True:
+            asyncio.create_task(self.handle(await self.accept()))
+
+## Use instead
+    async def broadcast(self, text: str) -> None:
+        for peer in list(self.peers):
+            await peer.send(text)
+
+    async def handle(self, peer: Peer) -> None:
+        self.peers.add(peer)
+        try:
+            await peer.run()
+        finally:
+            self.peers.discard(peer)
+
+    async def serve(self) -> None:
+        asyncio.create_task(self.broadcast("hello"))
+        while True:
+            asyncio.create_task(self.handle(await self.accept()))
+
+## Missed alarms
+Iterations by a comprehension, and collections that are changed by another class.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from racelint.finding import Finding, Fix, Role, World
+from racelint.pattern import INTERNAL, Access, Evidence, Module, Op, Switch, Unit, rivals, same
+from racelint.rule import Rule
+
+RESIZES = ("append", "add", "[]", "del[]", "pop", "popitem", "remove", "discard", "clear", "update", "setdefault", "insert",
+           "extend", "appendleft", "popleft")  # fmt: skip
+REMOVES = ("del[]", "pop", "remove", "clear", "insert", "add", "discard")
+"""Changes of a list that make a loop over it miss entries or visit them twice; what is appended is just visited too. A set is known by `add`."""
+
+
+def find(module: Module) -> Iterable[Finding]:
+    """Iterated without a copy, switch in the body; and another unit changes its size."""
+    for unit in module.units:
+        for read, switch, evidence in iterations(unit):
+            name = read.resource.name
+            yield module.finding(
+                RULE,
+                unit,
+                read,
+                ((Role.READ, read), (Role.SWITCH, switch)),
+                f"`{name}` is iterated here with an await on line {module.line(switch)} in the loop; other tasks change it meanwhile",
+                evidence,
+                World.TASKS,
+                name,
+                Fix(f"iterate over a copy, `list({name})`"),
+            )
+
+
+def iterations(unit: Unit) -> Iterator[tuple[Access, Switch, Evidence]]:
+    """Loops over shared collections with a switch point in the body, and who changes the collection meanwhile."""
+    for loop in unit.marks("loop"):
+        for number in sorted(loop.stems):
+            read = unit.access(number)
+            if read is None or read.resource.kind not in INTERNAL or read.how not in VIEWS or read.id > loop.id:
+                continue
+            if swapped(unit, read):
+                continue
+            switch = next((s for s in unit.switches_between(read.id, loop.id) if s.id > loop.id), None)
+            evidence = resized_by(unit, read) if switch is not None else None
+            if switch is not None and evidence is not None and not unit.guarded(read, switch):
+                yield read, switch, evidence
+                break
+
+
+def swapped(unit: Unit, read: Access) -> bool:
+    """Whether the unit took the collection out of its place before it iterates over it."""
+    taken = read.value.via
+    return taken is not None and any(
+        taken < write.id < read.id and same(write.resource, read.resource) for write in unit.accesses(Op.WRITE)
+    )
+
+
+VIEWS = ("iterate", "items", "keys", "values")
+
+
+def resized_by(unit: Unit, read: Access) -> Evidence | None:
+    """Who changes the size of the collection, in another run or in another unit."""
+    scope = unit.module.scope
+    kind = scope.attribute_type(read.resource.owner, read.resource.path) if read.resource.owner in scope.classes else ""
+    shapes = REMOVES if kind in ("list", "deque", "collections.deque", "") and read.how == "iterate" else RESIZES
+    best: Evidence | None = None
+    for write, function, found in rivals(unit, read.resource, World.TASKS, shapes):
+        if best is None or found.strength.rank > best.strength.rank:
+            best = Evidence(
+                f"{found.text}; `{function.qualname}` changes it on line {write.line}", found.strength, found.world
+            )
+    return best
+
+
+RULE = Rule("RL802", "mutated-while-iterated", (World.TASKS,), "iteration fails", __doc__, find)

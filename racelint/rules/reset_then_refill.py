@@ -1,0 +1,97 @@
+"""A shared collection is emptied and then filled again across a switch point.
+
+Whoever looks meanwhile finds it empty or half full: entries seem to be gone, defaults are used, work is done again.
+
+## Example
+    async def refresh(self) -> None:
+        self.users = {}
+        async for user in self.fetch_users():
+            self.users[user.name] = user
+
+    async def start(self) -> None:
+        asyncio.create_task(self.refresh())
+
+    async def find(self, name: str) -> User | None:
+        return self.users.get(name)
+
+## Use instead
+    async def refresh(self) -> None:
+        users = {}
+        async for user in self.fetch_users():
+            users[user.name] = user
+        self.users = users
+
+    async def start(self) -> None:
+        asyncio.create_task(self.refresh())
+
+    async def find(self, name: str) -> User | None:
+        return self.users.get(name)
+
+## Missed alarms
+Collections that are filled by another object.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from racelint.finding import Finding, Fix, Role, World
+from racelint.pattern import Access, Evidence, Kind, Module, Op, Pair, Shape, Unit, read_meanwhile, same
+from racelint.rule import Rule
+
+
+def find(module: Module) -> Iterable[Finding]:
+    """Emptied, switch, filled in a loop, with no lock over both; and another unit reads it."""
+    for unit in module.units:
+        for pair, evidence in refills(unit):
+            name = pair.first.resource.name
+            if pair.switch is None:
+                continue
+            yield module.finding(
+                RULE,
+                unit,
+                pair.first,
+                ((Role.WRITE, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
+                f"`{name}` is emptied here and filled again on line {module.line(pair.second)}, after the await on line "
+                f"{module.line(pair.switch)}; whoever looks meanwhile finds it half full",
+                evidence,
+                World.TASKS,
+                name,
+                Fix(f"fill a local collection, then assign it to `{name}` in one step"),
+            )
+
+
+def refills(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
+    """What the unit empties and fills again in a loop after a switch point, and who reads it meanwhile."""
+    if unit.is_constructor or not unit.facts.is_async:
+        return
+    for reset in unit.accesses(Op.WRITE, Op.DELETE, kinds=(Kind.ATTRIBUTE, Kind.CLASS, Kind.GLOBAL)):
+        if reset.value.shape is not Shape.EMPTY or reset.resource.key or reset.how not in ("=", "clear"):
+            continue
+        for fill in unit.accesses(Op.WRITE, Op.UPDATE):
+            if (
+                fill.resource.place != reset.resource.place
+                or fill.how not in FILLS
+                or not unit.before(reset.id, fill.id)
+            ):
+                continue
+            switch = unit.switch_between(reset.id, fill.id)
+            in_parts = unit.repeats(fill.id) or fill.how in ("update", "extend")
+            if switch is None or not in_parts or unit.guarded(reset, fill) or refilled_at_once(unit, reset):
+                continue
+            evidence = read_meanwhile(unit, reset.resource)
+            if evidence is not None:
+                yield Pair(unit, reset, fill, switch), evidence
+                break
+
+
+FILLS = ("[]", "append", "add", "extend", "update", "setdefault", "insert")
+
+
+def refilled_at_once(unit: Unit, reset: Access) -> bool:
+    """Whether something is put in before the first switch point: what is there is meant to be seen."""
+    return any(
+        same(a.resource, reset.resource) and a.how in FILLS and reset.id in a.fresh
+        for a in unit.accesses(Op.WRITE, Op.UPDATE)
+    )
+
+
+RULE = Rule("RL110", "reset-then-refill", (World.TASKS,), "half-filled collection seen", __doc__, find)
