@@ -40,6 +40,11 @@ class Applicability(Enum):
     MANUAL = "manual"
     """Only shown: `edits` is empty."""
 
+    def within(self, greatest: Applicability) -> bool:
+        """Whether whoever lets us apply fixes up to `greatest` lets us apply this one."""
+        order = (Applicability.SAFE, Applicability.UNSAFE, Applicability.MANUAL)
+        return order.index(self) <= order.index(greatest)
+
 
 class Role(Enum):
     """What a step of a trace does."""

@@ -14,6 +14,7 @@ PACKAGE = ROOT / "racelint"
 
 LAYERS = """
     stack events finding paths
+    rewrite
     source
     parse facts
     index cache
@@ -48,7 +49,7 @@ DOORS = {
 
 WALLS = {
     "rules": {"finding", "pattern", "creation", "rule", "rules"},
-    "report": {"finding", "source", "report"},
+    "report": {"finding", "rewrite", "source", "report"},
     "timeline": {"finding", "source"},
     "suppress": {"finding", "source"},
     "runtime": {"runtime"},

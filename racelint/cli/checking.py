@@ -63,8 +63,12 @@ from racelint.finding import Confidence
 @click.option(
     "--fix",
     is_flag=True,
-    help="Repair what can be repaired safely, and report the rest. So far that is comments that silence nothing (RL901).",
+    help="Repair what can be repaired safely, and report the rest.",
 )
+@click.option("--unsafe-fixes", is_flag=True, help="With --fix or --diff: also repairs that need a look.")
+@click.option("--fix-only", is_flag=True, help="As --fix, but report nothing that is left, and exit with 0.")
+@click.option("--show-fixes", is_flag=True, help="With --fix: list what was repaired.")
+@click.option("--interactive", is_flag=True, help="As --fix, but show each repair and ask.")
 @click.option("--diff", is_flag=True, help="Show what --fix would change instead of findings, and change nothing.")
 @click.option("--output-format", type=click.Choice(OUTPUT_FORMATS), help="How to show the findings (full).")
 @click.option("-o", "--output-file", metavar="FILE", type=click.Path(), help="Write the findings to a file.")
@@ -101,6 +105,10 @@ def check(
     force_exclude: bool | None,
     respect_gitignore: bool | None,
     fix: bool,
+    unsafe_fixes: bool,
+    fix_only: bool,
+    show_fixes: bool,
+    interactive: bool,
     diff: bool,
     output_format: str | None,
     output_file: str | None,
@@ -142,8 +150,12 @@ def check(
     wanted = Wanted(
         paths=paths or (".",),
         stdin_filename=stdin_filename,
-        fix=fix,
+        fix=fix or fix_only or interactive,
         diff=diff,
+        unsafe_fixes=unsafe_fixes,
+        fix_only=fix_only,
+        show_fixes=show_fixes,
+        interactive=interactive,
         output_file=output_file,
         statistics=statistics,
         exit_zero=exit_zero,
@@ -153,6 +165,10 @@ def check(
     )
     if diff and (statistics or output_file is not None):
         raise click.UsageError("--diff shows changes, not findings: it takes neither --statistics nor --output-file")
+    if interactive and (diff or paths == ("-",)):
+        raise click.UsageError(
+            "--interactive asks on the terminal: it goes neither with --diff nor with standard input"
+        )
     config = _config(wanted, configs, said, isolated)
     if statistics and config.output_format == "json":
         raise click.UsageError("--statistics is a text; it cannot be had as JSON")

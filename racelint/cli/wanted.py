@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from racelint.finding import Applicability
+
 CLEAN, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses: nothing found; findings, or files that could not be parsed; wrong usage, a named path that cannot be
 read, or a mistake of racelint; Ctrl-C."""
@@ -19,12 +21,23 @@ class Wanted:
     stdin_filename: str | None
     fix: bool
     diff: bool
+    unsafe_fixes: bool
+    """Repairs that need a look are made, too."""
+    fix_only: bool
+    """What is left is not shown, and does not matter."""
+    show_fixes: bool
+    interactive: bool
     output_file: str | None
     statistics: bool
     exit_zero: bool
     quiet: bool
     verbose: bool
     color: str
+
+    @property
+    def applicability(self) -> Applicability:
+        """Up to which applicability fixes are made."""
+        return Applicability.UNSAFE if self.unsafe_fixes else Applicability.SAFE
 
     @property
     def from_stdin(self) -> bool:

@@ -6,11 +6,13 @@ verify, until nothing is left · write: a file is replaced in one step, or left 
 
 from racelint.fix.apply import apply_fixes
 from racelint.fix.diff import unified_diff
-from racelint.fix.rounds import Lint, Original, Read, Repair, Repairs, Unfixed, decoded, repair
+from racelint.fix.rounds import Chosen, Lint, Original, Read, Repair, Repairs, Unfixed, decoded, repair
+from racelint.fix.verify import key_of
 from racelint.fix.write import Changed, replace_file
 
 __all__ = [
     "Changed",
+    "Chosen",
     "Lint",
     "Original",
     "Read",
@@ -19,6 +21,7 @@ __all__ = [
     "Unfixed",
     "apply_fixes",
     "decoded",
+    "key_of",
     "repair",
     "replace_file",
     "unified_diff",

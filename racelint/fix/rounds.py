@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 from racelint.finding import Applicability, Finding, Problem
 from racelint.fix.apply import apply_fixes, has_edits
-from racelint.fix.verify import encode, objection_to_findings, objection_to_text
+from racelint.fix.verify import Key, encode, key_of, objection_to_findings, objection_to_text
 from racelint.run import Report, checksum
 from racelint.source import Source, decode
 
-ROUNDS = 10
-"""Each repairs what does not overlap; a rule whose fix leads to another fix for ever ends here."""
+ROUNDS = 30
+"""Each repairs what does not overlap, or finds out which repair of a file is no good; a rule whose fix leads to another fix
+for ever ends here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,23 @@ def decoded(path: str, data: bytes, name: str) -> Original | Problem:
     return source if isinstance(source, Problem) else Original(path, data, source)
 
 
-def repair(report: Report, read: Read, lint: Lint, applicability: Applicability = Applicability.SAFE) -> Repairs:
+Chosen = Callable[[Finding], bool]
+"""Whether the user wants a finding to be repaired."""
+
+
+def repair(
+    report: Report,
+    read: Read,
+    lint: Lint,
+    applicability: Applicability = Applicability.SAFE,
+    chosen: Chosen = lambda finding: True,
+) -> Repairs:
     """What becomes of the files in which `report` has found something that can be repaired.
 
-    The whole project is linted again after each round, because a finding may depend on other files.
+    The whole project is linted again after each round, because a finding may depend on other files. Where several repairs
+    of a file together are no good, they are tried one by one, so that one bad repair does not keep the others out.
     """
-    bench = _Bench(report, read, lint, applicability)
+    bench = _Bench(report, read, lint, applicability, chosen)
     for _ in range(ROUNDS):
         if not bench.round():
             break
@@ -90,21 +102,27 @@ class _State:
 class _Bench:
     """The files that are being repaired, by the path that is shown."""
 
-    def __init__(self, report: Report, read: Read, lint: Lint, applicability: Applicability) -> None:
+    def __init__(self, report: Report, read: Read, lint: Lint, applicability: Applicability, chosen: Chosen) -> None:
         self._report = report
         self._checksums = report.checksums
         """Of the texts as they are on the disk."""
         self._read = read
         self._lint = lint
         self._applicability = applicability
+        self._chosen = chosen
         self._states: dict[str, _State] = {}
         """Those in which a repair has proved good."""
-        self._reasons: dict[str, str] = {}
-        """Why others, or further repairs, have not."""
+        self._closed: dict[str, str] = {}
+        """Why others cannot be repaired at all."""
+        self._one_by_one: set[str] = set()
+        """Those of which several repairs together have failed."""
+        self._rejected: dict[tuple[str, Key], str] = {}
+        """Single repairs that have failed, and why."""
 
     def round(self) -> bool:
-        """Repairs what can be repaired at once; False if there was nothing more."""
+        """Repairs what can be repaired at once; False if there was nothing more to try."""
         tried: dict[str, tuple[_State, tuple[Finding, ...]]] = {}
+        failed = False
         for path, findings in self._fixable().items():
             state = self._states.get(path) or self._opened(path)
             if state is None:
@@ -115,35 +133,49 @@ class _Bench:
             if objection is None:
                 tried[path] = _State(state.original, source, state.findings + applied), applied
             else:
-                self._reasons[path] = objection
-        return self._kept(tried)
+                self._refuse(path, applied or tuple(findings), objection)
+                failed = True
+        return self._kept(tried) or failed
 
     def repairs(self) -> Repairs:
         """The outcome."""
         left = dict.fromkeys(self._fixable(), f"there is still something to repair after {ROUNDS} rounds")
+        reasons = [*left.items(), *self._closed.items(), *((path, why) for (path, _), why in self._rejected.items())]
         return Repairs(
             self._report,
             tuple(Repair(state.original, encode(state.source), state.findings) for state in self._states.values()),
-            tuple(Unfixed(path, reason) for path, reason in sorted({**left, **self._reasons}.items())),
+            tuple(Unfixed(path, reason) for path, reason in sorted(set(reasons))),
         )
 
+    def _refuse(self, path: str, applied: Sequence[Finding], objection: str) -> None:
+        """Several repairs are tried one by one from now on; a single one is not tried again."""
+        if len(applied) > 1 and path not in self._one_by_one:
+            self._one_by_one.add(path)
+        else:
+            self._rejected.update(((path, key_of(finding)), objection) for finding in applied)
+
     def _fixable(self) -> dict[str, list[Finding]]:
-        """The findings that can be repaired, in the files in which no repair has failed."""
+        """The findings that can be repaired and have not been tried in vain."""
         found: dict[str, list[Finding]] = {}
         for finding in self._report.findings:
-            if has_edits(finding, self._applicability) and finding.path not in self._reasons:
-                found.setdefault(finding.path, []).append(finding)
+            path = finding.path
+            if not has_edits(finding, self._applicability) or path in self._closed:
+                continue
+            if (path, key_of(finding)) in self._rejected or (path in self._one_by_one and path in found):
+                continue
+            if self._chosen(finding):
+                found.setdefault(path, []).append(finding)
         return found
 
     def _opened(self, path: str) -> _State | None:
         """A file as it is on the disk, if it is still what was linted and can be written back byte for byte."""
         original = self._read(path)
         if isinstance(original, Problem):
-            self._reasons[path] = original.message
+            self._closed[path] = original.message
         elif checksum(original.source) != self._checksums.get(path):
-            self._reasons[path] = "it has been changed since it was read; run racelint again"
+            self._closed[path] = "it has been changed since it was read; run racelint again"
         elif encode(original.source) != original.data:
-            self._reasons[path] = (
+            self._closed[path] = (
                 f"its bytes would not all stay the same in {original.source.encoding}; save it as UTF-8"
             )
         else:
@@ -152,6 +184,7 @@ class _Bench:
 
     def _kept(self, tried: dict[str, tuple[_State, tuple[Finding, ...]]]) -> bool:
         """Keeps the repairs after which all is better; one that fails is taken back and the others are tried again."""
+        failed = False
         while tried:
             states = {**self._states, **{path: state for path, (state, _) in tried.items()}}
             report = self._lint({state.original.path: state.source for state in states.values()})
@@ -159,9 +192,11 @@ class _Bench:
             if not reasons:
                 self._states, self._report = states, report
                 return True
-            self._reasons.update(reasons)
+            failed = True
+            for path, reason in reasons.items():
+                self._refuse(path, tried[path][1], reason)
             tried = {path: attempt for path, attempt in tried.items() if path not in reasons}
-        return False
+        return failed
 
 
 def _objections(before: Report, after: Report, applied: Mapping[str, Sequence[Finding]]) -> dict[str, str]:

@@ -53,8 +53,8 @@ def objection_to_findings(
     worse.subtract(allowed)
     repaired = counted(applied)
     for finding in after:
-        if worse[_key(finding)] > 0:
-            what = "is still found" if _key(finding) in repaired else "is found instead"
+        if worse[key_of(finding)] > 0:
+            what = "is still found" if key_of(finding) in repaired else "is found instead"
             return f"{finding.code} {what} on line {finding.line} of the result"
     return None
 
@@ -65,8 +65,9 @@ Key: TypeAlias = tuple[str, str, str, str]
 
 def counted(findings: Iterable[Finding]) -> Counter[Key]:
     """How often each is found; lines do not matter."""
-    return Counter(map(_key, findings))
+    return Counter(map(key_of, findings))
 
 
-def _key(finding: Finding) -> Key:
+def key_of(finding: Finding) -> Key:
+    """What tells a finding from the others of its file wherever its lines have moved."""
     return (finding.code, finding.symbol, finding.resource, re.sub(r"\b\d+\b", "0", finding.message))

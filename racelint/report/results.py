@@ -55,8 +55,8 @@ class Options:
     """Draw frames with ASCII only, where the output cannot show lines."""
     quiet: bool = False
     """Leave out the summary."""
-    fixed: int | None = None
-    """How many findings were repaired besides those that are shown; None if that was not asked for."""
+    fixed: Sequence[Finding] | None = None
+    """The findings that were repaired besides those that are shown; None if that was not asked for."""
     read: Callable[[str], Sequence[str] | None] = read_lines
     """The lines of a path as findings name it; for standard input the caller hands them over."""
 
@@ -73,6 +73,11 @@ def drawable(encoding: str | None) -> bool:
 def is_fixable(finding: Finding) -> bool:
     """Whether `--fix` repairs it without asking."""
     return finding.fix is not None and finding.fix.applicability is Applicability.SAFE
+
+
+def needs_a_look(finding: Finding) -> bool:
+    """Whether `--fix --unsafe-fixes` repairs it."""
+    return finding.fix is not None and finding.fix.applicability is Applicability.UNSAFE
 
 
 def in_order(results: Results) -> Iterator[Finding | Problem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,8 +10,19 @@ from dataclasses import replace
 
 from racelint.finding import Applicability, Finding, Fix, Problem, Role, Span
 from racelint.report.frame import Mark, Pen, draw, pen
-from racelint.report.results import UNREADABLE, Options, Results, clean, in_order, is_fixable, width, wrapped
+from racelint.report.results import (
+    UNREADABLE,
+    Options,
+    Results,
+    clean,
+    in_order,
+    is_fixable,
+    needs_a_look,
+    width,
+    wrapped,
+)
 from racelint.report.words import harm_sentence, step_labels
+from racelint.rewrite import rewritten
 
 NARROWEST = 50
 """Columns; a narrower terminal wraps by itself."""
@@ -118,10 +130,40 @@ def _foot(finding: Finding, gutter: int, options: Options, ink: Pen) -> Iterator
     notes = [(name, text) for name, text in notes if text]
     for name, text in notes:
         rail = ink.foot if name == notes[-1][0] else ink.rail
+        if name == "confidence":
+            yield from _change(finding, gutter, options, ink)
         first, *others = wrapped(clean(text), options.width - gutter - 18)
         yield f"{' ' * gutter} {ink.paint(rail, 'bright_blue')} {ink.paint(f'{name:<13}', None, bold=True)}  {first}"
         for line in others:
             yield f"{' ' * gutter} {ink.paint(ink.rail, 'bright_blue')} {'':13}  {line}"
+
+
+MOST_CHANGED = 14
+"""Lines of a fix that are shown; `--diff` shows all."""
+
+
+def _change(finding: Finding, gutter: int, options: Options, ink: Pen) -> Iterator[str]:
+    """What the fix does, as a small diff without line numbers: they move with every fix."""
+    lines = options.read(finding.path)
+    if finding.fix is None or not finding.fix.edits or lines is None or not _is_intact(finding, lines):
+        return
+    old = "\n".join(lines)
+    new = rewritten(old, finding.fix.edits)
+    if new is None:
+        return
+    changed = list(difflib.unified_diff(old.split("\n"), new.split("\n"), n=0, lineterm=""))[2:]
+    common = min((_indent(row[1:]) for row in changed if row[0] in "+-" and row[1:].strip()), default=0)
+    rail = f"{' ' * gutter} {ink.paint(ink.rail, 'bright_blue')}"
+    yield rail
+    for row in changed[:MOST_CHANGED]:
+        if row[0] in "+-":
+            text = _cut(clean(row[1:][common:].expandtabs(4)), options.width - gutter - 6, ink.cut)
+            yield f"{rail} {ink.paint(f'{row[0]} {text}'.rstrip(), 'red' if row[0] == '-' else 'green')}"
+        elif row is not changed[0]:
+            yield f"{' ' * gutter} {ink.paint(ink.gap, 'bright_blue')}"
+    if len(changed) > MOST_CHANGED:
+        yield f"{' ' * gutter} {ink.paint(ink.gap, 'bright_blue')} and {len(changed) - MOST_CHANGED} more; --diff shows all"
+    yield rail
 
 
 def _advice(fix: Fix) -> str:
@@ -226,18 +268,28 @@ _COMMENT = re.compile(r"#[^\n'\"]*$", re.MULTILINE)
 def _summary(results: Results, options: Options) -> str:
     counts = Counter(finding.confidence.value for finding in results.findings)
     shades = ", ".join(f"{counts[shade]} {shade}" for shade in ("high", "medium", "low") if counts[shade])
-    none = "none left" if options.fixed else "no findings"
-    sentence = f"{_count(len(results.findings), 'finding')} ({shades})" if shades else none
+    safe, unsafe = sum(map(is_fixable, results.findings)), sum(map(needs_a_look, results.findings))
     if options.fixed:
-        sentence = f"{_count(options.fixed, 'finding')} fixed; {sentence}"
+        number = len(options.fixed) + len(results.findings)
+        more = f", {unsafe} more with --unsafe-fixes" if unsafe else ""
+        sentence = f"Found {_count(number, _noun(results, options))} ({len(options.fixed)} fixed{more}); "
+        sentence += f"{len(results.findings)} left ({shades})" if shades else "none left"
+    else:
+        sentence = f"{_count(len(results.findings), 'finding')} ({shades})" if shades else "no findings"
     sentence += f" in {_count(results.files, 'file')}"
     if results.problems:
         sentence += f", {_count(len(results.problems), 'problem')} reading them"
-    fixable = sum(map(is_fixable, results.findings))
-    if fixable and options.fixed is None:
-        sentence += f"; --fix repairs {fixable}"
+    if options.fixed is None and safe + unsafe:
+        sentence += f"; --fix repairs {safe}"
+        sentence += f", {unsafe} more with --unsafe-fixes" if unsafe else ""
     more = f"; more: racelint rule {results.findings[0].code}" if results.findings else ""
     return f"{pen(options).paint(sentence, None, bold=True)}{more}\n"
+
+
+def _noun(results: Results, options: Options) -> str:
+    """What was found: races, unless there are comments among them that silence nothing."""
+    every = [*results.findings, *(options.fixed or ())]
+    return "finding" if any(finding.harm == "" or not finding.trace for finding in every) else "race"
 
 
 def _count(number: int, noun: str) -> str:
