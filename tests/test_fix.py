@@ -140,7 +140,7 @@ def test_a_second_run_changes_nothing(folder: Path) -> None:
     assert (folder / "a.py").stat().st_mtime_ns == done.st_mtime_ns
     assert (folder / "a.py").stat().st_ino == done.st_ino
     assert first.return_value == second.return_value == 1
-    assert "1 finding fixed; 1 finding (1 high) in 1 file" in first.stdout
+    assert "Found 2 findings (1 fixed, 1 more with --unsafe-fixes); 1 left (1 high) in 1 file" in first.stdout
     assert "fixed" not in second.stdout
 
 
@@ -313,7 +313,7 @@ def test_a_fix_that_is_no_good_is_not_written(
     assert (folder / "a.py").read_text() == RACE
     assert (folder / "b.py").read_text() == "x = 1\n"
     assert f"racelint: a.py: not fixed: {reason}" in result.stderr
-    assert "1 finding fixed; 1 finding (1 high) in 2 files" in result.stdout
+    assert "Found 2 findings (1 fixed); 1 left (1 high) in 2 files" in result.stdout
     assert result.return_value == 1
     assert lint("--diff").stdout == ""
 
@@ -402,7 +402,7 @@ def test_standard_input_is_repaired_to_standard_output(folder: Path) -> None:
     text = b"# coding: latin-1\r\ns = '\xe9'  # noqa: RL102\r\n"
     result = lint("--fix", "-", stdin=text)
     assert result.stdout_bytes == text.replace(b"  # noqa: RL102", b"")
-    assert (result.return_value, result.stderr) == (0, "1 finding fixed; none left in 1 file\n")
+    assert (result.return_value, result.stderr) == (0, "Found 1 finding (1 fixed); none left in 1 file\n")
     left = lint("--fix", "-", "--stdin-filename", "a.py", "--output-format", "concise", stdin=IDLE + RACE)
     assert left.stdout == "x = 1\n" + RACE
     assert left.stderr.splitlines()[0] == "racelint: 1 finding fixed"
@@ -474,10 +474,11 @@ def test_the_status_of_a_diff(folder: Path) -> None:
     """1 if there is something to repair, or a file that cannot be parsed; races that need a person do not count."""
     (folder / "a.py").write_text(RACE)
     clean = lint("--diff")
-    assert (clean.return_value, clean.output) == (0, "")
+    assert (clean.return_value, clean.output) == (0, "racelint: 1 more is shown with --unsafe-fixes\n")
     (folder / "b.py").write_text(IDLE)
     result = lint("--diff", "--fix")
-    assert (result.return_value, result.stderr) == (1, "racelint: --fix would repair 1 finding\n")
+    assert result.return_value == 1
+    assert result.stderr.splitlines()[0] == "racelint: --fix would repair 1 finding"
     assert (folder / "b.py").read_text() == IDLE
     assert lint("--diff", "--quiet").stderr == ""
     assert lint("--diff", "--exit-zero").return_value == 0
@@ -502,7 +503,7 @@ def test_a_diff_is_no_report(folder: Path, option: list[str]) -> None:
 def test_what_was_done_is_said(folder: Path) -> None:
     """In the summary, or on stderr where there is none; each with --verbose, nothing with --quiet."""
     for arguments, stdout, stderr in (
-        ([], "2 findings fixed; none left in 1 file\n", ""),
+        ([], "Found 2 findings (2 fixed); none left in 1 file\n", ""),
         (["--quiet"], "", ""),
         (["--output-format", "concise"], "", "racelint: 2 findings fixed\n"),
         (["--output-format", "concise", "--quiet"], "", ""),
@@ -520,5 +521,65 @@ def test_many_files_are_repaired(folder: Path) -> None:
     """Over several processes."""
     for number in range(70):
         (folder / f"a{number}.py").write_text(IDLE if number % 2 else "x = 2\n")
-    assert lint("--fix", "--jobs", "2").stdout == "35 findings fixed; none left in 70 files\n"
+    assert lint("--fix", "--jobs", "2").stdout == "Found 35 findings (35 fixed); none left in 70 files\n"
     assert {path.read_text() for path in folder.iterdir()} == {"x = 1\n", "x = 2\n"}
+
+
+# Repairs that need a look
+
+
+def test_unsafe_fixes_are_made_only_when_asked_for(folder: Path) -> None:
+    """Their number is told; the lock is made where the object is built."""
+    file = folder / "a.py"
+    file.write_text(RACE)
+    kept = lint("--fix")
+    assert file.read_text() == RACE
+    assert "--fix repairs 0, 1 more with --unsafe-fixes" in lint().stdout
+    assert kept.return_value == 1
+    made = lint("--fix", "--unsafe-fixes")
+    assert (made.return_value, made.stdout) == (0, "Found 1 race (1 fixed); none left in 1 file\n")
+    assert "        self._lock = asyncio.Lock()\n" in file.read_text()
+    assert "        async with self._lock:\n            total = self.total\n" in file.read_text()
+    assert lint().stdout == ""
+
+
+def test_fix_only_leaves_the_rest_unsaid(folder: Path) -> None:
+    """It exits with 0 although a race is left."""
+    (folder / "a.py").write_text(IDLE + RACE)
+    result = lint("--fix-only")
+    assert (result.return_value, result.stdout, result.stderr) == (0, "", "racelint: 1 finding fixed\n")
+    assert (folder / "a.py").read_text() == "x = 1\n" + RACE
+
+
+def test_fixes_are_listed_when_asked_for(folder: Path) -> None:
+    """By file and rule."""
+    (folder / "a.py").write_text(RACE)
+    shown = lint("--fix", "--unsafe-fixes", "--show-fixes").stderr
+    assert shown == "racelint: fixed 1:\nracelint:   a.py: RL102 stale-write: 1\n"
+
+
+@pytest.mark.parametrize(("answer", "repaired"), [("y", True), ("n", False), ("q", False)])
+def test_interactive_asks_before_each_fix(folder: Path, answer: str, repaired: bool) -> None:
+    """The finding and its fix are shown first."""
+    file = folder / "a.py"
+    file.write_text(RACE)
+    result = lint("--interactive", "--unsafe-fixes", stdin=f"{answer}\n")
+    assert "+ async with self._lock:" in result.stdout
+    assert "apply this fix?" in result.stderr
+    assert (file.read_text() != RACE) is repaired
+
+
+def test_the_frame_shows_the_fix(folder: Path) -> None:
+    """As a small diff."""
+    (folder / "a.py").write_text(RACE.replace("self.total = total + n", "self.total += await size(n)"))
+    shown = lint().stdout
+    assert "\n    │ - self.total += await size(n)\n    │ + value = await size(n)\n" in shown
+
+
+def test_one_bad_fix_does_not_keep_the_others_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several repairs of a file that fail together are tried one by one."""
+    (folder / "a.py").write_text(IDLE + RACE)
+    fixing(monkeypatch, Edit(Span(12, 9, 12, 31), "self.total ="))
+    result = lint("--fix")
+    assert (folder / "a.py").read_text() == "x = 1\n" + RACE
+    assert "a.py: not fixed: line 12 of the result: cannot parse" in result.stderr

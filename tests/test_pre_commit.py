@@ -144,7 +144,7 @@ def test_racelint_fix_repairs_what_it_can_and_reports_the_rest(repository: Repos
     stopped = repository.commit(app=CLEAN + "x = 1  # racelint: ignore[RL102]\n")
     assert stopped.returncode == 1
     assert "files were modified by this hook" in stopped.stderr
-    assert "1 finding fixed; none left in 1 file" in stopped.stderr
+    assert "Found 1 finding (1 fixed); none left in 1 file" in stopped.stderr
     assert (repository.folder / "app.py").read_text() == CLEAN + "x = 1\n"
     assert repository.commit().returncode == 0
     rejected = repository.commit(app=RACE)

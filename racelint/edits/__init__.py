@@ -10,14 +10,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from racelint.edits.awaiting import await_first
-from racelint.edits.code import Code
+from racelint.edits.code import Code, joined
 from racelint.edits.constructing import fill_then_swap, set_default, start_last
 from racelint.edits.events import clear_after_wait, unless_done
 from racelint.edits.files import tolerate
-from racelint.edits.locking import hold_lock
+from racelint.edits.helpers import once, replace_atomically
+from racelint.edits.locking import hold_lock, take_lock
 from racelint.edits.reading import read_once
+from racelint.edits.rows import lock_row, update_by_expression
 from racelint.edits.snapshots import iterate_over_snapshot
 from racelint.edits.swapping import swap_then_close
+from racelint.edits.transactions import in_transaction
 from racelint.facts import FunctionFacts
 from racelint.finding import Finding, Fix, Span
 from racelint.flow.summaries import Program
@@ -29,19 +32,22 @@ Repair = Callable[[Code, Finding], "Fix | None"]
 REPAIRS: Mapping[str, tuple[Repair, ...]] = {
     "RL101": (await_first, hold_lock),
     "RL102": (hold_lock,),
+    "RL105": (update_by_expression, lock_row),
     "RL108": (hold_lock,),
     "RL110": (fill_then_swap,),
     "RL111": (read_once,),
+    "RL201": (in_transaction,),
+    "RL302": (once,),
     "RL303": (hold_lock,),
     "RL304": (set_default, hold_lock),
     "RL305": (swap_then_close,),
     "RL306": (start_last,),
-    "RL403": (hold_lock,),
-    "RL601": (hold_lock,),
+    "RL601": (take_lock,),
     "RL605": (clear_after_wait,),
     "RL606": (unless_done,),
     "RL701": (tolerate,),
     "RL801": (hold_lock,),
+    "RL702": (replace_atomically,),
     "RL802": (iterate_over_snapshot,),
 }
 """By the code of the rule; safe ones first."""
@@ -57,7 +63,7 @@ def repaired(program: Program, finding: Finding) -> Finding:
     for repair in repairs:
         fix = repair(code, finding)
         if fix is not None and fix.edits:
-            return replace(finding, fix=fix)
+            return replace(finding, fix=replace(fix, edits=joined(fix.edits)))
     return finding
 
 

@@ -63,8 +63,12 @@ def _names_for(moved: cst.BaseExpression) -> tuple[str, ...]:
         if isinstance(function, cst.Attribute)
         else (function.value if isinstance(function, cst.Name) else "")
     )
-    noun = last.strip("_").partition("_")[2]
-    return (noun, "value", "result") if noun.isidentifier() else ("value", "result")
+    verb, _, noun = last.strip("_").partition("_")
+    return (noun, "value", "result") if verb in GETTERS and noun.isidentifier() else ("value", "result")
+
+
+GETTERS = frozenset({"compute", "count", "fetch", "find", "get", "load", "query", "read", "receive"})
+"""Verbs whose object is what they return."""
 
 
 def _on_its_own(code: Code, node: cst.BaseExpression) -> str:

@@ -23,6 +23,26 @@ Statement = cst.BaseSmallStatement | cst.BaseCompoundStatement
 Block = cst.IndentedBlock | cst.SimpleStatementSuite
 
 
+def joined(edits: Sequence[Edit]) -> tuple[Edit, ...]:
+    """The edits with what is inserted right before another edit made a part of that edit."""
+    found: list[Edit] = []
+    for edit in sorted(edits, key=lambda one: (one.span.line, one.span.column, one.span.end_line, one.span.end_column)):
+        last = found[-1] if found else None
+        if last is not None and _is_insertion(last) and _start(last) == _start(edit):
+            found[-1] = Edit(edit.span, last.text + edit.text)
+        else:
+            found.append(edit)
+    return tuple(found)
+
+
+def _start(edit: Edit) -> tuple[int, int]:
+    return edit.span.line, edit.span.column
+
+
+def _is_insertion(edit: Edit) -> bool:
+    return _start(edit) == (edit.span.end_line, edit.span.end_column)
+
+
 class Code:
     """One definition of a module that is to be repaired."""
 
@@ -223,13 +243,17 @@ class Code:
         return Edit(Span(line, column, line, column), f"\n{indentation}{text}")
 
     def without(self, statement: Statement) -> Edit | None:
-        """Takes a statement away with its line, if it has one of its own without a comment, and is not alone in its block."""
+        """Takes a statement away with its line, if it is not alone in its block; a comment behind it stays on a line of its own."""
         block, indentation = self.block(statement), self.indentation(statement)
         if block is None or indentation is None or len(self.statements(block)) < 2:
             return None
         span = self.span(statement)
-        last = self.lines[span.end_line - 1]
-        if last[span.end_column - 1 :].strip() or span.end_line >= len(self.lines):
+        rest = self.lines[span.end_line - 1][span.end_column - 1 :]
+        if rest.lstrip().startswith("#"):
+            return Edit(
+                Span(span.line, span.column, span.end_line, span.end_column + len(rest) - len(rest.lstrip())), ""
+            )
+        if rest.strip() or span.end_line >= len(self.lines):
             return None
         return Edit(Span(span.line, 1, span.end_line + 1, 1), "")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,23 +45,31 @@ def _hidden(code: Code, name: str) -> bool:
 
 
 def _inserted(code: Code, statement: str, module: str, *, plain: bool) -> Edit:
-    """The import in its place: by name among imports of its kind at the head of the file, else behind the docstring."""
-    tree = ast.parse(code.source.text)
-    head = _head(tree)
-    peers = [one for one in head if isinstance(one, ast.Import) is plain and not _from_future(one)]
-    after = [one for one in peers if _module_of(one) < module and not _is_relative(one)]
-    if after:
-        return _below(code, after[-1].end_lineno or after[-1].lineno, statement)
+    """The import in its place: by name among imports of its kind at the head of the file, else in a group of its own."""
+    head = [one for one in _head(ast.parse(code.source.text)) if not _from_future(one)]
+    group = [one for one in head if _is_standard(_module_of(one)) is _is_standard(module) and not _is_relative(one)]
+    peers = [one for one in group if isinstance(one, ast.Import) is plain]
+    before = [one for one in peers if _module_of(one) < module]
+    if before:
+        return _below(code, _end(before[-1]), statement)
     if peers:
         return _above(peers[0].lineno, statement)
-    others = [one for one in head if not _from_future(one)]
-    if others:
-        return (
-            _above(others[0].lineno, statement)
-            if plain
-            else _below(code, others[-1].end_lineno or others[-1].lineno, statement)
-        )
-    return below_imports(code, statement)
+    if group:
+        return _above(group[0].lineno, statement) if plain else _below(code, _end(group[-1]), statement)
+    if not head:
+        return below_imports(code, statement)
+    if _is_standard(module):
+        return _above(head[0].lineno, f"{statement}\n")
+    known = [one for one in head if _is_standard(_module_of(one)) and not _is_relative(one)]
+    return _below(code, _end(known[-1]), f"\n{statement}") if known else _above(head[0].lineno, f"{statement}\n")
+
+
+def _is_standard(module: str) -> bool:
+    return module.partition(".")[0] in sys.stdlib_module_names
+
+
+def _end(statement: ast.stmt) -> int:
+    return statement.end_lineno or statement.lineno
 
 
 def below_imports(code: Code, statement: str) -> Edit:

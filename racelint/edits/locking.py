@@ -7,15 +7,47 @@ import libcst as cst
 from racelint.edits.code import Code, Statement
 from racelint.edits.imports import imported
 from racelint.edits.owners import made_in_class, made_in_module
-from racelint.finding import Applicability, Edit, Finding, Fix, World
+from racelint.finding import Applicability, Edit, Finding, Fix, Span, World
 from racelint.flow.summaries import source_of
-from racelint.resolve import locks_of
+from racelint.resolve import CONSTRUCTORS, locks_of
 
 
 def hold_lock(code: Code, finding: Finding) -> Fix | None:
-    """Puts the statements of the trace under one lock; not where they yield, or call what takes the lock itself."""
-    region = _region(code, finding)
-    if not region or any(list(code.walk(one, cst.Yield, cst.FunctionDef)) for one in region):
+    """Puts the statements of the trace under one lock.
+
+    Steps that stand in a helper belong to the statement that calls it; a trace that begins in one is left alone.
+    """
+    if not finding.trace or not _is_inside(code, finding.trace[0].span) or _written_elsewhere(code, finding.resource):
+        return None
+    return _locked(code, finding, [step.span for step in finding.trace if _is_inside(code, step.span)])
+
+
+def take_lock(code: Code, finding: Finding) -> Fix | None:
+    """Puts the statement of the finding under the lock that its class or module has."""
+    return _locked(code, finding, [])
+
+
+def _written_elsewhere(code: Code, resource: str) -> bool:
+    """Whether other functions, which would not hold the lock, write the resource, too."""
+    name = resource.partition("[")[0]
+    owner, self_name = code.owner
+    return any(
+        write.path == name or write.path.startswith(f"{name}.")
+        for function in code.scope.facts.functions
+        if function.qualname != code.facts.qualname and not (function.owner and function.name in CONSTRUCTORS)
+        if not name.startswith(f"{self_name}.") or function.owner == owner
+        for write in function.writes
+    )
+
+
+def _is_inside(code: Code, span: Span) -> bool:
+    return code.facts.first <= span.line <= code.facts.last
+
+
+def _locked(code: Code, finding: Finding, steps: list[Span]) -> Fix | None:
+    """The statements of these places and of the finding under one lock; not where they yield or call what takes it itself."""
+    statements = region(code, [*steps, finding.span])
+    if not statements or any(list(code.walk(one, cst.Yield, cst.FunctionDef)) for one in statements):
         return None
     asynchronous = code.facts.is_async
     if finding.world is World.PROCESSES or asynchronous is not (finding.world is World.TASKS):
@@ -24,19 +56,19 @@ def hold_lock(code: Code, finding: Finding) -> Fix | None:
     if lock is None:
         return None
     name, made = lock
-    if _takes(code, region, name):
+    if _takes(code, statements, name):
         return None
-    edits = code.wrapped(region, f"{'async ' if asynchronous else ''}with {name}:")
+    edits = code.wrapped(statements, f"{'async ' if asynchronous else ''}with {name}:")
     if not edits:
         return None
     title = f"hold `{name}` from the first step to the last" if not made else f"make a lock `{name}` and hold it"
     return Fix(title, Applicability.UNSAFE, (*made, *edits))
 
 
-def _region(code: Code, finding: Finding) -> list[Statement]:
-    """The neighbouring statements of one block that hold all steps of the trace; nothing if a step stands elsewhere."""
+def region(code: Code, spans: list[Span]) -> list[Statement]:
+    """The neighbouring statements of one block that hold all places."""
     paths = []
-    for span in (*(step.span for step in finding.trace), finding.span):
+    for span in spans:
         statement = code.statement_at(span)
         if statement is None:
             return []
@@ -88,11 +120,11 @@ def _lock(code: Code, finding: Finding, asynchronous: bool) -> tuple[str, tuple[
     return (f"{self_name}.{made.name}" if of_object else made.name), (*library.edits, *made.edits)
 
 
-def _takes(code: Code, region: list[Statement], lock: str) -> bool:
+def _takes(code: Code, statements: list[Statement], lock: str) -> bool:
     """Whether the statements use the lock, or call a function of this module that does: it would wait for itself."""
-    if any(code.mentions(one, lock) for one in region):
+    if any(code.mentions(one, lock) for one in statements):
         return True
-    called = {source_of(call.func) for one in region for call in code.walk(one, cst.Call)}
+    called = {source_of(call.func) for one in statements for call in code.walk(one, cst.Call)}
     bare = lock.rpartition(".")[2]
     seen: set[str] = set()
     todo = [function for name in called for function in code.called(name)]

@@ -1,0 +1,244 @@
+"""What the fixes of rules make of code: the race is gone, and nothing else has changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_fixtures import COMMENT, FIXTURES
+
+from racelint.config import Config
+from racelint.finding import Applicability, Confidence
+from racelint.fix import Repairs, decoded, repair
+from racelint.fix.rounds import Original
+from racelint.run import Report, lint_read
+from racelint.source import Source
+
+FIXED = sorted(FIXTURES.glob("*/*/fixed.py"))
+EVERYTHING = Config(min_confidence=Confidence.LOW)
+
+
+def repaired(text: str, applicability: Applicability = Applicability.UNSAFE) -> Repairs:
+    """What becomes of a text."""
+    original = decoded("case.py", text.encode(), "case.py")
+    assert isinstance(original, Original)
+
+    def lint(given: Mapping[str, Source]) -> Report:
+        return lint_read(given.get("case.py", original.source), EVERYTHING, time.perf_counter())
+
+    return repair(lint({}), lambda name: original, lint, applicability)
+
+
+def text_of(done: Repairs, before: str) -> str:
+    """The text after the repairs."""
+    return done.repairs[0].data.decode() if done.repairs else before
+
+
+def unmarked(path: Path) -> str:
+    """A fixture without the comments that say what is found in it."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(
+        line[: line.index("# ")].rstrip() + "\n" if COMMENT.search(line) and "# " in line else line for line in lines
+    )
+
+
+@pytest.mark.parametrize("path", FIXED, ids=lambda path: path.parent.relative_to(FIXTURES).as_posix())
+def test_fixed_is_what_the_fix_makes_of_bad(path: Path) -> None:
+    """Letter by letter; nothing is found in it any more, and a second run leaves it alone."""
+    bad = unmarked(path.with_name("bad.py"))
+    done = repaired(bad)
+    fixed = path.read_text(encoding="utf-8")
+    assert text_of(done, bad) == fixed
+    assert done.report.findings == ()
+    assert repaired(fixed).repairs == ()
+
+
+CLASS = """\
+import asyncio
+
+
+class Meter:
+    def __init__(self):
+        self.total = 0
+
+{method}
+
+async def main(meter):
+    await asyncio.gather(*(meter.add(n) for n in range(9)))
+"""
+
+
+def method(text: str) -> str:
+    """A module whose class has this method."""
+    return CLASS.format(method="".join(f"    {line}\n" if line else "\n" for line in text.splitlines()))
+
+
+AWAITED_FIRST = {
+    "comments stay where they are": (
+        "async def add(self, n):\n    # before\n    self.total += await size(n)  # behind\n    # after",
+        "async def add(self, n):\n    # before\n    value = await size(n)\n    self.total += value  # behind\n    # after",
+    ),
+    "a one-line suite": (
+        "async def add(self, n):\n    if n: self.total += await size(n)",
+        "async def add(self, n):\n    if n: value = await size(n); self.total += value",
+    ),
+    "a statement behind another": (
+        "async def add(self, n):\n    n += 1; self.total += await size(n)",
+        "async def add(self, n):\n    n += 1; value = await size(n); self.total += value",
+    ),
+    "over several lines": (
+        "async def add(self, n):\n    self.total += await size(\n        n,  # one\n    )",
+        "async def add(self, n):\n    value = await size(\n        n,  # one\n    )\n    self.total += value",
+    ),
+    "names that are taken": (
+        "async def add(self, value):\n    result = 1\n    self.total += await size(value) + result",
+        "async def add(self, value):\n    result = 1\n    result_2 = await size(value) + result\n    self.total += result_2",
+    ),
+    "a noun in the call's name": (
+        "async def add(self, n):\n    self.total = self.total + await self.fetch_size(n)",
+        "async def add(self, n):\n    size = await self.fetch_size(n)\n    self.total = self.total + size",
+    ),
+    "a decorated method": (
+        "@logged  # why\nasync def add(self, n: int) -> None:\n    self.total += await size(n)",
+        "@logged  # why\nasync def add(self, n: int) -> None:\n    value = await size(n)\n    self.total += value",
+    ),
+    "in a match": (
+        "async def add(self, n):\n    match n:\n        case 1:\n            self.total += await size(n)",
+        "async def add(self, n):\n    match n:\n        case 1:\n            value = await size(n)\n            self.total += value",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", AWAITED_FIRST)
+def test_the_await_comes_first(case: str) -> None:
+    """And nothing else moves."""
+    bad, good = map(method, AWAITED_FIRST[case])
+    assert text_of(repaired(bad, Applicability.SAFE), bad) == good
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "self.total = first() + self.total + await size(n)",  # `first()` would run after the await
+        "self.total = self.total + (await size(n) if n else 0)",  # it need not be awaited
+        "self.total = self.total + await size(n) + await size(n)",
+    ],
+)
+def test_an_order_that_matters_is_kept(statement: str) -> None:
+    """What ran before the await would run after it: such a fix is not safe."""
+    bad = method(f"async def add(self, n):\n    {statement}")
+    done = repaired(bad, Applicability.SAFE)
+    assert [finding.code for finding in done.report.findings] == ["RL101"]
+    assert done.repairs == ()
+
+
+UPDATE = "async def add(self, n):\n    total = self.total\n    await asyncio.sleep(0)\n    self.total = total + n"
+
+OWNERS = {
+    "a constructor with a base": (
+        "class Meter(Base):\n    def __init__(self):\n        super().__init__()\n        self.total = 0\n",
+        "class Meter(Base):\n    def __init__(self):\n        super().__init__()\n        self._lock = asyncio.Lock()\n        self.total = 0\n",
+    ),
+    "a docstring in the constructor": (
+        'class Meter:\n    def __init__(self):\n        """Empty."""\n        self.total = 0\n',
+        'class Meter:\n    def __init__(self):\n        """Empty."""\n        self._lock = asyncio.Lock()\n        self.total = 0\n',
+    ),
+    "no constructor": (
+        "class Meter:\n    total = 0\n",
+        "class Meter:\n    total = 0\n\n    def __init__(self) -> None:\n        self._lock = asyncio.Lock()\n",
+    ),
+    "a lock that is there": (
+        "class Meter:\n    def __init__(self):\n        self.total = 0\n        self.gate = asyncio.Lock()\n",
+        "class Meter:\n    def __init__(self):\n        self.total = 0\n        self.gate = asyncio.Lock()\n",
+    ),
+    "a dataclass": (
+        "@dataclass\nclass Meter:\n    total: int = 0\n",
+        "@dataclass\nclass Meter:\n    total: int = 0\n    _lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False, compare=False)\n",
+    ),
+}
+
+HEAD = "import asyncio\nfrom dataclasses import dataclass, field\n\n\n"
+TAIL = "\n\nasync def main(meter):\n    await asyncio.gather(*(meter.add(n) for n in range(9)))\n"
+
+
+@pytest.mark.parametrize("case", OWNERS)
+def test_a_lock_is_made_where_the_object_is_built(case: str) -> None:
+    """Never in the call; one that is there already is used."""
+    before, after = OWNERS[case]
+    lock = "gate" if "gate" in after else "_lock"
+    old = "".join(f"    {line}\n" for line in UPDATE.splitlines())
+    body = [f"    {line}\n" for line in UPDATE.splitlines()]
+    new = body[0] + f"        async with self.{lock}:\n" + "".join(f"    {line}" for line in body[1:])
+    bad = HEAD + before + "\n" + old + TAIL
+    assert text_of(repaired(bad), bad) == HEAD + after + "\n" + new + TAIL
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        'class Meter:\n    __slots__ = ("total",)\n\n    def __init__(self):\n        self.total = 0\n',
+        "class Meter(Base):\n    total = 0\n",
+        "class Meter:\n    def __init__(self):\n        self.total = 0\n        self.a = asyncio.Lock()\n        self.b = asyncio.Lock()\n",
+    ],
+    ids=["slots", "a base that builds it", "two locks"],
+)
+def test_no_lock_is_made_where_it_is_not_clear_how(head: str) -> None:
+    """Then it is only said what to do."""
+    bad = HEAD + head + "\n" + "".join(f"    {line}\n" for line in UPDATE.splitlines()) + TAIL
+    done = repaired(bad)
+    assert done.repairs == ()
+    assert [finding.code for finding in done.report.findings] == ["RL102"]
+
+
+def test_a_lock_that_a_helper_takes_is_not_held_around_it() -> None:
+    """It would wait for itself for ever."""
+    bad = method(
+        "async def note(self):\n    async with self.gate:\n        pass\n\n"
+        "async def add(self, n):\n    total = self.total\n    await self.note()\n    self.total = total + n"
+    ).replace("self.total = 0\n", "self.total = 0\n        self.gate = asyncio.Lock()\n")
+    assert repaired(bad).repairs == ()
+
+
+NAMES = st.sampled_from(["total", "count", "items", "state", "value", "size"])
+NOISE = st.sampled_from(["", "# noted\n", "log(1)  # kept\n", 'text = """a\n  b"""\n', "if log: pass\n", "\n"])
+
+
+@st.composite
+def modules(draw: st.DrawFn) -> str:
+    """Classes with updates across an await among statements that do not matter, in all kinds of layout."""
+    name, step = draw(NAMES), draw(st.sampled_from(["    ", "  ", "\t"]))
+    update = draw(
+        st.sampled_from(
+            [
+                f"self.{name} += await fetch_size()\n",
+                f"old = self.{name}\nawait asyncio.sleep(0)\nself.{name} = old + 1\n",
+                f"if self.{name} is None:\n    self.{name} = await connect()\n",
+                f"if self.{name}:\n    await self.{name}.close()\n    self.{name} = None\n",
+            ]
+        )
+    )
+    body = draw(NOISE) + update + draw(NOISE)
+    lines = ["import asyncio", "", "class Thing:", "    def __init__(self):", f"        self.{name} = None", ""]
+    lines += ["    async def act(self):", *(f"        {line}" if line else "" for line in body.splitlines())]
+    lines += [f"    def renew(self): self.{name} = object()"] if draw(st.booleans()) else []
+    lines += ["", "async def main(thing):", "    await asyncio.gather(*(thing.act() for _ in range(2)))"]
+    text = "\n".join(line.replace("    ", step) for line in lines)
+    return text + draw(st.sampled_from(["\n", "", "\n\n# end\n"]))
+
+
+@given(modules())
+@settings(max_examples=60)
+def test_fixing_twice_is_fixing_once(text: str) -> None:
+    """What was repaired is not found again, the second run changes nothing, and each line that stays is as it was."""
+    done = repaired(text)
+    after = text_of(done, text)
+    codes = {finding.code for one in done.repairs for finding in one.findings}
+    assert not codes & {finding.code for finding in done.report.findings}
+    assert repaired(after).repairs == ()
+    assert [line for line in text.splitlines() if "noted" in line or "# end" in line] == [
+        line for line in after.splitlines() if "noted" in line or "# end" in line
+    ]
