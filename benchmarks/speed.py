@@ -26,9 +26,11 @@ from unittest.mock import patch
 
 from racelint.config import Config
 from racelint.discovery import File, discover
+from racelint.facts import FunctionFacts
 from racelint.jobs import each
 from racelint.models.loader import load_models
 from racelint.report import REPORTERS, Options
+from racelint.resolve import Scope
 from racelint.run import Report, lint_files
 from racelint.source import Source, read_source
 
@@ -144,6 +146,21 @@ def compare(files: Sequence[File], sources: Sequence[Source], rounds: int) -> tu
     return parsed, linted
 
 
+def nominates_all_that_holds_findings(files: Sequence[File]) -> bool:
+    """Whether the same is found when every definition is parsed and walked; what is missing is printed."""
+
+    def everything(scope: Scope, *_: object) -> list[FunctionFacts]:
+        return sorted(scope.facts.functions, key=lambda function: (function.line, function.qualname))
+
+    nominated = set(lint(files).findings)
+    with patch("racelint.analyse.nominate", everything):
+        complete = set(lint(files).findings)
+    for finding in sorted(nominated ^ complete, key=lambda finding: finding.sort_key):
+        print(f"{'-' if finding in complete else '+'} {finding.path}:{finding.line}: {finding.code} {finding.message}")
+    print(f"{len(complete)} findings in all definitions, {len(nominated)} in the nominated ones")
+    return nominated == complete
+
+
 def against(command: str, directory: str, rounds: int) -> None:
     """Another program and `racelint`, each as a process of its own over the same directory."""
     ours = [sys.executable, "-m", "racelint", "--isolated", "--no-cache", "-j", "1", "-q", directory]
@@ -164,8 +181,13 @@ def main() -> None:
     parser.add_argument("directory", metavar="DIR")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is timed (5)")
     parser.add_argument("--against", metavar="COMMAND", help="another program to time over DIR, such as flake8")
+    parser.add_argument(
+        "--complete", action="store_true", help="compare findings with those of all definitions instead"
+    )
     arguments = parser.parse_args()
     files, _ = discover([arguments.directory], CONFIG)
+    if arguments.complete:
+        sys.exit(not nominates_all_that_holds_findings(files))
     read = [read_source(file.path, file.shown) for file in files]
     sources = [source for source in read if isinstance(source, Source)]
     if not sources:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from racelint.evidence import Concurrency, Outside
 from racelint.facts import FunctionFacts, ModuleFacts, collect_facts
@@ -32,18 +32,20 @@ def build_index(modules: Iterable[ModuleFacts]) -> Index:
     return Index(tuple(modules))
 
 
-def nominated(facts: ModuleFacts, index: Index, models: tuple[str, ...] = ()) -> bool:
-    """Whether any definition of the module can hold a race at all."""
-    return bool(facts.functions) and bool(_candidates(facts, index, models)[1])
-
-
-def _candidates(facts: ModuleFacts, index: Index, models: tuple[str, ...]) -> tuple[Concurrency, list[FunctionFacts]]:
-    """The nominated definitions of a module; the last answer is kept, because `find_races` asks again what `nominated` asked."""
-    global _last
-    if _last is None or _last[0] is not facts or _last[1] is not index or _last[2] != models:
-        concurrency = _outside(index, models).concurrency(facts)
-        _last = (facts, index, models, concurrency, nominate(concurrency.scope, concurrency))
-    return _last[3], _last[4]
+def nominated(
+    facts: ModuleFacts,
+    index: Index,
+    rules: Sequence[Rule],
+    models: tuple[str, ...] = (),
+    least: Confidence = Confidence.LOW,
+) -> Nominated | None:
+    """The definitions of a module in which the rules may find a race that is at least as certain as `least`; None for none."""
+    needs = {need for rule in rules for need in rule.needs}
+    if not facts.functions or not needs:
+        return None
+    concurrency = _outside(index, models).concurrency(facts)
+    definitions = nominate(concurrency.scope, concurrency, needs, least)
+    return Nominated(concurrency, definitions, least) if definitions else None
 
 
 def _outside(index: Index, models: tuple[str, ...]) -> Outside:
@@ -55,36 +57,33 @@ def _outside(index: Index, models: tuple[str, ...]) -> Outside:
 
 
 _project: tuple[Index, tuple[str, ...], Outside] | None = None
-_last: tuple[ModuleFacts, Index, tuple[str, ...], Concurrency, list[FunctionFacts]] | None = None
 
 
-def find_races(
-    source: Source,
-    facts: ModuleFacts,
-    index: Index,
-    rules: Sequence[Rule],
-    models: tuple[str, ...] = (),
-    least: Confidence = Confidence.LOW,
-) -> list[Finding]:
-    """Findings of `rules` in one module, unsuppressed, sorted by `sort_key`: all that are at least as certain as `least`.
+@dataclass(frozen=True, slots=True)
+class Nominated:
+    """What is worth parsing in a module."""
 
-    Some less certain ones may be among them; in a file with comments that silence findings all are, so that no comment is
-    called unused. One place gets one finding of a rule, the most certain one.
+    concurrency: Concurrency
+    definitions: list[FunctionFacts]
+    least: Confidence
+    """The confidence that was asked for."""
+
+
+def find_races(source: Source, nominees: Nominated, rules: Sequence[Rule]) -> list[Finding]:
+    """Findings of `rules` in one module, unsuppressed, sorted by `sort_key`.
+
+    Some may be less certain than what was asked for when the definitions were nominated. One place gets one finding of a rule,
+    the most certain one.
     """
-    concurrency, candidates = _candidates(facts, index, models)
-    scope = concurrency.scope
-    if least is not Confidence.LOW and "racelint:" not in source.text and "noqa" not in source.text:
-        candidates = [function for function in candidates if concurrency.can_be_sure(function)]
-    if not candidates:
-        return []
     from racelint.edits import repaired
     from racelint.flow.summaries import Program
     from racelint.pattern import Module
 
-    program = Program(source, scope, concurrency)
-    module = Module(program, candidates)
+    concurrency = nominees.concurrency
+    program = Program(source, concurrency.scope, concurrency)
+    module = Module(program, nominees.definitions)
     found = _distinct([finding for rule in rules for finding in rule.find(module)])
-    with_repairs = (repaired(program, one) if one.confidence.rank >= least.rank else one for one in found)
+    with_repairs = (repaired(program, one) if one.confidence.rank >= nominees.least.rank else one for one in found)
     return sorted(with_repairs, key=lambda finding: finding.sort_key)
 
 

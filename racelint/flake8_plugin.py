@@ -66,8 +66,9 @@ def _find(source: Source, tree: ast.Module) -> list[Finding]:
     facts = collect(source, tree)
     index = build_index([facts])
     found: list[Finding] = []
-    if nominated(facts, index, config.models) and too_deep(tree, source.text) is None:
-        found = find_races(source, facts, index, RULES, config.models, config.min_confidence)
+    nominees = nominated(facts, index, RULES, config.models, config.min_confidence)
+    if nominees is not None and too_deep(tree, source.text) is None:
+        found = find_races(source, nominees, RULES)
     left = apply_suppressions(source, found, enabled={UNUSED}, known=KNOWN, noqa=False)
     return [finding for finding in left if finding.confidence.rank >= config.min_confidence.rank]
 

@@ -1,238 +1,297 @@
 """Facts say which definitions can hold a race at all; only those are parsed with libcst.
 
-A necessary condition that errs only towards yes: a definition that is left out has no two accesses of one resource with
-room for another unit between them.
+A necessary condition that errs only towards yes. Each rule says what it needs (`Rule.needs`), each need has one function here
+(`HOLDS`), and a definition is nominated if it meets a need of a rule that is on, with the confidence that is wanted.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterable
+
+from racelint.candidate import Candidate, Candidates
 from racelint.evidence import Concurrency
 from racelint.evidence.starts import may_start
-from racelint.facts import FunctionFacts
-from racelint.paths import PATH_MOVES, PATH_OPENS, PATH_STEPS, PATH_TESTS, PATH_WRITES
-from racelint.resolve import CONSTRUCTORS, Scope, enclosing_self
-
-COMMON = frozenset("add update delete set write create put remove insert send execute run get_or_create".split())
-"""Names of calls that change stores, and that too many other objects have: they count where a store's library is imported."""
-
-STEPS = frozenset(
-    "get first all one open count exists scalar scalars filter query select isfile isdir is_file is_dir last to_thread run_in_executor hasattr".split()
-)
-"""Names of calls that read stores or lead to such calls; alone they say nothing."""
-
-_READ_VERBS = frozenset(["load", "read", "get", "fetch", "find", "retrieve", "download"])
-_WRITE_VERBS = frozenset(["save", "set", "put", "write", "store", "dump", "update", "upload"])
+from racelint.facts import CallSite, FunctionFacts
+from racelint.finding import Confidence, World
+from racelint.meeting import RANKS
+from racelint.need import Need
+from racelint.resolve import CONSTRUCTORS, Scope
+from racelint.touch import completes_futures, may_race, steps_on_paths, waits_for_condition
 
 
-COMPLETIONS = frozenset({"set_result", "set_exception"})
-"""Methods that complete a future, which fail if it is completed already."""
+def nominate(
+    scope: Scope, concurrency: Concurrency, needs: Iterable[Need], least: Confidence = Confidence.LOW
+) -> list[FunctionFacts]:
+    """The definitions that may hold what one of the needs asks for, with evidence of the wanted strength, by their lines.
 
-
-def nominate(scope: Scope, concurrency: Concurrency) -> list[FunctionFacts]:
-    """The definitions of the module that can hold a race, in the order of their lines."""
-    found = [function for function in scope.facts.functions if _may_race(function, scope, concurrency)]
+    What is found in a test or a step of a migration has low confidence, whatever it is.
+    """
+    module = Candidates(scope, concurrency, least)
+    wanted = frozenset(needs)
+    asked = [HOLDS[need] for need in Need if need in wanted]
+    found = []
+    for function in scope.facts.functions:
+        if not (function.stub or (module.least and concurrency.unlikely_unit(function))):
+            candidate = Candidate(module, function)
+            if any(holds(candidate) for holds in asked):
+                found.append(function)
     return sorted(found, key=lambda function: (function.line, function.qualname))
 
 
-def _may_race(function: FunctionFacts, scope: Scope, concurrency: Concurrency) -> bool:
-    if (
-        function.is_async
-        and function.suspends
-        and (
-            (changes_state(function, scope) and (_reads_what_it_writes(function) or _changes_two(function)))
-            or touches_vanishing_state(function, scope)
-            or _helpers_touch(function, scope, concurrency)
-            or (bool(function.parent) and any(w.path in function.outer_names for w in function.writes))
-        )
-    ):
-        return True
-    if steps_on_paths(function, scope) or completes_futures(function, scope):
-        return True
-    if (calls_store(function, scope) and _has_two_steps(function, scope, concurrency)) or _starts_many(function, scope):
-        return True
-    if waits_for_condition(function, concurrency):
-        return True
-    if changes_state(function, scope):
-        if may_start(concurrency, function):
-            return True
-        if function.name in CONSTRUCTORS:
-            return _reads_what_it_writes(function)
-        return (
-            (concurrency.threaded and (concurrency.has_locks or _reads_what_it_writes(function)))
-            or concurrency.surely_in_threads(function)
-            or bool(function.global_names)
-            or any(w.path.partition(".")[0] in ("cls", *scope.classes) for w in function.writes)
-            or concurrency.runs_in_processes(function)
-        )
-    return any(decorator.rpartition(".")[2] in ("cache", "lru_cache") for decorator in function.decorators)
+# What needs ask: state in memory
 
 
-def waits_for_condition(function: FunctionFacts, concurrency: Concurrency) -> bool:
-    """Whether the function takes something named like a condition variable, or of that type, and waits for it."""
-    waited = {call.callee.removesuffix(".wait") for call in function.calls if call.callee.endswith(".wait")}
-    if not waited:
+def _state_of_tasks(c: Candidate) -> bool:
+    module = c.module
+    if not c.suspends or c.rank(World.TASKS) < 0:
         return False
-    taken = {guard for call in function.calls for guard in call.within} | {
-        call.callee.removesuffix(".acquire") for call in function.calls
-    }
-    return bool(waited & taken) or any(
-        concurrency.receiver_type(path, function).endswith("Condition") for path in waited
-    )
-
-
-def completes_futures(function: FunctionFacts, scope: Scope) -> bool:
-    """Whether the function completes futures after a switch point or as a timer may, or hands that to the loop."""
-    for call in function.calls:
-        if any(argument.rpartition(".")[2] in COMPLETIONS for argument in call.arguments):
-            return True
-        if call.callee.rpartition(".")[2] in COMPLETIONS and (function.suspends or scope.has_timers):
-            return True
-    return False
-
-
-def _helpers_touch(function: FunctionFacts, scope: Scope, concurrency: Concurrency, depth: int = 3) -> bool:
-    """Whether a helper that the function calls touches changing state."""
-    for call in function.calls:
-        for helper in concurrency.target(call.callee, function):
-            if helper is function:
-                continue
-            if changes_state(helper, scope) or touches_vanishing_state(helper, scope):
-                return True
-            if depth and _helpers_touch(helper, scope, concurrency, depth - 1):
+    for key in c.reads:
+        if key in module.changers:
+            who = (f for f, _ in module.changers[key]) if key in c.changes else iter(module.takers.get(key, ()))
+            if c.meets(key, who, World.TASKS) >= module.least:
                 return True
     return False
 
 
-def _changes_two(function: FunctionFacts) -> bool:
-    """Whether the function sets two different attributes or globals, which may belong together."""
-    return len({write.path for write in function.writes if "." in write.path or write.path in function.outer_names}) > 1
-
-
-def _has_two_steps(function: FunctionFacts, scope: Scope, concurrency: Concurrency) -> bool:
-    """Whether there can be a second access of a store: another such call, a helper, a row's field that is set, a path test."""
-    models = scope.models
-    steps = 0
-    for call in function.calls:
-        name = call.callee.rpartition(".")[2]
-        verb = name.lstrip("_").partition("_")[0]
-        known = (
-            name in models.external_methods or name in models.reading_methods or name in STEPS or verb in _READ_VERBS
-        )
-        if known or concurrency.target(call.callee, function):
-            steps += 1
-    return (
-        steps > 1
-        or any("." in write.path for write in function.writes)
-        or (steps == 1 and (bool(function.parent) or any(path.endswith(".DoesNotExist") for path in function.reads)))
-    )
-
-
-def steps_on_paths(function: FunctionFacts, scope: Scope) -> bool:
-    """Whether the function can test a path before a step on it, or write a file whose name says that others read it."""
-    names = {call.callee.rpartition(".")[2] for call in function.calls}
-    if "mktemp" in names:
-        return True
-    steps = names & PATH_STEPS
-    if not steps:
-        return False
-    if names & PATH_TESTS and len(names & (PATH_TESTS | PATH_STEPS)) > 1:
-        return True
-    if len(steps & PATH_MOVES) > 1 or (("chmod" in steps) and steps & {"open", "write_text", "write_bytes"}):
-        return True
-    return bool(steps & PATH_OPENS and names & PATH_WRITES)
-
-
-def _starts_many(function: FunctionFacts, scope: Scope) -> bool:
-    """Whether a function of a module that uses a store starts several tasks, which may share its session."""
-    if not function.is_async or not scope.libraries & scope.models.libraries:
+def _made_by_tasks(c: Candidate) -> bool:
+    if not c.suspends or c.rank(World.TASKS) < 0:
         return False
     return any(
-        call.callee.rpartition(".")[2]
-        in ("gather", "create_task", "start_soon", "ensure_future", "wait", "as_completed")
-        for call in function.calls
+        key in c.reads and any(w.shape in _MADE and w.how in ("=", "[]") for w in writes) and _may_leak(c, key)
+        for key, writes in c.changes.items()
     )
 
 
-def _reads_what_it_writes(function: FunctionFacts) -> bool:
-    """Whether any state that the function sets is also read there, alone or through a part."""
-    return any(".".join(write.path.split(".")[:2]) in function.reads for write in function.writes)
+_MADE = frozenset(["call", "await", "other", "display", "empty"])
+"""Shapes of what may be a new object; `other` may be a local name that holds one."""
 
 
-def touches_vanishing_state(function: FunctionFacts, scope: Scope) -> bool:
-    """Whether the function reads an attribute or global that something sets to None or takes entries out of."""
-    owner, self_name = enclosing_self(function, scope)
-    for path in function.reads:
-        root, dot, attribute = path.partition(".")
-        if dot and root == self_name and owner:
-            if scope.vanishes(owner, attribute) or is_property(scope.method(owner, attribute)):
-                return True
-        elif not dot and root in scope.vanishing_globals:
-            return True
-    return False
+def _may_leak(c: Candidate, key: str) -> bool:
+    """Whether what the key is set to may be a connection, a task or the like: something made here is, or the module closes it."""
+    return key in c.module.closed or any(_makes(c, call) for call in c.calls)
 
 
-def is_property(function: FunctionFacts | None) -> bool:
-    """Whether reading the attribute runs the function."""
-    return function is not None and any(
-        d.rpartition(".")[2] in ("property", "cached_property") for d in function.decorators
+def _makes(c: Candidate, call: CallSite) -> bool:
+    """Whether a call makes a resource, a lock, a task or an object of a class of the module."""
+    scope = c.module.scope
+    known = scope.models.functions.get(scope.canonical(call.callee))
+    return (
+        (known is not None and known.effect in ("resource", "lock"))
+        or "resource" in scope.models.effects.get(call.callee.rpartition(".")[2], ())
+        or call.callee in scope.classes
+        or call.callee in ("cls", "type", "self.__class__")
+        or c.module.concurrency.spawner(call.callee, c.facts) is not None
     )
 
 
-def changes_state(function: FunctionFacts, scope: Scope) -> bool:
-    _, self_name = enclosing_self(function, scope)
-    for write in function.writes:
-        root, dot, _ = write.path.partition(".")
-        if root in function.outer_names or (root not in function.local_names):
-            return True
-        if dot and (root in (self_name, "cls") or root in {name for name, _ in function.params}):
-            return True
-    return False
+def _pair(c: Candidate) -> bool:
+    module = c.module
+    if not module.neighbours or c.facts.name in CONSTRUCTORS:
+        return False
+    keys = [key for key in c.changes if key in module.neighbours]
+    if not any(other in c.changes for key in keys for other in module.neighbours[key]):
+        return False
+    if c.suspends and c.rank(World.TASKS) >= module.least:
+        return True
+    return module.meetings.runs(c.facts, World.THREADS).other == RANKS[Confidence.HIGH]
 
 
-def touches_changing_state(function: FunctionFacts, scope: Scope) -> bool:
-    owner, self_name = enclosing_self(function, scope)
-    for path in function.reads:
-        root, dot, attribute = path.partition(".")
-        if dot and root == self_name and owner:
-            if scope.changes_attribute(owner, attribute) or is_property(scope.method(owner, attribute)):
-                return True
-        elif root in scope.rebound_globals:
-            return True
-    return bool(function.parent)
+def _state_and_store(c: Candidate) -> bool:
+    return (
+        c.suspends
+        and bool(c.changes)
+        and c.rank(World.TASKS) >= c.module.least
+        and bool(c.does(*_WRITES, "create", "update", "atomic", "add", "save", "commit", "transaction"))
+    )
 
 
-def calls_store(function: FunctionFacts, scope: Scope) -> bool:
-    methods = scope.models.external_methods
-    if not scope.libraries & scope.models.libraries:
-        methods -= COMMON
-        if any(call.callee.rpartition(".")[2] == "open" for call in function.calls):
-            methods |= {"write"}
-    reads = writes = False
-    for call in function.calls:
-        name = call.callee.rpartition(".")[2]
-        if name in methods or any(
-            argument.rpartition(".")[2] in methods for argument in call.arguments if "." in argument
-        ):
-            return True
-        verb, _, noun = name.lstrip("_").partition("_")
-        if noun or call.awaited:
-            reads = reads or verb in _READ_VERBS
-            writes = writes or verb in _WRITE_VERBS
-    return reads and writes
+def _iteration(c: Candidate) -> bool:
+    module = c.module
+    if not c.suspends or not any(function.loop_names for function in c.functions):
+        return False
+    return any(
+        c.meets(key, (f for f, w in module.changers[key] if w.how not in ("=", "+=", "del")), World.TASKS)
+        >= module.least
+        for key in c.reads
+        if key in module.changers
+    )
 
 
-def reads_store(function: FunctionFacts, scope: Scope) -> bool:
-    """Whether a helper reads external state, so that what it returns stems from there."""
-    methods = scope.models.reading_methods
-    for call in function.calls:
-        name = call.callee.rpartition(".")[2]
-        verb, _, noun = name.lstrip("_").partition("_")
-        if (
-            name in methods
-            or name in ("load", "open")
-            or ((noun or call.awaited) and verb in _READ_VERBS and "." in call.callee)
-        ):
-            return True
-        if any(argument.rpartition(".")[2] in methods for argument in call.arguments if "." in argument):
-            return True
-    return False
+def _refill(c: Candidate) -> bool:
+    if not c.suspends or c.rank(World.TASKS) < c.module.least:
+        return False
+    return any(
+        len(writes) > 1 and any(write.shape == "empty" or write.how == "clear" for write in writes)
+        for writes in c.changes.values()
+    )
+
+
+def _completion(c: Candidate) -> bool:
+    return any(completes_futures(function, c.module.scope) for function in c.functions)
+
+
+def _wake_up(c: Candidate) -> bool:
+    return {"wait", "clear"} <= {call.callee.rpartition(".")[2] for call in c.calls}
+
+
+def _state_of_threads(c: Candidate) -> bool:
+    module = c.module
+    if c.rank(World.THREADS) < 0:
+        return False
+    return any(
+        key in c.reads
+        and key in module.changers
+        and c.meets(key, (f for f, _ in module.changers[key]), World.THREADS) >= module.least
+        for key in c.changes
+    )
+
+
+def _guarded_state(c: Candidate) -> bool:
+    module = c.module
+    if not module.concurrency.has_locks:
+        return False
+    return any(
+        module.meetings.runs(f, World.THREADS).rank >= module.least
+        for key in c.changes
+        if key in module.guarded
+        for f, _ in module.changers.get(key, ())
+    )
+
+
+def _own_lock(c: Candidate) -> bool:
+    scope = c.module.scope
+    return bool(c.changes) and any(
+        (known := scope.models.functions.get(scope.canonical(call.callee))) is not None and known.effect == "lock"
+        for call in c.calls
+    )
+
+
+def _flag_in_constructor(c: Candidate) -> bool:
+    return c.facts.name in CONSTRUCTORS and any(
+        key in c.reads and any(write.shape in ("true", "constant") for write in writes)
+        for key, writes in c.changes.items()
+    )
+
+
+def _cached_resource(c: Candidate) -> bool:
+    if not any(d.rpartition(".")[2] in ("cache", "lru_cache", "cached_property") for d in c.facts.decorators):
+        return False
+    scope = c.module.scope
+    return c.rank(World.THREADS) >= c.module.least and any(
+        (known := scope.models.functions.get(scope.canonical(call.callee))) is not None and known.effect == "resource"
+        for call in c.facts.calls
+    )
+
+
+def _state_of_processes(c: Candidate) -> bool:
+    handled = c.module.handled
+    return bool(handled) and not (handled.isdisjoint(c.reads) and handled.isdisjoint(c.changes))
+
+
+# What needs ask: stores
+
+_READS = ("read", "row", "row-locked", "exists", "query", "query-locked", "sql", "json-load", "file-read", "named-read")
+_WRITES = ("write", "sql", "json-dump", "file-write", "named-write")
+_LOOKS = ("named-read", "look", "row", "row-locked", "exists", "read", "query", "query-locked", "sql")
+_CREATIONS = ("create", "add", "save", "sql", "commit", "transaction", "begin")
+_CHANGES = ("write", "update", "delete", "create", "save", "add", "sql", "atomic", "commit", "transaction", "begin")
+_SAVES = ("save", "commit", "transaction", "begin")
+_VERSION = re.compile(r"version|revision|rev|etag|generation", re.IGNORECASE)
+
+
+def _others_reach_stores(c: Candidate) -> bool:
+    """Whether there is evidence that other runs reach the same store: for a coroutine any, as it is part of a service."""
+    least = RANKS[Confidence.LOW] if c.facts.is_async else c.module.least
+    return any(c.rank(world) >= least for world in World)
+
+
+def _store_update(c: Candidate) -> bool:
+    return (
+        bool(c.does(*_READS)) and bool(c.does(*_WRITES)) and c.does(*_READS, *_WRITES) > 1 and _others_reach_stores(c)
+    )
+
+
+def _versioned_write(c: Candidate) -> bool:
+    return bool(c.does(*_WRITES, *_SAVES)) and any(_VERSION.search(key) for key in c.reads) and _others_reach_stores(c)
+
+
+def _row_update(c: Candidate) -> bool:
+    return bool(c.does(*_SAVES)) and any(key.startswith(".") and key in c.reads for key in c.changes)
+
+
+def _store_changes(c: Candidate) -> bool:
+    return c.does(*_CHANGES) > 1
+
+
+def _commit(c: Candidate) -> bool:
+    return bool(c.does("commit", "transaction", "begin", "sql")) and c.does(*_CHANGES) > 1
+
+
+def _row_creation(c: Candidate) -> bool:
+    if not c.does(*_CREATIONS):
+        return False
+    if ".DoesNotExist" in c.reads or any(call.callee == "hasattr" for call in c.calls):
+        return True
+    return bool(c.does(*_LOOKS)) and c.does(*_CREATIONS, *_LOOKS) > 1
+
+
+def _shared_session(c: Candidate) -> bool:
+    module, facts = c.module, c.facts
+    if not facts.is_async or not module.stores.uses_stores:
+        return False
+    concurrency, exclusive = module.concurrency, module.scope.models.exclusive_types
+    return any(
+        (call.looped or any(argument.startswith("*") for argument in call.arguments))
+        and concurrency.spawner(call.callee, facts) is not None
+        for call in facts.calls
+    ) and any(concurrency.local_type(name, facts) in exclusive for name in facts.local_names)
+
+
+def _file_steps(c: Candidate) -> bool:
+    return steps_on_paths(frozenset(call.callee.rpartition(".")[2] for call in c.calls))
+
+
+def _thread_start(c: Candidate) -> bool:
+    concurrency = c.module.concurrency
+    return c.module.starts_threads and bool(c.changes) and any(may_start(concurrency, f) for f in c.functions)
+
+
+def _condition(c: Candidate) -> bool:
+    return any(waits_for_condition(function, c.module.concurrency) for function in c.functions)
+
+
+def _anything(c: Candidate) -> bool:
+    concurrency = c.module.concurrency
+    if not may_race(c.facts, c.module.scope, concurrency):
+        return False
+    return not c.module.least or concurrency.can_be_sure(c.facts)
+
+
+HOLDS: dict[Need, Callable[[Candidate], bool]] = {
+    Need.ANYTHING: _anything,
+    Need.STATE_OF_TASKS: _state_of_tasks,
+    Need.MADE_BY_TASKS: _made_by_tasks,
+    Need.PAIR: _pair,
+    Need.STATE_AND_STORE: _state_and_store,
+    Need.ITERATION: _iteration,
+    Need.REFILL: _refill,
+    Need.COMPLETION: _completion,
+    Need.WAKE_UP: _wake_up,
+    Need.STATE_OF_THREADS: _state_of_threads,
+    Need.GUARDED_STATE: _guarded_state,
+    Need.OWN_LOCK: _own_lock,
+    Need.FLAG_IN_CONSTRUCTOR: _flag_in_constructor,
+    Need.CACHED_RESOURCE: _cached_resource,
+    Need.STATE_OF_PROCESSES: _state_of_processes,
+    Need.STORE_UPDATE: _store_update,
+    Need.VERSIONED_WRITE: _versioned_write,
+    Need.ROW_UPDATE: _row_update,
+    Need.STORE_CHANGES: _store_changes,
+    Need.COMMIT: _commit,
+    Need.ROW_CREATION: _row_creation,
+    Need.SHARED_SESSION: _shared_session,
+    Need.FILE_STEPS: _file_steps,
+    Need.THREAD_START: _thread_start,
+    Need.CONDITION: _condition,
+}

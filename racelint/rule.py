@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from racelint.finding import Finding, World
+from racelint.need import Need
 
 if TYPE_CHECKING:
     from racelint.pattern import Module
@@ -33,6 +34,8 @@ class Rule:
     harm: str
     doc: str
     find: Finder = _nothing
+    needs: tuple[Need, ...] = (Need.ANYTHING,)
+    """What a unit must hold before anything can be found in it, any of these: other units are not even parsed."""
 
     @property
     def summary(self) -> str:

@@ -18,7 +18,7 @@ from racelint.analyse import build_index, collect, find_races, nominated
 from racelint.config import Config, check_config, enabled_rules, ignores
 from racelint.discovery import File, discover, file_matches
 from racelint.facts import ModuleFacts
-from racelint.finding import Finding, Problem
+from racelint.finding import Confidence, Finding, Problem
 from racelint.index import Index
 from racelint.jobs import PAYS, each
 from racelint.models.loader import load_models
@@ -26,7 +26,7 @@ from racelint.parse import parse
 from racelint.rule import Rule
 from racelint.rules import RULES
 from racelint.source import Source, read_source
-from racelint.suppress import UNREADABLE, apply_suppressions
+from racelint.suppress import UNREADABLE, addresses_us, apply_suppressions
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class Known:
     checksum: int = 0
     """Of the text, to see whether it is still the same in the second stage."""
     commented: bool = False
-    """There may be suppressions in it."""
+    """There may be suppressions of ours in it, which are unused if they silence not even a finding of low confidence."""
     problem: Problem | None = None
     mistake: bool = False
     """The problem is a mistake of racelint."""
@@ -178,8 +178,7 @@ def _know(job: Job, file: File) -> Known:
         tree = parse(source)
         if isinstance(tree, Problem):
             return _excused(job, file, tree)
-        commented = "racelint:" in source.text or "noqa" in source.text.lower()
-        return Known(file, collect(source, tree), checksum(source), commented)
+        return Known(file, collect(source, tree), checksum(source), addresses_us(source.text))
     except Exception as error:
         return Known(file, problem=_mistake(file, error), mistake=True)
 
@@ -190,20 +189,20 @@ def _find(project: tuple[Job, Index], known: Known) -> Found:
     try:
         if known.facts is None:
             return Found()
-        models = job.config.models
-        can_race = nominated(known.facts, index, models)
-        if not can_race and not known.commented:
+        rules, models = rules_for(known.file, job.config), job.config.models
+        least = Confidence.LOW if known.commented else job.config.min_confidence
+        nominees = nominated(known.facts, index, rules, models, least)
+        if nominees is None and not known.commented:
             return Found()
-        source, facts = _read(job, known.file), known.facts
+        source = _read(job, known.file)
         if isinstance(source, Problem):
             return Found(problem=replace(source, message=f"{source.message} (it could be read when the run began)"))
         if checksum(source) != known.checksum:  # saved meanwhile: the lines have moved
             tree = parse(source)
             if isinstance(tree, Problem):
                 return Found(problem=tree)
-            facts = collect(source, tree)
-        rules = rules_for(known.file, job.config)
-        findings = find_races(source, facts, index, rules, models, job.config.min_confidence) if can_race else []
+            nominees = nominated(collect(source, tree), index, rules, models)
+        findings = find_races(source, nominees, rules) if nominees is not None else []
         return Found(_reported(source, findings, rules, job.config), checksum=checksum(source))
     except Exception as error:
         return Found(problem=_mistake(known.file, error), mistake=True)

@@ -128,6 +128,11 @@ def apply_suppressions(
     return sorted(kept, key=lambda finding: finding.sort_key)
 
 
+def addresses_us(text: str) -> bool:
+    """Whether there may be comments that silence findings of racelint and nothing else."""
+    return "racelint:" in text or ("RL" in text.upper() and bool(_NOQA_OF_OURS.search(text)))
+
+
 def _worth_reading(text: str, findings: Sequence[Finding], noqa: bool) -> bool:
     """Whether tokenizing can change anything; it is the slowest step of a file without findings."""
     if "racelint:" in text:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from racelint.analyse import build_index, collect, find_races
+from racelint.analyse import build_index, collect, find_races, nominated
 from racelint.explain import code, markdown, rule_text, rules_table, sections
 from racelint.finding import World
 from racelint.rule import Rule
@@ -49,7 +49,8 @@ def reported(example: str) -> set[str]:
     """The codes that all rules together report for an example, whatever the confidence."""
     source = Source("example.py", complete(example))
     facts = collect(source)
-    return {finding.code for finding in find_races(source, facts, build_index([facts]), RULES)}
+    nominees = nominated(facts, build_index([facts]), RULES)
+    return {finding.code for finding in find_races(source, nominees, RULES)} if nominees is not None else set()
 
 
 def test_an_example_of_methods_becomes_a_class() -> None:

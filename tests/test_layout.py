@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "racelint"
 
 LAYERS = """
-    stack events finding paths
+    stack events finding paths need
     rewrite
     source
     parse facts
@@ -21,6 +21,8 @@ LAYERS = """
     models
     resolve
     evidence
+    touch meeting store_calls
+    candidate
     nominate
     flow
     edits
@@ -48,7 +50,7 @@ DOORS = {
 }
 
 WALLS = {
-    "rules": {"finding", "pattern", "creation", "rule", "rules"},
+    "rules": {"finding", "need", "pattern", "creation", "rule", "rules"},
     "report": {"finding", "rewrite", "source", "report"},
     "timeline": {"finding", "source"},
     "suppress": {"finding", "source"},

@@ -10,7 +10,7 @@ from racelint.events import Kind, Op, Resource, Value
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.summaries import source_of
-from racelint.nominate import COMPLETIONS
+from racelint.touch import COMPLETIONS
 
 LOOKS = frozenset({"done", "cancelled"})
 """Methods that say whether a future is completed."""

@@ -15,9 +15,9 @@ from racelint.evidence import Concurrency
 from racelint.facts import FunctionFacts
 from racelint.finding import Span
 from racelint.models.loader import Models
-from racelint.nominate import calls_store, changes_state, reads_store, touches_changing_state
 from racelint.resolve import MAPPERS, Scope
 from racelint.source import Source
+from racelint.touch import calls_store, changes_state, reads_store, touches_changing_state
 
 
 class Definition:

@@ -179,6 +179,14 @@ class Models:
         return frozenset(names - _EVERYWHERE)
 
     @cached_property
+    def effects(self) -> dict[str, frozenset[str]]:
+        """The effects that methods of this name have, of whatever type."""
+        found: dict[str, set[str]] = {}
+        for (_, method), call in self.methods.items():
+            found.setdefault(method, set()).add(call.effect)
+        return {name: frozenset(effects) for name, effects in found.items()}
+
+    @cached_property
     def exclusive_types(self) -> frozenset[str]:
         """`exclusive` with all names of the types."""
         return frozenset(self.exclusive | {name for name, of in self.aliases.items() if of in self.exclusive})

@@ -22,6 +22,7 @@ Entries that are added by a function of another module.
 from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, World
+from racelint.need import Need
 from racelint.pattern import Module, store_rival, store_updates
 from racelint.rule import Rule
 
@@ -50,4 +51,12 @@ def find(module: Module) -> Iterable[Finding]:
             )
 
 
-RULE = Rule("RL104", "append-by-rewrite", (World.PROCESSES, World.TASKS), "lost entries", __doc__, find)
+RULE = Rule(
+    "RL104",
+    "append-by-rewrite",
+    (World.PROCESSES, World.TASKS),
+    "lost entries",
+    __doc__,
+    find,
+    needs=(Need.STORE_UPDATE,),
+)

@@ -19,6 +19,7 @@ An update whose await hides in a property or an operator method.
 from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import Module, rival, stale_writes
 from racelint.rule import Rule
 
@@ -45,4 +46,4 @@ def find(module: Module) -> Iterable[Finding]:
             )
 
 
-RULE = Rule("RL101", "await-in-update", (World.TASKS,), "lost update", __doc__, find)
+RULE = Rule("RL101", "await-in-update", (World.TASKS,), "lost update", __doc__, find, needs=(Need.STATE_OF_TASKS,))

@@ -37,6 +37,7 @@ Limits on what one process keeps in memory are reported as a stale check.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import COUNTS, Access, Kind, Module, Op, Unit, row_evidence, row_locked_at, same_rows
 from racelint.rule import Rule
 
@@ -75,4 +76,6 @@ def counted_then_added(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 break
 
 
-RULE = Rule("RL501", "check-then-act-limit", (World.PROCESSES,), "limit exceeded", __doc__, find)
+RULE = Rule(
+    "RL501", "check-then-act-limit", (World.PROCESSES,), "limit exceeded", __doc__, find, needs=(Need.ROW_CREATION,)
+)

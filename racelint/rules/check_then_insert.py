@@ -33,6 +33,7 @@ from dataclasses import replace
 
 from racelint.creation import made_across_await, made_without_lock
 from racelint.finding import Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import Confidence, Module
 from racelint.rule import Rule
 
@@ -73,4 +74,16 @@ def find(module: Module) -> Iterable[Finding]:
             )
 
 
-RULE = Rule("RL304", "check-then-insert", (World.TASKS, World.THREADS), "double initialisation", __doc__, find)
+RULE = Rule(
+    "RL304",
+    "check-then-insert",
+    (World.TASKS, World.THREADS),
+    "double initialisation",
+    __doc__,
+    find,
+    needs=(
+        Need.STATE_OF_TASKS,
+        Need.MADE_BY_TASKS,
+        Need.STATE_OF_THREADS,
+    ),
+)

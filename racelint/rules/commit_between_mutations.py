@@ -28,6 +28,7 @@ Commits that a helper of another module makes.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import Access, Kind, Mark, Module, Op, Unit, one_change, row_evidence
 from racelint.rule import Rule
 
@@ -71,4 +72,6 @@ def related_changes(unit: Unit, first: Access, second: Access) -> bool:
     return first.resource.owner == second.resource.owner and one_change(unit, first, second)
 
 
-RULE = Rule("RL202", "commit-between-mutations", (World.PROCESSES,), "half-done change", __doc__, find)
+RULE = Rule(
+    "RL202", "commit-between-mutations", (World.PROCESSES,), "half-done change", __doc__, find, needs=(Need.COMMIT,)
+)

@@ -25,6 +25,7 @@ Futures kept in attributes that are completed after a switch point and of which 
 from collections.abc import Iterable
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import Access, Evidence, Kind, Mark, Module, Op, Switch, Unit, called_by_timer, same
 from racelint.rule import Rule
 
@@ -140,4 +141,4 @@ def kept_to_itself(unit: Unit, name: str) -> bool:
     )
 
 
-RULE = Rule("RL606", "completed-twice", (World.TASKS,), "completed twice", __doc__, find)
+RULE = Rule("RL606", "completed-twice", (World.TASKS,), "completed twice", __doc__, find, needs=(Need.COMPLETION,))

@@ -49,6 +49,7 @@ object takes under its own lock.
 from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import Module, decided_under_lock, rival
 from racelint.rule import Rule
 
@@ -75,4 +76,15 @@ def find(module: Module) -> Iterable[Finding]:
             )
 
 
-RULE = Rule("RL607", "decided-under-lock", (World.THREADS,), "decision on old state", __doc__, find)
+RULE = Rule(
+    "RL607",
+    "decided-under-lock",
+    (World.THREADS,),
+    "decision on old state",
+    __doc__,
+    find,
+    needs=(
+        Need.STATE_OF_THREADS,
+        Need.GUARDED_STATE,
+    ),
+)

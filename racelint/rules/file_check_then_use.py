@@ -23,6 +23,7 @@ Paths that are tested under one name and used under another.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import (
     Access,
     Evidence,
@@ -170,4 +171,4 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
         )
 
 
-RULE = Rule("RL701", "file-check-then-use", (World.PROCESSES,), "step fails", __doc__, find)
+RULE = Rule("RL701", "file-check-then-use", (World.PROCESSES,), "step fails", __doc__, find, needs=(Need.FILE_STEPS,))

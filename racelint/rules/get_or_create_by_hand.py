@@ -31,6 +31,7 @@ Look-ups and creations in functions of different modules.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import Access, Kind, Module, Op, Sense, Unit, constraint_handled, row_evidence, same_rows
 from racelint.rule import Rule
 
@@ -73,4 +74,6 @@ def created_unseen(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 break
 
 
-RULE = Rule("RL503", "get-or-create-by-hand", (World.PROCESSES,), "row made twice", __doc__, find)
+RULE = Rule(
+    "RL503", "get-or-create-by-hand", (World.PROCESSES,), "row made twice", __doc__, find, needs=(Need.ROW_CREATION,)
+)

@@ -49,6 +49,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from racelint.finding import Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import Access, Confidence, Evidence, Kind, Module, Op, Unit
 from racelint.rule import Rule
 
@@ -131,4 +132,6 @@ def matters(access: Access) -> bool:
     return access.op is Op.WRITE and not access.resource.key
 
 
-RULE = Rule("RL601", "inconsistent-guard", (World.THREADS,), "unguarded change", __doc__, find)
+RULE = Rule(
+    "RL601", "inconsistent-guard", (World.THREADS,), "unguarded change", __doc__, find, needs=(Need.GUARDED_STATE,)
+)

@@ -38,6 +38,7 @@ A lock in a local variable that is handed to others is taken to be shared.
 from collections.abc import Iterable
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import INTERNAL, Acquire, Evidence, Module
 from racelint.rule import Rule
 
@@ -66,4 +67,12 @@ def find(module: Module) -> Iterable[Finding]:
             )
 
 
-RULE = Rule("RL602", "ineffective-lock", (World.THREADS, World.TASKS), "nothing is excluded", __doc__, find)
+RULE = Rule(
+    "RL602",
+    "ineffective-lock",
+    (World.THREADS, World.TASKS),
+    "nothing is excluded",
+    __doc__,
+    find,
+    needs=(Need.OWN_LOCK,),
+)

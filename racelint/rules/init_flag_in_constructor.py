@@ -38,6 +38,7 @@ Flags that a constructor of a base class in another module keeps.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import (
     INTERNAL,
     Access,
@@ -133,4 +134,12 @@ def works_between(unit: Unit, check: Access, write: Access) -> bool:
     )
 
 
-RULE = Rule("RL301", "init-flag-in-constructor", (World.THREADS, World.TASKS), "double initialisation", __doc__, find)
+RULE = Rule(
+    "RL301",
+    "init-flag-in-constructor",
+    (World.THREADS, World.TASKS),
+    "double initialisation",
+    __doc__,
+    find,
+    needs=(Need.FLAG_IN_CONSTRUCTOR,),
+)

@@ -23,6 +23,7 @@ from collections.abc import Iterable
 
 from racelint.creation import made_across_await
 from racelint.finding import Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import Module
 from racelint.rule import Rule
 
@@ -48,4 +49,15 @@ def find(module: Module) -> Iterable[Finding]:
             )
 
 
-RULE = Rule("RL303", "lazy-init-across-await", (World.TASKS,), "double initialisation", __doc__, find)
+RULE = Rule(
+    "RL303",
+    "lazy-init-across-await",
+    (World.TASKS,),
+    "double initialisation",
+    __doc__,
+    find,
+    needs=(
+        Need.STATE_OF_TASKS,
+        Need.MADE_BY_TASKS,
+    ),
+)

@@ -22,6 +22,7 @@ Stores whose calls are neither modelled nor named as a pair (`load`/`save`, `rea
 from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, World
+from racelint.need import Need
 from racelint.pattern import Module, store_rival, store_updates
 from racelint.rule import Rule
 
@@ -52,4 +53,12 @@ def find(module: Module) -> Iterable[Finding]:
             )
 
 
-RULE = Rule("RL103", "load-transform-save", (World.PROCESSES, World.TASKS), "lost update", __doc__, find)
+RULE = Rule(
+    "RL103",
+    "load-transform-save",
+    (World.PROCESSES, World.TASKS),
+    "lost update",
+    __doc__,
+    find,
+    needs=(Need.STORE_UPDATE,),
+)

@@ -32,6 +32,7 @@ Events that are arguments or local variables.
 from collections.abc import Iterable
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import INTERNAL, Access, Evidence, Mark, Module, Op, Switch, Unit, rivals, same
 from racelint.rule import Rule
 
@@ -131,4 +132,6 @@ def logs(mark: Mark) -> bool:
     return mark.subject.rpartition(".")[2] in ("debug", "info", "warning", "error", "exception", "print")
 
 
-RULE = Rule("RL605", "lost-wake-up", (World.TASKS, World.THREADS), "lost announcement", __doc__, find)
+RULE = Rule(
+    "RL605", "lost-wake-up", (World.TASKS, World.THREADS), "lost announcement", __doc__, find, needs=(Need.WAKE_UP,)
+)

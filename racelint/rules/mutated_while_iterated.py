@@ -43,6 +43,7 @@ Iterations by a comprehension, and collections that are changed by another class
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import INTERNAL, Access, Evidence, Module, Op, Switch, Unit, rivals, same
 from racelint.rule import Rule
 
@@ -111,4 +112,6 @@ def resized_by(unit: Unit, read: Access) -> Evidence | None:
     return best
 
 
-RULE = Rule("RL802", "mutated-while-iterated", (World.TASKS,), "iteration fails", __doc__, find)
+RULE = Rule(
+    "RL802", "mutated-while-iterated", (World.TASKS,), "iteration fails", __doc__, find, needs=(Need.ITERATION,)
+)

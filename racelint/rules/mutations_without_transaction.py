@@ -38,6 +38,7 @@ Changes in different functions that no function of the module joins. `ATOMIC_REQ
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import Access, Kind, Module, Op, Unit, one_change, row_evidence, transactions_at
 from racelint.rule import Rule
 
@@ -84,4 +85,12 @@ def split_mutations(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 break
 
 
-RULE = Rule("RL201", "mutations-without-transaction", (World.PROCESSES,), "half-done change", __doc__, find)
+RULE = Rule(
+    "RL201",
+    "mutations-without-transaction",
+    (World.PROCESSES,),
+    "half-done change",
+    __doc__,
+    find,
+    needs=(Need.STORE_CHANGES,),
+)

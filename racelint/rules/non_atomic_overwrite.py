@@ -37,6 +37,7 @@ Files that are read by other programs only, unless their name says what they are
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import (
     Access,
     Evidence,
@@ -96,4 +97,6 @@ def overwrites(unit: Unit) -> Iterator[tuple[Access, Access, str, Evidence, str]
         yield target, target, message, used_by_others(unit, target) or UNKNOWN, ADVICE
 
 
-RULE = Rule("RL702", "non-atomic-overwrite", (World.PROCESSES,), "half-written file", __doc__, find)
+RULE = Rule(
+    "RL702", "non-atomic-overwrite", (World.PROCESSES,), "half-written file", __doc__, find, needs=(Need.FILE_STEPS,)
+)

@@ -31,6 +31,7 @@ Rows of mappers that are not modelled, and old values that pass through another 
 from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import Module, row_evidence, row_updates
 from racelint.rule import Rule
 
@@ -59,4 +60,4 @@ def find(module: Module) -> Iterable[Finding]:
             )
 
 
-RULE = Rule("RL105", "orm-lost-update", (World.PROCESSES,), "lost update", __doc__, find)
+RULE = Rule("RL105", "orm-lost-update", (World.PROCESSES,), "lost update", __doc__, find, needs=(Need.ROW_UPDATE,))

@@ -29,6 +29,7 @@ State of objects that a module keeps. Caches are left alone: a copy for each pro
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import Access, Evidence, Kind, Module, Op, Sense, Unit
 from racelint.rule import Rule
 
@@ -84,4 +85,12 @@ def looked_at(unit: Unit, write: Access) -> Access | None:
     return next((a for a in places if a.resource.place == write.resource.place), None)
 
 
-RULE = Rule("RL402", "process-local-state", (World.PROCESSES,), "each process has its own copy", __doc__, find)
+RULE = Rule(
+    "RL402",
+    "process-local-state",
+    (World.PROCESSES,),
+    "each process has its own copy",
+    __doc__,
+    find,
+    needs=(Need.STATE_OF_PROCESSES,),
+)

@@ -34,6 +34,7 @@ Collections that are filled by another object.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import Access, Evidence, Kind, Module, Op, Pair, Shape, Unit, read_meanwhile, same
 from racelint.rule import Rule
 
@@ -94,4 +95,6 @@ def refilled_at_once(unit: Unit, reset: Access) -> bool:
     )
 
 
-RULE = Rule("RL110", "reset-then-refill", (World.TASKS,), "half-filled collection seen", __doc__, find)
+RULE = Rule(
+    "RL110", "reset-then-refill", (World.TASKS,), "half-filled collection seen", __doc__, find, needs=(Need.REFILL,)
+)

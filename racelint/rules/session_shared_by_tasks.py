@@ -31,6 +31,7 @@ Sessions that tasks reach through an object.
 from collections.abc import Iterable
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import Evidence, Module, sessions_handed_out
 from racelint.rule import Rule
 
@@ -52,4 +53,6 @@ def find(module: Module) -> Iterable[Finding]:
             )
 
 
-RULE = Rule("RL203", "session-shared-by-tasks", (World.TASKS,), "mixed statements", __doc__, find)
+RULE = Rule(
+    "RL203", "session-shared-by-tasks", (World.TASKS,), "mixed statements", __doc__, find, needs=(Need.SHARED_SESSION,)
+)

@@ -27,6 +27,7 @@ Copies that are kept by another class.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import Access, Confidence, Evidence, Kind, Module, Op, Pair, Unit, rival, with_itself
 from racelint.rule import Rule
 
@@ -100,4 +101,12 @@ def loaded_elsewhere(unit: Unit, copy: Access) -> bool:
     )
 
 
-RULE = Rule("RL401", "shadow-state", (World.TASKS, World.PROCESSES), "copies disagree", __doc__, find)
+RULE = Rule(
+    "RL401",
+    "shadow-state",
+    (World.TASKS, World.PROCESSES),
+    "copies disagree",
+    __doc__,
+    find,
+    needs=(Need.STATE_AND_STORE,),
+)

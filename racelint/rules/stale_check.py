@@ -28,6 +28,7 @@ A check and an act on different resources that belong together.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import (
     Evidence,
     Module,
@@ -145,4 +146,6 @@ def does_work(unit: Unit, pair: Pair) -> bool:
     return any(switch.callee not in idempotent for switch in unit.switches_between(pair.first.id, pair.second.id))
 
 
-RULE = Rule("RL108", "stale-check", (World.TASKS,), "decision on old state", __doc__, find)
+RULE = Rule(
+    "RL108", "stale-check", (World.TASKS,), "decision on old state", __doc__, find, needs=(Need.STATE_OF_TASKS,)
+)

@@ -21,6 +21,7 @@ only functions that the module itself starts in several threads are looked at.
 from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import Module, Unit, copied_to_processes, rival, stale_writes, thread_updates
 from racelint.rule import Rule
 
@@ -74,4 +75,15 @@ def _between_threads(module: Module, unit: Unit) -> Iterable[Finding]:
         )
 
 
-RULE = Rule("RL102", "stale-write", (World.TASKS, World.THREADS), "lost update", __doc__, find)
+RULE = Rule(
+    "RL102",
+    "stale-write",
+    (World.TASKS, World.THREADS),
+    "lost update",
+    __doc__,
+    find,
+    needs=(
+        Need.STATE_OF_TASKS,
+        Need.STATE_OF_THREADS,
+    ),
+)

@@ -31,6 +31,7 @@ A base class in another module that starts the thread in its constructor, and th
 from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import Module, late_writes
 from racelint.rule import Rule
 
@@ -54,4 +55,12 @@ def find(module: Module) -> Iterable[Finding]:
             )
 
 
-RULE = Rule("RL306", "started-before-ready", (World.THREADS,), "used before it is set", __doc__, find)
+RULE = Rule(
+    "RL306",
+    "started-before-ready",
+    (World.THREADS,),
+    "used before it is set",
+    __doc__,
+    find,
+    needs=(Need.THREAD_START,),
+)

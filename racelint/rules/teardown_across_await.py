@@ -28,6 +28,7 @@ Objects that are torn down by a function which gets them as an argument.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import INTERNAL, Access, Evidence, Module, Op, Pair, Resource, Shape, Switch, Unit, rival, same
 from racelint.rule import Rule
 
@@ -117,4 +118,6 @@ def written_between(unit: Unit, read: Access, switch: Switch, resource: Resource
     )
 
 
-RULE = Rule("RL305", "teardown-across-await", (World.TASKS,), "lost replacement", __doc__, find)
+RULE = Rule(
+    "RL305", "teardown-across-await", (World.TASKS,), "lost replacement", __doc__, find, needs=(Need.STATE_OF_TASKS,)
+)

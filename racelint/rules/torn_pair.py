@@ -34,6 +34,7 @@ Attributes that no other method changes together.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import Access, Confidence, Evidence, Kind, Module, Op, Pair, Resource, Shape, Unit
 from racelint.rule import Rule
 
@@ -187,4 +188,4 @@ def used_together(unit: Unit, one: Resource, other: Resource) -> Evidence | None
     return best
 
 
-RULE = Rule("RL403", "torn-pair", (World.TASKS, World.THREADS), "torn pair", __doc__, find)
+RULE = Rule("RL403", "torn-pair", (World.TASKS, World.THREADS), "torn pair", __doc__, find, needs=(Need.PAIR,))

@@ -44,6 +44,7 @@ from collections.abc import Iterable
 
 from racelint.creation import made_without_lock
 from racelint.finding import Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import Module, Unit, calls_resource, with_itself
 from racelint.rule import Rule
 
@@ -100,4 +101,15 @@ def cached(module: Module, unit: Unit) -> Iterable[Finding]:
 CACHES = ("cache", "lru_cache", "cached_property")
 
 
-RULE = Rule("RL302", "unlocked-singleton", (World.THREADS,), "double initialisation", __doc__, find)
+RULE = Rule(
+    "RL302",
+    "unlocked-singleton",
+    (World.THREADS,),
+    "double initialisation",
+    __doc__,
+    find,
+    needs=(
+        Need.STATE_OF_THREADS,
+        Need.CACHED_RESOURCE,
+    ),
+)

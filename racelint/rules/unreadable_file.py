@@ -13,4 +13,4 @@ The rest of the run goes on. The exit status is 2 only if the path was named on 
 
 from racelint.rule import Rule
 
-RULE = Rule(code="RL900", name="unreadable-file", worlds=(), harm="not analysed", doc=__doc__)
+RULE = Rule(code="RL900", name="unreadable-file", worlds=(), harm="not analysed", doc=__doc__, needs=())

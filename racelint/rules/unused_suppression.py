@@ -11,4 +11,4 @@ It hides the next real race at that place. Take it out.
 
 from racelint.rule import Rule
 
-RULE = Rule(code="RL901", name="unused-suppression", worlds=(), harm="hidden findings", doc=__doc__)
+RULE = Rule(code="RL901", name="unused-suppression", worlds=(), harm="hidden findings", doc=__doc__, needs=())

@@ -22,6 +22,7 @@ Versions that are not called version, revision, etag or generation.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, World
+from racelint.need import Need
 from racelint.pattern import Kind, Module, Op, Pair, Unit, one_document, store_rival
 from racelint.rule import Rule
 
@@ -67,4 +68,15 @@ def version_checks(unit: Unit) -> Iterator[Pair]:
                 break
 
 
-RULE = Rule("RL107", "version-checked-outside-write", (World.PROCESSES, World.TASKS), "lost update", __doc__, find)
+RULE = Rule(
+    "RL107",
+    "version-checked-outside-write",
+    (World.PROCESSES, World.TASKS),
+    "lost update",
+    __doc__,
+    find,
+    needs=(
+        Need.STORE_UPDATE,
+        Need.VERSIONED_WRITE,
+    ),
+)

@@ -58,6 +58,7 @@ without the lock.
 from collections.abc import Iterable
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
+from racelint.need import Need
 from racelint.pattern import Event, Evidence, Mistake, Module, Unit, Wait, rival, wrong_waits
 from racelint.rule import Rule
 
@@ -104,4 +105,12 @@ def evidence_for(unit: Unit, wait: Wait) -> Evidence:
     return Evidence(f"units that wait for `{wait.wait.subject}` run beside those that notify it", Confidence.MEDIUM)
 
 
-RULE = Rule("RL609", "waited-outside-condition", (World.THREADS, World.TASKS), "lost wake-up", __doc__, find)
+RULE = Rule(
+    "RL609",
+    "waited-outside-condition",
+    (World.THREADS, World.TASKS),
+    "lost wake-up",
+    __doc__,
+    find,
+    needs=(Need.CONDITION,),
+)

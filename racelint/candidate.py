@@ -1,0 +1,331 @@
+"""A definition as nomination sees it: what it and the helpers that it calls touch, and whom it meets; from facts alone.
+
+State is known here by a key: `.balance` for an attribute of whatever object, `CACHE` for a name that is not local. So two keys
+are equal if two resources may be, and nothing is lost where types are not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+
+from racelint.events import Kind
+from racelint.evidence import Concurrency, Root
+from racelint.facts import CallSite, FunctionFacts, Write
+from racelint.finding import Confidence, World
+from racelint.meeting import NOBODY, RANKS, Meetings
+from racelint.resolve import TAKES, Scope, enclosing_self
+from racelint.store_calls import THREAD_CALLS, StoreCalls
+from racelint.touch import is_property
+
+HELPER_DEPTH = 3
+"""How deep helpers are followed, as in `flow`."""
+
+
+def _is_guard(name: str, guards: list[str]) -> bool:
+    lower = name.lower()
+    return any(part in lower for part in guards) or "cond" in lower or "sem" in lower
+
+
+class Candidates:
+    """The definitions of one module, with what all of them have to know."""
+
+    def __init__(self, scope: Scope, concurrency: Concurrency, least: Confidence) -> None:
+        self.scope, self.concurrency = scope, concurrency
+        self.least = RANKS[least]
+        """The rank of the confidence that is wanted."""
+        self._helpers: dict[tuple[str, bool], tuple[FunctionFacts, ...]] = {}
+        self._changes: dict[str, dict[str, list[Write]]] = {}
+        self._reads: dict[str, frozenset[str]] = {}
+        self.meetings, self.stores = Meetings(concurrency), StoreCalls(concurrency)
+
+    # one function
+
+    def helpers(self, function: FunctionFacts, handed: bool) -> tuple[FunctionFacts, ...]:
+        """The functions of the module that a function calls, or whose body is a property that it reads.
+
+        `handed` is whether it is a helper itself: then its arguments may be objects of the module, whatever they are called.
+        """
+        key = (function.qualname, handed)
+        known = self._helpers.get(key)
+        if known is None:
+            found = {f.qualname: f for f in self._called(function, handed)}
+            known = self._helpers[key] = tuple(found.values())
+        return known
+
+    def _called(self, function: FunctionFacts, handed: bool) -> Iterator[FunctionFacts]:
+        seen: set[str] = set()
+        for call in function.calls:
+            if call.callee not in seen:
+                seen.add(call.callee)
+                yield from self._targets(call.callee, function, handed)
+            if call.callee.rpartition(".")[2] in THREAD_CALLS:
+                for argument in call.arguments:
+                    yield from self._targets(argument, function, handed)
+        for path in function.reads & self._property_paths:
+            yield from self._properties[path.partition(".")[2]]
+
+    def _targets(self, callee: str, function: FunctionFacts, handed: bool) -> Iterable[FunctionFacts]:
+        """What a call may run as far as flows follow it: the receiver's type is known, or may come out of a helper."""
+        receiver, dot, name = callee.rpartition(".")
+        if not dot:
+            return self.concurrency.target(callee, function)
+        if name not in self._method_names:
+            return ()
+        root, dot, _ = receiver.partition(".")
+        if not dot and not handed and self._untyped(root, function):
+            return ()
+        return self.concurrency.target(callee, function) or (self._method_names[name] if dot else ())
+
+    def _untyped(self, name: str, function: FunctionFacts) -> bool:
+        """Whether nothing tells the type of a local name: it is an argument without annotation, or made by no helper."""
+        if name not in function.local_names or name == enclosing_self(function, self.scope)[1]:
+            return False
+        if self.concurrency.local_type(name, function):
+            return False
+        return not any(
+            local == name and self.concurrency.target(built, function) for local, built in function.locals_built
+        )
+
+    @cached_property
+    def _method_names(self) -> dict[str, list[FunctionFacts]]:
+        found: dict[str, list[FunctionFacts]] = {}
+        for function in self.scope.facts.functions:
+            if function.owner:
+                found.setdefault(function.name, []).append(function)
+        return found
+
+    @cached_property
+    def _properties(self) -> dict[str, list[FunctionFacts]]:
+        found: dict[str, list[FunctionFacts]] = {}
+        for function in self.scope.facts.functions:
+            if function.owner and is_property(function):
+                found.setdefault(function.name, []).append(function)
+        return found
+
+    @cached_property
+    def _property_paths(self) -> frozenset[str]:
+        """Paths of two parts, as in `reads`, that may run a property."""
+        return frozenset(
+            path
+            for function in (self.scope.facts.functions if self._properties else ())
+            for path in function.reads
+            if path.partition(".")[2] in self._properties
+        )
+
+    def changes(self, function: FunctionFacts) -> dict[str, list[Write]]:
+        """What a function changes itself, by key."""
+        known = self._changes.get(function.qualname)
+        if known is None:
+            known = self._changes[function.qualname] = {}
+            for write in function.writes:
+                for key in self._keys(write, function):
+                    known.setdefault(key, []).append(write)
+        return known
+
+    def _keys(self, write: Write, function: FunctionFacts) -> Iterator[str]:
+        root, dot, rest = write.path.partition(".")
+        outer = root in function.outer_names or root not in function.local_names
+        if dot:
+            yield "." + rest.partition(".")[0]
+        if outer:
+            yield root
+        elif not dot and write.how not in (
+            "=",
+            "+=",
+            "del",
+        ):  # a local name of a collection that an attribute or global holds
+            for local, built in function.locals_built:
+                if local == root:
+                    holder, dot, part = built.partition(".")
+                    yield "." + part.partition(".")[0] if dot else holder
+
+    def reads(self, function: FunctionFacts) -> frozenset[str]:
+        """What a function looks at itself, as keys."""
+        known = self._reads.get(function.qualname)
+        if known is None:
+            local, outer = function.local_names, function.outer_names
+            known = self._reads[function.qualname] = frozenset(
+                "." + path.partition(".")[2] if "." in path else path
+                for path in function.reads
+                if "." in path or path not in local or path in outer
+            )
+        return known
+
+    # the module
+
+    @cached_property
+    def changers(self) -> dict[str, list[tuple[FunctionFacts, Write]]]:
+        """Who changes a key in the module, constructors that fill their new object left out."""
+        found: dict[str, list[tuple[FunctionFacts, Write]]] = {}
+        for function in self.scope.facts.functions:
+            for key, writes in self.changes(function).items():
+                later = [(function, w) for w in writes if not self.scope.in_construction(function, w)]
+                if later:
+                    found.setdefault(key, []).extend(later)
+        return found
+
+    @cached_property
+    def takers(self) -> dict[str, list[FunctionFacts]]:
+        """Who sets a key to nothing, deletes it or takes something out of it."""
+        found = {
+            key: [f for f, w in changes if w.shape in ("none", "false", "empty") or w.how in TAKES]
+            for key, changes in self.changers.items()
+        }
+        return {key: functions for key, functions in found.items() if functions}
+
+    @cached_property
+    def neighbours(self) -> dict[str, frozenset[str]]:
+        """For an attribute those that any method changes in the statement next to it."""
+        found: dict[str, set[str]] = {}
+        for function in self.scope.facts.functions:
+            lines = [
+                (write.line, key)
+                for key, writes in self.changes(function).items()
+                if key.startswith(".")
+                for write in writes
+                if not self.scope.in_construction(function, write)
+            ]
+            for line, key in lines:
+                for other_line, other in lines:
+                    if other != key and abs(line - other_line) <= 1:
+                        found.setdefault(key, set()).add(other)
+        return {key: frozenset(others) for key, others in found.items()}
+
+    @cached_property
+    def guarded(self) -> frozenset[str]:
+        """What is changed under a lock anywhere: in a `with` of it, in a helper that is called in one, or after `acquire`."""
+        guards = self.scope.models.guards
+        found: set[str] = set()
+        for function in self.scope.facts.functions:
+            everything = (
+                self.concurrency.called_under_lock(function)
+                or bool(self.concurrency.decorator_guards(function))
+                or any(call.callee.endswith((".acquire", ".__enter__")) for call in function.calls)
+                or any(_is_guard(name, guards) for call in function.calls for name in call.within)
+            )
+            for key, writes in self.changes(function).items():
+                if everything or any(_is_guard(name, guards) for write in writes for name in write.within):
+                    found.add(key)
+        return frozenset(found)
+
+    @cached_property
+    def starts_threads(self) -> bool:
+        """Whether anything in the module starts threads, or is one."""
+        concurrency = self.concurrency
+        return any(self.scope.is_thread(class_.qualname) for class_ in self.scope.facts.classes) or any(
+            (spawner := concurrency.spawner(call.callee, function)) is not None and spawner.world == "threads"
+            for function in self.scope.facts.functions
+            for call in function.calls
+        )
+
+    @cached_property
+    def handled(self) -> frozenset[str]:
+        """The globals that a handler, which runs in several processes, changes."""
+        found: set[str] = set()
+        for function in self.scope.facts.functions:
+            keys = {key for key in self.changes(function) if not key.startswith(".")}
+            if keys and any(
+                root.processes or (root.world == "processes" and root.many) for root in self._roots(function)
+            ):
+                found |= keys
+        return frozenset(found)
+
+    def _roots(self, function: FunctionFacts) -> Iterator[Root]:
+        return (self.concurrency.roots[n] for n in self.concurrency.reached.get(function.qualname, ()))
+
+    @cached_property
+    def closed(self) -> frozenset[str]:
+        """The keys on which any function calls something such as `close`."""
+        idempotent = self.scope.models.idempotent
+        receivers = {
+            call.callee.rpartition(".")[0]
+            for function in self.scope.facts.functions
+            for call in function.calls
+            if call.callee.rpartition(".")[2] in idempotent
+        }
+        parts = {part for receiver in receivers for part in receiver.split(".")}
+        return frozenset({*parts, *("." + part for part in parts)})
+
+
+class Candidate:
+    """One definition, with its helpers."""
+
+    def __init__(self, module: Candidates, facts: FunctionFacts) -> None:
+        self.module, self.facts = module, facts
+
+    @cached_property
+    def functions(self) -> tuple[FunctionFacts, ...]:
+        """The definition and the helpers that are walked in place of their calls."""
+        found = {self.facts.qualname: self.facts}
+        level = [self.facts]
+        for _ in range(HELPER_DEPTH):
+            below = {
+                f.qualname: f
+                for caller in level
+                for f in self.module.helpers(caller, caller is not self.facts)
+                if not (f.stub or f.yields)
+            }
+            level = [function for name, function in below.items() if name not in found]
+            found.update(below)
+        return tuple(found.values())
+
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """The keys that are looked at."""
+        return frozenset().union(*(self.module.reads(function) for function in self.functions))
+
+    @cached_property
+    def changes(self) -> dict[str, list[Write]]:
+        """The keys that are changed, with the changes."""
+        found: dict[str, list[Write]] = {}
+        for function in self.functions:
+            for key, writes in self.module.changes(function).items():
+                found.setdefault(key, []).extend(writes)
+        return found
+
+    @property
+    def suspends(self) -> bool:
+        """Whether it is a coroutine that lets others run."""
+        return self.facts.is_async and self.facts.suspends
+
+    def rank(self, world: World) -> int:
+        """That of the strongest evidence that anything starts it in the world."""
+        return self.module.meetings.runs(self.facts, world).rank
+
+    def meets(self, key: str, who: Iterable[FunctionFacts], world: World) -> int:
+        """The rank of the evidence that one of the functions, which change the key, runs meanwhile."""
+        kind = Kind.ATTRIBUTE if key in self._own_attributes else None
+        return max((self.module.meetings.meeting(self.facts, f, world, kind) for f in who), default=NOBODY)
+
+    @cached_property
+    def _own_attributes(self) -> frozenset[str]:
+        """The attributes that are used through `self` alone."""
+        others: set[str] = set()
+        mine: set[str] = set()
+        for function in self.functions:
+            owner, name = enclosing_self(function, self.module.scope)
+            for path in (*function.reads, *(write.path for write in function.writes)):
+                root, dot, rest = path.partition(".")
+                if dot:
+                    (mine if owner and root == name else others).add("." + rest.partition(".")[0])
+        return frozenset(mine - others)
+
+    @cached_property
+    def calls(self) -> list[CallSite]:
+        """All calls."""
+        return [call for function in self.functions for call in function.calls]
+
+    @cached_property
+    def effects(self) -> list[frozenset[str]]:
+        """What the calls do to stores, one entry a call that may do anything; two if it stands in a loop or a helper."""
+        found = []
+        for function in self.functions:
+            effects = self.module.stores.effects(function)
+            found += effects if function is self.facts else 2 * effects
+        return found
+
+    def does(self, *effects: str) -> int:
+        """How many calls may have one of the effects."""
+        wanted = frozenset(effects)
+        return sum(not wanted.isdisjoint(found) for found in self.effects)

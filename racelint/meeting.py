@@ -1,0 +1,80 @@
+"""How strong the evidence can be at most that two functions run at once: `Concurrency.overlap`, cheap and never too low."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from racelint.events import Kind
+from racelint.evidence import Concurrency
+from racelint.facts import FunctionFacts
+from racelint.finding import Confidence, World
+
+RANKS = {Confidence.LOW: 0, Confidence.MEDIUM: 1, Confidence.HIGH: 2}
+NOBODY = -1
+"""Below all ranks: no two units run at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """What starts a function in one world."""
+
+    roots: frozenset[int]
+    public: int
+    """The rank of the strongest root that is public only; `NOBODY` if there is none."""
+    other: int
+    """The same of all other roots."""
+    once: bool
+    """There is one root, and it does not run twice at once."""
+
+    @property
+    def rank(self) -> int:
+        """That of the strongest root."""
+        return max(self.public, self.other)
+
+
+class Meetings:
+    """The functions of one module and what starts them."""
+
+    def __init__(self, concurrency: Concurrency) -> None:
+        self.concurrency = concurrency
+        self._runs: dict[tuple[str, World, Kind | None], Runs] = {}
+
+    def runs(self, function: FunctionFacts, world: World, kind: Kind | None = None) -> Runs:
+        """What starts a function in a world, as far as it matters for a resource of the kind (None: of any kind)."""
+        key = (function.qualname, world, kind)
+        known = self._runs.get(key)
+        if known is None:
+            known = self._runs[key] = self._find_runs(function, world, kind)
+        return known
+
+    def _find_runs(self, function: FunctionFacts, world: World, kind: Kind | None) -> Runs:
+        numbers, public, other, many = [], NOBODY, NOBODY, False
+        for number in self.concurrency.reached.get(function.qualname, ()):
+            root = self.concurrency.roots[number]
+            if root.world != world.value or (kind is Kind.ATTRIBUTE and root.own_object):
+                continue
+            numbers.append(number)
+            many = many or root.many
+            rank = RANKS[root.strength]
+            if not root.public:
+                other = max(other, rank)
+                continue
+            if kind is Kind.ATTRIBUTE and rank and self._outside_of_classes(root.unit):
+                rank = 0
+            public = max(public, rank)
+        return Runs(frozenset(numbers), public, other, len(numbers) == 1 and not many)
+
+    def _outside_of_classes(self, qualname: str) -> bool:
+        unit = self.concurrency.scope.functions.get(qualname)
+        return unit is not None and not unit.owner
+
+    def meeting(self, one: FunctionFacts, other: FunctionFacts, world: World, kind: Kind | None = None) -> int:
+        """The rank that the evidence for a run of both at once has at most, as `Concurrency.overlap` has it; `NOBODY` for none."""
+        left, right = self.runs(one, world, kind), self.runs(other, world, kind)
+        if not left.roots or not right.roots or (left.once and left.roots == right.roots):
+            return NOBODY
+        rank = min(left.rank, right.rank)
+        if rank == 0 and not self.concurrency.unlikely:
+            mixed = (left.public >= 0 and right.other >= 0) or (left.other >= 0 and right.public >= 0)
+            return 1 if mixed else 0
+        return rank

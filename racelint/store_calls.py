@@ -1,0 +1,110 @@
+"""What calls may do to stores, as far as facts and the tables of libraries tell."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from racelint.evidence import Concurrency
+from racelint.facts import CallSite, FunctionFacts
+from racelint.resolve import enclosing_self
+
+NOTHING: frozenset[str] = frozenset()
+LOOK = frozenset(["look"])
+"""Effect of `get_x`: it may look rows up."""
+VERBS = {
+    **dict.fromkeys("load read get fetch find retrieve download".split(), frozenset(["named-read"])),
+    **dict.fromkeys("save set put write store dump update upload".split(), frozenset(["named-write"])),
+}
+
+FILES = frozenset(["file-check", "file-make", "file-remove", "file-read", "file-write", "open"])
+"""Effects of methods of paths and open files."""
+
+THREAD_CALLS = frozenset(["to_thread", "run_in_executor", "run_sync", "run_in_threadpool"])
+"""Last names of calls that run an argument and wait for it: that is a helper, too."""
+
+
+class StoreCalls:
+    """The calls of one module."""
+
+    def __init__(self, concurrency: Concurrency) -> None:
+        self.scope, self.concurrency = concurrency.scope, concurrency
+        self._effects: dict[str, list[frozenset[str]]] = {}
+
+    def effects(self, function: FunctionFacts) -> list[frozenset[str]]:
+        """What each call of a function may do to a store, by its last name alone; calls that do nothing are left out."""
+        known = self._effects.get(function.qualname)
+        if known is None:
+            known = self._effects[function.qualname] = []
+            for call in function.calls:
+                found = self._effects_of(call, function)
+                if found:
+                    known.extend([found, found] if call.looped else [found])
+        return known
+
+    def _effects_of(self, call: CallSite, function: FunctionFacts) -> frozenset[str]:
+        callee = call.callee
+        if callee.rpartition(".")[2] in THREAD_CALLS:
+            handed = [self.effects_by_path(argument, function) | _named(argument, True) for argument in call.arguments]
+            return NOTHING.union(*handed)
+        found = self.effects_by_path(callee, function)
+        named = _named(callee, call.awaited)
+        if named:
+            root, _, rest = callee.partition(".")
+            if "." in rest or root not in ("self", "cls", callee) or not self.concurrency.target(callee, function):
+                found |= named  # otherwise its body is seen
+        return found
+
+    def effects_by_path(self, path: str, function: FunctionFacts, depth: int = 4) -> frozenset[str]:
+        """What a call may do to a store, as the tables tell it by its receiver's type, name or origin."""
+        models, scope = self.scope.models, self.scope
+        model = models.functions.get(scope.canonical(path))
+        if model is not None:
+            return frozenset((model.effect,))
+        receiver, dot, name = path.rpartition(".")
+        found = models.effects.get(name, NOTHING) if dot and depth else NOTHING
+        if not found:
+            return NOTHING
+        root, _, rest = path.partition(".")
+        if ".objects" in path or ".query" in path or root[:1].isupper():
+            return found
+        guessed = models.guess(receiver, scope.libraries, name) or self.concurrency.receiver_type(receiver, function)
+        if guessed in models.types:
+            call = models.method(guessed, name)
+            return frozenset((call.effect,)) if call is not None else NOTHING
+        if self.effects_by_path(receiver, function, depth - 1):
+            return found
+        if root in function.local_names:
+            built = [built for local, built in function.locals_built if local == root]
+            if any(
+                self.effects_by_path(b, function, depth - 1)
+                or (self.uses_stores and self.concurrency.target(b, function))
+                for b in built
+            ):
+                return found
+            if (
+                not built or "." in rest
+            ):  # an argument, a loop's variable, something computed, the other end of a relation
+                return found if self.uses_stores else found & FILES
+        if "." not in rest and self._inherits(root, function) and not self.concurrency.target(path, function):
+            return found
+        anywhere = [models.method(kind, name) for kind in ("sql", "row")]
+        return frozenset(call.effect for call in anywhere if call is not None)
+
+    def _inherits(self, name: str, function: FunctionFacts) -> bool:
+        """Whether the name is that of the object whose class may have inherited methods that work on a store."""
+        owner, self_name = enclosing_self(function, self.scope)
+        return bool(owner) and name == self_name and self.uses_stores and bool(self.scope.classes[owner].bases)
+
+    @cached_property
+    def uses_stores(self) -> bool:
+        """Whether a library is imported whose table describes a store."""
+        return bool(self.scope.libraries & self.scope.models.libraries)
+
+
+def _named(path: str, awaited: bool) -> frozenset[str]:
+    """The effect of `load_x`/`save_x` and their kin."""
+    verb, _, noun = path.rpartition(".")[2].lstrip("_").partition("_")
+    found = VERBS.get(verb, NOTHING)
+    if awaited or (noun and verb not in ("get", "set", "put", "update", "find")):
+        return found
+    return LOOK if noun and "named-read" in found else NOTHING

@@ -1,0 +1,229 @@
+"""What a function touches at all, by the names in its facts: what flows ask of helpers, and rules without needs of their own."""
+
+from __future__ import annotations
+
+from racelint.evidence import Concurrency
+from racelint.evidence.starts import may_start
+from racelint.facts import FunctionFacts
+from racelint.paths import PATH_MOVES, PATH_OPENS, PATH_STEPS, PATH_TESTS, PATH_WRITES
+from racelint.resolve import CONSTRUCTORS, Scope, enclosing_self
+
+COMPLETIONS = frozenset({"set_result", "set_exception"})
+"""Methods that complete a future, which fail if it is completed already."""
+
+
+def is_property(function: FunctionFacts | None) -> bool:
+    """Whether reading the attribute runs the function."""
+    return function is not None and any(
+        d.rpartition(".")[2] in ("property", "cached_property") for d in function.decorators
+    )
+
+
+COMMON = frozenset("add update delete set write create put remove insert send execute run get_or_create".split())
+"""Names of calls that change stores, and that too many other objects have: they count where a store's library is imported."""
+
+STEPS = frozenset(
+    "get first all one open count exists scalar scalars filter query select isfile isdir is_file is_dir last to_thread run_in_executor hasattr".split()
+)
+"""Names of calls that read stores or lead to such calls; alone they say nothing."""
+
+_READ_VERBS = frozenset(["load", "read", "get", "fetch", "find", "retrieve", "download"])
+_WRITE_VERBS = frozenset(["save", "set", "put", "write", "store", "dump", "update", "upload"])
+
+
+def may_race(function: FunctionFacts, scope: Scope, concurrency: Concurrency) -> bool:
+    if (
+        function.is_async
+        and function.suspends
+        and (
+            (changes_state(function, scope) and (_reads_what_it_writes(function) or _changes_two(function)))
+            or touches_vanishing_state(function, scope)
+            or _helpers_touch(function, scope, concurrency)
+            or (bool(function.parent) and any(w.path in function.outer_names for w in function.writes))
+        )
+    ):
+        return True
+    if steps_on_paths(frozenset(call.callee.rpartition(".")[2] for call in function.calls)) or completes_futures(
+        function, scope
+    ):
+        return True
+    if (calls_store(function, scope) and _has_two_steps(function, scope, concurrency)) or _starts_many(function, scope):
+        return True
+    if waits_for_condition(function, concurrency):
+        return True
+    if changes_state(function, scope):
+        if may_start(concurrency, function):
+            return True
+        if function.name in CONSTRUCTORS:
+            return _reads_what_it_writes(function)
+        return (
+            (concurrency.threaded and (concurrency.has_locks or _reads_what_it_writes(function)))
+            or concurrency.surely_in_threads(function)
+            or bool(function.global_names)
+            or any(w.path.partition(".")[0] in ("cls", *scope.classes) for w in function.writes)
+            or concurrency.runs_in_processes(function)
+        )
+    return any(decorator.rpartition(".")[2] in ("cache", "lru_cache") for decorator in function.decorators)
+
+
+def waits_for_condition(function: FunctionFacts, concurrency: Concurrency) -> bool:
+    """Whether the function takes something named like a condition variable, or of that type, and waits for it."""
+    waited = {call.callee.removesuffix(".wait") for call in function.calls if call.callee.endswith(".wait")}
+    if not waited:
+        return False
+    taken = {guard for call in function.calls for guard in call.within} | {
+        call.callee.removesuffix(".acquire") for call in function.calls
+    }
+    return bool(waited & taken) or any(
+        concurrency.receiver_type(path, function).endswith("Condition") for path in waited
+    )
+
+
+def completes_futures(function: FunctionFacts, scope: Scope) -> bool:
+    """Whether the function completes futures after a switch point or as a timer may, or hands that to the loop."""
+    for call in function.calls:
+        if any(argument.rpartition(".")[2] in COMPLETIONS for argument in call.arguments):
+            return True
+        if call.callee.rpartition(".")[2] in COMPLETIONS and (function.suspends or scope.has_timers):
+            return True
+    return False
+
+
+def _helpers_touch(function: FunctionFacts, scope: Scope, concurrency: Concurrency, depth: int = 3) -> bool:
+    """Whether a helper that the function calls touches changing state."""
+    for call in function.calls:
+        for helper in concurrency.target(call.callee, function):
+            if helper is function:
+                continue
+            if changes_state(helper, scope) or touches_vanishing_state(helper, scope):
+                return True
+            if depth and _helpers_touch(helper, scope, concurrency, depth - 1):
+                return True
+    return False
+
+
+def _changes_two(function: FunctionFacts) -> bool:
+    """Whether the function sets two different attributes or globals, which may belong together."""
+    return len({write.path for write in function.writes if "." in write.path or write.path in function.outer_names}) > 1
+
+
+def _has_two_steps(function: FunctionFacts, scope: Scope, concurrency: Concurrency) -> bool:
+    """Whether there can be a second access of a store: another such call, a helper, a row's field that is set, a path test."""
+    models = scope.models
+    steps = 0
+    for call in function.calls:
+        name = call.callee.rpartition(".")[2]
+        verb = name.lstrip("_").partition("_")[0]
+        known = (
+            name in models.external_methods or name in models.reading_methods or name in STEPS or verb in _READ_VERBS
+        )
+        if known or concurrency.target(call.callee, function):
+            steps += 1
+    return (
+        steps > 1
+        or any("." in write.path for write in function.writes)
+        or (steps == 1 and (bool(function.parent) or any(path.endswith(".DoesNotExist") for path in function.reads)))
+    )
+
+
+def steps_on_paths(names: frozenset[str]) -> bool:
+    """Whether calls with these last names can test a path before a step on it, or write a file whose name says that others read it."""
+    if "mktemp" in names or ("move" in names and any("temp" in name.lower() for name in names)):
+        return True
+    steps = names & PATH_STEPS
+    if not steps:
+        return False
+    if names & PATH_TESTS and len(names & (PATH_TESTS | PATH_STEPS)) > 1:
+        return True
+    if len(steps & PATH_MOVES) > 1 or (("chmod" in steps) and steps & {"open", "write_text", "write_bytes"}):
+        return True
+    return bool(steps & PATH_OPENS and names & PATH_WRITES)
+
+
+def _starts_many(function: FunctionFacts, scope: Scope) -> bool:
+    """Whether a function of a module that uses a store starts several tasks, which may share its session."""
+    if not function.is_async or not scope.libraries & scope.models.libraries:
+        return False
+    return any(
+        call.callee.rpartition(".")[2]
+        in ("gather", "create_task", "start_soon", "ensure_future", "wait", "as_completed")
+        for call in function.calls
+    )
+
+
+def _reads_what_it_writes(function: FunctionFacts) -> bool:
+    """Whether any state that the function sets is also read there, alone or through a part."""
+    return any(".".join(write.path.split(".")[:2]) in function.reads for write in function.writes)
+
+
+def touches_vanishing_state(function: FunctionFacts, scope: Scope) -> bool:
+    """Whether the function reads an attribute or global that something sets to None or takes entries out of."""
+    owner, self_name = enclosing_self(function, scope)
+    for path in function.reads:
+        root, dot, attribute = path.partition(".")
+        if dot and root == self_name and owner:
+            if scope.vanishes(owner, attribute) or is_property(scope.method(owner, attribute)):
+                return True
+        elif not dot and root in scope.vanishing_globals:
+            return True
+    return False
+
+
+def changes_state(function: FunctionFacts, scope: Scope) -> bool:
+    _, self_name = enclosing_self(function, scope)
+    for write in function.writes:
+        root, dot, _ = write.path.partition(".")
+        if root in function.outer_names or (root not in function.local_names):
+            return True
+        if dot and (root in (self_name, "cls") or root in {name for name, _ in function.params}):
+            return True
+    return False
+
+
+def touches_changing_state(function: FunctionFacts, scope: Scope) -> bool:
+    owner, self_name = enclosing_self(function, scope)
+    for path in function.reads:
+        root, dot, attribute = path.partition(".")
+        if dot and root == self_name and owner:
+            if scope.changes_attribute(owner, attribute) or is_property(scope.method(owner, attribute)):
+                return True
+        elif root in scope.rebound_globals:
+            return True
+    return bool(function.parent)
+
+
+def calls_store(function: FunctionFacts, scope: Scope) -> bool:
+    methods = scope.models.external_methods
+    if not scope.libraries & scope.models.libraries:
+        methods -= COMMON
+        if any(call.callee.rpartition(".")[2] == "open" for call in function.calls):
+            methods |= {"write"}
+    reads = writes = False
+    for call in function.calls:
+        name = call.callee.rpartition(".")[2]
+        if name in methods or any(
+            argument.rpartition(".")[2] in methods for argument in call.arguments if "." in argument
+        ):
+            return True
+        verb, _, noun = name.lstrip("_").partition("_")
+        if noun or call.awaited:
+            reads = reads or verb in _READ_VERBS
+            writes = writes or verb in _WRITE_VERBS
+    return reads and writes
+
+
+def reads_store(function: FunctionFacts, scope: Scope) -> bool:
+    """Whether a helper reads external state, so that what it returns stems from there."""
+    methods = scope.models.reading_methods
+    for call in function.calls:
+        name = call.callee.rpartition(".")[2]
+        verb, _, noun = name.lstrip("_").partition("_")
+        if (
+            name in methods
+            or name in ("load", "open")
+            or ((noun or call.awaited) and verb in _READ_VERBS and "." in call.callee)
+        ):
+            return True
+        if any(argument.rpartition(".")[2] in methods for argument in call.arguments if "." in argument):
+            return True
+    return False

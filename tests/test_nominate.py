@@ -1,0 +1,46 @@
+"""What is nominated: nothing that holds a finding is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from racelint import analyse
+from racelint.config import Config
+from racelint.evidence import Concurrency
+from racelint.facts import FunctionFacts
+from racelint.finding import Confidence
+from racelint.need import Need
+from racelint.nominate import HOLDS
+from racelint.resolve import Scope
+from racelint.run import lint_paths
+
+ROOT = Path(__file__).parent.parent
+
+
+def everything(scope: Scope, concurrency: Concurrency, needs: Iterable[Need], least: Confidence) -> list[FunctionFacts]:
+    """All definitions of a module, nominated or not."""
+    return sorted(scope.facts.functions, key=lambda function: (function.line, function.qualname))
+
+
+def found(directory: str, least: Confidence) -> set[str]:
+    """All findings below a directory."""
+    return {str(one) for one in lint_paths([ROOT / directory], Config(jobs=1, min_confidence=least)).findings}
+
+
+@pytest.mark.parametrize("least", [Confidence.LOW, Confidence.MEDIUM])
+@pytest.mark.parametrize("directory", ["tests/fixtures", "examples"])
+def test_nomination_loses_no_finding(directory: str, least: Confidence, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same is found when every definition is walked; `benchmarks/speed.py --complete` asks the same of other trees."""
+    nominated = found(directory, least)
+    monkeypatch.setattr(analyse, "nominate", everything)
+    complete = found(directory, least)
+    assert complete
+    assert sorted(complete ^ nominated) == []
+
+
+def test_every_need_is_asked_for() -> None:
+    """Each need has its question, and no question is without a need."""
+    assert set(HOLDS) == set(Need)
