@@ -52,6 +52,15 @@ def discover(paths: Iterable[str], config: Config) -> tuple[list[File], list[Pro
     return sorted(found.values(), key=lambda file: file.shown), problems
 
 
+def found_below(top: str, config: Config, most: int) -> list[File]:
+    """Up to `most` files below a directory, by the path that is shown; what cannot be walked is left out."""
+    walked = _walk(top, Excluded(config), [], config.respect_gitignore)
+    found: dict[str, File] = {}
+    for file, real in itertools.islice(walked, most):
+        _keep(file, real, found)
+    return sorted(found.values(), key=lambda file: file.shown)
+
+
 def _keep(file: File, real: str, found: dict[str, File]) -> None:
     """A file that is there under several names is kept under its own, else under the first that sorts."""
     other = found.get(real)

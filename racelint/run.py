@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 
 from racelint.analyse import build_index, collect, find_races, nominated
 from racelint.config import Config, check_config, enabled_rules, ignores
+from racelint.context import context
 from racelint.discovery import File, discover, file_matches
 from racelint.facts import ModuleFacts
 from racelint.finding import Confidence, Finding, Problem
@@ -145,8 +146,10 @@ def _lint(
     total, jobs, may_spawn = 2 * len(files), job.config.jobs, job.may_spawn
     first = each(_know, job, files, jobs=jobs, may_spawn=may_spawn, died=_died, done=lambda done: progress(done, total))
     readable = [known for known in first if known.facts is not None]
+    around = context(files, job.config, job.given)
+    beside = each(_know, job, around, jobs=jobs, may_spawn=may_spawn, died=_died, done=lambda done: None)
     _prepare(len(readable))
-    project = (job, build_index(known.facts for known in readable if known.facts is not None))
+    project = (job, build_index(known.facts for known in (*readable, *beside) if known.facts is not None))
     begun = total - len(readable)
     second = each(
         _find,

@@ -33,6 +33,7 @@ LAYERS = """
     suppress report explain timeline
     analyse config jobs
     discovery
+    context
     run
     fix
     __init__

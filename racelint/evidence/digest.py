@@ -38,8 +38,6 @@ class Digest:
     calls: tuple[OutsideCall, ...]
     leads_to: dict[str, frozenset[str]]
     """By function: itself and the functions of the module that call it, directly or not."""
-    targets: frozenset[str]
-    """Paths of the modules whose functions it calls or starts."""
 
 
 def digest_of(module: Guards) -> Digest:
@@ -47,7 +45,7 @@ def digest_of(module: Guards) -> Digest:
     path = module.scope.facts.path
     alone = Surroundings(module.scope)
     if alone.unlikely:
-        return Digest(path, (), (), (), {}, frozenset())
+        return Digest(path, (), (), (), {})
     started: list[tuple[str, Root]] = []
     calls: list[OutsideCall] = []
     if module.scope.reaches_out:
@@ -58,9 +56,8 @@ def digest_of(module: Guards) -> Digest:
                 if target is not None and (call.awaited or call.callee not in module.handed_over(caller)):
                     calls.append(_outside_call(module, caller, call, target))
     roots = tuple(root for root in module.roots if not root.public)
-    targets = frozenset([other for other, _ in started] + [call.target[0] for call in calls])
     above = _leads_to(module) if roots or calls or started else {}
-    return Digest(path, roots, tuple(started), tuple(calls), above, targets)
+    return Digest(path, roots, tuple(started), tuple(calls), above)
 
 
 def _started(module: Guards, caller: FunctionFacts, call: CallSite) -> list[tuple[str, Root]]:

@@ -17,11 +17,11 @@ from racelint.resolve import Scope
 
 MOST_LEVELS = 3
 """Modules on the way from where a unit starts to the function that is looked at."""
-MOST_STEPS = 400
-"""Calls that are followed backwards for one module."""
+MOST_STEPS = 2000
+"""Functions that are looked at on the ways back from one module."""
 MOST_ROOTS = 6
 """Roots in other modules that are kept for one function; more say nothing new."""
-KEPT = 64
+KEPT = 400
 """Modules whose evidence is kept to be used again."""
 
 
@@ -38,6 +38,14 @@ class _Way:
     level: int
 
 
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """What other modules do with the functions of one, by function."""
+
+    started: dict[str, list[Root]]
+    calls: dict[str, list[tuple[Digest, OutsideCall]]]
+
+
 class Outside:
     """What the modules of a project do with each other's functions."""
 
@@ -45,7 +53,7 @@ class Outside:
         self.index, self.models = index, models
         self._digests: dict[str, Digest] = {}
         self._alone: dict[str, Concurrency] = {}
-        self._using: dict[str, list[Digest]] = {}
+        self._using: dict[str, Uses] = {}
 
     def concurrency(self, module: ModuleFacts) -> Concurrency:
         """The units of a module and what can run while they do, with what other modules do with them."""
@@ -69,77 +77,76 @@ class Outside:
             known = self._digests[module.path] = digest_of(self._seen_alone(module))
         return known
 
-    def _users(self, path: str) -> list[Digest]:
-        """The digests of the modules that call or start anything that a module defines."""
+    def _uses(self, path: str) -> Uses:
+        """What other modules do with the functions of a module."""
         known = self._using.get(path)
         if known is None:
-            digests = [self.digest(user) for user in self.index.users.get(path, ())]
-            known = self._using[path] = [digest for digest in digests if path in digest.targets]
+            known = self._using[path] = Uses({}, {})
+            for user in self.index.users.get(path, ()):
+                digest = self.digest(user)
+                for where, root in digest.started:
+                    if where == path:
+                        known.started.setdefault(root.unit, []).append(root)
+                for call in digest.calls:
+                    if call.target[0] == path:
+                        known.calls.setdefault(call.target[1], []).append((digest, call))
         return known
 
     def held_around(self, module: ModuleFacts) -> dict[str, list[frozenset[str]]]:
         """By function of the module: what is held around each of its calls in other modules."""
-        found: dict[str, list[frozenset[str]]] = {}
-        for digest in self._users(module.path):
-            for call in digest.calls:
-                if call.target[0] == module.path:
-                    found.setdefault(call.target[1], []).append(call.held)
-        return found
+        calls = self._uses(module.path).calls
+        return {name: [call.held for _, call in sites] for name, sites in calls.items()}
 
     def roots_of(self, module: ModuleFacts) -> list[Root]:
         """Where units start, in other modules, that reach functions of this one."""
         found: dict[str, list[Root]] = {}
         todo = [_Way(module.path, function.qualname, function.qualname, None, 0) for function in module.functions]
         seen = set(todo)
-        steps = 0
-        while todo and steps < MOST_STEPS:
-            way = todo.pop(0)
-            for further, root in self._back(way):
-                steps += 1
-                if root is not None:
-                    _keep(found.setdefault(way.target, []), root)
-                elif further not in seen and further.level <= MOST_LEVELS:
-                    seen.add(further)
-                    todo.append(further)
+        for way in todo:
+            roots = found.setdefault(way.target, [])
+            self._add_roots(way, roots)
+            if way.level < MOST_LEVELS and len(todo) < MOST_STEPS and len(roots) < MOST_ROOTS:
+                further = dict.fromkeys(_Way(*at, way.target, own, way.level + 1) for at, own in self._callers(way))
+                todo.extend(step for step in further if step not in seen)
+                seen.update(further)
         return [root for name in sorted(found) for root in found[name]]
 
-    def _back(self, way: _Way) -> Iterator[tuple[_Way, Root | None]]:
-        """The roots that start what the way has come to, and the functions of other modules that call it."""
-        for digest in self._users(way.path):
-            for path, root in digest.started:
-                if path == way.path and root.unit == way.function:
-                    text = root.text if way.level == 0 else f"`{way.function}` in {way.path} leads to it; {root.text}"
-                    yield way, _at(way, root, text, called=way.level > 0)
-            for call in digest.calls:
-                if call.target == (way.path, way.function):
-                    yield from _above(digest, call, way)
+    def _add_roots(self, way: _Way, roots: list[Root]) -> None:
+        """Adds the roots in other modules that start what the way has come to, or lead to a call of it."""
+        uses = self._uses(way.path)
+        for root in uses.started.get(way.function, ()):
+            if _new(root, way.own, roots):
+                text = root.text if way.level == 0 else f"`{way.function}` in {way.path} leads to it; {root.text}"
+                roots.append(_at(way.target, root, way.own, text, called=way.level > 0))
+        for digest, call in uses.calls.get(way.function, ()):
+            own = _OWN.get(call.receiver) if way.own is None else way.own
+            names = digest.leads_to.get(call.caller, frozenset())
+            for root in digest.roots:
+                if root.unit in names and _new(root, own, roots):
+                    near = root.unit == call.caller and way.level == 0
+                    how = f"calls it on line {call.line}" if near else "leads to it"
+                    text = f"`{root.unit}` in {digest.path} {how}; there {root.text}"
+                    roots.append(_at(way.target, root, own, text, called=True))
 
-
-def _above(digest: Digest, call: OutsideCall, way: _Way) -> Iterator[tuple[_Way, Root | None]]:
-    """The roots in the caller's module that lead to the call, and the functions on the way there."""
-    names = digest.leads_to.get(call.caller, frozenset())
-    own = _OWN.get(call.receiver) if way.own is None else way.own
-    for root in digest.roots:
-        if root.unit in names:
-            how = f"calls it on line {call.line}" if root.unit == call.caller and way.level == 0 else "leads to it"
-            text = f"`{root.unit}` in {digest.path} {how}; there {root.text}"
-            yield way, _at(replace(way, own=own), root, text, called=True)
-    for name in sorted(names):
-        yield _Way(digest.path, name, way.target, own, way.level + 1), None
+    def _callers(self, way: _Way) -> Iterator[tuple[tuple[str, str], bool | None]]:
+        """The functions in other modules that lead to calls of what the way has come to."""
+        for digest, call in self._uses(way.path).calls.get(way.function, ()):
+            own = _OWN.get(call.receiver) if way.own is None else way.own
+            for name in sorted(digest.leads_to.get(call.caller, ())):
+                yield (digest.path, name), own
 
 
 _OWN = {Receiver.SHARED: False, Receiver.NONE: False, Receiver.OWN: True, Receiver.GIVEN: True}
 """Whether each run has an object of its own to call; of what is handed in that is not known, so nothing is built on it."""
 
 
-def _at(way: _Way, root: Root, text: str, called: bool) -> Root:
+def _at(target: str, root: Root, own: bool | None, text: str, called: bool) -> Root:
     """A root in another module, as one of the function that it leads to."""
-    own = root.own_object if way.own is None else way.own
-    return replace(root, unit=way.target, text=text, own_object=own, called=called)
+    return replace(root, unit=target, text=text, own_object=root.own_object if own is None else own, called=called)
 
 
-def _keep(roots: list[Root], root: Root) -> None:
-    """Adds a root that says something new."""
-    same = [r for r in roots if (r.world, r.own_object, r.processes) == (root.world, root.own_object, root.processes)]
-    if len(roots) < MOST_ROOTS and len(same) < 2 and root.strength is not Confidence.LOW:
-        roots.append(root)
+def _new(root: Root, own: bool | None, roots: list[Root]) -> bool:
+    """Whether a root says something that two of those that are known do not."""
+    kind = (root.world, root.many, root.own_object if own is None else own, root.processes)
+    same = sum((known.world, known.many, known.own_object, known.processes) == kind for known in roots)
+    return len(roots) < MOST_ROOTS and same < 2 and root.strength is not Confidence.LOW

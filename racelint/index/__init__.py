@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -45,7 +46,7 @@ class Index:
 
     @cached_property
     def _modules(self) -> Modules:
-        return Modules(module.path for module in self.modules)
+        return Modules((module.path for module in self.modules), os.getcwd())
 
     def table(self, module: ModuleFacts) -> Table:
         """The names of a module."""

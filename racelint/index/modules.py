@@ -26,8 +26,10 @@ def folder(path: str) -> str:
 class Modules:
     """The files of a project by what they are called in imports."""
 
-    def __init__(self, paths: Iterable[str]) -> None:
+    def __init__(self, paths: Iterable[str], here: str = "") -> None:
+        """`here` is the folder that relative paths start from: they may lie in a package whose top is above it."""
         every = list(paths)
+        self._here = "/" + here.replace("\\", "/").strip("/")
         self._paths = {module_path(path) for path in every}
         self._packages = {folder(path) for path in every if path.replace("\\", "/").rpartition("/")[2] == "__init__.py"}
         self._by_last: dict[str, list[str]] = {}
@@ -43,12 +45,24 @@ class Modules:
         parts = [part for part in origin[dots:].split(".") if part]
         if dots:
             return self._relative(folder(importer), dots, parts)
-        if not parts or parts[0] not in self._parts or parts[0] in sys.stdlib_module_names:
+        if not parts or parts[0] in sys.stdlib_module_names:
             return None
+        if parts[0] not in self._parts:
+            return self._from_above(parts)
         for length in range(len(parts), 0, -1):
             found = self._absolute(parts[:length], folder(importer))
             if found is not None:
                 return found, ".".join(parts[length:])
+        return self._from_above(parts)
+
+    def _from_above(self, parts: list[str]) -> tuple[str, str] | None:
+        """A name that begins with folders above the one that paths start from."""
+        for known in range(1, len(parts)):
+            if self._here.endswith("/" + "/".join(parts[:known])):
+                for length in range(len(parts), known, -1):
+                    path = "/".join(parts[known:length])
+                    if path in self._paths:
+                        return path, ".".join(parts[length:])
         return None
 
     def starts(self, origin: str, importer: str) -> bool:

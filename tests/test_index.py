@@ -1,0 +1,80 @@
+"""Imports are followed to the files of the project, and only to those."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from racelint.analyse import build_index, collect
+from racelint.index import Index
+from racelint.index.modules import Modules
+from racelint.source import Source
+
+PATHS = [
+    "src/app/__init__.py",
+    "src/app/models.py",
+    "src/app/backends/__init__.py",
+    "src/app/backends/redis.py",
+    "src/app/json.py",
+    "plugins/audit/hooks.py",
+    "tests/test_app.py",
+    "tool.py",
+]
+
+IMPORTS = [
+    ("app.models.Order", "tests/test_app.py", ("src/app/models", "Order")),
+    ("app", "tool.py", ("src/app", "")),
+    (".models.Order", "src/app/__init__.py", ("src/app/models", "Order")),
+    ("..models", "src/app/backends/redis.py", ("src/app/models", "")),
+    (".redis.Client", "src/app/backends/__init__.py", ("src/app/backends/redis", "Client")),
+    ("redis.Redis", "src/app/backends/redis.py", None),
+    ("json.loads", "src/app/models.py", None),
+    ("app.backends.redis", "tool.py", ("src/app/backends/redis", "")),
+    ("audit.hooks.log", "plugins/audit/hooks.py", ("plugins/audit/hooks", "log")),
+    ("plugins.audit.hooks.log", "tool.py", ("plugins/audit/hooks", "log")),
+    ("tool.main", "tests/test_app.py", ("tool", "main")),
+    ("....models", "src/app/models.py", None),
+]
+
+
+@pytest.mark.parametrize(("origin", "importer", "expected"), IMPORTS)
+def test_imports(origin: str, importer: str, expected: tuple[str, str] | None) -> None:
+    """`src` layouts, packages, namespace packages and relative imports; libraries of the same last name are not mixed up."""
+    assert Modules(PATHS).split(origin, importer) == expected
+
+
+def test_a_package_seen_from_inside() -> None:
+    """Its absolute imports begin with the folders above the current one."""
+    modules = Modules(["__init__.py", "models.py", "views/orders.py"], "/home/me/shop")
+    assert modules.split("shop.models.Order", "views/orders.py") == ("models", "Order")
+    assert modules.split("other.models.Order", "views/orders.py") is None
+
+
+def index_of(**texts: str) -> Index:
+    """The index of modules; `__` in a name stands for a slash."""
+    sources = [Source(name.replace("__", "/") + ".py", text) for name, text in texts.items()]
+    return build_index(collect(source, ast.parse(source.text)) for source in sources)
+
+
+def test_re_exports_and_stars_are_followed() -> None:
+    """What a package hands on means what the module of its origin defines."""
+    index = index_of(
+        app__init="",
+        shop="from app.api import Order, make\n",
+        app__api="from .models import *\nfrom .factory import make\n",
+        app__models="class Order: ...\n",
+        app__factory="def make(): ...\n",
+    )
+    order, made = index.resolve("app.api.Order", "shop.py"), index.resolve("app.api.make", "shop.py")
+    assert order is not None
+    assert (order.module.path, order.name) == ("app/models.py", "Order")
+    assert made is not None
+    assert (made.module.path, made.name) == ("app/factory.py", "make")
+    assert index.resolve("app.api.missing", "shop.py") is None
+
+
+def test_imports_in_a_circle_end() -> None:
+    """Two modules that import a name from each other define it nowhere."""
+    index = index_of(one="from two import x\n", two="from one import x\n")
+    assert index.resolve("one.x", "two.py") is None
