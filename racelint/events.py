@@ -246,7 +246,7 @@ class Mark:
     related: frozenset[str] = frozenset()
     statement: int = 0
     stems: Ids = NO_IDS
-    """The accesses that a compared version, or what a loop goes over, is computed from."""
+    """The accesses that a compared version, is computed from, or the read of the collection that a loop goes over."""
 
 
 Event = Access | Switch | Acquire | Mark

@@ -434,7 +434,7 @@ class Walker(Evaluator):
             value = replace(value, stems=frozenset((loaded,)), via=loaded, row=len(self.rows) - 1)
 
         def head() -> tuple[Control, Control]:
-            self.mark("loop", node.iter, stems=NO_IDS if _is_copy(node.iter) else value.stems)
+            self.mark("loop", node.iter, stems=NO_IDS if value.via is None else frozenset((value.via,)))
             if node.asynchronous is not None:
                 self.switch(node.iter, callee="async for", used=value.ref)
             self.bind_target(node.target, value)
@@ -778,12 +778,3 @@ _COMPOUND: dict[type[cst.CSTNode], Callable[..., None]] = {
     cst.FunctionDef: Walker.nested,
     cst.ClassDef: Walker.nested,
 }
-
-
-COPIES = frozenset({"list", "tuple", "set", "frozenset", "dict", "sorted"})
-"""Functions that go through their argument at once."""
-
-
-def _is_copy(node: cst.BaseExpression) -> bool:
-    """Whether a loop goes over a copy, which nobody else can change."""
-    return isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value in COPIES

@@ -29,6 +29,9 @@ from racelint.need import Need
 from racelint.pattern import Access, Evidence, Kind, Mark, Module, Op, Switch, Unit, called_by_timer, same
 from racelint.rule import Rule
 
+TIMERS = frozenset({"call_later", "call_at"})
+"""Calls of a loop that run what they are given when time has passed; what runs at once is seldom too late."""
+
 CANCELLED = "whoever waits for it may be cancelled meanwhile, which completes it"
 
 
@@ -43,12 +46,16 @@ def find(module: Module) -> Iterable[Finding]:
                 ((Role.ACT, mark),),
                 mark.subject,
                 "is completed by the loop later, which does not ask whether it is completed already",
+                Confidence.MEDIUM if mark.related & TIMERS else Confidence.LOW,
             )
         shown: set[str] = set()
         for access in unit.accesses(Op.UPDATE, kinds=(Kind.FUTURE,)):
             name = access.resource.name
-            if name in shown or asked(unit, access) or tolerated(access) or kept_to_itself(unit, name):
+            if access.place.unit != unit.facts.qualname:
+                continue  # a helper is a unit of its own
+            if name in shown or asked(unit, access) or tolerated(access) or kept_to_itself(unit, access):
                 continue
+            sure = Confidence.MEDIUM if is_future(unit, access) else Confidence.LOW
             switch = waited(unit, access)
             if switch is not None:
                 shown.add(name)
@@ -59,6 +66,7 @@ def find(module: Module) -> Iterable[Finding]:
                     ((Role.SWITCH, switch), (Role.ACT, access)),
                     name,
                     f"is completed here without asking whether it was completed at the await on line {module.line(switch)}",
+                    sure,
                 )
             elif not access.control and access.value.born <= 0 and called_by_timer(unit):
                 shown.add(name)
@@ -69,6 +77,7 @@ def find(module: Module) -> Iterable[Finding]:
                     ((Role.ACT, access),),
                     name,
                     "is completed by a timer, which does not ask whether it is completed already",
+                    sure,
                 )
 
 
@@ -79,6 +88,7 @@ def finding(
     trace: tuple[tuple[Role, Access | Mark | Switch], ...],
     name: str,
     what: str,
+    sure: Confidence,
 ) -> Finding:
     """The finding for one completion."""
     return module.finding(
@@ -87,7 +97,7 @@ def finding(
         at,
         trace,
         f"`{name}` {what}",
-        Evidence(CANCELLED, Confidence.MEDIUM),
+        Evidence(CANCELLED, sure),
         World.TASKS,
         name,
         Fix(f"complete it only `if not {name}.done()`"),
@@ -125,20 +135,54 @@ def waited(unit: Unit, access: Access) -> Switch | None:
     return unit.switch_between(since, access.id)
 
 
-def kept_to_itself(unit: Unit, name: str) -> bool:
-    """Whether the unit made the future itself and puts it nowhere, so that nobody else can complete it."""
-    made = any(
-        local == name and built.rpartition(".")[2] in ("create_future", "Future")
-        for local, built in unit.facts.locals_built
-    )
-    return (
-        made
-        and not any(write.built_from == name for write in unit.facts.writes)
-        and not any(
-            name in call.arguments and call.callee.rpartition(".")[2] not in ("wait_for", "shield", "wait")
-            for call in unit.facts.calls
+def kept_to_itself(unit: Unit, access: Access) -> bool:
+    """Whether nobody else can complete it: made here and not handed out yet, or only through shields, or claimed as running."""
+    name, line = access.resource.name, unit.module.line(access)
+    calls = unit.facts.calls
+    if any(call.callee == f"{name}.set_running_or_notify_cancel" for call in calls):
+        return True
+    if not any(local == name and made_future(built) for local, built in unit.facts.locals_built):
+        return False
+    chained = {write.line for write in unit.facts.writes if write.path == name and made_future(write.built_from)}
+    handed = any(
+        write.line < line
+        and (
+            write.built_from == name or (write.path != name and write.line in chained and made_future(write.built_from))
         )
+        for write in unit.facts.writes
+    ) or any(
+        name in call.arguments
+        and call.line < line
+        and call.callee.rpartition(".")[2] not in ("wait_for", "shield", "wait")
+        for call in calls
     )
+    shielded = any(
+        call.callee.endswith("shield") for function in unit.module.scope.facts.functions for call in function.calls
+    )
+    return not handed or shielded
+
+
+def is_future(unit: Unit, access: Access) -> bool:
+    """Whether the object is known to be a future: by what it is built from, its annotation, or a result that is set."""
+    name = access.resource.name
+    scope = unit.module.scope
+    if access.how == "set_result" or any(call.callee == f"{name}.set_result" for call in unit.facts.calls):
+        return True
+    parent = scope.functions.get(unit.facts.parent)
+    locals_built = (*unit.facts.locals_built, *(parent.locals_built if parent is not None else ()))
+    if any(local == name and made_future(built) for local, built in locals_built):
+        return True
+    if any(parameter == name and made_future(annotation) for parameter, annotation in unit.facts.params):
+        return True
+    attribute = name.rpartition(".")[2]
+    return "." in name and any(
+        made_future(write.built_from) for _, write in scope.attribute_writes(unit.facts.owner, attribute)
+    )
+
+
+def made_future(built: str) -> bool:
+    """Whether the dotted source is that of a call that makes a future, or of its class."""
+    return built.rpartition(".")[2] in ("create_future", "Future")
 
 
 RULE = Rule("RL606", "completed-twice", (World.TASKS,), "completed twice", __doc__, find, needs=(Need.COMPLETION,))

@@ -44,7 +44,7 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import INTERNAL, Access, Evidence, Module, Op, Switch, Unit, rivals, same
+from racelint.pattern import INTERNAL, Access, Confidence, Evidence, Module, Op, Switch, Unit, rivals, same
 from racelint.rule import Rule
 
 RESIZES = ("append", "add", "[]", "del[]", "pop", "popitem", "remove", "discard", "clear", "update", "setdefault", "insert",
@@ -102,14 +102,20 @@ def resized_by(unit: Unit, read: Access) -> Evidence | None:
     """Who changes the size of the collection, in another run or in another unit."""
     scope = unit.module.scope
     kind = scope.attribute_type(read.resource.owner, read.resource.path) if read.resource.owner in scope.classes else ""
-    shapes = REMOVES if kind in ("list", "deque", "collections.deque", "") and read.how == "iterate" else RESIZES
+    listed = kind in LISTS
+    shapes = REMOVES if kind in (*LISTS, "") and read.how == "iterate" else RESIZES
     best: Evidence | None = None
     for write, function, found in rivals(unit, read.resource, World.TASKS, shapes):
         if best is None or found.strength.rank > best.strength.rank:
             best = Evidence(
                 f"{found.text}; `{function.qualname}` changes it on line {write.line}", found.strength, found.world
             )
+    if best is not None and listed and best.strength is Confidence.MEDIUM:  # entries may be missed, nothing fails
+        return Evidence(best.text, Confidence.LOW, best.world)
     return best
+
+
+LISTS = ("list", "deque", "collections.deque")
 
 
 RULE = Rule(

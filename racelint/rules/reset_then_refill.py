@@ -68,15 +68,11 @@ def refills(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
         if reset.value.shape is not Shape.EMPTY or reset.resource.key or reset.how not in ("=", "clear"):
             continue
         for fill in unit.accesses(Op.WRITE, Op.UPDATE):
-            if (
-                fill.resource.place != reset.resource.place
-                or fill.how not in FILLS
-                or not unit.before(reset.id, fill.id)
-            ):
+            if fill.resource.place != reset.resource.place or fill.how not in FILLS or not one_step(unit, reset, fill):
                 continue
-            switch = unit.switch_between(reset.id, fill.id)
-            in_parts = unit.repeats(fill.id) or fill.how in ("update", "extend")
-            if switch is None or not in_parts or unit.guarded(reset, fill) or refilled_at_once(unit, reset):
+            between = (s for s in unit.switches_between(reset.id, fill.id) if reset.id < s.id < fill.id)
+            switch = next(between, None)
+            if switch is None or unit.guarded(reset, fill) or put_in_at_once(unit, reset) or taken_out(unit, reset):
                 continue
             evidence = read_meanwhile(unit, reset.resource)
             if evidence is not None:
@@ -87,11 +83,30 @@ def refills(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
 FILLS = ("[]", "append", "add", "extend", "update", "setdefault", "insert")
 
 
-def refilled_at_once(unit: Unit, reset: Access) -> bool:
+def one_step(unit: Unit, reset: Access, fill: Access) -> bool:
+    """Whether the filling belongs to the emptying: the same function or helper, many entries, and no other branch."""
+    here = reset.place.unit == unit.facts.qualname or reset.site == fill.site
+    many = fill.how in ("update", "extend") or any(
+        reset.id < loop.id < fill.id and unit.before(fill.id, loop.id) for loop in unit.marks("loop")
+    )
+    return here and many and reset.id < fill.id and reset.controlled_by <= fill.controlled_by
+
+
+def put_in_at_once(unit: Unit, reset: Access) -> bool:
     """Whether something is put in before the first switch point: what is there is meant to be seen."""
     return any(
         same(a.resource, reset.resource) and a.how in FILLS and reset.id in a.fresh
         for a in unit.accesses(Op.WRITE, Op.UPDATE)
+    )
+
+
+def taken_out(unit: Unit, reset: Access) -> bool:
+    """Whether the unit took what was there before it emptied the collection: a queue that is served, not a table."""
+    return any(
+        same(read.resource, reset.resource)
+        and read.id in reset.fresh
+        and (read.statement != reset.statement or reset.how == "=")
+        for read in unit.accesses(Op.READ)
     )
 
 
