@@ -215,6 +215,8 @@ class Switch:
     used: Resource | None = None
     """The resource whose object's method is awaited."""
     statement: int = 0
+    handed: Ids = NO_IDS
+    """The accesses that the arguments of the coroutines of the module which lead here are computed from."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,20 @@ def _completion(c: Candidate) -> bool:
 
 
 def _wake_up(c: Candidate) -> bool:
-    return {"wait", "clear"} <= {call.callee.rpartition(".")[2] for call in c.calls}
+    names = {call.callee.rpartition(".")[2] for call in c.calls}
+    return "clear" in names and ("wait" in names or "is_set" in names)
+
+
+def _task_start(c: Candidate) -> bool:
+    concurrency = c.module.concurrency
+    return any(
+        started.is_async and not c.reads.isdisjoint(c.module.changes(started))
+        for call in c.facts.calls
+        if call.arguments and concurrency.spawner(call.callee, c.facts) is not None
+        for argument in call.arguments
+        if argument
+        for started in concurrency.target(argument, c.facts)
+    )
 
 
 def _state_of_threads(c: Candidate) -> bool:
@@ -278,6 +291,7 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.REFILL: _refill,
     Need.COMPLETION: _completion,
     Need.WAKE_UP: _wake_up,
+    Need.TASK_START: _task_start,
     Need.STATE_OF_THREADS: _state_of_threads,
     Need.GUARDED_STATE: _guarded_state,
     Need.OWN_LOCK: _own_lock,

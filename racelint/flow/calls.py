@@ -188,6 +188,10 @@ def _own(
         first = ev.next_id
         value = ev.inline(qualname, positional, arguments.keywords, node)
         if value is not None:
+            if awaiting is not None and arguments.stems:
+                for event in ev.events[first : ev.next_id]:
+                    if isinstance(event, Switch):
+                        ev.revise(event.id, handed=event.handed | arguments.stems)
             if awaiting is not None and base is not None and base.ref is not None:
                 for event in ev.events[first : ev.next_id]:
                     if isinstance(event, Switch) and event.used is None:

@@ -18,6 +18,7 @@ from racelint.pattern.dependence import (
     store_updates,
     thread_updates,
 )
+from racelint.pattern.emptied import emptied_after_await
 from racelint.pattern.files import (
     awaited_then_read,
     forgiven,
@@ -41,9 +42,11 @@ from racelint.pattern.overwrites import (
 )
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.rivals import (
+    begun_twice,
     called_by_timer,
     copied_to_processes,
     in_processes,
+    only_started,
     read_meanwhile,
     rival,
     rivals,
@@ -51,6 +54,7 @@ from racelint.pattern.rivals import (
 )
 from racelint.pattern.rows import row_evidence, row_updates, store_rival
 from racelint.pattern.sessions import sessions_handed_out
+from racelint.pattern.started import started_before_claimed
 from racelint.pattern.starting import late_writes
 from racelint.pattern.transactions import one_change, related, row_locked_at, table_of, transactions_at
 from racelint.pattern.unit import Unit, exactly, same
@@ -82,12 +86,14 @@ __all__ = [
     "Write",
     "awaited_then_read",
     "begins_something",
+    "begun_twice",
     "called_by_timer",
     "calls_resource",
     "constraint_handled",
     "copied_to_processes",
     "decided",
     "decided_under_lock",
+    "emptied_after_await",
     "emptied_in_place",
     "exactly",
     "forgiven",
@@ -101,6 +107,7 @@ __all__ = [
     "named_temporary",
     "one_change",
     "one_document",
+    "only_started",
     "read_meanwhile",
     "related",
     "removed_elsewhere",
@@ -116,6 +123,7 @@ __all__ = [
     "same_rows",
     "sessions_handed_out",
     "stale_writes",
+    "started_before_claimed",
     "store_rival",
     "store_updates",
     "table_of",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from racelint.events import Kind, Resource
 from racelint.evidence import Evidence
 from racelint.facts import FunctionFacts, Write
-from racelint.finding import World
+from racelint.finding import Confidence, World
 from racelint.pattern.unit import Unit
 from racelint.resolve import CONSTRUCTORS, enclosing_self
 
@@ -65,6 +65,31 @@ def read_meanwhile(unit: Unit, resource: Resource, world: World = World.TASKS) -
                     f"{found.text}; `{function.qualname}` reads it", found.strength, found.world, found.public
                 )
     return best
+
+
+def only_started(unit: Unit) -> Evidence | None:
+    """The evidence that the unit runs only as a task or thread that the module starts; None if anybody may call it."""
+    concurrency = unit.module.concurrency
+    roots = [concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ())]
+    if any(root.public or root.unit != unit.facts.qualname for root in roots):
+        return None
+    return next((Evidence(root.text, Confidence.MEDIUM, root.world) for root in roots), None)
+
+
+def begun_twice(unit: Unit, resource: Resource) -> Evidence | None:
+    """The evidence that the unit runs again before a task that it starts has run its first step.
+
+    Two callers may do that, and one caller, such as a callback, that comes twice in a row.
+    """
+    found = with_itself(unit, World.TASKS, resource)
+    if found is not None:
+        return found
+    concurrency = unit.module.concurrency
+    roots = [concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ())]
+    called = next((root for root in roots if root.handler or root.unit != unit.facts.qualname), None)
+    if called is None:
+        return None
+    return Evidence(called.text, min(called.strength, Confidence.MEDIUM, key=lambda c: c.rank), called.world)
 
 
 def called_by_timer(unit: Unit) -> bool:

@@ -1,7 +1,8 @@
 """An event is cleared after the work that follows its `wait()`, not before it.
 
 The one who sets the event meanwhile finds it set already; the clearing then takes the news away, and the next `wait()` sleeps
-although there is work to do.
+although there is work to do. The same happens to a request to stop that comes before a new task or thread, which clears it
+first, has run its first step.
 
 ## Example
     async def run(self) -> None:
@@ -33,37 +34,75 @@ from collections.abc import Iterable
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import INTERNAL, Access, Evidence, Mark, Module, Op, Switch, Unit, rivals, same
+from racelint.pattern import INTERNAL, Access, Evidence, Mark, Module, Op, Switch, Unit, only_started, rivals, same
 from racelint.rule import Rule
 
 
 def find(module: Module) -> Iterable[Finding]:
-    """Waited for, work, cleared, and waited for again with no look at the work in between; and somebody else sets it."""
+    """Cleared after the work, or by a new task or thread that has only now begun to run."""
     for unit in module.units:
-        for clear in unit.accesses(Op.USE, Op.DELETE, kinds=INTERNAL):
-            if clear.how != "clear":
-                continue
-            world = World.TASKS if unit.facts.is_async else World.THREADS
-            evidence = set_by(unit, clear, world)
-            wait = waited_for(unit, clear)
-            if wait is None or evidence is None:
-                continue
-            work = work_between(unit, wait, clear)
-            if work is None or decided_freshly(unit, wait, clear) or looked_again(unit, wait, clear):
-                continue
-            name = clear.resource.shown
-            yield module.finding(
-                RULE,
-                unit,
-                clear,
-                ((Role.READ, wait), (Role.SWITCH, work), (Role.ACT, clear)),
-                f"`{name}` is waited for on line {module.line(wait)} and cleared here, after the work; a `set()` that comes "
-                f"during the work, from line {module.line(work)} on, is lost",
-                evidence,
-                world,
-                name,
-                Fix(f"clear `{name}` right after the `wait()`, before the work"),
-            )
+        yield from after_the_work(module, unit)
+        yield from at_the_start(module, unit)
+
+
+def after_the_work(module: Module, unit: Unit) -> Iterable[Finding]:
+    """Waited for, work, cleared, and waited for again with no look at the work in between; and somebody else sets it."""
+    for clear in unit.accesses(Op.USE, Op.DELETE, kinds=INTERNAL):
+        if clear.how != "clear":
+            continue
+        world = World.TASKS if unit.facts.is_async else World.THREADS
+        evidence = set_by(unit, clear, world)
+        wait = waited_for(unit, clear)
+        if wait is None or evidence is None:
+            continue
+        work = work_between(unit, wait, clear)
+        if work is None or decided_freshly(unit, wait, clear) or looked_again(unit, wait, clear):
+            continue
+        name = clear.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            clear,
+            ((Role.READ, wait), (Role.SWITCH, work), (Role.ACT, clear)),
+            f"`{name}` is waited for on line {module.line(wait)} and cleared here, after the work; a `set()` that comes "
+            f"during the work, from line {module.line(work)} on, is lost",
+            evidence,
+            world,
+            name,
+            Fix(f"clear `{name}` right after the `wait()`, before the work"),
+        )
+
+
+def at_the_start(module: Module, unit: Unit) -> Iterable[Finding]:
+    """Cleared in the first step of a unit that was started, and asked for later; and another unit sets it."""
+    world = World.TASKS if unit.facts.is_async else World.THREADS
+    start = only_started(unit)
+    for clear in unit.accesses(Op.USE, Op.DELETE, kinds=INTERNAL) if start is not None else ():
+        if clear.how != "clear" or any(unit.before(switch.id, clear.id) for switch in unit.switches()):
+            continue
+        asked = next(
+            (
+                use
+                for use in unit.accesses(Op.USE, kinds=INTERNAL)
+                if use.how == "is_set" and same(use.resource, clear.resource) and unit.before(clear.id, use.id)
+            ),
+            None,
+        )
+        if asked is None or start is None or set_by(unit, clear, world) is None:
+            continue
+        name = clear.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            clear,
+            ((Role.ACT, clear), (Role.CHECK, asked)),
+            f"`{name}` is cleared when the new {world.value.removesuffix('s')} first runs; a `set()` that came after the start "
+            "and before that is erased",
+            start,
+            world,
+            name,
+            Fix(f"clear `{name}` before the start, or make a new event"),
+        )
 
 
 def set_by(unit: Unit, clear: Access, world: World) -> Evidence | None:

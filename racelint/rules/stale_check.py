@@ -41,6 +41,7 @@ from racelint.pattern import (
     decided,
     has_side_effects,
     rival,
+    started_before_claimed,
     with_itself,
 )
 from racelint.rule import Rule
@@ -56,6 +57,7 @@ HARMS = {
 def find(module: Module) -> Iterable[Finding]:
     """Check, switch, act that depends on the check."""
     for unit in module.units:
+        yield from raised_too_late(module, unit)
         for pair, kind, evidence in stale_checks(unit):
             if pair.switch is None:
                 continue
@@ -74,6 +76,25 @@ def find(module: Module) -> Iterable[Finding]:
                 Fix(f"check `{name}` again after the await, claim it before the await, or hold one lock over both"),
                 harm,
             )
+
+
+def raised_too_late(module: Module, unit: Unit) -> Iterable[Finding]:
+    """A task started because of a flag that only the task itself sets: until it first runs, others start one too."""
+    for check, spawn, setter, evidence in started_before_claimed(unit):
+        name = check.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            spawn,
+            ((Role.CHECK, check), (Role.ACT, spawn)),
+            f"`{name}` is checked on line {module.line(check)}, but set only by the task that is started here (`{setter}`); "
+            "until that runs, the next caller passes the same check and starts another one",
+            evidence,
+            World.TASKS,
+            name,
+            Fix(f"set `{name}` before the task is started"),
+            "done twice",
+        )
 
 
 def stale_checks(unit: Unit) -> Iterator[tuple[Pair, str, Evidence]]:
@@ -147,5 +168,11 @@ def does_work(unit: Unit, pair: Pair) -> bool:
 
 
 RULE = Rule(
-    "RL108", "stale-check", (World.TASKS,), "decision on old state", __doc__, find, needs=(Need.STATE_OF_TASKS,)
+    "RL108",
+    "stale-check",
+    (World.TASKS,),
+    "decision on old state",
+    __doc__,
+    find,
+    needs=(Need.STATE_OF_TASKS, Need.TASK_START),
 )

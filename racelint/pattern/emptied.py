@@ -1,0 +1,87 @@
+"""Collections whose entries a unit deals with over an await and then empties: what came meanwhile goes unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.events import Access, Op, Shape, Switch
+from racelint.evidence import Evidence
+from racelint.finding import World
+from racelint.pattern.pair import INTERNAL, Pair
+from racelint.pattern.rivals import rivals
+from racelint.pattern.unit import Unit, same
+
+ADDS = ("append", "add", "[]", "extend", "update", "insert", "setdefault", "appendleft")
+"""Changes of a collection after which there is more in it."""
+
+
+def emptied_after_await(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
+    """A collection that is handed to an await, or iterated around one, and then emptied; and who adds to it meanwhile."""
+    for write in unit.accesses(Op.WRITE, Op.DELETE, kinds=INTERNAL):
+        if write.value.shape is not Shape.EMPTY or write.resource.key or _looked_again(unit, write):
+            continue
+        for read, switch in _dealt_with(unit, write):
+            evidence = _added_to(unit, read, write)
+            if evidence is not None and not _taken_between(unit, read, write):
+                yield Pair(unit, read, write, switch), evidence
+                break
+
+
+def _dealt_with(unit: Unit, write: Access) -> Iterator[tuple[Access, Switch]]:
+    """The reads whose value an await works on before the collection is emptied, with that await."""
+    for switch in unit.switches():
+        if switch.id > write.id or not unit.before(switch.id, write.id):
+            continue
+        for number in sorted(switch.stems | switch.handed):
+            read = unit.access(number)
+            if read is not None and number < switch.id and _is_read(read, write):
+                yield read, switch
+    for loop in unit.marks("loop"):
+        for number in sorted(loop.stems):
+            read = unit.access(number)
+            if read is None or loop.id > write.id or not _is_read(read, write):
+                continue
+            inside = next((s for s in unit.switches_between(number, loop.id) if loop.id < s.id < write.id), None)
+            if inside is not None:
+                yield read, inside
+
+
+def _is_read(read: Access, write: Access) -> bool:
+    return (
+        read.op in (Op.READ, Op.CHECK)
+        and read.id < write.id
+        and read.id not in write.fresh
+        and same(read.resource, write.resource)
+    )
+
+
+def _looked_again(unit: Unit, write: Access) -> bool:
+    """Whether the collection was read since the last switch point, other than to empty it."""
+    return any(
+        (read := unit.access(number)) is not None
+        and same(read.resource, write.resource)
+        and read.op in (Op.READ, Op.CHECK)
+        and read.statement != write.statement
+        for number in write.fresh
+    )
+
+
+def _taken_between(unit: Unit, read: Access, write: Access) -> bool:
+    """Whether the unit itself swapped or changed the collection in between."""
+    return any(
+        read.id < other.id < write.id and same(other.resource, write.resource)
+        for other in unit.accesses(Op.WRITE, Op.DELETE)
+    )
+
+
+def _added_to(unit: Unit, read: Access, write: Access) -> Evidence | None:
+    """Who adds meanwhile; under a lock that the unit holds too, nobody does."""
+    guarded = unit.guarded(read, write)
+    best: Evidence | None = None
+    for change, function, found in rivals(unit, write.resource, World.TASKS, ADDS):
+        locked = bool(change.within) or bool(unit.module.concurrency.held_on_entry(function))
+        if (guarded and locked) or (best is not None and found.strength.rank <= best.strength.rank):
+            continue
+        text = f"{found.text}; `{function.qualname}` adds to it on line {change.line}"
+        best = Evidence(text, found.strength, found.world, found.public)
+    return best
