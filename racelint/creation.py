@@ -118,7 +118,8 @@ def finished_later(unit: Unit, write: Access) -> bool:
         )
         if write.value.shape is not Shape.TRUE and ((part and access.op.changes) or fills):
             return True
-        if write.value.shape is Shape.TRUE and access.op is Op.WRITE and access.resource.owner == write.resource.owner:
+        made = access.op is Op.WRITE and access.value.shape in (Shape.NEW, Shape.CALL, Shape.AWAITED, Shape.SPAWNED)
+        if write.value.shape is Shape.TRUE and made and access.resource.owner == write.resource.owner:
             return True
     return False
 

@@ -172,6 +172,46 @@ def _guarded_state(c: Candidate) -> bool:
     )
 
 
+def _under_lock(c: Candidate) -> bool:
+    if not c.changes or not c.module.concurrency.has_locks:
+        return False
+    guards = c.module.scope.models.guards
+    return any(
+        call.callee.endswith(".acquire") or any(part in guard.lower() for guard in call.within for part in guards)
+        for call in c.calls
+    ) or any(
+        any(part in guard.lower() for guard in write.within for part in guards)
+        for writes in c.changes.values()
+        for write in writes
+    )
+
+
+def _taken_by_threads(c: Candidate) -> bool:
+    module = c.module
+    if c.facts.is_async or c.rank(World.THREADS) < 0:
+        return False
+    return any(
+        key in module.takers and c.meets(key, module.takers[key], World.THREADS) >= module.least for key in c.reads
+    )
+
+
+def _hands_out(c: Candidate) -> bool:
+    if c.facts.is_async or (c.facts.name.startswith("_") and not c.facts.name.startswith("__")):
+        return False
+    return any(
+        key in c.module.guarded and any(w.how not in ("=", "del", "+=") for _, w in c.module.changers.get(key, ()))
+        for key in c.reads
+    )
+
+
+def _declared_guard(c: Candidate) -> bool:
+    declared = c.module.scope.facts.guarded
+    if not declared:
+        return False
+    names = {"." + name.partition(".")[0] if owner else name for owner, name, _ in declared}
+    return not names.isdisjoint(c.reads) or not names.isdisjoint(c.changes)
+
+
 def _own_lock(c: Candidate) -> bool:
     scope = c.module.scope
     return bool(c.changes) and any(
@@ -249,15 +289,6 @@ def _row_creation(c: Candidate) -> bool:
     return bool(c.does(*_LOOKS)) and c.does(*_CREATIONS, *_LOOKS) > 1
 
 
-def _row_test(c: Candidate) -> bool:
-    return bool(c.does(*_LOOKS)) and bool(c.does("update", "delete", "sql", *_SAVES)) and c.does(*_LOOKS, *_CHANGES) > 1
-
-
-def _slow_save(c: Candidate) -> bool:
-    scope = c.module.scope
-    return bool(c.does(*_SAVES)) and any(scope.models.takes_long(scope.canonical(call.callee)) for call in c.calls)
-
-
 def _shared_session(c: Candidate) -> bool:
     module, facts = c.module, c.facts
     if not facts.is_async or not module.stores.uses_stores:
@@ -303,6 +334,10 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.TASK_START: _task_start,
     Need.STATE_OF_THREADS: _state_of_threads,
     Need.GUARDED_STATE: _guarded_state,
+    Need.UNDER_LOCK: _under_lock,
+    Need.TAKEN_BY_THREADS: _taken_by_threads,
+    Need.HANDS_OUT: _hands_out,
+    Need.DECLARED_GUARD: _declared_guard,
     Need.OWN_LOCK: _own_lock,
     Need.FLAG_IN_CONSTRUCTOR: _flag_in_constructor,
     Need.CACHED_RESOURCE: _cached_resource,
@@ -313,8 +348,6 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.STORE_CHANGES: _store_changes,
     Need.COMMIT: _commit,
     Need.ROW_CREATION: _row_creation,
-    Need.ROW_TEST: _row_test,
-    Need.SLOW_SAVE: _slow_save,
     Need.SHARED_SESSION: _shared_session,
     Need.FILE_STEPS: _file_steps,
     Need.THREAD_START: _thread_start,

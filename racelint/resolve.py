@@ -106,6 +106,8 @@ class Scope:
     def annotated_type(self, path: str) -> str:
         """The type of an object that is annotated with the class: what a call of the class gives."""
         own = self.class_type(path)
+        if own in ("typing.Any", "object"):
+            return ""
         call = self.models.functions.get(own)
         return call.returns if call is not None and call.returns else own
 
@@ -187,6 +189,13 @@ class Scope:
             if found is not None:
                 return found
         return None
+
+    def is_thread_local(self, type_name: str) -> bool:
+        """Whether the type is a class of the module whose objects have attributes of their own in each thread."""
+        owner = type_name.removeprefix("self")
+        if not owner.startswith(":") or owner[1:] not in self.classes or not self.classes[owner[1:]].bases:
+            return False
+        return any(base.endswith(("threading.local", "local.local")) for base in self.base_names(owner[1:]))
 
     def is_thread(self, qualname: str) -> bool:
         """Whether the class is a thread: its `run` is the body, and `start` starts it."""
@@ -280,6 +289,10 @@ class Scope:
     @cached_property
     def _changes(self) -> dict[tuple[str, str], bool]:
         return {}
+
+    def changes_in_place(self, qualname: str, attribute: str) -> bool:
+        """Whether a method of the class changes the collection that the attribute holds."""
+        return any(write.how not in ("=", "del", "+=") for _, write in self.attribute_writes(qualname, attribute))
 
     @cached_property
     def _foreign_writes(self) -> frozenset[str]:

@@ -128,6 +128,12 @@ class Calls:
             and self.receiver_type(receiver, caller).rpartition(".")[2] in _PROCESS_POOLS
         ):
             return Spawner("processes", known.many)
+        return self.in_greenlets(known, method)
+
+    def in_greenlets(self, known: Spawner | None, method: str) -> Spawner | None:
+        """`spawn` starts a greenlet where a library of those is imported: plain functions that switch like threads."""
+        if known is not None and method in ("spawn", "spawn_later") and self.scope.libraries & GREENLETS:
+            return Spawner("threads", known.many)
         return known
 
     def receiver_type(self, path: str, caller: FunctionFacts) -> str:
@@ -139,5 +145,6 @@ class Calls:
         return "" if rest else self.local_type(first, caller)
 
 
+GREENLETS = frozenset({"gevent", "eventlet"})
 _PROCESS_POOLS = frozenset({"ProcessPoolExecutor", "Pool"})
 _POOLS = frozenset({"ThreadPoolExecutor", "ProcessPoolExecutor", "Pool", "ThreadPool", "Executor"})

@@ -29,6 +29,8 @@ class Neighbours:
 
 NOBODY = Neighbours()
 
+BUILDERS = frozenset({"__init__", "__post_init__"})
+
 
 class Concurrency(Guards, Writers):
     """The units of one module and what can run while they do."""
@@ -100,6 +102,7 @@ class Concurrency(Guards, Writers):
                     right.world != world
                     or (first == second and not left.many)
                     or (own and (left.own_object or right.own_object))
+                    or (world == "threads" and resource is not None and self._builds_one_of(left, right, resource))
                     or (given and (left.handler or right.handler or left.called or right.called))
                 ):
                     continue
@@ -112,6 +115,16 @@ class Concurrency(Guards, Writers):
                     best, weakest = (left if left.many else right), strength
                     public = left.public and right.public
         return Evidence(best.text, weakest, world, public) if best is not None else None
+
+    def _builds_one_of(self, left: Root, right: Root, resource: Resource) -> bool:
+        """Whether the resource belongs to the object that one of the units is just building: nobody else has that yet."""
+        if resource.kind is not Kind.ATTRIBUTE or not resource.name.startswith("self."):
+            return False
+        for root in (left, right):
+            unit = self.scope.functions.get(root.unit)
+            if unit is not None and unit.name in BUILDERS and resource.owner in self.scope.family(unit.owner):
+                return True
+        return False
 
     def _strength(self, root: Root, resource: Resource | None) -> Confidence:
         """How much a root says of one resource.

@@ -51,8 +51,17 @@ class Roots(Calls):
                 strength, why = Confidence.LOW, "is a public function"
             text = f"`{function.qualname}` {why}; callers may run it at once"
             if not function.is_async:
+                documented = self._documented(function.owner)
                 self.roots.append(
-                    Root(function.qualname, text, "threads", True, strength, locked=bool(function.owner), public=True)
+                    Root(
+                        function.qualname,
+                        text,
+                        "threads",
+                        True,
+                        strength,
+                        locked=bool(function.owner) and not documented,
+                        public=not documented,
+                    )
                 )
             if function.is_async or self._has_coroutines:
                 self.roots.append(
@@ -101,6 +110,10 @@ class Roots(Calls):
                 return frozenset(found)
             found |= more
 
+    def _documented(self, qualname: str) -> bool:
+        """Whether the class, or a base of it, says in its documentation that threads may share its objects."""
+        return any(class_.thread_safe for class_ in self.scope.lineage(qualname))
+
     def class_strength(self, qualname: str, is_async: bool) -> tuple[Confidence, str]:
         """How likely several units use one object of the class."""
         lock_worlds = self.lock_worlds(qualname)
@@ -108,6 +121,8 @@ class Roots(Calls):
             return Confidence.HIGH, "is a public coroutine method of a class that has a lock for its tasks"
         if not is_async and "threads" in lock_worlds:
             return Confidence.MEDIUM, "is a public method of a class that has a lock for its threads"
+        if not is_async and self._documented(qualname):
+            return Confidence.MEDIUM, "is a public method of a class that is documented as safe for threads"
         if is_async and self._kept(qualname):
             return Confidence.MEDIUM, "is a public method of an object that lives as long as the module"
         return Confidence.LOW, "is a public coroutine method" if is_async else "is a public method"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from dataclasses import replace
 
 from racelint.facts.data import MUTATORS, CallSite, ClassFacts, FunctionFacts, ModuleFacts, Write
-from racelint.facts.declared import note_assigned, note_model
+from racelint.facts.declared import note_assigned, note_model, per_object, says_thread_safe
 from racelint.facts.gathered import Gathered
+from racelint.facts.guarded import declared_guards
 from racelint.facts.source_text import annotation_name, arguments_of, dotted, says_nothing, shape_of
 from racelint.source import Source
 
@@ -128,6 +130,8 @@ class _Collector:
                 frozenset(unique),
                 versioned,
                 methods,
+                frozenset(name for statement in node.body if (name := per_object(statement))),
+                says_thread_safe(node),
             )
         )
 
@@ -417,4 +421,6 @@ def collect_facts(source: Source, tree: ast.Module | None = None) -> ModuleFacts
     """Facts of one module; raises what `ast.parse` raises."""
     if tree is None:
         tree = ast.parse(source.text)
-    return _Collector().collect(tree, source.path)
+    facts = _Collector().collect(tree, source.path)
+    guarded = declared_guards(tree, source.text)
+    return replace(facts, guarded=guarded) if guarded else facts

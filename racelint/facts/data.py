@@ -95,6 +95,10 @@ class ClassFacts:
     versioned: bool = False
     """Declares a version column that the ORM checks in its writes."""
     methods: tuple[str, ...] = ()
+    fields: frozenset[str] = frozenset()
+    """Class-level names that stand for an attribute of each object: dataclass fields with a `default_factory`."""
+    thread_safe: bool = False
+    """Its documentation says that threads may share an object."""
 
     @property
     def name(self) -> str:
@@ -115,6 +119,8 @@ class ModuleFacts:
     assigned: tuple[tuple[str, str], ...]
     """Module-level names with what they are built from, as in `ClassFacts.attributes`."""
     autocommit: bool = False
+    guarded: tuple[tuple[str, str, str], ...] = ()
+    """State that declares its lock: the class ("" for the module), the name of the state, the name of the lock."""
 
 
 MUTATORS = frozenset(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from racelint.facts.source_text import annotation_name, dotted, shape_of
 
@@ -27,6 +28,27 @@ def note_assigned(node: ast.stmt, into: list[tuple[str, str]]) -> None:
     for target in targets:
         if isinstance(target, ast.Name):
             into.append((target.id, built if shape in ("call", "await") and built else shape))
+
+
+def per_object(statement: ast.stmt) -> str:
+    """The name that a statement of a class body gives to an attribute of each object (`x: X = field(default_factory=X)`), or ""."""
+    if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.value, ast.Call):
+        return ""
+    made = any(keyword.arg in ("default_factory", "factory") for keyword in statement.value.keywords)
+    return statement.target.id if made and isinstance(statement.target, ast.Name) else ""
+
+
+def says_thread_safe(node: ast.ClassDef) -> bool:
+    """Whether the class's documentation says that threads may share an object."""
+    text = ast.get_docstring(node, clean=False) or ""
+    found = [match.start() for match in _THREAD_SAFE.finditer(text)]
+    return bool(found) and not any(_NOT.search(text[max(0, start - 20) : start]) for start in found)
+
+
+_THREAD_SAFE = re.compile(
+    r"thread[- ]?safe(?!ty)|safe(ly)? (to use|for use|across|between|from)[\w ]* threads", re.IGNORECASE
+)
+_NOT = re.compile(r"\b(not|never|isn't|aren't|non|un)\b|n't", re.IGNORECASE)
 
 
 def note_model(statement: ast.stmt, unique: set[str]) -> bool:

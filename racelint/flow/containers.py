@@ -59,3 +59,16 @@ def local_container_call(
                 stems=value.stems | arguments.stems,
                 appended=value.appended or method in ("append", "extend", "insert", "add", "appendleft"),
             )
+
+
+def handed_out(ev: Evaluator, where: cst.Return, node: cst.BaseExpression, value: Value) -> None:
+    """A shared collection, a live view of it or a generator over it is returned to the caller."""
+    if isinstance(node, cst.GeneratorExp):
+        if value.stems:
+            ev.mark("hand out", where, stems=value.stems)
+        return
+    access = ev.access(value.via) if value.via is not None else None
+    if access is not None and (
+        access.how in ("keys", "values", "items") or (value.ref is not None and value.type in CONTAINERS)
+    ):
+        ev.mark("hand out", where, stems=frozenset((access.id,)))

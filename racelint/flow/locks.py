@@ -18,16 +18,39 @@ def lock_call(
         return None
     if not is_lock(ev, base):
         return None
-    lock = base.ref or Resource(Kind.ATTRIBUTE, ev.function.qualname, base.text, base.text)
+    lock = base.ref or _unchanging(ev, base)
     if method in ("acquire", "__aenter__"):
         if awaiting is not None:
             ev.switch(awaiting, callee="acquire")
+        if ev.unused is node and _may_fail(node):
+            ev.mark("unsure lock", node, base.text)
+            return Value(shape=Shape.CALL)
         ev.acquire(lock, "lock", lock_world(ev, base), ev.place(node))
         return Value(shape=Shape.CALL)
     for held in ev.acquisitions(ev.state.held):
         if held.what == "lock" and (held.lock.place, held.lock.name) == (lock.place, lock.name):
             ev.release(held.id)
     return Value()
+
+
+def _unchanging(ev: Evaluator, base: Value) -> Resource:
+    """A lock that no resource holds: of the module if that names it, otherwise of the function."""
+    if base.text in ev.scope.module_names:
+        return Resource(Kind.GLOBAL, "", base.text, base.text)
+    return Resource(Kind.ATTRIBUTE, ev.function.qualname, base.text, base.text)
+
+
+def _may_fail(node: cst.Call) -> bool:
+    """Whether `acquire` returns without the lock when it is not free, or not soon enough."""
+    for number, argument in enumerate(node.args):
+        name = argument.keyword.value if argument.keyword is not None else ("blocking", "timeout")[min(number, 1)]
+        value = argument.value
+        no = (isinstance(value, cst.Name) and value.value == "False") or (
+            isinstance(value, cst.Integer) and value.value == "0"
+        )
+        if (name in ("blocking", "block") and no) or (name == "timeout" and not isinstance(value, cst.UnaryOperation)):
+            return not (isinstance(value, cst.Name) and value.value == "None")
+    return False
 
 
 def is_lock(ev: Evaluator, value: Value) -> bool:

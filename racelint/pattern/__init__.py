@@ -10,6 +10,7 @@ from racelint.evidence import Evidence
 from racelint.facts import Write
 from racelint.finding import Confidence, Role, World
 from racelint.pattern.deciding import decided_under_lock
+from racelint.pattern.declared import unguarded_accesses
 from racelint.pattern.dependence import (
     decided,
     in_transaction,
@@ -19,6 +20,7 @@ from racelint.pattern.dependence import (
     thread_updates,
 )
 from racelint.pattern.emptied import emptied_after_await
+from racelint.pattern.escaping import escapes
 from racelint.pattern.files import (
     awaited_then_read,
     forgiven,
@@ -31,11 +33,10 @@ from racelint.pattern.files import (
     written_in_place,
     written_then_hidden,
 )
-from racelint.pattern.limits import children_then_parent, counted_then_added, tested_then_drawn
-from racelint.pattern.lookups import COUNTS, by_generated_key, constraint_handled, same_rows
+from racelint.pattern.locking import useless_locks
+from racelint.pattern.lookups import COUNTS, constraint_handled, same_rows
 from racelint.pattern.made import begins_something, calls_resource, has_side_effects, makes_resource, torn_down
 from racelint.pattern.module import Module
-from racelint.pattern.numbers import next_numbers
 from racelint.pattern.overwrites import (
     emptied_in_place,
     moved_from_elsewhere,
@@ -43,6 +44,7 @@ from racelint.pattern.overwrites import (
     replaced_from_fixed_name,
 )
 from racelint.pattern.pair import INTERNAL, Pair
+from racelint.pattern.rereading import rereads
 from racelint.pattern.rivals import (
     begun_twice,
     called_by_timer,
@@ -54,11 +56,10 @@ from racelint.pattern.rivals import (
     rivals,
     with_itself,
 )
-from racelint.pattern.rows import row_evidence, row_updates, store_rival, table_updates, whole_saves
+from racelint.pattern.rows import row_evidence, row_updates, store_rival
 from racelint.pattern.sessions import sessions_handed_out
 from racelint.pattern.started import started_before_claimed
 from racelint.pattern.starting import late_writes
-from racelint.pattern.states import state_changes
 from racelint.pattern.transactions import one_change, related, row_locked_at, table_of, transactions_at
 from racelint.pattern.unit import Unit, exactly, same
 from racelint.pattern.waiting import Mistake, Wait, wrong_waits
@@ -90,17 +91,15 @@ __all__ = [
     "awaited_then_read",
     "begins_something",
     "begun_twice",
-    "by_generated_key",
     "called_by_timer",
     "calls_resource",
-    "children_then_parent",
     "constraint_handled",
     "copied_to_processes",
-    "counted_then_added",
     "decided",
     "decided_under_lock",
     "emptied_after_await",
     "emptied_in_place",
+    "escapes",
     "exactly",
     "forgiven",
     "has_side_effects",
@@ -111,7 +110,6 @@ __all__ = [
     "makes_resource",
     "moved_from_elsewhere",
     "named_temporary",
-    "next_numbers",
     "one_change",
     "one_document",
     "only_started",
@@ -121,6 +119,7 @@ __all__ = [
     "removed_then_made",
     "removed_then_replaced",
     "replaced_from_fixed_name",
+    "rereads",
     "rival",
     "rivals",
     "row_evidence",
@@ -131,18 +130,16 @@ __all__ = [
     "sessions_handed_out",
     "stale_writes",
     "started_before_claimed",
-    "state_changes",
     "store_rival",
     "store_updates",
     "table_of",
-    "table_updates",
     "tested_then_done",
-    "tested_then_drawn",
     "thread_updates",
     "torn_down",
     "transactions_at",
+    "unguarded_accesses",
     "used_by_others",
-    "whole_saves",
+    "useless_locks",
     "with_itself",
     "written_in_place",
     "written_then_hidden",

@@ -22,7 +22,7 @@ def decided_under_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
                 continue
             if not same(check.resource, act.resource) and not _belongs(unit, check, sense, act):
                 continue
-            if not unit.rechecked_locked(act) and not _claimed(unit, check, lock):
+            if not unit.rechecked_locked(act) and not _claimed(unit, check, lock) and not _looks_again(unit, act):
                 yield Pair(unit, check, act), lock
                 break
 
@@ -56,6 +56,18 @@ def _released(unit: Unit, check: Access, act: Access) -> Acquire | None:
 def _creates(act: Access) -> bool:
     """Whether the act only stores what was missing: two threads that both do so compute a value twice."""
     return act.op is Op.WRITE and act.how in ("=", "[]") and not act.value.shape.absent
+
+
+def _looks_again(unit: Unit, act: Access) -> bool:
+    """Whether the state is looked at once more under the lock that is held at the act, in a statement of its own."""
+    here = {lock.id for lock in unit.locked_at(act)}
+    return any(
+        here & access.held
+        and access.statement != act.statement
+        and same(access.resource, act.resource)
+        and unit.before(access.id, act.id)
+        for access in unit.accesses(Op.READ, Op.CHECK, kinds=INTERNAL)
+    )
 
 
 def _claimed(unit: Unit, check: Access, lock: Acquire) -> bool:

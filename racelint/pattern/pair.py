@@ -33,6 +33,15 @@ class Pair:
         return self.first.statement == self.second.statement and self.first.place.unit == self.second.place.unit == here
 
     @property
+    def in_one_step(self) -> bool:
+        """Read and write are one statement, of the unit itself or of a helper that it calls: `self.n += 1`."""
+        if self.first.place.unit != self.second.place.unit:
+            return False
+        if self.first.place.unit == self.unit.facts.qualname:
+            return self.first.statement == self.second.statement
+        return self.unit.module.line(self.first) == self.unit.module.line(self.second)
+
+    @property
     def restores(self) -> bool:
         """The very value that was read is put back, unchanged: a save and restore."""
         return self.second.value.via == self.first.id and not self.second.value.appended

@@ -77,7 +77,12 @@ def _was_nothing(unit: Unit, write: Access) -> bool:
 def _reader(unit: Unit, body: str, write: Access) -> tuple[str, Evidence] | None:
     """The function in the thread that reads what is written, and how sure that is."""
     scope = unit.module.scope
-    functions = [f for name in unit.module.concurrency.runs(body) if (f := scope.functions.get(name)) is not None]
+    ends = unit.module.models.idempotent  # what closes an object runs when it has long been ready
+    functions = [
+        f
+        for name in unit.module.concurrency.runs(body)
+        if (f := scope.functions.get(name)) is not None and f.name.strip("_") not in ends
+    ]
     if not functions or _waits_first(functions[0], write):
         return None
     for function in functions if unit.is_constructor else functions[:1]:

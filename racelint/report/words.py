@@ -106,15 +106,13 @@ HARMS: Mapping[str, Harm] = {
     ),
     "done twice": Harm("several {units} pass the same check, and all of them act"),
     "limit exceeded": Harm("several {units} pass the same check before one of them is counted"),
-    "number given twice": Harm("two {units} read the same last number, and both save the one after it"),
-    "row made twice": Harm("two {units} both find none, and both make one"),
-    "old values written back": Harm(
-        "what another {unit} saves in other columns meanwhile is overwritten with old values"
-    ),
     "used before it is set": Harm(
         "the {unit} that was started finds {resource} missing, or still empty",
         {Role.WRITE: "set only now"},
         {Role.ACT: "starts it: it may run from here on"},
+    ),
+    "changed while iterated": Harm(
+        "another {unit} changes {resource} during the iteration, which fails or skips entries"
     ),
     "lost wake-up": Harm("the notification comes in between and reaches nobody; the {unit} waits for ever"),
     "decision on old state": Harm("{resource} may have changed since it was checked"),

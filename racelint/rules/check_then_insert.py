@@ -10,7 +10,7 @@ entry is a lock, it guards nothing.
         return self.channels[name]
 
     async def close(self) -> None:
-        for channel in self.channels.values():
+        for channel in list(self.channels.values()):
             await channel.aclose()
 
 ## Use instead
@@ -21,7 +21,7 @@ entry is a lock, it guards nothing.
             return self.channels[name]
 
     async def close(self) -> None:
-        for channel in self.channels.values():
+        for channel in list(self.channels.values()):
             await channel.aclose()
 
 ## Missed alarms

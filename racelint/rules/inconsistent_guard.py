@@ -50,7 +50,7 @@ from dataclasses import replace
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Confidence, Evidence, Kind, Module, Op, Unit
+from racelint.pattern import Access, Confidence, Evidence, Kind, Module, Op, Shape, Unit
 from racelint.rule import Rule
 
 Place = tuple[str, str]
@@ -107,7 +107,8 @@ def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Eviden
         others = [
             c
             for c in changes
-            if (c[2] and not c[2] & locks and c[1].place != access.place) or (c[2] and locks and not c[2] & locks)
+            if ((c[2] and not c[2] & locks and c[1].place != access.place) or (c[2] and locks and not c[2] & locks))
+            and of_one_object(unit, c[0])
         ]
         if not others or not matters(access) or (not locks and unit.module.concurrency.called_under_lock(unit.facts)):
             continue
@@ -122,9 +123,19 @@ def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Eviden
         if evidence is None or (len(locks) and with_lock < sum(bool(c[2] & locks) for c in changes)):
             continue
         custom = with_lock >= 2 and len(changes) - with_lock <= 1
-        if not locks and not custom and evidence.strength is not Confidence.HIGH:
+        flag = access.value.shape in (Shape.TRUE, Shape.FALSE, Shape.NONE)
+        if not locks and ((not custom and evidence.strength is not Confidence.HIGH) or flag):
             evidence = Evidence(evidence.text, Confidence.LOW, evidence.world, True)
         yield change, others[0], evidence
+
+
+def of_one_object(one: Unit, other: Unit) -> bool:
+    """Whether the methods can run on one object: not those of two subclasses, neither of which is the other's base."""
+    owners = one.facts.owner, other.facts.owner
+    if not all(owners) or owners[0] == owners[1]:
+        return True
+    lineages = [{class_.qualname for class_ in one.module.scope.lineage(owner)} for owner in owners]
+    return owners[0] in lineages[1] or owners[1] in lineages[0] or not lineages[0] & lineages[1]
 
 
 def matters(access: Access) -> bool:

@@ -1,6 +1,7 @@
-"""A lock is made in the call that takes it.
+"""A lock does not exclude those it should: each call or each object has its own, or it is replaced.
 
-Every call has a lock of its own, so it excludes nobody.
+Every call, or every object, has a lock of its own, so it excludes nobody. Also reported: a lock for threads around what processes
+share, a lock that is thrown away while others may wait for it, and `acquire` with a time limit whose answer is not looked at.
 
 ## Example
     import threading
@@ -37,33 +38,32 @@ A lock in a local variable that is handed to others is taken to be shared.
 
 from collections.abc import Iterable
 
-from racelint.finding import Confidence, Finding, Fix, Role, World
+from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import INTERNAL, Acquire, Evidence, Module
+from racelint.pattern import Acquire, Event, Evidence, Module, useless_locks
 from racelint.rule import Rule
 
 
 def find(module: Module) -> Iterable[Finding]:
-    """Shared state changed under a lock that nobody else can have."""
+    """State changed under a lock that does not exclude those who change it, too."""
     for unit in module.units:
-        for guard in unit.events:
-            if not isinstance(guard, Acquire) or guard.shared or guard.what != "lock":
-                continue
-            change = next((a for a in unit.accesses(kinds=INTERNAL) if guard.id in a.held and a.op.changes), None)
-            if change is None:
-                continue
-            name = change.resource.shown
+        for found in useless_locks(unit):
+            change = found.change
+            steps: list[tuple[Role, Event]] = [(Role.ACT, found.at)]
+            rest = ""
+            if change is not None and change is not found.at:
+                steps.append((Role.WRITE, change))
+                rest = f" from changing `{change.resource.shown}` on line {module.line(change)} at the same time"
             yield module.finding(
                 RULE,
                 unit,
-                guard,
-                ((Role.ACT, guard), (Role.WRITE, change)),
-                f"`{guard.lock.name}` is made by each call, so it keeps nobody from changing `{name}` on line "
-                f"{module.line(change)} at the same time",
-                Evidence("a lock that one call makes for itself has no second user", Confidence.HIGH),
-                World.TASKS if guard.world == "tasks" else World.THREADS,
-                name,
-                Fix("make one lock where the state is made, and take that one"),
+                found.at,
+                steps,
+                f"`{found.lock}` {found.reason}{rest}",
+                Evidence(f"`{found.lock}` {found.reason.partition(',')[0].partition(':')[0]}", found.strength),
+                World.TASKS if isinstance(found.at, Acquire) and found.at.world == "tasks" else World.THREADS,
+                change.resource.shown if change is not None else found.lock,
+                Fix(found.advice),
             )
 
 
@@ -74,5 +74,5 @@ RULE = Rule(
     "nothing is excluded",
     __doc__,
     find,
-    needs=(Need.OWN_LOCK,),
+    needs=(Need.OWN_LOCK, Need.UNDER_LOCK),
 )

@@ -15,7 +15,8 @@ Another unit can write the value in between; its write is then lost.
 
 ## Missed alarms
 A value that reaches the write through a container, another object's method, or the result of another task. Between threads,
-only functions that the module itself starts in several threads are looked at.
+only functions that the module itself starts in several threads are looked at; what is read and written in one statement
+(`self.n += 1`) is RL801.
 """
 
 from collections.abc import Iterable
@@ -58,7 +59,13 @@ def _between_tasks(module: Module, unit: Unit) -> Iterable[Finding]:
 def _between_threads(module: Module, unit: Unit) -> Iterable[Finding]:
     for pair in thread_updates(unit):
         evidence = rival(unit, pair.second.resource, World.THREADS)
-        if evidence is None or pair.restores or evidence.public or copied_to_processes(unit, pair.second.resource):
+        if (
+            evidence is None
+            or pair.restores
+            or evidence.public
+            or pair.in_one_step
+            or copied_to_processes(unit, pair.second.resource)
+        ):
             continue
         name = pair.second.resource.shown
         yield module.finding(

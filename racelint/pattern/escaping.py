@@ -1,0 +1,61 @@
+"""Live views of collections that a lock guards, handed out to callers who do not hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from racelint.events import Access, Kind, Mark
+from racelint.finding import Confidence
+from racelint.pattern.unit import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Escape:
+    """What is returned, the read of the collection it stems from, and the lock that its changes are made under."""
+
+    at: Mark
+    read: Access
+    lock: str
+    strength: Confidence
+
+
+LIVE = frozenset({"keys", "values", "items", "iterate"})
+"""Ways to read a collection whose result follows its changes."""
+
+
+def escapes(unit: Unit) -> Iterator[Escape]:
+    """Returns of a guarded collection, a view of it or a generator over it, from public functions."""
+    if unit.facts.name.startswith("_") and not unit.facts.name.startswith("__"):
+        return
+    for mark in unit.marks("hand out"):
+        read = next((a for number in sorted(mark.stems) if (a := unit.access(number)) is not None), None)
+        if read is None or read.resource.kind not in (Kind.ATTRIBUTE, Kind.GLOBAL, Kind.CLASS) or read.resource.key:
+            continue
+        held = [lock for lock in unit.locked_at(mark) if lock.world != "tasks"]
+        locks = changed_under(unit, read, [lock.lock.path for lock in held])
+        if locks is None:
+            continue
+        live = read.how in LIVE
+        if held or live:
+            strength = Confidence.MEDIUM if held or live else Confidence.LOW
+            yield Escape(mark, read, locks, strength)
+
+
+def changed_under(unit: Unit, read: Access, held: list[str]) -> str | None:
+    """The lock under which others change the collection in place: one of `held`, or if nothing is held, one of all changes."""
+    guards = unit.module.models.guards
+    changes = [
+        write
+        for function, write in unit.module.concurrency.writers(read.resource)
+        if write.how not in ("=", "del") and function.qualname != unit.facts.qualname
+    ]
+    found = [
+        {g.rpartition(".")[2] for g in write.within if any(part in g.lower() for part in guards)} for write in changes
+    ]
+    if not found:
+        return None
+    if held:
+        return next((name for name in held if any(name in names for names in found)), None)
+    common = set.intersection(*found)
+    return min(common) if common else None

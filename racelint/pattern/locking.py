@@ -1,0 +1,261 @@
+"""Locks that do not exclude those they should: made anew, one for each object, replaced, thrown away, or of another process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from racelint.events import Access, Acquire, Event, Kind, Op
+from racelint.facts import FunctionFacts
+from racelint.finding import Confidence
+from racelint.pattern.pair import INTERNAL
+from racelint.pattern.unit import Unit, same
+from racelint.resolve import CONSTRUCTORS
+
+
+@dataclass(frozen=True, slots=True)
+class Useless:
+    """A lock that excludes nobody, or not those it should: where that is seen, the change it should guard, and the reason."""
+
+    at: Event
+    change: Access | None
+    lock: str
+    reason: str
+    strength: Confidence
+    advice: str
+
+
+def useless_locks(unit: Unit) -> Iterator[Useless]:
+    """Every lock of the unit that does not exclude those it should."""
+    yield from _made_per_call(unit)
+    yield from _one_per_object(unit)
+    yield from _of_one_process(unit)
+    yield from _replaced(unit)
+    yield from _thrown_away(unit)
+    yield from _not_waited_for(unit)
+
+
+def _locks(unit: Unit) -> Iterator[Acquire]:
+    for event in unit.events:
+        if isinstance(event, Acquire) and event.what == "lock":
+            yield event
+
+
+def _made_per_call(unit: Unit) -> Iterator[Useless]:
+    """A lock that the call makes for itself."""
+    for guard in _locks(unit):
+        change = None if guard.shared else next((a for a in _inside(unit, guard) if a.op.changes), None)
+        if change is not None:
+            yield Useless(
+                guard,
+                change,
+                guard.lock.name,
+                "is made by each call, so it keeps nobody",
+                Confidence.HIGH,
+                "make one lock where the state is made, and take that one",
+            )
+
+
+def _inside(unit: Unit, guard: Acquire) -> Iterator[Access]:
+    return (access for access in unit.accesses(kinds=INTERNAL) if guard.id in access.held)
+
+
+def _one_per_object(unit: Unit) -> Iterator[Useless]:
+    """A lock of one object around state that all objects of the class, or the whole module, share."""
+    for guard in _locks(unit):
+        if not guard.shared or not lock_of_object(unit, guard):
+            continue
+        for change in _inside(unit, guard):
+            if not change.op.changes or not shared_by_objects(unit, change) or not _in_two_steps(unit, change):
+                continue
+            if any(not lock_of_object(unit, other) for other in unit.locked_at(change)):
+                continue
+            several = built_often(unit, guard.lock.owner)
+            if several is None:
+                continue
+            yield Useless(
+                guard,
+                change,
+                guard.lock.name,
+                "belongs to one object, so it does not keep other objects",
+                several,
+                "guard what objects share by a lock that they share, too: of the class or the module",
+            )
+            break
+
+
+def lock_of_object(unit: Unit, guard: Acquire) -> bool:
+    """Whether each object of the class has a lock of its own there."""
+    scope, lock = unit.module.scope, guard.lock
+    if lock.kind is not Kind.ATTRIBUTE or lock.owner not in scope.classes or not lock.name.startswith("self."):
+        return False
+    for class_ in scope.lineage(lock.owner):
+        if lock.path in class_.fields:
+            return True
+        if any(name == lock.path and built not in ("none", "other") for name, built in class_.attributes):
+            return False
+    return any(
+        write.shape == "call" and scope.in_construction(function, write)
+        for function, write in scope.attribute_writes(lock.owner, lock.path)
+    )
+
+
+def shared_by_objects(unit: Unit, access: Access) -> bool:
+    """Whether the state is one for all objects of the class: a module global, or reached through the class."""
+    if access.resource.kind is Kind.GLOBAL:
+        return True
+    root = access.resource.name.partition(".")[0]
+    return access.resource.kind in (Kind.ATTRIBUTE, Kind.CLASS) and root in ("cls", *unit.module.scope.classes)
+
+
+def _in_two_steps(unit: Unit, change: Access) -> bool:
+    """Whether the change rests on what was read of the same state before."""
+    reads = [unit.access(number) for number in change.value.stems | change.controlled_by]
+    return any(read is not None and same(read.resource, change.resource) for read in reads)
+
+
+def built_often(unit: Unit, class_name: str) -> Confidence | None:
+    """How sure it is that the class has several objects; None if the module builds one, once."""
+    facts, scope = unit.module.scope.facts, unit.module.scope
+    names = {c.qualname for c in facts.classes if class_name in {b.qualname for b in scope.lineage(c.qualname)}}
+    inside = [call for f in facts.functions for call in f.calls if call.callee in names]
+    outside = [call for call in facts.module_body.calls if call.callee in names]
+    if inside or len(outside) > 1 or any(call.looped for call in outside):
+        return Confidence.MEDIUM
+    return None if outside else Confidence.LOW
+
+
+def _of_one_process(unit: Unit) -> Iterator[Useless]:
+    """A lock for threads in a function that the module starts in processes of their own, around what they share."""
+    roots = (unit.module.concurrency.roots[n] for n in unit.module.concurrency.reached.get(unit.facts.qualname, ()))
+    if not any(root.world == "processes" and not root.handler and root.unit == unit.facts.qualname for root in roots):
+        return
+    for guard in _locks(unit):
+        if guard.world != "threads" or guard.lock.owner or guard.lock.path not in unit.module.scope.assigned:
+            continue
+        change = next(
+            (
+                a
+                for a in unit.accesses(Op.WRITE, Op.UPDATE, Op.DELETE)
+                if guard.id in a.held and (a.resource.kind is Kind.ARGUMENT or a.resource.kind.external)
+            ),
+            None,
+        )
+        if change is not None:
+            yield Useless(
+                change,
+                change,
+                guard.lock.name,
+                "is copied into each process, so it does not keep the others",
+                Confidence.HIGH,
+                "take a lock of `multiprocessing`, handed to the processes, or that of the shared value",
+            )
+
+
+EXCUSED = frozenset(
+    {"__setstate__", "__getstate__", "__copy__", "__deepcopy__", "__enter__", "__aenter__", *CONSTRUCTORS}
+)
+"""Methods that may give an object its lock: nobody else has the object, or its parts, yet."""
+FRESH = ("fork", "init", "setup", "set_up", "restore", "unpickle", "reinit", "copy", "clone")
+"""Parts of names of functions that do so before others use the object."""
+
+
+def _replaced(unit: Unit) -> Iterator[Useless]:
+    """A new lock put in the place of one that others may hold or wait for."""
+    if unit.facts.name in EXCUSED or any(part in unit.facts.name.lower() for part in FRESH):
+        return
+    scope = unit.module.scope
+    for write in unit.accesses(Op.WRITE, kinds=(Kind.ATTRIBUTE, Kind.GLOBAL)):
+        call = unit.module.models.functions.get(write.value.type)
+        if (
+            call is None
+            or call.effect != "lock"
+            or write.resource.key
+            or write.control
+            or write.place.unit != unit.facts.qualname
+        ):
+            continue
+        place = write.resource.place
+        if place not in unit.module.locks_of(write.resource.owner) or not _has_lock_before(unit, write):
+            continue
+        if not _runs_later(unit):
+            continue
+        users = [f for f in scope.facts.functions if f is not unit.facts and _takes(f, write.resource.path)]
+        if users:
+            yield Useless(
+                write,
+                write,
+                write.resource.name,
+                "is replaced here: who holds the old one does not keep those who take the new one",
+                Confidence.MEDIUM,
+                "make the lock once, in the constructor or at import",
+            )
+
+
+def _runs_later(unit: Unit) -> bool:
+    """Whether anything but a constructor is known to run the function."""
+    concurrency, functions = unit.module.concurrency, unit.module.scope.functions
+    roots = (concurrency.roots[n] for n in concurrency.reached.get(unit.facts.qualname, ()))
+    return any(root.unit in functions and functions[root.unit].name not in CONSTRUCTORS for root in roots)
+
+
+def _has_lock_before(unit: Unit, write: Access) -> bool:
+    """Whether the state has a lock from the beginning."""
+    scope, resource = unit.module.scope, write.resource
+    if resource.kind is Kind.GLOBAL:
+        return scope.assigned.get(resource.path, "none") not in ("none", "other")
+    return any(
+        w.shape == "call" and scope.in_construction(f, w)
+        for f, w in scope.attribute_writes(resource.owner, resource.path)
+    )
+
+
+def _takes(function: FunctionFacts, lock: str) -> bool:
+    """Whether the function takes something of this name in a `with`."""
+    return any(guard.rpartition(".")[2] == lock for call in function.calls for guard in call.within) or any(
+        guard.rpartition(".")[2] == lock for write in function.writes for guard in write.within
+    )
+
+
+def _thrown_away(unit: Unit) -> Iterator[Useless]:
+    """The lock of one key is taken out of its collection while others may wait for it: the next one makes a new lock."""
+    for removal in unit.accesses(Op.DELETE, kinds=INTERNAL):
+        if not removal.resource.key or removal.how not in ("del", "pop"):
+            continue
+        used = next(
+            (
+                guard
+                for guard in _locks(unit)
+                if guard.lock.place == removal.resource.place
+                and guard.lock.key
+                and (guard.id in removal.held or unit.before(guard.id, removal.id))
+            ),
+            None,
+        )
+        if used is not None and not any(lock.id != used.id for lock in unit.locked_at(removal)) and not removal.control:
+            yield Useless(
+                removal,
+                removal,
+                used.lock.shown,
+                "is thrown away here: those who wait for it and those who make the next one do not keep each other",
+                Confidence.MEDIUM,
+                "keep the lock, or count its users under one lock of the collection",
+            )
+
+
+def _not_waited_for(unit: Unit) -> Iterator[Useless]:
+    """`acquire` with a limit whose answer nobody looks at."""
+    for mark in unit.marks("unsure lock"):
+        change = next(
+            (a for a in unit.accesses(kinds=INTERNAL) if a.op.changes and unit.before(mark.id, a.id)),
+            None,
+        )
+        if change is not None:
+            yield Useless(
+                mark,
+                change,
+                mark.subject,
+                "is taken only if it happens to be free, and the answer is not looked at, so it does not keep others",
+                Confidence.HIGH,
+                "wait for the lock, or act only where `acquire` says True",
+            )

@@ -1,0 +1,88 @@
+"""State that is tested and then read again for use, while another thread may take it away in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from racelint.events import Access, Kind, Op, Sense
+from racelint.evidence import Evidence
+from racelint.finding import World
+from racelint.pattern.pair import INTERNAL, Pair
+from racelint.pattern.rivals import rivals
+from racelint.pattern.unit import Unit, same
+from racelint.resolve import TAKES
+
+
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """A test, the use that reads again, and who takes away what was found."""
+
+    pair: Pair
+    evidence: Evidence
+    remover: str
+
+
+def rereads(unit: Unit) -> Iterator[Reread]:
+    """Uses of what a test found there, read anew, with no lock over both."""
+    seen: set[tuple[str, str]] = set()
+    if unit.is_constructor or unit.facts.is_async:
+        return
+    for use in unit.accesses(Op.READ, Op.USE, kinds=SHARED):
+        if use.resource.place in seen or not _fails_when_gone(unit, use):
+            continue
+        check = next((c for n, sense in use.control if (c := _found(unit, n, sense, use)) is not None), None)
+        if check is None or _renewed(unit, check, use):
+            continue
+        found = _remover(unit, use)
+        if found is not None:
+            seen.add(use.resource.place)
+            yield Reread(Pair(unit, check, use), *found)
+
+
+SHARED = tuple(kind for kind in INTERNAL if kind is not Kind.ARGUMENT)
+
+
+def _fails_when_gone(unit: Unit, use: Access) -> bool:
+    """Whether the use breaks when there is nothing any more, and nobody foresees it."""
+    if use.resource.key:
+        return (
+            use.op is Op.READ
+            and use.how in ("", "del")
+            and not use.handled & {"", "KeyError", "LookupError", "IndexError", "Exception"}
+        )
+    return use.op is Op.USE and use.value.via is not None and not use.handled & {"", "AttributeError", "Exception"}
+
+
+def _found(unit: Unit, number: int, sense: Sense, use: Access) -> Access | None:
+    """The check that saw the thing, if it is one of the same thing, read apart from the use, and no lock covers both."""
+    check = unit.access(number)
+    if check is None or sense is not Sense.PRESENT or not same(check.resource, use.resource):
+        return None
+    if check.id in (use.id, use.value.via) or bool(check.resource.key) is not bool(use.resource.key):
+        return None
+    return None if unit.guarded(check, use, World.THREADS) else check
+
+
+def _renewed(unit: Unit, check: Access, use: Access) -> bool:
+    """Whether the unit itself sets the state between the two."""
+    return any(
+        access.op.changes
+        and same(access.resource, use.resource)
+        and unit.before(check.id, access.id)
+        and unit.before(access.id, use.id)
+        for access in unit.accesses(kinds=SHARED)
+    )
+
+
+def _remover(unit: Unit, use: Access) -> tuple[Evidence, str] | None:
+    """The strongest evidence that another function takes away what is used."""
+    gone = TAKES if use.resource.key else ("none", "del")
+    best: tuple[Evidence, str] | None = None
+    for write, function, evidence in rivals(unit, use.resource, World.THREADS, gone):
+        whole = write.how in ("=", "del") or write.shape == "none"
+        if function.qualname == unit.facts.qualname or (use.resource.key and whole and write.shape != "empty"):
+            continue
+        if best is None or evidence.strength.rank > best[0].strength.rank:
+            best = evidence, function.qualname
+    return best

@@ -1,0 +1,78 @@
+"""A shared attribute is tested and then read again for use, while another thread may clear it.
+
+The test says that it is there; when it is read the second time, it may be `None`, or the key gone.
+
+## Example
+    import threading
+
+    class Recorder:
+        def __init__(self) -> None:
+            self.span = open("trace.txt", "w")
+            threading.Thread(target=self.close).start()
+            threading.Thread(target=self.note).start()
+
+        def note(self) -> None:
+            if self.span is not None:
+                self.span.flush()
+
+        def close(self) -> None:
+            self.span = None
+
+## Use instead
+    import threading
+
+    class Recorder:
+        def __init__(self) -> None:
+            self.span = open("trace.txt", "w")
+            threading.Thread(target=self.close).start()
+            threading.Thread(target=self.note).start()
+
+        def note(self) -> None:
+            span = self.span
+            if span is not None:
+                span.flush()
+
+        def close(self) -> None:
+            self.span = None
+
+## Missed alarms
+Objects that only callers outside of the module share between threads, unless the class has a lock for what is read.
+"""
+
+from collections.abc import Iterable
+
+from racelint.finding import Finding, Fix, Role, World
+from racelint.need import Need
+from racelint.pattern import Module, rereads
+from racelint.rule import Rule
+
+
+def find(module: Module) -> Iterable[Finding]:
+    """A test, and a second read that needs what the first one saw."""
+    for unit in module.units:
+        for found in rereads(unit):
+            check, use = found.pair.first, found.pair.second
+            name = use.resource.shown
+            yield module.finding(
+                RULE,
+                unit,
+                use,
+                ((Role.CHECK, check), (Role.ACT, use)),
+                f"`{name}` is tested on line {module.line(check)} and read again here; `{found.remover}` can take it away in "
+                "between",
+                found.evidence,
+                World.THREADS,
+                name,
+                Fix(f"read `{name}` once into a local, and test and use that"),
+            )
+
+
+RULE = Rule(
+    "RL111",
+    "double-read",
+    (World.THREADS,),
+    "use of something that is gone",
+    __doc__,
+    find,
+    needs=(Need.TAKEN_BY_THREADS,),
+)

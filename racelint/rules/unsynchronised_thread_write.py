@@ -1,0 +1,82 @@
+"""Shared state is read and written back in one statement by several threads, without a lock.
+
+`self.n += 1` reads, adds and writes: a thread that writes in between loses its change.
+
+## Example
+    import threading
+
+    class Stats:
+        def __init__(self) -> None:
+            self.seen = 0
+
+        def count(self) -> None:
+            self.seen += 1
+
+    stats = Stats()
+    for _ in range(4):
+        threading.Thread(target=stats.count).start()
+
+## Use instead
+    import threading
+
+    class Stats:
+        def __init__(self) -> None:
+            self.seen = 0
+            self.lock = threading.Lock()
+
+        def count(self) -> None:
+            with self.lock:
+                self.seen += 1
+
+    stats = Stats()
+    for _ in range(4):
+        threading.Thread(target=stats.count).start()
+
+## Missed alarms
+State that only callers outside of the module use in threads, unless the documentation of its class says that they may.
+"""
+
+from collections.abc import Iterable
+
+from racelint.finding import Finding, Fix, Role, World
+from racelint.need import Need
+from racelint.pattern import Module, copied_to_processes, rival, thread_updates
+from racelint.rule import Rule
+
+
+def find(module: Module) -> Iterable[Finding]:
+    """A read and a dependent write in one statement, with no lock for threads."""
+    for unit in module.units:
+        for pair in thread_updates(unit):
+            evidence = rival(unit, pair.second.resource, World.THREADS)
+            if (
+                evidence is None
+                or pair.restores
+                or not pair.in_one_step
+                or evidence.public
+                or copied_to_processes(unit, pair.second.resource)
+            ):
+                continue
+            name = pair.second.resource.shown
+            yield module.finding(
+                RULE,
+                unit,
+                pair.second,
+                ((Role.READ, pair.first), (Role.WRITE, pair.second)),
+                f"`{name}` is read and written back here without a lock; another thread may write it in between",
+                evidence,
+                World.THREADS,
+                name,
+                Fix(f"hold one lock around each change of `{name}`"),
+            )
+
+
+RULE = Rule(
+    "RL801",
+    "unsynchronised-thread-write",
+    (World.THREADS,),
+    "lost update",
+    __doc__,
+    find,
+    needs=(Need.STATE_OF_THREADS,),
+)
