@@ -40,6 +40,8 @@ class Need(Enum):
     STORE_CHANGES = "stores are changed twice"
     COMMIT = "stores are changed twice, and something is committed"
     ROW_CREATION = "rows are looked up and a row is made"
+    ROW_TEST = "rows are looked up, and rows are updated or deleted by a statement"
+    SLOW_SAVE = "something slow is called, and rows are saved"
     SHARED_SESSION = "tasks are started that share a session of the function"
     FILE_STEPS = "a path is tested and used, or a file is written that others read"
     THREAD_START = "a thread is started and state is changed"

@@ -289,6 +289,15 @@ def _row_creation(c: Candidate) -> bool:
     return bool(c.does(*_LOOKS)) and c.does(*_CREATIONS, *_LOOKS) > 1
 
 
+def _row_test(c: Candidate) -> bool:
+    return bool(c.does(*_LOOKS)) and bool(c.does("update", "delete", "sql", *_SAVES)) and c.does(*_LOOKS, *_CHANGES) > 1
+
+
+def _slow_save(c: Candidate) -> bool:
+    scope = c.module.scope
+    return bool(c.does(*_SAVES)) and any(scope.models.takes_long(scope.canonical(call.callee)) for call in c.calls)
+
+
 def _shared_session(c: Candidate) -> bool:
     module, facts = c.module, c.facts
     if not facts.is_async or not module.stores.uses_stores:
@@ -348,6 +357,8 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.STORE_CHANGES: _store_changes,
     Need.COMMIT: _commit,
     Need.ROW_CREATION: _row_creation,
+    Need.ROW_TEST: _row_test,
+    Need.SLOW_SAVE: _slow_save,
     Need.SHARED_SESSION: _shared_session,
     Need.FILE_STEPS: _file_steps,
     Need.THREAD_START: _thread_start,

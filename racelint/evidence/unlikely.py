@@ -37,5 +37,5 @@ class Surroundings:
             or function.name.startswith("test_")
             or owner.startswith("Test")
             or owner.endswith(("Test", "Tests", "TestCase"))
-            or any(name == "schema_editor" for name, _ in function.params)
+            or any(name in ("schema_editor", "verbosity") for name, _ in function.params)
         )

@@ -16,7 +16,7 @@ from racelint.flow.locks import lock_call
 from racelint.flow.made import is_served, made_row, note_made
 from racelint.flow.managers import evaluated, related_set, reverse_row, unseen_look_up
 from racelint.flow.pairs import named_pair
-from racelint.flow.rows import home, library_of
+from racelint.flow.rows import change_field, home, library_of, set_field
 from racelint.flow.stores import apply_effect
 from racelint.flow.summaries import source_of
 from racelint.flow.threads import body_of, constructed, started, waited
@@ -65,6 +65,8 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
     if spawner is not None:
         return _spawn(ev, node, awaiting, method or source_of(function), spawner.world)
     arguments = _arguments(ev, node)
+    if ev.models.takes_long(type_name):
+        ev.mark("slow", node, type_name)
     if type_name.startswith("def:"):
         return _own(ev, node, awaiting, type_name[4:], base, arguments)
     if type_name.startswith("type[:"):
@@ -87,6 +89,7 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
         if changed is not None:
             return changed
     if base is not None and base.ref is None and awaiting is None:
+        change_field(ev, base, method, arguments)
         local_container_call(ev, function, base, method, arguments)
     return _unknown(ev, node, awaiting, base, method, type_name, arguments)
 
@@ -217,7 +220,7 @@ def _construct(ev: Evaluator, node: cst.Call, type_name: str, arguments: Argumen
     if ev.scope.is_mapped(class_name):
         ev.rows.append(Row("", class_name, library_of(bases), None, new=True))
         keys = ("keys", Value(text=" ".join(sorted(arguments.texts))))
-        made = note_made(ev, node, class_name)
+        made = note_made(ev, node, class_name, arguments)
         return Value(arguments.stems, Shape.NEW, type=type_name, row=len(ev.rows) - 1, known=(keys, made))
     constructed(ev, node, class_name)
     return Value(shape=Shape.NEW, type=type_name, text=source_of(node))
@@ -230,7 +233,7 @@ def _modelled_type(ev: Evaluator, base: Value, method: str) -> str:
         return known
     if base.row is not None or made_row(base, method, models.row_methods):
         return "row"
-    if method in models.row_methods and is_served(ev, base):
+    if method in models.row_methods and (is_served(ev, base) or _saves_itself(ev, base, method)):
         return "row"
     if known.endswith(".objects") or base.text.endswith(".objects"):
         return "django.QuerySet"
@@ -254,6 +257,14 @@ def _modelled_type(ev: Evaluator, base: Value, method: str) -> str:
     if method in models.row_methods and base.text and not known and ev.program.maps_rows:
         return "row"
     return "sql"
+
+
+def _saves_itself(ev: Evaluator, base: Value, method: str) -> bool:
+    """Whether this is `super().save()` in the `save` of a model."""
+    function = ev.function
+    return (
+        base.type == "super" and function.name == method and bool(function.owner) and ev.scope.is_mapped(function.owner)
+    )
 
 
 def _queried_class(ev: Evaluator, type_name: str) -> str:
@@ -350,6 +361,8 @@ def _unknown(
     if pair is not None:
         return pair
     ev.mark("call", node, type_name or (base.text + "." + method if base is not None else method))
+    if type_name == "setattr" and set_field(ev, arguments):
+        return Value(shape=Shape.NONE)
     if type_name == "hasattr" and (reverse := reverse_row(ev, node, arguments)) is not None:
         return reverse
     if type_name in BUILTIN_PURE:
@@ -384,7 +397,7 @@ def _unknown(
         known = (("keys", Value(text=" ".join(sorted(texts)))),)
     constructor = (type_name.rpartition(".")[2] or method)[:1].isupper() or (base is not None and method == "model")
     if constructor and ev.program.maps_rows:
-        known = (*known, note_made(ev, node, type_name or source_of(node.func)))
+        known = (*known, note_made(ev, node, type_name or source_of(node.func), arguments))
     return Value(
         stems,
         Shape.NEW if constructor else Shape.CALL,

@@ -100,6 +100,12 @@ class Evaluator(Builder):
         self.limited = False
         self.added: list[int] = []
         """The creations of rows that wait in a session."""
+        self.relative: set[tuple[int, str]] = set()
+        """Fields of rows that were last set to what the database computes from their own value."""
+        self.stored: set[int] = set()
+        """New rows that are in the database already."""
+        self.rebound: set[int] = set()
+        """Rows whose names have been given to something else."""
         self.returned: list[Value] = []
         self._sorted: dict[Control, tuple[tuple[int, Sense], ...]] = {}
 
@@ -326,7 +332,8 @@ class Evaluator(Builder):
         text = source_of(node)
         if base.row is not None:
             row = self.rows[base.row]
-            number = self.emit(Op.READ, Resource(Kind.ROW, row.model or row.name, attr, text), node)
+            column = Resource(Kind.ROW, row.model or row.name, attr, text)
+            number = self.emit(Op.READ, column, node, Value(row=base.row))
             stems = {number, *((row.loaded,) if row.loaded is not None else ())}
             return Value(frozenset(stems), text=text, via=number)
         resource, type_name = self.resource_of(base, attr, text)
@@ -444,13 +451,15 @@ class Evaluator(Builder):
         known: tuple[tuple[str, Value], ...] = ()
         if left.part("path") is not None or left.type == "pathlib.Path":
             known = (("path", Value(text=self._joined(left, right, node))),)
+        self.note_next(node.operator, left, right, node)
+        kept = next((value.type for value in (left, right) if value.type in ("pathlib.Path", "django.F")), "")
         return Value(
             left.stems | right.stems,
             appended=appended,
             opaque=left.opaque | right.opaque,
             text=source_of(node),
             known=known,
-            type=left.type if left.type == "pathlib.Path" else "",
+            type=kept,
         )
 
     def _joined(self, left: Value, right: Value, node: cst.BinaryOperation) -> str:
@@ -459,6 +468,24 @@ class Evaluator(Builder):
         start = path.text if path is not None and path.text else left.text or source_of(node.left)
         sign = "/" if isinstance(node.operator, cst.Divide) else "+"
         return f"{start} {sign} {right.text or source_of(node.right)}"
+
+    def note_next(
+        self, operator: cst.BaseBinaryOp | cst.BaseAugOp, left: Value, right: Value, node: cst.CSTNode
+    ) -> None:
+        """Notes the next number after one that was read: `last + 1`."""
+        stems = left.stems | right.stems
+        plus = isinstance(operator, (cst.Add, cst.AddAssign))
+        if (
+            stems
+            and plus
+            and self.of_rows(stems)
+            and any(value.shape is Shape.CONSTANT and value.text.isdigit() for value in (left, right))
+        ):
+            self.mark("next", node, stems=stems)
+
+    def of_rows(self, stems: Ids) -> bool:
+        """Whether any of the accesses is of rows or tables."""
+        return any((a := self.access(n)) is not None and a.resource.kind in (Kind.ROW, Kind.TABLE) for n in stems)
 
     def unary(self, node: cst.UnaryOperation) -> Value:
         value = self.evaluate(node.expression)
@@ -507,6 +534,7 @@ class Evaluator(Builder):
         """Gives a local name a value."""
         if value.row is not None and not self.rows[value.row].name:
             self.rows[value.row] = replace(self.rows[value.row], name=name)
+        self.rebound.update(n for n, row in enumerate(self.rows) if row.name == name and n != value.row)
         born = value.born if value.born >= 0 else self.next_id
         self.state.env[name] = replace(value, text=name, origin=value.origin or value.text, born=born)
 
@@ -686,14 +714,17 @@ class Evaluator(Builder):
                 false |= _vaguely(frozenset((n, Sense.OTHER) for n in both.stems), Sense.OTHERWISE)
         self._checked(left)
         self.testing = testing
+        if stems & self.ordered and self.of_rows(stems):
+            sides = (node.left, *(target.comparator for target in node.comparisons))
+            self.mark("ordered", node, related=frozenset(source_of(s) for s in sides), stems=stems)
         if stems:
             compared_parts = (node.left, *(target.comparator for target in node.comparisons))
             versions = [name for operand in compared_parts if (name := _version(operand))]
             if versions:
                 self.mark("version", node, versions[0], stems=stems)
         operands = (node.left, *(compared.comparator for compared in node.comparisons))
-        sides = " ".join(operand.value for operand in operands if isinstance(operand, cst.Name))
-        return Value(stems, known=(("keys", Value(text=sides)),) if sides else ()), true, false
+        names = " ".join(operand.value for operand in operands if isinstance(operand, cst.Name))
+        return Value(stems, known=(("keys", Value(text=names)),) if names else ()), true, false
 
     def _member(
         self, left: Value, left_node: cst.BaseExpression, part: cst.ComparisonTarget

@@ -8,14 +8,15 @@ from collections.abc import Collection
 import libcst as cst
 
 from racelint.events import Access, Kind, Mark, Op, Resource, Shape, Value
+from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.managers import table_name
 
 
-def note_made(ev: Evaluator, node: cst.Call, class_name: str) -> tuple[str, Value]:
+def note_made(ev: Evaluator, node: cst.Call, class_name: str, arguments: Arguments) -> tuple[str, Value]:
     """Notes under which conditions an object is built, for the moment when it is saved; a known part of its value."""
     number = ev.mark("made", node, class_name)
-    return "made", Value(via=number, text=class_name)
+    return "made", Value(via=number, text=class_name, known=(("columns", Value(text=" ".join(arguments.keywords))),))
 
 
 def made_row(base: Value, method: str, row_methods: Collection[str]) -> bool:
@@ -35,6 +36,7 @@ def create_made(ev: Evaluator, where: cst.CSTNode, value: Value, how: str) -> No
         return
     keys = value.part("keys")
     table = _FRONT.sub("", table_name(ev, made.text))
+    columns = made.part("columns")
     before = ev.state.control
     ev.state.control = before | frozenset(mark.control)
     ev.emit(
@@ -44,6 +46,7 @@ def create_made(ev: Evaluator, where: cst.CSTNode, value: Value, how: str) -> No
         Value(value.stems),
         how,
         frozenset(keys.text.split() if keys is not None else ()),
+        assigned=frozenset(columns.text.split() if columns is not None else ()),
     )
     ev.state.control = before
 
@@ -68,6 +71,6 @@ def handled_at_flush(ev: Evaluator) -> None:
     if not handled:
         return
     for number in ev.added:
-        event = ev.events[number]
+        event = ev.events[number] if number < len(ev.events) else None
         if isinstance(event, Access):
             ev.revise(number, handled=event.handled | handled)

@@ -145,3 +145,12 @@ def evaluated(ev: Evaluator, value: Value, node: cst.CSTNode, how: str) -> Value
     resource = Resource(Kind.TABLE, value.type.partition(".")[0], model.text, model.text)
     number = ev.emit(Op.CHECK if ev.testing else Op.READ, resource, node, how=how, related=related)
     return replace(value, stems=frozenset((number,)), via=number)
+
+
+_MAPPED = re.compile(r"\b([A-Z]\w*)(?=\.|\b)(?!\()")
+
+
+def asked_of(text: str) -> str:
+    """The model that the argument of `select` or `query` speaks of: `Ticket`, `Ticket.number`, `func.max(Ticket.number)`."""
+    found = _MAPPED.search(text)
+    return found.group(1) if found is not None else text.partition(".")[0]

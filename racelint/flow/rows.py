@@ -11,6 +11,7 @@ from racelint.events import NO_IDS, Kind, Op, Resource, Row, Shape, Value
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.made import create_made, create_served, handled_at_flush, is_served
+from racelint.flow.managers import asked_of
 from racelint.flow.summaries import source_of
 from racelint.models.loader import Call
 from racelint.resolve import MAPPED_BASES
@@ -33,7 +34,14 @@ def table_effect(
     resource = Resource(Kind.TABLE, home(ev, base), name, name)
     related = _keys_of(base) | arguments.texts
     if effect in ("read", "exists"):
-        number = ev.emit(Op.CHECK if effect == "exists" else Op.READ, resource, where, how=method, related=related)
+        number = ev.emit(
+            Op.CHECK if effect == "exists" else Op.READ,
+            resource,
+            where,
+            how=method,
+            related=related,
+            tested=_columns_of(base),
+        )
         return Value(
             frozenset((number,)),
             Shape.CALL,
@@ -93,7 +101,10 @@ def orm_effect(
     if effect in ("query", "query-locked"):
         first = arguments.at(0)
         if (model.key == 0 or method == "select_from") and first is not None:
-            name = first.text
+            name = asked_of(first.text or source_of(arguments.nodes[0].value))
+            looked = ev.access(first.via) if first.via is not None else None
+            if looked is not None and looked.how == "exists":  # `query(rows.exists())` has looked already
+                return replace(first, type="sqlalchemy.Query", known=(("asked", first),))
         keys = base.part("keys")
         wanted = " ".join(
             sorted({*(keys.text.split() if keys else ()), *arguments.texts, *(f"{k}=" for k in arguments.keywords)})
@@ -114,6 +125,9 @@ def orm_effect(
             text=name,
         )
     if effect in ("row", "row-locked"):
+        asked = base.part("asked")
+        if asked is not None:
+            return asked
         first = arguments.at(0)
         if model.key == 0 and first is not None:
             name = first.text.partition(".objects")[0]
@@ -128,20 +142,39 @@ def orm_effect(
         if base.type == "sqlalchemy.Result" and base.via is not None:
             ev.rows.append(Row("", name, "sqlalchemy", base.via, locked))
             return Value(base.stems, Shape.CALL, via=base.via, row=len(ev.rows) - 1)
-        number = ev.emit(Op.READ, resource, where, how=method, related=_keys_of(base) | arguments.texts)
+        number = ev.emit(
+            Op.READ,
+            resource,
+            where,
+            how=method,
+            related=_keys_of(base) | arguments.texts,
+            tested=_columns_of(base) | frozenset(arguments.keywords),
+        )
         ev.rows.append(Row("", name, base.type.partition(".")[0] or "django", number, locked))
         if locked:
             ev.acquire(resource, "row lock", "processes", ev.place(where))
         return Value(frozenset((number,)), Shape.CALL, via=number, row=len(ev.rows) - 1, type="")
     if effect == "create":
         resource = Resource(Kind.TABLE, home(ev, base), name, name)
-        number = ev.emit(Op.CREATE, resource, where, Value(arguments.stems), method, arguments.texts)
+        number = ev.emit(
+            Op.CREATE,
+            resource,
+            where,
+            Value(arguments.stems),
+            method,
+            arguments.texts,
+            assigned=frozenset(arguments.keywords),
+        )
         ev.rows.append(Row("", name, home(ev, base), None, new=True))
+        ev.stored.add(len(ev.rows) - 1)
         return Value(shape=Shape.NEW, row=len(ev.rows) - 1)
     if effect == "add":
         added = arguments.at(0)
         row = ev.rows[added.row] if added is not None and added.row is not None else None
         if row is not None and not row.new and row.loaded is not None:
+            if added is not None and added.part("made") is not None:  # built here on one way, loaded on another
+                ev.added.append(ev.next_id)
+                create_made(ev, where, added, method)
             return Value()
         table = row.model if row is not None else _built_class(added) if added is not None else ""
         number = ev.emit(
@@ -186,6 +219,10 @@ def orm_effect(
 def _save(ev: Evaluator, where: cst.CSTNode, base: Value, method: str, arguments: Arguments) -> Value | None:
     """`row.save()`: the fields set since the last save go to the database."""
     row = base.row
+    instance = base.part("self")
+    if base.type == "super" and instance is not None:
+        base, method = instance, f"super().{method}"
+        row = row_of(ev, base)
     if is_served(ev, base):
         create_served(ev, where, base, method, arguments.texts)
         return Value()
@@ -198,7 +235,8 @@ def _save(ev: Evaluator, where: cst.CSTNode, base: Value, method: str, arguments
         return None
     if base.part("made") is not None and not ev.rows[row].new:  # built here on one way, loaded on another
         create_made(ev, where, base, method)
-    write_row(ev, where, row, method)
+    partly = bool({"update_fields", "only"} & set(arguments.keywords)) or arguments.starred
+    write_row(ev, where, row, f"{method} fields" if partly else method)
     return Value()
 
 
@@ -209,37 +247,61 @@ def row_of(ev: Evaluator, base: Value) -> int | None:
     if not base.text or not base.text.replace(".", "_").isidentifier():
         return None
     for index, row in enumerate(ev.rows):
-        if row.name == base.text:
+        if row.name == base.text and index not in ev.rebound:
             return index
     name = base.type[5:] if base.type.startswith("self:") else base.text
     ev.rows.append(Row(base.text, name, "", None))
     return len(ev.rows) - 1
 
 
+def change_field(ev: Evaluator, base: Value, method: str, arguments: Arguments) -> None:
+    """`row.tags.append(tag)`: the collection in a field is changed in place, and goes to the database when the row is saved."""
+    read = ev.access(base.via) if base.via is not None else None
+    if read is None or read.resource.kind is not Kind.ROW or method not in _IN_PLACE or not arguments.positional:
+        return
+    name, _, field = read.resource.name.rpartition(".")
+    for index, row in enumerate(ev.rows):
+        if row.name == name and index not in ev.rebound:
+            ev.state.written.setdefault(index, {})[field] = base.stems | arguments.stems
+            return
+
+
+def set_field(ev: Evaluator, arguments: Arguments) -> bool:
+    """`setattr(row, "views", n)` sets a field; whether it did."""
+    row, name, value = arguments.at(0), arguments.at(1), arguments.at(2)
+    if row is None or name is None or value is None or row.row is None or name.text[:1] not in ("'", '"'):
+        return False
+    ev.state.written.setdefault(row.row, {})[name.text.strip("\"'")] = value.stems - value.opaque
+    return True
+
+
+_IN_PLACE = frozenset("append extend insert pop setdefault update".split())
+"""Methods that change a collection; with keywords only, `update` is that of a set of related rows."""
+
+
 def write_row(ev: Evaluator, where: cst.CSTNode, index: int, how: str) -> None:
-    """Emits the write of a row with all that its fields were computed from."""
+    """Emits the write of a row with all that its fields were computed from; what the database computes itself is an update."""
     row = ev.rows[index]
     fields = ev.state.written.pop(index, {})
-    stems = NO_IDS.union(*fields.values()) if fields else NO_IDS
     table = row.model or row.name
-    if row.new:
+    if (row.new and index not in ev.stored) or KEYS & set(fields):  # a copy under a new key
+        ev.stored.add(index)
+        stems = NO_IDS.union(*fields.values())
         ev.emit(
             Op.CREATE, Resource(Kind.TABLE, row.library, table, table), where, Value(stems), how, frozenset({row.name})
         )
         return
-    ev.emit(
-        Op.WRITE,
-        Resource(
-            Kind.ROW,
-            row.library or ("django" if how in ("save", "asave") else "sqlalchemy"),
-            ",".join(sorted(fields)),
-            row.name or table,
-        ),
-        where,
-        Value(stems, row=index),
-        how,
-        frozenset({row.name}),
-    )
+    relative = {field for field in fields if (index, field) in ev.relative}
+    for op, names in ((Op.UPDATE, relative), (Op.WRITE, set(fields) - relative)):
+        if names or (op is Op.WRITE and not relative):
+            home = row.library or ("django" if "save" in how else "sqlalchemy")
+            resource = Resource(Kind.ROW, home, ",".join(sorted(names)), row.name or table)
+            stems = NO_IDS.union(*(fields[name] for name in names))
+            ev.emit(op, resource, where, Value(stems, row=index), how, frozenset({row.name}), assigned=frozenset(names))
+
+
+KEYS = frozenset({"pk", "id"})
+"""Names of primary keys: setting one makes another row of an object."""
 
 
 def flush(ev: Evaluator, where: cst.CSTNode, base: Value, method: str) -> None:

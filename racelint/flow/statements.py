@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -240,11 +241,12 @@ class Walker(Evaluator):
     def augmented(self, node: cst.AugAssign) -> None:
         old = self.evaluate(node.target)
         new = self.evaluate(node.value)
+        self.note_next(node.operator, old, new, node)
         appended = bool(old.stems) and (new.shape == Shape.NEW and new.type in ("list", "tuple", "set", "dict"))
         value = Value(
             old.stems | new.stems,
             row=None,
-            type=old.type if old.type == "dict" else "",
+            type=old.type if old.type == "dict" else new.type if new.type == "django.F" else "",
             appended=appended or old.appended,
         )
         if old.ref is not None and old.type in IN_PLACE:
@@ -307,26 +309,40 @@ class Walker(Evaluator):
             index = row_of(self, base)
             if index is not None:
                 self.state.written.setdefault(index, {})[attr] = value.stems - value.opaque
+                relative = value.type == "django.F" or self._of_its_column(index, attr, value)
+                (self.relative.add if relative else self.relative.discard)((index, attr))
                 self.assigned[index] = node
                 root = target.value
                 if isinstance(root, cst.Name) and root.value in self.state.env and base.row is None:
                     self.state.env[root.value] = replace(self.state.env[root.value], row=index)
                 if resource is None or not base.type.startswith("self:"):
                     return
+        elif base.part("made") is not None and isinstance(target.value, cst.Name) and base.text in self.state.env:
+            built = self.state.env[base.text]
+            self.state.env[base.text] = replace(built, stems=built.stems | (value.stems - value.opaque))
         if resource is not None:
             related = (
                 frozenset((value.text,)) if value.text.isidentifier() and value.shape is Shape.OTHER else frozenset()
             )
             self.emit(Op.WRITE, resource, node, value, how, related)
 
+    def _of_its_column(self, index: int, field: str, value: Value) -> bool:
+        """Whether the database computes the value from the column itself: `user.logins = User.logins + 1`."""
+        model = self.rows[index].model.rpartition(".")[2]
+        return bool(model) and re.search(rf"\b{re.escape(model)}\.{re.escape(field)}\b", value.text) is not None
+
     def _is_record(self, base: Value) -> bool:
         """Whether an attribute set on the value may be a column: `self` of a model, or an argument or local of unknown class."""
         if base.type.startswith(("self:", ":")):
             owner = base.type.partition(":")[2]
             return self.scope.is_mapped(owner)
-        if base.type.startswith("type[") or base.ref is not None or base.shape is Shape.NEW:
+        if base.type.startswith("type[") or base.shape is Shape.NEW:
             return False
-        return base.text.isidentifier() and base.text not in self.scope.module_names and self.program.maps_rows
+        if base.ref is not None and base.ref.kind is not Kind.ARGUMENT:
+            return False
+        if base.text in self.scope.module_names or not self.program.maps_rows:
+            return False
+        return base.text.isidentifier() or (_HELD.fullmatch(base.text) is not None and "django" in self.scope.libraries)
 
     def _store_item(self, target: cst.Subscript, value: Value, node: cst.CSTNode, how: str) -> None:
         base = self.plain(target.value)
@@ -732,6 +748,9 @@ class Walker(Evaluator):
         if qualname in self.scope.functions:
             self.state.env[node.name.value] = Value(type=f"def:{qualname}", text=node.name.value)
 
+
+_HELD = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+"""A row that another object holds: `request.user`. Django sends it when its own `save` is called, and not before."""
 
 IN_PLACE = frozenset({"list", "set", "dict", "deque", "collections.deque", "Counter", "collections.Counter"})
 """Types whose augmented assignment changes the object itself."""

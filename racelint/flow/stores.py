@@ -10,6 +10,7 @@ from racelint.events import NO_IDS, Kind, Op, Resource, Row, Shape, Value
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.files import FILE_EFFECTS, file_effect, path_text
+from racelint.flow.managers import asked_of
 from racelint.flow.rows import flush, home, model_name, orm_effect, table_effect
 from racelint.flow.sql import classify
 from racelint.flow.statement import literal, run_statement
@@ -48,7 +49,7 @@ def apply_effect(
         return value
     if effect == "statement":
         first = arguments.at(0)
-        name = first.text.partition(".")[0] if first is not None else ""
+        name = asked_of(first.text or source_of(node.args[0].value)) if first is not None else ""
         return Value(
             arguments.stems,
             type="sqlalchemy.Statement",
@@ -257,5 +258,6 @@ def _built_statement(
     related = frozenset(k for k in (keys.text.split() if keys else ()) if not k.endswith("="))
     conditions = statement.part("conditions")
     how = "conditional" if conditions is not None and len(conditions.text) > 1 else method
-    ev.emit(op, resource, where, Value(statement.stems), how, related)
+    assigned = frozenset(k[:-1] for k in (keys.text.split() if keys else ()) if k.endswith("="))
+    ev.emit(op, resource, where, Value(statement.stems), how, related, assigned=assigned)
     return Value(type="sqlalchemy.Result", text=table)

@@ -166,6 +166,8 @@ class Models:
     libraries: set[str] = field(default_factory=set)
     """Packages whose tables describe stores."""
     row_methods: set[str] = field(default_factory=set)
+    slow: set[str] = field(default_factory=set)
+    """Dotted names of calls that take long, and of modules all of whose calls do (with a dot at the end)."""
     exclusive: set[str] = field(default_factory=set)
     """Types whose objects one task at a time may use."""
     contexts: dict[str, str] = field(default_factory=dict)
@@ -199,6 +201,10 @@ class Models:
             name.rpartition(".")[2] for name, call in self.functions.items() if call.effect in _READING and "." in name
         }
         return frozenset(names - _COMMON)
+
+    def takes_long(self, name: str) -> bool:
+        """Whether a call of this dotted name waits for something outside of the process."""
+        return name in self.slow or (bool(name) and f"{name.partition('.')[0]}." in self.slow)
 
     def method(self, type_name: str, name: str) -> Call | None:
         """What `name` does on an object of the type, or of a type it inherits from."""
@@ -287,6 +293,7 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
     models.guards.extend(_strings(data.get("guards", []), where))
     models.idempotent.update(_strings(data.get("idempotent", []), where))
     models.beginnings.update(_strings(data.get("beginnings", []), where))
+    models.slow.update(_strings(data.get("slow", []), where))
     models.row_methods.update(_strings(data.get("row-methods", []), where))
 
 

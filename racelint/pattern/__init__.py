@@ -33,10 +33,12 @@ from racelint.pattern.files import (
     written_in_place,
     written_then_hidden,
 )
+from racelint.pattern.limits import children_then_parent, counted_then_added, tested_then_drawn
 from racelint.pattern.locking import useless_locks
-from racelint.pattern.lookups import COUNTS, constraint_handled, same_rows
+from racelint.pattern.lookups import COUNTS, by_generated_key, constraint_handled, same_rows
 from racelint.pattern.made import begins_something, calls_resource, has_side_effects, makes_resource, torn_down
 from racelint.pattern.module import Module
+from racelint.pattern.numbers import next_numbers
 from racelint.pattern.overwrites import (
     emptied_in_place,
     moved_from_elsewhere,
@@ -56,10 +58,11 @@ from racelint.pattern.rivals import (
     rivals,
     with_itself,
 )
-from racelint.pattern.rows import row_evidence, row_updates, store_rival
+from racelint.pattern.rows import row_evidence, row_updates, store_rival, table_updates, whole_saves
 from racelint.pattern.sessions import sessions_handed_out
 from racelint.pattern.started import started_before_claimed
 from racelint.pattern.starting import late_writes
+from racelint.pattern.states import state_changes
 from racelint.pattern.transactions import one_change, related, row_locked_at, table_of, transactions_at
 from racelint.pattern.unit import Unit, exactly, same
 from racelint.pattern.waiting import Mistake, Wait, wrong_waits
@@ -91,10 +94,13 @@ __all__ = [
     "awaited_then_read",
     "begins_something",
     "begun_twice",
+    "by_generated_key",
     "called_by_timer",
     "calls_resource",
+    "children_then_parent",
     "constraint_handled",
     "copied_to_processes",
+    "counted_then_added",
     "decided",
     "decided_under_lock",
     "emptied_after_await",
@@ -110,6 +116,7 @@ __all__ = [
     "makes_resource",
     "moved_from_elsewhere",
     "named_temporary",
+    "next_numbers",
     "one_change",
     "one_document",
     "only_started",
@@ -130,16 +137,20 @@ __all__ = [
     "sessions_handed_out",
     "stale_writes",
     "started_before_claimed",
+    "state_changes",
     "store_rival",
     "store_updates",
     "table_of",
+    "table_updates",
     "tested_then_done",
+    "tested_then_drawn",
     "thread_updates",
     "torn_down",
     "transactions_at",
     "unguarded_accesses",
     "used_by_others",
     "useless_locks",
+    "whole_saves",
     "with_itself",
     "written_in_place",
     "written_then_hidden",

@@ -35,6 +35,14 @@ def same_rows(look: Access, new: Access) -> bool:
     return False
 
 
+def by_generated_key(look: Access, new: Access) -> bool:
+    """Whether the row was looked up by a key that the database gives to the new one: two new rows are two rows."""
+    return bool(look.tested) and look.tested & KEYS != frozenset() and not new.assigned & KEYS
+
+
+KEYS = frozenset({"pk", "id"})
+
+
 def _given(new: Access) -> frozenset[str]:
     """What the row is created with; an object stands for its id and the other way round."""
     return new.related | {f"{name}.id" for name in new.related} | {f"{name}.pk" for name in new.related}

@@ -20,12 +20,14 @@ def row_updates(unit: Unit) -> Iterator[Pair]:
             continue
         row = unit.flow.rows[index]
         model = unit.module.scope.classes.get(row.model)
+        if write.how.startswith("super()"):  # what an object makes of its own fields whenever it is saved
+            continue
         if row.locked or row.new or (model is not None and model.versioned) or _is_plain_argument(unit, row):
             continue
         fields = set(write.resource.path.split(","))
         for number in sorted(write.value.stems):
             read = unit.access(number)
-            if read is None or read.op not in (Op.READ, Op.CHECK):
+            if read is None or read.op not in (Op.READ, Op.CHECK) or read.value.row not in (None, index):
                 continue
             base, _, field = read.resource.name.rpartition(".")
             if base == row.name and field in fields and not unit.guarded(read, write, World.PROCESSES):
@@ -34,6 +36,33 @@ def row_updates(unit: Unit) -> Iterator[Pair]:
                 )
                 yield Pair(unit, read, write, None, version)
                 break
+
+
+def table_updates(unit: Unit) -> Iterator[Pair]:
+    """Statements that set a column of a table to what was computed from that column of a row that was loaded before."""
+    for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.TABLE,)):
+        if write.how == "conditional" or write.tested - KEYS or not write.assigned:
+            continue
+        for number in sorted(write.value.stems):
+            read = unit.access(number)
+            if read is None or read.resource.kind is not Kind.ROW or read.resource.path not in write.assigned:
+                continue
+            row = next((row for row in unit.flow.rows if row.name == read.resource.name.rpartition(".")[0]), None)
+            if row is None or row.locked or row.model != write.resource.name:
+                continue
+            if not unit.guarded(read, write, World.PROCESSES):
+                yield Pair(unit, read, write)
+                break
+
+
+KEYS = frozenset({"pk", "id", "pk__in", "id__in"})
+"""Conditions that choose the rows and say nothing of what is in them."""
+
+
+def same_model(unit: Unit, read: Access, write: Access) -> bool:
+    """Whether the row that is saved is one of the table that is read."""
+    index = write.value.row
+    return index is not None and read.resource.name in (unit.flow.rows[index].model, unit.flow.rows[index].name)
 
 
 def _is_plain_argument(unit: Unit, row: Row) -> bool:
@@ -48,11 +77,30 @@ def _is_plain_argument(unit: Unit, row: Row) -> bool:
     return annotation in scope.classes and not scope.is_mapped(annotation)
 
 
+def whole_saves(unit: Unit) -> Iterator[tuple[Access, Mark, Access]]:
+    """Saves of all columns of a row, with the access that loaded it and a slow call in between."""
+    for write in unit.accesses(Op.WRITE, kinds=(Kind.ROW,)):
+        row = unit.flow.rows[write.value.row] if write.value.row is not None else None
+        if row is None or row.loaded is None or row.locked or row.new or not write.resource.path:
+            continue
+        read = unit.access(row.loaded)
+        if read is None or write.how not in WHOLE or unit.guarded(read, write, World.PROCESSES):
+            continue
+        waits = (m for m in unit.marks("slow") if unit.before(read.id, m.id) and unit.before(m.id, write.id))
+        wait = next(waits, None)
+        if wait is not None:
+            yield read, wait, write
+
+
+WHOLE = ("save", "asave")
+"""How a save of all columns is called; one that names its columns is told apart."""
+
+
 def _of_row(unit: Unit, mark: Mark, row: Row) -> bool:
     return any((a := unit.access(n)) is not None and a.resource.name.rpartition(".")[0] == row.name for n in mark.stems)
 
 
-def row_evidence(unit: Unit, write: Access) -> Evidence | None:
+def row_evidence(unit: Unit, write: Access) -> Evidence:
     """Rows are reached by every process of the application, whatever this unit is."""
     found = in_processes(unit)
     if found is not None and found.strength is not Confidence.LOW:

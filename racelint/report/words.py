@@ -106,6 +106,11 @@ HARMS: Mapping[str, Harm] = {
     ),
     "done twice": Harm("several {units} pass the same check, and all of them act"),
     "limit exceeded": Harm("several {units} pass the same check before one of them is counted"),
+    "number given twice": Harm("two {units} read the same last number, and both save the one after it"),
+    "row made twice": Harm("two {units} both find none, and both make one"),
+    "old values written back": Harm(
+        "what another {unit} saves in other columns meanwhile is overwritten with old values"
+    ),
     "used before it is set": Harm(
         "the {unit} that was started finds {resource} missing, or still empty",
         {Role.WRITE: "set only now"},

@@ -1,6 +1,7 @@
-"""Rows are counted or a quota is tested, and a row is added in a separate step.
+"""A limit or a balance is tested, and what the test allows is done in a separate step.
 
-Several requests pass the test together, and the limit is exceeded by all of them.
+Several requests pass the test together: the limit is exceeded, the balance goes below zero, a parent is deleted under its child.
+A statement that only computes in the database (`F("balance") - amount`) does not help, because it does not test.
 
 ## Example
     from django.db import models
@@ -34,48 +35,76 @@ Several requests pass the test together, and the limit is exceeded by all of the
 Limits on what one process keeps in memory are reported as a stale check.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import COUNTS, Access, Kind, Module, Op, Unit, row_evidence, row_locked_at, same_rows
+from racelint.pattern import (
+    Access,
+    Module,
+    Unit,
+    children_then_parent,
+    counted_then_added,
+    row_evidence,
+    tested_then_drawn,
+)
 from racelint.rule import Rule
 
 
 def find(module: Module) -> Iterable[Finding]:
-    """A row is added because a count of the same table compared well, with no row locked."""
+    """Rows are counted and one is added, a column is tested and drawn from, a parent is found childless and deleted."""
     for unit in module.units:
         for count, new in counted_then_added(unit):
-            evidence = row_evidence(unit, new)
-            if evidence is None:
-                continue
             name = new.resource.name
-            yield module.finding(
-                RULE,
+            yield report(
                 unit,
+                count,
                 new,
-                ((Role.CHECK, count), (Role.ACT, new)),
                 f"the rows of `{name}` are counted on line {module.line(count)} and one is added here; others that counted "
                 "meanwhile add theirs, too",
-                evidence,
-                World.PROCESSES,
-                name,
-                Fix("lock the parent row before counting, or let one conditional statement count and add"),
+                "lock the parent row before counting, or let one conditional statement count and add",
+            )
+        for check, act in tested_then_drawn(unit):
+            yield report(
+                unit,
+                check,
+                act,
+                f"`{check.resource.name}` is tested on line {module.line(check)} and drawn on here in a separate step; others "
+                "that tested meanwhile draw on it, too",
+                "test and draw in one conditional statement, or lock the row before it is read",
+            )
+        for check, gone in children_then_parent(unit):
+            yield report(
+                unit,
+                check,
+                gone,
+                f"that `{check.resource.name}` has no rows is tested on line {module.line(check)} and `{gone.resource.name}` "
+                "deleted here because of it; a row that is added in between loses what it refers to",
+                "lock the row before its dependants are counted, or let a foreign key refuse the deletion and handle its error",
             )
 
 
-def counted_then_added(unit: Unit) -> Iterator[tuple[Access, Access]]:
-    """Counts of a table that decided that a row is added to it."""
-    for new in unit.accesses(Op.CREATE, kinds=(Kind.TABLE,)):
-        for number, sense in new.control:
-            count = unit.access(number)
-            if count is None or not sense.vague or count.how not in COUNTS or not same_rows(count, new):
-                continue
-            if not row_locked_at(unit, new):
-                yield count, new
-                break
+def report(unit: Unit, check: Access, act: Access, message: str, advice: str) -> Finding:
+    """A finding at the act."""
+    return unit.module.finding(
+        RULE,
+        unit,
+        act,
+        ((Role.CHECK, check), (Role.ACT, act)),
+        message,
+        row_evidence(unit, act),
+        World.PROCESSES,
+        act.resource.name,
+        Fix(advice),
+    )
 
 
 RULE = Rule(
-    "RL501", "check-then-act-limit", (World.PROCESSES,), "limit exceeded", __doc__, find, needs=(Need.ROW_CREATION,)
+    "RL501",
+    "check-then-act-limit",
+    (World.PROCESSES,),
+    "limit exceeded",
+    __doc__,
+    find,
+    needs=(Need.ROW_CREATION, Need.ROW_TEST),
 )

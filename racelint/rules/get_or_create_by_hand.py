@@ -32,7 +32,18 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Kind, Module, Op, Sense, Unit, constraint_handled, row_evidence, same_rows
+from racelint.pattern import (
+    Access,
+    Kind,
+    Module,
+    Op,
+    Sense,
+    Unit,
+    by_generated_key,
+    constraint_handled,
+    row_evidence,
+    same_rows,
+)
 from racelint.rule import Rule
 
 
@@ -41,8 +52,6 @@ def find(module: Module) -> Iterable[Finding]:
     for unit in module.units:
         for look, new in created_unseen(unit):
             evidence = row_evidence(unit, new)
-            if evidence is None:
-                continue
             name = new.resource.name
             yield module.finding(
                 RULE,
@@ -66,6 +75,8 @@ def created_unseen(unit: Unit) -> Iterator[tuple[Access, Access]]:
         for number, sense in new.control:
             look = unit.access(number)
             if look is None or sense not in (Sense.ABSENT, Sense.OTHERWISE) or not same_rows(look, new):
+                continue
+            if by_generated_key(look, new):
                 continue
             if sense is Sense.OTHERWISE and look.how not in ("exists", "aexists", "count", "acount"):
                 continue

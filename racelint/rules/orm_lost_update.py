@@ -32,16 +32,16 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, row_evidence, row_updates
+from racelint.pattern import Module, row_evidence, row_updates, table_updates
 from racelint.rule import Rule
 
 
 def find(module: Module) -> Iterable[Finding]:
     """A field of a row is read, and the row is saved with a field computed from it, without a row lock."""
     for unit in module.units:
-        for pair in row_updates(unit):
+        for pair in (*row_updates(unit), *table_updates(unit)):
             evidence = row_evidence(unit, pair.second)
-            if evidence is None or pair.version_check is not None:
+            if pair.version_check is not None:
                 continue
             name = pair.first.resource.name
             yield module.finding(
@@ -60,4 +60,6 @@ def find(module: Module) -> Iterable[Finding]:
             )
 
 
-RULE = Rule("RL105", "orm-lost-update", (World.PROCESSES,), "lost update", __doc__, find, needs=(Need.ROW_UPDATE,))
+RULE = Rule(
+    "RL105", "orm-lost-update", (World.PROCESSES,), "lost update", __doc__, find, needs=(Need.ROW_UPDATE, Need.ROW_TEST)
+)

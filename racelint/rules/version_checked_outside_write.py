@@ -1,7 +1,7 @@
-"""A version is compared in one step and the new state saved in another.
+"""A version or a state is compared in one step and the new one saved in another.
 
 Two writers can both pass the comparison before either saves; the second overwrites the first, which is what the version
-should have prevented. The comparison must be part of the write.
+should have prevented, or an order is paid twice. The comparison must be part of the write.
 
 ## Example
     async def update(self, key: str, state: State) -> None:
@@ -16,14 +16,15 @@ should have prevented. The comparison must be part of the write.
             raise Conflict(key)
 
 ## Missed alarms
-Versions that are not called version, revision, etag or generation.
+Versions that are not called version, revision, etag or generation. A state of a row that is compared and left for another is
+reported only if something else is done because of it; that two requests set the same flag does no harm.
 """
 
 from collections.abc import Iterable, Iterator
 
-from racelint.finding import Finding, Fix, World
+from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Kind, Module, Op, Pair, Unit, one_document, store_rival
+from racelint.pattern import Kind, Module, Op, Pair, Unit, one_document, row_evidence, state_changes, store_rival
 from racelint.rule import Rule
 
 
@@ -48,6 +49,26 @@ def find(module: Module) -> Iterable[Finding]:
                 Fix(
                     "compare inside the write: `UPDATE … WHERE version = ?` with the row count tested, a conditional write, or `update_atomic`"
                 ),
+            )
+
+        for pair, effect in state_changes(unit):
+            name = pair.first.resource.name
+            yield module.finding(
+                RULE,
+                unit,
+                pair.second,
+                ((Role.CHECK, pair.first), (Role.ACT, effect), (Role.WRITE, pair.second))
+                if effect.id < pair.second.id
+                else ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
+                f"`{name}` is tested on line {module.line(pair.first)} and changed here in a separate step; two processes can both "
+                f"pass the test, and do what line {module.line(effect)} does twice",
+                row_evidence(unit, pair.second),
+                World.PROCESSES,
+                name,
+                Fix(
+                    "let the update test the old state and look at the number of changed rows, or lock the row before it is read"
+                ),
+                "done twice",
             )
 
 
@@ -78,5 +99,6 @@ RULE = Rule(
     needs=(
         Need.STORE_UPDATE,
         Need.VERSIONED_WRITE,
+        Need.ROW_UPDATE,
     ),
 )

@@ -1,0 +1,97 @@
+"""Limits, balances and relations that are tested in one step and used up in another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.events import Access, Kind, Op, Row, Sense
+from racelint.finding import World
+from racelint.pattern.lookups import COUNTS, same_rows
+from racelint.pattern.transactions import row_locked_at
+from racelint.pattern.unit import Unit
+
+
+def counted_then_added(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Counts of a table that decided that a row is added to it."""
+    for new in unit.accesses(Op.CREATE, kinds=(Kind.TABLE,)):
+        for number, sense in new.control:
+            count = unit.access(number)
+            if count is None or not sense.vague or count.how not in COUNTS or not same_rows(count, new):
+                continue
+            if not row_locked_at(unit, new):
+                yield count, new
+                break
+
+
+def tested_then_drawn(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Tests of how much a row has left, each with the statement that takes from it, or the new row that says how much was taken."""
+    drawn = set()
+    for act in unit.accesses(Op.UPDATE, kinds=(Kind.TABLE, Kind.ROW)):
+        check = next((c for c in _ordered_checks(unit, act) if _draws(unit, act, c)), None)
+        if check is not None:
+            drawn.add(check.resource.name.rpartition(".")[0])
+            yield check, act
+    changed = {
+        row.name for write in unit.accesses(Op.WRITE, kinds=(Kind.ROW,)) if (row := _row(unit, write)) is not None
+    }
+    for new in unit.accesses(Op.CREATE, kinds=(Kind.TABLE,)):
+        for mark in unit.marks("ordered"):
+            found = next((c for c in _ordered_checks(unit, new) if c.id in mark.stems), None)
+            if found is None:
+                continue
+            name = found.resource.name.rpartition(".")[0]
+            amounts = {side for side in mark.related if not side.startswith(name + ".")} & new.related
+            if name in new.related and amounts and name not in drawn | changed:
+                yield found, new
+                break
+
+
+def _ordered_checks(unit: Unit, act: Access) -> Iterator[Access]:
+    """Fields of loaded rows that were compared by order and so decided that the act runs, with no lock over both."""
+    for number, sense in act.control:
+        check = unit.access(number)
+        if check is None or not sense.vague or number not in unit.flow.ordered or check.resource.kind is not Kind.ROW:
+            continue
+        row = next((row for row in unit.flow.rows if row.name == check.resource.name.rpartition(".")[0]), None)
+        if row is not None and not row.locked and not row.new and not unit.guarded(check, act, World.PROCESSES):
+            yield check
+
+
+def _draws(unit: Unit, act: Access, check: Access) -> bool:
+    """Whether the act changes the very column that was tested, and does not test it again itself."""
+    column = check.resource.path
+    if column not in act.assigned or act.how == "conditional":
+        return False
+    if act.resource.kind is Kind.ROW:
+        row = _row(unit, act)
+        return row is not None and row.name == check.resource.name.rpartition(".")[0]
+    return act.resource.name == check.resource.owner and column not in {name.partition("__")[0] for name in act.tested}
+
+
+def _row(unit: Unit, access: Access) -> Row | None:
+    index = access.value.row
+    return unit.flow.rows[index] if index is not None else None
+
+
+def children_then_parent(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Tests that nothing refers to a row, each with the deletion of the row."""
+    for gone in unit.accesses(Op.DELETE, kinds=(Kind.TABLE,)):
+        for number, sense in gone.control:
+            check = unit.access(number)
+            if check is None or check.resource.kind is not Kind.TABLE or sense not in (Sense.ABSENT, Sense.OTHERWISE):
+                continue
+            if check.how not in ("exists", "aexists", *COUNTS) or check.resource.name == gone.resource.name:
+                continue
+            holder = check.resource.name.rpartition(".")[0]
+            if (
+                not _first_names({holder} | check.related) & _first_names(gone.related)
+                or gone.handled & unit.module.models.constraint_errors
+            ):
+                continue
+            if not unit.guarded(check, gone, World.PROCESSES) and not row_locked_at(unit, gone):
+                yield check, gone
+                break
+
+
+def _first_names(sources: frozenset[str] | set[str]) -> frozenset[str]:
+    return frozenset(source.partition(".")[0] for source in sources) - {"self", "request", ""}

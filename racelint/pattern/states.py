@@ -1,0 +1,62 @@
+"""States of rows that are tested, and then left for another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.events import Access, Kind, Mark, Op, Row
+from racelint.finding import World
+from racelint.pattern.pair import Pair
+from racelint.pattern.unit import Unit
+
+
+def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark]]:
+    """Saves of a field of a row whose old value decided, each with what else is done because of it.
+
+    Without anything else to be done twice, two runs that both set the same flag do no harm.
+    """
+    for write in unit.accesses(Op.WRITE, kinds=(Kind.ROW,)):
+        row = unit.flow.rows[write.value.row] if write.value.row is not None else None
+        if row is None or row.locked or row.new or write.how.startswith("super()"):
+            continue
+        if row.loaded is None and row.name != "self":
+            continue
+        check = _tested(unit, write, row)
+        effect = _done_too(unit, check, write) if check is not None else None
+        if check is not None and effect is not None:
+            yield Pair(unit, check, write), effect
+
+
+def _tested(unit: Unit, write: Access, row: Row) -> Access | None:
+    """The read of a field that is saved, which decided that it is."""
+    fields = set(write.resource.path.split(","))
+    for number in sorted(write.controlled_by - write.value.stems):
+        check = unit.access(number)
+        if (
+            check is None
+            or check.op not in (Op.READ, Op.CHECK)
+            or check.resource.kind not in (Kind.ROW, Kind.ATTRIBUTE)
+        ):
+            continue
+        base, _, field = check.resource.name.rpartition(".")
+        if base == row.name and field in fields and not unit.guarded(check, write, World.PROCESSES):
+            return check
+    return None
+
+
+def _done_too(unit: Unit, check: Access, write: Access) -> Access | Mark | None:
+    """Something that is seen when it is done twice and that the check decides, too."""
+    for event in unit.events:
+        if isinstance(event, Access):
+            made = event.op in (Op.CREATE, Op.UPDATE) and event.resource.kind.external and event.id != write.id
+            if made and check.id in event.controlled_by:
+                return event
+        elif isinstance(event, Mark) and any(n == check.id for n, _ in event.control) and _is_seen(unit, event):
+            return event
+    return None
+
+
+def _is_seen(unit: Unit, mark: Mark) -> bool:
+    """Whether a call starts a unit or is named after a beginning: `send_receipt`, `gateway.charge`, `notify.delay`."""
+    words = {part.lstrip("_").partition("_")[0] for part in mark.subject.split(".")}
+    return mark.what == "spawn" or (mark.what in ("call", "slow") and bool(words & unit.module.models.beginnings))

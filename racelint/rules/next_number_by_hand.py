@@ -1,0 +1,68 @@
+"""The next number is computed from those that are there, and saved in a separate step.
+
+Two processes see the same last number and both save its successor: two rows have one number, or the second one fails on a
+constraint that nobody handles. A transaction does not help, and a lock on the last row none for the first number.
+
+## Example
+    from django.db import models
+    from django.db.models import Max
+
+    class Ticket(models.Model):
+        number = models.IntegerField()
+
+    def open_ticket(request):
+        last = Ticket.objects.aggregate(last=Max("number"))["last"] or 0
+        Ticket.objects.create(number=last + 1)
+
+## Use instead
+    from django.db import models, transaction
+    from django.db.models import F
+
+    class Counter(models.Model):
+        last = models.IntegerField(default=0)
+
+    class Ticket(models.Model):
+        number = models.IntegerField()
+
+    def open_ticket(request):
+        with transaction.atomic():
+            counter = Counter.objects.select_for_update().get(pk=1)
+            counter.last = counter.last + 1
+            counter.save()
+            Ticket.objects.create(number=counter.last)
+
+## Missed alarms
+Numbers that are computed by the database in one statement and kept in another, and numbers that pass through other modules.
+"""
+
+from collections.abc import Iterable
+
+from racelint.finding import Finding, Fix, Role, World
+from racelint.need import Need
+from racelint.pattern import Module, next_numbers, row_evidence
+from racelint.rule import Rule
+
+
+def find(module: Module) -> Iterable[Finding]:
+    """A row is saved with one more than what was read of its table, with no lock and no constraint that is handled."""
+    for unit in module.units:
+        for read, new in next_numbers(unit):
+            evidence = row_evidence(unit, new)
+            name = read.resource.name
+            yield module.finding(
+                RULE,
+                unit,
+                new,
+                ((Role.READ, read), (Role.WRITE, new)),
+                f"the last number of `{name}` is read on line {module.line(read)} and its successor saved here; "
+                "another process can take the same number in between",
+                evidence,
+                World.PROCESSES,
+                name,
+                Fix("let a sequence or a locked row count, or save under a unique constraint and try again"),
+            )
+
+
+RULE = Rule(
+    "RL504", "next-number-by-hand", (World.PROCESSES,), "number given twice", __doc__, find, needs=(Need.ROW_CREATION,)
+)
