@@ -46,3 +46,6 @@ class Need(Enum):
     FILE_STEPS = "a path is tested and used, or a file is written that others read"
     THREAD_START = "a thread is started and state is changed"
     CONDITION = "a condition variable is waited for"
+    JOB = "a job is sent"
+    ROW_LOCK = "rows are locked, or a lock is taken where rows are changed"
+    QUEUE = "rows or entries are read and changed or removed"

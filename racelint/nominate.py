@@ -330,6 +330,28 @@ def _anything(c: Candidate) -> bool:
     return not c.module.least or concurrency.can_be_sure(c.facts)
 
 
+def _job(c: Candidate) -> bool:
+    return bool(c.does("enqueue"))
+
+
+_ROW_LOCK = re.compile(r"for_?update|advisory|lock", re.IGNORECASE)
+
+
+def _row_lock(c: Candidate) -> bool:
+    if c.does("query-locked", "row-locked"):
+        return True
+    if not c.does(*_CHANGES):
+        return False
+    return any(
+        _ROW_LOCK.search(call.callee) or any(_ROW_LOCK.search(argument) for argument in call.arguments)
+        for call in c.calls
+    ) or bool(c.does("lock-context", "sql"))
+
+
+def _queue(c: Candidate) -> bool:
+    return c.does(*_READS, *_CHANGES) > 1
+
+
 HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.ANYTHING: _anything,
     Need.STATE_OF_TASKS: _state_of_tasks,
@@ -363,4 +385,7 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.FILE_STEPS: _file_steps,
     Need.THREAD_START: _thread_start,
     Need.CONDITION: _condition,
+    Need.JOB: _job,
+    Need.ROW_LOCK: _row_lock,
+    Need.QUEUE: _queue,
 }

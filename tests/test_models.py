@@ -48,7 +48,7 @@ def told(flow: Flow) -> list[str]:
                 lines.append("switch")
             case Acquire():
                 lines.append(f"take {event.what}")
-            case Mark() if event.what in ("commit", "rollback", "spawn"):
+            case Mark() if event.what in ("commit", "rollback", "spawn", "enqueue"):
                 lines.append(event.what)
             case _:
                 pass
@@ -260,6 +260,11 @@ EFFECTS_AT_WORK = {
         ("read table t", "write table t from execute"),
         "c: sqlite3.Connection",
         SQLITE,
+    ),
+    "enqueue": Case(
+        "with transaction.atomic():\n    a = Account.objects.create()\n    notify.delay(a.pk)",
+        ("take transaction", "create table Account", "read row a.pk", "enqueue", "commit"),
+        above=DJANGO + "\nfrom app.tasks import notify",
     ),
     "none": Case(
         "async with pool.acquire() as c:\n    await c.execute('DELETE FROM t')",

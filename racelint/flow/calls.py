@@ -97,6 +97,9 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
 REARRANGED = frozenset({"zip", "enumerate", "reversed", "filter", "map"})
 """Functions that give back the elements of their arguments."""
 
+QUERIES = ("django.QuerySet", "sqlalchemy.Query", "sqlalchemy.Statement")
+"""What a helper that locks rows may give to be refined: a query, if a method of one is called on it."""
+
 TRANSPARENT = frozenset(
     {
         "json",
@@ -231,6 +234,13 @@ def _modelled_type(ev: Evaluator, base: Value, method: str) -> str:
     models, known = ev.models, base.type
     if known in models.types:
         return known
+    sender = models.sender(method, ev.scope.libraries)
+    if sender:
+        return sender
+    if known == "" and base.part("locked") is not None and ("row", method) not in models.methods:
+        return next(
+            (q for q in QUERIES if (q, method) in models.methods and q.partition(".")[0] in ev.scope.libraries), "row"
+        )
     if base.row is not None or made_row(base, method, models.row_methods):
         return "row"
     if method in models.row_methods and (is_served(ev, base) or _saves_itself(ev, base, method)):
@@ -291,7 +301,17 @@ def _spawner(ev: Evaluator, node: cst.Call, type_name: str, method: str, base: V
     known = spawners.get(type_name)
     if known is None and base is not None and not type_name.startswith("def:"):
         known = ev.program.concurrency.in_greenlets(spawners.get("." + method), method)
+        if ev.models.sender(method, ev.scope.libraries) and not _hands_over(node):
+            return None
     return known if known is not None and not known.once else None
+
+
+def _hands_over(node: cst.Call) -> bool:
+    """Whether the first argument is what is to be run, as of a pool, and not what a job is told."""
+    first = node.args[0] if node.args else None
+    return (
+        first is not None and first.keyword is None and isinstance(first.value, (cst.Name, cst.Attribute, cst.Lambda))
+    )
 
 
 def _spawn(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None, name: str, world: str) -> Value:
@@ -342,7 +362,8 @@ def _unknown(
         ev.acquire(resource, "row lock", "processes", ev.place(where))
         if awaiting is not None:
             ev.switch(awaiting, callee=method)
-        return Value(frozenset((number,)), Shape.CALL, row=len(ev.rows) - 1)
+        refined = (("locked", Value()), ("model", Value(text=method)))
+        return Value(frozenset((number,)), Shape.CALL, row=len(ev.rows) - 1, known=refined)
     lock = lock_call(ev, node, base, method, awaiting) or future_call(ev, node, base, method, awaiting)
     if lock is not None:
         return lock

@@ -29,6 +29,7 @@ from racelint.flow.graph import NO_CONTROL, Control, State, TooLarge, join, join
 from racelint.flow.locks import is_lock, lock_world
 from racelint.flow.managers import missing_rows
 from racelint.flow.resources import captured_resource, global_resource, item_of
+from racelint.flow.row_locks import end_row_locks, note_dropped
 from racelint.flow.rows import row_of, write_row
 from racelint.flow.summaries import Definition, Program, source_of
 from racelint.resolve import enclosing_self
@@ -215,7 +216,7 @@ class Walker(Evaluator):
 
     def expression(self, node: cst.Expr) -> None:
         self.unused = node.value
-        self.evaluate(node.value)
+        note_dropped(self, self.evaluate(node.value), node.value)
 
     def assign(self, node: cst.Assign) -> None:
         targets = [t.target for t in node.targets]
@@ -231,6 +232,8 @@ class Walker(Evaluator):
                     self.store(element.value, value, node)
                 return
         value = self.evaluate(node.value)
+        if len(targets) == 1:
+            note_dropped(self, value, node.value, targets[0])
         for target in targets:
             self.store(target, value, node)
 
@@ -638,12 +641,16 @@ class Walker(Evaluator):
             for loop, (b, c) in zip(self.loops[:depth], entering, strict=False)
             for s in (*loop.breaks[b:], *loop.continues[c:])
         ]
+        inner = frozenset(guard.id for guard in self.acquisitions(frozenset(opened)) if guard.what == "transaction")
         for state in (*jumped, *self.returns[returns:], self.state):
             state.held -= frozenset(opened)
+            if state is not self.state:
+                end_row_locks(self, state, inner)
         if self.state.dead:
             return
         for where, value in commits:
             self._commit_at_end(where, value)
+        end_row_locks(self, self.state, inner)
         if switching:
             self.switch(node.items[0].item, callee="async with exit")
 

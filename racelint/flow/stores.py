@@ -10,7 +10,9 @@ from racelint.events import NO_IDS, Kind, Op, Resource, Row, Shape, Value
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.files import FILE_EFFECTS, file_effect, path_text
+from racelint.flow.jobs import enqueue
 from racelint.flow.managers import asked_of
+from racelint.flow.row_locks import note_nested
 from racelint.flow.rows import flush, home, model_name, orm_effect, table_effect
 from racelint.flow.sql import classify
 from racelint.flow.statement import literal, run_statement
@@ -73,6 +75,8 @@ def apply_effect(
             ev.switch(awaiting, value.stems, method)
             value = replace(value, shape=Shape.AWAITED)
         return value
+    if effect == "enqueue":
+        return enqueue(ev, node, base, arguments, awaiting)
     if effect == "lock-context":
         return Value(shape=Shape.NEW, type="lock-context", text=source_of(node))
     if effect == "none":
@@ -149,6 +153,8 @@ def _store_effect(
     if effect in ("read", "exists", "write", "update", "delete", "atomic"):
         return _keyed(ev, where, effect, model, base, method, arguments)
     if effect in ("query", "query-locked", "row", "row-locked", "create", "save", "add", "refresh"):
+        if effect in ("query", "query-locked"):
+            note_nested(ev, arguments, where)
         return orm_effect(ev, where, effect, model, base, method, arguments)
     if effect == "sql":
         return _sql(ev, where, model, base, method, arguments)

@@ -65,6 +65,7 @@ EFFECTS = frozenset(
         "same",
         "spawn",
         "statement",
+        "enqueue",
     ]
 )
 _CHANGING = frozenset(
@@ -86,6 +87,7 @@ _CHANGING = frozenset(
         "row-locked",
         "atomic",
         "transaction",
+        "enqueue",
     ]
 )
 _EVERYWHERE = frozenset("append replace flush copy".split())
@@ -187,6 +189,29 @@ class Models:
         for (_, method), call in self.methods.items():
             found.setdefault(method, set()).add(call.effect)
         return {name: frozenset(effects) for name, effects in found.items()}
+
+    @cached_property
+    def sending_methods(self) -> frozenset[str]:
+        """Last names of the calls that hand a job to workers, whatever they are called on."""
+        names = {name for (_, name), call in self.methods.items() if call.effect == "enqueue"}
+        return frozenset(
+            names | {name.rpartition(".")[2] for name, call in self.functions.items() if call.effect == "enqueue"}
+        )
+
+    def sender(self, method: str, imports: frozenset[str]) -> str:
+        """The type with a method of this name that hands a job to workers and is named as no other; "" if there is none."""
+        if method not in self.sending_methods:
+            return ""
+        return next(
+            (
+                type_name
+                for type_name, needed in self.receivers.get("*", ())
+                if (call := self.methods.get((type_name, method))) is not None
+                and call.effect == "enqueue"
+                and (not needed or any(name in imports for name in needed))
+            ),
+            "",
+        )
 
     @cached_property
     def exclusive_types(self) -> frozenset[str]:

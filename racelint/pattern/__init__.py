@@ -33,6 +33,7 @@ from racelint.pattern.files import (
     written_in_place,
     written_then_hidden,
 )
+from racelint.pattern.jobs import early_jobs, sends_on_commit
 from racelint.pattern.limits import children_then_parent, counted_then_added, tested_then_drawn
 from racelint.pattern.locking import useless_locks
 from racelint.pattern.lookups import COUNTS, by_generated_key, constraint_handled, same_rows
@@ -58,6 +59,7 @@ from racelint.pattern.rivals import (
     rivals,
     with_itself,
 )
+from racelint.pattern.row_locks import idle_locks
 from racelint.pattern.rows import row_evidence, row_updates, store_rival, table_updates, whole_saves
 from racelint.pattern.sessions import sessions_handed_out
 from racelint.pattern.started import started_before_claimed
@@ -103,12 +105,14 @@ __all__ = [
     "counted_then_added",
     "decided",
     "decided_under_lock",
+    "early_jobs",
     "emptied_after_await",
     "emptied_in_place",
     "escapes",
     "exactly",
     "forgiven",
     "has_side_effects",
+    "idle_locks",
     "in_processes",
     "in_transaction",
     "late_writes",
@@ -134,6 +138,7 @@ __all__ = [
     "row_updates",
     "same",
     "same_rows",
+    "sends_on_commit",
     "sessions_handed_out",
     "stale_writes",
     "started_before_claimed",

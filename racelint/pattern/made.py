@@ -25,7 +25,11 @@ def has_side_effects(unit: Unit, check: Access, write: Access) -> bool:
     A row, a counter, an appended entry, a started task; not a flag that is raised again nor a value that is stored again.
     """
     for event in unit.events:
-        if isinstance(event, Mark) and event.what == "spawn" and any(n == check.id for n, _ in event.control):
+        if (
+            isinstance(event, Mark)
+            and event.what in ("spawn", "enqueue")
+            and any(n == check.id for n, _ in event.control)
+        ):
             return True
         if not isinstance(event, Access) or not event.op.changes or check.id not in event.controlled_by:
             continue

@@ -59,4 +59,6 @@ def _done_too(unit: Unit, check: Access, write: Access) -> Access | Mark | None:
 def _is_seen(unit: Unit, mark: Mark) -> bool:
     """Whether a call starts a unit or is named after a beginning: `send_receipt`, `gateway.charge`, `notify.delay`."""
     words = {part.lstrip("_").partition("_")[0] for part in mark.subject.split(".")}
-    return mark.what == "spawn" or (mark.what in ("call", "slow") and bool(words & unit.module.models.beginnings))
+    return mark.what in ("spawn", "enqueue") or (
+        mark.what in ("call", "slow") and bool(words & unit.module.models.beginnings)
+    )

@@ -50,6 +50,11 @@ HARMS: Mapping[str, Harm] = {
         {Role.WRITE: "changes the other half in a separate step"},
         {Role.WRITE: "changes one half", Role.ACT: "makes it permanent"},
     ),
+    "job before its row": Harm(
+        "the job finds nothing, or what {resource} was before; after a rollback it has run for nothing",
+        {Role.ACT: "a worker may start now"},
+        {Role.WRITE: "changed, and seen by nobody else yet"},
+    ),
     "torn pair": Harm(
         "another {unit} that looks in between finds one half new and the other old",
         {Role.WRITE: "changes the other half only now"},

@@ -130,7 +130,7 @@ def works_between(unit: Unit, check: Access, write: Access) -> bool:
         check.id in {number for number, _ in event.control} and event.id != write.id
         for event in unit.events
         if isinstance(event, (Access, Mark, Switch))
-        and (not isinstance(event, Mark) or event.what in ("call", "spawn"))
+        and (not isinstance(event, Mark) or event.what in ("call", "spawn", "enqueue"))
     )
 
 

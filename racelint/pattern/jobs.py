@@ -1,0 +1,137 @@
+"""Jobs that are sent before what they are about can be seen: who is told of which row, and in which transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from racelint.events import Access, Kind, Mark, Op
+from racelint.index import Index
+from racelint.pattern.transactions import transactions_at
+from racelint.pattern.unit import Unit
+
+CHANGES = (Op.WRITE, Op.UPDATE, Op.CREATE)
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyJob:
+    """A job that is sent before a change can be seen: `change` is None where the saving code calls this unit."""
+
+    job: Mark
+    change: Access | None
+    row: str
+    """The row as the unit names it."""
+    why: str
+
+
+SENDERS = frozenset({"apply_async", "delay", "send", "enqueue"})
+"""Methods that task classes override to send later."""
+
+
+@lru_cache(maxsize=1)
+def _late_tasks(index: Index) -> bool:
+    return any(
+        function.owner
+        and function.name in SENDERS
+        and any(call.callee.rpartition(".")[2] == "on_commit" for call in function.calls)
+        for module in index.modules
+        for function in module.functions
+    )
+
+
+def sends_on_commit(unit: Unit) -> bool:
+    """Whether a class of the project sends its jobs when the transaction is committed, as tasks of a base of its own may."""
+    return _late_tasks(unit.module.scope.index)
+
+
+def early_jobs(unit: Unit) -> Iterator[EarlyJob]:
+    """Jobs that are told of a row whose change is not committed when they are sent, one finding a job."""
+    for job in unit.marks("enqueue"):
+        found = _within(unit, job) or _before_commit(unit, job) or _before_save(unit, job) or _by_saving_code(unit, job)
+        if found is not None:
+            yield found
+
+
+def _changes(unit: Unit) -> Iterator[Access]:
+    return unit.accesses(*CHANGES, kinds=(Kind.TABLE, Kind.ROW))
+
+
+def _within(unit: Unit, job: Mark) -> EarlyJob | None:
+    """A job that is sent in the transaction that changes its row."""
+    open_ = {transaction.id for transaction in transactions_at(unit, job)}
+    if not open_:
+        return None
+    for change in _changes(unit):
+        if open_ & change.held and (row := _told_of(unit, job, change)) and _same_way(unit, change, job):
+            return EarlyJob(job, change, row, f"in the transaction that changes it on line {unit.module.line(change)}")
+    return None
+
+
+def _before_commit(unit: Unit, job: Mark) -> EarlyJob | None:
+    """A job that is sent after a change of its row that only a later commit makes visible."""
+    later = [commit for commit in unit.marks("commit") if unit.before(job.id, commit.id) and commit.id > job.id]
+    for change in _changes(unit):
+        if not later or not change.resource.owner.startswith("sqlalchemy") or change.how == "commit":
+            continue
+        if change.id > job.id or not unit.before(change.id, job.id) or not (row := _told_of(unit, job, change)):
+            continue
+        if not any(unit.before(change.id, c.id) and unit.before(c.id, job.id) for c in unit.marks("commit")):
+            return EarlyJob(job, change, row, f"before the commit on line {unit.module.line(later[0])}")
+    return None
+
+
+def _before_save(unit: Unit, job: Mark) -> EarlyJob | None:
+    """A job that is sent while fields of its row are set and not saved, and a save follows."""
+    unsaved = {name for mark in unit.marks("unsaved") if mark.place == job.place for name in mark.related}
+    for change in _changes(unit):
+        index = change.value.row
+        if change.resource.kind is not Kind.ROW or index is None or change.id < job.id:
+            continue
+        name = unit.flow.rows[index].name
+        if name in unsaved and _mentions(job, {name}) and unit.before(job.id, change.id):
+            return EarlyJob(job, change, name, f"before its fields are saved on line {unit.module.line(change)}")
+    return None
+
+
+def _by_saving_code(unit: Unit, job: Mark) -> EarlyJob | None:
+    """A job that a signal of the saving code, or a model's own `save`, sends: the transaction around the save is open."""
+    facts = unit.facts
+    if any("post_save" in source or "m2m_changed" in source for source in _receivers(unit)):
+        names = {name for name, _ in facts.params} & {"instance"}
+        if _mentions(job, names):
+            return EarlyJob(job, None, "instance", "by a handler that runs inside the transaction of whoever saves")
+    return None
+
+
+def _receivers(unit: Unit) -> list[str]:
+    """Sources of the decorators that register the unit."""
+    return [mark.subject for mark in unit.marks("decorator") if "receiver" in mark.subject.partition("(")[0]]
+
+
+def _told_of(unit: Unit, job: Mark, change: Access) -> str:
+    """The name of the row that is both changed and told of; "" if there is none."""
+    names = _row_names(unit, change)
+    told = {name.partition(".")[0] if name.partition(".")[0] != "self" else name for name in job.related}
+    if "self" in names and any(name in ("self", "self.pk", "self.id") for name in job.related):
+        return "self"
+    return min(names & told, default="")
+
+
+def _mentions(job: Mark, names: set[str]) -> bool:
+    return any(name.partition(".")[0] in names for name in job.related)
+
+
+def _row_names(unit: Unit, change: Access) -> set[str]:
+    """What the unit calls the row that is changed or made."""
+    if change.resource.kind is Kind.ROW:
+        index = change.value.row
+        return {unit.flow.rows[index].name} if index is not None else set()
+    if change.op is Op.CREATE:
+        made = {row.name for row in unit.flow.rows if row.new and row.model == change.resource.name and row.name}
+        return made | ({name for name in change.related if "." not in name} if change.how in ("add", "save") else set())
+    return {row.name for row in unit.flow.rows if row.loaded == change.id and row.name}
+
+
+def _same_way(unit: Unit, one: Access, other: Mark) -> bool:
+    return unit.before(one.id, other.id) or unit.before(other.id, one.id)

@@ -1,0 +1,204 @@
+"""Row locks that keep nobody out: never taken, released too early, or taken after what they should protect was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from racelint.events import Access, Acquire, Event, Kind, Mark, Op, Row
+from racelint.pattern.transactions import row_locked_at, transactions_at
+from racelint.pattern.unit import Unit, held_at
+
+CHANGES = (Op.WRITE, Op.UPDATE, Op.CREATE, Op.DELETE)
+DATABASE = (Kind.TABLE, Kind.ROW)
+
+
+@dataclass(frozen=True, slots=True)
+class IdleLock:
+    """A lock that does not do what it is there for."""
+
+    at: Event
+    """Where the lock is, or where it is missed."""
+    model: str
+    other: Event | None
+    """What it should have protected."""
+    why: str
+
+
+def idle_locks(unit: Unit) -> Iterator[IdleLock]:
+    """All of them in a unit."""
+    yield from _not_taken(unit)
+    yield from _within_queries(unit)
+    for lock in unit.events:
+        if isinstance(lock, Acquire) and lock.what == "row lock":
+            found = _empty_section(unit, lock) or _released_early(unit, lock) or _read_before(unit, lock)
+            if found is not None:
+                yield found
+        if isinstance(lock, Acquire) and lock.what == "lock" and (inner := _within_transaction(unit, lock)) is not None:
+            yield inner
+
+
+def _not_taken(unit: Unit) -> Iterator[IdleLock]:
+    for mark in unit.marks("lock not taken"):
+        yield IdleLock(mark, mark.subject, None, "is never evaluated, so no row is locked")
+
+
+def _within_queries(unit: Unit) -> Iterator[IdleLock]:
+    """A locking query that another query reads with before it is evaluated itself: what is read may be old already."""
+    for mark in unit.marks("lock within a query"):
+        changed = any(a.statement == mark.statement for a in unit.accesses(*CHANGES, kinds=DATABASE))
+        later = next(
+            (
+                a
+                for a in unit.accesses(Op.READ, Op.CHECK, kinds=(Kind.TABLE,))
+                if a.resource.name == mark.subject and a.id > mark.id and a.statement > mark.statement
+            ),
+            None,
+        )
+        if not changed and later is not None:
+            yield IdleLock(mark, mark.subject, later, "is evaluated after a query that reads with it as a condition")
+
+
+def _taken_in(unit: Unit, lock: Acquire) -> Acquire | None:
+    """The transaction that rows are locked in, if it is opened in this unit."""
+    look = _look(unit, lock)
+    if look is None:
+        return None
+    return next((t for t in transactions_at(unit, look) if t.id < lock.id), None)
+
+
+def _look(unit: Unit, lock: Acquire) -> Access | None:
+    """The read that takes the lock."""
+    reads = [a for a in unit.flow.accesses if a.place == lock.place and a.id < lock.id and a.op in (Op.READ, Op.CHECK)]
+    return reads[-1] if reads else None
+
+
+def _empty_section(unit: Unit, lock: Acquire) -> IdleLock | None:
+    """A transaction of its own that does nothing but take the lock."""
+    transaction = _taken_in(unit, lock)
+    if transaction is None or transaction.place.unit != lock.place.unit or _is_decorator(unit, transaction):
+        return None
+    inside = [e for e in unit.events if transaction.id in held_at(e)]
+    if any(isinstance(e, Access) and e.resource.kind.external and e.place != lock.place for e in inside):
+        return None
+    if any(isinstance(e, Mark) and e.what in ("call", "spawn", "enqueue") for e in inside):
+        return None
+    row = _row_of(unit, lock)
+    if row is not None and row.name:
+        return None
+    after = next(
+        (e for e in unit.events if e.id > lock.id and e not in inside and _does(e) and unit.before(lock.id, e.id)), None
+    )
+    if after is None:
+        return None
+    return IdleLock(lock, lock.lock.name, after, "is released at once, with the transaction that only takes it")
+
+
+def _does(event: Event) -> bool:
+    if isinstance(event, Access):
+        return event.op.changes and event.resource.kind in DATABASE
+    return isinstance(event, Mark) and event.what == "call"
+
+
+def _is_decorator(unit: Unit, transaction: Acquire) -> bool:
+    """Whether the transaction is open for the whole of the unit."""
+    return any(mark.what == "entry" and mark.place == transaction.place for mark in unit.marks("entry"))
+
+
+def _row_of(unit: Unit, lock: Acquire) -> Row | None:
+    """The row that was read with the lock."""
+    reads = {a.id for a in unit.flow.accesses if a.place == lock.place and a.op in (Op.READ, Op.CHECK)}
+    return next((row for row in unit.flow.rows if row.locked and row.loaded in reads), None)
+
+
+def _released_early(unit: Unit, lock: Acquire) -> IdleLock | None:
+    return _saved_after_release(unit, lock) or _changed_after_release(unit, lock)
+
+
+def _saved_after_release(unit: Unit, lock: Acquire) -> IdleLock | None:
+    """The locked row is saved when its transaction is over: what others wrote since is overwritten."""
+    row = _row_of(unit, lock)
+    if row is None:
+        return None
+    index = unit.flow.rows.index(row)
+    for write in unit.accesses(Op.WRITE, kinds=(Kind.ROW,)):
+        if write.value.row == index and lock.id not in write.held and unit.before(lock.id, write.id):
+            if write.how == "commit" and not any(_under(unit, n, lock) for n in write.value.stems):
+                continue
+            return IdleLock(lock, row.name, write, "is released before the row is saved")
+    return None
+
+
+def _changed_after_release(unit: Unit, lock: Acquire) -> IdleLock | None:
+    """What was read under the lock decides on a change, or is written back, when the lock is gone."""
+    for write in unit.accesses(Op.WRITE, Op.UPDATE, Op.DELETE, kinds=(Kind.TABLE,)):
+        if lock.id in write.held or not unit.before(lock.id, write.id) or row_locked_at(unit, write):
+            continue
+        for number in sorted(write.value.stems | write.controlled_by):
+            read = unit.access(number)
+            if read is None or read.resource != write.resource or not _under(unit, number, lock):
+                continue
+            if write.how != "conditional":
+                return IdleLock(lock, write.resource.name, write, "is released before what was read under it is used")
+    return None
+
+
+def _under(unit: Unit, number: int, lock: Acquire) -> bool:
+    access = unit.access(number)
+    return access is not None and (lock.id in access.held or access.place == lock.place)
+
+
+def _read_before(unit: Unit, lock: Acquire) -> IdleLock | None:
+    """Rows are read, then locked by another read, and the first ones are saved: the lock came too late for them."""
+    look = _look(unit, lock)
+    if look is None:
+        return None
+    locked = _row_of(unit, lock)
+    if locked is not None and _is_used(unit, locked):
+        return None
+    for write in unit.accesses(Op.WRITE, kinds=(Kind.ROW,)):
+        index = write.value.row
+        if index is None or lock.id not in write.held or write.how == "commit":
+            continue
+        row = unit.flow.rows[index]
+        if row.locked or row.new or (row.loaded is not None and row.loaded > lock.id):
+            continue
+        if {name for name in look.related if name.partition(".")[0] == row.name and "." in name}:
+            return IdleLock(
+                lock, row.name, write, "is taken for the row after it was read, and the copy read before is saved"
+            )
+    return None
+
+
+def _is_used(unit: Unit, row: Row) -> bool:
+    """Whether anything is read of or written to the row."""
+    index = unit.flow.rows.index(row)
+    return any(
+        a.value.row == index or a.resource.name.partition(".")[0] == row.name
+        for a in unit.accesses(kinds=(Kind.ROW,))
+        if row.name
+    )
+
+
+def _within_transaction(unit: Unit, lock: Acquire) -> IdleLock | None:
+    """A lock between processes that is released before the transaction around it commits."""
+    if not _between_processes(lock):
+        return None
+    inside = [e for e in unit.events if not isinstance(e, Acquire) and lock.id in held_at(e)]
+    around = [t for e in inside for t in transactions_at(unit, e) if t.id < lock.id]
+    if not inside or not around or not all(around[0].id in held_at(e) for e in inside):
+        return None
+    change = next((e for e in inside if _does(e)), None)
+    if change is None:
+        return None
+    return IdleLock(lock, lock.lock.name, change, "is released before the transaction around it is committed")
+
+
+def _between_processes(lock: Acquire) -> bool:
+    """Whether the lock is one of a server or of files; transaction-level advisory locks last until the commit."""
+    name = lock.lock.name.lower()
+    if "xact" in name or "transaction" in name:
+        return False
+    return (
+        lock.world == "processes" or "advisory" in name or (lock.lock.owner == "lock" and lock.lock.kind is Kind.STORE)
+    )
