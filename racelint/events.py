@@ -179,7 +179,7 @@ class Access:
     how: str = ""
     """The method or operator: `append`, `pop`, `=`, `+=`, `save`, …"""
     related: frozenset[str] = frozenset()
-    """Sources of the values that a mutation of a store is keyed by or refers to."""
+    """Sources of the values that a mutation of a store is keyed by or refers to, or that a check compares with."""
     fresh: Ids = NO_IDS
     """The accesses before it with no switch point in between on any way."""
     statement: int = 0

@@ -693,6 +693,7 @@ class Evaluator(Builder):
         for part in node.comparisons:
             if isinstance(part.operator, (cst.In, cst.NotIn)):
                 true_, false_, found = self._member(left, node.left, part)
+                self._compared(left, part.comparator)
                 true, false, stems = true | true_, false | false_, stems | found
                 continue
             right = self.evaluate(part.comparator)
@@ -710,6 +711,7 @@ class Evaluator(Builder):
                 false |= present if equal else absent
             else:
                 both = Value(left.stems | right.stems)
+                self._compared(left, part.comparator)
                 true |= _vaguely(frozenset((n, Sense.OTHER) for n in both.stems), Sense.OTHER)
                 false |= _vaguely(frozenset((n, Sense.OTHER) for n in both.stems), Sense.OTHERWISE)
         self._checked(left)
@@ -725,6 +727,12 @@ class Evaluator(Builder):
         operands = (node.left, *(compared.comparator for compared in node.comparisons))
         names = " ".join(operand.value for operand in operands if isinstance(operand, cst.Name))
         return Value(stems, known=(("keys", Value(text=names)),) if names else ()), true, false
+
+    def _compared(self, value: Value, other: cst.BaseExpression) -> None:
+        """Notes with a read what its value is compared with."""
+        if value.via is not None and self.access(value.via) is not None:
+            parts = [e.value for e in other.elements] if isinstance(other, (cst.Tuple, cst.Set, cst.List)) else [other]
+            self.revise(value.via, related=frozenset(source_of(part) for part in parts))
 
     def _member(
         self, left: Value, left_node: cst.BaseExpression, part: cst.ComparisonTarget

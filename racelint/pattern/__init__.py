@@ -37,7 +37,14 @@ from racelint.pattern.jobs import early_jobs, sends_on_commit
 from racelint.pattern.limits import children_then_parent, counted_then_added, tested_then_drawn
 from racelint.pattern.locking import useless_locks
 from racelint.pattern.lookups import COUNTS, by_generated_key, constraint_handled, same_rows
-from racelint.pattern.made import begins_something, calls_resource, has_side_effects, makes_resource, torn_down
+from racelint.pattern.made import (
+    begins_something,
+    calls_resource,
+    claims_too_late,
+    has_side_effects,
+    makes_resource,
+    torn_down,
+)
 from racelint.pattern.module import Module
 from racelint.pattern.numbers import next_numbers
 from racelint.pattern.overwrites import (
@@ -53,10 +60,12 @@ from racelint.pattern.rivals import (
     called_by_timer,
     copied_to_processes,
     in_processes,
+    made_sure_by_all,
     only_started,
     read_meanwhile,
     rival,
     rivals,
+    stronger,
     with_itself,
 )
 from racelint.pattern.row_locks import idle_locks
@@ -100,6 +109,7 @@ __all__ = [
     "called_by_timer",
     "calls_resource",
     "children_then_parent",
+    "claims_too_late",
     "constraint_handled",
     "copied_to_processes",
     "counted_then_added",
@@ -117,6 +127,7 @@ __all__ = [
     "in_transaction",
     "late_writes",
     "listed_then_used",
+    "made_sure_by_all",
     "makes_resource",
     "moved_from_elsewhere",
     "named_temporary",
@@ -145,6 +156,7 @@ __all__ = [
     "state_changes",
     "store_rival",
     "store_updates",
+    "stronger",
     "table_of",
     "table_updates",
     "tested_then_done",

@@ -50,6 +50,31 @@ def begins_something(unit: Unit, check: Access, write: Access) -> bool:
     )
 
 
+def claims_too_late(unit: Unit, check: Access, write: Access) -> bool:
+    """Whether the write puts the resource into the state that the check asked for, in a function that brings up or takes down.
+
+    `if self.ready: return`, awaits, `self.ready = True`: what is awaited in between is done by everybody who comes meanwhile,
+    unless it only looks or tolerates a second time.
+    """
+    models = unit.module.models
+    if first_word(write.place.unit) not in models.lifecycle:
+        return False
+    if write.value.shape is not Shape.TRUE and write.value.text not in check.related:
+        return False
+    return any(
+        switch.callee not in models.idempotent
+        and first_word(switch.callee) not in models.looks
+        and switch.callee != "acquire"
+        for switch in unit.switches_between(check.id, write.id)
+    )
+
+
+def first_word(name: str) -> str:
+    """The first word of a function's name: `setup` of `Pool._async_setup_all`."""
+    words = [word for word in name.rpartition(".")[2].lower().split("_") if word and word not in ("async", "do", "a")]
+    return words[0] if words else ""
+
+
 def _stateful(unit: Unit, class_name: str) -> bool:
     """Whether objects of the class change after their construction, so that it matters which one a caller holds."""
     scope = unit.module.scope

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from racelint.events import Kind, Resource
+from racelint.events import Access, Kind, Resource
 from racelint.evidence import Evidence
 from racelint.facts import FunctionFacts, Write
 from racelint.finding import Confidence, World
@@ -90,6 +90,36 @@ def begun_twice(unit: Unit, resource: Resource) -> Evidence | None:
     if called is None:
         return None
     return Evidence(called.text, min(called.strength, Confidence.MEDIUM, key=lambda c: c.rank), called.world)
+
+
+def made_sure_by_all(unit: Unit, act: Access) -> Evidence | None:
+    """The evidence that several operations of an object, which callers may well start at once, begin with what the act belongs to.
+
+    Why else should each of them make sure that it was done?
+    """
+    concurrency = unit.module.concurrency
+    name = act.place.unit
+    function = unit.module.scope.functions.get(name)
+    if function is None or not function.owner or not function.is_async:
+        return None
+    callers = {
+        caller.qualname: caller.name
+        for caller, call in concurrency.callers.get(name, ())
+        if call.awaited and caller.is_async and caller.owner and not caller.name.startswith("_")
+    }
+    if len(callers) < 2:
+        return None
+    one, other, *_ = callers.values()
+    return Evidence(
+        f"`{one}` and `{other}` both make sure of it first, and callers may run them at once", Confidence.MEDIUM
+    )
+
+
+def stronger(one: Evidence | None, other: Evidence | None) -> Evidence | None:
+    """The stronger of two pieces of evidence, if there are any."""
+    if one is None or other is None:
+        return one or other
+    return other if other.strength.rank > one.strength.rank else one
 
 
 def called_by_timer(unit: Unit) -> bool:

@@ -38,10 +38,13 @@ from racelint.pattern import (
     Shape,
     Unit,
     begins_something,
+    claims_too_late,
     decided,
     has_side_effects,
+    made_sure_by_all,
     rival,
     started_before_claimed,
+    stronger,
     with_itself,
 )
 from racelint.rule import Rule
@@ -142,7 +145,7 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
         act.op is Op.WRITE
         and act.how == "="
         and (
-            (act.value.shape is Shape.CONSTANT and sense.vague)
+            ((act.value.shape is Shape.CONSTANT or act.value.text in check.related) and sense.vague)
             or (act.value.shape in (Shape.TRUE, Shape.CONSTANT) and sense is Sense.ABSENT)
             or (act.value.text.isidentifier() and sense is Sense.ABSENT and act.value.shape is Shape.OTHER)
         )
@@ -151,10 +154,15 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
     if limit and check.id not in unit.flow.ordered:
         return None
     if not (grows or advances) or not (
-        grows or has_side_effects(unit, check, act) or begins_something(unit, check, act)
+        grows
+        or has_side_effects(unit, check, act)
+        or begins_something(unit, check, act)
+        or claims_too_late(unit, check, act)
     ):
         return None
     evidence = with_itself(unit, World.TASKS, act.resource)
+    if advances:
+        evidence = stronger(evidence, made_sure_by_all(unit, act))
     return ("limit" if grows and sense.vague else "twice", evidence) if evidence is not None else None
 
 
