@@ -10,7 +10,7 @@ from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
 
 REGISTERS = re.compile(
-    r"register|connect|listen|track|subscribe|attach|^on_|(add|set)_.*(callback|handler|listener|hook)"
+    r"register|connect|listen|track|subscribe|attach|^on_|(add|set)_.*(callback|handler|listener|hook|watcher|observer)"
 )
 """Last names of calls that keep a function to call it later."""
 

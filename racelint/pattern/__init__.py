@@ -9,6 +9,7 @@ from racelint.events import Access, Acquire, Event, Kind, Mark, Op, Resource, Ro
 from racelint.evidence import Evidence
 from racelint.facts import Write
 from racelint.finding import Confidence, Role, World
+from racelint.pattern.assumed import assumed_at_start, assumed_set
 from racelint.pattern.deciding import decided_under_lock
 from racelint.pattern.declared import unguarded_accesses
 from racelint.pattern.dependence import (
@@ -102,6 +103,8 @@ __all__ = [
     "Wait",
     "World",
     "Write",
+    "assumed_at_start",
+    "assumed_set",
     "awaited_then_read",
     "begins_something",
     "begun_twice",

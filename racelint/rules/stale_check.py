@@ -37,6 +37,8 @@ from racelint.pattern import (
     Sense,
     Shape,
     Unit,
+    assumed_at_start,
+    assumed_set,
     begins_something,
     claims_too_late,
     decided,
@@ -61,6 +63,7 @@ def find(module: Module) -> Iterable[Finding]:
     """Check, switch, act that depends on the check."""
     for unit in module.units:
         yield from raised_too_late(module, unit)
+        yield from taken_for_granted(module, unit)
         for pair, kind, evidence in stale_checks(unit):
             if pair.switch is None:
                 continue
@@ -97,6 +100,39 @@ def raised_too_late(module: Module, unit: Unit) -> Iterable[Finding]:
             name,
             Fix(f"set `{name}` before the task is started"),
             "done twice",
+        )
+
+
+def taken_for_granted(module: Module, unit: Unit) -> Iterable[Finding]:
+    """Something used without a look, that a callback or another task may have taken away since it was set."""
+    for write, switch, act, evidence in assumed_set(unit):
+        name = act.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            act,
+            ((Role.WRITE, write), (Role.SWITCH, switch), (Role.ACT, act)),
+            f"`{name}` is set on line {module.line(write)} and used here, after the await on line {module.line(switch)}, "
+            "without a look; it may be gone by then",
+            evidence,
+            World.TASKS,
+            name,
+            Fix(f"keep it in a local variable, or look again whether `{name}` is there"),
+            HARMS["gone"][0],
+        )
+    for act, evidence in assumed_at_start(unit):
+        name = act.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            act,
+            ((Role.ACT, act),),
+            f"`{name}` is used in the first step of a task, without a look; it may be gone since the task was started",
+            evidence,
+            World.TASKS,
+            name,
+            Fix(f"hand what `{name}` holds to the coroutine as an argument"),
+            HARMS["gone"][0],
         )
 
 
