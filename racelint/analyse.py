@@ -82,9 +82,14 @@ def find_races(source: Source, nominees: Nominated, rules: Sequence[Rule]) -> li
     concurrency = nominees.concurrency
     program = Program(source, concurrency.scope, concurrency)
     module = Module(program, nominees.definitions)
-    found = _distinct([finding for rule in rules for finding in rule.find(module)])
+    found = _distinct([finding for rule in rules for finding in rule.find(module) if not _elsewhere(finding)])
     with_repairs = (repaired(program, one) if one.confidence.rank >= nominees.least.rank else one for one in found)
     return sorted(with_repairs, key=lambda finding: finding.sort_key)
+
+
+def _elsewhere(finding: Finding) -> bool:
+    """Whether all of the race happens in one call of a helper of another module, where it is reported."""
+    return len(finding.trace) > 1 and len({(step.span, step.text) for step in finding.trace}) == 1
 
 
 def _distinct(findings: list[Finding]) -> Iterable[Finding]:

@@ -90,7 +90,7 @@ class Candidates:
     @cached_property
     def _method_names(self) -> dict[str, list[FunctionFacts]]:
         found: dict[str, list[FunctionFacts]] = {}
-        for function in self.scope.facts.functions:
+        for function in self.scope.every_function:
             if function.owner:
                 found.setdefault(function.name, []).append(function)
         return found
@@ -98,7 +98,7 @@ class Candidates:
     @cached_property
     def _properties(self) -> dict[str, list[FunctionFacts]]:
         found: dict[str, list[FunctionFacts]] = {}
-        for function in self.scope.facts.functions:
+        for function in self.scope.every_function:
             if function.owner and is_property(function):
                 found.setdefault(function.name, []).append(function)
         return found
@@ -108,7 +108,7 @@ class Candidates:
         """Paths of two parts, as in `reads`, that may run a property."""
         return frozenset(
             path
-            for function in (self.scope.facts.functions if self._properties else ())
+            for function in (self.scope.every_function if self._properties else ())
             for path in function.reads
             if path.partition(".")[2] in self._properties
         )
@@ -158,7 +158,7 @@ class Candidates:
     def changers(self) -> dict[str, list[tuple[FunctionFacts, Write]]]:
         """Who changes a key in the module, constructors that fill their new object left out."""
         found: dict[str, list[tuple[FunctionFacts, Write]]] = {}
-        for function in self.scope.facts.functions:
+        for function in self.scope.every_function:
             for key, writes in self.changes(function).items():
                 later = [(function, w) for w in writes if not self.scope.in_construction(function, w)]
                 if later:
@@ -178,7 +178,7 @@ class Candidates:
     def neighbours(self) -> dict[str, frozenset[str]]:
         """For an attribute those that any method changes in the statement next to it."""
         found: dict[str, set[str]] = {}
-        for function in self.scope.facts.functions:
+        for function in self.scope.every_function:
             lines = [
                 (write.line, key)
                 for key, writes in self.changes(function).items()
@@ -197,7 +197,7 @@ class Candidates:
         """What is changed under a lock anywhere: in a `with` of it, in a helper that is called in one, or after `acquire`."""
         guards = self.scope.models.guards
         found: set[str] = set()
-        for function in self.scope.facts.functions:
+        for function in self.scope.every_function:
             everything = (
                 self.concurrency.called_under_lock(function)
                 or bool(self.concurrency.decorator_guards(function))
@@ -215,7 +215,7 @@ class Candidates:
         concurrency = self.concurrency
         return any(self.scope.is_thread(class_.qualname) for class_ in self.scope.facts.classes) or any(
             (spawner := concurrency.spawner(call.callee, function)) is not None and spawner.world == "threads"
-            for function in self.scope.facts.functions
+            for function in self.scope.every_function
             for call in function.calls
         )
 
@@ -223,7 +223,7 @@ class Candidates:
     def handled(self) -> frozenset[str]:
         """The globals that a handler, which runs in several processes, changes."""
         found: set[str] = set()
-        for function in self.scope.facts.functions:
+        for function in self.scope.every_function:
             keys = {key for key in self.changes(function) if not key.startswith(".")}
             if keys and any(
                 root.processes or (root.world == "processes" and root.many) for root in self._roots(function)
@@ -240,7 +240,7 @@ class Candidates:
         idempotent = self.scope.models.idempotent
         receivers = {
             call.callee.rpartition(".")[0]
-            for function in self.scope.facts.functions
+            for function in self.scope.every_function
             for call in function.calls
             if call.callee.rpartition(".")[2] in idempotent
         }

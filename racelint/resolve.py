@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache, cached_property
 
 from racelint.facts import ClassFacts, FunctionFacts, ModuleFacts, Write
+from racelint.grafts import grafted_class, grafted_function, is_grafted, prefix_of
 from racelint.index import Index
 from racelint.models.loader import Models
 
@@ -27,6 +28,38 @@ class Scope:
             if function.owner:
                 self.methods.setdefault(function.owner, {})[function.name] = function
         self._attribute_types: dict[tuple[str, str], str] = {}
+        self._homes: dict[str, Home] = {}
+        self.every_function: list[FunctionFacts] = list(facts.functions)
+        """The functions of the module and those that were taken over: methods of bases that other modules define."""
+
+    def graft_bases(self) -> None:
+        """Takes over the bases of classes that other modules of the project define, before anything else is asked."""
+        for class_ in self.facts.classes:
+            if any(base.partition(".")[0] in self.from_project for base in class_.bases):
+                for module, base in self.index.lineage((self.facts, class_))[1:]:
+                    if module.path != self.facts.path:
+                        self._graft_class(module, base)
+
+    def _graft_class(self, module: ModuleFacts, class_: ClassFacts) -> None:
+        prefix = prefix_of(module)
+        name = prefix + class_.qualname
+        if name in self.classes:
+            return
+        self._homes.setdefault(prefix, Home(self, module))
+        self.classes[name] = grafted_class(class_, prefix)
+        inside = class_.qualname + "."
+        for function in module.functions:
+            if function.qualname.startswith(inside):
+                grafted = grafted_function(function, prefix)
+                self.functions[grafted.qualname] = grafted
+                self.every_function.append(grafted)
+                if grafted.owner == name:
+                    self.methods.setdefault(name, {})[grafted.name] = grafted
+
+    def names_in(self, qualname: str) -> Scope | Home:
+        """What names mean in a definition: in one of another module what they mean there."""
+        prefix, mark, _ = qualname.partition("::")
+        return self._homes[prefix + mark] if mark else self
 
     @cached_property
     def libraries(self) -> frozenset[str]:
@@ -58,12 +91,6 @@ class Scope:
         """Whether the module uses anything of other modules of the project."""
         return bool(self.from_project)
 
-    def has_outside_bases(self, qualname: str) -> bool:
-        """Whether a base of the class is defined by another module of the project."""
-        return any(
-            base.partition(".")[0] in self.from_project for class_ in self.lineage(qualname) for base in class_.bases
-        )
-
     @cached_property
     def rebound_globals(self) -> frozenset[str]:
         """Module names that a function assigns after a `global` statement."""
@@ -86,6 +113,14 @@ class Scope:
     def has_timers(self) -> bool:
         """Whether any function of the module asks an event loop to call something later."""
         return any(call.callee.endswith((".call_later", ".call_at")) for f in self.facts.functions for call in f.calls)
+
+    def function_named(self, name: str) -> FunctionFacts | None:
+        """The function at the top of the module that a name means."""
+        return self.functions.get(name)
+
+    def class_named(self, name: str) -> ClassFacts | None:
+        """The class that a dotted name means, if it is defined here or was taken over."""
+        return self.classes.get(name)
 
     def canonical(self, path: str) -> str:
         """A dotted path with its first name replaced by what it was imported from."""
@@ -116,7 +151,7 @@ class Scope:
         return self.classes.get(type_name[1:]) if type_name.startswith(":") else None
 
     def lineage(self, qualname: str) -> list[ClassFacts]:
-        """The class and its bases as far as this module defines them, nearest first."""
+        """The class and its bases as far as this module and those that were taken over define them, nearest first."""
         found: list[ClassFacts] = []
         todo = [qualname]
         while todo and len(found) < 20:
@@ -124,8 +159,20 @@ class Scope:
             if class_ is None or class_ in found:
                 continue
             found.append(class_)
-            todo.extend(class_.bases)
+            todo.extend(self._base(class_, base) for base in class_.bases)
         return found
+
+    def _base(self, class_: ClassFacts, base: str) -> str:
+        """The qualified name of a base that is written in a class."""
+        if not self._homes or (base in self.classes and not is_grafted(class_.qualname)):
+            return base
+        home = self.names_in(class_.qualname).facts
+        located = self.index.class_named(base, home)
+        if located is None:
+            return base
+        return (
+            located[1].qualname if located[0].path == self.facts.path else prefix_of(located[0]) + located[1].qualname
+        )
 
     def base_names(self, qualname: str) -> frozenset[str]:
         """Dotted origins of all bases, through this module and the index."""
@@ -218,13 +265,17 @@ class Scope:
     @cached_property
     def _attribute_writers(self) -> dict[tuple[str, str], list[tuple[FunctionFacts, Write]]]:
         found: dict[tuple[str, str], list[tuple[FunctionFacts, Write]]] = {}
-        for function in self.facts.functions:
+        for function in self.every_function:
             owner, first = enclosing_self(function, self)
             if not owner:
                 continue
             for write in function.writes:
                 name, _, path = write.path.partition(".")
-                if path and path.count(".") < 3 and (name == first or name == owner.rpartition(".")[2]):
+                if (
+                    path
+                    and path.count(".") < 3
+                    and (name == first or name == owner.rpartition(".")[2].rpartition("::")[2])
+                ):
                     found.setdefault((owner, path), []).append((function, write))
         return found
 
@@ -298,7 +349,7 @@ class Scope:
     def _foreign_writes(self) -> frozenset[str]:
         """Attributes of objects other than `self` that are assigned anywhere in the module."""
         found: set[str] = set()
-        for function in self.facts.functions:
+        for function in self.every_function:
             _, first = enclosing_self(function, self)
             for write in function.writes:
                 name, _, path = write.path.partition(".")
@@ -313,7 +364,7 @@ class Scope:
                 {c.qualname for c in self.lineage(qualname)}
                 | {
                     c.qualname
-                    for c in self.facts.classes
+                    for c in self.classes.values()
                     if any(b.qualname == qualname for b in self.lineage(c.qualname))
                 }
             )
@@ -342,12 +393,13 @@ class Scope:
         for class_ in self.lineage(qualname):
             for name, built in class_.attributes:
                 if name == attribute and built not in SHAPES:
-                    return self.built_type(built)
+                    return self.names_in(class_.qualname).built_type(built)
         for function, write in self.attribute_writes(qualname, attribute):
             if write.how != "=":
                 continue
+            names = self.names_in(function.qualname)
             if write.shape in ("call", "await") and write.built_from:
-                found = self.built_type(write.built_from)
+                found = names.built_type(write.built_from)
                 if found:
                     return found
             elif write.shape in ("empty", "display") and write.built_from:
@@ -355,7 +407,7 @@ class Scope:
             elif write.built_from:
                 annotation = dict(function.params).get(write.built_from)
                 if annotation:
-                    return self.annotated_type(annotation)
+                    return names.annotated_type(annotation)
         return ""
 
     def built_type(self, built: str) -> str:
@@ -372,6 +424,61 @@ class Scope:
 
 THREADS = frozenset({"Thread", "Process", "Timer", "Greenlet"})
 """Last names of classes whose objects run a body of their own once they are started."""
+
+
+class Home:
+    """What names mean in the definitions that were taken over from another module."""
+
+    def __init__(self, scope: Scope, module: ModuleFacts) -> None:
+        self.scope, self.facts, self.prefix = scope, module, prefix_of(module)
+
+    @cached_property
+    def own(self) -> Scope:
+        """The names of that module as it sees them itself."""
+        return Scope(self.facts, self.scope.index, self.scope.models)
+
+    @property
+    def imports(self) -> dict[str, str]:
+        """Local names with their origins."""
+        return self.own.imports
+
+    @property
+    def assigned(self) -> dict[str, str]:
+        """As `Scope.assigned`."""
+        return self.own.assigned
+
+    def function_named(self, name: str) -> FunctionFacts | None:
+        """As `Scope.function_named`; None if it was not taken over."""
+        return self.scope.functions.get(self.prefix + name)
+
+    def class_named(self, name: str) -> ClassFacts | None:
+        """As `Scope.class_named`."""
+        type_name = self.class_type(name)
+        return self.scope.classes.get(type_name[1:]) if type_name.startswith(":") else None
+
+    def canonical(self, path: str) -> str:
+        """As `Scope.canonical`."""
+        return self.own.canonical(path)
+
+    def class_type(self, path: str) -> str:
+        """As `Scope.class_type`."""
+        return self._known_here(self.own.class_type(path))
+
+    def annotated_type(self, path: str) -> str:
+        """As `Scope.annotated_type`."""
+        return self._known_here(self.own.annotated_type(path))
+
+    def built_type(self, built: str) -> str:
+        """As `Scope.built_type`."""
+        return self._known_here(self.own.built_type(built))
+
+    def _known_here(self, type_name: str) -> str:
+        """A type as it is called where the definitions were taken over to; "" for a class that was not."""
+        if not type_name.startswith(":"):
+            return type_name
+        name = self.prefix + type_name[1:]
+        return ":" + name if name in self.scope.classes else ""
+
 
 MAPPERS = frozenset(
     {"django", "sqlalchemy", "tortoise", "peewee", "sqlmodel", "mongoengine", "flask_sqlalchemy", "piccolo", "ormar"}

@@ -19,6 +19,7 @@ LAYERS = """
     parse facts
     index cache
     models
+    grafts
     resolve
     evidence
     touch meeting store_calls

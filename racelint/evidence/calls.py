@@ -17,7 +17,7 @@ class Calls:
 
     def target(self, path: str, caller: FunctionFacts) -> list[FunctionFacts]:
         """The functions of this module that a dotted path in `caller` may mean."""
-        scope = self.scope
+        scope, names = self.scope, self.scope.names_in(caller.qualname)
         path = path.lstrip("*")
         if "=" in path:
             path = path.partition("=")[2]
@@ -25,13 +25,14 @@ class Calls:
         if not rest:
             prefix = caller
             for _ in range(6):
-                nested = scope.functions.get(f"{prefix.qualname}.{first}" if prefix.qualname else first)
+                inside = prefix.qualname
+                nested = scope.functions.get(f"{inside}.{first}") if inside else names.function_named(first)
                 if nested is not None and not nested.owner:
                     return [nested]
                 if not prefix.qualname:
                     break
                 prefix = scope.functions.get(prefix.parent, scope.facts.module_body)
-            class_ = scope.classes.get(first)
+            class_ = names.class_named(first)
             if class_ is not None:
                 return [
                     made
@@ -46,8 +47,8 @@ class Calls:
                 return [found] if found else []
             attribute, _, method = rest.partition(".")
             type_name = scope.attribute_type(owner, attribute)
-        elif first in scope.classes:
-            type_name, method = ":" + first, rest
+        elif (class_ := names.class_named(first)) is not None:
+            type_name, method = ":" + class_.qualname, rest
         else:
             type_name, method = self.local_type(first, caller), rest
         if "." in method:
@@ -55,25 +56,26 @@ class Calls:
         if type_name.startswith(":"):
             found = scope.method(type_name[1:], method)
             return [found] if found else []
-        if type_name or first in scope.imports:
+        if type_name or first in names.imports or names is not scope:
             return []
         return self._by_method_name.get(method, [])
 
     def local_type(self, name: str, function: FunctionFacts) -> str:
         """The type of a local name, a parameter or a module-level name as far as assignments tell."""
+        names = self.scope.names_in(function.qualname)
         seen: FunctionFacts | None = function
         for _ in range(5):
             if seen is None:
                 break
             for local, built in seen.locals_built:
                 if local == name:
-                    return self.scope.built_type(built)
+                    return names.built_type(built)
             for parameter, annotation in seen.params:
                 if parameter == name:
-                    return self.scope.annotated_type(annotation)
+                    return names.annotated_type(annotation)
             seen = self.scope.functions.get(seen.parent)
-        built_from = self.scope.assigned.get(name, "")
-        return self.scope.built_type(built_from) if built_from else ""
+        built_from = names.assigned.get(name, "")
+        return names.built_type(built_from) if built_from else ""
 
     @cached_property
     def _by_method_name(self) -> dict[str, list[FunctionFacts]]:
@@ -87,7 +89,7 @@ class Calls:
     def callers(self) -> dict[str, list[tuple[FunctionFacts, CallSite]]]:
         """Every call site of each function, within this module."""
         found: dict[str, list[tuple[FunctionFacts, CallSite]]] = {}
-        for caller in (*self.scope.facts.functions, self.scope.facts.module_body):
+        for caller in (*self.scope.every_function, self.scope.facts.module_body):
             for call in caller.calls:
                 for callee in self._precise(call.callee, caller):
                     found.setdefault(callee.qualname, []).append((caller, call))
@@ -109,7 +111,7 @@ class Calls:
     def spawner(self, callee: str, caller: FunctionFacts) -> Spawner | None:
         """The model of a call that starts units, if it is one."""
         models = self.scope.models
-        known = models.spawners.get(self.scope.canonical(callee))
+        known = models.spawners.get(self.scope.names_in(caller.qualname).canonical(callee))
         if known is not None:
             return known
         receiver, dot, method = callee.rpartition(".")

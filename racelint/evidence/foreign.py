@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from racelint.facts import FunctionFacts, ModuleFacts
+from racelint.grafts import is_grafted
 from racelint.index import Located
 from racelint.resolve import Scope, enclosing_self
 
@@ -57,7 +58,8 @@ def _of_self(owner: str, rest: str, scope: Scope) -> Target | None:
     if class_ is None or "." in method:
         return None
     if not dot:
-        if not scope.has_outside_bases(owner) or scope.method(owner, attribute) is not None:
+        known = scope.method(owner, attribute)
+        if known is None or not is_grafted(known.qualname):
             return None
         return _method((scope.facts, class_), attribute, scope, Receiver.SELF)
     if not scope.from_project:
@@ -89,7 +91,7 @@ def _of_module(path: str, scope: Scope) -> Target | None:
         return None
     table = scope.index.table(found.module)
     function = table.functions.get(found.name)
-    if function is not None:
+    if function is not None and not function.owner:
         return Target(found.module, function, Receiver.NONE) if found.module.path != scope.facts.path else None
     holder, _, method = found.name.rpartition(".")
     class_ = table.classes.get(holder)

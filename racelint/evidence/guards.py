@@ -8,6 +8,7 @@ from functools import cached_property
 from racelint.evidence.roots import Roots
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
+from racelint.grafts import shown_name
 
 _LOCKED_NAME = re.compile(r"(_locked|under_lock|with_lock|holding_lock|_unsafe|_nolock|_no_lock|_unlocked)$")
 """Names that say that the caller holds the lock; believed if at least one caller does."""
@@ -71,13 +72,13 @@ class Guards(Roots):
         ):
             return True
         wanted = {f"self.{function.name}", f"cls.{function.name}"} if function.owner else {function.name}
-        return any(wanted & f.references for f in (*self.scope.facts.functions, self.scope.facts.module_body))
+        return any(wanted & f.references for f in (*self.scope.every_function, self.scope.facts.module_body))
 
     def decorator_guards(self, function: FunctionFacts) -> frozenset[str]:
         """Decorators of the function that are locks or transactions by another name."""
         found: set[str] = set()
         for decorator in function.decorators:
-            canonical = self.scope.canonical(decorator)
+            canonical = self.scope.names_in(function.qualname).canonical(decorator)
             call = self.scope.models.functions.get(canonical)
             if (call is not None and call.effect in ("transaction", "lock", "lock-context")) or any(
                 part in decorator.lower() for part in self.scope.models.guards
@@ -92,7 +93,7 @@ def guard_name(guard: str, caller: FunctionFacts) -> str:
     if (
         dot
         and caller.owner
-        and root in ("cls", "self", caller.owner.rpartition(".")[2], *(p for p, _ in caller.params[:1]))
+        and root in ("cls", "self", shown_name(caller.owner).rpartition(".")[2], *(p for p, _ in caller.params[:1]))
     ):
         return f"self.{rest}"
     return guard

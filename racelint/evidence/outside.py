@@ -65,7 +65,9 @@ class Outside:
     def _seen_alone(self, module: ModuleFacts) -> Concurrency:
         known = self._alone.get(module.path)
         if known is None or known.scope.facts is not module:
-            known = self._alone[module.path] = Concurrency(Scope(module, self.index, self.models))
+            scope = Scope(module, self.index, self.models)
+            scope.graft_bases()
+            known = self._alone[module.path] = Concurrency(scope)
             if len(self._alone) > KEPT:
                 self._alone.pop(next(iter(self._alone)))
         return known

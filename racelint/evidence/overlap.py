@@ -152,7 +152,7 @@ class Concurrency(Guards, Writers):
         return any(
             f"self.{resource.path}" in function.reads
             and any(part in guard.lower() for call in function.calls for guard in call.within for part in guards)
-            for function in self.scope.facts.functions
+            for function in self.scope.every_function
             if function.owner in family
         )
 

@@ -11,6 +11,7 @@ from racelint.evidence.handlers import find_callbacks, find_handlers
 from racelint.evidence.spawns import find_spawns
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
+from racelint.grafts import shown_name
 from racelint.resolve import CONSTRUCTORS, Scope
 
 _ONCE_DECORATORS = frozenset({"on_event", "on_startup", "on_shutdown", "before_serving", "after_serving"})
@@ -33,7 +34,7 @@ class Roots(Calls):
     def _find_public(self) -> None:
         """Public coroutines of classes that live long: what callers outside of the module may run at once."""
         started = {root.unit for root in self.roots} | self._run_once
-        for function in self.scope.facts.functions:
+        for function in self.scope.every_function:
             if function.qualname in started:  # the module says itself how it runs
                 continue
             name = function.name
@@ -49,7 +50,7 @@ class Roots(Calls):
                 strength, why = Confidence.MEDIUM, "is a public coroutine function over module state"
             else:
                 strength, why = Confidence.LOW, "is a public function"
-            text = f"`{function.qualname}` {why}; callers may run it at once"
+            text = f"`{shown_name(function.qualname)}` {why}; callers may run it at once"
             if not function.is_async:
                 documented = self._documented(function.owner)
                 self.roots.append(
@@ -171,7 +172,7 @@ class Roots(Calls):
                     call, caller
                 ):
                     found.setdefault(caller.qualname, []).append(callee)
-        for function in self.scope.facts.functions:
+        for function in self.scope.every_function:
             if function.parent:  # a nested function runs where its parent does, unless it is spawned
                 found.setdefault(function.parent, []).append(function.qualname)
         return found
@@ -196,6 +197,7 @@ class Roots(Calls):
         """Whether the receiver is an object that the caller built for itself: its other callers have other objects."""
         receiver = call.callee.partition(".")[0]
         return "." in call.callee and any(
-            local == receiver and self.scope.own_class(self.scope.built_type(built)) is not None
+            local == receiver
+            and self.scope.own_class(self.scope.names_in(caller.qualname).built_type(built)) is not None
             for local, built in caller.locals_built
         )

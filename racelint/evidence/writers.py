@@ -27,7 +27,7 @@ class Writers(Calls):
         elif resource.kind is Kind.ARGUMENT:
             attribute = resource.path.rpartition(".")[2]
             found.extend((f, w) for f in scope.facts.functions for w in f.writes if w.path.endswith("." + attribute))
-        else:
+        elif resource.kind is Kind.CAPTURED or not resource.owner:
             owner = resource.owner + "." if resource.kind is Kind.CAPTURED else ""
             for function in scope.facts.functions:
                 if owner and not function.qualname.startswith(owner):

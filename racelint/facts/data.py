@@ -77,7 +77,7 @@ class FunctionFacts:
 
     @property
     def name(self) -> str:
-        return self.qualname.rpartition(".")[2]
+        return self.qualname.rpartition(".")[2].rpartition("::")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class ClassFacts:
 
     @property
     def name(self) -> str:
-        return self.qualname.rpartition(".")[2]
+        return self.qualname.rpartition(".")[2].rpartition("::")[2]
 
 
 @dataclass(frozen=True, slots=True)

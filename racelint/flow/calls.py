@@ -257,7 +257,7 @@ def _modelled_type(ev: Evaluator, base: Value, method: str) -> str:
         queried = _queried_class(ev, known)
         if queried or known.startswith("type["):
             return queried
-        if known != ev.scope.canonical(
+        if known != ev.scope.names_in(ev.function.qualname).canonical(
             base.text
         ):  # of a class that no table describes, unless it came from the project by its name
             return models.guess("", ev.scope.libraries, method)

@@ -37,6 +37,7 @@ from racelint.flow.resources import (
     part_of,
 )
 from racelint.flow.summaries import Definition, Program, source_of
+from racelint.grafts import is_grafted
 
 OWN_TO_THREAD = frozenset({"threading.local", "_thread._local", "gevent.local.local", "werkzeug.local.Local"})
 """Types whose objects have attributes of their own in each thread."""
@@ -287,6 +288,8 @@ class Evaluator(Builder):
                 if self._captured_changes(captured):
                     return self.read(captured, node, self.program.concurrency.local_type(name, function))
                 return Value(ref=captured, type=self.program.concurrency.local_type(name, function), text=name)
+        if is_grafted(function.qualname):
+            return self._name_elsewhere(name)
         if name in self.scope.classes:
             return Value(type=f"type[:{name}]", text=name)
         if name in self.scope.functions:
@@ -302,6 +305,21 @@ class Evaluator(Builder):
             if changed_by_others(self.scope, name):
                 return Value(ref=resource, type=type_name, text=name)
             return Value(type=type_name, text=name, shape=Shape.CONSTANT)
+        return Value(type=name, text=name)
+
+    def _name_elsewhere(self, name: str) -> Value:
+        """A name at the top of another module, in a definition that was taken over from there."""
+        names = self.scope.names_in(self.function.qualname)
+        class_, function = names.class_named(name), names.function_named(name)
+        if class_ is not None:
+            return Value(type=f"type[:{class_.qualname}]", text=name)
+        if function is not None:
+            return Value(type=f"def:{function.qualname}", text=name)
+        if name in names.imports:
+            return Value(type=names.imports[name], text=name)
+        if name in names.assigned:
+            resource = Resource(Kind.GLOBAL, names.facts.path, name, name)
+            return Value(ref=resource, type=names.built_type(names.assigned[name]), text=name)
         return Value(type=name, text=name)
 
     def _nested(self, name: str) -> str | None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from racelint.events import Kind, Resource, Value
 from racelint.facts import FunctionFacts
+from racelint.grafts import is_grafted
 from racelint.resolve import Scope, enclosing_self
 
 CONTAINERS = frozenset(
@@ -67,9 +68,11 @@ def item_of(resource: Resource, key: str) -> Resource:
     return replace(resource, key=key)
 
 
-def global_resource(scope: Scope, name: str) -> Resource:
-    """A module-level name."""
-    return Resource(Kind.GLOBAL, "", name, name)
+def global_resource(scope: Scope, name: str, function: FunctionFacts | None = None) -> Resource:
+    """A module-level name; as it is seen in `function`, if that may be one of another module."""
+    grafted = function is not None and is_grafted(function.qualname)
+    owner = scope.names_in(function.qualname).facts.path if function is not None and grafted else ""
+    return Resource(Kind.GLOBAL, owner, name, name)
 
 
 def captured_resource(scope: Scope, function: FunctionFacts, name: str) -> Resource | None:

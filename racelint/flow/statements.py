@@ -69,7 +69,9 @@ class Walker(Evaluator):
             self.state.env = {self_name: Value(type=f"type[:{owner}]", text=self_name)} if owner else {}
         for name, annotation in facts.params:
             if name not in self.state.env:
-                self.state.env[name] = Value(type=self.scope.annotated_type(annotation), text=name, born=0)
+                self.state.env[name] = Value(
+                    type=self.scope.names_in(facts.qualname).annotated_type(annotation), text=name, born=0
+                )
         self.mark("entry", self.definition.node.name)
         for decorator in self.definition.node.decorators:
             self.mark("decorator", decorator.decorator, source_of(decorator.decorator))
@@ -92,7 +94,8 @@ class Walker(Evaluator):
         )
 
     def _enter_guard(self, guard: str, owner: str, self_name: str) -> None:
-        call = self.models.functions.get(self.scope.canonical(guard))
+        names = self.scope.names_in(self.function.qualname)
+        call = self.models.functions.get(names.canonical(guard))
         place = self.place(self.definition.node.name)
         if call is not None and call.effect == "transaction":
             self.acquire(Resource(Kind.TABLE, "transaction", guard, guard), "transaction", "processes", place)
@@ -101,7 +104,7 @@ class Walker(Evaluator):
         if first in (self_name, "self") and rest and owner:
             value = Value(type=self.scope.attribute_type(owner, rest), text=guard)
         else:
-            value = Value(type=self.scope.built_type(self.scope.assigned.get(guard, "")), text=guard)
+            value = Value(type=names.built_type(names.assigned.get(guard, "")), text=guard)
         if is_lock(self, value):
             kind, home = (
                 (Kind.ATTRIBUTE, self.scope.defining_class(owner, rest)) if rest and owner else (Kind.GLOBAL, "")
@@ -134,7 +137,7 @@ class Walker(Evaluator):
             if facts.parent and facts.parent == self.function.qualname:
                 env = {**outer_env, **env}
         for name, annotation in facts.params:
-            env[name] = Value(type=self.scope.annotated_type(annotation), text="")
+            env[name] = Value(type=self.scope.names_in(facts.qualname).annotated_type(annotation), text="")
         if (
             facts.owner
             and "classmethod" in facts.decorators
@@ -285,7 +288,7 @@ class Walker(Evaluator):
     def _store_name(self, target: cst.Name, value: Value, node: cst.CSTNode, how: str) -> None:
         name = target.value
         if name in self.function.outer_names:
-            resource = global_resource(self.scope, name)
+            resource = global_resource(self.scope, name, self.function)
             if name not in self.function.global_names:
                 resource = captured_resource(self.scope, self.function, name) or resource
             self.emit(Op.WRITE, resource, node, value, how)

@@ -120,7 +120,7 @@ def _temporary(ev: Evaluator, node: cst.Call) -> tuple[tuple[str, Value], ...]:
 
 
 def type_of(ev: Evaluator, node: cst.Call) -> str:
-    return ev.scope.built_type(source_of(node.func))
+    return ev.scope.names_in(ev.function.qualname).built_type(source_of(node.func))
 
 
 def _store_effect(

@@ -16,7 +16,7 @@ from racelint.facts import FunctionFacts
 from racelint.finding import Span
 from racelint.models.loader import Models
 from racelint.resolve import MAPPERS, Scope
-from racelint.source import Source
+from racelint.source import Source, read_source
 from racelint.touch import calls_store, changes_state, reads_store, touches_changing_state
 
 
@@ -179,6 +179,7 @@ class Program:
         self.source, self.scope, self.concurrency = source, scope, concurrency
         self.models: Models = scope.models
         self._definitions: dict[str, Definition | None] = {}
+        self._others: dict[str, list[str]] = {}
         self._suspends: dict[str, bool] = {}
         self._matters: dict[str, bool] = {}
 
@@ -196,10 +197,22 @@ class Program:
         if qualname not in self._definitions:
             facts = self.scope.functions.get(qualname)
             try:
-                self._definitions[qualname] = Definition(facts, self.lines) if facts is not None else None
+                self._definitions[qualname] = Definition(facts, self._lines_of(facts)) if facts is not None else None
             except (cst.ParserSyntaxError, ValueError):
                 self._definitions[qualname] = None
         return self._definitions[qualname]
+
+    def _lines_of(self, facts: FunctionFacts) -> list[str]:
+        """The lines of the file that a definition stands in. Raises ValueError if it cannot be read any more."""
+        home = self.scope.names_in(facts.qualname).facts
+        if home.path == self.scope.facts.path:
+            return self.lines
+        if home.path not in self._others:
+            read = read_source(home.path, home.path)
+            self._others[home.path] = read.lines if isinstance(read, Source) else []
+        if not self._others[home.path]:
+            raise ValueError(f"{home.path} cannot be read")
+        return self._others[home.path]
 
     def matters(self, function: FunctionFacts, depth: int = 4) -> bool:
         """Whether walking into a helper can add anything: it touches changing state or a store, suspends, or calls such."""

@@ -102,18 +102,19 @@ class Modules:
             if path != tail and not path.endswith("/" + tail):
                 continue
             root = path[: -len(tail)].rstrip("/")
-            if root in self._packages or (len(parts) == 1 and not self._importable(path, root, start)):
+            if not self._importable(path, root, start, len(parts)):
                 continue
             score = shared(root, start)
             if best is None or score > best[0]:
                 best = (score, path)
         return best[1] if best is not None else None
 
-    def _importable(self, path: str, root: str, start: str) -> bool:
-        """Whether a single file or package at the top is on the path that the importer sees, as far as folders tell."""
-        return (
-            path in self._packages or not root or (start + "/").startswith(root + "/") or root.endswith(("src", "lib"))
-        )
+    def _importable(self, path: str, root: str, start: str, length: int) -> bool:
+        """Whether the importer sees names that start at the folder `root`, as far as folders tell."""
+        above = not root or (start + "/").startswith(root + "/")
+        if root in self._packages:  # such a folder can be on the path, too, as Django projects have it
+            return above and length > 1
+        return length > 1 or above or path in self._packages or root.endswith(("src", "lib"))
 
 
 def shared(one: str, other: str) -> int:

@@ -10,6 +10,7 @@ from racelint.events import Event, Place
 from racelint.evidence import Concurrency, Evidence
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence, Finding, Fix, Role, Span, Step, World
+from racelint.grafts import is_grafted
 from racelint.models.loader import Models
 from racelint.pattern.unit import Unit
 from racelint.resolve import Scope, locks_of
@@ -73,11 +74,12 @@ class Module:
 
     def step(self, role: Role, event: Event) -> Step:
         """An event as a step of a trace."""
-        return Step(role, self.span(event.place), self.text(event.place)[:120])
+        place = here(event)
+        return Step(role, self.span(place), self.text(place)[:120])
 
     def line(self, event: Event) -> int:
         """The line of an event."""
-        return self.span(event.place).line
+        return self.span(here(event)).line
 
     def finding(
         self,
@@ -110,3 +112,8 @@ class Module:
             steps,
             advice,
         )
+
+
+def here(event: Event) -> Place:
+    """Where an event stands in the module; the call that leads to it, if it stands in a helper of another module."""
+    return event.site if is_grafted(event.place.unit) else event.place

@@ -8,6 +8,7 @@ from racelint.events import Access, Kind, Resource
 from racelint.evidence import Evidence
 from racelint.facts import FunctionFacts, Write
 from racelint.finding import Confidence, World
+from racelint.grafts import shown_name
 from racelint.pattern.unit import Unit
 from racelint.resolve import CONSTRUCTORS, enclosing_self
 
@@ -31,7 +32,7 @@ def rival(unit: Unit, resource: Resource, world: World = World.TASKS, shapes: It
     for _, function, evidence in rivals(unit, resource, world, shapes):
         if function.qualname != unit.facts.qualname:
             evidence = Evidence(
-                f"{evidence.text}; `{function.qualname}` changes it too",
+                f"{evidence.text}; `{shown_name(function.qualname)}` changes it too",
                 evidence.strength,
                 evidence.world,
                 evidence.public,
