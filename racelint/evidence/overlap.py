@@ -101,7 +101,7 @@ class Concurrency(Guards, Writers):
                 if (
                     right.world != world
                     or (first == second and not left.many)
-                    or (own and (left.own_object or right.own_object))
+                    or (own and (self._has_own(left, resource) or self._has_own(right, resource)))
                     or (world == "threads" and resource is not None and self._builds_one_of(left, right, resource))
                     or (given and (left.handler or right.handler or left.called or right.called))
                 ):
@@ -109,12 +109,25 @@ class Concurrency(Guards, Writers):
                 if captured and not (left.unit.startswith(captured) and right.unit.startswith(captured)):
                     continue
                 strength = min(self._strength(left, resource), self._strength(right, resource), key=lambda s: s.rank)
-                if strength is Confidence.LOW and left.public != right.public and not self.unlikely:
+                called = left.called or right.called
+                if strength is Confidence.LOW and left.public != right.public and not called and not self.unlikely:
                     strength = Confidence.MEDIUM
                 if best is None or strength.rank > weakest.rank:
                     best, weakest = (left if left.many else right), strength
                     public = left.public and right.public
         return Evidence(best.text, weakest, world, public) if best is not None else None
+
+    def _has_own(self, root: Root, resource: Resource | None) -> bool:
+        """Whether each run from the root may have an object of its own.
+
+        A function without `self` that another module calls gets its object here: it may build one each time, unless the module
+        holds one.
+        """
+        if root.own_object or not root.called or resource is None:
+            return root.own_object
+        unit = self.scope.functions.get(root.unit)
+        of_object = unit is not None and unit.owner and not {"classmethod", "staticmethod"} & set(unit.decorators)
+        return not of_object and not self._kept(resource.owner)
 
     def _builds_one_of(self, left: Root, right: Root, resource: Resource) -> bool:
         """Whether the resource belongs to the object that one of the units is just building: nobody else has that yet."""
