@@ -23,26 +23,20 @@ def on_loop(loop: "AbstractEventLoop") -> bool:
 
 
 class Home:
-    """The loop that a client belongs to; threads and tasks of other loops have their calls made there."""
+    """The loop that an asynchronous client belongs to: the one on which its store is made."""
 
-    def __init__(self, loop: "AbstractEventLoop") -> None:
-        self.loop = loop
+    def __init__(self) -> None:
+        loop = running_loop()
+        if loop is None:
+            raise RuntimeError("make the store of an asynchronous client on the event loop that the client belongs to")
+        self._loop = loop
 
     def call(self, coroutine: "Coroutine[Any, Any, T]") -> T:
-        """The result of a coroutine, for threads."""
+        """The result of a coroutine that runs on that loop, for all other threads."""
         from asyncio import run_coroutine_threadsafe
 
-        if on_loop(self.loop):
+        if on_loop(self._loop) or self._loop.is_closed():
             coroutine.close()
-            raise RuntimeError(
-                "the store's client lives on this event loop, and waiting would stop it; use the async face"
-            )
-        return run_coroutine_threadsafe(coroutine, self.loop).result()
-
-    async def acall(self, coroutine: "Coroutine[Any, Any, T]") -> T:
-        """The same for tasks."""
-        from asyncio import run_coroutine_threadsafe, wrap_future
-
-        if on_loop(self.loop):
-            return await coroutine
-        return await wrap_future(run_coroutine_threadsafe(coroutine, self.loop))
+            state = "is closed" if self._loop.is_closed() else "would be stopped by waiting; use the face for tasks"
+            raise RuntimeError(f"the event loop that the store's client belongs to {state}")
+        return run_coroutine_threadsafe(coroutine, self._loop).result()

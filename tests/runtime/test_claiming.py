@@ -15,7 +15,7 @@ from racelint.runtime.stores import Store
 
 def test_every_item_is_claimed_once(store: Store) -> None:
     """Four threads empty the queue."""
-    for number in range(40):
+    for number in range(20):
         enqueue_sync(store, "jobs", number)
 
     def work(_: int) -> list[Any]:
@@ -27,7 +27,7 @@ def test_every_item_is_claimed_once(store: Store) -> None:
 
     with ThreadPoolExecutor(4) as threads:
         done = [value for part in threads.map(work, range(4)) for value in part]
-    assert sorted(done) == list(range(40))
+    assert sorted(done) == list(range(20))
 
 
 def test_what_a_worker_fails_at_comes_back(store: Store) -> None:

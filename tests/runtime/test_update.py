@@ -46,9 +46,9 @@ def test_no_update_of_a_thread_is_lost(store: Store) -> None:
             for _ in range(20):
                 update_atomic_sync(store, "n", increment, default=int)
 
-    with ThreadPoolExecutor(6) as threads:
-        list(threads.map(work, range(6)))
-    assert value(store) == 120
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(work, range(4)))
+    assert value(store) == 80
     assert store.counters.conflicts == 0
 
 

@@ -3,14 +3,20 @@
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from racelint.runtime.stores.base import Counters, Store, Taken, Versioned
+    from racelint.runtime.stores.dynamodb import DynamoDBStore
     from racelint.runtime.stores.file import FileStore
     from racelint.runtime.stores.memory import MemoryStore
+    from racelint.runtime.stores.postgres import PostgresStore
+    from racelint.runtime.stores.redis import RedisStore
     from racelint.runtime.stores.sqlite import SQLiteStore
 
 __all__ = [
     "Counters",
+    "DynamoDBStore",
     "FileStore",
     "MemoryStore",
+    "PostgresStore",
+    "RedisStore",
     "SQLiteStore",
     "Store",
     "Taken",
@@ -19,8 +25,11 @@ __all__ = [
 
 _HOMES = {
     "Counters": "base",
+    "DynamoDBStore": "dynamodb",
     "FileStore": "file",
     "MemoryStore": "memory",
+    "PostgresStore": "postgres",
+    "RedisStore": "redis",
     "SQLiteStore": "sqlite",
     "Store": "base",
     "Taken": "base",

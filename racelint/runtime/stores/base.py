@@ -3,6 +3,8 @@
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, NamedTuple, TypeVar
 
 from racelint.runtime.forks import renew_after_fork
@@ -10,6 +12,8 @@ from racelint.runtime.gate import Gates
 from racelint.runtime.stores.text import decode, encode
 
 T = TypeVar("T")
+THREADS = 32
+"""How many calls of tasks a store has under way at once; more wait."""
 
 
 class Versioned(NamedTuple):
@@ -73,13 +77,20 @@ class Store(ABC):
         self.counters = Counters()
         self.gates = Gates()
         """Who updates a key in this process, one at a time."""
+        self.renew()
         renew_after_fork(self)
 
-    def renew(self) -> None:  # noqa: B027 - most stores have nothing to do
-        """In a child that was forked: forget connections and locks of the parent."""
+    def renew(self) -> None:
+        """In a child that was forked, and at first: no locks, threads and connections of anybody else."""
+        self._lock_of_pool = threading.Lock()
+        self._pool_of_threads: ThreadPoolExecutor | None = None
 
-    def close(self) -> None:  # noqa: B027
-        """Close what the store has opened; clients that it was given stay open."""
+    def close(self) -> None:
+        """Let go of threads and connections; clients that the store was given stay open."""
+        with self._lock_of_pool:
+            pool, self._pool_of_threads = self._pool_of_threads, None
+        if pool is not None:
+            pool.shutdown(wait=False)
 
     # --- documents
 
@@ -136,9 +147,16 @@ class Store(ABC):
         """A method of the store, away from the event loop if it takes time."""
         if not self.blocking:
             return function(*args)
-        from asyncio import to_thread
+        from asyncio import wrap_future
 
-        return await to_thread(function, *args)
+        return await wrap_future(self._threads().submit(copy_context().run, function, *args))
+
+    def _threads(self) -> ThreadPoolExecutor:
+        """The store's own: a loop's executor may be full of threads that wait for a task which waits for this store."""
+        with self._lock_of_pool:
+            if self._pool_of_threads is None:
+                self._pool_of_threads = ThreadPoolExecutor(THREADS, "store")
+            return self._pool_of_threads
 
     async def aload(self, key: str) -> "Versioned | None":
         """`load` for tasks."""

@@ -40,6 +40,7 @@ class FileStore(DocumentQueue):
 
     def renew(self) -> None:
         """A child shares the open lock files of its parent, and would hold them after the parent has died."""
+        super().renew()
         for descriptor in self._locks:
             os.close(descriptor)
         self._locks = set()

@@ -18,9 +18,9 @@ class MemoryStore(DocumentQueue):
         self._documents: dict[str, tuple[str, int]] = {}
         self._logs: dict[str, list[str]] = {}
         super().__init__()
-        self.renew()
 
     def renew(self) -> None:
+        super().renew()
         self._lock = threading.Lock()
 
     def load(self, key: str) -> "Versioned | None":

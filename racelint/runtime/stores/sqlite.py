@@ -42,9 +42,11 @@ class SQLiteStore(Store):
                 connection.execute(statement)
 
     def renew(self) -> None:
+        super().renew()
         self._pool.renew()
 
     def close(self) -> None:
+        super().close()
         self._pool.close()
 
     def _connect(self) -> sqlite3.Connection:
