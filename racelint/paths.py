@@ -47,18 +47,33 @@ _OWN = re.compile(
 
 SHARED_WORDS = frozenset(
     "cache caches cached lock locks lockfile pidfile sock socket ipc state states session sessions spool queue registry "
-    "index manifest store storage cookie cookies checkpoint checkpoints memory memo memoized memorized db database shared".split()
+    "store storage cookie cookies checkpoint checkpoints memory memo memoized memorized db database shared".split()
 )
 """Words of names of files and folders that several processes use."""
 
 CACHED = frozenset("cache caches cached memo memoized memorized".split())
 """Those of them that say that others read the file whenever it is there."""
 
-CONFIGURED = frozenset("config configs configuration settings secret secrets key keys token credentials".split())
+CONFIGURED = frozenset(
+    "config configs configuration settings secret secrets key keys token credentials password passwords".split()
+)
 """Words of names of files that every start of a program makes when they are missing."""
 
+FOLDERS = frozenset(
+    "log logs data download downloads media upload uploads dirs mkdir mkdirs makedirs mkpath ensure share public backup "
+    "backups archive assets thumbnails".split()
+)
+"""Words of names of folders that every start of a program makes when they are missing, and of functions that make any folder."""
+
+_RUN = frozenset("temp tmp tempfile temporary extract unpack copy copytree stash debug install build".split())
+"""Words of names of functions and classes whose folders are of one run."""
+
+_COMMANDS = frozenset(
+    {"cli", "commands", "command", "scripts", "script", "bin", "__main__", "examples", "example", "setup", "tools"}
+)
+
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_SYSTEM = re.compile(r"""^[rbuf]*["']/(var|etc|run|tmp|dev/shm|usr|opt|srv|home)/""")
+_SYSTEM = re.compile(r"""^[rbuf]*["']/(var|etc|run|tmp|dev/shm)/""")
 
 
 _PUBLIC = re.compile(r"""["'{]/?(var/)?tmp/|gettempdir\(""")
@@ -80,10 +95,25 @@ def is_system_path(path: str) -> bool:
     return _SYSTEM.match(path) is not None
 
 
+def is_command(module: str) -> bool:
+    """Whether a module is part of a command line, which a user runs once at a time."""
+    return not _COMMANDS.isdisjoint(module.replace("\\", "/").removesuffix(".py").split("/"))
+
+
+def is_of_one_run(*names: str) -> bool:
+    """Whether the names of functions and classes say that their paths are those of one run."""
+    return any(word.lower() in _RUN for name in names for word in _WORD.findall(name))
+
+
+def is_parent(path: str) -> bool:
+    """Whether the path is the folder of another one, so that the files of several processes meet in it."""
+    return "dirname(" in path or path.endswith(".parent")
+
+
 def shared_word(*names: str, more: frozenset[str] = frozenset(), only: frozenset[str] = SHARED_WORDS) -> str:
     """The first word of the names that says that several processes use the path; "" if there is none."""
     for name in names:
-        for word in _WORD.findall(name):
+        for word in _WORD.findall(name.replace("state_dict", "")):
             if word.lower() in only or word.lower() in more:
                 return str(word).lower()
     return ""

@@ -11,6 +11,7 @@ from racelint.events import NO_IDS, Ids, Kind, Op, Resource, Row, Shape, Switch,
 from racelint.flow.arguments import Arguments
 from racelint.flow.containers import container_call, local_container_call
 from racelint.flow.expressions import BUILTIN_PURE, WRAPPERS, Evaluator
+from racelint.flow.files import dump_to_path
 from racelint.flow.futures import completed_later, future_call, oldest
 from racelint.flow.locks import lock_call
 from racelint.flow.made import is_served, made_row, note_made
@@ -369,6 +370,7 @@ def _unknown(
         return lock
     waited(ev, node, base, method)
     started(ev, node, base, method)
+    dump_to_path(ev, where, method, arguments)
     pair = named_pair(ev, where, base, method, arguments, awaiting)
     if pair is None:
         pair = unseen_look_up(ev, where, base, method, arguments)

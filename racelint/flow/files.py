@@ -149,7 +149,7 @@ def _dump(call: FileCall) -> Value | None:
     if path is None:
         return Value(call.arguments.stems)
     written = call.arguments.at(call.model.value) or Value()
-    call.emit(Op.WRITE, file_of(Value(text=path.text), None), call.method, written)
+    call.emit(Op.WRITE, file_of(Value(text=path.text), None), "write", written)
     return Value()
 
 
@@ -280,6 +280,19 @@ def _named(call: FileCall) -> Value | None:
     text = source_of(call.node)
     found = call.emit(Op.CHECK, Resource(Kind.FILE, "file", text, text), "name")
     return replace(found, text=text, known=(("path", Value(text=text)),))
+
+
+def dump_to_path(ev: Evaluator, where: cst.CSTNode, method: str, arguments: Arguments) -> None:
+    """`dump(value, path)` of a library that no table describes writes the file as all of them do."""
+    target = arguments.at(1)
+    if method == "dump" and target is not None and target.type != "file" and target.part("path") is not None:
+        ev.emit(
+            Op.WRITE,
+            Resource(Kind.FILE, "file", path_text(target), target.text),
+            where,
+            arguments.positional[0],
+            method,
+        )
 
 
 FILE_EFFECTS: dict[str, Callable[[FileCall], Value | None]] = {

@@ -59,8 +59,15 @@ def join_values(one: Value, other: Value) -> Value:
         appended=one.appended or other.appended,
         opaque=one.opaque | other.opaque,
         born=min(one.born, other.born) if one.born >= 0 <= other.born else max(one.born, other.born),
-        known=one.known if one.known == other.known else (one.known or other.known),
+        known=one.known if one.known == other.known else _known_of_both(one, other),
     )
+
+
+def _known_of_both(one: Value, other: Value) -> tuple[tuple[str, Value], ...]:
+    """The parts of the one that has some; of two different paths it is not known which it is."""
+    if one.part("path") is not None and other.part("path") is not None:
+        return tuple(part for part in one.known if part[0] != "path")
+    return one.known or other.known
 
 
 def join(states: Iterable[State]) -> State:

@@ -9,6 +9,7 @@ from racelint.events import Access, Acquire, Event, Kind, Mark, Op, Resource, Ro
 from racelint.evidence import Evidence
 from racelint.facts import Write
 from racelint.finding import Confidence, Role, World
+from racelint.paths import CONFIGURED
 from racelint.pattern.assumed import assumed_at_start, assumed_set
 from racelint.pattern.deciding import decided_under_lock
 from racelint.pattern.declared import unguarded_accesses
@@ -26,9 +27,11 @@ from racelint.pattern.files import (
     awaited_then_read,
     forgiven,
     listed_then_used,
+    made_by_others,
     named_temporary,
     removed_elsewhere,
     removed_then_made,
+    same_content,
     tested_then_done,
     used_by_others,
     written_in_place,
@@ -80,6 +83,7 @@ from racelint.pattern.unit import Unit, exactly, same
 from racelint.pattern.waiting import Mistake, Wait, wrong_waits
 
 __all__ = [
+    "CONFIGURED",
     "COUNTS",
     "INTERNAL",
     "Access",
@@ -130,6 +134,7 @@ __all__ = [
     "in_transaction",
     "late_writes",
     "listed_then_used",
+    "made_by_others",
     "made_sure_by_all",
     "makes_resource",
     "moved_from_elsewhere",
@@ -151,6 +156,7 @@ __all__ = [
     "row_locked_at",
     "row_updates",
     "same",
+    "same_content",
     "same_rows",
     "sends_on_commit",
     "sessions_handed_out",

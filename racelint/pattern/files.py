@@ -5,12 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from racelint.events import Access, Kind, Op, Resource, Sense
+from racelint.events import Access, Kind, Op, Resource, Sense, Shape
 from racelint.evidence import Evidence
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
-from racelint.paths import CONFIGURED, is_own, is_predictable, is_system_path, shared_word
+from racelint.paths import (
+    FOLDERS,
+    is_command,
+    is_of_one_run,
+    is_own,
+    is_parent,
+    is_predictable,
+    is_system_path,
+    shared_word,
+)
 from racelint.pattern.unit import Unit, same
+from racelint.resolve import MAPPERS
 
 TOLERANT = frozenset(
     {"OSError", "IOError", "EnvironmentError", "FileExistsError", "FileNotFoundError", "Exception", "BaseException", ""}
@@ -40,25 +50,44 @@ def written_in_place(access: Access) -> bool:
     return (access.op is Op.USE and access.how == "truncate") or (access.op is Op.WRITE and access.how in IN_PLACE)
 
 
-def used_by_others(unit: Unit, access: Access, configured: bool = False) -> Evidence | None:
+def used_by_others(unit: Unit, access: Access, more: frozenset[str] = frozenset()) -> Evidence | None:
     """Why other processes use the same path: the unit runs in several, or names say what the file is for."""
     found = unit.module.concurrency.handled_in_processes(unit.facts.qualname)
     if found is not None:
         return Evidence(found.text, Confidence.MEDIUM, "processes")
+    if is_command(unit.module.path) or is_of_one_run(unit.facts.owner):
+        return None
+    if unit.module.scope.libraries & MAPPERS:
+        return Evidence(
+            "the module works with a database, so that several processes run it", Confidence.MEDIUM, "processes"
+        )
     resource = access.resource
     if is_system_path(resource.path):
         return Evidence("the path is the same for every process of the machine", Confidence.MEDIUM, "processes")
-    more = CONFIGURED if configured else frozenset()
     word = shared_word(resource.path, resource.name, more=more)
     if word:
-        return Evidence(f"the path is named after a {word}, which processes share", Confidence.MEDIUM, "processes")
+        return Evidence(f"`{word}` in the path says that processes share it", Confidence.MEDIUM, "processes")
     parts = unit.module.path.replace("\\", "/").removesuffix(".py").split("/")[-2:]
     word = shared_word(unit.facts.qualname, *reversed(parts), more=more)
     if word:
         return Evidence(
-            f"`{unit.facts.qualname}` keeps a {word}, which processes share", Confidence.MEDIUM, "processes"
+            f"`{word}` in the name of `{unit.facts.qualname}` or of its module says that processes share the path",
+            Confidence.MEDIUM,
+            "processes",
         )
     return None
+
+
+def made_by_others(unit: Unit, act: Access) -> Evidence | None:
+    """Why other processes make the same folder."""
+    found = used_by_others(unit, act, FOLDERS)
+    if is_of_one_run(unit.facts.qualname):
+        return None
+    if found is None and is_parent(act.resource.path) and not is_command(unit.module.path):
+        return Evidence(
+            "it is the folder of other files, which several processes can write", Confidence.MEDIUM, "processes"
+        )
+    return found
 
 
 def tested_then_done(unit: Unit) -> Iterator[tuple[Access, Access]]:
@@ -70,25 +99,66 @@ def tested_then_done(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 test is not None
                 and test.op in (Op.CHECK, Op.READ)
                 and test.id != act.id
-                and same(test.resource, act.resource)
-                and _fits(act, sense)
+                and one_path(unit, test, act)
+                and _fits(test, act, sense)
                 and not unit.guarded(test, act)
                 and not _said_first(unit, test, sense)
+                and not _either_way(unit, test, act, sense)
             ):
                 yield test, act
                 break
 
 
-def _fits(act: Access, sense: Sense) -> bool:
+def _fits(test: Access, act: Access, sense: Sense) -> bool:
     """Whether the step goes with what was seen: made where nothing was, used where something was."""
     makes = act.op is Op.CREATE or written_in_place(act)
+    if test.op is Op.READ or test.how in _LOOSE:
+        return makes and sense is Sense.ABSENT
     return sense is not (Sense.PRESENT if makes else Sense.ABSENT)
+
+
+_LOOSE = ("read", "read_text", "read_bytes", "load", "readline", "readlines")
+
+
+def one_path(unit: Unit, one: Access, other: Access) -> bool:
+    """Whether two accesses mean the same path: names of variables of different functions say nothing."""
+    if not same(one.resource, other.resource):
+        return False
+    if one.place.unit == other.place.unit:
+        return True
+    facts = unit.facts
+    known = facts.local_names | {name for name, _ in facts.params} | unit.module.scope.module_names
+    names = {name for name in _FREE.findall(one.resource.path) if name not in unit.module.scope.imports}
+    return names <= known | {"self", "cls"}
+
+
+_FREE = re.compile(r"(?<![\w.\"'])([A-Za-z_]\w*)(?![\w(\"'])")
+"""Names in a path that are neither called nor parts of others."""
+
+
+def same_content(unit: Unit, write: Access) -> bool:
+    """Whether everybody who writes the file writes the same constant."""
+    written = [
+        access
+        for access in unit.accesses(Op.WRITE, kinds=(Kind.FILE,))
+        if same(access.resource, write.resource) and access.id >= write.id
+    ]
+    return bool(written) and all(access.value.shape is Shape.CONSTANT for access in written)
 
 
 def _said_first(unit: Unit, test: Access, sense: Sense) -> bool:
     """Whether the test only gives a nicer error: where it comes out otherwise, the unit raises, as the step would."""
     return any(
         any(number == test.id and other is not sense for number, other in mark.control) for mark in unit.marks("raise")
+    )
+
+
+def _either_way(unit: Unit, test: Access, act: Access, sense: Sense) -> bool:
+    """Whether the path is removed whatever the test says, which only asks how: a folder or a file."""
+    return act.op is Op.DELETE and any(
+        same(other.resource, act.resource)
+        and any(number == test.id and seen is not sense for number, seen in other.control)
+        for other in unit.accesses(Op.DELETE, kinds=(Kind.FILE,))
     )
 
 
@@ -99,7 +169,7 @@ def removed_then_made(unit: Unit) -> Iterator[tuple[Access, Access]]:
             continue
         for removal in unit.accesses(Op.DELETE, kinds=(Kind.FILE,)):
             if (
-                same(removal.resource, act.resource)
+                one_path(unit, removal, act)
                 and unit.before(removal.id, act.id)
                 and not unit.before(act.id, removal.id)
                 and not unit.guarded(removal, act)
@@ -154,19 +224,21 @@ def written_then_hidden(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 and same(write.resource, act.resource)
                 and unit.before(write.id, act.id)
                 and not _PRIVATE.search(unit.module.text(write.place))
-                and not _written_after(unit, act)
+                and _written_between(unit, write, act)
                 and not any("umask" in mark.subject for mark in unit.marks("call"))
             ):
                 yield write, act
                 break
 
 
-def _written_after(unit: Unit, act: Access) -> bool:
-    """Whether the content comes after the file was made private."""
-    return any(
-        same(write.resource, act.resource) and unit.before(act.id, write.id)
+def _written_between(unit: Unit, opened: Access, act: Access) -> bool:
+    """Whether the content comes before the file is made private, and none after."""
+    written = [
+        write.id < act.id
         for write in unit.accesses(Op.WRITE, kinds=(Kind.FILE,))
-    )
+        if same(write.resource, act.resource) and write.id >= opened.id
+    ]
+    return bool(written) and all(written)
 
 
 def removed_elsewhere(unit: Unit, resource: Resource) -> str:

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from racelint.events import Access, Kind, Op
 from racelint.evidence import Evidence
 from racelint.finding import Confidence
 from racelint.paths import CACHED, is_own, is_system_path, shared_word
-from racelint.pattern.files import file_accesses, read_elsewhere, used_by_others, written_in_place
+from racelint.pattern.files import (
+    file_accesses,
+    one_path,
+    read_elsewhere,
+    same_content,
+    used_by_others,
+    written_in_place,
+)
 from racelint.pattern.unit import Unit, same
 
 
 def emptied_in_place(unit: Unit) -> Iterator[tuple[Access, Evidence]]:
     """Writes in place of files that others are known to read, each with what says so."""
     seen: list[Access] = []
+    if unit.module.concurrency.called_under_lock(unit.facts):
+        return
     for write in file_accesses(unit, Op.USE, Op.WRITE):
         if not written_in_place(write) or any(same(other.resource, write.resource) for other in seen):
             continue
         seen.append(write)
-        if _put_in_place_later(unit, write) or unit.locked_at(write) or _read_before(unit, write):
+        if (
+            _put_in_place_later(unit, write)
+            or unit.locked_at(write)
+            or _read_before(unit, write)
+            or same_content(unit, write)
+        ):
             continue
         evidence = _readers(unit, write)
         if evidence is not None:
@@ -31,11 +46,12 @@ def _readers(unit: Unit, write: Access) -> Evidence | None:
     used = used_by_others(unit, write)
     if used is None:
         return None
-    resource = write.resource
-    if shared_word(resource.path, resource.name, only=CACHED) or is_system_path(resource.path):
+    resource, facts = write.resource, unit.facts
+    if shared_word(resource.path, resource.name, facts.owner, only=CACHED) or is_system_path(resource.path):
         return used
     reader = read_elsewhere(unit, resource)
-    if reader:
+    handled = unit.module.concurrency.handled_in_processes(facts.qualname) is not None
+    if reader and (handled or shared_word(resource.path, resource.name, facts.qualname)):
         return Evidence(f"`{reader}` reads it; {used.text}", used.strength, "processes")
     return Evidence(used.text, Confidence.LOW, "processes")
 
@@ -64,7 +80,7 @@ def removed_then_replaced(unit: Unit) -> Iterator[tuple[Access, Access]]:
             continue
         for removal in unit.accesses(Op.DELETE, kinds=(Kind.FILE,)):
             if (
-                same(removal.resource, write.resource)
+                one_path(unit, removal, write)
                 and unit.before(removal.id, write.id)
                 and not unit.before(write.id, removal.id)
                 and not unit.guarded(removal, write)
@@ -79,6 +95,8 @@ def replaced_from_fixed_name(unit: Unit) -> Iterator[tuple[Access, Access]]:
         source = target.value.text
         if target.how not in ("replace", "move") or is_own(source) or not {'"', "'"} & set(source):
             continue
+        if unit.module.concurrency.called_under_lock(unit.facts):
+            continue
         for write in unit.accesses(Op.USE, Op.WRITE, kinds=(Kind.FILE,)):
             if (
                 written_in_place(write)
@@ -90,9 +108,12 @@ def replaced_from_fixed_name(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 break
 
 
+_MADE = re.compile(r"NamedTemporaryFile|mkstemp|mkdtemp|mktemp|TemporaryDirectory")
+
+
 def moved_from_elsewhere(unit: Unit) -> Iterator[Access]:
     """Moves of a temporary file that need not be in the folder of the file it replaces."""
     for target in file_accesses(unit, Op.WRITE):
         source = target.value.text
-        if target.how == "move" and "tempfile." in source and "dir=" not in source:
+        if target.how == "move" and _MADE.search(source) and "dir=" not in source:
             yield target

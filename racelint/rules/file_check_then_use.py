@@ -25,6 +25,7 @@ from collections.abc import Iterable, Iterator
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import (
+    CONFIGURED,
     Access,
     Evidence,
     Module,
@@ -33,9 +34,11 @@ from racelint.pattern import (
     awaited_then_read,
     forgiven,
     listed_then_used,
+    made_by_others,
     named_temporary,
     removed_elsewhere,
     removed_then_made,
+    same_content,
     tested_then_done,
     used_by_others,
     written_in_place,
@@ -134,19 +137,20 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
                 test,
                 act,
                 "{name} is tested on line {line} and made here in a separate step; another process can be faster",
-                EVERYBODY,
+                made_by_others(unit, act) or UNKNOWN,
                 TOLERATE,
                 "",
             )
     elif written_in_place(act):
-        yield (
-            test,
-            act,
-            "{name} is found missing on line {line} and written here in a separate step; two processes do so at once",
-            used_by_others(unit, act, configured=True) or UNKNOWN,
-            "make it in one step: mode `x`, or write another file and link or rename it",
-            "done twice",
-        )
+        if not same_content(unit, act):
+            yield (
+                test,
+                act,
+                "{name} is found missing on line {line} and written here in a separate step; two processes do so at once",
+                used_by_others(unit, act, CONFIGURED) or UNKNOWN,
+                "make it in one step: mode `x`, or write another file and link or rename it",
+                "done twice",
+            )
     elif act.op is Op.DELETE and not forgiven(act):
         yield (
             test,
