@@ -141,7 +141,7 @@ UPDATE = "async def add(self, n):\n    total = self.total\n    await asyncio.sle
 OWNERS = {
     "a constructor with a base": (
         "class Meter(Base):\n    def __init__(self):\n        super().__init__()\n        self.total = 0\n",
-        "class Meter(Base):\n    def __init__(self):\n        super().__init__()\n        self._lock = asyncio.Lock()\n        self.total = 0\n",
+        "class Meter(Base):\n    def __init__(self):\n        super().__init__()\n        self._total_lock = asyncio.Lock()\n        self.total = 0\n",
     ),
     "a docstring in the constructor": (
         'class Meter:\n    def __init__(self):\n        """Empty."""\n        self.total = 0\n',
@@ -169,7 +169,7 @@ TAIL = "\n\nasync def main(meter):\n    await asyncio.gather(*(meter.add(n) for 
 def test_a_lock_is_made_where_the_object_is_built(case: str) -> None:
     """Never in the call; one that is there already is used."""
     before, after = OWNERS[case]
-    lock = "gate" if "gate" in after else "_lock"
+    lock = next(name for name in ("gate", "_total_lock", "_lock") if name in after)
     old = "".join(f"    {line}\n" for line in UPDATE.splitlines())
     body = [f"    {line}\n" for line in UPDATE.splitlines()]
     new = body[0] + f"        async with self.{lock}:\n" + "".join(f"    {line}" for line in body[1:])
@@ -201,6 +201,18 @@ def test_a_lock_that_a_helper_takes_is_not_held_around_it() -> None:
         "async def add(self, n):\n    total = self.total\n    await self.note()\n    self.total = total + n"
     ).replace("self.total = 0\n", "self.total = 0\n        self.gate = asyncio.Lock()\n")
     assert repaired(bad).repairs == ()
+
+
+def test_what_a_helper_still_uses_is_not_taken_away_from_it() -> None:
+    """A swap would leave it with nothing."""
+    bad = method(
+        "async def add(self, n):\n    self.total.note()\n    await self.drain()\n    await self.total.close()\n    self.total = None\n\n"
+        "async def drain(self):\n    await self.total.drain()\n\n"
+        "def renew(self):\n    self.total = object()"
+    )
+    done = repaired(bad, Applicability.SAFE)
+    assert [finding.code for finding in done.report.findings] == ["RL305"]
+    assert done.repairs == ()
 
 
 NAMES = st.sampled_from(["total", "count", "items", "state", "value", "size"])

@@ -5,7 +5,7 @@ An edit replaces a piece of text, so what is outside of it, comments and blank l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from typing import TypeVar
 
@@ -69,6 +69,28 @@ class Code:
     def called(self, path: str) -> list[FunctionFacts]:
         """The functions of this module that a dotted path in this function may mean."""
         return self.concurrency.target(path, self.facts)
+
+    def may_touch(self, statements: Sequence[Statement], names: Collection[str]) -> bool:
+        """Whether functions that the statements call use one of the names, as far as this module tells.
+
+        A method of the own object that is not seen here may.
+        """
+        called = {source_of(call.func) for one in statements for call in self.walk(one, cst.Call)}
+        own = f"{self.owner[1]}."
+        if any(name.startswith(own) and name.count(".") == 1 and not self.called(name) for name in called):
+            return True
+        seen: set[str] = set()
+        todo = [function for name in called for function in self.called(name)]
+        while todo:
+            function = todo.pop()
+            if function.qualname in seen:
+                continue
+            seen.add(function.qualname)
+            text = "".join(self.lines[function.first - 1 : function.last])
+            if (function.stub and function.owner) or any(name in text for name in names):
+                return True
+            todo.extend(other for call in function.calls for other in self.called(call.callee))
+        return False
 
     # where things are
 
@@ -203,7 +225,13 @@ class Code:
 
     @property
     def step(self) -> str:
-        """One level of indentation."""
+        """One level of indentation: by how much the body of the function is deeper than its head."""
+        body = self.function.body
+        if isinstance(body, cst.IndentedBlock) and body.body:
+            line = self.lines[self.span(body.body[0]).line - 1]
+            step = line[self.facts.column : len(line) - len(line.lstrip())]
+            if step:
+                return step
         return self.definition.module.default_indent
 
     def indentation(self, statement: Statement) -> str | None:

@@ -41,7 +41,7 @@ def unless_done(code: Code, finding: Finding) -> Fix | None:
     function = statement.value.func
     if not isinstance(function, cst.Attribute) or function.attr.value not in SETTERS:
         return None
-    if list(code.walk(function.value, cst.Call)):  # calling it twice could give two futures
-        return None
+    if list(code.walk(function.value, cst.Call)) or source_of(function.value) == code.owner[1]:
+        return None  # calling it twice could give two futures; an object that completes itself need not be a future
     edits = code.wrapped([statement], f"if not {source_of(function.value)}.done():")
     return Fix(f"complete `{finding.resource}` only if it is not done", Applicability.SAFE, edits) if edits else None

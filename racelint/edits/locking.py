@@ -8,7 +8,6 @@ from racelint.edits.code import Code, Statement
 from racelint.edits.imports import imported
 from racelint.edits.owners import made_in_class, made_in_module
 from racelint.finding import Applicability, Edit, Finding, Fix, Span, World
-from racelint.flow.summaries import source_of
 from racelint.resolve import CONSTRUCTORS, locks_of
 
 
@@ -114,27 +113,13 @@ def _lock(code: Code, finding: Finding, asynchronous: bool) -> tuple[str, tuple[
     if library is None:
         return None
     built = f"{library.name}.Lock"
-    made = made_in_class(code, holder, built) if of_object else made_in_module(code, built)
+    attribute = finding.resource.rpartition(".")[2].partition("[")[0]
+    made = made_in_class(code, holder, built, attribute) if of_object else made_in_module(code, built)
     if made is None:
         return None
     return (f"{self_name}.{made.name}" if of_object else made.name), (*library.edits, *made.edits)
 
 
 def _takes(code: Code, statements: list[Statement], lock: str) -> bool:
-    """Whether the statements use the lock, or call a function of this module that does: it would wait for itself."""
-    if any(code.mentions(one, lock) for one in statements):
-        return True
-    called = {source_of(call.func) for one in statements for call in code.walk(one, cst.Call)}
-    bare = lock.rpartition(".")[2]
-    seen: set[str] = set()
-    todo = [function for name in called for function in code.called(name)]
-    while todo:
-        function = todo.pop()
-        if function.qualname in seen:
-            continue
-        seen.add(function.qualname)
-        text = "".join(code.lines[function.first - 1 : function.last])
-        if bare in text:
-            return True
-        todo.extend(other for call in function.calls for other in code.called(call.callee))
-    return False
+    """Whether the statements use the lock, or call a function that may: it would wait for itself."""
+    return any(code.mentions(one, lock) for one in statements) or code.may_touch(statements, [lock.rpartition(".")[2]])

@@ -27,21 +27,25 @@ def made_in_module(code: Code, built: str) -> Made | None:
     return Made(NAME, (below_imports(code, f"{NAME} = {built}()"),))
 
 
-def made_in_class(code: Code, owner: str, built: str) -> Made | None:
-    """An attribute that each object gets when it is built; None for a class whose construction cannot be seen whole."""
+def made_in_class(code: Code, owner: str, built: str, guarded: str) -> Made | None:
+    """An attribute that each object gets when it is built; None for a class whose construction cannot be seen whole.
+
+    It is named after what it guards where the class has a base, which may have a `_lock` of its own.
+    """
     class_ = _class(ast.parse(code.source.text), owner)
-    if class_ is None or _has(class_, NAME) or any(_is_slots(one) for one in class_.body):
+    name = f"_{guarded.strip('_')}_lock" if class_ is not None and class_.bases else NAME
+    if class_ is None or _has(class_, name) or any(_is_slots(one) for one in class_.body):
         return None
     if any("dataclass" in ast.unparse(decorator) for decorator in class_.decorator_list):
-        return _field(code, class_, built)
+        return _field(code, class_, name, built)
     constructor = next(
         (one for one in class_.body if isinstance(one, ast.FunctionDef) and one.name == "__init__"), None
     )
     if constructor is not None:
-        return _in_constructor(code, constructor, built)
+        return _in_constructor(code, constructor, name, built)
     if class_.bases or class_.decorator_list:
         return None
-    return _new_constructor(code, class_, built)
+    return _new_constructor(code, class_, name, built)
 
 
 def _class(tree: ast.Module, qualname: str) -> ast.ClassDef | None:
@@ -69,10 +73,10 @@ def _is_slots(statement: ast.stmt) -> bool:
     )
 
 
-def _in_constructor(code: Code, constructor: ast.FunctionDef, built: str) -> Made | None:
+def _in_constructor(code: Code, constructor: ast.FunctionDef, name: str, built: str) -> Made | None:
     """Ahead of all that the constructor does, but behind its docstring and the constructor of the base."""
     self_name = constructor.args.args[0].arg if constructor.args.args else ""
-    text = f"{self_name}.{NAME} = {built}()"
+    text = f"{self_name}.{name} = {built}()"
     body = [one for number, one in enumerate(constructor.body) if not (number == 0 and _is_text(one))]
     while body and "__init__" in ast.unparse(body[0]):
         body.pop(0)
@@ -83,7 +87,7 @@ def _in_constructor(code: Code, constructor: ast.FunctionDef, built: str) -> Mad
     else:
         last = constructor.body[-1]
         edit = _below(code, last.end_lineno or last.lineno, _indentation(code, last) + text)
-    return Made(NAME, (edit,))
+    return Made(name, (edit,))
 
 
 def _is_text(statement: ast.stmt) -> bool:
@@ -97,6 +101,8 @@ def _indentation(code: Code, statement: ast.stmt) -> str:
 
 def _ahead(code: Code, statement: ast.stmt, text: str) -> Edit:
     line = min([statement.lineno, *(one.lineno for one in getattr(statement, "decorator_list", []))])
+    while code.lines[line - 2].lstrip().startswith("#"):  # a comment stays with what it is about
+        line -= 1
     return Edit(Span(line, 1, line, 1), f"{_indentation(code, statement)}{text}\n")
 
 
@@ -105,18 +111,18 @@ def _below(code: Code, line: int, text: str) -> Edit:
     return Edit(Span(line, column, line, column), f"\n{text}")
 
 
-def _new_constructor(code: Code, class_: ast.ClassDef, built: str) -> Made | None:
+def _new_constructor(code: Code, class_: ast.ClassDef, name: str, built: str) -> Made | None:
     """A constructor before the first method."""
     first = next((one for one in class_.body if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef))), None)
     if first is None or first.lineno == class_.lineno:
         return None
     indentation = _indentation(code, first)
-    text = f"{indentation}def __init__(self) -> None:\n{indentation}{code.step}self.{NAME} = {built}()\n\n"
+    text = f"{indentation}def __init__(self) -> None:\n{indentation}{code.step}self.{name} = {built}()\n\n"
     line = min([first.lineno, *(one.lineno for one in first.decorator_list)])
-    return Made(NAME, (Edit(Span(line, 1, line, 1), text),))
+    return Made(name, (Edit(Span(line, 1, line, 1), text),))
 
 
-def _field(code: Code, class_: ast.ClassDef, built: str) -> Made | None:
+def _field(code: Code, class_: ast.ClassDef, name: str, built: str) -> Made | None:
     """A field of a dataclass that is no argument of its constructor and no part of comparisons."""
     fields = [one for one in class_.body if isinstance(one, ast.AnnAssign)]
     field = imported(code, "dataclasses", "field")
@@ -127,5 +133,5 @@ def _field(code: Code, class_: ast.ClassDef, built: str) -> Made | None:
     if not fields or field is None or frozen:
         return None
     last = fields[-1]
-    text = f"{NAME}: {built} = {field.name}(default_factory={built}, init=False, repr=False, compare=False)"
-    return Made(NAME, (*field.edits, _below(code, last.end_lineno or last.lineno, _indentation(code, last) + text)))
+    text = f"{name}: {built} = {field.name}(default_factory={built}, init=False, repr=False, compare=False)"
+    return Made(name, (*field.edits, _below(code, last.end_lineno or last.lineno, _indentation(code, last) + text)))

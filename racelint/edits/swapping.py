@@ -30,6 +30,8 @@ def swap_then_close(code: Code, finding: Finding) -> Fix | None:
         _may_stay(code, one, name) for one in between
     ):
         return None
+    if code.may_touch(between, [name.rpartition(".")[2]]):  # a helper would find nothing there
+        return None
     local = code.new_name(name.rpartition(".")[2].strip("_") or "old", "old")
     ahead, gone = code.before(between[0], f"{local}, {name} = {name}, None"), code.without(forget)
     if ahead is None or gone is None:
