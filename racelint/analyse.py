@@ -69,8 +69,10 @@ class Nominated:
     """The confidence that was asked for."""
 
 
-def find_races(source: Source, nominees: Nominated, rules: Sequence[Rule]) -> list[Finding]:
-    """Findings of `rules` in one module, unsuppressed, sorted by `sort_key`.
+def find_races(
+    source: Source, nominees: Nominated, rules: Sequence[Rule], runtime: str = "racelint.runtime"
+) -> list[Finding]:
+    """Findings of `rules` in one module, unsuppressed, sorted by `sort_key`; fixes import helpers from the module `runtime`.
 
     Some may be less certain than what was asked for when the definitions were nominated. One place gets one finding of a rule,
     the most certain one.
@@ -83,7 +85,9 @@ def find_races(source: Source, nominees: Nominated, rules: Sequence[Rule]) -> li
     program = Program(source, concurrency.scope, concurrency)
     module = Module(program, nominees.definitions)
     found = _distinct([finding for rule in rules for finding in rule.find(module) if not _elsewhere(finding)])
-    with_repairs = (repaired(program, one) if one.confidence.rank >= nominees.least.rank else one for one in found)
+    with_repairs = (
+        repaired(program, one, runtime) if one.confidence.rank >= nominees.least.rank else one for one in found
+    )
     return sorted(with_repairs, key=lambda finding: finding.sort_key)
 
 

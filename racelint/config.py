@@ -85,6 +85,8 @@ class Config:
     """Processes; 0 for one per core."""
     models: tuple[str, ...] = ()
     """TOML files with models of libraries, absolute."""
+    runtime_module: str = "racelint.runtime"
+    """Where fixes import the helpers from."""
     root: str = ""
     """The directory that patterns are relative to, the current one if empty."""
     file: str = ""
@@ -110,6 +112,7 @@ class Layer:
     output_format: str | None = None
     jobs: int | None = None
     models: tuple[str, ...] | None = None
+    runtime_module: str | None = None
 
 
 KEYS = tuple(field.name.replace("_", "-") for field in fields(Layer) if field.name not in ("where", "root"))
@@ -144,6 +147,7 @@ def _over(config: Config, layer: Layer) -> Config:
         output_format=_said(layer.output_format, config.output_format),
         jobs=_said(layer.jobs, config.jobs),
         models=_said(layer.models, config.models),
+        runtime_module=_said(layer.runtime_module, config.runtime_module),
     )
 
 
@@ -338,6 +342,7 @@ def _layer(table: Mapping[str, object], where: str, root: str) -> Layer:
         output_format=get.choice("output-format", OUTPUT_FORMATS),
         jobs=get.number("jobs"),
         models=get.files("models", root),
+        runtime_module=get.module("runtime-module"),
     )
 
 
@@ -369,6 +374,13 @@ class _Values:
         value = self._typed(key, str, f"one of {', '.join(choices)}")
         if value is not None and value not in choices:
             raise ConfigError(f"{_at(self._where, key)}`{key}` is `{value}`{nearest(value, choices)}")
+        return value
+
+    def module(self, key: str) -> str | None:
+        """The dotted name of a module."""
+        value = self._typed(key, str, "the dotted name of a module")
+        if value is not None and not all(part.isidentifier() for part in value.split(".")):
+            raise ConfigError(f"{_at(self._where, key)}`{key}` is `{value}`, which is no dotted name of a module")
         return value
 
     def confidence(self, key: str) -> Confidence | None:

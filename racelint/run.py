@@ -72,6 +72,9 @@ def lint_read(source: Source, config: Config, started: float) -> Report:
     return lint_files([file], [], config, started, given={file.path: source})
 
 
+VENDORED = "# Vendored from racelint"
+"""How a file begins that is a copy of ours, and no business of its owner's."""
+
 Progress = Callable[[int, int], None]
 """Is told how many steps of how many are done."""
 
@@ -178,6 +181,8 @@ def _know(job: Job, file: File) -> Known:
         source = _read(job, file)
         if isinstance(source, Problem):
             return _excused(job, file, source)
+        if source.text.startswith(VENDORED):
+            return Known(file)
         tree = parse(source)
         if isinstance(tree, Problem):
             return _excused(job, file, tree)
@@ -205,7 +210,7 @@ def _find(project: tuple[Job, Index], known: Known) -> Found:
             if isinstance(tree, Problem):
                 return Found(problem=tree)
             nominees = nominated(collect(source, tree), index, rules, models)
-        findings = find_races(source, nominees, rules) if nominees is not None else []
+        findings = find_races(source, nominees, rules, job.config.runtime_module) if nominees is not None else []
         return Found(_reported(source, findings, rules, job.config), checksum=checksum(source))
     except Exception as error:
         return Found(problem=_mistake(known.file, error), mistake=True)

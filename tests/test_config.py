@@ -139,7 +139,7 @@ def test_select_starts_anew_and_the_rest_adds(project: Path) -> None:
         (("RL102",), (), {"RL102"}),
         (("stale-write",), (), {"RL102"}),
         (("rl102",), (), {"RL102"}),
-        (("RL30",), ("RL302",), {"RL301", "RL303", "RL304", "RL305"}),
+        (("RL30",), ("RL302",), {"RL301", "RL303", "RL304", "RL305", "RL306"}),
         (("RL302",), ("RL3",), {"RL302"}),
         (("RL3",), ("RL3",), set()),
         (("ALL",), ("ALL",), set()),

@@ -583,3 +583,66 @@ def test_one_bad_fix_does_not_keep_the_others_out(folder: Path, monkeypatch: pyt
     result = lint("--fix")
     assert (folder / "a.py").read_text() == "x = 1\n" + RACE
     assert "a.py: not fixed: line 12 of the result: cannot parse" in result.stderr
+
+
+# Helpers
+
+
+GETTER = """\
+import sqlite3
+import threading
+
+_database = None
+
+
+def database():
+    global _database
+    if _database is None:
+        _database = sqlite3.connect("a.db")
+    return _database
+
+
+def main():
+    for _ in range(4):
+        threading.Thread(target=database).start()
+"""
+
+
+def test_helpers_are_imported_from_where_the_project_has_them(folder: Path) -> None:
+    """`runtime-module` says where; the copies that `vendor` makes work there, and racelint leaves them alone."""
+    (folder / "app").mkdir()
+    (folder / "app" / "__init__.py").write_text("")
+    (folder / "app" / "data.py").write_text(GETTER)
+    copied = CliRunner().invoke(cli, ["vendor", "app/safe"])
+    assert copied.exit_code == 0
+    assert 'runtime-module = "app.safe"' in copied.output
+    result = lint("--config", "runtime-module = 'app.safe'", "--fix", "--unsafe-fixes", "app")
+    assert (result.return_value, result.stdout) == (
+        0,
+        "Found 1 race (1 fixed); none left in " + result.stdout.split(" in ")[1],
+    )
+    assert "from app.safe import init_once\n" in (folder / "app" / "data.py").read_text()
+    code = (
+        "import app.data, sys; assert app.data.database() is app.data.database(); assert 'racelint' not in sys.modules"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+    again = CliRunner().invoke(cli, ["vendor", "app/safe"])
+    assert again.exit_code == 0
+
+
+def test_vendor_overwrites_nothing_of_others(folder: Path) -> None:
+    """A file that is there already stays, and nothing is written beside it."""
+    (folder / "safe").mkdir()
+    (folder / "safe" / "__init__.py").write_text("mine = 1\n")
+    result = CliRunner().invoke(cli, ["vendor", "safe"])
+    assert result.exit_code == 1
+    assert "safe/__init__.py is there already" in result.output
+    assert [path.name for path in (folder / "safe").iterdir()] == ["__init__.py"]
+
+
+def test_a_runtime_module_must_be_a_name(folder: Path) -> None:
+    """The error says what is wrong."""
+    (folder / "racelint.toml").write_text('runtime-module = "a-b"\n')
+    result = CliRunner().invoke(cli, ["."])
+    assert "`runtime-module` is `a-b`, which is no dotted name of a module" in result.output

@@ -53,13 +53,13 @@ REPAIRS: Mapping[str, tuple[Repair, ...]] = {
 """By the code of the rule; safe ones first."""
 
 
-def repaired(program: Program, finding: Finding) -> Finding:
-    """The finding with the first of its rule's repairs that fits; unchanged if none does."""
+def repaired(program: Program, finding: Finding, runtime: str) -> Finding:
+    """The finding with the first of its rule's repairs that fits; unchanged if none does. Helpers come from `runtime`."""
     repairs = REPAIRS.get(finding.code, ())
     definition = program.definition(_around(program, finding.span)) if repairs else None
     if definition is None:
         return finding
-    code = Code(program, definition)
+    code = Code(program, definition, runtime)
     for repair in repairs:
         fix = repair(code, finding)
         if fix is not None and fix.edits:

@@ -46,8 +46,8 @@ def _is_insertion(edit: Edit) -> bool:
 class Code:
     """One definition of a module that is to be repaired."""
 
-    def __init__(self, program: Program, definition: Definition) -> None:
-        self.definition = definition
+    def __init__(self, program: Program, definition: Definition, runtime: str) -> None:
+        self.definition, self.runtime = definition, runtime
         self.source, self.scope, self.concurrency = program.source, program.scope, program.concurrency
         self.lines = program.lines
 

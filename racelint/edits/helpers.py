@@ -9,7 +9,6 @@ from racelint.edits.imports import imported
 from racelint.finding import Applicability, Edit, Finding, Fix, Span
 from racelint.flow.summaries import source_of
 
-RUNTIME = "racelint.runtime"
 CACHES = frozenset({"functools.cache", "functools.lru_cache"})
 
 
@@ -17,7 +16,7 @@ def once(code: Code, finding: Finding) -> Fix | None:
     """A cached function without arguments, or a getter that makes a global when it is first asked, becomes `@init_once`."""
     if code.function.params.params or code.function.params.kwonly_params or code.facts.owner:
         return None
-    helper = imported(code, RUNTIME, "init_once")
+    helper = imported(code, code.runtime, "init_once")
     if helper is None:
         return None
     edits = _for_cache(code, helper.name) or _for_getter(code, helper.name)
@@ -84,7 +83,7 @@ def replace_atomically(code: Code, finding: Finding) -> Fix | None:
         return None
     if source_of(call.args[1].value) not in ('"w"', "'w'") or call.args[1].keyword is not None or call.args[0].star:
         return None
-    helper = imported(code, RUNTIME, "atomic_write")
+    helper = imported(code, code.runtime, "atomic_write")
     if helper is None:
         return None
     edit = code.replace(call, f"{helper.name}({code.text(call.args[0].value)})")
