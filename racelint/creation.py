@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from racelint.finding import World
 from racelint.pattern import (
@@ -79,6 +80,8 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
             way = wrong_way(unit, check, write)
             evidence = rival(unit, write.resource, World.THREADS) if way else None
             if evidence is not None:
+                if way == "early" and write.value.shape is Shape.TRUE and evidence.public:
+                    evidence = replace(evidence, strength=Confidence.LOW)
                 yield Pair(unit, check, write), way, evidence
                 break
 

@@ -23,6 +23,8 @@ class Root:
     """Called by a framework, which gives each run arguments of its own."""
     locked: bool = False
     """Its strength rests on the lock that the class has."""
+    body: bool = False
+    """The `run` of a class of threads."""
     public: bool = False
     """Known only as something that callers outside of the module may call."""
     called: bool = False

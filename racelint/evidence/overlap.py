@@ -110,8 +110,11 @@ class Concurrency(Guards, Writers):
                     continue
                 strength = min(self._strength(left, resource), self._strength(right, resource), key=lambda s: s.rank)
                 called = left.called or right.called
-                if strength is Confidence.LOW and left.public != right.public and not called and not self.unlikely:
-                    strength = Confidence.MEDIUM
+                if left.body and right.body and first != second:
+                    strength = Confidence.LOW  # two classes of threads need not share an object of a third one
+                elif strength is Confidence.LOW and left.public != right.public and not called and not self.unlikely:
+                    inner = world == "threads" and self._step_of(first, second)
+                    strength = strength if inner else Confidence.MEDIUM
                 if best is None or strength.rank > weakest.rank:
                     best, weakest = (left if left.many else right), strength
                     public = left.public and right.public
@@ -128,6 +131,11 @@ class Concurrency(Guards, Writers):
         unit = self.scope.functions.get(root.unit)
         of_object = unit is not None and unit.owner and not {"classmethod", "staticmethod"} & set(unit.decorators)
         return not of_object and not self._kept(resource.owner)
+
+    def _step_of(self, one: int, other: int) -> bool:
+        """Whether the public one of two roots is a step of what the other one runs: nobody else needs to call it."""
+        weak, strong = (one, other) if self.roots[one].public else (other, one)
+        return strong in self.reached.get(self.roots[weak].unit, frozenset())
 
     def _builds_one_of(self, left: Root, right: Root, resource: Resource) -> bool:
         """Whether the resource belongs to the object that one of the units is just building: nobody else has that yet."""
@@ -150,17 +158,19 @@ class Concurrency(Guards, Writers):
         unit = self.scope.functions.get(root.unit)
         if unit is not None and not unit.owner:
             return root.strength if resource is not None and resource.kind is Kind.GLOBAL else Confidence.LOW
-        if root.locked and resource is not None and not self._lock_guards(resource):
+        if root.locked and resource is not None and not self._lock_guards(resource, root.world == "threads"):
             return Confidence.LOW
         return root.strength
 
-    def _lock_guards(self, resource: Resource) -> bool:
+    def _lock_guards(self, resource: Resource, changes_only: bool = False) -> bool:
         """Whether any function of the owner uses the resource inside a `with` of something that is named like a lock."""
         guards = self.scope.models.guards
         if any(
             part in guard.lower() for _, write in self.writers(resource) for guard in write.within for part in guards
         ):
             return True
+        if changes_only:
+            return False
         family = self.scope.family(resource.owner) if resource.owner in self.scope.classes else frozenset()
         return any(
             f"self.{resource.path}" in function.reads

@@ -37,7 +37,9 @@ def find_spawns(calls: Calls) -> list[Root]:
         if class_.bases and calls.scope.is_thread(class_.qualname):
             run = calls.scope.methods.get(class_.qualname, {}).get("run")
             if run is not None:
-                roots.append(Root(run.qualname, "it is the body of a thread", "threads", False, Confidence.HIGH))
+                roots.append(
+                    Root(run.qualname, "it is the body of a thread", "threads", False, Confidence.HIGH, body=True)
+                )
     return roots
 
 

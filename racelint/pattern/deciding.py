@@ -18,7 +18,11 @@ def decided_under_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
         for number, sense in act.control:
             check = unit.access(number)
             lock = _released(unit, check, act) if check is not None else None
-            if check is None or lock is None or (sense is Sense.ABSENT and _creates(act)):
+            if (
+                check is None
+                or lock is None
+                or (sense in (Sense.ABSENT, Sense.OTHERWISE) and same(check.resource, act.resource) and _creates(act))
+            ):
                 continue
             if not same(check.resource, act.resource) and not _belongs(unit, check, sense, act):
                 continue
@@ -47,15 +51,21 @@ def _belongs(unit: Unit, check: Access, sense: Sense, act: Access) -> bool:
     )
 
 
+ASKS = frozenset({"", "in", "while", "assert", "get", "len", "bool", "any", "all", "count"})
+"""Reads that ask one question; others give parts, and what is asked of a part says nothing of the whole."""
+
+
 def _released(unit: Unit, check: Access, act: Access) -> Acquire | None:
     """The lock for threads that was held at the check and let go before the act."""
+    if check.how not in ASKS:
+        return None
     locks = [lock for lock in unit.locked_at(check) if lock.world != "tasks" and lock.id not in act.held]
     return locks[0] if locks and not unit.guarded(check, act, World.THREADS) else None
 
 
 def _creates(act: Access) -> bool:
     """Whether the act only stores what was missing: two threads that both do so compute a value twice."""
-    return act.op is Op.WRITE and act.how in ("=", "[]") and not act.value.shape.absent
+    return act.op is Op.UPDATE or (act.op is Op.WRITE and act.how in ("=", "[]") and not act.value.shape.absent)
 
 
 def _looks_again(unit: Unit, act: Access) -> bool:

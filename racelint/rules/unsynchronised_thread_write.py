@@ -54,6 +54,7 @@ def find(module: Module) -> Iterable[Finding]:
                 or pair.restores
                 or not pair.in_one_step
                 or evidence.public
+                or module.concurrency.called_under_lock(unit.facts)
                 or copied_to_processes(unit, pair.second.resource)
             ):
                 continue
