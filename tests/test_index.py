@@ -35,6 +35,7 @@ IMPORTS = [
     ("plugins.audit.hooks.log", "tool.py", ("plugins/audit/hooks", "log")),
     ("tool.main", "tests/test_app.py", ("tool", "main")),
     ("....models", "src/app/models.py", None),
+    ("backends.redis.Client", "src/app/models.py", ("src/app/backends/redis", "Client")),
 ]
 
 
@@ -42,6 +43,13 @@ IMPORTS = [
 def test_imports(origin: str, importer: str, expected: tuple[str, str] | None) -> None:
     """`src` layouts, packages, namespace packages and relative imports; libraries of the same last name are not mixed up."""
     assert Modules(PATHS).split(origin, importer) == expected
+
+
+def test_two_projects_side_by_side() -> None:
+    """Each sees its own package, and nothing of the other's where its own has no such module."""
+    modules = Modules(["one/app/__init__.py", "one/app/views.py", "two/app/__init__.py", "two/app/models.py"])
+    assert modules.split("app.models.Order", "one/app/views.py") == ("one/app", "models.Order")
+    assert modules.split("app.models.Order", "two/app/__init__.py") == ("two/app/models", "Order")
 
 
 def test_a_package_seen_from_inside() -> None:

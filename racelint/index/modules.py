@@ -32,12 +32,13 @@ class Modules:
         self._here = "/" + here.replace("\\", "/").strip("/")
         self._paths = {module_path(path) for path in every}
         self._packages = {folder(path) for path in every if path.replace("\\", "/").rpartition("/")[2] == "__init__.py"}
-        self._by_last: dict[str, list[str]] = {}
-        self._parts: set[str] = set()
+        self._tops: dict[str, dict[str, None]] = {}
+        """By the name of a file or folder: the folders it lies in, with a slash at their end, sorted."""
         for path in sorted(self._paths):
-            parts = path.split("/")
-            self._parts.update(parts)
-            self._by_last.setdefault(parts[-1], []).append(path)
+            above = ""
+            for part in path.split("/"):
+                self._tops.setdefault(part, {})[above] = None
+                above += part + "/"
 
     def split(self, origin: str, importer: str) -> tuple[str, str] | None:
         """The module's path and what is left of a dotted origin as it is imported in `importer`; the longest module wins."""
@@ -47,13 +48,7 @@ class Modules:
             return self._relative(folder(importer), dots, parts)
         if not parts or parts[0] in sys.stdlib_module_names:
             return None
-        if parts[0] not in self._parts:
-            return self._from_above(parts)
-        for length in range(len(parts), 0, -1):
-            found = self._absolute(parts[:length], folder(importer))
-            if found is not None:
-                return found, ".".join(parts[length:])
-        return self._from_above(parts)
+        return self._absolute(parts, folder(importer) + "/") or self._from_above(parts)
 
     def _from_above(self, parts: list[str]) -> tuple[str, str] | None:
         """A name that begins with folders above the one that paths start from."""
@@ -70,7 +65,7 @@ class Modules:
         tail = origin.replace(".", "/")
         return (
             not origin.startswith(".")
-            and origin.partition(".")[0] in self._parts
+            and origin.partition(".")[0] in self._tops
             and any(
                 path == tail or path.endswith("/" + tail) for path in self._folders.get(tail.rpartition("/")[2], ())
             )
@@ -95,26 +90,39 @@ class Modules:
                 return path, ".".join(parts[length:])
         return None
 
-    def _absolute(self, parts: list[str], start: str) -> str | None:
-        tail = "/".join(parts)
-        best: tuple[int, str] | None = None
-        for path in self._by_last.get(parts[-1], ()):
-            if path != tail and not path.endswith("/" + tail):
-                continue
-            root = path[: -len(tail)].rstrip("/")
-            if not self._importable(path, root, start, len(parts)):
-                continue
-            score = shared(root, start)
-            if best is None or score > best[0]:
-                best = (score, path)
-        return best[1] if best is not None else None
+    def _absolute(self, parts: list[str], start: str) -> tuple[str, str] | None:
+        """As `split`, for an absolute name: it is looked up as Python would, from the nearest folder that holds its first part.
 
-    def _importable(self, path: str, root: str, start: str, length: int) -> bool:
-        """Whether the importer sees names that start at the folder `root`, as far as folders tell."""
-        above = not root or (start + "/").startswith(root + "/")
-        if root in self._packages:  # such a folder can be on the path, too, as Django projects have it
-            return above and length > 1
-        return length > 1 or above or path in self._packages or root.endswith(("src", "lib"))
+        A folder that is a package itself can be such a top, too, as Django projects have it; it must hold more than the
+        first part, and the importer.
+        """
+        roots = self._tops.get(parts[0], {})
+        tops = [
+            root for root in roots if root.rstrip("/") not in self._packages and self._seen_from(root, parts[0], start)
+        ]
+        nearest = max(tops, key=lambda root: shared(root, start), default=None)
+        found = self._below(nearest, parts, 1) if nearest is not None else None
+        packages = [root for root in roots if root.rstrip("/") in self._packages and start.startswith(root)]
+        for root in sorted(packages, key=len, reverse=True) if found is None else ():
+            found = found or self._below(root, parts, 2)
+        return found
+
+    def _below(self, root: str, parts: list[str], least: int) -> tuple[str, str] | None:
+        """The longest module below a folder that the parts name, of at least so many parts, and what is left."""
+        for length in range(len(parts), least - 1, -1):
+            path = root + "/".join(parts[:length])
+            if path in self._paths:
+                return path, ".".join(parts[length:])
+        return None
+
+    def _seen_from(self, root: str, first: str, start: str) -> bool:
+        """Whether the importer may see names that start at a folder: one above it, one for sources, or one of a package."""
+        return (
+            start.startswith(root)
+            or root.endswith(("src/", "lib/"))
+            or root + first not in self._paths
+            or (root + first in self._packages)
+        )
 
 
 def shared(one: str, other: str) -> int:
