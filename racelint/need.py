@@ -40,6 +40,7 @@ class Need(Enum):
     STORE_CHANGES = "stores are changed twice"
     COMMIT = "stores are changed twice, and something is committed"
     ROW_CREATION = "rows are looked up and a row is made"
+    GET_OR_CREATE = "a row is looked up and made by one call of a mapper"
     ROW_TEST = "rows are looked up, and rows are updated or deleted by a statement"
     SLOW_SAVE = "something slow is called, and rows are saved"
     SHARED_SESSION = "tasks are started that share a session of the function"

@@ -289,6 +289,10 @@ def _row_creation(c: Candidate) -> bool:
     return bool(c.does(*_LOOKS)) and c.does(*_CREATIONS, *_LOOKS) > 1
 
 
+def _get_or_create(c: Candidate) -> bool:
+    return any(call.callee.endswith("_or_create") for call in c.calls)
+
+
 def _row_test(c: Candidate) -> bool:
     return bool(c.does(*_LOOKS)) and bool(c.does("update", "delete", "sql", *_SAVES)) and c.does(*_LOOKS, *_CHANGES) > 1
 
@@ -379,6 +383,7 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.STORE_CHANGES: _store_changes,
     Need.COMMIT: _commit,
     Need.ROW_CREATION: _row_creation,
+    Need.GET_OR_CREATE: _get_or_create,
     Need.ROW_TEST: _row_test,
     Need.SLOW_SAVE: _slow_save,
     Need.SHARED_SESSION: _shared_session,

@@ -72,13 +72,15 @@ class Scope:
 
     def _used_mappers(self, imported: set[str]) -> set[str]:
         """Mappers whose customary names are called although the module imports models and sessions from elsewhere only."""
+        callees = [call.callee for function in self.facts.functions for call in function.calls]
+        if not imported & {"django", "mongoengine"} and any(".objects." in callee for callee in callees):
+            return {"django"}
         if imported & MAPPERS:
             return set()
-        callees = [call.callee for function in self.facts.functions for call in function.calls]
-        if any(".objects." in callee for callee in callees):
-            return {"django"}
         if any(callee.endswith(_SESSION_CALLS) for callee in callees):
             return {"sqlalchemy"}
+        if any(path.endswith(".DoesNotExist") for function in self.facts.functions for path in function.reads):
+            return {"peewee"}
         return set()
 
     @cached_property
@@ -218,8 +220,18 @@ class Scope:
             return True
         if not self.libraries & MAPPERS:
             return False
+        if any(self._has_columns(class_) for class_ in self.lineage(qualname)):
+            return True
         outside = [base for base in sorted(bases) if "." in base and not base.startswith(".")]
         return any(_is_mapped_base(found) for base in outside for found in outside_bases(base))
+
+    def _has_columns(self, class_: ClassFacts) -> bool:
+        """Whether a class says itself that it is mapped: it names its table or declares columns."""
+        return any(
+            name in ("__tablename__", "__table__")
+            or (built.endswith(_COLUMNS) and self.canonical(built).startswith(_OF_MAPPERS))
+            for name, built in class_.attributes
+        )
 
     def method(self, qualname: str, name: str) -> FunctionFacts | None:
         """The method that `name` finds on an instance of the class, as far as this module defines it."""
@@ -484,6 +496,11 @@ MAPPERS = frozenset(
     {"django", "sqlalchemy", "tortoise", "peewee", "sqlmodel", "mongoengine", "flask_sqlalchemy", "piccolo", "ormar"}
 )
 """Packages that map objects to rows."""
+
+_COLUMNS = ("Field", "ForeignKey", "Column", "mapped_column")
+"""Ends of the names of what declares a column."""
+
+_OF_MAPPERS = ("django.db.models.", "sqlalchemy.", "tortoise.fields.", "peewee.", "mongoengine.")
 
 _SESSION_CALLS = ("session.query", "session.add", "session.commit", "session.flush")
 """Ends of calls that are SQLAlchemy's by custom."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from racelint.facts.data import MUTATORS, CallSite, ClassFacts, FunctionFacts, ModuleFacts, Write
-from racelint.facts.declared import note_assigned, note_model, per_object, says_thread_safe
+from racelint.facts.declared import note_assigned, note_model, note_reference, per_object, says_thread_safe
 from racelint.facts.gathered import Gathered
 from racelint.facts.guarded import declared_guards
 from racelint.facts.source_text import annotation_name, arguments_of, dotted, says_nothing, shape_of
@@ -108,9 +108,11 @@ class _Collector:
         qualname = (outer.qualname + "." if outer.qualname else "") + node.name
         attributes: list[tuple[str, str]] = []
         unique: set[str] = set()
+        enforced: set[str] = set()
         versioned = False
         for statement in node.body:
             note_assigned(statement, attributes)
+            note_reference(statement, enforced)
             versioned = note_model(statement, unique) or versioned
         holder = Gathered(qualname, "", outer.qualname)
         self.current, self.class_name = holder, qualname
@@ -132,6 +134,7 @@ class _Collector:
                 methods,
                 frozenset(name for statement in node.body if (name := per_object(statement))),
                 says_thread_safe(node),
+                frozenset(enforced),
             )
         )
 

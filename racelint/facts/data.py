@@ -99,6 +99,8 @@ class ClassFacts:
     """Class-level names that stand for an attribute of each object: dataclass fields with a `default_factory`."""
     thread_safe: bool = False
     """Its documentation says that threads may share an object."""
+    enforced: frozenset[str] = frozenset()
+    """Fields that are foreign keys which the database enforces."""
 
     @property
     def name(self) -> str:

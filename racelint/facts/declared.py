@@ -51,6 +51,20 @@ _THREAD_SAFE = re.compile(
 _NOT = re.compile(r"\b(not|never|isn't|aren't|non|un)\b|n't", re.IGNORECASE)
 
 
+def note_reference(statement: ast.stmt, enforced: set[str]) -> None:
+    """Notes a field of a model class that is a foreign key which the database enforces."""
+    if not isinstance(statement, (ast.Assign, ast.AnnAssign)) or not isinstance(statement.value, ast.Call):
+        return
+    target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
+    call, last = statement.value, dotted(statement.value.func).rpartition(".")[2]
+    named = {k.arg: k.value for k in call.keywords}
+    refers = last in ("ForeignKey", "OneToOneField", "ForeignKeyField") or "foreign_key" in named
+    refers = refers or any(isinstance(a, ast.Call) and dotted(a.func).endswith("ForeignKey") for a in call.args)
+    loose = getattr(named.get("db_constraint"), "value", None) is False
+    if isinstance(target, ast.Name) and refers and not loose:
+        enforced.add(target.id)
+
+
 def note_model(statement: ast.stmt, unique: set[str]) -> bool:
     """Notes the unique fields of a model class; True if the statement declares a version column."""
     versioned = False

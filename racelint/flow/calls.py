@@ -15,7 +15,14 @@ from racelint.flow.files import dump_to_path
 from racelint.flow.futures import completed_later, future_call, oldest
 from racelint.flow.locks import lock_call
 from racelint.flow.made import is_served, made_row, note_made
-from racelint.flow.managers import evaluated, related_set, reverse_row, unseen_look_up
+from racelint.flow.managers import (
+    customary_model,
+    evaluated,
+    own_method_of_manager,
+    related_set,
+    reverse_row,
+    unseen_look_up,
+)
 from racelint.flow.pairs import named_pair
 from racelint.flow.rows import change_field, home, library_of, set_field
 from racelint.flow.stores import apply_effect
@@ -76,7 +83,7 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
     if model is None and base is not None:
         base = related_set(ev, base, node, method) or base
         found = _modelled_type(ev, base, method)
-        model = ev.models.method(found, method)
+        model = ev.models.method(found, method) or own_method_of_manager(found, method)
         if model is not None and found not in ("row", "sql"):
             base = replace(base, type=found)
     if model is not None:
@@ -255,7 +262,7 @@ def _modelled_type(ev: Evaluator, base: Value, method: str) -> str:
     if known.startswith((":", "def:")) and base.ref is None:
         return ""
     if base.ref is None and (known.startswith("type[") or "." in known):
-        queried = _queried_class(ev, known)
+        queried = _queried_class(ev, known, base.text)
         if queried or known.startswith("type["):
             return queried
         if known != ev.scope.names_in(ev.function.qualname).canonical(
@@ -278,7 +285,7 @@ def _saves_itself(ev: Evaluator, base: Value, method: str) -> bool:
     )
 
 
-def _queried_class(ev: Evaluator, type_name: str) -> str:
+def _queried_class(ev: Evaluator, type_name: str, text: str) -> str:
     """The modelled base of a class that is queried by methods of its own: `peewee.Model` of a class that derives from it."""
     if type_name.startswith("type[:"):
         bases = ev.scope.base_names(type_name[6:-1])
@@ -289,12 +296,13 @@ def _queried_class(ev: Evaluator, type_name: str) -> str:
             else None
         )
         if located is None:
-            return ""
+            return customary_model(ev, type_name, text)
         imports = dict(located[0].imports)
         bases = frozenset(
             imports.get(first, first) + dot + rest for first, dot, rest in (b.partition(".") for b in located[1].bases)
         )
-    return next((base for base in sorted(bases) if base.endswith(".Model") and base in ev.models.types), "")
+    mapped = next((base for base in sorted(bases) if base.endswith(".Model") and base in ev.models.types), "")
+    return mapped or customary_model(ev, type_name, text)
 
 
 def _spawner(ev: Evaluator, node: cst.Call, type_name: str, method: str, base: Value | None) -> Spawner | None:

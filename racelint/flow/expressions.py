@@ -490,8 +490,10 @@ class Evaluator(Builder):
     def note_next(
         self, operator: cst.BaseBinaryOp | cst.BaseAugOp, left: Value, right: Value, node: cst.CSTNode
     ) -> None:
-        """Notes the next number after one that was read: `last + 1`."""
+        """Notes the next number after one that was read, `last + 1`, and what is missing among rows, `wanted - known`."""
         stems = left.stems | right.stems
+        if isinstance(operator, cst.Subtract) and self.of_rows(right.stems) and right.shape is not Shape.CONSTANT:
+            self.mark("difference", node, stems=right.stems)
         plus = isinstance(operator, (cst.Add, cst.AddAssign))
         if (
             stems

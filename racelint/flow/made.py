@@ -19,6 +19,13 @@ def note_made(ev: Evaluator, node: cst.Call, class_name: str, arguments: Argumen
     return "made", Value(via=number, text=class_name, known=(("columns", Value(text=" ".join(arguments.keywords))),))
 
 
+def columns_of(value: Value | None) -> frozenset[str]:
+    """The keywords that an object was built with."""
+    made = value.part("made") if value is not None else None
+    columns = made.part("columns") if made is not None else None
+    return frozenset(columns.text.split() if columns is not None else ())
+
+
 def made_row(base: Value, method: str, row_methods: Collection[str]) -> bool:
     """Whether a method of an object that was built here saves it."""
     return base.row is None and base.shape is Shape.NEW and base.part("made") is not None and method in row_methods
@@ -36,7 +43,6 @@ def create_made(ev: Evaluator, where: cst.CSTNode, value: Value, how: str) -> No
         return
     keys = value.part("keys")
     table = _FRONT.sub("", table_name(ev, made.text))
-    columns = made.part("columns")
     before = ev.state.control
     ev.state.control = before | frozenset(mark.control)
     ev.emit(
@@ -46,7 +52,7 @@ def create_made(ev: Evaluator, where: cst.CSTNode, value: Value, how: str) -> No
         Value(value.stems),
         how,
         frozenset(keys.text.split() if keys is not None else ()),
-        assigned=frozenset(columns.text.split() if columns is not None else ()),
+        assigned=columns_of(value),
     )
     ev.state.control = before
 
@@ -62,7 +68,8 @@ def create_served(ev: Evaluator, where: cst.CSTNode, base: Value, how: str, give
     owner = ev.scope.classes.get(ev.function.owner)
     attributes = dict(owner.attributes) if owner is not None else {}
     table = table_name(ev, attributes.get("queryset", "").partition(".objects")[0])
-    ev.emit(Op.CREATE, Resource(Kind.TABLE, "django", table, table), where, Value(base.stems), how, given)
+    home = "django" if table else "served"
+    ev.emit(Op.CREATE, Resource(Kind.TABLE, home, table, table), where, Value(base.stems), how, given)
 
 
 def handled_at_flush(ev: Evaluator) -> None:

@@ -12,11 +12,16 @@ from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.graph import NO_CONTROL, Control
 from racelint.flow.summaries import source_of
+from racelint.models.loader import Call
+from racelint.resolve import MAPPERS
 
 _MANAGER = re.compile(
     r"(^|\.)(?:[A-Z]\w*|__class__|model|cls|type\(self\))\.(\w*objects\w*|_default_manager|_base_manager)$"
 )
 """`Order.objects` and its kin, also of a model that only an attribute names: `self.model.objects`."""
+
+_QUERY_SET = re.compile(r"^\w+_(queryset|qs)$")
+"""Names of arguments that are query sets: `order_queryset` is one of orders."""
 
 _OF_AN_OBJECT = re.compile(r"\.[A-Z]\w*\.[a-z_]\w*$")
 """The type of an attribute of an object whose class is only named: `shop.models.Order.lines`."""
@@ -36,6 +41,8 @@ def related_set(ev: Evaluator, base: Value, node: cst.Call, method: str) -> Valu
     """The query set that a manager, a related set of a row or `self` of a manager class stands for; None for anything else."""
     if "django" not in ev.scope.libraries or base.row is not None or not base.text:
         return None
+    if _QUERY_SET.search(base.text) and not base.type:
+        return _query_set(ev, base.text)
     if _MANAGER.search(base.text):
         return _query_set(ev, base.text)
     if base.type.startswith("self:"):
@@ -46,6 +53,18 @@ def related_set(ev: Evaluator, base: Value, node: cst.Call, method: str) -> Valu
     if base.type and not base.type.startswith(":") and base.ref is None and not _OF_AN_OBJECT.search(base.type):
         return None
     return _query_set(ev, base.text) if _fits(base.text, node, method) else None
+
+
+def own_method_of_manager(type_name: str, method: str) -> Call | None:
+    """What a method that a project gives its managers and query sets does, as far as its name tells; most narrow the query."""
+    if type_name != "django.QuerySet" or method in ("model", "db") or method.startswith("_"):
+        return None
+    verb = method.lstrip("_").partition("_")[0]
+    if "or_create" in method:
+        return Call("atomic", returns="row")
+    return Call(
+        {"create": "create", "get": "row", "find": "row", "delete": "delete", "update": "update"}.get(verb, "query")
+    )
 
 
 def is_manager(ev: Evaluator, owner: str) -> bool:
@@ -78,6 +97,31 @@ def table_name(ev: Evaluator, text: str) -> str:
         return text
     last = text.rpartition(".")[2]
     return last if last[:1].isupper() or "." not in text else text
+
+
+def customary_model(ev: Evaluator, type_name: str, text: str) -> str:
+    """The modelled class that a class of unknown bases is taken for: that of the mapper whose model classes are their own managers.
+
+    Such a mapper is imported by the module, or the function catches the class's `DoesNotExist`.
+    """
+    name = type_name.rpartition(".")[2]
+    if (
+        text.rpartition(".")[2] != name  # an object of the class
+        or not name[:1].isupper()
+        or name.isupper()
+        or type_name.startswith("type[")
+        or name.endswith(("Error", "Exception"))
+    ):
+        return ""
+    if type_name.partition(".")[0] in MAPPERS:
+        return ""
+    for library, model in _OWN_MANAGERS.items():
+        if library in ev.scope.libraries:
+            return model
+    return "peewee.Model" if f"{name}.DoesNotExist" in ev.function.reads else ""
+
+
+_OWN_MANAGERS = {"peewee": "peewee.Model", "tortoise": "tortoise.models.Model"}
 
 
 def reverse_row(ev: Evaluator, node: cst.Call, arguments: Arguments) -> Value | None:

@@ -10,7 +10,7 @@ import libcst as cst
 from racelint.events import NO_IDS, Kind, Op, Resource, Row, Shape, Value
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
-from racelint.flow.made import create_made, create_served, handled_at_flush, is_served
+from racelint.flow.made import columns_of, create_made, create_served, handled_at_flush, is_served
 from racelint.flow.managers import asked_of
 from racelint.flow.summaries import source_of
 from racelint.models.loader import Call
@@ -184,8 +184,11 @@ def orm_effect(
             Value(arguments.stems),
             method,
             arguments.texts,
+            assigned=columns_of(added),
         )
         ev.added.append(number)
+        if added is not None and added.row is not None:
+            ev.stored.add(added.row)
         return Value()
     if effect == "refresh":
         refreshed = arguments.at(0) or base
@@ -297,7 +300,9 @@ def write_row(ev: Evaluator, where: cst.CSTNode, index: int, how: str) -> None:
             home = row.library or ("django" if "save" in how else "sqlalchemy")
             resource = Resource(Kind.ROW, home, ",".join(sorted(names)), row.name or table)
             stems = NO_IDS.union(*(fields[name] for name in names))
-            ev.emit(op, resource, where, Value(stems, row=index), how, frozenset({row.name}), assigned=frozenset(names))
+            parts = tuple((name, Value(fields[name])) for name in sorted(names))
+            value = Value(stems, row=index, known=parts)
+            ev.emit(op, resource, where, value, how, frozenset({row.name}), assigned=frozenset(names))
 
 
 KEYS = frozenset({"pk", "id"})

@@ -312,6 +312,7 @@ class Walker(Evaluator):
         text = source_of(target)
         resource, _ = self.resource_of(base, attr, text)
         if base.row is not None or self._is_record(base):
+            value = self._without_kept(value, text, node)
             index = row_of(self, base)
             if index is not None:
                 self.state.written.setdefault(index, {})[attr] = value.stems - value.opaque
@@ -332,10 +333,18 @@ class Walker(Evaluator):
             )
             self.emit(Op.WRITE, resource, node, value, how, related)
 
+    def _without_kept(self, value: Value, target: str, node: cst.CSTNode) -> Value:
+        """The value without the field itself, where it is only kept: `row.owner = row.owner or user`."""
+        given = node.value if isinstance(node, cst.Assign) else None
+        if not isinstance(given, cst.BooleanOperation) or source_of(given.left) != target:
+            return value
+        kept = {n for n in value.stems if (a := self.access(n)) is not None and a.resource.name == target}
+        return replace(value, stems=value.stems - kept)
+
     def _of_its_column(self, index: int, field: str, value: Value) -> bool:
         """Whether the database computes the value from the column itself: `user.logins = User.logins + 1`."""
         model = self.rows[index].model.rpartition(".")[2]
-        return bool(model) and re.search(rf"\b{re.escape(model)}\.{re.escape(field)}\b", value.text) is not None
+        return model[:1].isupper() and re.search(rf"\b{re.escape(model)}\.{re.escape(field)}\b", value.text) is not None
 
     def _is_record(self, base: Value) -> bool:
         """Whether an attribute set on the value may be a column: `self` of a model, or an argument or local of unknown class."""

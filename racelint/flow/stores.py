@@ -141,7 +141,7 @@ def _store_effect(
                 Op.DELETE,
                 Resource(Kind.TABLE, row.library or home(ev, base), table, table),
                 where,
-                Value(),
+                Value(row=deleted),
                 method,
                 frozenset({row.name}),
             )

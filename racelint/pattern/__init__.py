@@ -11,6 +11,7 @@ from racelint.facts import Write
 from racelint.finding import Confidence, Role, World
 from racelint.paths import CONFIGURED
 from racelint.pattern.assumed import assumed_at_start, assumed_set
+from racelint.pattern.constraints import parent_then_child, unconstrained
 from racelint.pattern.deciding import decided_under_lock
 from racelint.pattern.declared import unguarded_accesses
 from racelint.pattern.dependence import (
@@ -143,6 +144,7 @@ __all__ = [
     "one_change",
     "one_document",
     "only_started",
+    "parent_then_child",
     "read_meanwhile",
     "related",
     "removed_elsewhere",
@@ -173,6 +175,7 @@ __all__ = [
     "thread_updates",
     "torn_down",
     "transactions_at",
+    "unconstrained",
     "unguarded_accesses",
     "used_by_others",
     "useless_locks",

@@ -76,22 +76,22 @@ def _row(unit: Unit, access: Access) -> Row | None:
 def children_then_parent(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Tests that nothing refers to a row, each with the deletion of the row."""
     for gone in unit.accesses(Op.DELETE, kinds=(Kind.TABLE,)):
+        row = _row(unit, gone)
+        if row is None or row.locked or gone.handled & unit.module.models.constraint_errors:
+            continue
         for number, sense in gone.control:
             check = unit.access(number)
             if check is None or check.resource.kind is not Kind.TABLE or sense not in (Sense.ABSENT, Sense.OTHERWISE):
                 continue
             if check.how not in ("exists", "aexists", *COUNTS) or check.resource.name == gone.resource.name:
                 continue
-            holder = check.resource.name.rpartition(".")[0]
-            if (
-                not _first_names({holder} | check.related) & _first_names(gone.related)
-                or gone.handled & unit.module.models.constraint_errors
-            ):
+            if not _speaks_of(check, row) or unit.guarded(check, gone, World.PROCESSES) or row_locked_at(unit, gone):
                 continue
-            if not unit.guarded(check, gone, World.PROCESSES) and not row_locked_at(unit, gone):
-                yield check, gone
-                break
+            yield check, gone
+            break
 
 
-def _first_names(sources: frozenset[str] | set[str]) -> frozenset[str]:
-    return frozenset(source.partition(".")[0] for source in sources) - {"self", "request", ""}
+def _speaks_of(check: Access, row: Row) -> bool:
+    """Whether the rows that were asked for are those that refer to the row."""
+    asked = {check.resource.name.rpartition(".")[0], *check.related}
+    return bool(row.name) and any(name == row.name or name.startswith(row.name + ".") for name in asked)

@@ -20,10 +20,14 @@ def same_rows(look: Access, new: Access) -> bool:
     if look.resource.kind is not Kind.TABLE or look.id == new.id:
         return False
     one, other = look.resource.name, new.resource.name
-    if one == other or not other:  # a view that does not name its model asks about it before it creates
+    if one == other or new.resource.owner == "served":  # a view that does not name its model asks about it first
         return bool(one)
+    for called, model in ((one, other), (other, one)):
+        if called.endswith(("_queryset", "_qs")) and named_after(called.rpartition("_")[0], model):
+            return True
     if look.how == "look-up":
-        return bool(look.related) and look.related <= _given(new) and named_after(look.resource.path, other)
+        own = other in ("self.model", "self.Meta.model") and look.resource.path.startswith(("self ", "cls "))
+        return bool(look.related) and look.related <= _given(new) and (own or named_after(look.resource.path, other))
     for held, made in ((look, new), (new, look)):
         holder, _, attribute = held.resource.name.rpartition(".")
         if holder and "." not in made.resource.name and holder.partition("(")[0] not in ("self", "cls"):

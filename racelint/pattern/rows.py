@@ -24,13 +24,16 @@ def row_updates(unit: Unit) -> Iterator[Pair]:
             continue
         if row.locked or row.new or (model is not None and model.versioned) or _is_plain_argument(unit, row):
             continue
-        fields = set(write.resource.path.split(","))
+        if compared_with_locked(unit, write):
+            continue
         for number in sorted(write.value.stems):
             read = unit.access(number)
-            if read is None or read.op not in (Op.READ, Op.CHECK) or read.value.row not in (None, index):
+            if read is None or read.op not in (Op.READ, Op.CHECK):
                 continue
             base, _, field = read.resource.name.rpartition(".")
-            if base == row.name and field in fields and not unit.guarded(read, write, World.PROCESSES):
+            own = base == row.name if read.value.row is None else read.value.row == index
+            part = write.value.part(field)
+            if own and part is not None and number in part.stems and not unit.guarded(read, write, World.PROCESSES):
                 version = next(
                     (m for m in unit.marks("version") if unit.before(m.id, write.id) and _of_row(unit, m, row)), None
                 )
@@ -38,10 +41,16 @@ def row_updates(unit: Unit) -> Iterator[Pair]:
                 break
 
 
+def compared_with_locked(unit: Unit, write: Access) -> bool:
+    """Whether the write runs only because of what was read of rows under a lock: the stale row was compared with the current one."""
+    rows = (a.value.row for n in write.controlled_by if (a := unit.access(n)) is not None)
+    return any(index is not None and unit.flow.rows[index].locked for index in rows)
+
+
 def table_updates(unit: Unit) -> Iterator[Pair]:
     """Statements that set a column of a table to what was computed from that column of a row that was loaded before."""
     for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.TABLE,)):
-        if write.how == "conditional" or write.tested - KEYS or not write.assigned:
+        if write.how == "conditional" or "create" in write.how or write.tested - KEYS or not write.assigned:
             continue
         for number in sorted(write.value.stems):
             read = unit.access(number)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from racelint.events import Access, Kind, Mark, Op, Row
 from racelint.finding import World
 from racelint.pattern.pair import Pair
+from racelint.pattern.rows import compared_with_locked
 from racelint.pattern.unit import Unit
 
 
@@ -15,6 +16,7 @@ def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark]]:
 
     Without anything else to be done twice, two runs that both set the same flag do no harm.
     """
+    seen: set[int] = set()  # what is saved later on was left for this state already
     for write in unit.accesses(Op.WRITE, kinds=(Kind.ROW,)):
         row = unit.flow.rows[write.value.row] if write.value.row is not None else None
         if row is None or row.locked or row.new or write.how.startswith("super()"):
@@ -22,6 +24,9 @@ def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark]]:
         if row.loaded is None and row.name != "self":
             continue
         check = _tested(unit, write, row)
+        if check is not None and (check.id in seen or compared_with_locked(unit, write)):
+            continue
+        seen.update([check.id] if check is not None else [])
         effect = _done_too(unit, check, write) if check is not None else None
         if check is not None and effect is not None:
             yield Pair(unit, check, write), effect

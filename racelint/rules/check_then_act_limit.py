@@ -45,6 +45,7 @@ from racelint.pattern import (
     Unit,
     children_then_parent,
     counted_then_added,
+    parent_then_child,
     row_evidence,
     tested_then_drawn,
 )
@@ -72,6 +73,15 @@ def find(module: Module) -> Iterable[Finding]:
                 f"`{check.resource.name}` is tested on line {module.line(check)} and drawn on here in a separate step; others "
                 "that tested meanwhile draw on it, too",
                 "test and draw in one conditional statement, or lock the row before it is read",
+            )
+        for check, new in parent_then_child(unit):
+            yield report(
+                unit,
+                check,
+                new,
+                f"that a row of `{check.resource.name}` is there is tested on line {module.line(check)}, and a row of "
+                f"`{new.resource.name}` that refers to it added here; no foreign key keeps the first from being deleted in between",
+                "let the database enforce the foreign key, or lock the row that is referred to",
             )
         for check, gone in children_then_parent(unit):
             yield report(

@@ -43,6 +43,7 @@ from racelint.pattern import (
     constraint_handled,
     row_evidence,
     same_rows,
+    unconstrained,
 )
 from racelint.rule import Rule
 
@@ -50,7 +51,8 @@ from racelint.rule import Rule
 def find(module: Module) -> Iterable[Finding]:
     """A new row of a table because the look-up in that table found none, with no lock and no constraint that is handled."""
     for unit in module.units:
-        for look, new in created_unseen(unit):
+        yield from without_constraint(module, unit)
+        for look, new in (*created_unseen(unit), *missing_added(unit)):
             evidence = row_evidence(unit, new)
             name = new.resource.name
             yield module.finding(
@@ -65,6 +67,45 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix("use `get_or_create` or an upsert on a unique key, or handle the error of the unique constraint"),
             )
+
+
+def without_constraint(module: Module, unit: Unit) -> Iterable[Finding]:
+    """`get_or_create` does what this rule is about, too, unless the database refuses the second row."""
+    for made in unconstrained(unit):
+        name = made.resource.name
+        yield module.finding(
+            RULE,
+            unit,
+            made,
+            ((Role.ACT, made),),
+            f"`{made.how}` looks a row of `{name}` up by columns of which none is unique; two processes that run it at once "
+            "both create the row",
+            row_evidence(unit, made),
+            World.PROCESSES,
+            name,
+            Fix("declare a unique constraint over the columns that it is looked up by"),
+        )
+
+
+def missing_added(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Reads of a table, each with the creation of the rows that were found to be missing among those that were read."""
+    for new in unit.accesses(Op.CREATE, kinds=(Kind.TABLE,)):
+        if constraint_handled(unit, new):
+            continue
+        for mark in unit.marks("difference"):
+            look = next(
+                (
+                    a
+                    for n in sorted(mark.stems & new.value.stems)
+                    if (a := unit.access(n)) is not None and same_rows(a, new)
+                ),
+                None,
+            )
+            if look is None or not unit.before(mark.id, new.id):
+                continue
+            if not unit.guarded(look, new, World.PROCESSES) and not unit.guarded(look, new):
+                yield look, new
+                break
 
 
 def created_unseen(unit: Unit) -> Iterator[tuple[Access, Access]]:
@@ -86,5 +127,11 @@ def created_unseen(unit: Unit) -> Iterator[tuple[Access, Access]]:
 
 
 RULE = Rule(
-    "RL503", "get-or-create-by-hand", (World.PROCESSES,), "row made twice", __doc__, find, needs=(Need.ROW_CREATION,)
+    "RL503",
+    "get-or-create-by-hand",
+    (World.PROCESSES,),
+    "row made twice",
+    __doc__,
+    find,
+    needs=(Need.ROW_CREATION, Need.GET_OR_CREATE),
 )

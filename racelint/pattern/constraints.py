@@ -1,0 +1,77 @@
+"""What the class of a model declares, where it can be seen whole: unique columns, and foreign keys that the database enforces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.events import Access, Kind, Op, Sense
+from racelint.facts import ClassFacts
+from racelint.finding import World
+from racelint.pattern.unit import Unit
+from racelint.resolve import MAPPED_BASES
+
+
+def declared(unit: Unit, model: str) -> list[ClassFacts]:
+    """The class of a model and its bases, nearest first; empty unless all of them are seen."""
+    scope = unit.module.scope
+    located = scope.index.class_named(model, scope.facts) if model.isidentifier() else None
+    if located is None:
+        return []
+    lineage = scope.index.lineage(located)
+    for module, class_ in lineage:
+        imports = dict(module.imports)
+        for base in class_.bases:
+            first, dot, rest = base.partition(".")
+            origin = imports.get(first, first) + dot + rest
+            mapper = origin in MAPPED_BASES or origin.endswith(("models.Model", "db.Model"))
+            if not mapper and scope.index.class_named(base, module) is None:
+                return []
+    return [class_ for _, class_ in lineage]
+
+
+def unconstrained(unit: Unit) -> Iterator[Access]:
+    """`get_or_create` by columns of which none is unique, neither alone nor with others."""
+    for made in unit.accesses(Op.UPDATE, kinds=(Kind.TABLE,)):
+        if "or_create" not in made.how or unit.guards(made, made, "lock", "row lock"):
+            continue
+        columns = {name.partition("__")[0] for name in made.assigned} - _DEFAULTS
+        classes = declared(unit, made.resource.name) if columns and not columns & _KEYS else []
+        fields = {name for class_ in classes for name, _ in class_.attributes}
+        unique = {name for class_ in classes for name in class_.unique}
+        if classes and all(_field(c) & fields for c in columns) and not any(_field(c) & unique for c in columns):
+            yield made
+
+
+_DEFAULTS = frozenset({"defaults", "create_defaults"})
+_KEYS = frozenset({"pk", "id", ""})
+
+
+def _field(column: str) -> frozenset[str]:
+    return frozenset({column, column.removesuffix("_id")})
+
+
+def parent_then_child(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Tests that a row is there, each with the creation of one that refers to it by a column which no foreign key guards."""
+    for new in unit.accesses(Op.CREATE, kinds=(Kind.TABLE,)):
+        for number, sense in new.control:
+            check = unit.access(number)
+            if check is None or sense is not Sense.PRESENT or check.resource.kind is not Kind.TABLE:
+                continue
+            if not check.related & new.related or check.how in ("get", "aget", "look-up"):
+                continue
+            locked = any(row.loaded == check.id and row.locked for row in unit.flow.rows)
+            if _unguarded(unit, check, new) and not locked and not unit.guarded(check, new, World.PROCESSES):
+                yield check, new
+                break
+
+
+def _unguarded(unit: Unit, check: Access, new: Access) -> bool:
+    """Whether a column that is named after the parent is set, and no foreign key of the child's class holds it."""
+    parent = "".join("_" + c.lower() if c.isupper() else c for c in check.resource.name).lstrip("_")
+    column = next((name for name in (f"{parent}_id", parent) if name in new.assigned), None)
+    classes = declared(unit, new.resource.name) if column is not None else []
+    if column is None or not classes:
+        return False
+    fields = {name for class_ in classes for name, _ in class_.attributes}
+    enforced = {name for class_ in classes for name in class_.enforced}
+    return bool(_field(column) & fields) and not _field(column) & enforced
