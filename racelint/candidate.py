@@ -1,18 +1,14 @@
-"""A definition as nomination sees it: what it and the helpers that it calls touch, and whom it meets; from facts alone.
-
-State is known here by a key: `.balance` for an attribute of whatever object, `CACHE` for a name that is not local. So two keys
-are equal if two resources may be, and nothing is lost where types are not known.
-"""
+"""A definition as nomination sees it: what it and the helpers that it calls touch, and whom it meets; from facts alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
-from racelint.events import Kind
 from racelint.evidence import Concurrency, Root
 from racelint.facts import CallSite, FunctionFacts, Write
 from racelint.finding import Confidence, World
+from racelint.keys import Keys, Reach, StateKeys
 from racelint.meeting import NOBODY, RANKS, Meetings
 from racelint.resolve import TAKES, Scope, enclosing_self
 from racelint.store_calls import THREAD_CALLS, StoreCalls
@@ -20,6 +16,10 @@ from racelint.touch import is_property
 
 HELPER_DEPTH = 3
 """How deep helpers are followed, as in `flow`."""
+
+
+GROWS = frozenset(["+=", "append", "add", "extend", "update"])
+"""Changes of counters and collections that other processes should see."""
 
 
 def _is_guard(name: str, guards: list[str]) -> bool:
@@ -35,9 +35,7 @@ class Candidates:
         self.least = RANKS[least]
         """The rank of the confidence that is wanted."""
         self._helpers: dict[tuple[str, bool], tuple[FunctionFacts, ...]] = {}
-        self._changes: dict[str, dict[str, list[Write]]] = {}
-        self._reads: dict[str, frozenset[str]] = {}
-        self.meetings, self.stores = Meetings(concurrency), StoreCalls(concurrency)
+        self.keys, self.meetings, self.stores = StateKeys(concurrency), Meetings(concurrency), StoreCalls(concurrency)
 
     # one function
 
@@ -113,45 +111,6 @@ class Candidates:
             if path.partition(".")[2] in self._properties
         )
 
-    def changes(self, function: FunctionFacts) -> dict[str, list[Write]]:
-        """What a function changes itself, by key."""
-        known = self._changes.get(function.qualname)
-        if known is None:
-            known = self._changes[function.qualname] = {}
-            for write in function.writes:
-                for key in self._keys(write, function):
-                    known.setdefault(key, []).append(write)
-        return known
-
-    def _keys(self, write: Write, function: FunctionFacts) -> Iterator[str]:
-        root, dot, rest = write.path.partition(".")
-        outer = root in function.outer_names or root not in function.local_names
-        if dot:
-            yield "." + rest.partition(".")[0]
-        if outer:
-            yield root
-        elif not dot and write.how not in (
-            "=",
-            "+=",
-            "del",
-        ):  # a local name of a collection that an attribute or global holds
-            for local, built in function.locals_built:
-                if local == root:
-                    holder, dot, part = built.partition(".")
-                    yield "." + part.partition(".")[0] if dot else holder
-
-    def reads(self, function: FunctionFacts) -> frozenset[str]:
-        """What a function looks at itself, as keys."""
-        known = self._reads.get(function.qualname)
-        if known is None:
-            local, outer = function.local_names, function.outer_names
-            known = self._reads[function.qualname] = frozenset(
-                "." + path.partition(".")[2] if "." in path else path
-                for path in function.reads
-                if "." in path or path not in local or path in outer
-            )
-        return known
-
     # the module
 
     @cached_property
@@ -159,7 +118,7 @@ class Candidates:
         """Who changes a key in the module, constructors that fill their new object left out."""
         found: dict[str, list[tuple[FunctionFacts, Write]]] = {}
         for function in self.scope.every_function:
-            for key, writes in self.changes(function).items():
+            for key, writes in self.keys.changes(function, True).items():
                 later = [(function, w) for w in writes if not self.scope.in_construction(function, w)]
                 if later:
                     found.setdefault(key, []).extend(later)
@@ -181,7 +140,7 @@ class Candidates:
         for function in self.scope.every_function:
             lines = [
                 (write.line, key)
-                for key, writes in self.changes(function).items()
+                for key, writes in self.keys.changes(function, True).items()
                 if key.startswith(".")
                 for write in writes
                 if not self.scope.in_construction(function, write)
@@ -204,7 +163,7 @@ class Candidates:
                 or any(call.callee.endswith((".acquire", ".__enter__")) for call in function.calls)
                 or any(_is_guard(name, guards) for call in function.calls for name in call.within)
             )
-            for key, writes in self.changes(function).items():
+            for key, writes in self.keys.changes(function, True).items():
                 if everything or any(_is_guard(name, guards) for write in writes for name in write.within):
                     found.add(key)
         return frozenset(found)
@@ -220,11 +179,49 @@ class Candidates:
         )
 
     @cached_property
+    def read_by_threads(self) -> frozenset[str]:
+        """The attributes that functions look at which anything but their being public says to run in threads.
+
+        A subclass's function may run instead of the one that is known to.
+        """
+        functions = self.scope.every_function
+        names = {f.name for f in functions if self.meetings.runs(f, World.THREADS).other > NOBODY}
+        return frozenset(
+            key for f in functions if f.name in names for key in Candidate(self, f).reads if key.startswith(".")
+        )
+
+    @cached_property
+    def timed(self) -> frozenset[str]:
+        """The functions that an event loop is asked to call when time has passed."""
+        return frozenset(
+            target.qualname
+            for function in (self.scope.every_function if self.scope.has_timers else ())
+            for call in function.calls
+            if call.callee.endswith((".call_later", ".call_at"))
+            for argument in call.arguments
+            for target in self.concurrency.target(argument, function)
+        )
+
+    def makes_own_lock(self, function: FunctionFacts) -> bool:
+        """Whether a function takes a lock that it makes itself, in a `with` or by a local name."""
+        scope = self.scope
+        taken = {*(built for _, built in function.locals_built), *(w for c in function.calls for w in c.within)}
+        taken |= {name for write in function.writes for name in write.within}
+        return any(
+            (known := scope.models.functions.get(scope.canonical(path))) is not None and known.effect == "lock"
+            for path in taken
+        )
+
+    @cached_property
     def handled(self) -> frozenset[str]:
         """The globals that a handler, which runs in several processes, changes."""
         found: set[str] = set()
         for function in self.scope.every_function:
-            keys = {key for key in self.changes(function) if not key.startswith(".")}
+            keys = {
+                key
+                for key, writes in self.keys.changes(function, True).items()
+                if key in self.scope.module_names and any(write.how in GROWS for write in writes)
+            }
             if keys and any(
                 root.processes or (root.world == "processes" and root.many) for root in self._roots(function)
             ):
@@ -271,16 +268,20 @@ class Candidate:
         return tuple(found.values())
 
     @cached_property
-    def reads(self) -> frozenset[str]:
+    def reads(self) -> Keys:
         """The keys that are looked at."""
-        return frozenset().union(*(self.module.reads(function) for function in self.functions))
+        found: Keys = {}
+        for function in self.functions:
+            for key, reach in self.module.keys.reads(function, function is not self.facts).items():
+                found[key] = found.get(key, reach) | reach
+        return found
 
     @cached_property
     def changes(self) -> dict[str, list[Write]]:
         """The keys that are changed, with the changes."""
         found: dict[str, list[Write]] = {}
         for function in self.functions:
-            for key, writes in self.module.changes(function).items():
+            for key, writes in self.module.keys.changes(function, function is not self.facts).items():
                 found.setdefault(key, []).extend(writes)
         return found
 
@@ -295,21 +296,19 @@ class Candidate:
 
     def meets(self, key: str, who: Iterable[FunctionFacts], world: World) -> int:
         """The rank of the evidence that one of the functions, which change the key, runs meanwhile."""
-        kind = Kind.ATTRIBUTE if key in self._own_attributes else None
-        return max((self.module.meetings.meeting(self.facts, f, world, kind) for f in who), default=NOBODY)
+        reach = self.reads.get(key, Reach.ANY)
+        for write in self.changes.get(key, ()):
+            reach |= self._written_through(write)
+        return max((self.module.meetings.meeting(self.facts, f, world, reach) for f in who), default=NOBODY)
+
+    def _written_through(self, write: Write) -> Reach:
+        root = write.path.partition(".")[0]
+        return Reach.OWN if root in self._own_names else Reach.ANY | Reach.GIVEN
 
     @cached_property
-    def _own_attributes(self) -> frozenset[str]:
-        """The attributes that are used through `self` alone."""
-        others: set[str] = set()
-        mine: set[str] = set()
-        for function in self.functions:
-            owner, name = enclosing_self(function, self.module.scope)
-            for path in (*function.reads, *(write.path for write in function.writes)):
-                root, dot, rest = path.partition(".")
-                if dot:
-                    (mine if owner and root == name else others).add("." + rest.partition(".")[0])
-        return frozenset(mine - others)
+    def _own_names(self) -> frozenset[str]:
+        """Names of the own object, in the definition and all helpers."""
+        return frozenset(enclosing_self(function, self.module.scope)[1] for function in self.functions)
 
     @cached_property
     def calls(self) -> list[CallSite]:

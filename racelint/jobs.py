@@ -33,6 +33,8 @@ PAYS = 50
 LARGEST_CHUNK = 32
 GARBAGE = 50_000
 """New objects that may lie about; a few MB."""
+RARE = 20
+"""If fewer than one of so many new objects was garbage, it is looked for half as often: the rest are facts, which stay."""
 
 
 def cores() -> int:
@@ -90,7 +92,8 @@ def _here(
 @contextmanager
 def _undisturbed() -> Iterator[None]:
     """No collector and no warnings; both are the whole process's, so they are put back."""
-    collects = gc.isenabled()
+    global _bearable
+    collects, _bearable = gc.isenabled(), GARBAGE
     gc.disable()
     try:
         with warnings.catch_warnings():
@@ -106,8 +109,15 @@ def _collect() -> None:
 
     Only what is new is looked at: what survives, such as facts, is looked at once.
     """
-    if gc.get_count()[0] > GARBAGE:
-        gc.collect(0)
+    global _bearable
+    new = gc.get_count()[0]
+    if new > _bearable:
+        found = gc.collect(0)
+        _bearable = 2 * _bearable if RARE * found < new else GARBAGE
+
+
+_bearable = GARBAGE
+"""New objects after which garbage is looked for next."""
 
 
 # Processes

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from racelint.events import Kind
-from racelint.evidence import Concurrency
+from racelint.evidence import Concurrency, Root
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence, World
+from racelint.keys import Reach
 
 RANKS = {Confidence.LOW: 0, Confidence.MEDIUM: 1, Confidence.HIGH: 2}
 NOBODY = -1
@@ -37,40 +37,48 @@ class Meetings:
 
     def __init__(self, concurrency: Concurrency) -> None:
         self.concurrency = concurrency
-        self._runs: dict[tuple[str, World, Kind | None], Runs] = {}
+        self._runs: dict[tuple[str, World, Reach], Runs] = {}
 
-    def runs(self, function: FunctionFacts, world: World, kind: Kind | None = None) -> Runs:
-        """What starts a function in a world, as far as it matters for a resource of the kind (None: of any kind)."""
-        key = (function.qualname, world, kind)
+    def runs(self, function: FunctionFacts, world: World, reach: Reach = Reach.ANY) -> Runs:
+        """What starts a function in a world, as far as it matters for a resource that is reached so."""
+        key = (function.qualname, world, reach)
         known = self._runs.get(key)
         if known is None:
-            known = self._runs[key] = self._find_runs(function, world, kind)
+            known = self._runs[key] = self._find_runs(function, world, reach)
         return known
 
-    def _find_runs(self, function: FunctionFacts, world: World, kind: Kind | None) -> Runs:
+    def _find_runs(self, function: FunctionFacts, world: World, reach: Reach) -> Runs:
         numbers, public, other, many = [], NOBODY, NOBODY, False
         for number in self.concurrency.reached.get(function.qualname, ()):
             root = self.concurrency.roots[number]
-            if root.world != world.value or (kind is Kind.ATTRIBUTE and root.own_object):
+            rank = RANKS[root.strength]
+            if root.world != world.value or not (ways := self._ways(root, reach)):
                 continue
             numbers.append(number)
             many = many or root.many
-            rank = RANKS[root.strength]
             if not root.public:
                 other = max(other, rank)
                 continue
-            if kind is Kind.ATTRIBUTE and rank and self._outside_of_classes(root.unit):
+            if rank and not ways & Reach.ANY and self._outside_of_classes(root.unit):
                 rank = 0
             public = max(public, rank)
         return Runs(frozenset(numbers), public, other, len(numbers) == 1 and not many)
+
+    def _ways(self, root: Root, reach: Reach) -> Reach:
+        """The ways on which runs from the root meet others: not on their own object, nor on what a framework hands them."""
+        if root.own_object:
+            reach &= ~Reach.OWN
+        if root.handler or root.called:
+            reach &= ~Reach.GIVEN
+        return reach
 
     def _outside_of_classes(self, qualname: str) -> bool:
         unit = self.concurrency.scope.functions.get(qualname)
         return unit is not None and not unit.owner
 
-    def meeting(self, one: FunctionFacts, other: FunctionFacts, world: World, kind: Kind | None = None) -> int:
+    def meeting(self, one: FunctionFacts, other: FunctionFacts, world: World, reach: Reach = Reach.ANY) -> int:
         """The rank that the evidence for a run of both at once has at most, as `Concurrency.overlap` has it; `NOBODY` for none."""
-        left, right = self.runs(one, world, kind), self.runs(other, world, kind)
+        left, right = self.runs(one, world, reach), self.runs(other, world, reach)
         if not left.roots or not right.roots or (left.once and left.roots == right.roots):
             return NOBODY
         rank = min(left.rank, right.rank)

@@ -16,8 +16,10 @@ from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence, World
 from racelint.meeting import RANKS
 from racelint.need import Need
+from racelint.paths import PATH_STEPS
 from racelint.resolve import CONSTRUCTORS, Scope
-from racelint.touch import completes_futures, may_race, steps_on_paths, waits_for_condition
+from racelint.store_calls import READ, WRITE
+from racelint.touch import COMPLETIONS, may_race, steps_on_paths, waits_for_condition
 
 
 def nominate(
@@ -102,7 +104,7 @@ def _state_and_store(c: Candidate) -> bool:
         c.suspends
         and bool(c.changes)
         and c.rank(World.TASKS) >= c.module.least
-        and bool(c.does(*_WRITES, "create", "update", "atomic", "add", "save", "commit", "transaction"))
+        and bool(c.does(WRITE, *_WRITES, "create", "update", "atomic", "add", "save", "commit", "transaction"))
     )
 
 
@@ -128,7 +130,10 @@ def _refill(c: Candidate) -> bool:
 
 
 def _completion(c: Candidate) -> bool:
-    return any(completes_futures(function, c.module.scope) for function in c.functions)
+    if any(argument.rpartition(".")[2] in COMPLETIONS for call in c.calls for argument in call.arguments):
+        return True
+    completes = any(call.callee.rpartition(".")[2] in COMPLETIONS for call in c.calls)
+    return completes and (c.suspends or c.facts.qualname in c.module.timed)
 
 
 def _wake_up(c: Candidate) -> bool:
@@ -139,7 +144,7 @@ def _wake_up(c: Candidate) -> bool:
 def _task_start(c: Candidate) -> bool:
     concurrency = c.module.concurrency
     return any(
-        started.is_async and not c.reads.isdisjoint(c.module.changes(started))
+        started.is_async and not c.reads.keys().isdisjoint(c.module.keys.changes(started, True))
         for call in c.facts.calls
         if call.arguments and concurrency.spawner(call.callee, c.facts) is not None
         for argument in call.arguments
@@ -213,11 +218,7 @@ def _declared_guard(c: Candidate) -> bool:
 
 
 def _own_lock(c: Candidate) -> bool:
-    scope = c.module.scope
-    return bool(c.changes) and any(
-        (known := scope.models.functions.get(scope.canonical(call.callee))) is not None and known.effect == "lock"
-        for call in c.calls
-    )
+    return bool(c.changes) and any(c.module.makes_own_lock(function) for function in c.functions)
 
 
 def _flag_in_constructor(c: Candidate) -> bool:
@@ -244,8 +245,8 @@ def _state_of_processes(c: Candidate) -> bool:
 
 # What needs ask: stores
 
-_READS = ("read", "row", "row-locked", "exists", "query", "query-locked", "sql", "json-load", "file-read", "named-read")
-_WRITES = ("write", "sql", "json-dump", "file-write", "named-write")
+_READS = ("read", "row", "row-locked", "exists", "query", "query-locked", "sql", "json-load", "file-read")
+_WRITES = ("write", "sql", "json-dump", "file-write")
 _LOOKS = ("named-read", "look", "row", "row-locked", "exists", "read", "query", "query-locked", "sql")
 _CREATIONS = ("create", "add", "save", "sql", "commit", "transaction", "begin")
 _CHANGES = ("write", "update", "delete", "create", "save", "add", "sql", "atomic", "commit", "transaction", "begin")
@@ -260,13 +261,23 @@ def _others_reach_stores(c: Candidate) -> bool:
 
 
 def _store_update(c: Candidate) -> bool:
-    return (
-        bool(c.does(*_READS)) and bool(c.does(*_WRITES)) and c.does(*_READS, *_WRITES) > 1 and _others_reach_stores(c)
-    )
+    by_tables = bool(c.does(*_READS)) and bool(c.does(*_WRITES)) and c.does(*_READS, *_WRITES) > 1
+    return (by_tables or _named_alike(c)) and _others_reach_stores(c)
+
+
+def _named_alike(c: Candidate) -> bool:
+    """Whether the same is loaded and saved by calls that are named so."""
+    names = {name for effects in c.effects for name in effects}
+    loaded = {name.removeprefix(READ) for name in names if name.startswith(READ + " ")}
+    return any(name.removeprefix(WRITE) in loaded for name in names if name.startswith(WRITE + " "))
 
 
 def _versioned_write(c: Candidate) -> bool:
-    return bool(c.does(*_WRITES, *_SAVES)) and any(_VERSION.search(key) for key in c.reads) and _others_reach_stores(c)
+    return (
+        bool(c.does(WRITE, *_WRITES, *_SAVES))
+        and any(_VERSION.search(key) for key in c.reads)
+        and _others_reach_stores(c)
+    )
 
 
 def _row_update(c: Candidate) -> bool:
@@ -284,7 +295,9 @@ def _commit(c: Candidate) -> bool:
 def _row_creation(c: Candidate) -> bool:
     if not c.does(*_CREATIONS):
         return False
-    if ".DoesNotExist" in c.reads or any(call.callee == "hasattr" for call in c.calls):
+    if any(call.callee == "hasattr" for call in c.calls):
+        return True
+    if any(path.endswith(".DoesNotExist") for function in c.functions for path in function.reads):
         return True
     return bool(c.does(*_LOOKS)) and c.does(*_CREATIONS, *_LOOKS) > 1
 
@@ -315,12 +328,28 @@ def _shared_session(c: Candidate) -> bool:
 
 
 def _file_steps(c: Candidate) -> bool:
-    return steps_on_paths(frozenset(call.callee.rpartition(".")[2] for call in c.calls))
+    imports = c.module.scope.imports
+    names = frozenset(
+        name
+        for call in c.calls
+        for root, _, rest in (call.callee.partition("."),)
+        for name in (rest.rpartition(".")[2] or root,)
+        if root in imports or (name not in OF_MODULES and (name != "replace" or len(call.arguments) == 1))
+    )
+    return steps_on_paths(names)
+
+
+OF_MODULES = PATH_STEPS & frozenset(
+    "makedirs remove rmtree move copy copy2 copyfile copytree utime getmtime getsize dump".split()
+)
+"""Steps that only functions of modules make: methods of these names are those of collections and texts."""
 
 
 def _thread_start(c: Candidate) -> bool:
     concurrency = c.module.concurrency
-    return c.module.starts_threads and bool(c.changes) and any(may_start(concurrency, f) for f in c.functions)
+    if not c.module.starts_threads or c.module.read_by_threads.isdisjoint(c.changes):
+        return False
+    return any(may_start(concurrency, f) for f in c.functions)
 
 
 def _condition(c: Candidate) -> bool:

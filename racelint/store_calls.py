@@ -9,11 +9,12 @@ from racelint.facts import CallSite, FunctionFacts
 from racelint.resolve import enclosing_self
 
 NOTHING: frozenset[str] = frozenset()
+READ, WRITE = "named-read", "named-write"
 LOOK = frozenset(["look"])
 """Effect of `get_x`: it may look rows up."""
 VERBS = {
-    **dict.fromkeys("load read get fetch find retrieve download".split(), frozenset(["named-read"])),
-    **dict.fromkeys("save set put write store dump update upload".split(), frozenset(["named-write"])),
+    **dict.fromkeys("load read get fetch find retrieve download".split(), READ),
+    **dict.fromkeys("save set put write store dump update upload".split(), WRITE),
 }
 
 FILES = frozenset(["file-check", "file-make", "file-remove", "file-read", "file-write", "open"])
@@ -57,7 +58,7 @@ class StoreCalls:
     def effects_by_path(self, path: str, function: FunctionFacts, depth: int = 4) -> frozenset[str]:
         """What a call may do to a store, as the tables tell it by its receiver's type, name or origin."""
         models, scope = self.scope.models, self.scope
-        model = models.functions.get(scope.canonical(path))
+        model = models.functions.get(scope.names_in(function.qualname).canonical(path))
         if model is not None:
             return frozenset((model.effect,))
         receiver, dot, name = path.rpartition(".")
@@ -102,9 +103,11 @@ class StoreCalls:
 
 
 def _named(path: str, awaited: bool) -> frozenset[str]:
-    """The effect of `load_x`/`save_x` and their kin."""
+    """The effect of `load_x`/`save_x` and their kin, with and without what is loaded or saved."""
     verb, _, noun = path.rpartition(".")[2].lstrip("_").partition("_")
-    found = VERBS.get(verb, NOTHING)
+    effect = VERBS.get(verb)
+    if effect is None:
+        return NOTHING
     if awaited or (noun and verb not in ("get", "set", "put", "update", "find")):
-        return found
-    return LOOK if noun and "named-read" in found else NOTHING
+        return frozenset((effect, f"{effect} {noun}"))
+    return LOOK if noun and effect == READ else NOTHING

@@ -22,7 +22,8 @@ LAYERS = """
     grafts
     resolve
     evidence
-    touch meeting store_calls
+    keys touch store_calls
+    meeting
     candidate
     nominate
     flow

@@ -1,0 +1,115 @@
+"""State by key: `.balance` for an attribute of whatever object, `CACHE` for a name that is not local.
+
+Two keys are equal if two resources may be, so nothing is lost where types are not known. How a function gets at the object says
+which evidence counts: its own object, one that was handed in, or one that anybody may have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import IntFlag
+
+from racelint.evidence import Concurrency
+from racelint.facts import FunctionFacts, Write
+from racelint.resolve import MAPPERS, enclosing_self
+
+
+class Reach(IntFlag):
+    """How the holder of a key is reached; nothing for what is no shared state, such as an attribute of an imported module."""
+
+    OWN = 1
+    """Through `self`, `cls` or the name of a class of the module."""
+    GIVEN = 2
+    """Through an argument, or a local name whose type is not known."""
+    ANY = 4
+    """Through a global, a captured variable or what one of these holds."""
+
+
+NOWHERE = Reach(0)
+Keys = dict[str, Reach]
+
+
+class StateKeys:
+    """The keys that the functions of one module look at and change."""
+
+    def __init__(self, concurrency: Concurrency) -> None:
+        self.scope, self.concurrency = concurrency.scope, concurrency
+        self._reach: dict[tuple[str, str, bool], Reach] = {}
+        self._reads: dict[tuple[str, bool], Keys] = {}
+        self._changes: dict[tuple[str, bool], dict[str, list[Write]]] = {}
+        self.maps_rows = bool(self.scope.libraries & MAPPERS)
+
+    def reads(self, function: FunctionFacts, handed: bool) -> Keys:
+        """What a function looks at itself; `handed` is whether it is a helper, whose arguments may be anything."""
+        known = self._reads.get((function.qualname, handed))
+        if known is None:
+            known = self._reads[function.qualname, handed] = {}
+            for path in function.reads:
+                root, dot, rest = path.partition(".")
+                reach = self.reach(root, function, handed)
+                if reach and (dot or reach & Reach.ANY):
+                    key = "." + rest if dot else root
+                    known[key] = known.get(key, NOWHERE) | reach
+        return known
+
+    def changes(self, function: FunctionFacts, handed: bool) -> dict[str, list[Write]]:
+        """What a function changes itself, by key."""
+        known = self._changes.get((function.qualname, handed))
+        if known is None:
+            known = self._changes[function.qualname, handed] = {}
+            for write in function.writes:
+                for key in self._written(write, function, handed):
+                    known.setdefault(key, []).append(write)
+        return known
+
+    def _written(self, write: Write, function: FunctionFacts, handed: bool) -> Iterator[str]:
+        root, dot, rest = write.path.partition(".")
+        reach = self.reach(root, function, handed)
+        if dot and reach:
+            yield "." + rest.partition(".")[0]
+        if root in function.outer_names or root not in function.local_names:
+            if reach & Reach.ANY:
+                yield root
+        elif not dot and write.how not in ("=", "+=", "del"):  # changes what an attribute or a global holds
+            for local, built in function.locals_built:
+                if local == root:
+                    holder, dot, part = built.partition(".")
+                    yield "." + part.partition(".")[0] if dot else holder
+
+    def reach(self, root: str, function: FunctionFacts, handed: bool) -> Reach:
+        """How a function gets at the object that a name stands for."""
+        key = (function.qualname, root, handed)
+        known = self._reach.get(key)
+        if known is None:
+            known = self._reach[key] = self._find_reach(root, function, handed)
+        return known
+
+    def _find_reach(self, root: str, function: FunctionFacts, handed: bool) -> Reach:
+        owner, self_name = enclosing_self(function, self.scope)
+        if (owner and root == self_name) or root == "cls" or root in self.scope.classes:
+            return Reach.OWN
+        if root in function.outer_names or root not in function.local_names:
+            imports = self.scope.names_in(function.qualname).imports
+            return NOWHERE if root in imports and root not in function.global_names else Reach.ANY
+        annotations = dict(function.params)
+        if root in annotations:
+            if handed:
+                return Reach.ANY | Reach.GIVEN
+            type_name = self.scope.annotated_type(annotations[root])
+            return Reach.GIVEN if not type_name or type_name.startswith(":") else NOWHERE
+        built = [built for local, built in function.locals_built if local == root]
+        if not built or handed or any(self._may_be_shared(path, function) for path in built):
+            return Reach.ANY | Reach.GIVEN
+        return Reach.GIVEN if self.maps_rows or self._is_own(root, function) else NOWHERE
+
+    def _may_be_shared(self, path: str, function: FunctionFacts) -> bool:
+        """Whether what a local name was made from may be something that others have, too: not if an imported function made it."""
+        root = path.partition(".")[0]
+        if root in self.scope.imports:
+            return False
+        if root in self.scope.classes:
+            return "." in path
+        return root not in function.local_names or root == enclosing_self(function, self.scope)[1] or "." not in path
+
+    def _is_own(self, name: str, function: FunctionFacts) -> bool:
+        return self.concurrency.local_type(name, function).startswith(":")
