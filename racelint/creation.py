@@ -16,8 +16,11 @@ from racelint.pattern import (
     Sense,
     Shape,
     Unit,
+    begins_something,
     decided,
+    first_word,
     has_side_effects,
+    makes_known_resource,
     makes_resource,
     rival,
     same,
@@ -28,6 +31,15 @@ MADE = (Shape.AWAITED, Shape.NEW, Shape.CALL, Shape.SPAWNED)
 
 def made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence]]:
     """Checked absent, switch, set (entries of a collection if `keyed`); unless what is made is a plain value that two tasks may well compute twice."""
+    nearest: dict[int, tuple[Pair, Evidence]] = {}
+    for pair, evidence in _made_across_await(unit, keyed):
+        known = nearest.get(pair.second.id)
+        if known is None or known[0].first.id < pair.first.id:
+            nearest[pair.second.id] = (pair, evidence)  # of several checks the one nearest to the write
+    yield from nearest.values()
+
+
+def _made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence]]:
     for pair, sense in decided(unit):
         write = pair.second
         if (
@@ -49,13 +61,22 @@ def made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence]
         if evidence is None or not does_work(unit, pair):
             continue
         if not has_side_effects(unit, pair.first, write):
-            strength = (
-                Confidence.LOW
-                if not makes_resource(unit, write)
-                else max(evidence.strength, Confidence.MEDIUM, key=lambda s: s.rank)
-            )
-            evidence = Evidence(evidence.text, strength, evidence.world)
+            evidence = Evidence(evidence.text, how_sure(unit, pair, evidence), evidence.world)
         yield pair, evidence
+
+
+def how_sure(unit: Unit, pair: Pair, evidence: Evidence) -> Confidence:
+    """How sure it is that a second creation does harm: something leaks, and the creator is not just called once to begin."""
+    write = pair.second
+    if not makes_resource(unit, write):
+        return Confidence.LOW
+    if not (makes_known_resource(unit, write) or begins_something(unit, pair.first, write)):
+        return evidence.strength
+    function = unit.module.scope.functions.get(write.place.unit)
+    called = function is not None and unit.module.concurrency.callers.get(function.qualname)
+    if first_word(write.place.unit) in unit.module.models.lifecycle and not called:
+        return evidence.strength  # whoever connects or starts an object does so once
+    return max(evidence.strength, Confidence.MEDIUM, key=lambda s: s.rank)
 
 
 def does_work(unit: Unit, pair: Pair) -> bool:

@@ -13,6 +13,8 @@ REGISTERS = re.compile(
     r"register|connect|listen|track|subscribe|attach|^on_|(add|set)_.*(callback|handler|listener|hook|watcher|observer)"
 )
 """Last names of calls that keep a function to call it later."""
+RUNS_ONCE = re.compile(r"(^|_)(lifespan|startup|shutdown)(_|$)")
+"""Names that frameworks and their users give to what runs when the application starts or ends."""
 
 
 def find_handlers(calls: Calls) -> list[Root]:
@@ -83,7 +85,8 @@ def find_callbacks(calls: Calls, known: list[Root]) -> list[Root]:
     started = {root.unit for root in known}
     for caller in (*calls.scope.facts.functions, calls.scope.facts.module_body):
         for call in caller.calls:
-            if not REGISTERS.search(call.callee.rpartition(".")[2]):
+            registered = call.callee.rpartition(".")[2]
+            if not REGISTERS.search(registered) or RUNS_ONCE.search(registered):
                 continue
             for argument in call.arguments:
                 path = argument.rpartition("=")[2]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 
 from racelint.evidence.calls import Calls
 from racelint.evidence.data import Root
-from racelint.evidence.handlers import find_callbacks, find_handlers
+from racelint.evidence.handlers import RUNS_ONCE, find_callbacks, find_handlers
 from racelint.evidence.spawns import find_spawns
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
@@ -16,8 +15,6 @@ from racelint.resolve import CONSTRUCTORS, Scope
 
 _ONCE_DECORATORS = frozenset({"on_event", "on_startup", "on_shutdown", "before_serving", "after_serving"})
 """Decorators of functions that a framework runs when the application starts or ends."""
-_RUNS_ONCE = re.compile(r"(^|_)(lifespan|startup|shutdown)(_|$)")
-"""Names that frameworks and their users give to what runs when the application starts or ends."""
 
 
 class Roots(Calls):
@@ -100,7 +97,7 @@ class Roots(Calls):
         found |= {
             f.qualname
             for f in self.scope.facts.functions
-            if _RUNS_ONCE.search(f.name) or any(d.rpartition(".")[2] in _ONCE_DECORATORS for d in f.decorators)
+            if RUNS_ONCE.search(f.name) or any(d.rpartition(".")[2] in _ONCE_DECORATORS for d in f.decorators)
         }
         spawned = {root.unit for root in self.roots}
         while True:

@@ -10,6 +10,16 @@ from racelint.facts import FunctionFacts, Write
 from racelint.resolve import enclosing_self
 
 
+def _fills_itself(function: FunctionFacts, write: Write) -> bool:
+    """Whether a constructor assigns an attribute of its new object: a default of the class stays, and nobody else has the object."""
+    return (
+        function.name in ("__init__", "__post_init__")
+        and bool(function.params)
+        and write.how == "="
+        and write.path.partition(".")[0] == function.params[0][0]
+    )
+
+
 class Writers(Calls):
     """Who changes what in one module."""
 
@@ -21,7 +31,7 @@ class Writers(Calls):
             found.extend(
                 (f, w)
                 for f, w in scope.attribute_writes(resource.owner, resource.path)
-                if not scope.in_construction(f, w)
+                if not scope.in_construction(f, w) and not _fills_itself(f, w)
             )
             found.extend(self._foreign_writers(resource))
         elif resource.kind is Kind.ARGUMENT:

@@ -38,6 +38,8 @@ def container_call(ev: Evaluator, node: cst.Call, base: Value, method: str, argu
         return Value(shape=Shape.OTHER)
     if method in CONTAINER_READS:
         value = ev.read(resource, node, how=method)
+        if value.via is not None:
+            ev.revise(value.via, value=Value(via=base.via))
         return replace(value, ref=None)
     return None
 

@@ -46,7 +46,9 @@ from racelint.pattern.made import (
     begins_something,
     calls_resource,
     claims_too_late,
+    first_word,
     has_side_effects,
+    makes_known_resource,
     makes_resource,
     torn_down,
 )
@@ -59,6 +61,7 @@ from racelint.pattern.overwrites import (
     replaced_from_fixed_name,
 )
 from racelint.pattern.pair import INTERNAL, Pair
+from racelint.pattern.replaced import replaced_meanwhile
 from racelint.pattern.rereading import rereads
 from racelint.pattern.rivals import (
     begun_twice,
@@ -128,6 +131,7 @@ __all__ = [
     "emptied_in_place",
     "escapes",
     "exactly",
+    "first_word",
     "forgiven",
     "has_side_effects",
     "idle_locks",
@@ -137,6 +141,7 @@ __all__ = [
     "listed_then_used",
     "made_by_others",
     "made_sure_by_all",
+    "makes_known_resource",
     "makes_resource",
     "moved_from_elsewhere",
     "named_temporary",
@@ -151,6 +156,7 @@ __all__ = [
     "removed_then_made",
     "removed_then_replaced",
     "replaced_from_fixed_name",
+    "replaced_meanwhile",
     "rereads",
     "rival",
     "rivals",

@@ -61,7 +61,7 @@ def _looked_again(unit: Unit, write: Access) -> bool:
         (read := unit.access(number)) is not None
         and same(read.resource, write.resource)
         and read.op in (Op.READ, Op.CHECK)
-        and read.statement != write.statement
+        and not (write.how == "clear" and number == write.id - 1)  # the receiver of `clear` itself
         for number in write.fresh
     )
 

@@ -8,15 +8,18 @@ from racelint.pattern.unit import Unit, same
 
 def makes_resource(unit: Unit, write: Access) -> bool:
     """Whether the value is something that leaks or matters when it is made twice: a connection, a task, a client."""
+    return makes_known_resource(unit, write) or torn_down(unit, write.resource)
+
+
+def makes_known_resource(unit: Unit, write: Access) -> bool:
+    """The same as far as the value itself says so, not how its owner ends it."""
     value = write.value
     if value.shape is Shape.SPAWNED or value.part("resource") is not None:
         return True
     call = unit.module.models.functions.get(value.type)
     if call is not None and call.effect in ("resource", "lock"):
         return True
-    if value.type.startswith(":") and _stateful(unit, value.type[1:]):
-        return True
-    return torn_down(unit, write.resource)
+    return value.type.startswith(":") and _stateful(unit, value.type[1:])
 
 
 def has_side_effects(unit: Unit, check: Access, write: Access) -> bool:
@@ -57,7 +60,7 @@ def claims_too_late(unit: Unit, check: Access, write: Access) -> bool:
     unless it only looks or tolerates a second time.
     """
     models = unit.module.models
-    if first_word(write.place.unit) not in models.lifecycle:
+    if check.place.unit != write.place.unit or first_word(write.place.unit) not in models.lifecycle:
         return False
     if write.value.shape is not Shape.TRUE and write.value.text not in check.related:
         return False

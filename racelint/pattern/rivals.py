@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from racelint.events import Access, Kind, Resource
 from racelint.evidence import Evidence
-from racelint.facts import FunctionFacts, Write
+from racelint.facts import CallSite, FunctionFacts, Write
 from racelint.finding import Confidence, World
 from racelint.grafts import shown_name
 from racelint.pattern.unit import Unit
@@ -87,7 +87,7 @@ def begun_twice(unit: Unit, resource: Resource) -> Evidence | None:
         return found
     concurrency = unit.module.concurrency
     roots = [concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ())]
-    called = next((root for root in roots if root.handler or root.unit != unit.facts.qualname), None)
+    called = next((root for root in roots if not root.public and root.unit != unit.facts.qualname), None)
     if called is None:
         return None
     return Evidence(called.text, min(called.strength, Confidence.MEDIUM, key=lambda c: c.rank), called.world)
@@ -106,7 +106,7 @@ def made_sure_by_all(unit: Unit, act: Access) -> Evidence | None:
     callers = {
         caller.qualname: caller.name
         for caller, call in concurrency.callers.get(name, ())
-        if call.awaited and caller.is_async and caller.owner and not caller.name.startswith("_")
+        if caller.is_async and caller.owner and not caller.name.startswith("_") and _comes_first(call, caller)
     }
     if len(callers) < 2:
         return None
@@ -114,6 +114,11 @@ def made_sure_by_all(unit: Unit, act: Access) -> Evidence | None:
     return Evidence(
         f"`{one}` and `{other}` both make sure of it first, and callers may run them at once", Confidence.MEDIUM
     )
+
+
+def _comes_first(call: CallSite, caller: FunctionFacts) -> bool:
+    """Whether the call is the first thing that the caller awaits, whatever happens."""
+    return call.awaited and not call.arms and call.line == min(c.line for c in caller.calls if c.awaited)
 
 
 def stronger(one: Evidence | None, other: Evidence | None) -> Evidence | None:

@@ -18,7 +18,7 @@ def started_before_claimed(unit: Unit) -> Iterator[tuple[Access, Mark, str, Evid
             continue
         for number, sense in spawn.control:
             check = unit.access(number)
-            if check is None or check.resource.kind not in INTERNAL or sense not in (Sense.ABSENT, Sense.OTHERWISE):
+            if check is None or check.resource.kind not in INTERNAL or sense is not Sense.ABSENT:
                 continue
             setter = _set_by(unit, spawn, check)
             evidence = begun_twice(unit, check.resource) if setter else None

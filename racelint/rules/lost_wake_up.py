@@ -78,7 +78,9 @@ def at_the_start(module: Module, unit: Unit) -> Iterable[Finding]:
     world = World.TASKS if unit.facts.is_async else World.THREADS
     start = only_started(unit)
     for clear in unit.accesses(Op.USE, Op.DELETE, kinds=INTERNAL) if start is not None else ():
-        if clear.how != "clear" or any(unit.before(switch.id, clear.id) for switch in unit.switches()):
+        if clear.how != "clear" or clear.control or unit.repeats(clear.id) or set_before(unit, clear):
+            continue
+        if any(unit.before(switch.id, clear.id) for switch in unit.switches()):
             continue
         asked = next(
             (
@@ -103,6 +105,14 @@ def at_the_start(module: Module, unit: Unit) -> Iterable[Finding]:
             name,
             Fix(f"clear `{name}` before the start, or make a new event"),
         )
+
+
+def set_before(unit: Unit, clear: Access) -> bool:
+    """Whether the unit itself set the event before it clears it: it only makes sure of a state."""
+    return any(
+        use.how == "set" and use.id < clear.id and same(use.resource, clear.resource)
+        for use in unit.accesses(Op.USE, kinds=INTERNAL)
+    )
 
 
 def set_by(unit: Unit, clear: Access, world: World) -> Evidence | None:

@@ -103,9 +103,7 @@ def put_in_at_once(unit: Unit, reset: Access) -> bool:
 def taken_out(unit: Unit, reset: Access) -> bool:
     """Whether the unit took what was there before it emptied the collection: a queue that is served, not a table."""
     return any(
-        same(read.resource, reset.resource)
-        and read.id in reset.fresh
-        and (read.statement != reset.statement or reset.how == "=")
+        same(read.resource, reset.resource) and read.id in reset.fresh and (reset.how == "=" or read.id != reset.id - 1)
         for read in unit.accesses(Op.READ)
     )
 

@@ -30,6 +30,7 @@ from collections.abc import Iterable, Iterator
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import (
+    Access,
     Evidence,
     Module,
     Op,
@@ -45,6 +46,7 @@ from racelint.pattern import (
     has_side_effects,
     made_sure_by_all,
     rival,
+    same,
     started_before_claimed,
     stronger,
     with_itself,
@@ -156,6 +158,8 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
         via = act.value.via
         if via is None or via not in act.fresh or via == check.id or act.how in unit.module.models.idempotent:
             return None
+        if any(same(look.resource, act.resource) for look in unit.accesses(Op.CHECK) if look.id in act.fresh):
+            return None  # whatever came of that look, such as making it anew
         evidence = rival(unit, act.resource, World.TASKS, ("none", "del"))
         return ("gone", evidence) if evidence is not None else None
     if act.resource.key and act.resource.key == check.resource.key and sense is Sense.PRESENT:
@@ -181,7 +185,7 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
         act.op is Op.WRITE
         and act.how == "="
         and (
-            ((act.value.shape is Shape.CONSTANT or act.value.text in check.related) and sense.vague)
+            ((act.value.shape is Shape.CONSTANT or _asked_for(check, act)) and sense.vague)
             or (act.value.shape in (Shape.TRUE, Shape.CONSTANT) and sense is Sense.ABSENT)
             or (act.value.text.isidentifier() and sense is Sense.ABSENT and act.value.shape is Shape.OTHER)
         )
@@ -200,6 +204,11 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
     if advances:
         evidence = stronger(evidence, made_sure_by_all(unit, act))
     return ("limit" if grows and sense.vague else "twice", evidence) if evidence is not None else None
+
+
+def _asked_for(check: Access, act: Access) -> bool:
+    """Whether the act sets what the check, in the same function, compared with."""
+    return check.place.unit == act.place.unit and act.value.text in check.related
 
 
 GROWING = ("append", "add", "appendleft")

@@ -41,7 +41,7 @@ from racelint.pattern import (
     Switch,
     Unit,
     emptied_after_await,
-    rival,
+    replaced_meanwhile,
     same,
 )
 from racelint.rule import Rule
@@ -121,9 +121,7 @@ def teardowns(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
                 or read.id in write.fresh
             ):
                 continue
-            evidence = rival(
-                unit, write.resource, World.TASKS, ("call", "await", "other", "true", "display", "constant")
-            )
+            evidence = replaced_meanwhile(unit, write.resource)
             if evidence is not None:
                 yield Pair(unit, read, write, switch), evidence
                 break
