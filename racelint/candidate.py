@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from racelint.evidence import Concurrency, Root
+from racelint.evidence.starts import THREADED
 from racelint.facts import CallSite, FunctionFacts, Write
 from racelint.finding import Confidence, World
 from racelint.keys import Keys, Reach, StateKeys
@@ -173,7 +174,7 @@ class Candidates:
         """Whether anything in the module starts threads, or is one."""
         concurrency = self.concurrency
         return any(self.scope.is_thread(class_.qualname) for class_ in self.scope.facts.classes) or any(
-            (spawner := concurrency.spawner(call.callee, function)) is not None and spawner.world == "threads"
+            (spawner := concurrency.spawner(call.callee, function)) is not None and spawner.world in THREADED
             for function in self.scope.every_function
             for call in function.calls
         )

@@ -27,6 +27,7 @@ class Need(Enum):
     STATE_OF_THREADS = "state is looked at and changed, and a thread changes it, too"
     GUARDED_STATE = "state is changed that is changed under a lock somewhere"
     UNDER_LOCK = "state is changed under a lock, or by a helper that is called under one"
+    USED_UNDER_LOCK = "an object or collection is used or iterated under a lock, or ended without one"
     TAKEN_BY_THREADS = "state is looked at that a thread takes away"
     HANDS_OUT = "a public function looks at a collection that is changed in place under a lock"
     DECLARED_GUARD = "state that declares its lock is touched"

@@ -178,6 +178,8 @@ def _guarded_state(c: Candidate) -> bool:
 
 
 def _under_lock(c: Candidate) -> bool:
+    if any(c.module.scope.canonical(built) == "copy.copy" for _, built in c.facts.locals_built):
+        return c.module.concurrency.has_locks
     if not c.changes or not c.module.concurrency.has_locks:
         return False
     guards = c.module.scope.models.guards
@@ -188,6 +190,17 @@ def _under_lock(c: Candidate) -> bool:
         any(part in guard.lower() for guard in write.within for part in guards)
         for writes in c.changes.values()
         for write in writes
+    )
+
+
+def _used_under_lock(c: Candidate) -> bool:
+    if not c.module.concurrency.has_locks or c.rank(World.THREADS) < c.module.least:
+        return False
+    guards, ends = c.module.scope.models.guards, c.module.scope.models.idempotent
+    return any(
+        call.callee.rpartition(".")[2] in ends or any(part in guard.lower() for guard in call.within for part in guards)
+        for call in c.calls
+        if call.callee.count(".") > 1 or "." not in call.callee
     )
 
 
@@ -399,6 +412,7 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.STATE_OF_THREADS: _state_of_threads,
     Need.GUARDED_STATE: _guarded_state,
     Need.UNDER_LOCK: _under_lock,
+    Need.USED_UNDER_LOCK: _used_under_lock,
     Need.TAKEN_BY_THREADS: _taken_by_threads,
     Need.HANDS_OUT: _hands_out,
     Need.DECLARED_GUARD: _declared_guard,

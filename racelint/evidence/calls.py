@@ -133,9 +133,9 @@ class Calls:
         return self.in_greenlets(known, method)
 
     def in_greenlets(self, known: Spawner | None, method: str) -> Spawner | None:
-        """`spawn` starts a greenlet where a library of those is imported: plain functions that switch like threads."""
+        """`spawn` starts a greenlet where a library of those is imported: a plain function, which switches only where it blocks."""
         if known is not None and method in ("spawn", "spawn_later") and self.scope.libraries & GREENLETS:
-            return Spawner("threads", known.many)
+            return Spawner("greenlets", known.many)
         return known
 
     def receiver_type(self, path: str, caller: FunctionFacts) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
-from racelint.evidence.calls import Calls
+from racelint.evidence.calls import GREENLETS, Calls
 from racelint.evidence.data import Root
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
@@ -58,6 +59,8 @@ def find_handlers(calls: Calls) -> list[Root]:
                 if not method.name.startswith("_"):
                     _handler_root(roots, method, known.what, known.world, known.processes, known.processes)
             break
+    if libraries & GREENLETS:  # its requests are greenlets, which switch only where they block
+        roots = [replace(root, world="greenlets") if root.world == "threads" else root for root in roots]
     return roots
 
 

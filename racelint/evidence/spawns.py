@@ -35,11 +35,14 @@ def find_spawns(calls: Calls) -> list[Root]:
         roots.append(Root(name, text, real_world, many or again, Confidence.HIGH))
     for class_ in calls.scope.facts.classes:
         if class_.bases and calls.scope.is_thread(class_.qualname):
+            bases = calls.scope.base_names(class_.qualname)
+            own = any(base.rpartition(".")[2] == "Process" for base in bases)
+            world = (
+                "processes" if own else "greenlets" if any(base.endswith("Greenlet") for base in bases) else "threads"
+            )
             run = calls.scope.methods.get(class_.qualname, {}).get("run")
             if run is not None:
-                roots.append(
-                    Root(run.qualname, "it is the body of a thread", "threads", False, Confidence.HIGH, body=True)
-                )
+                roots.append(Root(run.qualname, "it is the body of a thread", world, False, Confidence.HIGH, body=True))
     return roots
 
 

@@ -41,7 +41,11 @@ def may_start(calls: Calls, function: FunctionFacts) -> bool:
 
 def _spawns_threads(calls: Calls, call: CallSite, function: FunctionFacts) -> bool:
     spawner = calls.spawner(call.callee, function)
-    return spawner is not None and spawner.world == "threads"
+    return spawner is not None and spawner.world in THREADED
+
+
+THREADED = ("threads", "greenlets")
+"""Worlds of units that run on while their starter does. Greenlets switch only where they block, so in nothing else they are threads."""
 
 
 def _started_later(call: CallSite) -> bool:

@@ -46,7 +46,7 @@ def says_thread_safe(node: ast.ClassDef) -> bool:
 
 
 _THREAD_SAFE = re.compile(
-    r"thread[- ]?safe(?!ty)|safe(ly)? (to use|for use|across|between|from)[\w ]* threads", re.IGNORECASE
+    r"thread[- ]?safe(?!ty|\s*\?)|safe(ly)? (to use|for use|across|between|from)[\w ]* threads", re.IGNORECASE
 )
 _NOT = re.compile(r"\b(not|never|isn't|aren't|non|un)\b|n't", re.IGNORECASE)
 

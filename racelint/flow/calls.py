@@ -8,6 +8,7 @@ from dataclasses import replace
 import libcst as cst
 
 from racelint.events import NO_IDS, Ids, Kind, Op, Resource, Row, Shape, Switch, Value
+from racelint.evidence.starts import THREADED
 from racelint.flow.arguments import Arguments
 from racelint.flow.containers import container_call, local_container_call
 from racelint.flow.expressions import BUILTIN_PURE, WRAPPERS, Evaluator
@@ -336,7 +337,7 @@ def _spawn(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None, name: str,
         else:
             value = ev.plain(inner)
             stems |= value.stems
-            bodies |= body_of(value) if world == "threads" else set()
+            bodies |= body_of(value) if world in THREADED else set()
     bodies |= started_units(ev, node)
     ev.mark("spawn" if awaiting is None else "spawn and wait", node, name, related=frozenset(bodies))
     completed_later(ev, node, name)

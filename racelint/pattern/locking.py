@@ -33,6 +33,7 @@ def useless_locks(unit: Unit) -> Iterator[Useless]:
     yield from _replaced(unit)
     yield from _thrown_away(unit)
     yield from _not_waited_for(unit)
+    yield from _copied(unit)
 
 
 def _locks(unit: Unit) -> Iterator[Acquire]:
@@ -162,7 +163,7 @@ FRESH = ("fork", "init", "setup", "set_up", "restore", "unpickle", "reinit", "co
 
 def _replaced(unit: Unit) -> Iterator[Useless]:
     """A new lock put in the place of one that others may hold or wait for."""
-    if unit.facts.name in EXCUSED or any(part in unit.facts.name.lower() for part in FRESH):
+    if unit.facts.name in EXCUSED or _after_fork(unit) or any(part in unit.facts.name.lower() for part in FRESH):
         return
     scope = unit.module.scope
     for write in unit.accesses(Op.WRITE, kinds=(Kind.ATTRIBUTE, Kind.GLOBAL)):
@@ -190,6 +191,17 @@ def _replaced(unit: Unit) -> Iterator[Useless]:
                 Confidence.MEDIUM,
                 "make the lock once, in the constructor or at import",
             )
+
+
+def _after_fork(unit: Unit) -> bool:
+    """Whether the function is registered to run in a child process, where nobody holds a lock of the parent."""
+    facts = unit.module.scope.facts
+    return any(
+        call.callee.endswith("register_at_fork")
+        and any(argument.rpartition(".")[2] == unit.facts.name for argument in call.arguments)
+        for function in (*facts.functions, facts.module_body)
+        for call in function.calls
+    )
 
 
 def _runs_later(unit: Unit) -> bool:
@@ -259,3 +271,38 @@ def _not_waited_for(unit: Unit) -> Iterator[Useless]:
                 Confidence.HIGH,
                 "wait for the lock, or act only where `acquire` says True",
             )
+
+
+def _copied(unit: Unit) -> Iterator[Useless]:
+    """A shallow copy of the object gets a lock of its own, while both go on to share the collections."""
+    scope, owner = unit.module.scope, unit.facts.owner
+    copies = {name for name, built in unit.facts.locals_built if scope.canonical(built) == "copy.copy"}
+    given = {write.path: write for write in unit.facts.writes if write.path.partition(".")[0] in copies}
+    for path, write in given.items():
+        call = unit.module.models.functions.get(scope.canonical(write.built_from))
+        lock = path.partition(".")[2]
+        if call is None or call.effect != "lock" or (owner, lock) not in unit.module.locks_of(owner):
+            continue
+        root = path.partition(".")[0]
+        shared = next((name for name in _guarded_collections(unit, lock) if f"{root}.{name}" not in given), None)
+        mark = next((m for m in unit.marks("call") if m.subject == "copy.copy"), None)
+        if shared is not None and mark is not None:
+            yield Useless(
+                mark,
+                None,
+                lock,
+                f"guards `self.{shared}`, which the copy shares: with a lock of its own the copy does not exclude this object",
+                Confidence.MEDIUM,
+                f"copy `self.{shared}`, too, or let both have one lock",
+            )
+
+
+def _guarded_collections(unit: Unit, lock: str) -> Iterator[str]:
+    """Collections of the object that are changed in place under the lock."""
+    scope, owner = unit.module.scope, unit.facts.owner
+    for method in scope.methods.get(owner, {}).values():
+        for write in method.writes:
+            root, _, name = write.path.partition(".")
+            under = any(guard.rpartition(".")[2] == lock for guard in write.within)
+            if under and method.params and root == method.params[0][0] and write.how not in ("=", "+=", "del"):
+                yield name

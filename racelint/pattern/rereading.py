@@ -11,6 +11,7 @@ from racelint.finding import World
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.rivals import rivals
 from racelint.pattern.unit import Unit, same
+from racelint.resolve import CONSTRUCTORS as BUILDERS
 from racelint.resolve import TAKES
 
 
@@ -81,7 +82,11 @@ def _remover(unit: Unit, use: Access) -> tuple[Evidence, str] | None:
     best: tuple[Evidence, str] | None = None
     for write, function, evidence in rivals(unit, use.resource, World.THREADS, gone):
         whole = write.how in ("=", "del") or write.shape == "none"
-        if function.qualname == unit.facts.qualname or (use.resource.key and whole and write.shape != "empty"):
+        if (
+            function.name in BUILDERS
+            or function.qualname == unit.facts.qualname
+            or (use.resource.key and whole and write.shape != "empty")
+        ):
             continue
         if best is None or evidence.strength.rank > best[0].strength.rank:
             best = evidence, function.qualname

@@ -50,7 +50,7 @@ from dataclasses import replace
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Confidence, Evidence, Kind, Module, Op, Shape, Unit
+from racelint.pattern import Access, Confidence, Evidence, Kind, Module, Op, Shape, Unit, broken_compounds
 from racelint.rule import Rule
 
 Place = tuple[str, str]
@@ -60,6 +60,7 @@ Guarded = tuple[Unit, Access, frozenset[Place]]
 
 def find(module: Module) -> Iterable[Finding]:
     """A change under no lock, or another one, of what most changes make under one lock."""
+    yield from compounds(module)
     changes = changes_by_place(module)
     for place in sorted(changes):
         for (unit, access, _), (other, guarded, locks), evidence in unguarded(changes[place]):
@@ -69,7 +70,9 @@ def find(module: Module) -> Iterable[Finding]:
                 RULE,
                 unit,
                 replace(access, site=access.place),
-                ((Role.WRITE, guarded), (Role.WRITE, access)),
+                ((Role.WRITE, guarded), (Role.WRITE, access))
+                if guarded.place != access.place
+                else ((Role.WRITE, access),),
                 f"`{name}` is changed here without `{lock}`, which guards it on line {module.line(guarded)} in "
                 f"`{other.facts.qualname}`",
                 evidence,
@@ -77,6 +80,24 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix(f"take `{lock}` here, too"),
             )
+
+
+def compounds(module: Module) -> Iterator[Finding]:
+    """Single steps without the lock under which others do several."""
+    for broken in broken_compounds(module):
+        lock, name = broken.lock.lock.name, broken.step.resource.name
+        yield module.finding(
+            RULE,
+            broken.unit,
+            broken.step,
+            ((Role.WRITE, broken.rest), (Role.WRITE, broken.step)),
+            f"`{name}` is changed here without `{lock}`, under which `{broken.other.facts.qualname}` uses it in several steps on "
+            f"line {module.line(broken.rest)}",
+            broken.evidence,
+            World.THREADS,
+            name,
+            Fix(f"take `{lock}` here, too"),
+        )
 
 
 def changes_by_place(module: Module) -> dict[State, list[Guarded]]:
@@ -144,5 +165,11 @@ def matters(access: Access) -> bool:
 
 
 RULE = Rule(
-    "RL601", "inconsistent-guard", (World.THREADS,), "unguarded change", __doc__, find, needs=(Need.GUARDED_STATE,)
+    "RL601",
+    "inconsistent-guard",
+    (World.THREADS,),
+    "unguarded change",
+    __doc__,
+    find,
+    needs=(Need.GUARDED_STATE, Need.USED_UNDER_LOCK),
 )

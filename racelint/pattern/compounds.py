@@ -1,0 +1,111 @@
+"""What is done in several steps under a lock, and single steps without it that come in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from racelint.events import Access, Acquire, Kind, Op
+from racelint.evidence import Evidence
+from racelint.finding import Confidence
+from racelint.pattern.module import Module
+from racelint.pattern.unit import Unit, same
+
+VIEWS = ("iterate", "items", "keys", "values")
+OWNED = (Kind.ATTRIBUTE, Kind.GLOBAL, Kind.CLASS, Kind.CAPTURED)
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A step without the lock, the last step of what it breaks, its unit, the lock, and why both run at once."""
+
+    unit: Unit
+    step: Access
+    rest: Access
+    other: Unit
+    lock: Acquire
+    evidence: Evidence
+
+
+def broken_compounds(module: Module) -> Iterator[Broken]:
+    """Changes of collections, and ends of objects, outside of the lock under which others test and use them."""
+    steps = [(unit, step) for unit in module.units if not unit.is_constructor for step in _steps(unit)]
+    if not steps:
+        return
+    seen: set[tuple[object, ...]] = set()
+    for other in module.units:
+        for rest, lock in _compounds(other):
+            for unit, step in steps:
+                key = (step.place, step.resource.place)
+                if key in seen or not _breaks(step, rest) or _excluded(unit, step, lock):
+                    continue
+                evidence = module.concurrency.overlap(
+                    unit.facts.qualname, other.facts.qualname, "threads", step.resource
+                )
+                if evidence is None:
+                    continue
+                seen.add(key)
+                if evidence.strength is not Confidence.HIGH or module.concurrency.called_under_lock(unit.facts):
+                    evidence = replace(evidence, strength=Confidence.LOW)
+                yield Broken(unit, step, rest, other, lock, evidence)
+
+
+def _steps(unit: Unit) -> Iterator[Access]:
+    """Single changes of collections, and calls that end an object, in the unit's own text."""
+    ends = unit.module.models.idempotent
+    for access in unit.accesses(Op.UPDATE, Op.DELETE, Op.WRITE, Op.USE, kinds=OWNED):
+        if access.place.unit != unit.facts.qualname:
+            continue
+        ending = access.op is Op.USE and access.how in ends
+        if ending or access.op in (Op.UPDATE, Op.DELETE) or (access.op is Op.WRITE and bool(access.resource.key)):
+            yield access
+
+
+def _compounds(unit: Unit) -> Iterator[tuple[Access, Acquire]]:
+    """Last steps of what the unit does in several steps under one lock: iterate, test and change, test and use."""
+    for access in unit.accesses(kinds=OWNED):
+        for lock in unit.locked_at(access):
+            if lock.world != "tasks" and (_iterates(unit, access) or _acts(unit, access, lock)):
+                yield access, lock
+
+
+def _iterates(unit: Unit, access: Access) -> bool:
+    return access.op is Op.READ and access.how in VIEWS and any(access.id in mark.stems for mark in unit.marks("loop"))
+
+
+def _acts(unit: Unit, access: Access, lock: Acquire) -> bool:
+    """Whether the access follows from a look at the same under the same lock."""
+    if access.op is Op.USE:
+        return any(
+            lock.id in first.held
+            and same(first.resource, access.resource)
+            and first.statement != access.statement
+            and unit.before(first.id, access.id)
+            for first in unit.accesses(Op.USE, kinds=OWNED)
+        )
+    return access.op.changes and any(
+        (check := unit.access(number)) is not None and lock.id in check.held and same(check.resource, access.resource)
+        for number in access.controlled_by
+    )
+
+
+def _breaks(step: Access, rest: Access) -> bool:
+    """Whether the step is of the same state, and of the sort that breaks the rest."""
+    if step.resource.place != rest.resource.place or step.place == rest.place:
+        return False
+    if (step.resource.kind is Kind.GLOBAL) and step.resource.name.partition(".")[0] != rest.resource.name.partition(
+        "."
+    )[0]:
+        return False
+    if (step.op is Op.USE) is not (rest.op is Op.USE):
+        return False
+    # what is added at the end breaks no test that found something there
+    return not (step.op is Op.UPDATE and step.how in ("append", "appendleft", "extend"))
+
+
+def _excluded(unit: Unit, step: Access, lock: Acquire) -> bool:
+    """Whether the step is made under the same lock, or a condition of it."""
+    if lock.lock.path.startswith(step.resource.path + "."):  # the object has a lock of its own, which its methods take
+        return True
+    held = unit.locked_at(step)
+    return any(h.lock.place == lock.lock.place or unit.is_condition(h) or unit.is_condition(lock) for h in held)
