@@ -20,6 +20,7 @@ class Need(Enum):
     PAIR = "two attributes are changed that another method changes side by side"
     STATE_AND_STORE = "a coroutine changes state and a store"
     ITERATION = "a coroutine iterates over what another task resizes"
+    THREAD_ITERATION = "what a thread resizes is iterated"
     REFILL = "a coroutine empties a collection and fills it"
     COMPLETION = "a future is completed"
     WAKE_UP = "an event is waited for, or asked, and cleared"

@@ -120,6 +120,18 @@ def _iteration(c: Candidate) -> bool:
     )
 
 
+def _thread_iteration(c: Candidate) -> bool:
+    module = c.module
+    if c.facts.is_async or c.rank(World.THREADS) < 0 or not any(function.loop_names for function in c.functions):
+        return False
+    return any(
+        c.meets(key, (f for f, w in module.changers[key] if w.how not in ("=", "+=", "del")), World.THREADS)
+        >= module.least
+        for key in c.reads
+        if key in module.changers
+    )
+
+
 def _refill(c: Candidate) -> bool:
     if not c.suspends or c.rank(World.TASKS) < c.module.least:
         return False
@@ -405,6 +417,7 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.PAIR: _pair,
     Need.STATE_AND_STORE: _state_and_store,
     Need.ITERATION: _iteration,
+    Need.THREAD_ITERATION: _thread_iteration,
     Need.REFILL: _refill,
     Need.COMPLETION: _completion,
     Need.WAKE_UP: _wake_up,

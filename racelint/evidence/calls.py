@@ -106,7 +106,9 @@ class Calls:
         name, equals, value = argument.partition("=")
         if equals and name not in ("target", "func", "function", "callback", "fn", "coro"):
             return []
-        return self.target(value if equals else argument, caller)
+        path = value if equals else argument
+        called = self.scope.method(path, "__call__") if path in self.scope.classes else None
+        return [called] if called is not None else self.target(path, caller)
 
     def spawner(self, callee: str, caller: FunctionFacts) -> Spawner | None:
         """The model of a call that starts units, if it is one."""

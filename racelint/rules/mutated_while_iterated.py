@@ -55,6 +55,7 @@ REMOVES = ("del[]", "pop", "remove", "clear", "insert", "add", "discard")
 
 def find(module: Module) -> Iterable[Finding]:
     """Iterated without a copy, switch in the body; and another unit changes its size."""
+    yield from between_threads(module)
     for unit in module.units:
         for read, switch, evidence in iterations(unit):
             name = read.resource.name
@@ -69,6 +70,65 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix(f"iterate over a copy, `list({name})`"),
             )
+
+
+def between_threads(module: Module) -> Iterator[Finding]:
+    """Iterated without a copy and without a lock, while a thread changes its size."""
+    for unit in module.units:
+        for read, change, evidence in iterated_by_threads(unit):
+            name = read.resource.name
+            yield module.finding(
+                RULE,
+                unit,
+                read,
+                ((Role.READ, read),),
+                f"`{name}` is iterated here while another thread changes it on line {change}",
+                evidence,
+                World.THREADS,
+                name,
+                Fix(f"iterate over a copy, `list({name})`, or under the lock of those who change it"),
+            )
+
+
+def iterated_by_threads(unit: Unit) -> Iterator[tuple[Access, int, Evidence]]:
+    """Loops over shared dictionaries and sets without a lock, and the line where a thread changes their size."""
+    if unit.facts.is_async or unit.is_constructor:
+        return
+    seen: set[int] = set()
+    for loop in unit.marks("loop"):
+        for read in (a for number in sorted(loop.stems) if (a := unit.access(number)) is not None):
+            if read.how not in VIEWS or read.id in seen or unit.locked_at(read) or read.handled & {"", "RuntimeError"}:
+                continue
+            if (
+                read.resource.kind not in INTERNAL
+                or swapped(unit, read)
+                or (read.how == "iterate" and not keyed(unit, read))
+            ):
+                continue
+            seen.add(read.id)
+            best: tuple[int, Evidence] | None = None
+            for write, function, found in rivals(unit, read.resource, World.THREADS, SIZES):
+                own = function.qualname == unit.facts.qualname
+                if not own and not found.public and (best is None or found.strength.rank > best[1].strength.rank):
+                    best = write.line, Evidence(f"{found.text}; `{function.qualname}` changes it", found.strength)
+            if best is not None:
+                yield read, *best
+
+
+def keyed(unit: Unit, read: Access) -> bool:
+    """Whether the collection fails when its size changes during an iteration: a dictionary or a set."""
+    scope, resource = unit.module.scope, read.resource
+    if resource.owner in scope.classes:
+        return scope.attribute_type(resource.owner, resource.path) in KEYED
+    return (
+        scope.assigned.get(resource.path, "") in KEYED
+        or scope.built_type(scope.assigned.get(resource.path, "")) in KEYED
+    )
+
+
+KEYED = ("dict", "set", "defaultdict", "collections.defaultdict", "OrderedDict", "collections.OrderedDict", "Counter",
+         "collections.Counter", "weakref.WeakSet", "weakref.WeakValueDictionary", "weakref.WeakKeyDictionary")  # fmt: skip
+SIZES = ("add", "[]", "del[]", "pop", "popitem", "remove", "discard", "clear", "update", "setdefault")
 
 
 def iterations(unit: Unit) -> Iterator[tuple[Access, Switch, Evidence]]:
@@ -119,5 +179,11 @@ LISTS = ("list", "deque", "collections.deque")
 
 
 RULE = Rule(
-    "RL802", "mutated-while-iterated", (World.TASKS,), "iteration fails", __doc__, find, needs=(Need.ITERATION,)
+    "RL802",
+    "mutated-while-iterated",
+    (World.TASKS, World.THREADS),
+    "iteration fails",
+    __doc__,
+    find,
+    needs=(Need.ITERATION, Need.THREAD_ITERATION),
 )
