@@ -190,6 +190,8 @@ class Access:
     """The columns by which the rows were chosen."""
     assigned: frozenset[str] = frozenset()
     """The columns that are set."""
+    chosen: Ids = NO_IDS
+    """The accesses that the rows were chosen by."""
     forgiven: frozenset[str] = frozenset()
     """Those of `handled` after which the unit goes on, as it does not where the handler raises another exception."""
 

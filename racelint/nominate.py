@@ -407,7 +407,7 @@ def _row_lock(c: Candidate) -> bool:
 
 
 def _queue(c: Candidate) -> bool:
-    return c.does(*_READS, *_CHANGES) > 1
+    return c.does(*_READS, *_CHANGES, "remove") > 1 and bool(c.does(*_CHANGES, "remove"))
 
 
 HOLDS: dict[Need, Callable[[Candidate], bool]] = {

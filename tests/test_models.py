@@ -261,6 +261,7 @@ EFFECTS_AT_WORK = {
         "c: sqlite3.Connection",
         SQLITE,
     ),
+    "remove": Case("r.lrem('k', 1, 'a')", ("delete store r['k']",), above=REDIS),
     "enqueue": Case(
         "with transaction.atomic():\n    a = Account.objects.create()\n    notify.delay(a.pk)",
         ("take transaction", "create table Account", "read row a.pk", "enqueue", "commit"),

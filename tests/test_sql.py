@@ -19,7 +19,7 @@ STATEMENTS = {
     "SELECT a FROM t WHERE id = :id": Statement(Effect.READ, "t", tested=words("id")),
     "SELECT a FROM t WHERE id = %(id)s FOR UPDATE": Statement(Effect.READ, "t", locking=True, tested=words("id")),
     "SELECT a FROM t WHERE state = $1 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED": Statement(
-        Effect.READ, "t", locking=True, skips=True, tested=words("state")
+        Effect.READ, "t", locking=True, skips=True, tested=words("state"), limited=True
     ),
     "select count(*) from t where owner = ?": Statement(Effect.READ, "t", tested=words("owner"), counts=True),
     "SELECT pg_advisory_xact_lock(%s)": Statement(Effect.LOCK),
@@ -27,7 +27,9 @@ STATEMENTS = {
     "UPDATE t SET n = %s WHERE id = 5": Statement(
         Effect.WRITE, "t", tested=words("id"), assigned=words("n"), keys=words("5")
     ),
-    "UPDATE t SET n = n + 1 WHERE id = ?": Statement(Effect.UPDATE, "t", tested=words("id"), assigned=words("n")),
+    "UPDATE t SET n = n + 1 WHERE id = ?": Statement(
+        Effect.UPDATE, "t", tested=words("id"), assigned=words("n"), constant=True
+    ),
     "UPDATE t SET state = 'on' WHERE id = %s AND state = 'off'": Statement(
         Effect.WRITE,
         "t",
@@ -35,12 +37,13 @@ STATEMENTS = {
         tested=words("id", "state"),
         assigned=words("state"),
         keys=words("'off'"),
+        constant=True,
     ),
     "UPDATE t SET state = 1 WHERE id = (SELECT id FROM t WHERE state = 0 LIMIT 1)": Statement(
-        Effect.WRITE, "t", tested=words("id"), assigned=words("state"), sources=words("t"), picks=True
+        Effect.WRITE, "t", tested=words("id"), assigned=words("state"), sources=words("t"), picks=True, constant=True
     ),
     "UPDATE t SET state = 1 WHERE id = (SELECT id FROM t WHERE state = 0 LIMIT 1 FOR UPDATE SKIP LOCKED)": Statement(
-        Effect.WRITE, "t", tested=words("id"), assigned=words("state"), sources=words("t")
+        Effect.WRITE, "t", tested=words("id"), assigned=words("state"), sources=words("t"), constant=True
     ),
     "INSERT INTO t (a, b) VALUES (%s, %s)": Statement(Effect.CREATE, "t", assigned=words("a", "b")),
     "INSERT INTO t (a) SELECT b FROM u": Statement(Effect.CREATE, "t", assigned=words("a"), sources=words("u")),

@@ -126,6 +126,7 @@ class Evaluator(Builder):
         related: frozenset[str] = frozenset(),
         tested: frozenset[str] = frozenset(),
         assigned: frozenset[str] = frozenset(),
+        chosen: Ids = NO_IDS,
     ) -> int:
         """Adds an access here."""
         place = self.place(node)
@@ -147,6 +148,7 @@ class Evaluator(Builder):
             frozenset().union(*self.handled),
             tested,
             assigned,
+            chosen,
             frozenset().union(*self.forgiven),
         )
         self.add(access)

@@ -9,6 +9,7 @@ import libcst as cst
 
 from racelint.events import NO_IDS, Kind, Op, Resource, Row, Shape, Value
 from racelint.flow.arguments import Arguments
+from racelint.flow.columns import clause_columns, columns_of
 from racelint.flow.expressions import Evaluator
 from racelint.flow.made import columns_of, create_made, create_served, handled_at_flush, is_served
 from racelint.flow.managers import asked_of
@@ -40,7 +41,7 @@ def table_effect(
             where,
             how=method,
             related=related,
-            tested=_columns_of(base),
+            tested=columns_of(base),
         )
         return Value(
             frozenset((number,)),
@@ -51,7 +52,7 @@ def table_effect(
         )
     op = {"write": Op.WRITE, "update": Op.UPDATE, "atomic": Op.UPDATE, "delete": Op.DELETE}[effect]
     number = ev.emit(
-        op, resource, where, Value(arguments.stems), method, related, _columns_of(base), frozenset(arguments.keywords)
+        op, resource, where, Value(arguments.stems), method, related, columns_of(base), frozenset(arguments.keywords)
     )
     value = Value(frozenset((number,)), via=number)
     if model.returns == "row":  # the row, and whether it was made
@@ -64,12 +65,6 @@ def _keys_of(query: Value) -> frozenset[str]:
     """Sources of the values that the clauses of a query compare with."""
     keys = query.part("keys")
     return frozenset(k for k in (keys.text.split() if keys is not None else ()) if not k.endswith("="))
-
-
-def _columns_of(query: Value) -> frozenset[str]:
-    """The keywords of the clauses of a query: `pk`, `balance__gte`."""
-    keys = query.part("keys")
-    return frozenset(k[:-1] for k in (keys.text.split() if keys is not None else ()) if k.endswith("="))
 
 
 def home(ev: Evaluator, base: Value) -> str:
@@ -116,6 +111,7 @@ def orm_effect(
             counts = base.part("counts")
             counted = (("counts", counts),) if counts is not None else ()
             known = (*known, ("statement", statement), *counted, *_clauses(base, method, arguments, name))
+        known = (*known, *clause_columns(base, method, arguments))
         if locked:
             known = (*known, ("locked", Value()))
         return Value(
@@ -148,7 +144,7 @@ def orm_effect(
             where,
             how=method,
             related=_keys_of(base) | arguments.texts,
-            tested=_columns_of(base) | frozenset(arguments.keywords),
+            tested=columns_of(base) | frozenset(arguments.keywords),
         )
         ev.rows.append(Row("", name, base.type.partition(".")[0] or "django", number, locked))
         if locked:

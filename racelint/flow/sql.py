@@ -64,7 +64,11 @@ class Statement:
     counts: bool = False
     """Reads an aggregate, no rows."""
     picks: bool = False
-    """Chooses the rows that it changes by a subquery of the same table that locks nothing."""
+    """Chooses the rows that it changes by a subquery of the same table, some of all that would do, that locks nothing."""
+    constant: bool = False
+    """Sets columns to what the statement itself says, whatever it is told."""
+    limited: bool = False
+    """Reads some of the rows that would do: `LIMIT`."""
 
 
 NOTHING = Statement()
@@ -218,6 +222,7 @@ def _reading(tree: exp.Query) -> Statement:
         skips=any(lock.args.get("wait") is False for lock in locks),
         tested=_tested(tree),
         keys=_literals(tree),
+        limited=tree.args.get("limit") is not None,
         counts=bool(chosen) and all(isinstance(one.unalias(), exp.AggFunc) for one in chosen),
     )
 
@@ -253,8 +258,16 @@ def _updating(tree: exp.Update) -> Statement:
         _table(tree),
         assigned=frozenset(one.this.name.lower() for one in sets),
         sources=_sources(tree),
+        constant=not any(_is_told(one.expression) for one in sets),
     )
     return _with_condition(statement, tree)
+
+
+def _is_told(new: exp.Expr) -> bool:
+    """Whether a value has holes that the program fills."""
+    from sqlglot import exp
+
+    return next(new.find_all(exp.Placeholder, exp.Parameter), None) is not None or _HOLE in new.sql()
 
 
 def _is_relative(assignment: exp.EQ) -> bool:
@@ -274,8 +287,15 @@ def _with_condition(statement: Statement, tree: exp.Expr) -> Statement:
         tested=tested,
         keys=_literals(tree),
         conditional=len(tested) > 1,
-        picks=statement.table in statement.sources and not _locks(tree),
+        picks=statement.table in statement.sources and _is_limited(tree) and not _locks(tree),
     )
+
+
+def _is_limited(tree: exp.Expr) -> bool:
+    """Whether any query of the statement takes some of its rows only."""
+    from sqlglot import exp
+
+    return any(select.args.get("limit") is not None for select in tree.find_all(exp.Select))
 
 
 def _locks(tree: exp.Expr) -> list[exp.Expr]:

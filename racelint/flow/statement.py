@@ -66,7 +66,7 @@ def _read(
     method: str,
     arguments: Arguments,
 ) -> Value:
-    how = "count" if found.counts else method
+    how = "count" if found.counts else "first" if found.limited else method
     number = ev.emit(Op.READ, resource, where, how=how, related=_related(found, arguments), tested=found.tested)
     if found.locking:
         ev.acquire(resource, "row lock", "processes", ev.place(where))
@@ -95,11 +95,12 @@ def _change(
         op,
         resource,
         where,
-        Value(arguments.stems, appended=any(value.appended for value in arguments.every)),
-        "conditional" if found.conditional else method,
+        Value() if found.constant else Value(arguments.stems, appended=any(v.appended for v in arguments.every)),
+        "conditional" if found.conditional else "picks" if found.picks else method,
         _related(found, arguments),
         found.tested,
         found.assigned,
+        arguments.stems,
     )
     return Value(type="cursor", known=(("model", Value(text=found.table)),))
 

@@ -23,6 +23,7 @@ from racelint.events import (
     Switch,
     Value,
 )
+from racelint.flow.columns import columns_of
 from racelint.flow.containers import handed_out
 from racelint.flow.expressions import Evaluator, unit_environment
 from racelint.flow.graph import NO_CONTROL, Control, State, TooLarge, join, join_values
@@ -464,7 +465,8 @@ class Walker(Evaluator):
             library = value.type.partition(".")[0]
             loaded = value.via
             if loaded is None:
-                loaded = self.emit(Op.READ, Resource(Kind.TABLE, library, name.text, name.text), node.iter, how="for")
+                table = Resource(Kind.TABLE, library, name.text, name.text)
+                loaded = self.emit(Op.READ, table, node.iter, how="for", tested=columns_of(value))
             self.rows.append(Row("", name.text, library, loaded, value.part("locked") is not None))
             value = replace(value, stems=frozenset((loaded,)), via=loaded, row=len(self.rows) - 1)
 

@@ -8,6 +8,7 @@ import libcst as cst
 
 from racelint.events import NO_IDS, Kind, Op, Resource, Row, Shape, Value
 from racelint.flow.arguments import Arguments
+from racelint.flow.columns import columns_of
 from racelint.flow.expressions import Evaluator
 from racelint.flow.files import FILE_EFFECTS, file_effect, path_text
 from racelint.flow.jobs import enqueue
@@ -152,6 +153,8 @@ def _store_effect(
         return table_effect(ev, where, effect, model, base, method, arguments)
     if effect in ("read", "exists", "write", "update", "delete", "atomic"):
         return _keyed(ev, where, effect, model, base, method, arguments)
+    if effect == "remove":
+        return _remove(ev, where, model, base, arguments)
     if effect in ("query", "query-locked", "row", "row-locked", "create", "save", "add", "refresh"):
         if effect in ("query", "query-locked"):
             note_nested(ev, arguments, where)
@@ -221,6 +224,15 @@ def _keyed(
     return Value(frozenset((number,)) if effect == "atomic" else NO_IDS, via=number if effect == "atomic" else None)
 
 
+def _remove(ev: Evaluator, where: cst.CSTNode, model: Call, base: Value, arguments: Arguments) -> Value:
+    """Entries of a collection are removed in one step, which says how many there were."""
+    key = arguments.at(model.key)
+    text = key.text if key is not None else ""
+    resource = Resource(Kind.STORE, "store", base.text, f"{base.text}[{text}]" if text else base.text, text)
+    number = write_store(ev, resource, where, Value(arguments.stems), "remove", Op.DELETE, arguments)
+    return Value(frozenset((number,)), Shape.CALL, via=number)
+
+
 def _sql(
     ev: Evaluator, where: cst.CSTNode, model: Call, base: Value, method: str, arguments: Arguments
 ) -> Value | None:
@@ -251,7 +263,8 @@ def _built_statement(
     if kind == "select":
         locked = statement.part("locked") is not None
         counted = statement.part("counts") is not None
-        number = ev.emit(Op.READ, resource, where, how="count" if counted else method)
+        how = "count" if counted else "first" if statement.part("limited") is not None else method
+        number = ev.emit(Op.READ, resource, where, how=how, tested=columns_of(statement))
         if locked:
             ev.acquire(resource, "row lock", "processes", ev.place(where))
         known: tuple[tuple[str, Value], ...] = (("model", Value(text=table)),)

@@ -66,6 +66,7 @@ EFFECTS = frozenset(
         "spawn",
         "statement",
         "enqueue",
+        "remove",
     ]
 )
 _CHANGING = frozenset(
@@ -88,6 +89,7 @@ _CHANGING = frozenset(
         "atomic",
         "transaction",
         "enqueue",
+        "remove",
     ]
 )
 _EVERYWHERE = frozenset("append replace flush copy".split())

@@ -62,6 +62,7 @@ from racelint.pattern.overwrites import (
     replaced_from_fixed_name,
 )
 from racelint.pattern.pair import INTERNAL, Pair
+from racelint.pattern.queues import Taken, unclaimed_items, worked_on
 from racelint.pattern.replaced import replaced_meanwhile
 from racelint.pattern.rereading import rereads
 from racelint.pattern.rivals import (
@@ -108,6 +109,7 @@ __all__ = [
     "Sense",
     "Shape",
     "Switch",
+    "Taken",
     "Unit",
     "Wait",
     "World",
@@ -183,12 +185,14 @@ __all__ = [
     "thread_updates",
     "torn_down",
     "transactions_at",
+    "unclaimed_items",
     "unconstrained",
     "unguarded_accesses",
     "used_by_others",
     "useless_locks",
     "whole_saves",
     "with_itself",
+    "worked_on",
     "written_in_place",
     "written_then_hidden",
     "wrong_waits",

@@ -1,0 +1,47 @@
+"""By which columns a query chooses its rows."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from racelint.events import Value
+from racelint.flow.arguments import Arguments
+
+CHOOSING = frozenset({"where", "filter", "having"})
+"""Methods whose arguments are conditions."""
+
+
+def columns_of(query: Value) -> frozenset[str]:
+    """The columns that the clauses of a query compare: keywords (`pk`, `balance__gte`) and attributes (`Job.state == …`)."""
+    keys, compared = query.part("keys"), query.part("compared")
+    named = frozenset(k[:-1] for k in (keys.text.split() if keys is not None else ()) if k.endswith("="))
+    return named | frozenset(compared.text.split() if compared is not None else ())
+
+
+def clause_columns(base: Value, method: str, arguments: Arguments) -> tuple[tuple[str, Value], ...]:
+    """What the next clause of a query adds to it: columns that are compared, and that only some rows are wanted."""
+    known = base.part("compared")
+    found = set(known.text.split() if known is not None else ())
+    if method in CHOOSING:
+        for argument in arguments.nodes:
+            if argument.keyword is None:
+                found |= _compared(argument.value)
+    parts = [("compared", Value(text=" ".join(sorted(found))))] if found else []
+    if method == "limit" or base.part("limited") is not None:
+        parts.append(("limited", Value()))
+    return tuple(parts)
+
+
+def _compared(node: cst.BaseExpression) -> set[str]:
+    """Names of the attributes on the left of comparisons that all have to hold."""
+    if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.BitAnd):
+        return _compared(node.left) | _compared(node.right)
+    if isinstance(node, cst.Comparison) and isinstance(node.left, cst.Attribute):
+        return {node.left.attr.value}
+    if (
+        isinstance(node, cst.Call)
+        and isinstance(node.func, cst.Attribute)
+        and isinstance(node.func.value, cst.Attribute)
+    ):
+        return {node.func.value.attr.value}  # `Job.state.in_(…)`, `Job.taken.is_(None)`
+    return set()

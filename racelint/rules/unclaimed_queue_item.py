@@ -1,0 +1,89 @@
+"""The next item of a queue is chosen in one step and marked as taken, or removed, in another.
+
+Two workers choose the same item before either has marked it: the job runs twice.
+
+## Example
+    from django.db import models
+
+    class Job(models.Model):
+        state = models.CharField(max_length=9, default="new")
+
+    def next_job():
+        job = Job.objects.filter(state="new").order_by("pk").first()
+        if job is not None:
+            job.state = "running"
+            job.save()
+        return job
+
+## Use instead
+    from django.db import models, transaction
+
+    class Job(models.Model):
+        state = models.CharField(max_length=9, default="new")
+
+    def next_job():
+        with transaction.atomic():
+            job = Job.objects.select_for_update(skip_locked=True).filter(state="new").order_by("pk").first()
+            if job is not None:
+                job.state = "running"
+                job.save()
+        return job
+
+## Missed alarms
+Items that are chosen in one function and taken in another, and columns that are set by a function of another module.
+"""
+
+from collections.abc import Iterable
+
+from racelint.finding import Confidence, Finding, Fix, Role, World
+from racelint.need import Need
+from racelint.pattern import Evidence, Module, Taken, Unit, in_processes, row_evidence, unclaimed_items, worked_on
+from racelint.rule import Rule
+
+
+def find(module: Module) -> Iterable[Finding]:
+    """What is chosen by its state, and given another state by what names it alone."""
+    for unit in module.units:
+        for taken in unclaimed_items(unit):
+            evidence = _evidence(unit, taken)
+            if evidence is None:
+                continue
+            look, act = taken.pair.first, taken.pair.second
+            name = act.resource.name
+            steps = ((Role.READ, look), (Role.WRITE, act)) if look is not act else ((Role.WRITE, act),)
+            yield module.finding(
+                RULE,
+                unit,
+                act,
+                steps,
+                _message(module, taken, name),
+                evidence,
+                World.PROCESSES,
+                name,
+                Fix("choose and take in one step, or lock the row when it is chosen and skip locked ones"),
+            )
+
+
+def _message(module: Module, taken: Taken, name: str) -> str:
+    if taken.pair.first is taken.pair.second:
+        return f"the rows of `{name}` that are changed here are chosen by a subquery that locks none; another worker chooses the same"
+    how = f"marked by `{taken.column}`" if taken.column else "removed"
+    line = module.line(taken.pair.first)
+    return (
+        f"`{name}` is chosen on line {line} and {how} here, in a separate step; another worker may have chosen it, too"
+    )
+
+
+def _evidence(unit: Unit, taken: Taken) -> Evidence | None:
+    """One item that is chosen is meant for one worker; a loop over all of them has to be seen to run several times at once."""
+    if taken.one:
+        return row_evidence(unit, taken.pair.second)
+    found = in_processes(unit)
+    if found is None or not worked_on(unit, taken):
+        return None
+    return Evidence(
+        found.text, min(found.strength, Confidence.MEDIUM, key=lambda one: one.rank), found.world, found.public
+    )
+
+
+RULE = Rule("RL502", "unclaimed-queue-item", (World.PROCESSES,), "done twice", __doc__, find, needs=(Need.QUEUE,))
