@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from racelint.finding import Confidence
 
@@ -40,3 +40,7 @@ class Evidence:
     world: str = "tasks"
     public: bool = False
     """Rests only on callers outside of the module."""
+
+    def weakened(self) -> Evidence:
+        """The same, not shown by default: what overlaps may do no harm."""
+        return replace(self, strength=Confidence.LOW)

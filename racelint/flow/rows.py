@@ -51,8 +51,17 @@ def table_effect(
             known=(("model", Value(text=name)),) if model.returns else (),
         )
     op = {"write": Op.WRITE, "update": Op.UPDATE, "atomic": Op.UPDATE, "delete": Op.DELETE}[effect]
+    relative = op is Op.UPDATE and any("F(" in source_of(argument.value) for argument in arguments.nodes)
+    known = (("relative", Value()),) if relative else ()
     number = ev.emit(
-        op, resource, where, Value(arguments.stems), method, related, columns_of(base), frozenset(arguments.keywords)
+        op,
+        resource,
+        where,
+        Value(arguments.stems, known=known),
+        method,
+        related,
+        columns_of(base),
+        frozenset(arguments.keywords),
     )
     value = Value(frozenset((number,)), via=number)
     if model.returns == "row":  # the row, and whether it was made
@@ -217,6 +226,8 @@ def orm_effect(
 
 def _save(ev: Evaluator, where: cst.CSTNode, base: Value, method: str, arguments: Arguments) -> Value | None:
     """`row.save()`: the fields set since the last save go to the database."""
+    if len(arguments.positional) > 1:
+        return None  # the content of a file is saved, by its name
     row = base.row
     instance = base.part("self")
     if base.type == "super" and instance is not None:

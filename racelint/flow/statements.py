@@ -734,7 +734,8 @@ class Walker(Evaluator):
     def _commit_at_end(self, where: cst.CSTNode, value: Value) -> None:
         for index in sorted(self.state.written):
             write_row(self, self.assigned.get(index, where), index, "commit")
-        self.mark("commit", where, value.text)
+        if not any(guard.what == "transaction" for guard in self.acquisitions(self.state.held)):
+            self.mark("commit", where, value.text)  # else the end of a savepoint
 
     def match(self, node: cst.Match) -> None:
         value = self.evaluate(node.subject)

@@ -84,7 +84,15 @@ from racelint.pattern.sessions import sessions_handed_out
 from racelint.pattern.started import started_before_claimed
 from racelint.pattern.starting import late_writes
 from racelint.pattern.states import state_changes
-from racelint.pattern.transactions import one_change, related, row_locked_at, table_of, transactions_at
+from racelint.pattern.transactions import (
+    halves,
+    in_one_breath,
+    one_change,
+    related,
+    row_locked_at,
+    table_of,
+    transactions_at,
+)
 from racelint.pattern.unit import Unit, exactly, same
 from racelint.pattern.waiting import Mistake, Wait, wrong_waits
 
@@ -137,8 +145,10 @@ __all__ = [
     "exactly",
     "first_word",
     "forgiven",
+    "halves",
     "has_side_effects",
     "idle_locks",
+    "in_one_breath",
     "in_processes",
     "in_transaction",
     "late_writes",

@@ -121,16 +121,25 @@ def _saved_after_release(unit: Unit, lock: Acquire) -> IdleLock | None:
     if row is None:
         return None
     index = unit.flow.rows.index(row)
-    for write in unit.accesses(Op.WRITE, kinds=(Kind.ROW,)):
-        if write.value.row == index and lock.id not in write.held and unit.before(lock.id, write.id):
+    if any(lock.id in write.held for write in _saves(unit, index)):
+        return None  # what is saved under the lock says that the row is taken
+    for write in _saves(unit, index):
+        if lock.id not in write.held and unit.before(lock.id, write.id):
             if write.how == "commit" and not any(_under(unit, n, lock) for n in write.value.stems):
                 continue
             return IdleLock(lock, row.name, write, "is released before the row is saved")
     return None
 
 
+def _saves(unit: Unit, index: int) -> Iterator[Access]:
+    """The saves of one of the unit's rows."""
+    return (write for write in unit.accesses(Op.WRITE, kinds=(Kind.ROW,)) if write.value.row == index)
+
+
 def _changed_after_release(unit: Unit, lock: Acquire) -> IdleLock | None:
     """What was read under the lock decides on a change, or is written back, when the lock is gone."""
+    if any(lock.id in change.held for change in unit.accesses(*CHANGES, kinds=DATABASE)):
+        return None  # what is changed under the lock says that the row is taken
     for write in unit.accesses(Op.WRITE, Op.UPDATE, Op.DELETE, kinds=(Kind.TABLE,)):
         if lock.id in write.held or not unit.before(lock.id, write.id) or row_locked_at(unit, write):
             continue
@@ -163,7 +172,7 @@ def _read_before(unit: Unit, lock: Acquire) -> IdleLock | None:
         row = unit.flow.rows[index]
         if row.locked or row.new or (row.loaded is not None and row.loaded > lock.id):
             continue
-        if {name for name in look.related if name.partition(".")[0] == row.name and "." in name}:
+        if look.related & {f"{row.name}.pk", f"{row.name}.id"}:
             return IdleLock(
                 lock, row.name, write, "is taken for the row after it was read, and the copy read before is saved"
             )

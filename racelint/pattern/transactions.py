@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from racelint.events import Access, Acquire, Event, Kind, Op
+from racelint.events import Access, Acquire, Event, Kind, Mark, Op
 from racelint.pattern.unit import Unit, held_at
 
 
@@ -58,3 +58,64 @@ def _names(unit: Unit, access: Access) -> frozenset[str]:
         if stem is not None and stem.resource.kind in (Kind.ROW, Kind.ARGUMENT):
             names.add(stem.resource.name.partition(".")[0])
     return frozenset({name.partition(".")[0] for name in names} | names)
+
+
+def in_one_breath(unit: Unit, first: Event, second: Event) -> bool:
+    """Whether nothing but the two lies between them that takes time, can fail by itself or was meant to come between.
+
+    Who marks a row, does the work and marks it again wants two transactions; so does a handler of an error.
+    """
+    if first.place.unit != second.place.unit:
+        return False
+    return not any(
+        isinstance(event, Mark)
+        and first.id < event.id < second.id
+        and (event.what in WORK or (event.what == "call" and not _is_trifle(event)))
+        for event in unit.events
+    )
+
+
+WORK = frozenset({"slow", "enqueue", "spawn", "spawn and wait", "handler"})
+"""Marks of what is done between two changes."""
+
+_TRIFLES = frozenset(
+    "len str int float dict list set tuple print bool isinstance debug info warning error exception now utcnow uuid4 get".split()
+)
+
+
+def _is_trifle(call: Mark) -> bool:
+    """Whether a call logs, converts a value or makes an object."""
+    name = call.subject.rpartition(".")[2]
+    return name in _TRIFLES or name[:1].isupper()
+
+
+def halves(unit: Unit, first: Access, second: Access) -> bool:
+    """Whether two changes that commit by themselves surely keep one fact.
+
+    Amounts are moved by the database itself, or a row that is made is answered by a change of the row that it refers to. Many other
+    changes in a row are only work that happens to be done together, such as a log entry or one deletion after the other.
+    """
+    if not in_one_breath(unit, first, second):
+        return False
+    if first.resource.kind is second.resource.kind is Kind.TABLE and not _mapped(first):
+        return True
+    if _moves(first) or _moves(second):
+        return True
+    return first.op is Op.CREATE and second.op in (Op.UPDATE, Op.WRITE) and _refers_to(unit, first, second)
+
+
+def _mapped(access: Access) -> bool:
+    return access.resource.owner in ("django", "tortoise", "peewee")
+
+
+def _moves(access: Access) -> bool:
+    """Whether the database computes a column from its old value."""
+    return access.op is Op.UPDATE and access.how in ("update", "aupdate") and access.value.part("relative") is not None
+
+
+def _refers_to(unit: Unit, new: Access, change: Access) -> bool:
+    """Whether the new row refers to the one row that is changed, and not to something that both have to do with."""
+    if change.resource.kind is Kind.TABLE:
+        return bool(change.tested & {"pk", "id"})
+    row = unit.flow.rows[change.value.row] if change.value.row is not None else None
+    return row is not None and not row.new and row.name in {name.partition(".")[0] for name in new.related}

@@ -29,7 +29,7 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Kind, Mark, Module, Op, Unit, one_change, row_evidence
+from racelint.pattern import Access, Kind, Mark, Module, Op, Unit, in_one_breath, one_change, row_evidence
 from racelint.rule import Rule
 
 
@@ -38,8 +38,8 @@ def find(module: Module) -> Iterable[Finding]:
     for unit in module.units:
         for first, commit, second in split_by_commit(unit):
             evidence = row_evidence(unit, second)
-            if evidence is None:
-                continue
+            if first.place.unit != commit.place.unit or not in_one_breath(unit, commit, second):
+                evidence = evidence.weakened()
             yield module.finding(
                 RULE,
                 unit,

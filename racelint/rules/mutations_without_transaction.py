@@ -39,7 +39,7 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Kind, Module, Op, Unit, one_change, row_evidence, transactions_at
+from racelint.pattern import Access, Kind, Module, Op, Unit, halves, one_change, row_evidence, transactions_at
 from racelint.rule import Rule
 
 
@@ -48,8 +48,8 @@ def find(module: Module) -> Iterable[Finding]:
     for unit in module.units:
         for first, second in split_mutations(unit):
             evidence = row_evidence(unit, second)
-            if evidence is None:
-                continue
+            if not halves(unit, first, second):
+                evidence = evidence.weakened()
             names = f"`{first.resource.name}` and `{second.resource.name}`"
             yield module.finding(
                 RULE,
