@@ -11,7 +11,7 @@ CHOOSING = frozenset({"where", "filter", "having"})
 """Methods whose arguments are conditions."""
 
 
-def columns_of(query: Value) -> frozenset[str]:
+def tested_columns(query: Value) -> frozenset[str]:
     """The columns that the clauses of a query compare: keywords (`pk`, `balance__gte`) and attributes (`Job.state == …`)."""
     keys, compared = query.part("keys"), query.part("compared")
     named = frozenset(k[:-1] for k in (keys.text.split() if keys is not None else ()) if k.endswith("="))

@@ -9,7 +9,7 @@ import libcst as cst
 
 from racelint.events import NO_IDS, Kind, Op, Resource, Row, Shape, Value
 from racelint.flow.arguments import Arguments
-from racelint.flow.columns import clause_columns, columns_of
+from racelint.flow.columns import clause_columns, tested_columns
 from racelint.flow.expressions import Evaluator
 from racelint.flow.made import columns_of, create_made, create_served, handled_at_flush, is_served
 from racelint.flow.managers import asked_of
@@ -41,7 +41,7 @@ def table_effect(
             where,
             how=method,
             related=related,
-            tested=columns_of(base),
+            tested=tested_columns(base),
         )
         return Value(
             frozenset((number,)),
@@ -60,7 +60,7 @@ def table_effect(
         Value(arguments.stems, known=known),
         method,
         related,
-        columns_of(base),
+        tested_columns(base),
         frozenset(arguments.keywords),
     )
     value = Value(frozenset((number,)), via=number)
@@ -153,7 +153,7 @@ def orm_effect(
             where,
             how=method,
             related=_keys_of(base) | arguments.texts,
-            tested=columns_of(base) | frozenset(arguments.keywords),
+            tested=tested_columns(base) | frozenset(arguments.keywords),
         )
         ev.rows.append(Row("", name, base.type.partition(".")[0] or "django", number, locked))
         if locked:

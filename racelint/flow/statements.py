@@ -23,7 +23,7 @@ from racelint.events import (
     Switch,
     Value,
 )
-from racelint.flow.columns import columns_of
+from racelint.flow.columns import tested_columns
 from racelint.flow.containers import handed_out
 from racelint.flow.expressions import Evaluator, unit_environment
 from racelint.flow.graph import NO_CONTROL, Control, State, TooLarge, join, join_values
@@ -466,7 +466,7 @@ class Walker(Evaluator):
             loaded = value.via
             if loaded is None:
                 table = Resource(Kind.TABLE, library, name.text, name.text)
-                loaded = self.emit(Op.READ, table, node.iter, how="for", tested=columns_of(value))
+                loaded = self.emit(Op.READ, table, node.iter, how="for", tested=tested_columns(value))
             self.rows.append(Row("", name.text, library, loaded, value.part("locked") is not None))
             value = replace(value, stems=frozenset((loaded,)), via=loaded, row=len(self.rows) - 1)
 

@@ -8,7 +8,7 @@ import libcst as cst
 
 from racelint.events import NO_IDS, Kind, Op, Resource, Row, Shape, Value
 from racelint.flow.arguments import Arguments
-from racelint.flow.columns import columns_of
+from racelint.flow.columns import tested_columns
 from racelint.flow.expressions import Evaluator
 from racelint.flow.files import FILE_EFFECTS, file_effect, path_text
 from racelint.flow.jobs import enqueue
@@ -264,7 +264,7 @@ def _built_statement(
         locked = statement.part("locked") is not None
         counted = statement.part("counts") is not None
         how = "count" if counted else "first" if statement.part("limited") is not None else method
-        number = ev.emit(Op.READ, resource, where, how=how, tested=columns_of(statement))
+        number = ev.emit(Op.READ, resource, where, how=how, tested=tested_columns(statement))
         if locked:
             ev.acquire(resource, "row lock", "processes", ev.place(where))
         known: tuple[tuple[str, Value], ...] = (("model", Value(text=table)),)

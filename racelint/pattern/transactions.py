@@ -92,8 +92,8 @@ def _is_trifle(call: Mark) -> bool:
 def halves(unit: Unit, first: Access, second: Access) -> bool:
     """Whether two changes that commit by themselves surely keep one fact.
 
-    Amounts are moved by the database itself, or a row that is made is answered by a change of the row that it refers to. Many other
-    changes in a row are only work that happens to be done together, such as a log entry or one deletion after the other.
+    Statements of SQL, amounts that the database itself moves, or a row that is made and an update of the one row that it refers to.
+    Most other changes in a row are work that happens to be done together, such as a log entry or one deletion after the other.
     """
     if not in_one_breath(unit, first, second):
         return False
@@ -101,7 +101,7 @@ def halves(unit: Unit, first: Access, second: Access) -> bool:
         return True
     if _moves(first) or _moves(second):
         return True
-    return first.op is Op.CREATE and second.op in (Op.UPDATE, Op.WRITE) and _refers_to(unit, first, second)
+    return first.op is Op.CREATE and second.op is Op.UPDATE and bool(second.tested & {"pk", "id"})
 
 
 def _mapped(access: Access) -> bool:
@@ -111,11 +111,3 @@ def _mapped(access: Access) -> bool:
 def _moves(access: Access) -> bool:
     """Whether the database computes a column from its old value."""
     return access.op is Op.UPDATE and access.how in ("update", "aupdate") and access.value.part("relative") is not None
-
-
-def _refers_to(unit: Unit, new: Access, change: Access) -> bool:
-    """Whether the new row refers to the one row that is changed, and not to something that both have to do with."""
-    if change.resource.kind is Kind.TABLE:
-        return bool(change.tested & {"pk", "id"})
-    row = unit.flow.rows[change.value.row] if change.value.row is not None else None
-    return row is not None and not row.new and row.name in {name.partition(".")[0] for name in new.related}
