@@ -32,6 +32,15 @@ NOBODY = Neighbours()
 BUILDERS = frozenset({"__init__", "__post_init__"})
 
 
+def _constructs(root: Root, resource: Resource | None) -> bool:
+    """Whether the root is a constructor and the resource an attribute of its new object, which nobody else has yet."""
+    return (
+        resource is not None
+        and resource.name.startswith("self.")
+        and root.unit.rpartition(".")[2] in ("__init__", "__post_init__")
+    )
+
+
 class Concurrency(Guards, Writers):
     """The units of one module and what can run while they do."""
 
@@ -102,6 +111,7 @@ class Concurrency(Guards, Writers):
                     right.world != world
                     or (first == second and not left.many)
                     or (own and (self._has_own(left, resource) or self._has_own(right, resource)))
+                    or (own and world == "tasks" and (_constructs(left, resource) or _constructs(right, resource)))
                     or (world == "threads" and resource is not None and self._builds_one_of(left, right, resource))
                     or (given and (left.handler or right.handler or left.called or right.called))
                 ):

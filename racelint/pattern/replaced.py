@@ -5,7 +5,7 @@ from __future__ import annotations
 from racelint.events import Op, Resource, Sense, Shape
 from racelint.evidence import Evidence
 from racelint.finding import World
-from racelint.pattern.rivals import rivals, with_itself
+from racelint.pattern.rivals import rivals, stronger, used_by_many, with_itself
 from racelint.pattern.unit import Unit
 
 PUTS = ("call", "await", "other", "true", "display", "constant")
@@ -24,6 +24,8 @@ def replaced_meanwhile(unit: Unit, resource: Resource) -> Evidence | None:
             evidence = with_itself(unit, World.TASKS, resource)
             if evidence is not None and evidence.public:
                 evidence = None
+        if name == unit.facts.qualname:  # it takes the old one down and makes a new one for whoever comes
+            evidence = stronger(evidence, used_by_many(unit))
         if evidence is None or (best is not None and evidence.strength.rank <= best.strength.rank):
             continue
         text = evidence.text if name == unit.facts.qualname else f"{evidence.text}; `{name}` changes it too"

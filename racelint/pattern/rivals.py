@@ -116,6 +116,18 @@ def made_sure_by_all(unit: Unit, act: Access) -> Evidence | None:
     )
 
 
+def used_by_many(unit: Unit) -> Evidence | None:
+    """The evidence that several public coroutines of the object, which callers may start at once, lead to the unit."""
+    concurrency = unit.module.concurrency
+    roots = [concurrency.roots[number] for number in sorted(concurrency.reached.get(unit.facts.qualname, ()))]
+    users = [root.unit for root in roots if root.public and root.world == "tasks" and root.unit != unit.facts.qualname]
+    if len(set(users)) < 2:
+        return None
+    return Evidence(
+        f"`{users[0]}` and `{users[1]}` both lead to it, and callers may run them at once", Confidence.MEDIUM
+    )
+
+
 def _comes_first(call: CallSite, caller: FunctionFacts) -> bool:
     """Whether the call is the first thing that the caller awaits, whatever happens."""
     return call.awaited and not call.arms and call.line == min(c.line for c in caller.calls if c.awaited)

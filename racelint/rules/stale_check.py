@@ -190,6 +190,8 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
             or (act.value.text.isidentifier() and sense is Sense.ABSENT and act.value.shape is Shape.OTHER)
         )
     )
+    if grows and all(s.callee in WAITS for s in unit.switches_between(check.id, act.id)):
+        return None  # woken up by whoever made room for it
     limit = grows and sense.vague
     if limit and check.id not in unit.flow.ordered:
         return None
@@ -210,6 +212,9 @@ def _asked_for(check: Access, act: Access) -> bool:
     """Whether the act sets what the check, in the same function, compared with."""
     return check.place.unit == act.place.unit and act.value.text in check.related
 
+
+WAITS = ("", "wait", "acquire")
+"""Names of calls that wait for a sign of another unit; "" for an awaited future."""
 
 GROWING = ("append", "add", "appendleft")
 
