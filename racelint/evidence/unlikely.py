@@ -9,7 +9,7 @@ from racelint.facts import FunctionFacts
 from racelint.resolve import Scope
 
 _TEST_FILE = re.compile(
-    r"(^|/)(test_[^/]*|[^/]*_tests?|tests?|conftest|setup|noxfile)\.py$|(^|/)([a-z_]*migrations?|alembic|management|benchmarks?|scripts?)/"
+    r"(^|/)(test_[^/]*|[^/]*_tests?|tests?|conftest|setup|noxfile)\.py$|(^|/)([a-z_]*migrations?|alembic|management|cli/commands|benchmarks?|scripts?)/"
 )
 _IMPORT_OF_TESTS = frozenset({"pytest", "unittest"})
 

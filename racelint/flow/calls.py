@@ -419,6 +419,7 @@ def _unknown(
             type=type_name if type_name in ("dict", "list", "set") else "",
             text=source_of(node),
             appended=any(v.appended for v in arguments.every),
+            opaque=NO_IDS.union(*(v.opaque for v in arguments.every)),
             born=oldest(arguments),
         )
     stems = arguments.stems | (base.stems if base is not None else NO_IDS)

@@ -352,6 +352,9 @@ class Evaluator(Builder):
         text = source_of(node)
         if base.row is not None:
             row = self.rows[base.row]
+            set_here = self.state.written.get(base.row, {}).get(attr)
+            if set_here is not None:  # no longer what was loaded
+                return Value(set_here, text=text)
             column = Resource(Kind.ROW, row.model or row.name, attr, text)
             number = self.emit(Op.READ, column, node, Value(row=base.row))
             stems = {number, *((row.loaded,) if row.loaded is not None else ())}
@@ -364,7 +367,9 @@ class Evaluator(Builder):
             if self._is_constant(resource):
                 return Value(ref=resource, type=type_name, text=text)
             value = self.read(resource, node, type_name)
-            return replace(value, stems=value.stems | base.stems if base.ref is None else value.stems)
+            if base.ref is not None:
+                return value
+            return replace(value, stems=value.stems | base.stems, opaque=base.opaque)
         if type_name:
             return Value(base.stems, type=type_name, text=text, known=base.known)
         if base.type == "pathlib.Path":
@@ -751,8 +756,9 @@ class Evaluator(Builder):
         return Value(stems, known=(("keys", Value(text=names)),) if names else ()), true, false
 
     def _compared(self, value: Value, other: cst.BaseExpression) -> None:
-        """Notes with a read what its value is compared with."""
-        if value.via is not None and self.access(value.via) is not None:
+        """Notes with a read of state what its value is compared with; a read of a store says by which keys it looks."""
+        read = self.access(value.via) if value.via is not None else None
+        if value.via is not None and read is not None and not read.resource.kind.external:
             parts = [e.value for e in other.elements] if isinstance(other, (cst.Tuple, cst.Set, cst.List)) else [other]
             self.revise(value.via, related=frozenset(source_of(part) for part in parts))
 

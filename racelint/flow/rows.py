@@ -236,8 +236,10 @@ def _save(ev: Evaluator, where: cst.CSTNode, base: Value, method: str, arguments
     if is_served(ev, base):
         create_served(ev, where, base, method, arguments.texts)
         return Value()
-    if row is None and base.shape is Shape.NEW and base.part("made") is not None:
+    made_only = row is None and base.shape is Shape.NEW
+    if made_only and base.part("made") is not None:
         create_made(ev, where, base, method)
+        _forget_made(ev, base)
         return Value()
     if row is None:
         row = row_of(ev, base)
@@ -245,9 +247,18 @@ def _save(ev: Evaluator, where: cst.CSTNode, base: Value, method: str, arguments
         return None
     if base.part("made") is not None and not ev.rows[row].new:  # built here on one way, loaded on another
         create_made(ev, where, base, method)
+        _forget_made(ev, base)
     partly = bool({"update_fields", "only"} & set(arguments.keywords)) or arguments.starred
     write_row(ev, where, row, f"{method} fields" if partly else method)
     return Value()
+
+
+def _forget_made(ev: Evaluator, base: Value) -> None:
+    """What has been saved once is no longer created by another save."""
+    known = ev.state.env.get(base.text)
+    if known is not None:
+        rest = tuple(part for part in known.known if part[0] != "made")
+        ev.state.env[base.text] = replace(known, known=rest, shape=Shape.OTHER)
 
 
 def row_of(ev: Evaluator, base: Value) -> int | None:
@@ -271,7 +282,9 @@ def change_field(ev: Evaluator, base: Value, method: str, arguments: Arguments) 
         return
     name, _, field = read.resource.name.rpartition(".")
     for index, row in enumerate(ev.rows):
-        if row.name == name and index not in ev.rebound:
+        if (
+            row.name == name and index not in ev.rebound and row.library != "sqlalchemy"
+        ):  # there it is a set of related rows
             ev.state.written.setdefault(index, {})[field] = base.stems | arguments.stems
             return
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from racelint.events import Access, Kind, Op, Row, Sense
 from racelint.finding import World
 from racelint.pattern.lookups import COUNTS, same_rows
+from racelint.pattern.rows import KEYS
 from racelint.pattern.transactions import row_locked_at
 from racelint.pattern.unit import Unit
 
@@ -65,7 +66,7 @@ def _draws(unit: Unit, act: Access, check: Access) -> bool:
     if act.resource.kind is Kind.ROW:
         row = _row(unit, act)
         return row is not None and row.name == check.resource.name.rpartition(".")[0]
-    return act.resource.name == check.resource.owner and column not in {name.partition("__")[0] for name in act.tested}
+    return act.resource.name == check.resource.owner and not act.tested - KEYS
 
 
 def _row(unit: Unit, access: Access) -> Row | None:
@@ -94,4 +95,4 @@ def children_then_parent(unit: Unit) -> Iterator[tuple[Access, Access]]:
 def _speaks_of(check: Access, row: Row) -> bool:
     """Whether the rows that were asked for are those that refer to the row."""
     asked = {check.resource.name.rpartition(".")[0], *check.related}
-    return bool(row.name) and any(name == row.name or name.startswith(row.name + ".") for name in asked)
+    return bool(row.name) and bool({row.name, f"{row.name}.id", f"{row.name}.pk"} & asked)

@@ -54,9 +54,13 @@ def _given(new: Access) -> frozenset[str]:
 
 def named_after(name: str, model: str) -> bool:
     """Whether a name (`lines`, `order_line_set`, `get_order_line`) speaks of a model (`OrderLine`)."""
-    words = _words(model)
+    words = [word for word in _words(model) if word not in _ANYTHING]
     said = [_singular(word) for word in re.split(r"[^a-z0-9]+", name.lower()) if word and word != "set"]
     return bool(words) and (words[-1] in said or "".join(words) in said)
+
+
+_ANYTHING = frozenset("obj object item row instance entry record data model value result".split())
+"""Words that say nothing of what something is."""
 
 
 def _words(model: str) -> list[str]:

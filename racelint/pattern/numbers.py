@@ -13,8 +13,10 @@ from racelint.pattern.unit import Unit
 
 def next_numbers(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Reads of a table, each with the row of it that is saved with one more than what was read of the others."""
-    for new in unit.accesses(Op.CREATE, Op.WRITE, kinds=(Kind.TABLE, Kind.ROW)):
-        if constraint_handled(unit, new):
+    saves = list(unit.accesses(Op.CREATE, Op.WRITE, kinds=(Kind.TABLE, Kind.ROW)))
+    tried = {a.resource.name for a in saves if constraint_handled(unit, a)}  # here or elsewhere it is tried again
+    for new in saves:
+        if new.resource.name in tried:
             continue
         row = unit.flow.rows[new.value.row] if new.value.row is not None else None
         if row is not None and row.locked:

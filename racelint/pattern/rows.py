@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from racelint.events import Access, Kind, Mark, Op, Row
 from racelint.evidence import Evidence
+from racelint.facts import ClassFacts
 from racelint.finding import Confidence, World
 from racelint.pattern.pair import Pair
 from racelint.pattern.rivals import in_processes
@@ -83,7 +84,17 @@ def _is_plain_argument(unit: Unit, row: Row) -> bool:
     origin = scope.canonical(annotation)
     if "schema" in origin.lower():
         return True
-    return annotation in scope.classes and not scope.is_mapped(annotation)
+    if annotation in scope.classes:
+        return not scope.is_mapped(annotation)
+    located = scope.index.class_named(annotation, scope.facts)
+    return located is not None and not any(_says_mapped(class_) for _, class_ in scope.index.lineage(located))
+
+
+def _says_mapped(class_: ClassFacts) -> bool:
+    """Whether a class names its table, or a base that is called as those of mappers are."""
+    return any(name == "__tablename__" for name, _ in class_.attributes) or any(
+        base.endswith(("Model", "Base")) for base in class_.bases
+    )
 
 
 def whole_saves(unit: Unit) -> Iterator[tuple[Access, Mark, Access]]:

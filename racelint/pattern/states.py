@@ -54,11 +54,17 @@ def _done_too(unit: Unit, check: Access, write: Access) -> Access | Mark | None:
     for event in unit.events:
         if isinstance(event, Access):
             made = event.op in (Op.CREATE, Op.UPDATE) and event.resource.kind.external and event.id != write.id
-            if made and check.id in event.controlled_by:
+            if made and _same_branch(check, write, event):
                 return event
-        elif isinstance(event, Mark) and any(n == check.id for n, _ in event.control) and _is_seen(unit, event):
+        elif isinstance(event, Mark) and _is_seen(unit, event) and _same_branch(check, write, event):
             return event
     return None
+
+
+def _same_branch(check: Access, write: Access, event: Access | Mark) -> bool:
+    """Whether the event happens because of the check, and whenever the state is left: not before a further test of another thing."""
+    control = dict(event.control)
+    return check.id in control and (event.id > write.id or write.controlled_by <= set(control))
 
 
 def _is_seen(unit: Unit, mark: Mark) -> bool:
