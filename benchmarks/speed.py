@@ -141,7 +141,9 @@ def compare(files: Sequence[File], sources: Sequence[Source], rounds: int) -> tu
     parsed, linted = [], []
 
     def parse_all() -> None:
-        took = processor_seconds(lambda: each(parse, None, sources, jobs=1, may_spawn=False, died=nothing, done=nothing))
+        took = processor_seconds(
+            lambda: each(parse, None, sources, jobs=1, may_spawn=False, died=nothing, done=nothing)
+        )
         parsed.append(took)
 
     def lint_all() -> None:

@@ -28,6 +28,7 @@ class Scope:
             if function.owner:
                 self.methods.setdefault(function.owner, {})[function.name] = function
         self._attribute_types: dict[tuple[str, str], str] = {}
+        self._lineages: dict[str, list[ClassFacts]] = {}
         self._homes: dict[str, Home] = {}
         self.every_function: list[FunctionFacts] = list(facts.functions)
         """The functions of the module and those that were taken over: methods of bases that other modules define."""
@@ -39,6 +40,7 @@ class Scope:
                 for module, base in self.index.lineage((self.facts, class_))[1:]:
                     if module.path != self.facts.path:
                         self._graft_class(module, base)
+        self._lineages.clear()
 
     def _graft_class(self, module: ModuleFacts, class_: ClassFacts) -> None:
         prefix = prefix_of(module)
@@ -154,15 +156,20 @@ class Scope:
 
     def lineage(self, qualname: str) -> list[ClassFacts]:
         """The class and its bases as far as this module and those that were taken over define them, nearest first."""
-        found: list[ClassFacts] = []
+        if qualname not in self._lineages:
+            self._lineages[qualname] = self._find_lineage(qualname)
+        return self._lineages[qualname]
+
+    def _find_lineage(self, qualname: str) -> list[ClassFacts]:
+        found: dict[str, ClassFacts] = {}
         todo = [qualname]
         while todo and len(found) < 20:
             class_ = self.classes.get(todo.pop(0))
-            if class_ is None or class_ in found:
+            if class_ is None or class_.qualname in found:
                 continue
-            found.append(class_)
+            found[class_.qualname] = class_
             todo.extend(self._base(class_, base) for base in class_.bases)
-        return found
+        return list(found.values())
 
     def _base(self, class_: ClassFacts, base: str) -> str:
         """The qualified name of a base that is written in a class."""

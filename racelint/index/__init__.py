@@ -35,6 +35,7 @@ class Index:
         self.modules = modules
         self._tables: dict[str, Table] = {}
         self._found: dict[tuple[str, str], Found | None] = {}
+        self._meanings: dict[tuple[str, str], Found | None] = {}
         self._classes: dict[str, list[Located]] = {}
         for module in modules:
             for class_ in module.classes:
@@ -87,7 +88,12 @@ class Index:
 
     def meaning(self, path: str, module: ModuleFacts) -> Found | None:
         """What a dotted path, written at the top of a module, means."""
-        return self._within(module, path, MOST_HOPS) if path else None
+        if not path:
+            return None
+        key = (module.path, path)
+        if key not in self._meanings:
+            self._meanings[key] = self._within(module, path, MOST_HOPS)
+        return self._meanings[key]
 
     # classes
 
