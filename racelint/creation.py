@@ -101,7 +101,7 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
             way = wrong_way(unit, check, write)
             evidence = rival(unit, write.resource, World.THREADS) if way else None
             if evidence is not None:
-                if way == "early" and write.value.shape is Shape.TRUE and evidence.public:
+                if way == "early" and write.value.shape is Shape.TRUE and evidence.strength is not Confidence.HIGH:
                     evidence = replace(evidence, strength=Confidence.LOW)
                 yield Pair(unit, check, write), way, evidence
                 break

@@ -21,8 +21,14 @@ class Guards(Roots):
     def _entry(self) -> dict[str, frozenset[str]]:
         return {}
 
-    def called_under_lock(self, function: FunctionFacts) -> bool:
-        """Whether any caller holds something that is named like a lock around the call."""
+    def called_under_lock(self, function: FunctionFacts, depth: int = 3) -> bool:
+        """Whether any caller, or a caller of it, holds something that is named like a lock around the call."""
+        if depth and any(
+            caller.name.startswith("_") and self.called_under_lock(caller, depth - 1)
+            for caller, _ in self.callers.get(function.qualname, ())
+            if caller.qualname != function.qualname
+        ):
+            return True
         held = [
             guard
             for caller, call in self.callers.get(function.qualname, ())

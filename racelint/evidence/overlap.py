@@ -123,7 +123,9 @@ class Concurrency(Guards, Writers):
                 if left.body and right.body and first != second:
                     strength = Confidence.LOW  # two classes of threads need not share an object of a third one
                 elif strength is Confidence.LOW and left.public != right.public and not called and not self.unlikely:
-                    inner = world == "threads" and self._step_of(first, second)
+                    inner = world == "threads" and (
+                        self._step_of(first, second) or self._of_another_class(left, right, resource)
+                    )
                     strength = strength if inner else Confidence.MEDIUM
                 if best is None or strength.rank > weakest.rank:
                     best, weakest = (left if left.many else right), strength
@@ -146,6 +148,13 @@ class Concurrency(Guards, Writers):
         """Whether the public one of two roots is a step of what the other one runs: nobody else needs to call it."""
         weak, strong = (one, other) if self.roots[one].public else (other, one)
         return strong in self.reached.get(self.roots[weak].unit, frozenset())
+
+    def _of_another_class(self, left: Root, right: Root, resource: Resource | None) -> bool:
+        """Whether the thread is a method of another class than the one that has the resource: each may have its own object."""
+        strong = self.scope.functions.get((right if left.public else left).unit)
+        if resource is None or resource.kind is not Kind.ATTRIBUTE or strong is None or not strong.owner:
+            return False
+        return strong.owner not in self.scope.family(resource.owner)
 
     def _builds_one_of(self, left: Root, right: Root, resource: Resource) -> bool:
         """Whether the resource belongs to the object that one of the units is just building: nobody else has that yet."""

@@ -169,8 +169,9 @@ class Roots(Calls):
                     call, caller
                 ):
                     found.setdefault(caller.qualname, []).append(callee)
+        started = {root.unit for root in self.roots if not root.public}
         for function in self.scope.every_function:
-            if function.parent:  # a nested function runs where its parent does, unless it is spawned
+            if function.parent and function.qualname not in started:  # it runs where its parent does
                 found.setdefault(function.parent, []).append(function.qualname)
         return found
 

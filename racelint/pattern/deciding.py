@@ -13,7 +13,7 @@ from racelint.pattern.unit import Unit, same
 def decided_under_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
     """What was seen under a lock, the change that it led to after the release, and the lock."""
     for act in unit.accesses(kinds=INTERNAL):
-        if not act.op.changes or act.how in TOLERANT or (act.resource.key and act.how == "pop"):
+        if not act.op.changes or act.how in TOLERANT or _fails_politely(act):
             continue
         for number, sense in act.control:
             check = unit.access(number)
@@ -73,7 +73,8 @@ def _looks_again(unit: Unit, act: Access) -> bool:
     here = {lock.id for lock in unit.locked_at(act)}
     return any(
         here & access.held
-        and access.statement != act.statement
+        and access.id not in act.value.stems
+        and not (access.place.unit == unit.facts.qualname and access.statement == act.statement)
         and same(access.resource, act.resource)
         and unit.before(access.id, act.id)
         for access in unit.accesses(Op.READ, Op.CHECK, kinds=INTERNAL)

@@ -108,6 +108,7 @@ def changes_by_place(module: Module) -> dict[State, list[Guarded]]:
             continue
         for access in unit.accesses(Op.WRITE, Op.UPDATE, Op.DELETE, kinds=(Kind.ATTRIBUTE, Kind.GLOBAL)):
             held = unit.locked_at(access)
+            held = [lock for lock in held if "fork" not in lock.lock.path]  # taken when a child process begins, alone
             locks = frozenset(lock.lock.place for lock in held)
             if any(unit.is_condition(lock) for lock in held):  # it may be made of another lock of the owner
                 locks |= module.locks_of(access.resource.owner)

@@ -101,7 +101,7 @@ def iterated_by_threads(unit: Unit) -> Iterator[tuple[Access, int, Evidence]]:
                 continue
             if (
                 read.resource.kind not in INTERNAL
-                or swapped(unit, read)
+                or replaced(unit, read)
                 or (read.how == "iterate" and not keyed(unit, read))
             ):
                 continue
@@ -113,6 +113,14 @@ def iterated_by_threads(unit: Unit) -> Iterator[tuple[Access, int, Evidence]]:
                     best = write.line, Evidence(f"{found.text}; `{function.qualname}` changes it", found.strength)
             if best is not None:
                 yield read, *best
+
+
+def replaced(unit: Unit, read: Access) -> bool:
+    """Whether the unit put another collection in the place of this one before: it has the old one alone."""
+    return any(
+        write.how == "=" and same(write.resource, read.resource) and unit.before(write.id, read.id)
+        for write in unit.accesses(Op.WRITE)
+    )
 
 
 def keyed(unit: Unit, read: Access) -> bool:
