@@ -3,16 +3,24 @@
 import threading
 from collections import deque
 from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+    from asyncio import AbstractEventLoop
 
 
 class Item:
     """What waits to be written: the JSON of an entry, or None for somebody who only wants to know when it is their turn."""
 
-    __slots__ = ("let_in", "stored", "text")
+    __slots__ = ("let_in", "loop", "stored", "text", "waiter")
 
-    def __init__(self, text: "str | None") -> None:
+    def __init__(self, text: "str | None", loop: "AbstractEventLoop | None" = None) -> None:
         self.text = text
         self.stored: Future[None] = Future()
+        self.loop = loop
+        self.waiter: asyncio.Future[None] | None = None if loop is None else loop.create_future()
+        """What a task of the loop waits for; told after `stored`, together with others of its loop."""
         self.let_in: Future[None] | None = None
         """Of an item that found no room: done when there is."""
 

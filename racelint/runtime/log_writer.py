@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import suppress
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,13 @@ class LogWriter:
 
     async def append(self, key: str, entry: Any) -> None:
         """Return when the entry is stored; raises what the write raised. Who is cancelled cannot know: once, or not at all."""
-        await _settled(self._enter(key, entry).stored)
+        item = self._enter(key, entry, running_loop())
+        assert item.waiter is not None
+        try:
+            await item.waiter
+        except BaseException:
+            item.stored.cancel()
+            raise
 
     async def put(self, key: str, entry: Any) -> "Future[None]":
         """Return when the entry has its place in the queue; the future is done when it is stored, or has the failure."""
@@ -143,9 +150,9 @@ class LogWriter:
 
     # --- the writing
 
-    def _enter(self, key: str, entry: Any) -> Item:
+    def _enter(self, key: str, entry: Any, loop: "AbstractEventLoop | None" = None) -> Item:
         """Put an entry, as it is now, at the end of its line, and have the line written if nobody does."""
-        item = Item(encode(entry))
+        item = Item(encode(entry), loop)
         if self._lines.enter(key, item):
             self._start(key)
         return item
@@ -281,8 +288,32 @@ def _settle(batch: Sequence[Item], error: "BaseException | None") -> None:
         failure = RuntimeError(f"the write was interrupted by {error!r}")
         failure.__cause__ = error
         error = failure
+    by_loop: dict[AbstractEventLoop, list[Item]] = {}
     for item in batch:
         if error is None or item.text is None:
             item.stored.set_result(None)
         else:
             item.stored.set_exception(error)
+        if item.loop is not None:
+            by_loop.setdefault(item.loop, []).append(item)
+    for loop, items in by_loop.items():  # waking a loop costs more than all else: once for a batch
+        _wake(loop, items)
+
+
+def _wake(loop: "AbstractEventLoop", items: list[Item]) -> None:
+    if on_loop(loop):
+        _tell(items)
+        return
+    with suppress(RuntimeError):  # the loop is closed, and so are those who waited on it
+        loop.call_soon_threadsafe(_tell, items)
+
+
+def _tell(items: list[Item]) -> None:
+    """On the loop of these items: pass on how it went, unless who waited has been cancelled."""
+    for item in items:
+        if item.waiter is not None and not item.waiter.done():
+            error = item.stored.exception()
+            if error is None:
+                item.waiter.set_result(None)
+            else:
+                item.waiter.set_exception(error)
