@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import libcst as cst
@@ -205,6 +206,15 @@ def write_store(
     return ev.emit(op, resource, where, value, how, arguments.texts)
 
 
+def _sets(arguments: Arguments, index: int | None) -> bool:
+    """Whether an update of MongoDB sets values (`{"$set": …}`) instead of having the old ones changed."""
+    node = arguments.nodes[index] if index is not None and index < len(arguments.nodes) else None
+    return node is not None and _SETS.search(source_of(node.value)) is not None
+
+
+_SETS = re.compile(r"""["']\$set["']""")
+
+
 def _keyed(
     ev: Evaluator, where: cst.CSTNode, effect: str, model: Call, base: Value, method: str, arguments: Arguments
 ) -> Value | None:
@@ -213,6 +223,8 @@ def _keyed(
     text = key.text if key is not None else ""
     if model.key is not None and not text:
         text = source_of(arguments.nodes[model.key].value) if model.key < len(arguments.nodes) else ""
+    named = [node for node in arguments.nodes if node.keyword is not None and node.keyword.value == model.named_key]
+    text = source_of(named[0].value) if named else text
     resource = Resource(Kind.STORE, "store", base.text, f"{base.text}[{text}]" if text else base.text, text)
     if effect == "read":
         return read_store(ev, resource, where, method)
@@ -220,6 +232,8 @@ def _keyed(
         return read_store(ev, resource, where, method, Op.CHECK)
     value = arguments.at(model.value) or Value(arguments.stems)
     op = {"write": Op.WRITE, "update": Op.UPDATE, "atomic": Op.UPDATE, "delete": Op.DELETE}[effect]
+    if effect == "update" and value.stems and _sets(arguments, model.value):
+        op = Op.WRITE
     number = write_store(ev, resource, where, value, method, op, arguments)
     return Value(frozenset((number,)) if effect == "atomic" else NO_IDS, via=number if effect == "atomic" else None)
 

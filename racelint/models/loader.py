@@ -117,6 +117,8 @@ class Call:
     returns: str = ""
     world: str = "any"
     unless: tuple[str, ...] = ()
+    named_key: str = ""
+    """The keyword by which the key is given, if it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +281,7 @@ def _call(table: object, where: str) -> Call:
         table.get("returns", ""),
         table.get("world", "any"),
         tuple([unless] if isinstance(unless, str) else unless),
+        str(dict(table.get("names", {})).get("key", "")),
     )
 
 

@@ -94,6 +94,9 @@ def one_document(unit: Unit, read: Access, write: Access) -> bool:
     if write.resource.kind is Kind.ROW:
         index = write.value.row
         return index is not None and read.resource.name.rpartition(".")[0] == unit.flow.rows[index].name
+    keyed_inside = write.resource.kind is Kind.STORE and not write.resource.key and read.resource.owner == "store"
+    if keyed_inside and read.resource.place == write.resource.place:  # the document says itself which one it is
+        return True
     if not same(read.resource, write.resource):
         return False
     if read.resource.kind is Kind.TABLE and read.related and write.related:

@@ -17,6 +17,8 @@ def same_rows(look: Access, new: Access) -> bool:
     A related set (`order.lines`) and a look-up by an unseen function (`get_order_line(order)`) meet the model that they are named
     after, if what they were given is also what the row is created with.
     """
+    if look.resource.kind is Kind.STORE and look.resource.owner == "store":  # a document, looked up in its collection
+        return bool(new.resource.name) and look.resource.path.rpartition(".")[2] == new.resource.name
     if look.resource.kind is not Kind.TABLE or look.id == new.id:
         return False
     one, other = look.resource.name, new.resource.name
