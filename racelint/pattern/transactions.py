@@ -39,9 +39,21 @@ def one_change(unit: Unit, first: Access, second: Access) -> bool:
     """Whether two changes are halves of one: of two tables and related, or of two rows of one table by the same amount."""
     if table_of(unit, first) != table_of(unit, second):
         return related(unit, first, second)
+    if _rewrites(first, second):
+        return True
     return (
         first.op is second.op is Op.UPDATE
         and first.statement != second.statement
+        and bool(first.related & second.related)
+    )
+
+
+def _rewrites(first: Access, second: Access) -> bool:
+    """Whether some rows of a set are deleted and others changed, so that the set is another one in between."""
+    ops = {first.op, second.op}
+    return (
+        first.resource.kind is second.resource.kind is Kind.TABLE
+        and ops == {Op.DELETE, Op.UPDATE}
         and bool(first.related & second.related)
     )
 
@@ -99,7 +111,7 @@ def halves(unit: Unit, first: Access, second: Access) -> bool:
         return False
     if first.resource.kind is second.resource.kind is Kind.TABLE and not _mapped(first):
         return True
-    if _moves(first) or _moves(second):
+    if _moves(first) or _moves(second) or (first.resource == second.resource and _rewrites(first, second)):
         return True
     return first.op is Op.CREATE and second.op is Op.UPDATE and bool(second.tested & {"pk", "id"})
 
