@@ -50,7 +50,10 @@ def _made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence
         ):
             continue
         if (
-            not (sense is Sense.ABSENT or (sense is Sense.OTHERWISE and pair.first.id not in unit.flow.ordered))
+            not (
+                sense is Sense.ABSENT
+                or (sense is Sense.OTHERWISE and pair.first.id not in unit.flow.ordered | unit.flow.compared)
+            )
             or unit.fresh(write, write.resource) is not None
             or pair.first.how in ("while", "assert")
             or unit.claimed(pair.first, write)

@@ -281,6 +281,8 @@ class Flow:
     rows: tuple[Row, ...] = ()
     ordered: Ids = NO_IDS
     """Accesses whose values were compared by order, as limits are."""
+    compared: Ids = NO_IDS
+    """Accesses whose values were compared with something else than nothing."""
     limited: bool = False
     """The definition was too large to be followed to the end."""
     accesses: tuple[Access, ...] = field(default=())

@@ -6,7 +6,7 @@ import re
 from functools import cached_property
 
 from racelint.facts import FunctionFacts
-from racelint.resolve import Scope
+from racelint.resolve import Scope, enclosing_self
 
 _TEST_FILE = re.compile(
     r"(^|/)(test_[^/]*|[^/]*_tests?|tests?|conftest|setup|noxfile)\.py$|(^|/)([a-z_]*migrations?|alembic|management|cli/commands|benchmarks?|scripts?)/"
@@ -29,6 +29,14 @@ class Surroundings:
         parts = path.split("/")[:-1]
         return ("tests" in parts or "test" in parts) and bool(_IMPORT_OF_TESTS & self.scope.libraries)
 
+    def _serialised(self, function: FunctionFacts) -> bool:
+        """Whether a framework runs the steps of the object one after the other, as a model says of its class."""
+        owner, _ = enclosing_self(function, self.scope)
+        if not owner or not self.scope.classes[owner].bases:
+            return False
+        bases = self.scope.base_names(owner)
+        return any(base.endswith(tuple(self.scope.models.serialised)) for base in bases)
+
     def unlikely_unit(self, function: FunctionFacts) -> bool:
         """A test, or a step of a migration: it runs alone, wherever it stands."""
         owner = function.owner.rpartition(".")[2]
@@ -37,5 +45,6 @@ class Surroundings:
             or function.name.startswith("test_")
             or owner.startswith("Test")
             or owner.endswith(("Test", "Tests", "TestCase"))
+            or self._serialised(function)
             or any(name in ("schema_editor", "verbosity") for name, _ in function.params)
         )

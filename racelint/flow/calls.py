@@ -414,7 +414,7 @@ def _unknown(
             via = looked_up
         return Value(
             stems,
-            Shape.EMPTY if type_name in ("dict", "list", "set") and not node.args else Shape.CALL,
+            (Shape.CALL if node.args else Shape.EMPTY) if type_name in ("dict", "list", "set") else Shape.OTHER,
             via=via,
             type=type_name if type_name in ("dict", "list", "set") else "",
             text=source_of(node),

@@ -93,6 +93,7 @@ class Evaluator(Builder):
         self.repeating = False
         self.asserting = False
         self.ordered: set[int] = set()
+        self.compared: set[int] = set()
         self.statement = 0
         self.handled: list[frozenset[str]] = []
         """What the `try` statements around catch, outermost first."""
@@ -739,6 +740,7 @@ class Evaluator(Builder):
             else:
                 both = Value(left.stems | right.stems)
                 self._compared(left, part.comparator)
+                self.compared |= left.stems | right.stems
                 true |= _vaguely(frozenset((n, Sense.OTHER) for n in both.stems), Sense.OTHER)
                 false |= _vaguely(frozenset((n, Sense.OTHER) for n in both.stems), Sense.OTHERWISE)
         self._checked(left)

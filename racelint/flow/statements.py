@@ -90,6 +90,7 @@ class Walker(Evaluator):
             tuple(tuple(sorted(n for n in after if n < len(events))) for after in self.after),
             tuple(self.rows),
             frozenset(self.ordered),
+            frozenset(self.compared),
             self.limited,
             tuple(event for event in events if isinstance(event, Access)),
         )

@@ -168,6 +168,7 @@ class Models:
     idempotent: set[str] = field(default_factory=set)
     """Last names of calls that tolerate a second call."""
     beginnings: set[str] = field(default_factory=set)
+    serialised: set[str] = field(default_factory=set)
     lifecycle: set[str] = field(default_factory=set)
     looks: set[str] = field(default_factory=set)
     """First words of names of calls whose second run is seen: they open, start or send something."""
@@ -326,6 +327,7 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
     models.idempotent.update(_strings(data.get("idempotent", []), where))
     models.beginnings.update(_strings(data.get("beginnings", []), where))
     models.slow.update(_strings(data.get("slow", []), where))
+    models.serialised.update(_strings(data.get("serialised", []), where))
     models.lifecycle.update(_strings(data.get("lifecycle", []), where))
     models.looks.update(_strings(data.get("looks", []), where))
     models.row_methods.update(_strings(data.get("row-methods", []), where))

@@ -74,11 +74,24 @@ def _taken_between(unit: Unit, read: Access, write: Access) -> bool:
     )
 
 
+def _one_object(unit: Unit, owner: str) -> bool:
+    """Whether an object can be of the unit's class and of the other one: not of two classes with a common base."""
+    mine = unit.facts.owner
+    if not mine or not owner:
+        return True
+    scope = unit.module.scope
+    return any(c.qualname == owner for c in scope.lineage(mine)) or any(
+        c.qualname == mine for c in scope.lineage(owner)
+    )
+
+
 def _added_to(unit: Unit, read: Access, write: Access) -> Evidence | None:
     """Who adds meanwhile; under a lock that the unit holds too, nobody does."""
     guarded = unit.guarded(read, write)
     best: Evidence | None = None
     for change, function, found in rivals(unit, write.resource, World.TASKS, ADDS):
+        if not _one_object(unit, function.owner):
+            continue
         locked = bool(change.within) or bool(unit.module.concurrency.held_on_entry(function))
         if (guarded and locked) or (best is not None and found.strength.rank <= best.strength.rank):
             continue

@@ -74,7 +74,8 @@ def only_started(unit: Unit) -> Evidence | None:
     roots = [concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ())]
     if any(root.public or root.unit != unit.facts.qualname for root in roots):
         return None
-    return next((Evidence(root.text, Confidence.MEDIUM, root.world) for root in roots), None)
+    started = (root for root in roots if root.strength is Confidence.HIGH and not root.handler)
+    return next((Evidence(root.text, Confidence.MEDIUM, root.world) for root in started), None)
 
 
 def begun_twice(unit: Unit, resource: Resource) -> Evidence | None:
