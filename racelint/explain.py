@@ -26,6 +26,17 @@ Each rule has a code and a name; either will do wherever a rule is chosen or sil
 interleave: coroutines of one event loop (tasks), threads, or processes, requests and hosts (processes).
 """
 
+NAMES = """\
+## Names that carry meaning
+
+Where code cannot be seen, racelint reads something from these names, and from those that the tables of [models](models.md) list:
+methods of libraries, and what their objects are usually called (`session`, `cache`, `request`). Every other name can be changed
+without changing a finding; a test does so.
+
+| names | what they say |
+| --- | --- |
+"""
+
 _BLOCK = re.compile(r"^ {4}.*(?:\n+ {4}.*)*", re.MULTILINE)
 """A block of code in a docstring."""
 
@@ -52,7 +63,14 @@ def markdown(rules: Sequence[Rule]) -> str:
         for rule in rules
     ]
     table = "\n".join(["| code | name | worlds | reports |", "| --- | --- | --- | --- |", *rows])
-    return "\n".join([INTRODUCTION, table, *(f"\n{_chapter(rule)}" for rule in rules)]) + "\n"
+    return "\n".join([INTRODUCTION, table, "", _names(), *(f"\n{_chapter(rule)}" for rule in rules)]) + "\n"
+
+
+def _names() -> str:
+    """The chapter on names, in Markdown."""
+    from racelint.names import MEANINGS  # reads the tables of models
+
+    return NAMES + "\n".join(f"| {meaning.names} | {meaning.says} |" for meaning in MEANINGS)
 
 
 def sections(rule: Rule) -> Mapping[str, str]:

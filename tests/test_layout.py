@@ -19,7 +19,7 @@ LAYERS = """
     parse facts
     index cache
     models
-    grafts
+    names grafts
     resolve
     evidence
     keys touch store_calls

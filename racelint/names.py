@@ -1,0 +1,120 @@
+"""Names that carry meaning: what racelint reads from a name alone. All other names can be changed without changing a finding."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from racelint.models.loader import load_models
+from racelint.paths import CONFIGURED, FOLDERS, OWN_WORDS, SHARED_WORDS
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a kind of name says, how it is shown in the documentation, and the expression that it matches."""
+
+    names: str
+    says: str
+    pattern: str
+
+
+MEANINGS = (
+    Meaning(
+        "`load_x`/`save_x`, `read_x`/`write_x`, `get_x`/`set_x`, `fetch`, `find`, `retrieve`, `download`, `store`, `put`, `dump`, "
+        "`update`, `upload`",
+        "read and write a document whose code cannot be seen",
+        r"^_*(load|save|read|write|get|set|fetch|find|retrieve|download|store|put|dump|update|upload)(_|$)",
+    ),
+    Meaning(
+        "`lock`, `mutex`, `semaphore`, `cond`, `limiter`, `exclusive`, `synchronized`, `linearizer`, `single_flight` in a name",
+        "something that excludes others while it is held",
+        r"(?i)lock|mutex|semaphore|exclusive|synchroni|critical_section|linearizer|one_at_a_time|single_?flight|_serial|limiter|"
+        r"cond(ition)?$|_?sem$|_cv$",
+    ),
+    Meaning(
+        "`_locked`, `_under_lock`, `_with_lock`, `_holding_lock`, `_unsafe`, `_nolock`, `_unlocked` at the end",
+        "the caller holds the lock, if one of the callers does",
+        r"(_locked|under_lock|with_lock|holding_lock|_unsafe|_nolock|_no_lock|_unlocked)$",
+    ),
+    Meaning("`lifespan`, `startup`, `shutdown`", "runs once", r"(^|_)(lifespan|startup|shutdown)(_|$)"),
+    Meaning(
+        "`register`, `connect`, `listen`, `track`, `subscribe`, `attach`, `on_x`, `add_x_callback`",
+        "keeps a function to call it later",
+        r"register|connect|listen|track|subscribe|attach|^on_|(add|set)_.*(callback|handler|listener|hook)",
+    ),
+    Meaning(
+        "`version`, `revision`, `etag`, `generation`, `expected`",
+        "a version; comparing it in the write makes the write conditional",
+        r"(?i)version|revision|(^|_)rev(_|$)|etag|generation|expect|if_match|cas\b",
+    ),
+    Meaning(
+        "`close`, `stop`, `cancel`, `flush`, `release`, `cleanup` and their kin", "tolerates a second call", r"(?!)"
+    ),
+    Meaning(
+        "`connect`, `open`, `start`, `create`, `send`, `publish`, `charge`, `submit` and their kin as the first word",
+        "begins or sends something: a second run is seen",
+        r"(?!)",
+    ),
+    Meaning("`test_x`, `TestX`, `XTest`", "a test, which runs alone", r"^(test_|Test)|Tests?$|TestCase$"),
+    Meaning("`for_update`, `advisory`", "locks rows", r"(?i)for_?update|advisory"),
+    Meaning("`pool`, `executor`", "an object whose `map` starts jobs in threads", r"(?i)pool|executor"),
+    Meaning(
+        f"{', '.join(f'`{word}`' for word in sorted(SHARED_WORDS))} in a path, or in the name of its function, class or module",
+        "processes share the file",
+        r"(?!)",
+    ),
+    Meaning(
+        f"{', '.join(f'`{word}`' for word in sorted(FOLDERS | CONFIGURED))} in the same places",
+        "every start of the program makes the folder, or the file, if it is missing",
+        r"(?!)",
+    ),
+    Meaning(
+        f"{', '.join(f'`{word}`' for word in OWN_WORDS)}, `tmp_dir`, `tmp_path`, `temp_file`, `pid` in a path",
+        "one run has the file for itself",
+        "|".join(OWN_WORDS) + r"|te?mp|workspace|scratch|pid",
+    ),
+    Meaning(
+        "`setUp`, `_`, `cls`, `self` and names that begin or end with two underscores",
+        "what Python says",
+        r"^(setUp|_)$",
+    ),
+    Meaning("`pk`, `id`, `x_id`", "the key of a row", r"^_?(pk|id|\w+_(pk|id))$"),
+    Meaning(
+        "`instance`, `serializer`, `perform_create`, `XViewSet`",
+        "what Django's signals and REST framework hand over and call",
+        r"^(instance|serializer|perform_\w+|\w*ViewSet)$",
+    ),
+    Meaning("`guarded_by`", "declares the lock of an attribute", r"^guarded_by$"),
+)
+"""What is read from names, in the order of the documentation."""
+
+
+@cache
+def _said() -> tuple[frozenset[str], frozenset[str], tuple[re.Pattern[str], ...]]:
+    """Names and words that the tables of models know, and the expressions of `MEANINGS`."""
+    models = load_models()
+    calls = {name.rpartition(".")[2] for name in (*models.functions, *models.spawners)} | {
+        method for _, method in models.methods
+    }
+    handlers = {name for name, _, _ in models.parameter_handlers} | {
+        name.rpartition(".")[2] for name, _, _ in models.handler_decorators
+    }
+    whole = calls | handlers | set(models.receivers) | set(models.row_methods) | models.idempotent
+    return frozenset(whole), frozenset(models.beginnings), tuple(re.compile(m.pattern) for m in MEANINGS)
+
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+
+def says_something(name: str) -> bool:
+    """Whether the name, or a word in it, is one that racelint reads something from."""
+    whole, beginnings, expressions = _said()
+    words = [word.lower() for word in _WORD.findall(name)]
+    return (
+        name.lstrip("_") in whole
+        or name in whole
+        or bool(words and words[0] in beginnings)
+        or not (SHARED_WORDS | FOLDERS | CONFIGURED).isdisjoint(words)
+        or any(expression.search(name) for expression in expressions)
+    )
