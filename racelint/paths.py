@@ -69,8 +69,9 @@ _RUN = frozenset("temp tmp tempfile temporary extract unpack copy copytree stash
 """Words of names of functions and classes whose folders are of one run."""
 
 _COMMANDS = frozenset(
-    {"cli", "commands", "command", "scripts", "script", "bin", "__main__", "examples", "example", "setup", "tools"}
+    "cli commands command management scripts script bin __main__ examples setup tools test tests testing".split()
 )
+"""Parts of paths of modules that a user runs once at a time."""
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SYSTEM = re.compile(r"""^[rbuf]*["']/(var|etc|run|tmp|dev/shm)/""")
