@@ -85,6 +85,7 @@ MEANINGS = (
         "what Django's signals and REST framework hand over and call",
         r"^(instance|serializer|perform_\w+|\w*ViewSet)$",
     ),
+    Meaning("`x_queryset`, `x_qs`", "a query set of the rows `x`", r"_(queryset|qs)$"),
     Meaning("`guarded_by`", "declares the lock of an attribute", r"^guarded_by$"),
 )
 """What is read from names, in the order of the documentation."""

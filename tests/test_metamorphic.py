@@ -59,6 +59,7 @@ def defined(tree: ast.Module) -> set[str]:
         for alias in node.names
     }
     keywords = {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg}
+    keywords |= {keyword.removesuffix("_id") for keyword in keywords}  # `team_id` is the column of the field `team`
     return names - imported - keywords
 
 
