@@ -211,7 +211,7 @@ def test_what_a_helper_still_uses_is_not_taken_away_from_it() -> None:
         "def renew(self):\n    self.total = object()"
     )
     done = repaired(bad, Applicability.SAFE)
-    assert [finding.code for finding in done.report.findings] == ["RL305"]
+    assert "RL305" in [finding.code for finding in done.report.findings]
     assert done.repairs == ()
 
 

@@ -18,7 +18,8 @@ from racelint.edits.helpers import once, replace_atomically
 from racelint.edits.locking import hold_lock, take_lock
 from racelint.edits.reading import read_once
 from racelint.edits.rows import lock_row, update_by_expression
-from racelint.edits.snapshots import iterate_over_snapshot
+from racelint.edits.saving import save_only_set_fields, send_on_commit
+from racelint.edits.snapshots import iterate_over_snapshot, return_copy
 from racelint.edits.swapping import swap_then_close
 from racelint.edits.transactions import in_transaction
 from racelint.facts import FunctionFacts
@@ -33,18 +34,22 @@ REPAIRS: Mapping[str, tuple[Repair, ...]] = {
     "RL101": (await_first, hold_lock),
     "RL102": (hold_lock,),
     "RL105": (update_by_expression, lock_row),
+    "RL106": (save_only_set_fields,),
     "RL108": (hold_lock,),
     "RL110": (fill_then_swap,),
     "RL111": (read_once,),
     "RL201": (in_transaction,),
+    "RL204": (send_on_commit,),
     "RL302": (once,),
     "RL303": (hold_lock,),
     "RL304": (set_default, hold_lock),
     "RL305": (swap_then_close,),
     "RL306": (start_last,),
     "RL601": (take_lock,),
+    "RL603": (take_lock,),
     "RL605": (clear_after_wait,),
     "RL606": (unless_done,),
+    "RL608": (return_copy,),
     "RL701": (tolerate,),
     "RL801": (hold_lock,),
     "RL702": (replace_atomically,),

@@ -28,3 +28,22 @@ def _is_collection(node: cst.BaseExpression, name: str, code: Code) -> bool:
     if isinstance(node, cst.Call) and not node.args and isinstance(node.func, cst.Attribute):
         return node.func.attr.value in VIEWS and node.func.value in code.mentions(node, name)
     return node in code.mentions(node, name)
+
+
+def return_copy(code: Code, finding: Finding) -> Fix | None:
+    """`return self.d` becomes `return dict(self.d)`; a view becomes a list, which is unsafe, for it can do less."""
+    statement = code.statement_at(finding.span)
+    if not isinstance(statement, cst.Return) or statement.value is None:
+        return None
+    name = finding.resource
+    if statement.value not in code.mentions(statement.value, name):
+        if not _is_collection(statement.value, name, code):
+            return None
+        edit = code.replace(statement.value, f"list({code.text(statement.value)})")
+        return Fix(f"return a list of what `{name}` holds", Applicability.UNSAFE, (edit,))
+    owner, self_name = code.owner
+    kind = code.scope.attribute_type(owner, name.partition(".")[2]) if name.startswith(f"{self_name}.") else ""
+    if kind not in ("dict", "list", "set") or kind in code.scope.assigned:
+        return None
+    edit = code.replace(statement.value, f"{kind}({code.text(statement.value)})")
+    return Fix(f"return a copy of `{name}`", Applicability.SAFE, (edit,))
