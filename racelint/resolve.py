@@ -58,6 +58,16 @@ class Scope:
                 if grafted.owner == name:
                     self.methods.setdefault(name, {})[grafted.name] = grafted
 
+    def graft_function(self, module: ModuleFacts, function: FunctionFacts) -> FunctionFacts:
+        """Takes over a function of another module, a method with its class, as a helper that can be walked into."""
+        prefix = prefix_of(module)
+        if function.owner:
+            class_ = self.index.table(module).classes.get(function.owner)
+            if class_ is not None:
+                self._graft_class(module, class_)
+        self._homes.setdefault(prefix, Home(self, module))
+        return self.functions.setdefault(prefix + function.qualname, grafted_function(function, prefix))
+
     def names_in(self, qualname: str) -> Scope | Home:
         """What names mean in a definition: in one of another module what they mean there."""
         prefix, mark, _ = qualname.partition("::")
@@ -467,8 +477,14 @@ class Home:
         return self.own.assigned
 
     def function_named(self, name: str) -> FunctionFacts | None:
-        """As `Scope.function_named`; None if it was not taken over."""
-        return self.scope.functions.get(self.prefix + name)
+        """As `Scope.function_named`: it is taken over, too."""
+        function = self.own.functions.get(name)
+        return self.scope.graft_function(self.facts, function) if function is not None else None
+
+    @property
+    def libraries(self) -> frozenset[str]:
+        """As `Scope.libraries`."""
+        return self.own.libraries
 
     def class_named(self, name: str) -> ClassFacts | None:
         """As `Scope.class_named`."""

@@ -23,6 +23,7 @@ LAYERS = """
     resolve
     evidence
     keys touch store_calls
+    elsewhere
     meeting
     candidate
     nominate

@@ -9,6 +9,7 @@ import libcst as cst
 
 from racelint.events import NO_IDS, Ids, Kind, Op, Resource, Row, Shape, Switch, Value
 from racelint.evidence.starts import THREADED
+from racelint.facts import FunctionFacts
 from racelint.flow.arguments import Arguments
 from racelint.flow.containers import container_call, local_container_call
 from racelint.flow.expressions import BUILTIN_PURE, WRAPPERS, Evaluator
@@ -81,6 +82,9 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
     if type_name.startswith("type[:"):
         return _construct(ev, node, type_name[5:-1], arguments)
     model = ev.models.functions.get(type_name)
+    helper = _elsewhere(ev, function) if model is None and awaiting is not None else None
+    if helper is not None and not helper.owner and not ev.program.may_suspend(helper):
+        awaiting = None
     if model is None and base is not None:
         base = related_set(ev, base, node, method) or base
         found = _modelled_type(ev, base, method)
@@ -141,6 +145,15 @@ def _table_read(ev: Evaluator, arguments: Arguments) -> int | None:
     via = arguments.positional[0].via if len(arguments.positional) == 1 else None
     access = ev.access(via) if via is not None else None
     return via if access is not None and access.resource.kind is Kind.TABLE else None
+
+
+def _elsewhere(ev: Evaluator, function: cst.BaseExpression) -> FunctionFacts | None:
+    """The function of another module of the project that is called, if its name says so."""
+    path = source_of(function) if isinstance(function, (cst.Name, cst.Attribute)) else ""
+    first = path.partition(".")[0]
+    if not path.replace(".", "").isidentifier() or (first in ev.state.env and first == path):
+        return None
+    return ev.program.elsewhere.helper(path, ev.function)
 
 
 def _super(ev: Evaluator, node: cst.BaseExpression) -> Value | None:
@@ -243,12 +256,12 @@ def _modelled_type(ev: Evaluator, base: Value, method: str) -> str:
     models, known = ev.models, base.type
     if known in models.types:
         return known
-    sender = models.sender(method, ev.scope.libraries)
+    sender = models.sender(method, ev.libraries)
     if sender:
         return sender
     if known == "" and base.part("locked") is not None and ("row", method) not in models.methods:
         return next(
-            (q for q in QUERIES if (q, method) in models.methods and q.partition(".")[0] in ev.scope.libraries), "row"
+            (q for q in QUERIES if (q, method) in models.methods and q.partition(".")[0] in ev.libraries), "row"
         )
     if base.row is not None or made_row(base, method, models.row_methods):
         return "row"
@@ -269,8 +282,8 @@ def _modelled_type(ev: Evaluator, base: Value, method: str) -> str:
         if known != ev.scope.names_in(ev.function.qualname).canonical(
             base.text
         ):  # of a class that no table describes, unless it came from the project by its name
-            return models.guess("", ev.scope.libraries, method)
-    guessed = models.guess(base.text.partition("(")[0], ev.scope.libraries, method) if base.text else ""
+            return models.guess("", ev.libraries, method)
+    guessed = models.guess(base.text.partition("(")[0], ev.libraries, method) if base.text else ""
     if guessed:
         return guessed
     if method in models.row_methods and base.text and not known and ev.program.maps_rows:
@@ -311,7 +324,7 @@ def _spawner(ev: Evaluator, node: cst.Call, type_name: str, method: str, base: V
     known = spawners.get(type_name)
     if known is None and base is not None and not type_name.startswith("def:"):
         known = ev.program.concurrency.in_greenlets(spawners.get("." + method), method)
-        if ev.models.sender(method, ev.scope.libraries) and not _hands_over(node):
+        if ev.models.sender(method, ev.libraries) and not _hands_over(node):
             return None
     return known if known is not None and not known.once else None
 

@@ -310,6 +310,11 @@ class Evaluator(Builder):
             return Value(type=type_name, text=name, shape=Shape.CONSTANT)
         return Value(type=name, text=name)
 
+    @property
+    def libraries(self) -> frozenset[str]:
+        """What the module of the definition that is walked imports, as `Scope.libraries`."""
+        return self.scope.names_in(self.function.qualname).libraries
+
     def _name_elsewhere(self, name: str) -> Value:
         """A name at the top of another module, in a definition that was taken over from there."""
         names = self.scope.names_in(self.function.qualname)

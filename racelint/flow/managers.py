@@ -39,7 +39,7 @@ _NOT_ROWS = re.compile(r"path|file|dir|url|storage|client|session|cache|config|s
 
 def related_set(ev: Evaluator, base: Value, node: cst.Call, method: str) -> Value | None:
     """The query set that a manager, a related set of a row or `self` of a manager class stands for; None for anything else."""
-    if "django" not in ev.scope.libraries or base.row is not None or not base.text:
+    if "django" not in ev.libraries or base.row is not None or not base.text:
         return None
     if _QUERY_SET.search(base.text) and not base.type:
         return _query_set(ev, base.text)
@@ -127,13 +127,7 @@ _OWN_MANAGERS = {"peewee": "peewee.Model", "tortoise": "tortoise.models.Model"}
 def reverse_row(ev: Evaluator, node: cst.Call, arguments: Arguments) -> Value | None:
     """`hasattr(order, "invoice")`: Django looks the row at the other end of a one-to-one relation up."""
     holder, name = arguments.at(0), arguments.at(1)
-    if (
-        "django" not in ev.scope.libraries
-        or holder is None
-        or name is None
-        or not holder.text
-        or name.text[:1] not in "\"'"
-    ):
+    if "django" not in ev.libraries or holder is None or name is None or not holder.text or name.text[:1] not in "\"'":
         return None
     table = f"{holder.text}.{name.text.strip(chr(34) + chr(39))}"
     number = ev.emit(Op.CHECK, Resource(Kind.TABLE, "django", table, table), node, how="exists")

@@ -73,7 +73,7 @@ def _read(
     rows: Ids = frozenset((number,))
     if (
         base.text in ev.state.env
-        and ev.models.method(base.type or ev.models.guess(base.text, ev.scope.libraries), "fetchone") is not None
+        and ev.models.method(base.type or ev.models.guess(base.text, ev.libraries), "fetchone") is not None
     ):
         ev.state.env[base.text] = replace(base, stems=rows, via=number, type=base.type or "cursor")
     return Value(rows, Shape.CALL, via=number, type="cursor", known=(("model", Value(text=found.table)),))

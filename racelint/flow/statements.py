@@ -359,7 +359,7 @@ class Walker(Evaluator):
             return False
         if base.text in self.scope.module_names or not self.program.maps_rows:
             return False
-        return base.text.isidentifier() or (_HELD.fullmatch(base.text) is not None and "django" in self.scope.libraries)
+        return base.text.isidentifier() or (_HELD.fullmatch(base.text) is not None and "django" in self.libraries)
 
     def _store_item(self, target: cst.Subscript, value: Value, node: cst.CSTNode, how: str) -> None:
         base = self.plain(target.value)

@@ -12,6 +12,7 @@ from functools import cached_property
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
+from racelint.elsewhere import Elsewhere
 from racelint.evidence import Concurrency
 from racelint.facts import FunctionFacts
 from racelint.finding import Span
@@ -196,6 +197,7 @@ class Program:
         self.source, self.scope, self.concurrency = source, scope, concurrency
         self.models: Models = scope.models
         self._definitions: dict[str, Definition | None] = {}
+        self.elsewhere = Elsewhere(scope)
         self._others: dict[str, list[str]] = {}
         self._suspends: dict[str, bool] = {}
         self._matters: dict[str, bool] = {}
@@ -268,7 +270,7 @@ class Program:
             return known
         self._suspends[function.qualname] = True
         awaited = [call for call in function.calls if call.awaited]
-        own = [self.concurrency.target(call.callee, function) for call in awaited]
+        own = [self._called(call.callee, function) for call in awaited]
         quiet = (
             depth > 0
             and bool(awaited)
@@ -278,6 +280,12 @@ class Program:
         )
         self._suspends[function.qualname] = not quiet
         return not quiet
+
+    def _called(self, path: str, caller: FunctionFacts) -> list[FunctionFacts]:
+        """What a call may run: functions of the module, or one of another module if it is certain which."""
+        found = self.concurrency.target(path, caller)
+        helper = self.elsewhere.helper(path, caller) if not found else None
+        return found if helper is None else [helper]
 
     def _other_suspension(self, function: FunctionFacts) -> bool:
         definition = self.definition(function.qualname)

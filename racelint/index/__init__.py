@@ -159,6 +159,16 @@ class Index:
                 best = (score, (module, class_))
         return best[1] if best else None
 
+    @cached_property
+    def overridden(self) -> frozenset[tuple[str, str, str]]:
+        """Methods that a class derived from theirs defines, too: path of the module, class, name."""
+        found: set[tuple[str, str, str]] = set()
+        for module in self.modules:
+            for class_ in module.classes:
+                for home, base in self.lineage((module, class_))[1:] if class_.bases else ():
+                    found.update((home.path, base.qualname, name) for name in class_.methods if name in base.methods)
+        return frozenset(found)
+
     # who uses whom
 
     def from_project(self, module: ModuleFacts) -> frozenset[str]:
