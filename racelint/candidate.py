@@ -295,6 +295,23 @@ class Candidate:
         """That of the strongest evidence that anything starts it in the world."""
         return self.module.meetings.runs(self.facts, world).rank
 
+    def of_several_operations(self) -> bool:
+        """Whether several coroutines of the object lead to the definition or to a helper, or something else than a public name does.
+
+        Then callers may run two at once (`made_sure_by_all`, `used_by_many`, `begun_twice`), whatever else is known.
+        """
+        concurrency = self.module.concurrency
+        if self.module.meetings.runs(self.facts, World.TASKS).other >= self.module.least:
+            return True
+        roots = (concurrency.roots[number] for number in concurrency.reached.get(self.facts.qualname, ()))
+        if len({root.unit for root in roots if root.public and root.world == World.TASKS.value}) > 1:
+            return True
+        return any(
+            len({caller.qualname for caller, _ in concurrency.callers.get(f.qualname, ()) if caller.is_async}) > 1
+            for f in self.functions
+            if f.is_async and f.owner
+        )
+
     def meets(self, key: str, who: Iterable[FunctionFacts], world: World) -> int:
         """The rank of the evidence that one of the functions, which change the key, runs meanwhile."""
         reach = self.reads.get(key, Reach.ANY)

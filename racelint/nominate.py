@@ -48,10 +48,11 @@ def _state_of_tasks(c: Candidate) -> bool:
     module = c.module
     if not c.suspends or c.rank(World.TASKS) < 0:
         return False
+    several = c.of_several_operations()
     for key in c.reads:
         if key in module.changers:
             who = (f for f, _ in module.changers[key]) if key in c.changes else iter(module.takers.get(key, ()))
-            if c.meets(key, who, World.TASKS) >= module.least:
+            if (several and key in c.changes) or c.meets(key, who, World.TASKS) >= module.least:
                 return True
     return False
 
