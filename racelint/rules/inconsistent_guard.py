@@ -103,18 +103,30 @@ def compounds(module: Module) -> Iterator[Finding]:
 def changes_by_place(module: Module) -> dict[State, list[Guarded]]:
     """Every change of an attribute or global, with the locks that are held there."""
     found: dict[State, list[Guarded]] = {}
+    forked = after_fork(module)
     for unit in module.units:
         if unit.is_constructor:
             continue
         for access in unit.accesses(Op.WRITE, Op.UPDATE, Op.DELETE, kinds=(Kind.ATTRIBUTE, Kind.GLOBAL)):
             held = unit.locked_at(access)
-            held = [lock for lock in held if "fork" not in lock.lock.path]  # taken when a child process begins, alone
+            if access.place in forked:
+                continue
             locks = frozenset(lock.lock.place for lock in held)
             if any(unit.is_condition(lock) for lock in held):  # it may be made of another lock of the owner
                 locks |= module.locks_of(access.resource.owner)
             if access.place.unit == unit.facts.qualname or locks:
                 found.setdefault((*access.resource.place, object_of(access)), []).append((unit, access, locks))
     return found
+
+
+def after_fork(module: Module) -> frozenset[object]:
+    """The places of changes under a lock that is named after `fork`: a child process makes them when it is still alone."""
+    return frozenset(
+        access.place
+        for unit in module.units
+        for access in unit.accesses(Op.WRITE, Op.UPDATE, Op.DELETE, kinds=(Kind.ATTRIBUTE, Kind.GLOBAL))
+        if any("fork" in lock.lock.path for lock in unit.locked_at(access))
+    )
 
 
 def object_of(access: Access) -> str:

@@ -112,7 +112,10 @@ def iterated_by_threads(unit: Unit) -> Iterator[tuple[Access, int, Evidence]]:
                 if not own and not found.public and (best is None or found.strength.rank > best[1].strength.rank):
                     best = write.line, Evidence(f"{found.text}; `{function.qualname}` changes it", found.strength)
             if best is not None:
-                yield read, *best
+                line, evidence = best
+                if evidence.strength is not Confidence.HIGH:  # that threads share the object is not seen here
+                    evidence = Evidence(evidence.text, Confidence.LOW)
+                yield read, line, evidence
 
 
 def replaced(unit: Unit, read: Access) -> bool:
