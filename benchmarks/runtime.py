@@ -271,17 +271,17 @@ def locked(folder: Path, durable: bool) -> float:
 
 def version_column(folder: Path) -> float:
     """Microseconds of SQLAlchemy with a version column, on SQLite as the store has it."""
-    from sqlalchemy import JSON, create_engine, event
-    from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+    from sqlalchemy import JSON, Integer, String, create_engine, event
+    from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 
     class Base(DeclarativeBase):
         pass
 
     class State(Base):
         __tablename__ = "states"
-        key: Mapped[str] = mapped_column(primary_key=True)
-        version: Mapped[int] = mapped_column()
-        value: Mapped[dict[str, Any]] = mapped_column(JSON)
+        key = mapped_column(String, primary_key=True)
+        version = mapped_column(Integer, nullable=False)
+        value = mapped_column(JSON)
         __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - as SQLAlchemy wants it
 
     engine = create_engine(f"sqlite:///{folder / 'states.db'}")
