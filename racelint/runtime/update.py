@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from racelint.runtime.stores.base import Store, Versioned
 
 Value = TypeVar("Value")
-LONGEST_WAIT = 0.5
-"""Seconds; where the doubling of waits ends."""
+LONGEST_WAIT = 0.1
+"""Seconds; where the doubling of waits ends: who waits longer than others are busy only comes later, not more often first."""
 
 
 class Conflict(Exception):
@@ -35,7 +35,7 @@ async def update_atomic(
     change: "Callable[[Value], Value | Awaitable[Value]]",
     *,
     default: "Callable[[], Value] | None" = None,
-    retries: int = 20,
+    retries: int = 100,
     backoff: float = 0.002,
 ) -> Value:
     """Save what `change` makes of a document, in one step as others see it, and return it.
@@ -66,7 +66,7 @@ def update_atomic_sync(
     change: "Callable[[Value], Value]",
     *,
     default: "Callable[[], Value] | None" = None,
-    retries: int = 20,
+    retries: int = 100,
     backoff: float = 0.002,
 ) -> Value:
     """`update_atomic` for threads, and for code that is not asynchronous yet."""

@@ -154,7 +154,8 @@ def _check(spec: str, turn: int, said: list[str]) -> None:
     assert set(document) == {document[0]}, document
     before = int(getattr(_check, "before", 0))
     updates = sum(line.startswith("update") for line in said)
-    assert before + updates <= document[0] <= before + updates + 1, (before, updates, document[0])
+    # a server may end what it was asked for after its client was killed, and after we have looked: one more of the last turn
+    assert before + updates <= document[0] <= before + updates + 2, (before, updates, document[0])
     _check.before = document[0]  # type: ignore[attr-defined]
     store.close()
 
