@@ -87,7 +87,7 @@ def lint(folder: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", "racelint", "--isolated", "--jobs", "1", "--output-format", "json", "."]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1):
-        sys.exit(f"racelint failed in {folder}: {done.stderr[-400:]}")
+        sys.exit(f"racelint failed in {folder} with status {done.returncode}: {done.stderr[-400:]}")
     return json.loads(done.stdout)  # type: ignore[no-any-return]
 
 

@@ -59,8 +59,10 @@ def defined(tree: ast.Module) -> set[str]:
         for alias in node.names
     }
     keywords = {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg}
-    keywords |= {keyword.removesuffix("_id") for keyword in keywords}  # `team_id` is the column of the field `team`
-    return names - imported - keywords
+    keywords |= {
+        keyword.removesuffix("_id") for keyword in keywords
+    }  # `team_id` is a key of `Team`, or of the field `team`
+    return {known for known in names - imported if known not in keywords and known.lower() not in keywords}
 
 
 def renamed(text: str) -> tuple[str, dict[str, str]]:
