@@ -61,7 +61,7 @@ def _ordered_checks(unit: Unit, act: Access) -> Iterator[Access]:
 def _draws(unit: Unit, act: Access, check: Access) -> bool:
     """Whether the act changes the very column that was tested, and does not test it again itself."""
     column = check.resource.path
-    if column not in act.assigned or act.how == "conditional":
+    if column not in act.assigned or act.how == "conditional" or "create" in act.how:
         return False
     if act.resource.kind is Kind.ROW:
         row = _row(unit, act)

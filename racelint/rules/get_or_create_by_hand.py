@@ -118,7 +118,7 @@ def created_unseen(unit: Unit) -> Iterator[tuple[Access, Access]]:
             if look is None or sense not in (Sense.ABSENT, Sense.OTHERWISE) or not same_rows(look, new):
                 continue
             if by_generated_key(look, new):
-                continue
+                break
             if sense is Sense.OTHERWISE and look.how not in ("exists", "aexists", "count", "acount"):
                 continue
             if not unit.guarded(look, new, World.PROCESSES) and not unit.guarded(look, new):
