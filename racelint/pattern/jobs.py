@@ -112,9 +112,7 @@ def _receivers(unit: Unit) -> list[str]:
 def _told_of(unit: Unit, job: Mark, change: Access) -> str:
     """The name of the row that is both changed and told of; "" if there is none."""
     names = _row_names(unit, change)
-    told = {name.partition(".")[0] if name.partition(".")[0] != "self" else name for name in job.related}
-    if "self" in names and any(name in ("self", "self.pk", "self.id") for name in job.related):
-        return "self"
+    told = {name.removesuffix(".pk").removesuffix(".id").removesuffix(".uuid") for name in job.related}
     return min(names & told, default="")
 
 

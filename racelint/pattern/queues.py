@@ -115,7 +115,10 @@ def _columns(look: Access) -> frozenset[str]:
 
 def _chooses(look: Access) -> bool:
     """Whether the rows were found by what they are like and not by what they are called."""
-    return bool(look.tested) and not (look.tested & KEYS) and look.op in (Op.READ, Op.CHECK)
+    if not look.tested or look.tested & KEYS or look.op not in (Op.READ, Op.CHECK):
+        return False
+    model = look.resource.name.lower()
+    return not any(name.endswith("_id") and name[:-3].replace("_", "") in model for name in look.tested)
 
 
 def _kept_out(unit: Unit, look: Access, write: Access) -> bool:
