@@ -35,6 +35,7 @@ class Need(Enum):
     OWN_LOCK = "a lock is made and state is changed"
     FLAG_IN_CONSTRUCTOR = "a constructor looks at a flag and raises it"
     CACHED_RESOURCE = "the body of a cached function makes a resource"
+    PER_CALL_STATE = "state is set and looked at, and another run of the same unit may do so, too"
     STATE_OF_PROCESSES = "a global is looked at or changed that a handler changes"
     STORE_UPDATE = "a store is read and written"
     VERSIONED_WRITE = "a version is looked at and a store is written"

@@ -264,6 +264,22 @@ def _cached_resource(c: Candidate) -> bool:
     )
 
 
+def _per_call_state(c: Candidate) -> bool:
+    world = World.TASKS if c.facts.is_async else World.THREADS
+    if c.facts.name in CONSTRUCTORS or (c.facts.is_async and not c.suspends) or c.rank(world) < 0:
+        return False
+    return any(
+        key in c.reads
+        and any(write.how == "=" and write.shape not in _FIXED for write in writes)
+        and c.meets(key, (c.facts,), world) >= c.module.least
+        for key, writes in c.changes.items()
+    )
+
+
+_FIXED = frozenset(["none", "false", "true", "empty"])
+"""Shapes of values that are the same in each call."""
+
+
 def _state_of_processes(c: Candidate) -> bool:
     handled = c.module.handled
     return bool(handled) and not (handled.isdisjoint(c.reads) and handled.isdisjoint(c.changes))
@@ -433,6 +449,7 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.OWN_LOCK: _own_lock,
     Need.FLAG_IN_CONSTRUCTOR: _flag_in_constructor,
     Need.CACHED_RESOURCE: _cached_resource,
+    Need.PER_CALL_STATE: _per_call_state,
     Need.STATE_OF_PROCESSES: _state_of_processes,
     Need.STORE_UPDATE: _store_update,
     Need.VERSIONED_WRITE: _versioned_write,

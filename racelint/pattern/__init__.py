@@ -62,6 +62,7 @@ from racelint.pattern.overwrites import (
     replaced_from_fixed_name,
 )
 from racelint.pattern.pair import INTERNAL, Pair
+from racelint.pattern.per_call import mixed_calls
 from racelint.pattern.queues import Taken, unclaimed_items, worked_on
 from racelint.pattern.replaced import replaced_meanwhile
 from racelint.pattern.rereading import rereads
@@ -157,6 +158,7 @@ __all__ = [
     "made_sure_by_all",
     "makes_known_resource",
     "makes_resource",
+    "mixed_calls",
     "moved_from_elsewhere",
     "named_temporary",
     "next_numbers",

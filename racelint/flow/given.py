@@ -1,0 +1,80 @@
+"""What a function computes from its arguments: two calls have different values for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+import libcst.matchers as m
+
+from racelint.events import Place
+from racelint.flow.summaries import Definition, Program
+
+
+def given(program: Program, write: Place) -> frozenset[str]:
+    """The names in an assigned value that hold an argument of the function, or what was computed from one."""
+    definition = program.definition(write.unit)
+    if definition is None:
+        return frozenset()
+    value = getattr(definition.nodes[write.node], "value", None)
+    if not isinstance(value, cst.BaseExpression):
+        return frozenset()
+    return _names(value) & _given_names(definition)
+
+
+def _given_names(definition: Definition) -> frozenset[str]:
+    """The arguments, and the local names that anything with one of them in it is assigned to; not the own object."""
+    facts = definition.facts
+    own = 1 if facts.owner and "staticmethod" not in facts.decorators else 0
+    found = {name for name, _ in facts.params[own:]}
+    assignments = [(_names(value), _targets(targets)) for value, targets in _assignments(definition.node)]
+    while True:
+        more = {name for value, targets in assignments if value & found for name in targets} - found
+        if not more:
+            return frozenset(found)
+        found |= more
+
+
+def _assignments(node: cst.FunctionDef) -> Iterator[tuple[cst.BaseExpression, list[cst.CSTNode]]]:
+    """The values that names are bound to in a function, with what they are assigned to."""
+    for found in m.findall(node, _BINDING):
+        match found:
+            case cst.Assign():
+                yield found.value, [target.target for target in found.targets]
+            case cst.AnnAssign() if found.value is not None:
+                yield found.value, [found.target]
+            case cst.NamedExpr():
+                yield found.value, [found.target]
+            case cst.For() | cst.CompFor():
+                yield found.iter, [found.target]
+            case cst.WithItem() if found.asname is not None:
+                yield found.item, [found.asname.name]
+
+
+_BINDING = m.Assign() | m.AnnAssign() | m.NamedExpr() | m.For() | m.CompFor() | m.WithItem()
+
+
+def _targets(targets: list[cst.CSTNode]) -> frozenset[str]:
+    """The names that are assigned to, also as parts of a tuple; an attribute of a name is none."""
+    found: set[str] = set()
+    for target in targets:
+        if isinstance(target, cst.Name):
+            found.add(target.value)
+        elif isinstance(target, (cst.Tuple, cst.List)):
+            found |= _targets([element.value for element in target.elements])
+    return frozenset(found)
+
+
+def _names(node: cst.CSTNode) -> frozenset[str]:
+    """The names that an expression reads: those before a dot, none of attributes and keywords."""
+    found: set[str] = set()
+    todo: list[cst.CSTNode] = [node]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, cst.Name):
+            found.add(part.value)
+        elif isinstance(part, (cst.Attribute, cst.Arg)):
+            todo.append(part.value)
+        else:
+            todo.extend(part.children)
+    return frozenset(found)

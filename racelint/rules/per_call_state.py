@@ -1,0 +1,67 @@
+"""A value of one call is kept in a shared object and read back when another call may have set it.
+
+Two calls on one object mix their values: one goes on with what the other was given.
+
+## Example
+    class Client:
+        async def send(self, text: str) -> None:
+            self.text = text
+            await self.connect()
+            await self.post(self.text)
+
+    async def main(client: Client) -> None:
+        await asyncio.gather(client.send("to Ada"), client.send("to Bob"))
+
+## Use instead
+    class Client:
+        async def send(self, text: str) -> None:
+            await self.connect()
+            await self.post(text)
+
+    async def main(client: Client) -> None:
+        await asyncio.gather(client.send("to Ada"), client.send("to Bob"))
+
+## Missed alarms
+Values that a call does not compute from its arguments, such as the time; values that other methods read, too, because they may
+be meant to stay; collections that each call empties and fills. Between threads, objects that only callers outside of the module
+share.
+"""
+
+from collections.abc import Iterable
+
+from racelint.finding import Finding, Fix, Role, World
+from racelint.need import Need
+from racelint.pattern import Module, mixed_calls
+from racelint.rule import Rule
+
+
+def find(module: Module) -> Iterable[Finding]:
+    """A write of what this call was given, a switch, and a read that takes it for the same value."""
+    for unit in module.units:
+        for mixed in mixed_calls(unit):
+            write, read, switch = mixed.pair.first, mixed.pair.second, mixed.pair.switch
+            name = write.resource.shown
+            meanwhile = f" at the await on line {module.line(switch)}" if switch is not None else " in between"
+            yield module.finding(
+                RULE,
+                unit,
+                read,
+                ((Role.WRITE, write), *(((Role.SWITCH, switch),) if switch is not None else ()), (Role.READ, read)),
+                f"`{name}` is set from an argument on line {module.line(write)} and read back here; another call may set "
+                f"its own value{meanwhile}",
+                mixed.evidence,
+                mixed.world,
+                name,
+                Fix(f"keep the value in a local and hand it on as an argument, or make `{name}` a `ContextVar`"),
+            )
+
+
+RULE = Rule(
+    "RL109",
+    "per-call-state",
+    (World.TASKS, World.THREADS),
+    "values of two calls are mixed",
+    __doc__,
+    find,
+    needs=(Need.PER_CALL_STATE,),
+)
