@@ -186,7 +186,7 @@ class Candidates:
         A subclass's function may run instead of the one that is known to.
         """
         functions = self.scope.every_function
-        names = {f.name for f in functions if self.meetings.runs(f, World.THREADS).other > NOBODY}
+        names = {f.name for f in functions if any(r.world in THREADED and not r.public for r in self._roots(f))}
         return frozenset(
             key for f in functions if f.name in names for key in Candidate(self, f).reads if key.startswith(".")
         )

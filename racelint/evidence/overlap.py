@@ -295,6 +295,11 @@ class Concurrency(Guards, Writers):
         roots = (self.roots[number] for number in self.reached.get(function.qualname, ()))
         return any(root.world == "threads" and root.strength is Confidence.HIGH for root in roots)
 
+    def in_greenlet(self, unit: str) -> bool:
+        """Whether the unit is started as a greenlet, which runs only where others wait, and in no other way."""
+        worlds = {root.world for root in self.roots if root.unit == unit and not root.public}
+        return worlds == {"greenlets"}
+
     def runs_in_processes(self, function: FunctionFacts) -> bool:
         """Whether a handler or job that runs in several processes reaches the function."""
         return self.handled_in_processes(function.qualname, far=True) is not None

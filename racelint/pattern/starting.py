@@ -31,6 +31,8 @@ def late_writes(unit: Unit) -> Iterator[Late]:
             place = write.resource.place
             if place in seen or not _comes_after(unit, start, write) or unit.guards(start, write, "lock"):
                 continue
+            if all(unit.module.concurrency.in_greenlet(body) for body in bodies) and not _may_block(unit, start, write):
+                continue
             if not unit.is_constructor and not _was_nothing(unit, write):
                 continue
             found = next((r for body in sorted(bodies) if (r := _reader(unit, body, write)) is not None), None)
@@ -74,6 +76,13 @@ def _was_nothing(unit: Unit, write: Access) -> bool:
     return bool(first) and all(w.shape in ("none", "false") for w in first)
 
 
+def _may_block(unit: Unit, start: Mark, write: Access) -> bool:
+    """Whether anything between the start and the write may wait, which lets a greenlet run: what only computes does not."""
+    begin, end = unit.module.line(start), unit.module.line(write)
+    names = (call.callee.rpartition(".")[2] for call in unit.facts.calls if begin < call.line <= end)
+    return any(name in WAITS or name in TALKS for name in names)
+
+
 def _reader(unit: Unit, body: str, write: Access) -> tuple[str, Evidence] | None:
     """The function in the thread that reads what is written, and how sure that is."""
     scope = unit.module.scope
@@ -113,6 +122,11 @@ def reads_attribute(unit: Unit, function: FunctionFacts, write: Access) -> bool:
 
 WAITS = frozenset({"wait", "wait_for", "sleep", "join"})
 """Calls that let time pass, so that a constructor is done when they return."""
+
+TALKS = frozenset(
+    {"send", "sendall", "sendto", "send_multipart", "recv", "recv_multipart", "connect", "accept", "request", "acquire"}
+)
+"""Calls that may wait for another side."""
 
 
 def _waits_first(body: FunctionFacts, write: Access) -> bool:
