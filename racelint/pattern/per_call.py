@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from racelint.events import Access, Kind, Op, Shape
 from racelint.evidence import Evidence
+from racelint.facts import FunctionFacts
 from racelint.finding import Confidence, World
 from racelint.flow.given import given
 from racelint.pattern.pair import Pair
@@ -51,10 +52,20 @@ def mixed_calls(unit: Unit) -> Iterator[Mixed]:
 
 def _of_this_call(unit: Unit, write: Access) -> bool:
     """Whether something that may come from the arguments is set, whatever was there before."""
-    if write.how != "=" or write.resource.key or write.value.shape not in KEPT:
+    if write.how != "=" or write.resource.key or write.value.shape not in KEPT or not _of_own_object(unit, write):
         return False
     before = (unit.access(number) for number in write.controlled_by | write.value.stems)
     return not any(access is not None and same(access.resource, write.resource) for access in before)
+
+
+def _of_own_object(unit: Unit, write: Access) -> bool:
+    """Whether the value is kept in the method's own object, or in the module: another object may be one of this call alone."""
+    if write.resource.kind is Kind.GLOBAL:
+        return True
+    scope = unit.module.scope
+    function = scope.functions.get(write.place.unit)
+    owner, name = enclosing_self(function, scope) if function is not None else ("", "")
+    return bool(owner) and write.resource.name.rpartition(".")[0] in (name, "cls", "self.__class__", owner)
 
 
 def _read_back(unit: Unit, write: Access, world: World) -> Pair | None:
@@ -93,14 +104,23 @@ def _meant_to_stay(unit: Unit, write: Access) -> bool:
     steps = {name for setter in {*setters, unit.facts.qualname} for name in concurrency.runs(setter)}
     resource = write.resource
     family = scope.family(resource.owner) if resource.owner in scope.classes else frozenset()
-    for function in scope.every_function:
-        if function.qualname in steps or function.name in CONSTRUCTORS:
-            continue
-        owner, name = enclosing_self(function, scope)
-        path = f"{name}.{resource.path}" if owner in family else resource.path
-        if (owner in family or resource.kind is Kind.GLOBAL) and path in function.reads:
-            return True
-    return False
+    others = (f for f in scope.every_function if f.qualname not in steps and f.name not in CONSTRUCTORS)
+    if resource.kind is Kind.GLOBAL:
+        return any(resource.path in function.reads for function in others)
+    return any(
+        dot and attribute == resource.path and _may_be_one_of(unit, function, holder, family)
+        for function in others
+        for path in function.reads
+        for holder, dot, attribute in (path.partition("."),)
+    )
+
+
+def _may_be_one_of(unit: Unit, function: FunctionFacts, name: str, family: frozenset[str]) -> bool:
+    """Whether a name in a function stands for an object of one of the classes: its own one, or one of that type."""
+    owner, own = enclosing_self(function, unit.module.scope)
+    if name == own:
+        return owner in family
+    return unit.module.concurrency.local_type(name, function).rpartition(":")[2] in family
 
 
 _ABSENT = ("none", "false", "empty", "true", "constant")
