@@ -57,7 +57,8 @@ def find_handlers(calls: Calls) -> list[Root]:
                 continue
             for method in calls.scope.methods.get(class_.qualname, {}).values():
                 if not method.name.startswith("_"):
-                    _handler_root(roots, method, known.what, known.world, known.processes, known.processes)
+                    own = known.processes and not known.shared
+                    _handler_root(roots, method, known.what, known.world, known.processes, own)
             break
     if libraries & GREENLETS:  # its requests are greenlets, which switch only where they block
         roots = [replace(root, world="greenlets") if root.world == "threads" else root for root in roots]

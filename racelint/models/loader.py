@@ -139,6 +139,8 @@ class Handler:
     world: str
     processes: bool = False
     """Runs in several worker processes in production."""
+    shared: bool = False
+    """All requests of a process are given to one object of the class, which others make anew for each."""
 
 
 @dataclass
@@ -315,7 +317,7 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
         table = raw if isinstance(raw, dict) else {"world": raw}
         models.spawners[name] = Spawner(str(table["world"]), bool(table.get("many")), bool(table.get("once")))
     for raw in _tables(data, "handlers", where):
-        handler = Handler(str(raw["what"]), str(raw["world"]), bool(raw.get("processes")))
+        handler = Handler(str(raw["what"]), str(raw["world"]), bool(raw.get("processes")), bool(raw.get("shared")))
         for decorator in _strings(raw.get("decorators", []), where):
             models.handler_decorators.append((decorator, handler, imports))
         for base in _strings(raw.get("bases", []), where):
