@@ -195,7 +195,7 @@ def search(fixture: Fixture, preemptions: int, max_runs: int) -> Verdict:
             fixture.run(schedule)
         except TooManySteps as limit:
             outcome, error = Outcome.LIMIT, str(limit)
-        except Exception as failure:  # noqa: BLE001 - whatever a scenario raises is its failure
+        except (Exception, asyncio.CancelledError) as failure:  # noqa: BLE001 - whatever a scenario raises is its failure
             error = f"{type(failure).__name__}: {failure}" if str(failure) else type(failure).__name__
         complete = complete and not schedule.cut
         prefix = schedule.next_prefix()
@@ -582,6 +582,8 @@ class Crew:
         """Stand still until `can_run()`; what it says is true on return."""
         unit = self.current()
         assert unit is not None
+        if self.dismissed:  # again, while it cleans up: what it waits for will not come
+            raise Dismissed
         unit.can_run = can_run
         self._hand_over(unit)
         unit.can_run = always
@@ -606,7 +608,7 @@ class Crew:
 
     def _hand_over(self, unit: Unit | None) -> None:
         chosen = self._next(unit)
-        if chosen is unit:
+        if chosen is unit and unit is not None:
             return
         (self.main_turn if chosen is None else chosen.turn).release()
         if unit is None or unit.done:

@@ -218,6 +218,38 @@ def scenario(path):
 """,
         Outcome.VIOLATED,  # "database is locked", as SQLite says
     ),
+    "who waits is joined after all others have ended": (
+        """
+import threading
+def scenario():
+    units = [threading.Thread(target=target) for target in (int, threading.Event().wait)]
+    for unit in units:
+        unit.start()
+    for unit in units:
+        unit.join()
+""",
+        Outcome.BROKEN,  # a deadlock, whoever is first
+    ),
+    "a waiter cancels what all wait for": (
+        """
+import asyncio
+async def scenario():
+    made = asyncio.get_running_loop().create_future()
+    async def make():
+        await asyncio.sleep(0)
+        if not made.done():
+            made.set_result(1)
+    async def wait():
+        await made
+    async def impatient():
+        task = asyncio.ensure_future(wait())
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+    await asyncio.gather(make(), wait(), impatient())
+""",
+        Outcome.VIOLATED,
+    ),
 }
 
 

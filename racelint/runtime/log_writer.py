@@ -4,10 +4,10 @@ import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
-from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from racelint.runtime.forks import renew_after_fork
+from racelint.runtime.functions import is_coroutine_function
 from racelint.runtime.lines import Item, Lines
 from racelint.runtime.loops import on_loop, running_loop
 from racelint.runtime.stores.base import Store
@@ -48,7 +48,9 @@ class LogWriter:
         self._sink, self._workers = sink, workers
         self._max_entries = max_entries
         self._lines = Lines(max_pending, max_batch)
-        self._is_async = iscoroutinefunction(sink) or iscoroutinefunction(type(sink).__call__)
+        self._is_async = not isinstance(sink, Store) and (
+            is_coroutine_function(sink) or is_coroutine_function(type(sink).__call__)
+        )
         self._loop: AbstractEventLoop | None = None
         self._tasks: set[Task[None]] = set()
         self._find_loop()

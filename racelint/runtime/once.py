@@ -4,11 +4,11 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from functools import partial, update_wrapper
-from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 from weakref import ref
 
 from racelint.runtime.forks import renew_after_fork
+from racelint.runtime.functions import is_coroutine_function
 from racelint.runtime.reentry import holding, waiting_for
 
 if TYPE_CHECKING:
@@ -296,4 +296,4 @@ def init_once(body: "Callable[..., Any] | None" = None, /, *, again_after_fork: 
 
 
 def _wrap(body: Callable[..., Any], again_after_fork: bool) -> Any:
-    return (AsyncOnce if iscoroutinefunction(body) else Once)(body, again_after_fork)
+    return (AsyncOnce if is_coroutine_function(body) else Once)(body, again_after_fork)

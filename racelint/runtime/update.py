@@ -1,15 +1,15 @@
 """Load a document, change it and save it as one step: against lost updates (RL103, RL105, RL107, RL501)."""
 
-import random
-from collections.abc import Awaitable, Callable
-from inspect import isawaitable
 from time import sleep
-from typing import TYPE_CHECKING, TypeVar
 
+TYPE_CHECKING = False  # as typing's, which takes a while to import
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import TypeVar
+
     from racelint.runtime.stores.base import Store, Versioned
 
-Value = TypeVar("Value")
+    Value = TypeVar("Value")
 LONGEST_WAIT = 0.1
 """Seconds; where the doubling of waits ends: who waits longer than others are busy only comes later, not more often first."""
 
@@ -37,7 +37,7 @@ async def update_atomic(
     default: "Callable[[], Value] | None" = None,
     retries: int = 100,
     backoff: float = 0.002,
-) -> Value:
+) -> "Value":
     """Save what `change` makes of a document, in one step as others see it, and return it.
 
     `change` is a function or a coroutine function. It is called again with a fresh document if another process has saved
@@ -54,7 +54,7 @@ async def update_atomic(
                 await pause(_wait(store, backoff, attempt))
             found = await store.aload(key)
             changed = change(_value(found, key, default))
-            value: Value = await changed if isawaitable(changed) else changed
+            value: Value = await changed if hasattr(changed, "__await__") else changed
             if _saved(store, await store.asave(key, value, found and found.version)):
                 return value
     raise Conflict(key, retries + 1)
@@ -68,7 +68,7 @@ def update_atomic_sync(
     default: "Callable[[], Value] | None" = None,
     retries: int = 100,
     backoff: float = 0.002,
-) -> Value:
+) -> "Value":
     """`update_atomic` for threads, and for code that is not asynchronous yet."""
     with store.gates.hold_sync(key):
         for attempt in range(retries + 1):
@@ -81,7 +81,7 @@ def update_atomic_sync(
     raise Conflict(key, retries + 1)
 
 
-def _value(found: "Versioned | None", key: str, default: "Callable[[], Value] | None") -> Value:
+def _value(found: "Versioned | None", key: str, default: "Callable[[], Value] | None") -> "Value":
     """The document to change."""
     if found is not None:
         return found.value  # type: ignore[no-any-return]
@@ -98,6 +98,8 @@ def _saved(store: "Store", version: "int | None") -> bool:
 
 def _wait(store: "Store", backoff: float, attempt: int) -> float:
     """Seconds until the next attempt: by chance, so that those who met do not meet again, and longer each time."""
-    seconds = random.uniform(0, min(backoff * 2 ** (attempt - 1), LONGEST_WAIT))
+    from random import uniform  # most updates meet nobody, and do not need it
+
+    seconds = uniform(0, min(backoff * 2 ** (attempt - 1), LONGEST_WAIT))
     store.counters.wait(seconds)
     return seconds

@@ -8,6 +8,7 @@ cancellation comes early, so that what is awaited is cancelled too, and late, wh
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any
 
@@ -18,10 +19,10 @@ from racelint.runtime.stores import MemoryStore
 
 
 class Cancelling:
-    """Awaits a coroutine, which is cancelled where it suspends for the `at`th time."""
+    """Awaits a coroutine, which is cancelled where it suspends for the `at`th time; `met()` is called at each of them."""
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], at: int, late: bool) -> None:
-        self.coroutine, self.at, self.late = coroutine, at, late
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], at: int, late: bool, met: Callable[[], object]) -> None:
+        self.coroutine, self.at, self.late, self.met = coroutine, at, late, met
         self.suspended = 0
 
     @property
@@ -38,6 +39,7 @@ class Cancelling:
                 return end.value
             step = lambda: self.coroutine.send(None)  # noqa: E731
             self.suspended += 1
+            self.met()
             if self.suspended == self.at:
                 if self.late:
                     step = lambda: self.coroutine.throw(asyncio.CancelledError())  # noqa: E731
@@ -49,9 +51,11 @@ class Cancelling:
                 step = lambda error=cancelled: self.coroutine.throw(error)  # type: ignore[misc]  # noqa: E731
 
 
-async def cancelled_at(coroutine: Coroutine[Any, Any, Any], at: int, late: bool) -> bool:
+async def cancelled_at(
+    coroutine: Coroutine[Any, Any, Any], at: int, late: bool, met: Callable[[], object] = lambda: None
+) -> bool:
     """Run a coroutine and cancel it at a suspension; whether it had so many."""
-    cancelling = Cancelling(coroutine, at, late)
+    cancelling = Cancelling(coroutine, at, late, met)
 
     async def run() -> Any:
         return await cancelling
@@ -132,16 +136,21 @@ def test_update_atomic(contended: bool) -> None:
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("method", ["append", "put", "flush", "aclose"])
 def test_log_writer(method: str, asynchronous: bool) -> None:
-    """The entry is there once or not at all, the others once and in order, and the writer goes on."""
+    """The entry is there once or not at all, the others once and in order, and the writer goes on.
+
+    The thread that writes waits until the call has suspended: else it might be done before, and the call would not wait.
+    """
 
     async def scenario(at: int, late: bool) -> bool:
         written: list[Any] = []
+        suspended = threading.Event()
 
         async def write(key: str, entries: list[Any]) -> None:
             await asyncio.sleep(0)
             written.extend(entries)
 
         def write_sync(key: str, entries: list[Any]) -> None:
+            assert suspended.wait(10)
             written.extend(entries)
 
         log = LogWriter(write if asynchronous else write_sync, max_pending=2, max_batch=1)
@@ -149,7 +158,7 @@ def test_log_writer(method: str, asynchronous: bool) -> None:
         await asyncio.sleep(0)
         call = getattr(log, method)
         coroutine = call("a", "mine") if method in ("append", "put") else call()
-        cancelled = await cancelled_at(coroutine, at, late)
+        cancelled = await cancelled_at(coroutine, at, late, suspended.set)
         await asyncio.gather(*others)
         if method != "aclose":
             await log.append("a", 3)

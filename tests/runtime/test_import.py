@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
+from functools import partial, wraps
 from typing import Annotated, get_type_hints
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
 import racelint.runtime
 import racelint.runtime.stores
 from racelint.runtime import guarded_by
+from racelint.runtime.functions import is_coroutine_function
 
 
 def imported_by(code: str) -> set[str]:
@@ -36,6 +40,12 @@ def test_nothing_of_the_linter_is_imported(code: str) -> None:
     others = {name.partition(".")[0] for name in modules - ours}
     assert {name for name in others if name not in sys.stdlib_module_names and not name.startswith("_")} == set()
     assert "asyncio" not in others
+
+
+def test_update_atomic_is_imported_in_no_time() -> None:
+    """Without what takes longer than all of it."""
+    slow = {"asyncio", "concurrent", "inspect", "logging", "random", "threading", "typing"}
+    assert not imported_by("from racelint.runtime import update_atomic") & slow
 
 
 def test_the_package_alone_imports_nothing() -> None:
@@ -63,6 +73,32 @@ def test_a_helper_is_not_hidden_by_a_module() -> None:
     """No module of the package has the name of a helper, in whatever order they are imported."""
     code = "import racelint.runtime.update, racelint.runtime.once\nfrom racelint.runtime import update_atomic, init_once\nassert callable(update_atomic) and callable(init_once)"
     assert "racelint.runtime.update" in imported_by(code)
+
+
+async def coroutine_function() -> None:
+    """One of them."""
+
+
+def plain_function() -> None:
+    """None of them."""
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        coroutine_function,
+        plain_function,
+        partial(coroutine_function),
+        wraps(coroutine_function)(lambda: None),
+        AsyncMock(),
+        Mock(),
+        len,
+        str,
+    ],
+)
+def test_coroutine_functions_are_known_without_inspect(function: object) -> None:
+    """As by `inspect`."""
+    assert is_coroutine_function(function) == inspect.iscoroutinefunction(function)
 
 
 def test_guarded_by_is_an_annotation() -> None:

@@ -195,6 +195,10 @@ MUTATIONS = {
     },
     "init_once, tasks": {
         "nobody joins a run": ("            if self._run is not None:\n", "            if False:\n"),
+        "all who wait share one future": (
+            "            run.add_done_callback(partial(_pass_on, watched))\n",
+            "            watched = run\n",
+        ),
     },
     "update_atomic, threads": {
         "lock removed": (
@@ -215,6 +219,14 @@ MUTATIONS = {
         ),
     },
     "LogWriter, threads": {
+        "lock removed": (
+            "        with self._lock:\n            if self._closed",
+            "        if True:\n            if self._closed",
+        ),
+        "lock of the one who writes removed": (
+            "        with self._lock:\n            line = self._lines.get(key)\n            if line is None or",
+            "        if True:\n            line = self._lines.get(key)\n            if line is None or",
+        ),
         "everybody writes": ("            is_new = line is None\n", "            is_new = True\n"),
     },
     "LogWriter, tasks": {
