@@ -8,12 +8,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from racelint.report.concise import concise
+from racelint.report.github import github
+from racelint.report.gitlab import gitlab
 from racelint.report.json_ import as_json
+from racelint.report.json_lines import json_lines
+from racelint.report.junit import junit
 from racelint.report.results import Options, Results, drawable, statistics
+from racelint.report.sarif import sarif
 from racelint.report.text import full
 
 Reporter = Callable[[Results, Options], Iterable[str]]
 
-REPORTERS: Mapping[str, Reporter] = {"full": full, "concise": concise, "json": as_json}
+REPORTERS: Mapping[str, Reporter] = {
+    "full": full,
+    "concise": concise,
+    "json": as_json,
+    "json-lines": json_lines,
+    "github": github,
+    "gitlab": gitlab,
+    "junit": junit,
+    "sarif": sarif,
+}
 
 __all__ = ["REPORTERS", "Options", "Reporter", "Results", "drawable", "statistics"]

@@ -21,9 +21,9 @@ def as_json(results: Results, options: Options) -> Iterator[str]:
         "seconds": round(results.seconds, 3),
     }
     yield f'{{"version": 1,\n "summary": {json.dumps(summary)},\n "errors": ['
-    yield from _items(map(_problem, results.problems))
+    yield from _items(map(problem_as_json, results.problems))
     yield '],\n "findings": ['
-    yield from _items(map(_finding, results.findings))
+    yield from _items(map(finding_as_json, results.findings))
     yield "]}\n"
 
 
@@ -34,11 +34,13 @@ def _items(values: Iterable[Json]) -> Iterator[str]:
         separator = ",\n  "
 
 
-def _problem(problem: Problem) -> Json:
+def problem_as_json(problem: Problem) -> dict[str, Json]:
+    """A file that could not be read."""
     return {"path": problem.path, "line": problem.line, "message": problem.message}
 
 
-def _finding(finding: Finding) -> Json:
+def finding_as_json(finding: Finding) -> dict[str, Json]:
+    """A finding as one object."""
     return {
         "code": finding.code,
         "name": finding.name,
