@@ -27,6 +27,8 @@ class Root:
     """The `run` of a class of threads."""
     public: bool = False
     """Known only as something that callers outside of the module may call."""
+    documented: bool = False
+    """Said to be safe for threads by its class, which tells nothing of whether they use one object."""
     called: bool = False
     """A unit of another module calls it; it is not started itself."""
 

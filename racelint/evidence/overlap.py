@@ -119,7 +119,7 @@ class Concurrency(Guards, Writers):
                 if captured and not (left.unit.startswith(captured) and right.unit.startswith(captured)):
                     continue
                 strength = min(self._strength(left, resource), self._strength(right, resource), key=lambda s: s.rank)
-                called = left.called or right.called
+                called = left.called or right.called or left.documented or right.documented
                 if left.body and right.body and first != second:
                     strength = Confidence.LOW  # two classes of threads need not share an object of a third one
                 elif strength is Confidence.LOW and left.public != right.public and not called and not self.unlikely:

@@ -59,6 +59,7 @@ class Roots(Calls):
                         strength,
                         locked=bool(function.owner) and not documented,
                         public=not documented,
+                        documented=documented,
                     )
                 )
             if function.is_async or self._has_coroutines:

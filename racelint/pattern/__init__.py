@@ -42,7 +42,7 @@ from racelint.pattern.files import (
 from racelint.pattern.jobs import early_jobs, sends_on_commit
 from racelint.pattern.limits import children_then_parent, counted_then_added, tested_then_drawn
 from racelint.pattern.locking import useless_locks
-from racelint.pattern.lookups import COUNTS, by_generated_key, constraint_handled, same_rows
+from racelint.pattern.lookups import COUNTS, by_generated_key, by_new_row, constraint_handled, same_rows
 from racelint.pattern.made import (
     begins_something,
     calls_resource,
@@ -130,6 +130,7 @@ __all__ = [
     "begun_twice",
     "broken_compounds",
     "by_generated_key",
+    "by_new_row",
     "called_by_timer",
     "calls_resource",
     "children_then_parent",

@@ -188,7 +188,7 @@ def _replaced(unit: Unit) -> Iterator[Useless]:
                 write,
                 write.resource.name,
                 "is replaced here: who holds the old one does not keep those who take the new one",
-                Confidence.MEDIUM,
+                Confidence.LOW if call.world == "tasks" else Confidence.MEDIUM,
                 "make the lock once, in the constructor or at import",
             )
 

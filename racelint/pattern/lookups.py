@@ -46,6 +46,11 @@ def by_generated_key(look: Access, new: Access) -> bool:
     return bool(look.tested) and look.tested & KEYS != frozenset() and not new.assigned & KEYS
 
 
+def by_new_row(unit: Unit, look: Access) -> bool:
+    """Whether rows were looked up that belong to one which the unit itself has just made: nobody else adds to it yet."""
+    return any(row.new and row.name in look.related for row in unit.flow.rows)
+
+
 KEYS = frozenset({"pk", "id"})
 
 

@@ -38,7 +38,10 @@ def rereads(unit: Unit) -> Iterator[Reread]:
         found = _remover(unit, use)
         if found is not None:
             seen.add(use.resource.place)
-            yield Reread(Pair(unit, check, use), *found)
+            evidence, remover = found
+            if evidence.public and not unit.module.locks_of(use.resource.owner):  # nothing says that threads share it
+                evidence = evidence.weakened()
+            yield Reread(Pair(unit, check, use), evidence, remover)
 
 
 SHARED = tuple(kind for kind in INTERNAL if kind is not Kind.ARGUMENT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Kind, Mark, Op, Row
+from racelint.events import Access, Kind, Mark, Op, Row, Sense
 from racelint.finding import World
 from racelint.pattern.pair import Pair
 from racelint.pattern.rows import compared_with_locked
@@ -54,17 +54,29 @@ def _done_too(unit: Unit, check: Access, write: Access) -> Access | Mark | None:
     for event in unit.events:
         if isinstance(event, Access):
             made = event.op in (Op.CREATE, Op.UPDATE) and event.resource.kind.external and event.id != write.id
-            if made and _same_branch(check, write, event):
+            if made and _same_branch(unit, check, write, event):
                 return event
-        elif isinstance(event, Mark) and _is_seen(unit, event) and _same_branch(check, write, event):
+        elif isinstance(event, Mark) and _is_seen(unit, event) and _same_branch(unit, check, write, event):
             return event
     return None
 
 
-def _same_branch(check: Access, write: Access, event: Access | Mark) -> bool:
+def _same_branch(unit: Unit, check: Access, write: Access, event: Access | Mark) -> bool:
     """Whether the event happens because of the check, and whenever the state is left: not before a further test of another thing."""
     control = dict(event.control)
+    loaded = unit.flow.rows[write.value.row].loaded if write.value.row is not None else None
+    if (loaded, Sense.ABSENT) in event.control or excluded(write, event):
+        return False
     return check.id in control and (event.id > write.id or write.controlled_by <= set(control))
+
+
+def excluded(one: Access, other: Access | Mark) -> bool:
+    """Whether only one of the two can happen in a run: they stand on two branches of one test."""
+    return any({mine, sense} in OPPOSITES for number, mine in one.control for n, sense in other.control if n == number)
+
+
+OPPOSITES = ({Sense.PRESENT, Sense.ABSENT}, {Sense.OTHER, Sense.OTHERWISE})
+"""What a check cannot have seen both of: one happens on the one branch, the other on the other."""
 
 
 def _is_seen(unit: Unit, mark: Mark) -> bool:

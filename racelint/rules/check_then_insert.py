@@ -34,7 +34,7 @@ from dataclasses import replace
 from racelint.creation import made_across_await, made_without_lock
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Confidence, Module
+from racelint.pattern import Access, Confidence, Module, Unit
 from racelint.rule import Rule
 
 
@@ -58,7 +58,8 @@ def find(module: Module) -> Iterable[Finding]:
                 Fix("hold one lock over test and insertion, or insert the task or a placeholder before awaiting"),
             )
         for pair, _, found in made_without_lock(unit, keyed=True):
-            evidence = replace(found, strength=Confidence.LOW) if found.public else found
+            apart = keyed_by_argument(unit, pair.second)
+            evidence = replace(found, strength=Confidence.LOW) if found.public or apart else found
             name = pair.second.resource.shown
             yield module.finding(
                 RULE,
@@ -72,6 +73,12 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix("use `setdefault`, `init_once` for each key, or one lock over test and insertion"),
             )
+
+
+def keyed_by_argument(unit: Unit, write: Access) -> bool:
+    """Whether the key is the identity of an object that the unit was given: as a rule, each job has an object of its own."""
+    name = write.resource.key.removeprefix("id(").removesuffix(")")
+    return write.resource.key == f"id({name})" and name in [given for given, *_ in unit.facts.params]
 
 
 RULE = Rule(

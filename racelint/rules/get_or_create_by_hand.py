@@ -40,6 +40,7 @@ from racelint.pattern import (
     Sense,
     Unit,
     by_generated_key,
+    by_new_row,
     constraint_handled,
     row_evidence,
     same_rows,
@@ -117,7 +118,7 @@ def created_unseen(unit: Unit) -> Iterator[tuple[Access, Access]]:
             look = unit.access(number)
             if look is None or sense not in (Sense.ABSENT, Sense.OTHERWISE) or not same_rows(look, new):
                 continue
-            if by_generated_key(look, new):
+            if by_generated_key(look, new) or by_new_row(unit, look):
                 break
             if sense is Sense.OTHERWISE and look.how not in ("exists", "aexists", "count", "acount"):
                 continue

@@ -158,9 +158,16 @@ def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Eviden
             continue
         custom = with_lock >= 2 and len(changes) - with_lock <= 1
         flag = access.value.shape in (Shape.TRUE, Shape.FALSE, Shape.NONE)
-        if not locks and ((not custom and evidence.strength is not Confidence.HIGH) or flag):
+        alone = ahead_of_starts(unit, access)
+        if not locks and ((not custom and evidence.strength is not Confidence.HIGH) or flag or alone):
             evidence = Evidence(evidence.text, Confidence.LOW, evidence.world, True)
         yield change, others[0], evidence
+
+
+def ahead_of_starts(unit: Unit, access: Access) -> bool:
+    """Whether the unit itself starts threads, and all of them only after the change: it prepares what they are to use."""
+    starts = [mark.id for mark in unit.marks("spawn", "spawn and wait")]
+    return bool(starts) and all(unit.before(access.id, start) and access.id < start for start in starts)
 
 
 def of_one_object(one: Unit, other: Unit) -> bool:

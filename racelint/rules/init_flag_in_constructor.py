@@ -106,17 +106,17 @@ def default_of(unit: Unit, write: Access) -> bool:
 
 
 def evidence_for(unit: Unit, write: Access) -> Evidence | None:
-    """Threads that construct at once; or a flag that each object sets for itself while the class only holds the default."""
-    if write.resource.name.startswith("self.") and not default_of(unit, write):
+    """Threads that construct at once; or a flag that each object sets for itself while the class only holds the default.
+
+    Another value than True is a default that each object works out for itself.
+    """
+    own = write.resource.name.startswith("self.")
+    if own and (not default_of(unit, write) or write.value.shape is not Shape.TRUE):
         return None
     found = with_itself(unit, World.THREADS) or with_itself(unit, World.TASKS)
-    default = unit.owner is not None and any(name == write.resource.path for name, _ in unit.owner.attributes)
-    if (
-        write.resource.name.startswith("self.")
-        and default
-        and unit.owner is not None
-        and "__new__" not in unit.owner.methods
-    ) and (found is None or found.strength is Confidence.LOW):
+    if (own and unit.owner is not None and "__new__" not in unit.owner.methods) and (
+        found is None or found.strength is Confidence.LOW
+    ):
         return Evidence(
             "each object sets the flag for itself only: the class's default stays, so every constructor does the work",
             Confidence.MEDIUM,

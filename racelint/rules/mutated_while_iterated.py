@@ -106,16 +106,34 @@ def iterated_by_threads(unit: Unit) -> Iterator[tuple[Access, int, Evidence]]:
             ):
                 continue
             seen.add(read.id)
-            best: tuple[int, Evidence] | None = None
+            best: tuple[int, str, Evidence] | None = None
             for write, function, found in rivals(unit, read.resource, World.THREADS, SIZES):
                 own = function.qualname == unit.facts.qualname
-                if not own and not found.public and (best is None or found.strength.rank > best[1].strength.rank):
-                    best = write.line, Evidence(f"{found.text}; `{function.qualname}` changes it", found.strength)
+                if not own and not found.public and (best is None or found.strength.rank > best[2].strength.rank):
+                    best = (
+                        write.line,
+                        function.qualname,
+                        Evidence(f"{found.text}; `{function.qualname}` changes it", found.strength),
+                    )
             if best is not None:
-                line, evidence = best
-                if evidence.strength is not Confidence.HIGH:  # that threads share the object is not seen here
+                line, filler, evidence = best
+                if evidence.strength is not Confidence.HIGH or filler in filled_by(unit):
+                    # that threads share the object is not seen here, or the loop fills it first and finds nothing left to add
                     evidence = Evidence(evidence.text, Confidence.LOW)
                 yield read, line, evidence
+
+
+def filled_by(unit: Unit) -> set[str]:
+    """The functions of the module that the unit calls, directly or by others."""
+    callees = unit.module.concurrency.callees
+    found: set[str] = set()
+    todo = list(callees.get(unit.facts.qualname, ()))
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo.extend(callees.get(name, ()))
+    return found
 
 
 def replaced(unit: Unit, read: Access) -> bool:
@@ -173,7 +191,6 @@ def resized_by(unit: Unit, read: Access) -> Evidence | None:
     """Who changes the size of the collection, in another run or in another unit."""
     scope = unit.module.scope
     kind = scope.attribute_type(read.resource.owner, read.resource.path) if read.resource.owner in scope.classes else ""
-    listed = kind in LISTS
     shapes = REMOVES if kind in (*LISTS, "") and read.how == "iterate" else RESIZES
     best: Evidence | None = None
     for write, function, found in rivals(unit, read.resource, World.TASKS, shapes):
@@ -181,8 +198,8 @@ def resized_by(unit: Unit, read: Access) -> Evidence | None:
             best = Evidence(
                 f"{found.text}; `{function.qualname}` changes it on line {write.line}", found.strength, found.world
             )
-    if best is not None and listed and best.strength is Confidence.MEDIUM:  # entries may be missed, nothing fails
-        return Evidence(best.text, Confidence.LOW, best.world)
+    if best is not None and best.strength is Confidence.MEDIUM:  # of a list, entries may be missed, nothing fails
+        return best.weakened()  # and a callback or a public method alone does not say that others come meanwhile
     return best
 
 
