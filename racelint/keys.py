@@ -67,6 +67,8 @@ class StateKeys:
         reach = self.reach(root, function, handed)
         if dot and reach:
             yield "." + rest.partition(".")[0]
+            if rest.count(".") == 1:  # of an object that this one holds
+                yield "." + rest.rpartition(".")[2]
         if root in function.outer_names or root not in function.local_names:
             if reach & Reach.ANY:
                 yield root

@@ -175,7 +175,21 @@ def _state_of_threads(c: Candidate) -> bool:
         and key in module.changers
         and c.meets(key, (f for f, _ in module.changers[key]), World.THREADS) >= module.least
         for key in c.changes
+    ) or _updates_what_it_holds(c)
+
+
+def _updates_what_it_holds(c: Candidate) -> bool:
+    """Whether an attribute of an object that the own one holds is counted up, and others change it: `self.parent.count += 1`."""
+    return any(
+        write.how == "+=" and write.path.count(".") == 2 and _others_change(c, "." + write.path.rpartition(".")[2])
+        for writes in c.changes.values()
+        for write in writes
     )
+
+
+def _others_change(c: Candidate, key: str) -> bool:
+    changers = (f for f, _ in c.module.changers.get(key, ()))
+    return c.meets(key, changers, World.THREADS) >= c.module.least
 
 
 def _guarded_state(c: Candidate) -> bool:

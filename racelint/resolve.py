@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cache, cached_property
 
+from racelint.back_references import Making, maker_handed
 from racelint.facts import ClassFacts, FunctionFacts, ModuleFacts, Write
 from racelint.grafts import grafted_class, grafted_function, is_grafted, prefix_of
 from racelint.index import Index
@@ -437,7 +438,23 @@ class Scope:
                 annotation = dict(function.params).get(write.built_from)
                 if annotation:
                     return names.annotated_type(annotation)
+                maker = self.handed_by_maker(function, write.built_from) if function.name == "__init__" else ""
+                if maker:
+                    return ":" + maker
         return ""
+
+    def handed_by_maker(self, constructor: FunctionFacts, parameter: str) -> str:
+        """The class whose objects hand themselves to the constructor for the parameter; "" if not all that call it do."""
+        return maker_handed(self._makings.get(constructor.owner, ()), constructor, parameter)
+
+    @cached_property
+    def _makings(self) -> dict[str, list[Making]]:
+        found: dict[str, list[Making]] = {}
+        for function in (*self.facts.functions, self.facts.module_body):
+            for call in function.calls:
+                if call.callee in self.classes:
+                    found.setdefault(call.callee, []).append(Making(call, *enclosing_self(function, self)))
+        return found
 
     def built_type(self, built: str) -> str:
         """The type of what a call of the dotted path gives: the class, or what a model says a function returns."""

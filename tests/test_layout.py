@@ -19,7 +19,7 @@ LAYERS = """
     parse facts
     index cache
     models
-    names grafts
+    names grafts back_references
     resolve
     evidence
     keys touch store_calls

@@ -104,10 +104,11 @@ class Calls:
 
     def spawned_units(self, argument: str, caller: FunctionFacts) -> list[FunctionFacts]:
         name, equals, value = argument.partition("=")
-        if equals and name not in ("target", "func", "function", "callback", "fn", "coro"):
+        if equals and name not in ("target", "func", "function", "callback", "error_callback", "fn", "coro"):
             return []
         path = value if equals else argument
-        called = self.scope.method(path, "__call__") if path in self.scope.classes else None
+        made = path if path in self.scope.classes else dict(caller.locals_built).get(path, "")
+        called = self.scope.method(made, "__call__") if made in self.scope.classes else None
         return [called] if called is not None else self.target(path, caller)
 
     def spawner(self, callee: str, caller: FunctionFacts) -> Spawner | None:

@@ -29,6 +29,8 @@ class Root:
     """Known only as something that callers outside of the module may call."""
     documented: bool = False
     """Said to be safe for threads by its class, which tells nothing of whether they use one object."""
+    made: bool = False
+    """The unit is the `__call__` of an object that is made to be started: each run has attributes of its own."""
     called: bool = False
     """A unit of another module calls it; it is not started itself."""
 

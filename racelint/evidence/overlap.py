@@ -138,9 +138,11 @@ class Concurrency(Guards, Writers):
         A function without `self` that another module calls gets its object here: it may build one each time, unless the module
         holds one.
         """
+        unit = self.scope.functions.get(root.unit)
+        if root.made and unit is not None and resource is not None:
+            return "." not in resource.path and resource.owner in self.scope.family(unit.owner)
         if root.own_object or not root.called or resource is None:
             return root.own_object
-        unit = self.scope.functions.get(root.unit)
         of_object = unit is not None and unit.owner and not {"classmethod", "staticmethod"} & set(unit.decorators)
         return not of_object and not self._kept(resource.owner)
 
@@ -154,7 +156,15 @@ class Concurrency(Guards, Writers):
         strong = self.scope.functions.get((right if left.public else left).unit)
         if resource is None or resource.kind is not Kind.ATTRIBUTE or strong is None or not strong.owner:
             return False
-        return strong.owner not in self.scope.family(resource.owner)
+        family = self.scope.family(resource.owner)
+        return strong.owner not in family and not self._made_for(strong.owner, family)
+
+    def _made_for(self, qualname: str, family: frozenset[str]) -> bool:
+        """Whether objects of one of the classes hand themselves to the objects of the class that they make."""
+        constructor = self.scope.method(qualname, "__init__")
+        return constructor is not None and any(
+            self.scope.handed_by_maker(constructor, name) in family for name, _ in constructor.params[1:]
+        )
 
     def _builds_one_of(self, left: Root, right: Root, resource: Resource) -> bool:
         """Whether the resource belongs to the object that one of the units is just building: nobody else has that yet."""

@@ -11,6 +11,7 @@ from racelint.finding import Confidence
 def find_spawns(calls: Calls) -> list[Root]:
     """The units that calls of the module start, and the bodies of its threads."""
     roots: list[Root] = []
+    made: set[str] = set()
     sites: dict[str, list[tuple[FunctionFacts, CallSite, bool, str]]] = {}
     for caller in (*calls.scope.facts.functions, calls.scope.facts.module_body):
         for call in caller.calls:
@@ -25,14 +26,17 @@ def find_spawns(calls: Calls) -> list[Root]:
                     many = shared and (
                         spawner.many or argument.startswith("*") or call.looped or several[unit.qualname] > 1
                     )
-                    sites.setdefault(unit.qualname, []).append((caller, call, many, spawner.world))
+                    world = "threads" if spawner.world == "processes" and _told_result(argument) else spawner.world
+                    sites.setdefault(unit.qualname, []).append((caller, call, many, world))
+                    if unit.name == "__call__":
+                        made.add(unit.qualname)
     for name, found in sites.items():
         caller, call, many, world = max(found, key=lambda site: site[2])
         again = any(_both_run(call, other_call, caller is other) for other, other_call, _, _ in found)
         text = f"line {call.line} starts it with `{call.callee}`"
         text += " for many at once" if many else ", and other places start it too" if again else ""
         real_world = "tasks" if calls.scope.functions[name].is_async else world
-        roots.append(Root(name, text, real_world, many or again, Confidence.HIGH))
+        roots.append(Root(name, text, real_world, many or again, Confidence.HIGH, made=name in made))
     for class_ in calls.scope.facts.classes:
         if class_.bases and calls.scope.is_thread(class_.qualname):
             bases = calls.scope.base_names(class_.qualname)
@@ -44,6 +48,11 @@ def find_spawns(calls: Calls) -> list[Root]:
             if run is not None:
                 roots.append(Root(run.qualname, "it is the body of a thread", world, False, Confidence.HIGH, body=True))
     return roots
+
+
+def _told_result(argument: str) -> bool:
+    """Whether a pool calls the argument with a result: in a thread of the process that has the pool, not in a worker."""
+    return argument.startswith(("callback=", "error_callback="))
 
 
 def _one_object(argument: str, caller: FunctionFacts) -> bool:

@@ -59,6 +59,25 @@ class Writers(Calls):
                 type_name = self.local_type(base, function)
                 if not type_name or type_name[1:] in family:
                     found.append((function, write))
+        for function, write, type_name, attribute in self._writes_of_held:
+            if attribute == resource.path and type_name[1:] in family:
+                found.append((function, write))
+        return found
+
+    @cached_property
+    def _writes_of_held(self) -> list[tuple[FunctionFacts, Write, str, str]]:
+        """Writes of an attribute of an object of the module's classes that the own object holds: `self.parent.count += 1`."""
+        found = []
+        for function in self.scope.facts.functions:
+            owner, first = enclosing_self(function, self.scope)
+            for write in function.writes if owner else ():
+                base, _, rest = write.path.partition(".")
+                holder, dot, attribute = rest.partition(".")
+                if base != first or not dot or "." in attribute:
+                    continue
+                type_name = self.scope.attribute_type(owner, holder)
+                if type_name.startswith(":"):
+                    found.append((function, write, type_name, attribute))
         return found
 
     @cached_property

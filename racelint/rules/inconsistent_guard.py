@@ -157,8 +157,11 @@ def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Eviden
         if evidence is None or (len(locks) and with_lock < sum(bool(c[2] & locks) for c in changes)):
             continue
         custom = with_lock >= 2 and len(changes) - with_lock <= 1
-        flag = access.value.shape in (Shape.TRUE, Shape.FALSE, Shape.NONE)
         alone = ahead_of_starts(unit, access)
+        set_back = access.value.shape is Shape.CONSTANT and not unit.module.concurrency.surely_in_threads(unit.facts)
+        flag = access.value.shape in (Shape.TRUE, Shape.FALSE, Shape.NONE) or (
+            set_back and evidence.strength is not Confidence.HIGH  # maybe before the threads begin
+        )
         if not locks and ((not custom and evidence.strength is not Confidence.HIGH) or flag or alone):
             evidence = Evidence(evidence.text, Confidence.LOW, evidence.world, True)
         yield change, others[0], evidence
