@@ -74,6 +74,13 @@ MEANINGS = (
         "one run has the file for itself",
         "|".join(OWN_WORDS) + r"|te?mp|workspace|scratch|pid",
     ),
+    Meaning("`pidfile`, `pid_file` that is removed", "the process that made the file removes it", r"(?i)pid_?file"),
+    Meaning("`backup`, `bak` in a path that is replaced", "nobody reads the file meanwhile", r"(?i)backup|bak"),
+    Meaning(
+        "`path`, `filename`, `target` and their kin",
+        "says nothing of which file it is: another function's is another file",
+        r"(?i)path|file|target|dest|source|src|dst",
+    ),
     Meaning(
         "`setUp`, `_`, `cls`, `self` and names that begin or end with two underscores",
         "what Python says",

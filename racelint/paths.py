@@ -41,7 +41,8 @@ OWN_WORDS = (
 
 _OWN = re.compile(
     "|".join(OWN_WORDS)
-    + r"|(?<!get)(?<![a-z])(te?mp_?dir|te?mp_?path|te?mp_?file(name)?|te?mp_?folder|workspace|scratch)(?![a-z])"
+    + r"|(?<!int\()(?<!round\()time\.(time(_ns)?|perf_counter(_ns)?|monotonic(_ns)?)\(\)"  # at full resolution
+    r"|(?<!get)(?<![a-z])(te?mp_?dir|te?mp_?path|te?mp_?file(name)?|te?mp_?folder|workspace|scratch)(?![a-z])"
     r"|(?<![a-z])pid(?!_?(file|path|dir|lock)|[a-z])",
 )
 
@@ -98,12 +99,43 @@ def is_system_path(path: str) -> bool:
 
 def is_command(module: str) -> bool:
     """Whether a module is part of a command line, which a user runs once at a time."""
-    return not _COMMANDS.isdisjoint(module.replace("\\", "/").removesuffix(".py").split("/"))
+    parts = module.replace("\\", "/").removesuffix(".py").split("/")
+    return not _COMMANDS.isdisjoint(part if part.startswith("__") else part.strip("_") for part in parts)
 
 
 def is_of_one_run(*names: str) -> bool:
     """Whether the names of functions and classes say that their paths are those of one run."""
     return any(word.lower() in _RUN for name in names for word in _WORD.findall(name))
+
+
+def is_pid_file(path: str) -> bool:
+    """Whether the file holds the number of one process, which made it and takes it away."""
+    return _PID_FILE.search(path) is not None
+
+
+def is_spare(*paths: str) -> bool:
+    """Whether the file is the copy that is kept of an older one: nobody reads it while all is well."""
+    return any(word.lower() in _SPARE for path in paths for word in _WORD.findall(path))
+
+
+def says_little(name: str) -> bool:
+    """Whether a name says that it holds a path and not which one, so that another function's is another path."""
+    return all(word.lower() in _VAGUE for word in _WORD.findall(name))
+
+
+_PID_FILE = re.compile(r"(?<![a-z])pid_?file", re.IGNORECASE)
+_SPARE = frozenset("backup bak".split())
+_VAGUE = frozenset(
+    "path file filename filepath fname fpath full abs absolute local name target dest destination source src dst".split()
+)
+
+
+def is_of_one_row(path: str) -> bool:
+    """Whether the last part of the path is the key of a row, so that who works on the row alone makes it."""
+    return _ROW.search(path) is not None
+
+
+_ROW = re.compile(r"\.(id|pk)(\)|\})*[\"']?$")
 
 
 def is_parent(path: str) -> bool:

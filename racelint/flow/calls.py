@@ -31,6 +31,7 @@ from racelint.flow.stores import apply_effect
 from racelint.flow.summaries import source_of
 from racelint.flow.threads import body_of, constructed, started, waited
 from racelint.models.loader import Spawner
+from racelint.paths import is_own
 from racelint.resolve import enclosing_self
 
 
@@ -448,6 +449,7 @@ def _unknown(
         stems,
         Shape.NEW if constructor else Shape.CALL,
         type=type_name if constructor else "",
+        origin=source_of(node) if is_own(type_name) else "",
         appended=any(v.appended for v in arguments.every),
         known=known,
         opaque=NO_IDS if type_name.partition(".")[0] in TRANSPARENT else arguments.stems,

@@ -38,6 +38,7 @@ from racelint.flow.resources import (
 )
 from racelint.flow.summaries import Definition, Program, source_of
 from racelint.grafts import is_grafted
+from racelint.paths import is_own
 
 OWN_TO_THREAD = frozenset({"threading.local", "_thread._local", "gevent.local.local", "werkzeug.local.Local"})
 """Types whose objects have attributes of their own in each thread."""
@@ -489,6 +490,7 @@ class Evaluator(Builder):
             appended=appended,
             opaque=left.opaque | right.opaque,
             text=source_of(node),
+            origin=origin_of(source_of(node), left, right),
             known=known,
             type=kept,
         )
@@ -607,10 +609,10 @@ class Evaluator(Builder):
 
     def formatted(self, node: cst.FormattedString) -> Value:
         stems: Ids = NO_IDS
-        for part in node.parts:
-            if isinstance(part, cst.FormattedStringExpression):
-                stems |= self.plain(part.expression).stems
-        return Value(stems, text=source_of(node))
+        values = [self.plain(part.expression) for part in node.parts if isinstance(part, cst.FormattedStringExpression)]
+        for value in values:
+            stems |= value.stems
+        return Value(stems, text=source_of(node), origin=origin_of(source_of(node), *values))
 
     def lambda_(self, node: cst.Lambda) -> Value:
         return Value(shape=Shape.NEW, text="lambda", type="lambda")
@@ -831,6 +833,12 @@ class Evaluator(Builder):
     ) -> Value:
         """Implemented where statements are."""
         raise NotImplementedError
+
+
+def origin_of(text: str, *parts: Value) -> str:
+    """The origin of a text that was put together; "" unless a part of it, such as a fresh number, makes it one's own."""
+    own = next((part.origin or part.text for part in parts if is_own(part.origin or part.text)), "")
+    return f"{text} of {own}" if own and not is_own(text) else ""
 
 
 def unit_environment(scope_owner: str, self_name: str) -> dict[str, Value]:

@@ -138,8 +138,10 @@ class Walker(Evaluator):
             env = unit_environment(owner, self_name) if owner else {}
             if facts.parent and facts.parent == self.function.qualname:
                 env = {**outer_env, **env}
+        defaults = _defaults(definition.node)
         for name, annotation in facts.params:
-            env[name] = Value(type=self.scope.names_in(facts.qualname).annotated_type(annotation), text="")
+            kind = self.scope.names_in(facts.qualname).annotated_type(annotation)
+            env[name] = Value(type=kind, text=defaults.get(name, ""))
         if (
             facts.owner
             and "classmethod" in facts.decorators
@@ -430,6 +432,15 @@ class Walker(Evaluator):
     # compound statements
 
     def if_(self, node: cst.If) -> None:
+        told = self._told(node.test)
+        if told is not None:
+            if told:
+                self.block(node.body)
+            elif isinstance(node.orelse, cst.If):
+                self.if_(node.orelse)
+            elif node.orelse is not None:
+                self.block(node.orelse.body)
+            return
         _, true, false = self.condition(node.test)
         after_test = self.state.copy()
         self.state.control |= true
@@ -443,6 +454,18 @@ class Walker(Evaluator):
             self.block(node.orelse.body)
         other = self.state
         self.state = join((one, other))
+
+    def _told(self, test: cst.BaseExpression) -> bool | None:
+        """What a test of a helper's argument says in this call, where the caller passes `True` or `False`; None if unknown."""
+        if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
+            told = self._told(test.expression)
+            return None if told is None else not told
+        if len(self.stack) < 2 or not isinstance(test, cst.Name):
+            return None
+        value = self.state.env.get(test.value)
+        if value is None or all(test.value != name for name, _ in self.function.params):
+            return None
+        return {"True": True, "False": False}.get(value.origin or value.text)
 
     def while_(self, node: cst.While) -> None:
         always = isinstance(node.test, cst.Name) and node.test.value == "True"
@@ -783,6 +806,16 @@ MISSING = frozenset(
     {"DoesNotExist", "ObjectDoesNotExist", "NoResultFound", "NoResult", "NotFound", "KeyError", "LookupError"}
 )
 """Exceptions that say that what was looked up is not there."""
+
+
+def _defaults(function: cst.FunctionDef) -> dict[str, str]:
+    """The parameters that are `True` or `False` unless the caller says otherwise."""
+    params = function.params
+    return {
+        param.name.value: param.default.value
+        for param in (*params.posonly_params, *params.params, *params.kwonly_params)
+        if isinstance(param.default, cst.Name) and param.default.value in ("True", "False")
+    }
 
 
 def _caught_names(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> frozenset[str]:

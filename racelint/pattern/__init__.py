@@ -27,6 +27,7 @@ from racelint.pattern.emptied import emptied_after_await
 from racelint.pattern.escaping import escapes
 from racelint.pattern.files import (
     awaited_then_read,
+    copied,
     forgiven,
     listed_then_used,
     made_by_others,
@@ -136,6 +137,7 @@ __all__ = [
     "children_then_parent",
     "claims_too_late",
     "constraint_handled",
+    "copied",
     "copied_to_processes",
     "counted_then_added",
     "decided",

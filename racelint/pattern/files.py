@@ -12,15 +12,16 @@ from racelint.finding import Confidence
 from racelint.paths import (
     FOLDERS,
     is_command,
+    is_of_one_row,
     is_of_one_run,
     is_own,
     is_parent,
     is_predictable,
     is_system_path,
+    says_little,
     shared_word,
 )
 from racelint.pattern.unit import Unit, same
-from racelint.resolve import MAPPERS
 
 TOLERANT = frozenset(
     {"OSError", "IOError", "EnvironmentError", "FileExistsError", "FileNotFoundError", "Exception", "BaseException", ""}
@@ -31,6 +32,8 @@ IN_PLACE = ("truncate", "copy", "write_text", "write_bytes", "save", "savez", "d
 """How a file is written by its path so that others can see a part of it."""
 
 _PRIVATE = re.compile(r"(?<![\w])0?o?[4-7]00(?!\d)|S_I[RWX]{1,3}USR|S_IREAD\b")
+_RUNNABLE = re.compile(r"(?<![\w])0?o?[57]00(?!\d)|S_I(RWX|X)U(SR)?")
+"""Modes that also let the owner run the file: programs and folders, which are no secrets."""
 
 
 def forgiven(access: Access) -> bool:
@@ -57,10 +60,6 @@ def used_by_others(unit: Unit, access: Access, more: frozenset[str] = frozenset(
         return Evidence(found.text, Confidence.MEDIUM, "processes")
     if is_command(unit.module.path) or is_of_one_run(unit.facts.owner):
         return None
-    if unit.module.scope.libraries & MAPPERS:
-        return Evidence(
-            "the module works with a database, so that several processes run it", Confidence.MEDIUM, "processes"
-        )
     resource = access.resource
     if is_system_path(resource.path):
         return Evidence("the path is the same for every process of the machine", Confidence.MEDIUM, "processes")
@@ -81,7 +80,7 @@ def used_by_others(unit: Unit, access: Access, more: frozenset[str] = frozenset(
 def made_by_others(unit: Unit, act: Access) -> Evidence | None:
     """Why other processes make the same folder."""
     found = used_by_others(unit, act, FOLDERS)
-    if is_of_one_run(unit.facts.qualname):
+    if is_of_one_run(unit.facts.qualname) or is_of_one_row(act.resource.path):
         return None
     if found is None and is_parent(act.resource.path) and not is_command(unit.module.path):
         return Evidence(
@@ -146,6 +145,22 @@ def same_content(unit: Unit, write: Access) -> bool:
     return bool(written) and all(access.value.shape is Shape.CONSTANT for access in written)
 
 
+def copied(unit: Unit, write: Access) -> bool:
+    """Whether what is written is what another file holds, so that everybody who writes the file writes the same."""
+    written = [
+        unit.access(access.value.via) if access.value.via is not None else None
+        for access in unit.accesses(Op.WRITE, kinds=(Kind.FILE,))
+        if same(access.resource, write.resource) and access.id >= write.id
+    ]
+    return bool(written) and all(
+        read is not None
+        and read.op is Op.READ
+        and read.resource.kind is Kind.FILE
+        and not same(read.resource, write.resource)
+        for read in written
+    )
+
+
 def _said_first(unit: Unit, test: Access, sense: Sense) -> bool:
     """Whether the test only gives a nicer error: where it comes out otherwise, the unit raises, as the step would."""
     return any(
@@ -155,11 +170,20 @@ def _said_first(unit: Unit, test: Access, sense: Sense) -> bool:
 
 def _either_way(unit: Unit, test: Access, act: Access, sense: Sense) -> bool:
     """Whether the path is removed whatever the test says, which only asks how: a folder or a file."""
-    return act.op is Op.DELETE and any(
+    if act.op is not Op.DELETE:
+        return False
+    asked = {(test.id, sense), *(one for one in act.control if _asks(unit, one[0], act.resource))}
+    return any(
         same(other.resource, act.resource)
-        and any(number == test.id and seen is not sense for number, seen in other.control)
+        and any(number == one and seen is not found for number, seen in other.control for one, found in asked)
         for other in unit.accesses(Op.DELETE, kinds=(Kind.FILE,))
     )
+
+
+def _asks(unit: Unit, number: int, resource: Resource) -> bool:
+    """Whether the access is a test of the path."""
+    test = unit.access(number)
+    return test is not None and test.op is Op.CHECK and same(test.resource, resource)
 
 
 def removed_then_made(unit: Unit) -> Iterator[tuple[Access, Access]]:
@@ -216,7 +240,7 @@ def listed_then_used(unit: Unit) -> Iterator[tuple[Access, Access]]:
 def written_then_hidden(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Files that are written first and made private afterwards."""
     for act in file_accesses(unit, Op.USE):
-        if act.how != "chmod" or not _PRIVATE.search(act.value.text):
+        if act.how != "chmod" or not _PRIVATE.search(act.value.text) or _RUNNABLE.search(act.value.text):
             continue
         for write in unit.accesses(Op.USE, Op.WRITE, kinds=(Kind.FILE,)):
             if (
@@ -249,7 +273,9 @@ def removed_elsewhere(unit: Unit, resource: Resource) -> str:
             continue
         for call in function.calls:
             receiver, _, last = call.callee.rpartition(".")
-            if last in _REMOVING and (receiver in names or names & frozenset(call.arguments)):
+            if last in _REMOVING and any(
+                _means(unit.facts, function, names, given) for given in (receiver, *call.arguments)
+            ):
                 return function.qualname
     return ""
 
@@ -269,10 +295,29 @@ def read_elsewhere(unit: Unit, resource: Resource) -> str:
             receiver, _, last = call.callee.rpartition(".")
             if last not in _OPENING:
                 continue
-            for given in (receiver, *call.arguments):
-                if given and (given in names or _made_by(function, given) & names):
-                    return function.qualname
+            if any(_means(unit.facts, function, names, given) for given in (receiver, *call.arguments)):
+                return function.qualname
     return ""
+
+
+def _means(here: FunctionFacts, there: FunctionFacts, names: frozenset[str], given: str) -> bool:
+    """Whether an expression of another function is the path: made by the same method, or under a name that tells which it is.
+
+    Arguments of two methods of one class come from the same callers, whatever their name.
+    """
+    if not given:
+        return False
+    if _made_by(there, given) & names:
+        return True
+    if given not in names:
+        return False
+    methods = bool(here.owner) and here.owner == there.owner
+    return not says_little(given) or "." in given or (methods and _is_given(here, given) and _is_given(there, given))
+
+
+def _is_given(function: FunctionFacts, name: str) -> bool:
+    """Whether the name is an argument of the function."""
+    return any(name == param for param, _ in function.params)
 
 
 _OPENING = frozenset("open read_text read_bytes load ZipFile read".split())

@@ -11,6 +11,7 @@ from racelint.finding import Confidence
 from racelint.paths import CACHED, is_own, is_system_path, shared_word
 from racelint.pattern.files import (
     file_accesses,
+    forgiven,
     one_path,
     read_elsewhere,
     same_content,
@@ -80,7 +81,8 @@ def removed_then_replaced(unit: Unit) -> Iterator[tuple[Access, Access]]:
             continue
         for removal in unit.accesses(Op.DELETE, kinds=(Kind.FILE,)):
             if (
-                one_path(unit, removal, write)
+                not (removal.how == "rmdir" and forgiven(removal))  # takes an empty folder away if it can
+                and one_path(unit, removal, write)
                 and unit.before(removal.id, write.id)
                 and not unit.before(write.id, removal.id)
                 and not unit.guarded(removal, write)

@@ -24,6 +24,7 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
+from racelint.paths import is_pid_file
 from racelint.pattern import (
     CONFIGURED,
     Access,
@@ -32,6 +33,7 @@ from racelint.pattern import (
     Op,
     Unit,
     awaited_then_read,
+    copied,
     forgiven,
     listed_then_used,
     made_by_others,
@@ -105,7 +107,7 @@ def races(unit: Unit) -> Iterator[Race]:
                 listing,
                 act,
                 "{name} comes from the listing on line {line} and is used here; another process can remove it in between",
-                used_by_others(unit, listing) or used_by_others(unit, act) or UNKNOWN,
+                entry_removed(unit, listing, act),
                 EAFP,
                 "",
             )
@@ -129,6 +131,15 @@ def races(unit: Unit) -> Iterator[Race]:
         )
 
 
+def entry_removed(unit: Unit, listing: Access, act: Access) -> Evidence:
+    """Why an entry of a folder can be gone: others do the same step, which removes it, or there is a function that does."""
+    evidence = used_by_others(unit, listing) or used_by_others(unit, act)
+    if evidence is None or act.op is Op.DELETE:
+        return evidence or UNKNOWN
+    remover = removed_elsewhere(unit, act.resource) or removed_elsewhere(unit, listing.resource)
+    return Evidence(f"`{remover}` removes or replaces it", Confidence.MEDIUM) if remover else UNKNOWN
+
+
 def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
     """A tested path that is then made, removed or used; tolerated failures harm nobody."""
     if act.op is Op.CREATE:
@@ -142,7 +153,7 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
                 "",
             )
     elif written_in_place(act):
-        if not same_content(unit, act):
+        if not same_content(unit, act) and not copied(unit, act):
             yield (
                 test,
                 act,
@@ -156,7 +167,7 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
             test,
             act,
             "{name} is tested on line {line} and removed here in a separate step; another process can be faster",
-            used_by_others(unit, act) or UNKNOWN,
+            UNKNOWN if is_pid_file(act.resource.path) else used_by_others(unit, act) or UNKNOWN,
             EAFP,
             "",
         )
