@@ -84,7 +84,7 @@ def made_by_others(unit: Unit, act: Access) -> Evidence | None:
         return None
     if found is None and is_parent(act.resource.path) and not is_command(unit.module.path):
         return Evidence(
-            "it is the folder of other files, which several processes can write", Confidence.MEDIUM, "processes"
+            "it is the folder of other files, which several processes can write", Confidence.LOW, "processes"
         )
     return found
 
