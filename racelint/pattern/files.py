@@ -16,7 +16,9 @@ from racelint.paths import (
     is_of_one_run,
     is_own,
     is_parent,
+    is_pid_file,
     is_predictable,
+    is_spare,
     is_system_path,
     says_little,
     shared_word,
@@ -159,6 +161,16 @@ def copied(unit: Unit, write: Access) -> bool:
         and not same(read.resource, write.resource)
         for read in written
     )
+
+
+def pid_file_of_one(access: Access) -> bool:
+    """Whether the file holds the number of one process, which made it and takes it away."""
+    return is_pid_file(access.resource.path)
+
+
+def spare_copy(access: Access) -> bool:
+    """Whether the file is a copy of an older one, which nobody reads while all is well."""
+    return is_spare(access.resource.path)
 
 
 def _said_first(unit: Unit, test: Access, sense: Sense) -> bool:

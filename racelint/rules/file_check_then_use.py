@@ -24,7 +24,6 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.paths import is_pid_file
 from racelint.pattern import (
     CONFIGURED,
     Access,
@@ -38,6 +37,7 @@ from racelint.pattern import (
     listed_then_used,
     made_by_others,
     named_temporary,
+    pid_file_of_one,
     removed_elsewhere,
     removed_then_made,
     same_content,
@@ -167,7 +167,7 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
             test,
             act,
             "{name} is tested on line {line} and removed here in a separate step; another process can be faster",
-            UNKNOWN if is_pid_file(act.resource.path) else used_by_others(unit, act) or UNKNOWN,
+            UNKNOWN if pid_file_of_one(act) else used_by_others(unit, act) or UNKNOWN,
             EAFP,
             "",
         )

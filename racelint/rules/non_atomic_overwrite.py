@@ -38,7 +38,6 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.paths import is_spare
 from racelint.pattern import (
     Access,
     Evidence,
@@ -48,6 +47,7 @@ from racelint.pattern import (
     moved_from_elsewhere,
     removed_then_replaced,
     replaced_from_fixed_name,
+    spare_copy,
     used_by_others,
 )
 from racelint.rule import Rule
@@ -86,7 +86,7 @@ def overwrites(unit: Unit) -> Iterator[tuple[Access, Access, str, Evidence, str]
             removal,
             write,
             message,
-            UNKNOWN if is_spare(write.resource.path) else used_by_others(unit, write) or UNKNOWN,
+            UNKNOWN if spare_copy(write) else used_by_others(unit, write) or UNKNOWN,
             "`os.replace` it without removing it first",
         )
     for write, target in replaced_from_fixed_name(unit):
