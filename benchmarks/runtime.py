@@ -172,7 +172,7 @@ def logs(rounds: int) -> None:
     }
     added(table("One entry, unbatched and alone, on SQLite", "µs", alone, rounds))
     if MEMORY.is_dir():
-        in_memory = {name: functools.partial(beside, measure) for name, measure in alone.items()}
+        in_memory: dict[str, Measure] = {name: functools.partial(beside, measure) for name, measure in alone.items()}
         added(table("The same on a file system in memory, without the disk and its noise", "µs", in_memory, rounds))
     nothing: dict[str, Measure] = {"awaited in a thread": no_write, "LogWriter": no_write_log}
     added(table("The same with a function that writes nothing", "µs", nothing, rounds))

@@ -26,7 +26,7 @@ from racelint.models.loader import load_models
 from racelint.parse import parse
 from racelint.rule import Rule
 from racelint.rules import RULES
-from racelint.source import Source, read_source
+from racelint.source import VENDORED, Source, read_source
 from racelint.suppress import UNREADABLE, addresses_us, apply_suppressions
 
 
@@ -71,9 +71,6 @@ def lint_read(source: Source, config: Config, started: float) -> Report:
     file = File(os.path.abspath(source.path), source.path)
     return lint_files([file], [], config, started, given={file.path: source})
 
-
-VENDORED = "# Vendored from racelint"
-"""How a file begins that is a copy of ours, and no business of its owner's."""
 
 Progress = Callable[[int, int], None]
 """Is told how many steps of how many are done."""

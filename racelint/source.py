@@ -15,6 +15,9 @@ from dataclasses import dataclass
 
 from racelint.finding import Problem
 
+VENDORED = "# Vendored from racelint"
+"""How a file begins that is a copy of ours, and no business of its owner's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:

@@ -10,7 +10,7 @@ import click
 from racelint import __version__
 from racelint.cli.options import HELP
 from racelint.cli.output import print_text
-from racelint.run import VENDORED
+from racelint.source import VENDORED
 
 PACKAGE = "racelint.runtime"
 

@@ -66,6 +66,12 @@ class Module:
         assert definition is not None
         return definition.span(place.node)
 
+    def given(self, place: Place) -> frozenset[str]:
+        """The names in the value that is assigned at a place which hold, or stem from, an argument of the function."""
+        from racelint.flow.given import given
+
+        return given(self.program, place)
+
     def text(self, place: Place) -> str:
         """The source at a place, on one line."""
         definition = self.program.definition(place.unit)

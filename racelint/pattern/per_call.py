@@ -9,7 +9,6 @@ from racelint.events import Access, Kind, Op, Shape
 from racelint.evidence import Evidence
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence, World
-from racelint.flow.given import given
 from racelint.pattern.pair import Pair
 from racelint.pattern.rivals import with_itself
 from racelint.pattern.unit import Unit, exactly, same
@@ -43,7 +42,7 @@ def mixed_calls(unit: Unit) -> Iterator[Mixed]:
         if world is World.THREADS and unit.module.concurrency.called_under_lock(unit.facts):
             continue
         pair = _read_back(unit, write, world)
-        if pair is None or not given(unit.module.program, write.place):
+        if pair is None or not unit.module.given(write.place):
             continue
         if not _meant_to_stay(unit, write) and not _compared_with_own(unit, write):
             seen.add(write.resource.place)
@@ -128,7 +127,7 @@ _ABSENT = ("none", "false", "empty", "true", "constant")
 
 def _compared_with_own(unit: Unit, write: Access) -> bool:
     """Whether the call asks if its own value is still there: it knows that a later call takes over."""
-    own = given(unit.module.program, write.place)
+    own = unit.module.given(write.place)
     return any(
         check.related & own and same(check.resource, write.resource) and unit.before(write.id, check.id)
         for check in unit.accesses(Op.CHECK, Op.READ, kinds=SHARED)
