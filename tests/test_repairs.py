@@ -203,6 +203,14 @@ def test_a_lock_that_a_helper_takes_is_not_held_around_it() -> None:
     assert repaired(bad).repairs == ()
 
 
+def test_a_nested_function_keeps_its_indentation() -> None:
+    """One level is that of the function, however deep it stands."""
+    head = "import os\n\n\ndef serve(pid_file):\n    def forget():\n        "
+    bad = head + "if os.path.exists(pid_file):\n            os.remove(pid_file)\n\n    return forget\n"
+    good = bad.replace("if os.path.exists(pid_file):", "with suppress(FileNotFoundError):")
+    assert text_of(repaired(bad), bad) == good.replace("import os\n", "import os\nfrom contextlib import suppress\n")
+
+
 def test_what_a_helper_still_uses_is_not_taken_away_from_it() -> None:
     """A swap would leave it with nothing."""
     bad = method(
