@@ -14,7 +14,7 @@ PACKAGE = ROOT / "racelint"
 
 LAYERS = """
     stack events finding paths need
-    rewrite
+    rewrite timeline
     source
     parse facts
     index cache
@@ -33,7 +33,7 @@ LAYERS = """
     creation
     rule
     rules
-    suppress report explain timeline
+    suppress report explain
     analyse config jobs
     discovery
     context
@@ -55,8 +55,8 @@ DOORS = {
 
 WALLS = {
     "rules": {"finding", "need", "pattern", "creation", "rule", "rules"},
-    "report": {"finding", "rewrite", "source", "report"},
-    "timeline": {"finding", "source"},
+    "report": {"finding", "rewrite", "source", "timeline", "report"},
+    "timeline": {"finding", "timeline"},
     "suppress": {"finding", "source"},
     "runtime": {"runtime"},
 }

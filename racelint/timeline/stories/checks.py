@@ -1,0 +1,155 @@
+"""Decisions on what is no longer so: done twice, one too many, made twice, used or removed when gone."""
+
+from __future__ import annotations
+
+from racelint.finding import World
+from racelint.timeline.data import Timeline
+from racelint.timeline.telling import Telling
+
+
+def done_twice(t: Telling) -> Timeline:
+    """Two pass the same test."""
+    if t.finding.name == "unclaimed-queue-item":
+        return _taken_twice(t)
+    if t.says("set only by the task that is started"):
+        t.a(t.first, "the flag is down")
+        t.a(t.last, "starts the task, the flag is still down")
+        t.switch("is done, B runs before the task does")
+        t.b(t.first, "the flag is down")
+        t.b(t.last, "starts another", wrong=True)
+        return t.told("two of the tasks run, expected one")
+    if t.says("is found missing"):
+        t.a(t.first, "is not there")
+        t.switch()
+        t.b(t.first, "is not there, either")
+        t.b(t.last, "writes it")
+        t.a(t.last, "writes it again, over B's", wrong=True)
+        return t.told("both write the file, and B goes on with what is overwritten")
+    t.a(t.first, "may go on")
+    t.switch()
+    t.b(t.first, "may go on, too")
+    t.b(t.last, "acts")
+    t.a(t.last, "acts, too", wrong=True)
+    return t.told("both pass the check, and it is done twice")
+
+
+def _taken_twice(t: Telling) -> Timeline:
+    """A queue whose next item is chosen, and then taken."""
+    t.a(t.first, "picks item 1")
+    t.switch()
+    if t.is_single:
+        t.b(t.first, "picks item 1, too, and takes it")
+        t.a(None, "takes item 1 again", wrong=True)
+    else:
+        t.b(t.first, "picks item 1, too")
+        t.b(t.last, "takes it")
+        t.a(t.last, "takes item 1 again", wrong=True)
+    return t.told("item 1 is worked on twice")
+
+
+def limit_exceeded(t: Telling) -> Timeline:
+    """Two pass a test that has room for one; or what a decision stands on goes meanwhile."""
+    if t.says("that refers to it added here"):
+        t.a(t.first, "the row is there")
+        t.switch()
+        t.other("deletes that row")
+        t.a(t.last, "adds one that refers to it", wrong=True)
+        return t.told("A's row refers to one that is gone")
+    if t.says("deleted here because of it"):
+        t.a(t.first, "there are none")
+        t.switch()
+        t.other("adds one")
+        t.a(t.last, "deletes what B's row refers to", wrong=True)
+        return t.told("B's row refers to one that is gone")
+    t.a(t.first, "there is enough for one")
+    t.switch()
+    t.b(t.first, "there is enough for one")
+    t.b(t.last, "takes it")
+    t.a(t.last, "takes it again", wrong=True)
+    return t.told("the limit is exceeded: two were let in where one was left")
+
+
+def made_twice(t: Telling) -> Timeline:
+    """Found missing, and made by both."""
+    if t.is_single:
+        t.a(t.first, "nothing is kept yet: the body runs")
+        t.switch()
+        t.b(t.first, "nothing is kept yet: it runs again")
+        t.a(None, "keeps its own", wrong=True)
+        return t.told("it is made twice, and each goes on with another one")
+    if t.says("the flag"):
+        t.a(t.first, "the flag is down: begins the work")
+        t.switch()
+        t.b(t.first, "the flag is down: does the work")
+        t.b(t.last, "sets the flag")
+        t.a(t.last, "has done the work, too", wrong=True)
+        return t.told("the work is done twice")
+    t.a(t.first, "there is none")
+    t.switch("makes one, B runs" if t.finding.world is World.TASKS else "")
+    t.b(t.first, "there is none")
+    t.b(t.last, "puts its own there")
+    t.a(t.last, "puts another there", wrong=True)
+    return t.told("it is made twice, and A and B go on with different ones")
+
+
+def used_half_made(t: Telling) -> Timeline:
+    """Published before it is complete."""
+    t.a(t.first, "there is none")
+    t.a(t.last, "puts it there, not complete yet")
+    t.switch()
+    t.b(t.first, "there is one: uses it half made", wrong=True)
+    t.a(None, "completes it")
+    return t.told("B uses it before it is complete")
+
+
+def used_when_gone(t: Telling) -> Timeline:
+    """Tested or set, taken away by another, used."""
+    if t.is_single:
+        t.switch("is to start, B runs first")
+    else:
+        t.a(t.first, "sets it" if t.says("is set on line") else "it is there")
+        t.switch()
+    t.other("takes it away")
+    t.a(t.last, "uses it: it is gone", wrong=True)
+    return t.told("A fails, or uses what B has ended")
+
+
+def removed_when_gone(t: Telling) -> Timeline:
+    """Tested, removed by another, removed."""
+    t.a(t.first, "there is one")
+    t.switch()
+    if not t.meets_itself:
+        t.other("removes it")
+    else:
+        t.b(t.last, "removes it")
+    t.a(t.last, "removes what is gone, or what came after", wrong=True)
+    return t.told("A's removal fails, or hits another one")
+
+
+def used_before_set(t: Telling) -> Timeline:
+    """Started by a constructor that has not set all yet."""
+    t.a(t.first, "starts B")
+    t.switch("B runs at once")
+    t.other("reads it: it is missing, or empty", wrong=True)
+    t.a(t.last, "sets it, too late")
+    return t.told("B fails, or works with nothing")
+
+
+def decided_on_old_state(t: Telling) -> Timeline:
+    """Decided under a lock, acted upon after it; or waited for once."""
+    if t.says("others were woken too"):
+        t.a(t.first, "not yet")
+        t.a(t.last, "waits, and is woken")
+        t.switch("B was woken, too, and is first")
+        t.b(None, "takes what they waited for")
+        t.a(None, "goes on as if it were there", wrong=True)
+        return t.told("A acts on what is no longer so")
+    t.a(t.first, "decides, holding the lock")
+    t.switch("releases the lock, B runs")
+    if not t.meets_itself:
+        t.other("takes the lock and changes that")
+    else:
+        t.b(t.first, "decides the same, holding the lock")
+        t.b(t.last, "acts upon it")
+    t.a(t.last, "acts on the old answer", wrong=True)
+    return t.told("A's decision does not hold any more, and A acts on it")

@@ -1,0 +1,53 @@
+"""Events, conditions and futures: news that is lost, waits without end, completions that come twice."""
+
+from __future__ import annotations
+
+from racelint.finding import Role
+from racelint.timeline.data import Timeline
+from racelint.timeline.telling import Telling
+
+
+def lost_announcement(t: Telling) -> Timeline:
+    """An event cleared with news in it that nobody has seen."""
+    if t.last.role is Role.CHECK:
+        t.switch("is started, B runs first")
+        t.other("sets it")
+        t.a(t.first, "clears it, and B's news with it", wrong=True)
+        t.a(t.last, "it is not set")
+        return t.told("B's `set()` is erased, and A never learns of it")
+    t.a(t.first, "is woken by the first news")
+    t.switch("works, B runs")
+    t.other("sets it: there is more")
+    t.a(t.last, "clears it, and B's news with it", wrong=True)
+    t.a(t.first, "waits again, although there is work")
+    return t.told("B's news is forgotten, and A sleeps although there is work")
+
+
+def lost_wake_up(t: Telling) -> Timeline:
+    """A notification that comes before anybody waits for it."""
+    if t.first.role is Role.CHECK:
+        t.a(t.first, "not yet")
+        t.switch()
+        t.other("changes it and notifies: nobody waits")
+        t.a(t.last, "waits for what has come already", wrong=True)
+        return t.told("B's notification is lost, and A waits for ever")
+    t.switch("is about to wait, B runs first")
+    t.other("changes it and notifies: nobody waits")
+    t.a(t.first, "waits for what has come already", wrong=True)
+    t.a(t.last, "is never reached")
+    return t.told("B's notification is lost, and A waits for ever")
+
+
+def completed_twice(t: Telling) -> Timeline:
+    """A future completed although it may be done."""
+    t.name_lanes(t.finding.symbol, "")
+    if t.says("by the loop later"):
+        t.a(t.last, "leaves the completion to the loop")
+        t.switch("the time runs, B runs")
+        t.b(None, "is cancelled: the future is done")
+        t.a(None, "the loop completes it: InvalidStateError", wrong=True)
+    else:
+        t.switch("" if t.pause else "the time runs, B runs")
+        t.b(None, "is cancelled: the future is done")
+        t.a(t.last, "completes it again: InvalidStateError", wrong=True)
+    return t.told("A fails where nobody expects it: the future was done already")
