@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from racelint.finding import World
 from racelint.rule import Rule
@@ -73,6 +73,11 @@ def _names() -> str:
     return NAMES + "\n".join(f"| {meaning.names} | {meaning.says} |" for meaning in MEANINGS)
 
 
+def rule_markdown(rule: Rule) -> str:
+    """The documentation of one rule, without a title."""
+    return "\n\n".join(_parts(rule)) + "\n"
+
+
 def sections(rule: Rule) -> Mapping[str, str]:
     """The parts of a rule's documentation by heading, as written; "" is what comes before the first heading."""
     parts: dict[str, list[str]] = {"": []}
@@ -110,11 +115,14 @@ def _cell(text: str) -> str:
 def _chapter(rule: Rule) -> str:
     """A rule in Markdown, under an anchor of its own so that a changed name breaks no link."""
     facts = " · ".join(fact for fact in (_worlds(rule), rule.harm) if fact)
-    parts = [f'<a id="{rule.code.lower()}"></a>\n\n## {rule.code}: {rule.name}\n\n*{facts}*']
+    return "\n\n".join([f'<a id="{rule.code.lower()}"></a>\n\n## {rule.code}: {rule.name}\n\n*{facts}*', *_parts(rule)])
+
+
+def _parts(rule: Rule) -> Iterator[str]:
+    """The sections of a rule's documentation in Markdown."""
     for heading, text in sections(rule).items():
         body = _BLOCK.sub(lambda match: f"```python\n{_dedented(match[0])}```", text)
-        parts.append(f"### {heading}\n\n{body}" if heading else body)
-    return "\n\n".join(parts)
+        yield f"### {heading}\n\n{body}" if heading else body
 
 
 if __name__ == "__main__":

@@ -174,6 +174,14 @@ def test_an_error_of_the_command_line_itself_exits_with_2(project: Path) -> None
         (["rule", "RL102", "--all"], "name one rule, or ask for --all"),
         (["rule", "stale-rite"], "`stale-rite` is no rule; did you mean `stale-write`?"),
         (["rule", "RL1O2"], "`RL1O2` is no rule; did you mean `RL102`?"),
+        (["-o", "sarif"], "`sarif` is a format without a file; write `sarif:FILE` or `sarif:-`"),
+        (["-o", "sarif:"], "`sarif:` names no file"),
+        (["-o", "sarf:x"], "`sarf` is no format; did you mean `sarif`?"),
+        (["-o", "json:-", "-o", "sarif:-"], "standard output can hold one format, and 2 are to go there"),
+        (["-o", "json:x", "-o", "./x"], "/x` can hold one format, and 2 are to go there"),
+        (["-o", "json:x", "--output-format", "full"], "all do; add `-o full:-` for standard output"),
+        (["-o", "sarif:x", "--statistics"], "--statistics is a text"),
+        (["-o", "sarif:x", "--diff"], "--diff shows changes, not findings"),
         (["--output-file", "no/such/folder/x"], "no/such/folder/x cannot be written: No such file"),
     ],
 )
@@ -354,6 +362,25 @@ def test_output_goes_to_a_file(project: Path) -> None:
     assert (project / "link.txt").is_symlink()
     assert lint("-o", "/dev/null").return_value == 1
     assert sorted(path.name for path in project.iterdir()) == ["link.txt", "out.txt", "race.py"]
+
+
+def test_one_run_writes_many_formats(project: Path) -> None:
+    """Each to its file, one to standard output if that is asked for; `full` in a file has no colours and no escapes."""
+    result = lint("-o", "sarif:out.sarif", "-o", "json:-", "-o", "full:out.txt", "-o", "out.concise")
+    assert (result.return_value, result.stderr) == (1, "")
+    assert json.loads(result.stdout)["findings"][0]["code"] == "RL102"
+    assert json.loads((project / "out.sarif").read_text())["runs"][0]["results"][0]["ruleId"] == "RL102"
+    assert (project / "out.concise").read_text() == (project / "out.txt").read_text()
+    assert "race.py:11:9 in Counter.add" in (project / "out.txt").read_text()
+    assert lint("-o", "sarif:out.sarif").stdout == ""
+
+
+@pytest.mark.parametrize("name", ["C:\\out.txt", "d:/out.txt", "./sarf:x", "plain"])
+def test_a_path_may_have_a_colon(project: Path, name: str) -> None:
+    """The letter of a drive is no format; neither is a folder."""
+    (project / "d:").mkdir()
+    assert lint("-o", name, "--output-format", "concise").return_value == 1
+    assert (project / name).read_text().startswith("race.py:11:9: RL102")
 
 
 def test_files_and_settings_can_be_shown(project: Path) -> None:

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft4Validator
 from test_report import SOURCE, STALE_WRITE, Results, span
 
+from racelint import RULES
+from racelint.cli.showing import explained
 from racelint.finding import Applicability, Edit, Finding, Fix, Problem, Span, Step
 from racelint.report import REPORTERS, Options
 
 PROBLEM = Problem("app/broken.py", 3, "cannot parse: invalid syntax", 7)
 FIX = Fix("await first", Applicability.SAFE, (Edit(span(SOURCE, 7, "total + amount"), "0"),))
 FIXABLE = replace(STALE_WRITE, fix=FIX)
+
+SARIF_SCHEMA = Path(__file__).parent / "data" / "sarif-schema-2.1.0.json"
+"""As published by OASIS: github.com/oasis-tcs/sarif-spec, sarif-2.1/schema/sarif-schema-2.1.0.json."""
+CODE_SCANNING = {"shortDescription": 1024, "fullDescription": 1024}
+"""Characters that GitHub allows in the texts of a rule."""
 
 
 def shown(name: str, *findings: Finding, problems: tuple[Problem, ...] = ()) -> str:
@@ -71,21 +81,27 @@ def test_gitlab_has_an_issue_a_finding() -> None:
 
 @pytest.mark.parametrize("name", ["gitlab", "sarif"])
 def test_fingerprints_are_unique_and_stay(name: str) -> None:
-    """Two findings that are alike differ; moved lines and other layout change nothing."""
+    """Two findings that are alike differ; moved lines, other layout and another switch point change nothing."""
 
     def prints(*findings: Finding) -> list[str]:
         found = json.loads(shown(name, *findings))
         if name == "gitlab":
             return [issue["fingerprint"] for issue in found]
-        return [result["partialFingerprints"]["racelint/v1"] for result in found["runs"][0]["results"]]
+        marks = [result["partialFingerprints"] for result in found["runs"][0]["results"]]
+        assert [mark["primaryLocationLineHash"] for mark in marks] == [
+            f"{mark['racelint/v1'][:16]}:1" for mark in marks
+        ]
+        return [mark["racelint/v1"] for mark in marks]
+
+    def reading(*texts: str) -> Finding:
+        steps = zip(STALE_WRITE.trace, texts, strict=True)
+        return replace(STALE_WRITE, trace=tuple(replace(step, text=text) for step, text in steps))
 
     twice = prints(STALE_WRITE, moved(STALE_WRITE, 20))
     assert len(set(twice)) == 2
     assert prints(moved(STALE_WRITE, 5)) == twice[:1]
-    spaced = replace(
-        STALE_WRITE, trace=tuple(replace(step, text=step.text.replace(" ", "  ")) for step in STALE_WRITE.trace)
-    )
-    assert prints(spaced) == twice[:1]
+    assert prints(reading("self.total", "await other()", "self.total = ( total+amount, )")) == twice[:1]
+    assert prints(reading("self.total", "await self.audit(amount)", "self.total = total - amount")) != twice[:1]
     assert prints(replace(STALE_WRITE, symbol="Counter.take")) != twice[:1]
 
 
@@ -108,7 +124,8 @@ def test_sarif_points_at_the_write_and_tells_the_steps() -> None:
     (result,) = run["results"]
     place = result["locations"][0]["physicalLocation"]
     assert log["version"] == "2.1.0"
-    assert place["artifactLocation"] == {"uri": "app/counter.py", "uriBaseId": "ROOT"}
+    assert place["artifactLocation"] == {"uri": "app/counter.py", "uriBaseId": "%SRCROOT%"}
+    assert run["originalUriBaseIds"].keys() == {"%SRCROOT%"}
     assert place["region"] == {"startLine": 7, "startColumn": 9, "endLine": 7, "endColumn": 36}
     steps = result["codeFlows"][0]["threadFlows"][0]["locations"]
     assert [step["executionOrder"] for step in steps] == [1, 2, 3]
@@ -128,12 +145,97 @@ def test_sarif_marks_one_line() -> None:
     assert (region["startLine"], region["endLine"]) == (3, 3)
 
 
+@pytest.mark.parametrize(
+    ("path", "address"),
+    [
+        ("./a b/ä.py", {"uri": "a%20b/%C3%A4.py", "uriBaseId": "%SRCROOT%"}),
+        ("/srv/a.py", {"uri": "file:///srv/a.py"}),
+        ("C:\\src\\a.py", {"uri": "file:///C:/src/a.py"}),
+    ],
+)
+def test_sarif_addresses(path: str, address: dict[str, str]) -> None:
+    """Relative to where racelint was run; what lies elsewhere is named in full."""
+    (run,) = json.loads(shown("sarif", replace(STALE_WRITE, path=path)))["runs"]
+    assert run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"] == address
+
+
+def schema_errors(log: object) -> Iterator[str]:
+    """What the official schema says against a document."""
+    schema = json.loads(SARIF_SCHEMA.read_text(encoding="utf-8"))
+    return (error.message for error in Draft4Validator(schema).iter_errors(log))
+
+
+def test_sarif_is_valid() -> None:
+    """By the official schema, with findings, fixes, problems and without anything; and the schema does find mistakes."""
+    for text in (shown("sarif"), shown("sarif", FIXABLE, moved(STALE_WRITE, 9), problems=(PROBLEM,))):
+        assert list(schema_errors(json.loads(text))) == []
+    assert list(schema_errors({"version": "2.1.0", "runs": [{"results": []}]})) == ["'tool' is a required property"]
+
+
+def test_sarif_explains_its_rules() -> None:
+    """Every rule's documentation is valid, as text and Markdown, within what code scanning takes."""
+    every = [replace(STALE_WRITE, code=rule.code, name=rule.name) for rule in RULES]
+    options = Options(explained=explained, version="1.2.3")
+    log = json.loads("".join(REPORTERS["sarif"](Results(every), options)))
+    driver = log["runs"][0]["tool"]["driver"]
+    assert list(schema_errors(log)) == []
+    assert driver["semanticVersion"] == "1.2.3"
+    assert [rule["id"] for rule in driver["rules"]] == [rule.code for rule in RULES]
+    for rule in driver["rules"]:
+        assert all(0 < len(rule[key]["text"]) <= most for key, most in CODE_SCANNING.items())
+        assert rule["name"] in rule["help"]["text"]
+        assert "\n### Example\n" in rule["help"]["markdown"]
+
+
+def test_rdjson_has_a_diagnostic_a_finding() -> None:
+    """With columns in bytes, as reviewdog counts them, and an end behind the last character."""
+    lines = SOURCE.replace("self.total = total + amount", "é; self.total = total + amount").split("\n")
+    late = replace(STALE_WRITE, span=replace(STALE_WRITE.span, column=12, end_column=39))
+    options = Options(read=lambda path: lines)
+    document = json.loads("".join(REPORTERS["rdjson"](Results([late], [PROBLEM]), options)))
+    problem, diagnostic = document["diagnostics"]
+    assert document["source"] == {"name": "racelint"}
+    assert problem["code"] == {"value": "RL900"}
+    assert diagnostic["code"] == {"value": "RL102"}
+    assert diagnostic["severity"] == "ERROR"
+    assert diagnostic["location"] == {
+        "path": "app/counter.py",
+        "range": {"start": {"line": 7, "column": 13}, "end": {"line": 7, "column": 40}},
+    }
+    assert [other["message"] for other in diagnostic["relatedLocations"]] == [
+        "read here",
+        "other tasks run here",
+        "writes back the old value",
+    ]
+
+
+def test_rdjson_suggests_the_lines_of_the_fix() -> None:
+    """One suggestion for all edits, for each suggestion is applied alone; none if they are far apart or cannot be made."""
+    two = Edit(span(SOURCE, 3, "self.total"), "0")
+
+    def suggested(*edits: Edit, source: str | None = SOURCE) -> list[object]:
+        finding = replace(STALE_WRITE, fix=Fix("x", Applicability.SAFE, edits))
+        lines = None if source is None else source.split("\n")
+        text = "".join(REPORTERS["rdjson"](Results([finding]), Options(read=lambda path: lines)))
+        return json.loads(text)["diagnostics"][0].get("suggestions", [])
+
+    assert suggested(two, FIX.edits[0]) == [
+        {
+            "range": {"start": {"line": 3, "column": 1}, "end": {"line": 7, "column": 36}},
+            "text": "\n".join(SOURCE.split("\n")[2:7]).replace("self.total\n", "0\n").replace("total + amount", "0"),
+        }
+    ]
+    assert suggested(two, source=None) == []
+    assert suggested(two, Edit(Span(60, 1, 60, 1), ""), source="\n" * 80) == []
+    assert suggested(Edit(Span(3, 300, 3, 301), "")) == []
+
+
 @given(st.text(), st.text(), st.text())
 def test_any_text_is_written_so_that_it_can_be_read(path: str, message: str, source: str) -> None:
     """Control characters, surrogates and quotes included."""
     trace = tuple(Step(step.role, step.span, source) for step in STALE_WRITE.trace)
     finding = replace(STALE_WRITE, path=path, message=message, trace=trace)
-    for name in ("gitlab", "sarif"):
+    for name in ("gitlab", "rdjson", "sarif"):
         json.loads(shown(name, finding))
     assert len(shown("json-lines", finding).splitlines()) >= 1
     ElementTree.fromstring(shown("junit", finding).encode("utf-8"))

@@ -13,11 +13,11 @@ from pathlib import Path
 import click
 
 from racelint.cli.looking import look_at_files, look_at_stdin
-from racelint.cli.options import HELP, confidence, jobs_option, list_option, per_file
+from racelint.cli.options import HELP, confidence, jobs_option, list_option, outputs_option, per_file
 from racelint.cli.output import print_text, say
 from racelint.cli.repairing import repair_files, show_diff
 from racelint.cli.showing import show
-from racelint.cli.wanted import CLEAN, FAILED, Wanted
+from racelint.cli.wanted import CLEAN, FAILED, STANDARD_OUTPUT, Output, Wanted
 from racelint.config import (
     OPTIONS,
     OUTPUT_FORMATS,
@@ -71,7 +71,15 @@ from racelint.finding import Confidence
 @click.option("--interactive", is_flag=True, help="As --fix, but show each repair and ask.")
 @click.option("--diff", is_flag=True, help="Show what --fix would change instead of findings, and change nothing.")
 @click.option("--output-format", type=click.Choice(OUTPUT_FORMATS), help="How to show the findings (full).")
-@click.option("-o", "--output-file", metavar="FILE", type=click.Path(), help="Write the findings to a file.")
+@click.option(
+    "-o",
+    "--output-file",
+    "outputs",
+    metavar="[FORMAT:]FILE",
+    multiple=True,
+    callback=outputs_option,
+    help="Write the findings to a file, in a format; `-` is standard output. Can be repeated.",
+)
 @click.option(
     "--config",
     "configs",
@@ -111,7 +119,7 @@ def check(
     interactive: bool,
     diff: bool,
     output_format: str | None,
-    output_file: str | None,
+    outputs: tuple[Output, ...],
     configs: tuple[str, ...],
     isolated: bool,
     no_cache: bool,
@@ -156,27 +164,38 @@ def check(
         fix_only=fix_only,
         show_fixes=show_fixes,
         interactive=interactive,
-        output_file=output_file,
+        outputs=outputs or (STANDARD_OUTPUT,),
         statistics=statistics,
         exit_zero=exit_zero,
         quiet=quiet,
         verbose=verbose,
         color=color,
     )
-    if diff and (statistics or output_file is not None):
+    if diff and (statistics or outputs):
         raise click.UsageError("--diff shows changes, not findings: it takes neither --statistics nor --output-file")
     if interactive and (diff or paths == ("-",)):
         raise click.UsageError(
             "--interactive asks on the terminal: it goes neither with --diff nor with standard input"
         )
     config = _config(wanted, configs, said, isolated)
-    if statistics and config.output_format == "json":
-        raise click.UsageError("--statistics is a text; it cannot be had as JSON")
+    _check_formats(wanted, config, output_format)
     if show_settings:
         return print_text(settings_of(config))
     if show_files:
         return show_files_of(wanted, config)
     return _check(wanted, config)
+
+
+def _check_formats(wanted: Wanted, config: Config, said: str | None) -> None:
+    """Raises UsageError where a format that was asked for would not be used; `said` is that of `--output-format`."""
+    formats = {output.format or config.output_format for output in wanted.outputs}
+    named = next((output.format for output in wanted.outputs if output.format is not None), None)
+    if wanted.statistics and ("json" in formats or named is not None):
+        raise click.UsageError("--statistics is a text; it cannot be had in another format, such as JSON")
+    if said is not None and all(output.format is not None for output in wanted.outputs):
+        raise click.UsageError(
+            f"--output-format is for outputs that name no format, and all do; add `-o {said}:-` for standard output"
+        )
 
 
 def _config(wanted: Wanted, configs: Sequence[str], said: Layer, isolated: bool) -> Config:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import click
 
-from racelint.config import PerFile
+from racelint.cli.wanted import Output
+from racelint.config import OUTPUT_FORMATS, PerFile, nearest
 from racelint.finding import Confidence
 
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -47,6 +50,36 @@ def per_file(ctx: click.Context, param: click.Parameter, values: Sequence[str]) 
 
 def confidence(ctx: click.Context, param: click.Parameter, value: str | None) -> Confidence | None:
     return None if value is None else Confidence(value)
+
+
+def outputs_option(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> tuple[Output, ...]:
+    """`FORMAT:FILE`, `FORMAT:-`, or a file alone; no place may be named twice."""
+    outputs = tuple(_output(ctx, param, value) for value in values)
+    places = Counter(None if output.path is None else os.path.realpath(output.path) for output in outputs)
+    for place, count in places.items():
+        if count > 1:
+            name = "standard output" if place is None else f"`{place}`"
+            raise click.BadParameter(f"{name} can hold one format, and {count} are to go there", ctx, param)
+    return outputs
+
+
+def _output(ctx: click.Context, param: click.Parameter, value: str) -> Output:
+    head, colon, file = value.partition(":")
+    if colon and head in OUTPUT_FORMATS:
+        if not file:
+            message = f"`{value}` names no file; write `{head}:FILE`, or `{head}:-` for standard output"
+            raise click.BadParameter(message, ctx, param)
+        return Output(head, None if file == "-" else file)
+    if not colon and value in OUTPUT_FORMATS:
+        message = (
+            f"`{value}` is a format without a file; write `{value}:FILE` or `{value}:-`, or `./{value}` for a file"
+        )
+        raise click.BadParameter(message, ctx, param)
+    # The drive of a path on Windows is one letter, and a format is no folder.
+    if colon and len(head) > 1 and "/" not in head and "\\" not in head:
+        message = f"`{head}` is no format{nearest(head, OUTPUT_FORMATS)} (a file of that name is `./{value}`)"
+        raise click.BadParameter(message, ctx, param)
+    return Output(None, None if value == "-" else value)
 
 
 def list_option(name: str, metavar: str, text: str) -> Callable[[Command], Command]:

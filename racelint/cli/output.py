@@ -17,11 +17,11 @@ from racelint.cli.wanted import CLEAN, Wanted
 from racelint.source import shown
 
 
-def has_color(wanted: Wanted, out: TextIO) -> bool:
-    """As asked for; else NO_COLOR, then FORCE_COLOR, then whether it goes to a terminal."""
+def has_color(wanted: Wanted, out: TextIO | None) -> bool:
+    """As asked for; else NO_COLOR, then FORCE_COLOR, then whether it goes to a terminal. `out` is None for a file."""
     if wanted.color != "auto":
         return wanted.color == "always"
-    if os.environ.get("NO_COLOR") or wanted.output_file is not None:
+    if os.environ.get("NO_COLOR") or out is None:
         return False
     return bool(os.environ.get("FORCE_COLOR")) or (out.isatty() and os.environ.get("TERM") != "dumb")
 

@@ -12,7 +12,7 @@ import click
 from racelint.cli.looking import Looked, lines_of
 from racelint.cli.output import say, write, write_bytes
 from racelint.cli.showing import options_for, show, status_of
-from racelint.cli.wanted import CLEAN, FAILED, FOUND, Wanted
+from racelint.cli.wanted import CLEAN, FAILED, FOUND, STANDARD_OUTPUT, Wanted
 from racelint.config import Config
 from racelint.finding import Applicability, Finding
 from racelint.source import decode
@@ -104,7 +104,7 @@ def asked(wanted: Wanted, looked: Looked, config: Config) -> Chosen:
         key = (finding.path, key_of(finding))
         if key not in answers and not stopped:
             one = Report((finding,), (), 1, 0.0)
-            write(REPORTERS["full"](one, options_for(wanted, looked, quiet=True)))
+            write(REPORTERS["full"](one, options_for(wanted, looked, STANDARD_OUTPUT, quiet=True)))
             answer = click.prompt("apply this fix?", type=click.Choice(["y", "n", "q"]), default="n", err=True)
             stopped = answer == "q"
             answers[key] = answer == "y"

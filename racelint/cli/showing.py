@@ -7,33 +7,36 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
+from racelint import __version__
 from racelint.cli.looking import Looked
 from racelint.cli.output import has_color, say, write, write_file
-from racelint.cli.wanted import CLEAN, FAILED, FOUND, Wanted
+from racelint.cli.wanted import CLEAN, FAILED, FOUND, Output, Wanted
 from racelint.config import Config
 from racelint.finding import Finding
 
 if TYPE_CHECKING:
-    from racelint.report import Options
+    from racelint.report import Explained, Options
     from racelint.run import Report
 
 
 def show(wanted: Wanted, looked: Looked, config: Config, fixed: Sequence[Finding] | None = None) -> int:
-    """Shows what was found; `fixed` is as in the reporters' options."""
+    """Shows what was found, wherever it is wanted; `fixed` is as in the reporters' options."""
     from racelint.report import REPORTERS
     from racelint.report import statistics as count
 
     report = looked.report
     if wanted.verbose:
         say(f"{report.files} files in {report.seconds:.2f} s")
-    if fixed and not wanted.quiet and (wanted.statistics or config.output_format != "full"):
+    formats = [output.format or config.output_format for output in wanted.outputs]
+    if fixed and not wanted.quiet and (wanted.statistics or "full" not in formats):
         say(f"{len(fixed)} finding{'s' if len(fixed) > 1 else ''} fixed")
-    options = options_for(wanted, looked, quiet=wanted.quiet, fixed=fixed)
-    pieces = count(report) if wanted.statistics else REPORTERS[config.output_format](report, options)
-    if wanted.output_file is not None:
-        write_file(wanted.output_file, pieces)
-    else:
-        write(pieces, _out(wanted))
+    for output, name in zip(wanted.outputs, formats, strict=True):
+        options = options_for(wanted, looked, output, quiet=wanted.quiet, fixed=fixed)
+        pieces = count(report) if wanted.statistics else REPORTERS[name](report, options)
+        if output.path is not None:
+            write_file(output.path, pieces)
+        else:
+            write(pieces, _out(wanted))
     return status_of(report, wanted)
 
 
@@ -42,19 +45,36 @@ def _out(wanted: Wanted) -> TextIO:
     return sys.stderr if wanted.fix and wanted.from_stdin else sys.stdout
 
 
-def options_for(wanted: Wanted, looked: Looked, *, quiet: bool, fixed: Sequence[Finding] | None = None) -> Options:
+def options_for(
+    wanted: Wanted, looked: Looked, output: Output, *, quiet: bool, fixed: Sequence[Finding] | None = None
+) -> Options:
     """How to show findings on what they are written to."""
     from racelint.report import Options, drawable
 
-    out, to_file = _out(wanted), wanted.output_file is not None
+    out = _out(wanted) if output.path is None else None
     return Options(
         color=has_color(wanted, out),
-        width=shutil.get_terminal_size((100, 24)).columns if not to_file and out.isatty() else 100,
-        ascii=not to_file and not drawable(out.encoding),
+        width=shutil.get_terminal_size((100, 24)).columns if out is not None and out.isatty() else 100,
+        ascii=out is not None and not drawable(out.encoding),
         quiet=quiet,
         fixed=fixed,
         read=looked.lines,
+        explained=explained,
+        version=__version__,
     )
+
+
+def explained(code: str) -> Explained | None:
+    """The documentation of a rule."""
+    from racelint.explain import rule_markdown, rule_text, sections
+    from racelint.report import Explained
+    from racelint.rules import RULES
+
+    rule = next((rule for rule in RULES if rule.code == code), None)
+    if rule is None:
+        return None
+    introduction = sections(rule)[""].partition("\n")[2].strip()
+    return Explained(rule.summary, introduction, rule_text(rule), rule_markdown(rule))
 
 
 def status_of(report: Report, wanted: Wanted) -> int:

@@ -14,6 +14,20 @@ read, or a mistake of racelint; Ctrl-C."""
 
 
 @dataclass(frozen=True, slots=True)
+class Output:
+    """One place that findings are written to."""
+
+    format: str | None
+    """None for that of the configuration."""
+    path: str | None
+    """None for standard output."""
+
+
+STANDARD_OUTPUT = Output(None, None)
+"""Where findings go, and how, if nothing is said."""
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """What the command line says besides the configuration."""
 
@@ -27,7 +41,8 @@ class Wanted:
     """What is left is not shown, and does not matter."""
     show_fixes: bool
     interactive: bool
-    output_file: str | None
+    outputs: tuple[Output, ...]
+    """Never empty."""
     statistics: bool
     exit_zero: bool
     quiet: bool

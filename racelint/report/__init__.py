@@ -13,7 +13,8 @@ from racelint.report.gitlab import gitlab
 from racelint.report.json_ import as_json
 from racelint.report.json_lines import json_lines
 from racelint.report.junit import junit
-from racelint.report.results import Options, Results, drawable, statistics
+from racelint.report.rdjson import rdjson
+from racelint.report.results import Explained, Options, Results, drawable, statistics
 from racelint.report.sarif import sarif
 from racelint.report.text import full
 
@@ -27,7 +28,8 @@ REPORTERS: Mapping[str, Reporter] = {
     "github": github,
     "gitlab": gitlab,
     "junit": junit,
+    "rdjson": rdjson,
     "sarif": sarif,
 }
 
-__all__ = ["REPORTERS", "Options", "Reporter", "Results", "drawable", "statistics"]
+__all__ = ["REPORTERS", "Explained", "Options", "Reporter", "Results", "drawable", "statistics"]

@@ -1,20 +1,55 @@
-"""What tells findings apart wherever their lines have moved: for formats whose readers follow a finding over many runs."""
+"""What tells findings apart wherever their lines have moved: for baselines, and for readers who follow a finding over many runs."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from racelint.finding import Finding, Problem
+from racelint.finding import Finding, Problem, Role
 from racelint.report.results import UNREADABLE
+
+LONGEST = 80
+"""Characters of a statement that count: a trace cuts long ones, and where it does depends on how they are laid out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """A finding without its place: the same after its file was reformatted, or its function moved down."""
+
+    code: str
+    path: str
+    """As the finding has it."""
+    symbol: str
+    resource: str
+    """Squeezed, as the statements are."""
+    statements: tuple[str, ...]
+    """The accesses. Which switch point between them is named may change with any line that is added, so it does not count."""
+
+
+def meaning_of(finding: Finding) -> Meaning:
+    """What the finding says, without lines, columns and layout."""
+    accesses = [step.text for step in finding.trace if step.role is not Role.SWITCH]
+    return Meaning(
+        finding.code,
+        finding.path,
+        finding.symbol,
+        squeezed(finding.resource),
+        tuple(map(squeezed, accesses or [re.sub(r"\d+", "", finding.message)])),
+    )
+
+
+def squeezed(text: str) -> str:
+    """Source without what formatters add, take away or choose: blanks, parentheses, commas, quotes, joined strings."""
+    return re.sub(r"[\s(),'\"\\]+", "", text)[:LONGEST]
 
 
 def fingerprinted(entries: Iterable[Finding | Problem]) -> Iterator[tuple[Finding | Problem, str]]:
     """Each entry with its fingerprint: 32 hexadecimal digits, unique among the entries.
 
-    It is made of the rule, the path, the unit, the resource and the texts of the steps, without lines and columns; of equal
-    ones in one unit the first, the second and so on have different ones.
+    It is made of what the finding means; of equal ones the first, the second and so on have different ones.
     """
     seen: Counter[tuple[str, ...]] = Counter()
     for entry in entries:
@@ -26,5 +61,5 @@ def fingerprinted(entries: Iterable[Finding | Problem]) -> Iterator[tuple[Findin
 def _key(entry: Finding | Problem) -> tuple[str, ...]:
     if isinstance(entry, Problem):
         return (UNREADABLE, entry.path)
-    steps = (f"{step.role.value} {''.join(step.text.split())}" for step in entry.trace)
-    return (entry.code, entry.path, entry.symbol, entry.resource, *steps)
+    meaning = meaning_of(entry)
+    return (meaning.code, meaning.path, meaning.symbol, meaning.resource, *meaning.statements)

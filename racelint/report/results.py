@@ -45,8 +45,27 @@ def read_lines(path: str) -> list[str] | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Explained:
+    """The documentation of a rule."""
+
+    summary: str
+    """One line."""
+    harm: str
+    """The paragraphs about the harm."""
+    text: str
+    """All of it, for a terminal."""
+    markdown: str
+    """All of it, with code in blocks."""
+
+
+def unexplained(code: str) -> Explained | None:
+    """For whoever prints findings without the rules at hand."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
-    """How to show results; only `full` looks at more than `quiet`."""
+    """How to show results."""
 
     color: bool = False
     width: int = 100
@@ -59,6 +78,10 @@ class Options:
     """The findings that were repaired besides those that are shown; None if that was not asked for."""
     read: Callable[[str], Sequence[str] | None] = read_lines
     """The lines of a path as findings name it; for standard input the caller hands them over."""
+    explained: Callable[[str], Explained | None] = unexplained
+    """The documentation of the rule with a code."""
+    version: str = ""
+    """Of racelint."""
 
 
 def drawable(encoding: str | None) -> bool:

@@ -1,7 +1,7 @@
 """SARIF 2.1.0, as GitHub's code scanning takes it.
 
 Each result points at the write or the act, has the other steps as related locations and as a thread flow in the order of
-execution, a fingerprint that stays when lines move, and its fix.
+execution, fingerprints that stay when lines move, and its fix.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from urllib.parse import quote
 from racelint.finding import Confidence, Finding, Fix, Problem, Span, Step
 from racelint.report.identity import fingerprinted
 from racelint.report.json_ import Json
-from racelint.report.results import UNREADABLE, Options, Results, in_order
+from racelint.report.results import UNREADABLE, Explained, Options, Results, in_order
 from racelint.report.words import harm_sentence, step_labels
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 LEVELS: Mapping[Confidence, str] = {Confidence.HIGH: "error", Confidence.MEDIUM: "warning", Confidence.LOW: "note"}
 LONGEST = 1000
-"""Characters of a message; code scanning cuts longer ones."""
+"""Characters of a message or a description; code scanning cuts messages there, and takes no descriptions over 1024."""
+ROOT = "%SRCROOT%"
+"""What relative addresses are relative to; the name is a convention of those who read the format."""
 
 
 def sarif(results: Results, options: Options) -> Iterator[str]:
@@ -28,10 +30,16 @@ def sarif(results: Results, options: Options) -> Iterator[str]:
     findings = [(entry, mark) for entry, mark in entries if isinstance(entry, Finding)]
     rules = sorted({(finding.code, finding.name): finding for finding, _ in findings}.items())
     places = {code: number for number, ((code, _), _) in enumerate(rules)}
+    driver: dict[str, Json] = {
+        "name": "racelint",
+        "rules": [_rule(finding, options.explained(finding.code)) for _, finding in rules],
+    }
+    if options.version:
+        driver["version"] = driver["semanticVersion"] = options.version
     run: dict[str, Json] = {
-        "tool": {"driver": {"name": "racelint", "rules": [_rule(finding) for _, finding in rules]}},
+        "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
-        "originalUriBaseIds": {"ROOT": {"description": {"text": "Where racelint was run."}}},
+        "originalUriBaseIds": {ROOT: {"description": {"text": "The folder in which racelint was run."}}},
         "invocations": [
             {
                 "executionSuccessful": not results.problems,
@@ -43,14 +51,19 @@ def sarif(results: Results, options: Options) -> Iterator[str]:
     yield json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1) + "\n"
 
 
-def _rule(finding: Finding) -> Json:
-    return {
+def _rule(finding: Finding, explained: Explained | None) -> Json:
+    rule: dict[str, Json] = {
         "id": finding.code,
         "name": finding.name,
         "shortDescription": {"text": f"{finding.name}: {finding.harm}" if finding.harm else finding.name},
         "help": {"text": f"`racelint rule {finding.code}` explains it."},
         "properties": {"tags": ["concurrency", "race-condition"]},
     }
+    if explained is not None:
+        rule["shortDescription"] = {"text": explained.summary[:LONGEST]}
+        rule["fullDescription"] = {"text": explained.harm[:LONGEST]}
+        rule["help"] = {"text": explained.text, "markdown": explained.markdown}
+    return rule
 
 
 def _result(finding: Finding, fingerprint: str, rule: int) -> Json:
@@ -62,7 +75,8 @@ def _result(finding: Finding, fingerprint: str, rule: int) -> Json:
         "level": LEVELS[finding.confidence],
         "message": {"text": text[:LONGEST]},
         "locations": [_location(finding.path, _one_line(finding.span))],
-        "partialFingerprints": {"racelint/v1": fingerprint},
+        # The first is the only one that code scanning looks at; it would make its own out of the lines that follow.
+        "partialFingerprints": {"primaryLocationLineHash": f"{fingerprint[:16]}:1", "racelint/v1": fingerprint},
         "properties": {"world": finding.world.value, "resource": finding.resource, "symbol": finding.symbol},
     }
     if finding.trace:
@@ -90,7 +104,7 @@ def _one_line(span: Span) -> Span:
 
 def _location(path: str, span: Span, message: str = "") -> dict[str, Json]:
     found: dict[str, Json] = {
-        "physicalLocation": {"artifactLocation": {"uri": _uri(path), "uriBaseId": "ROOT"}, "region": _region(span)}
+        "physicalLocation": {"artifactLocation": _artifact(path), "region": _region(span)},
     }
     return {**found, "message": {"text": message}} if message else found
 
@@ -104,15 +118,21 @@ def _region(span: Span) -> dict[str, Json]:
     }
 
 
-def _uri(path: str) -> str:
-    return quote(path.replace("\\", "/").removeprefix("./").lstrip("/"), errors="surrogatepass")
+def _artifact(path: str) -> Json:
+    """A path as an address: relative to where racelint was run, but for what lies elsewhere."""
+    path = path.replace("\\", "/").removeprefix("./")
+    if path.startswith("/"):
+        return {"uri": f"file://{quote(path, errors='surrogatepass')}"}
+    if path[1:3] == ":/":  # of Windows
+        return {"uri": f"file:///{quote(path, safe='/:', errors='surrogatepass')}"}
+    return {"uri": quote(path, errors="surrogatepass"), "uriBaseId": ROOT}
 
 
 def _fix(path: str, fix: Fix) -> Json:
     replacements: list[Json] = [
         {"deletedRegion": _region(edit.span), "insertedContent": {"text": edit.text}} for edit in fix.edits
     ]
-    change: Json = {"artifactLocation": {"uri": _uri(path), "uriBaseId": "ROOT"}, "replacements": replacements}
+    change: Json = {"artifactLocation": _artifact(path), "replacements": replacements}
     return {"description": {"text": fix.title}, "artifactChanges": [change]}
 
 
