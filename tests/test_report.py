@@ -86,14 +86,14 @@ def shown(source: str, *findings: Finding, columns: int = 80, ascii: bool = Fals
 
 
 def frame(source: str, *findings: Finding, columns: int = 80) -> str:
-    """The code frames only: from the place to the notes."""
+    """The code frames only: from the place to the timeline."""
     text = shown(source, *findings, columns=columns)
-    rows = text[text.index("╭─ ") : text.index("│ harm ")].splitlines()
+    rows = text[text.index("╭─ ") : text.index("│ timeline ")].splitlines()
     return dedent("\n".join(rows[1:-1]))
 
 
 def test_a_frame_tells_the_race() -> None:
-    """Place, steps with labels, harm in a sentence, evidence, fix and confidence, readable without colour."""
+    """Place, steps with labels, how two units do it, harm, evidence, fix and confidence, readable without colour."""
     assert shown(SOURCE, STALE_WRITE) == dedent("""\
         RL102 stale-write: `self.total` is read on line 3 and written back here;
           another task may write it at the await on line 4
@@ -108,6 +108,14 @@ def test_a_frame_tells_the_race() -> None:
          7 │     self.total = total + amount
            │     ━━━━━━━━━━━━━━━━━━━━━━━━━━━ writes back the old value
            │
+           │ timeline         task A             task B
+           │                3 reads v
+           │                4 waits, B runs
+           │                                   3 reads v, too
+           │                                   7 writes v + b
+           │                7 writes v + a ✗
+           │                B's update is lost: v + a, expected v + a + b
+           │
            │ harm           lost update: what another task writes to `self.total` in
            │                between is overwritten
            │ evidence       `Counter.add` is started by `asyncio.gather` on line 48
@@ -120,7 +128,23 @@ def test_a_frame_in_ascii() -> None:
     """Where the output cannot show lines, nothing but ASCII is drawn."""
     text = shown(SOURCE, STALE_WRITE, ascii=True)
     assert text.isascii()
+    assert "7 writes v + a x\n" in text
     assert "   |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^ writes back the old value\n" in text
+
+
+def test_a_timeline_in_little_room() -> None:
+    """Where two lanes do not fit beside each other, each row has the letter of its lane."""
+    rows = [row.partition("│ ")[2] for row in shown(SOURCE, STALE_WRITE, columns=50, ascii=False).splitlines()]
+    first = next(number for number, row in enumerate(rows) if row.startswith("timeline"))
+    assert [row.removeprefix("timeline").strip() for row in rows[first : first + 7]] == [
+        "A 3 reads v",
+        "A 4 waits, B runs",
+        "B 3 reads v, too",
+        "B 7 writes v + b",
+        "A 7 writes v + a ✗",
+        "B's update is lost: v + a,",
+        "expected v + a + b",
+    ]
 
 
 def test_colour_adds_nothing_but_escapes() -> None:

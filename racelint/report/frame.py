@@ -59,6 +59,9 @@ class Pen:
     top: str
     bar: str
     cut: str
+    cross: str
+    forth: str
+    back: str
     color: bool
 
     def paint(self, text: str, color: str | None, *, bold: bool = False) -> str:
@@ -71,8 +74,8 @@ class Pen:
 def pen(options: Options) -> Pen:
     """What the options allow to draw with."""
     if options.ascii:
-        return Pen("-->", "|", ":", "=", "-", "^", "+", "`-", ",", "|", "...", options.color)
-    return Pen("╭─", "│", "┆", "╰", "─", "━", "┬", "╰─", "╭", "│", "…", options.color)
+        return Pen("-->", "|", ":", "=", "-", "^", "+", "`-", ",", "|", "...", "x", ">", "<", options.color)
+    return Pen("╭─", "│", "┆", "╰", "─", "━", "┬", "╰─", "╭", "│", "…", "✗", "→", "←", options.color)
 
 
 @dataclass(frozen=True, slots=True)

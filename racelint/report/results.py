@@ -87,7 +87,7 @@ class Options:
 def drawable(encoding: str | None) -> bool:
     """Whether an output encoding has the characters that frames are drawn with."""
     try:
-        "╭─┬│┆╰━…␛".encode(encoding or "ascii")
+        "╭─┬│┆╰━…✗→←␛".encode(encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
         return False
     return True

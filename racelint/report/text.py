@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from racelint.finding import Applicability, Finding, Fix, Problem, Role, Span
+from racelint.report.code import fix_diff, is_intact
 from racelint.report.frame import Mark, Pen, draw, pen
+from racelint.report.lanes import small
 from racelint.report.results import (
     UNREADABLE,
     Options,
@@ -22,7 +23,7 @@ from racelint.report.results import (
     wrapped,
 )
 from racelint.report.words import harm_sentence, step_labels
-from racelint.rewrite import rewritten
+from racelint.timeline import timeline
 
 NARROWEST = 50
 """Columns; a narrower terminal wraps by itself."""
@@ -56,7 +57,7 @@ def _finding(finding: Finding, lines: Sequence[str] | None, options: Options) ->
     ink = pen(options)
     marks = _marks(finding)
     gutter = 1 + max(len(str(mark.span.end_line)) for mark in marks)
-    intact = lines is not None and _is_intact(finding, lines)
+    intact = lines is not None and is_intact(finding, lines)
     yield from _title(f"{finding.code} {finding.name}", finding.message, options)
     yield _head(finding, gutter, ink)
     yield _rail(gutter, ink)
@@ -65,7 +66,21 @@ def _finding(finding: Finding, lines: Sequence[str] | None, options: Options) ->
     else:
         yield from _steps(finding, marks, gutter, options, ink)
     yield _rail(gutter, ink)
+    yield from _timeline(finding, lines if intact else None, gutter, options, ink)
     yield from _foot(finding, gutter, options, ink)
+
+
+def _timeline(finding: Finding, lines: Sequence[str] | None, gutter: int, options: Options, ink: Pen) -> Iterator[str]:
+    """How two units do it, by the lines of the frame."""
+    picture = timeline(finding, lines)
+    if picture is None:
+        return
+    rail = f"{' ' * gutter} {ink.paint(ink.rail, 'bright_blue')}"
+    name = "timeline"
+    for row in small(picture, replace(options, width=options.width - gutter - 18)):
+        yield f"{rail} {ink.paint(f'{name:<13}', None, bold=True)}  {row}".rstrip()
+        name = ""
+    yield rail
 
 
 def _problem(problem: Problem, lines: Sequence[str] | None, options: Options) -> Iterator[str]:
@@ -144,14 +159,9 @@ MOST_CHANGED = 14
 
 def _change(finding: Finding, gutter: int, options: Options, ink: Pen) -> Iterator[str]:
     """What the fix does, as a small diff without line numbers: they move with every fix."""
-    lines = options.read(finding.path)
-    if finding.fix is None or not finding.fix.edits or lines is None or not _is_intact(finding, lines):
+    changed = fix_diff(finding, options.read(finding.path))
+    if changed is None:
         return
-    old = "\n".join(lines)
-    new = rewritten(old, finding.fix.edits)
-    if new is None:
-        return
-    changed = list(difflib.unified_diff(old.split("\n"), new.split("\n"), n=0, lineterm=""))[2:]
     common = min((_indent(row[1:]) for row in changed if row[0] in "+-" and row[1:].strip()), default=0)
     rail = f"{' ' * gutter} {ink.paint(ink.rail, 'bright_blue')}"
     yield rail
@@ -223,46 +233,6 @@ _DEFINITION = re.compile(r"\s*(?:async\s+)?def\s")
 
 def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
-
-
-def _is_intact(finding: Finding, lines: Sequence[str]) -> bool:
-    """Whether the file still has what was analysed."""
-    spans = [finding.span, *(step.span for step in finding.trace)]
-    if not all(_is_inside(span, lines) for span in spans):
-        return False
-    return all(_same(_source(step.span, lines), step.text) for step in finding.trace)
-
-
-def _is_inside(span: Span, lines: Sequence[str]) -> bool:
-    if not 1 <= span.line <= span.end_line <= len(lines):
-        return False
-    return span.column <= len(lines[span.line - 1]) + 1 and span.end_column <= len(lines[span.end_line - 1]) + 1
-
-
-def _source(span: Span, lines: Sequence[str]) -> str:
-    if span.line == span.end_line:
-        return lines[span.line - 1][span.column - 1 : span.end_column - 1]
-    middle = lines[span.line : span.end_line - 1]
-    return "\n".join(
-        [lines[span.line - 1][span.column - 1 :], *middle, lines[span.end_line - 1][: span.end_column - 1]]
-    )
-
-
-def _same(source: str, text: str) -> bool:
-    """Whether a step's text is that of the source, word by word as far as both go.
-
-    The text is on one line, may be cut, and need not keep comments and commas.
-    """
-    here, there = _WORD.findall(_COMMENT.sub("", source)), _WORD.findall(_COMMENT.sub("", text))
-    shared = min(len(here), len(there))
-    if shared == 0:
-        return not there
-    last = shared - 1
-    return here[:last] == there[:last] and here[last].startswith(there[last])
-
-
-_WORD = re.compile(r"\w+")
-_COMMENT = re.compile(r"#[^\n'\"]*$", re.MULTILINE)
 
 
 def _summary(results: Results, options: Options) -> str:
