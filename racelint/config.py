@@ -87,6 +87,8 @@ class Config:
     """TOML files with models of libraries, absolute."""
     runtime_module: str = "racelint.runtime"
     """Where fixes import the helpers from."""
+    baseline: str = ""
+    """The file of known findings, absolute, if there is one. The command leaves them out; `lint_paths` does not."""
     root: str = ""
     """The directory that patterns are relative to, the current one if empty."""
     file: str = ""
@@ -113,6 +115,7 @@ class Layer:
     jobs: int | None = None
     models: tuple[str, ...] | None = None
     runtime_module: str | None = None
+    baseline: str | None = None
 
 
 KEYS = tuple(field.name.replace("_", "-") for field in fields(Layer) if field.name not in ("where", "root"))
@@ -148,6 +151,7 @@ def _over(config: Config, layer: Layer) -> Config:
         jobs=_said(layer.jobs, config.jobs),
         models=_said(layer.models, config.models),
         runtime_module=_said(layer.runtime_module, config.runtime_module),
+        baseline=_said(layer.baseline, config.baseline),
     )
 
 
@@ -343,6 +347,7 @@ def _layer(table: Mapping[str, object], where: str, root: str) -> Layer:
         jobs=get.number("jobs"),
         models=get.files("models", root),
         runtime_module=get.module("runtime-module"),
+        baseline=get.path("baseline", root),
     )
 
 
@@ -382,6 +387,11 @@ class _Values:
         if value is not None and not all(part.isidentifier() for part in value.split(".")):
             raise ConfigError(f"{_at(self._where, key)}`{key}` is `{value}`, which is no dotted name of a module")
         return value
+
+    def path(self, key: str, root: str) -> str | None:
+        """A file, which need not be there, relative to the configuration."""
+        value = self._typed(key, str, "the name of a file")
+        return value and os.path.join(root, value)
 
     def confidence(self, key: str) -> Confidence | None:
         """Low, medium or high."""

@@ -61,6 +61,7 @@ def test_every_key_is_read(project: Path) -> None:
         output-format = "concise"
         jobs = 3
         models = ["mine.toml"]
+        baseline = "known.json"
         [tool.racelint.per-file-ignores]
         "tests/*" = ["RL102", "ALL"]
         "x.py" = []
@@ -80,6 +81,7 @@ def test_every_key_is_read(project: Path) -> None:
         output_format="concise",
         jobs=3,
         models=(f"{project}/mine.toml",),
+        baseline=f"{project}/known.json",
         root=str(project),
         file=str(project / "pyproject.toml"),
     )

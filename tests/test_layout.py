@@ -38,7 +38,7 @@ LAYERS = """
     discovery
     context
     run
-    fix
+    fix adoption
     __init__
     cli flake8_plugin
     __main__

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import click
 
-from racelint.cli.looking import look_at_files, look_at_stdin
+from racelint.cli.adopting import baseline_options, check_baseline_options, opened, tidy, update
+from racelint.cli.looking import Looked, look_at_files, look_at_stdin
 from racelint.cli.options import HELP, confidence, jobs_option, list_option, outputs_option, per_file
 from racelint.cli.output import print_text, say
 from racelint.cli.repairing import repair_files, show_diff
@@ -70,6 +71,7 @@ from racelint.finding import Confidence
 @click.option("--show-fixes", is_flag=True, help="With --fix: list what was repaired.")
 @click.option("--interactive", is_flag=True, help="As --fix, but show each repair and ask.")
 @click.option("--diff", is_flag=True, help="Show what --fix would change instead of findings, and change nothing.")
+@baseline_options
 @click.option("--output-format", type=click.Choice(OUTPUT_FORMATS), help="How to show the findings (full).")
 @click.option(
     "-o",
@@ -118,6 +120,10 @@ def check(
     show_fixes: bool,
     interactive: bool,
     diff: bool,
+    baseline: str | None,
+    update_baseline: bool,
+    prune_baseline: bool,
+    error_stale_baseline: bool,
     output_format: str | None,
     outputs: tuple[Output, ...],
     configs: tuple[str, ...],
@@ -150,6 +156,7 @@ def check(
         respect_gitignore=respect_gitignore,
         output_format=output_format,
         jobs=jobs,
+        baseline=baseline and os.path.abspath(baseline),
     )
     if "-" in paths and len(paths) > 1:
         raise click.UsageError("`-`, standard input, cannot be mixed with other paths")
@@ -165,6 +172,9 @@ def check(
         show_fixes=show_fixes,
         interactive=interactive,
         outputs=outputs or (STANDARD_OUTPUT,),
+        update_baseline=update_baseline,
+        prune_baseline=prune_baseline,
+        error_stale_baseline=error_stale_baseline,
         statistics=statistics,
         exit_zero=exit_zero,
         quiet=quiet,
@@ -177,6 +187,7 @@ def check(
         raise click.UsageError(
             "--interactive asks on the terminal: it goes neither with --diff nor with standard input"
         )
+    check_baseline_options(wanted, bool(outputs))
     config = _config(wanted, configs, said, isolated)
     _check_formats(wanted, config, output_format)
     if show_settings:
@@ -221,13 +232,23 @@ def _check(wanted: Wanted, config: Config) -> int:
 
     started = time.perf_counter()
     try:
+        baseline = opened(wanted, config)
         looked = look_at_stdin(wanted, config, started) if wanted.from_stdin else look_at_files(wanted, config, started)
-        if wanted.diff:
-            return show_diff(wanted, looked)
-        if wanted.fix:
-            return repair_files(wanted, looked, config)
+        if baseline is None:
+            return _answer(wanted, looked, config)
+        if wanted.update_baseline:
+            return update(baseline, looked)
+        return max(_answer(wanted, baseline.without_known(looked), config), tidy(baseline, looked.report))
     except ModelError as error:
         raise click.ClickException(str(error)) from None
+
+
+def _answer(wanted: Wanted, looked: Looked, config: Config) -> int:
+    """Shows, or repairs, what was found."""
+    if wanted.diff:
+        return show_diff(wanted, looked)
+    if wanted.fix:
+        return repair_files(wanted, looked, config)
     return show(wanted, looked, config)
 
 

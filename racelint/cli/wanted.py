@@ -43,6 +43,9 @@ class Wanted:
     interactive: bool
     outputs: tuple[Output, ...]
     """Never empty."""
+    update_baseline: bool
+    prune_baseline: bool
+    error_stale_baseline: bool
     statistics: bool
     exit_zero: bool
     quiet: bool

@@ -11,8 +11,12 @@ from dataclasses import dataclass
 from racelint.finding import Finding, Problem, Role
 from racelint.report.results import UNREADABLE
 
-LONGEST = 80
+LONGEST = 60
 """Characters of a statement that count: a trace cuts long ones, and where it does depends on how they are laid out."""
+
+_SEAM = re.compile(r"""(["'])\s+[bfruBFRU]{0,2}\1""")
+_LAYOUT = re.compile(r"""[\s(),'"\\]+""")
+_AROUND = re.compile(r" ?([^\w ]) ?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,8 @@ def meaning_of(finding: Finding) -> Meaning:
 
 
 def squeezed(text: str) -> str:
-    """Source without what formatters add, take away or choose: blanks, parentheses, commas, quotes, joined strings."""
-    return re.sub(r"[\s(),'\"\\]+", "", text)[:LONGEST]
+    """Source without what formatters add, take away or choose: blanks, parentheses, commas, quotes, seams of strings."""
+    return _AROUND.sub(r"\1", _LAYOUT.sub(" ", _SEAM.sub("", text)).strip())[:LONGEST].rstrip()
 
 
 def fingerprinted(entries: Iterable[Finding | Problem]) -> Iterator[tuple[Finding | Problem, str]]:
