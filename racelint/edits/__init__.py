@@ -15,7 +15,7 @@ from racelint.edits.constructing import fill_then_swap, set_default, start_last
 from racelint.edits.events import clear_after_wait, unless_done
 from racelint.edits.files import tolerate
 from racelint.edits.helpers import once, replace_atomically
-from racelint.edits.locking import hold_lock, take_lock
+from racelint.edits.locking import hold_lock, look_again, take_lock
 from racelint.edits.reading import read_once
 from racelint.edits.rows import lock_row, update_by_expression
 from racelint.edits.saving import save_only_set_fields, send_on_commit
@@ -40,8 +40,9 @@ REPAIRS: Mapping[str, tuple[Repair, ...]] = {
     "RL111": (read_once,),
     "RL201": (in_transaction,),
     "RL204": (send_on_commit,),
-    "RL302": (once,),
-    "RL303": (hold_lock,),
+    "RL301": (hold_lock,),
+    "RL302": (look_again, once, hold_lock),
+    "RL303": (look_again, hold_lock),
     "RL304": (set_default, hold_lock),
     "RL305": (swap_then_close,),
     "RL306": (start_last,),

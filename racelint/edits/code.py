@@ -5,7 +5,7 @@ An edit replaces a piece of text, so what is outside of it, comments and blank l
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TypeVar
 
@@ -47,7 +47,7 @@ class Code:
     """One definition of a module that is to be repaired."""
 
     def __init__(self, program: Program, definition: Definition, runtime: str) -> None:
-        self.definition, self.runtime = definition, runtime
+        self.program, self.definition, self.runtime = program, definition, runtime
         self.source, self.scope, self.concurrency = program.source, program.scope, program.concurrency
         self.lines = program.lines
 
@@ -66,6 +66,11 @@ class Code:
         """The class whose method this is, or is a part of, and its name for the object; "" for none."""
         return enclosing_self(self.facts, self.scope)
 
+    @property
+    def is_class_level(self) -> bool:
+        """Whether the first argument is the class itself, not an object of it."""
+        return self.facts.name in ("__new__", "__init_subclass__") or "classmethod" in self.facts.decorators
+
     def called(self, path: str) -> list[FunctionFacts]:
         """The functions of this module that a dotted path in this function may mean."""
         return self.concurrency.target(path, self.facts)
@@ -75,22 +80,37 @@ class Code:
 
         A method of the own object that is not seen here may.
         """
-        called = {source_of(call.func) for one in statements for call in self.walk(one, cst.Call)}
         own = f"{self.owner[1]}."
+        called = self.calls_in(statements)
         if any(name.startswith(own) and name.count(".") == 1 and not self.called(name) for name in called):
             return True
+        return any(
+            (function.stub and function.owner) or self.is_named_in(function, names) for function in self.reached(called)
+        )
+
+    def calls_in(self, statements: Sequence[Statement]) -> set[str]:
+        """What the statements call, as it is written."""
+        return {source_of(call.func) for one in statements for call in self.walk(one, cst.Call)}
+
+    def reached(self, paths: Iterable[str], caller: FunctionFacts | None = None) -> Iterator[FunctionFacts]:
+        """The functions that calls in a function, ours if none is given, may run, and those that these call."""
         seen: set[str] = set()
-        todo = [function for name in called for function in self.called(name)]
+        todo = [found for path in paths for found in self.concurrency.target(path, caller or self.facts)]
         while todo:
             function = todo.pop()
-            if function.qualname in seen:
-                continue
-            seen.add(function.qualname)
-            text = "".join(self.lines[function.first - 1 : function.last])
-            if (function.stub and function.owner) or any(name in text for name in names):
-                return True
-            todo.extend(other for call in function.calls for other in self.called(call.callee))
-        return False
+            if function.qualname not in seen:
+                seen.add(function.qualname)
+                yield function
+                todo += [other for call in function.calls for other in self.concurrency.target(call.callee, function)]
+
+    def is_named_in(self, function: FunctionFacts, names: Collection[str]) -> bool:
+        """Whether the source of any function, also of one of another module, has one of the names; True if it cannot be read."""
+        try:
+            lines = self.program.lines_of(function)
+        except ValueError:
+            return True
+        text = "".join(lines[function.first - 1 : function.last])
+        return any(name in text for name in names)
 
     # where things are
 

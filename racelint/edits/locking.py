@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import builtins
+
 import libcst as cst
 
 from racelint.edits.code import Code, Statement
 from racelint.edits.imports import imported
 from racelint.edits.owners import made_in_class, made_in_module
+from racelint.facts import FunctionFacts
 from racelint.finding import Applicability, Edit, Finding, Fix, Span, World
+from racelint.flow.summaries import source_of
 from racelint.resolve import CONSTRUCTORS, locks_of
 
 
@@ -16,42 +20,87 @@ def hold_lock(code: Code, finding: Finding) -> Fix | None:
 
     Steps that stand in a helper belong to the statement that calls it; a trace that begins in one is left alone.
     """
-    if not finding.trace or not _is_inside(code, finding.trace[0].span) or _written_elsewhere(code, finding.resource):
+    if not finding.trace or not _is_inside(code, finding.trace[0].span):
         return None
-    return _locked(code, finding, [step.span for step in finding.trace if _is_inside(code, step.span)])
+    statements = region(code, [*(step.span for step in finding.trace if _is_inside(code, step.span)), finding.span])
+    if not statements or _written_elsewhere(code, finding.resource, statements):
+        return None
+    return _locked(code, finding, statements)
 
 
 def take_lock(code: Code, finding: Finding) -> Fix | None:
     """Puts the statement of the finding under the lock that its class or module has."""
-    return _locked(code, finding, [])
+    return _locked(code, finding, region(code, [finding.span]))
 
 
-def _written_elsewhere(code: Code, resource: str) -> bool:
+def look_again(code: Code, finding: Finding) -> Fix | None:
+    """`if x is None: with lock: x = make()` gets the test once more under the lock, where nobody else can change the answer."""
+    held = code.around(finding.span, cst.With)
+    block = code.block(held) if held is not None else None
+    branch = code.parents[block] if block is not None else None
+    if held is None or block is None or not isinstance(branch, cst.If) or len(code.statements(block)) != 1:
+        return None  # what follows the lock may need what is made under it
+    lock = source_of(held.items[0].item)
+    holders = (code.owner[0], lock.partition(".")[0], "")
+    if not any(lock.rpartition(".")[2] in locks_of(code.scope, holder) for holder in holders):
+        return None
+    if len(held.items) != 1 or not isinstance(held.body, cst.IndentedBlock):
+        return None
+    if list(code.walk(branch.test, cst.Call, cst.Await, cst.NamedExpr)) or "\n" in code.text(branch.test):
+        return None
+    edits = code.wrapped(code.statements(held.body), f"if {code.text(branch.test)}:")
+    return Fix(f"test once more under `{lock}`", Applicability.SAFE, edits) if edits else None
+
+
+def _written_elsewhere(code: Code, resource: str, statements: list[Statement]) -> bool:
     """Whether other functions, which would not hold the lock, write the resource, too."""
     name = resource.partition("[")[0]
     owner, self_name = code.owner
     return any(
         write.path == name or write.path.startswith(f"{name}.")
-        for function in code.scope.facts.functions
+        for function in code.scope.every_function
         if function.qualname != code.facts.qualname and not (function.owner and function.name in CONSTRUCTORS)
         if not name.startswith(f"{self_name}.") or function.owner == owner
+        if not _is_only_called_in(code, function, statements)
         for write in function.writes
     )
+
+
+def _is_only_called_in(code: Code, function: FunctionFacts, statements: list[Statement]) -> bool:
+    """Whether a function is a helper of these statements alone, so that the lock which they hold is held in it, too."""
+    if not function.name.startswith("_") or any(_refers(other, function) for other in code.scope.every_function):
+        return False
+    callers = {
+        other.qualname
+        for other in code.scope.every_function
+        for call in other.calls
+        if call.callee.rpartition(".")[2] == function.name
+    }
+    inside = sum(_last_name(call) == function.name for one in statements for call in code.walk(one, cst.Call))
+    anywhere = sum(_last_name(call) == function.name for call in code.walk(code.function, cst.Call))
+    return callers == {code.facts.qualname} and inside == anywhere
+
+
+def _last_name(call: cst.Call) -> str:
+    return source_of(call.func).rpartition(".")[2]
+
+
+def _refers(other: FunctionFacts, function: FunctionFacts) -> bool:
+    return any(path.rpartition(".")[2] == function.name for path in other.references)
 
 
 def _is_inside(code: Code, span: Span) -> bool:
     return code.facts.first <= span.line <= code.facts.last
 
 
-def _locked(code: Code, finding: Finding, steps: list[Span]) -> Fix | None:
-    """The statements of these places and of the finding under one lock; not where they yield or call what takes it itself."""
-    statements = region(code, [*steps, finding.span])
+def _locked(code: Code, finding: Finding, statements: list[Statement]) -> Fix | None:
+    """The statements under one lock; not where they yield or call what takes it itself."""
     if not statements or any(list(code.walk(one, cst.Yield, cst.FunctionDef)) for one in statements):
         return None
     asynchronous = code.facts.is_async
     if finding.world is World.PROCESSES or asynchronous is not (finding.world is World.TASKS):
         return None
-    lock = _lock(code, finding, asynchronous)
+    lock = _lock(code, finding, asynchronous, statements)
     if lock is None:
         return None
     name, made = lock
@@ -95,31 +144,66 @@ def _path(code: Code, statement: Statement) -> list[tuple[cst.IndentedBlock, Sta
     return found
 
 
-def _lock(code: Code, finding: Finding, asynchronous: bool) -> tuple[str, tuple[Edit, ...]] | None:
+def _lock(
+    code: Code, finding: Finding, asynchronous: bool, statements: list[Statement]
+) -> tuple[str, tuple[Edit, ...]] | None:
     """The lock to hold, and the edits that make it: the only one of the owner, or a new one."""
-    wanted = "tasks" if asynchronous else "threads"
     owner, self_name = code.owner
-    of_object = finding.resource.startswith(f"{self_name}.") and bool(owner)
-    if not of_object and finding.resource.partition("[")[0].partition(".")[0] not in code.scope.assigned:
+    root = finding.resource.partition("[")[0].partition(".")[0]
+    of_object = root == self_name and bool(owner)
+    if of_object and code.facts.name in CONSTRUCTORS and not code.is_class_level:
+        return None  # the object's own lock keeps nobody out of another object
+    if not of_object and root not in code.scope.assigned and root not in code.scope.classes:
         return None
-    holder = owner if of_object else ""
-    known = locks_of(code.scope, holder)
+    prefix = f"{root}." if of_object or root in code.scope.classes else ""
+    holder = owner if of_object else root if prefix else ""
+    known = _reachable(code, holder) if code.is_class_level or not of_object else locks_of(code.scope, holder)
     if known:
+        wanted = "tasks" if asynchronous else "threads"
         right = [name for name, world in known.items() if world in (wanted, "any")]
-        if len(known) > 1 or not right:
+        if len(known) > 1 or not right or _may_be_held(code, right[0]):
             return None
-        return (f"{self_name}.{right[0]}" if of_object else right[0]), ()
+        return f"{prefix}{right[0]}", ()
     library = imported(code, "asyncio" if asynchronous else "threading")
     if library is None:
         return None
-    built = f"{library.name}.Lock"
+    built = f"{library.name}.{'Lock' if asynchronous or _calls_nothing(code, statements) else 'RLock'}"
     attribute = finding.resource.rpartition(".")[2].partition("[")[0]
-    made = made_in_class(code, holder, built, attribute) if of_object else made_in_module(code, built)
+    if of_object and not code.is_class_level:
+        made = made_in_class(code, holder, built, attribute)
+    else:
+        prefix, made = "", made_in_module(code, built, attribute)
     if made is None:
         return None
-    return (f"{self_name}.{made.name}" if of_object else made.name), (*library.edits, *made.edits)
+    return f"{prefix}{made.name}", (*library.edits, *made.edits)
+
+
+def _reachable(code: Code, holder: str) -> dict[str, str]:
+    """The locks of a class that can be had without an object of it, or those of the module for ""."""
+    known = locks_of(code.scope, holder)
+    if not holder:
+        return known
+    return {name: world for name, world in known.items() if name in dict(code.scope.classes[holder].attributes)}
+
+
+def _calls_nothing(code: Code, statements: list[Statement]) -> bool:
+    """Whether no code of others runs in the statements, which might come back here: an `RLock` would let it in, as before."""
+    return all(path in dir(builtins) for path in code.calls_in(statements))
+
+
+def _may_be_held(code: Code, lock: str) -> bool:
+    """Whether a function that uses the lock calls this one, as far as this module tells."""
+    return any(
+        any(found.qualname == code.facts.qualname for found in code.reached((c.callee for c in one.calls), one))
+        for one in code.scope.every_function
+        if code.is_named_in(one, [lock])
+    )
 
 
 def _takes(code: Code, statements: list[Statement], lock: str) -> bool:
-    """Whether the statements use the lock, or call a function that may: it would wait for itself."""
-    return any(code.mentions(one, lock) for one in statements) or code.may_touch(statements, [lock.rpartition(".")[2]])
+    """Whether the statements use the lock, or call a function that may, or this one again: it would wait for itself."""
+    if any(code.mentions(one, lock) for one in statements):
+        return True
+    if any(found.qualname == code.facts.qualname for found in code.reached(code.calls_in(statements))):
+        return True
+    return code.may_touch(statements, [lock.rpartition(".")[2]])

@@ -20,11 +20,12 @@ class Made:
     edits: tuple[Edit, ...]
 
 
-def made_in_module(code: Code, built: str) -> Made | None:
-    """A module-level name below the imports."""
-    if NAME in code.scope.module_names or NAME in code.names:
-        return None
-    return Made(NAME, (below_imports(code, f"{NAME} = {built}()"),))
+def made_in_module(code: Code, built: str, guarded: str) -> Made | None:
+    """A module-level name below the imports; named after what it guards if there is a `_lock` already."""
+    for name in (NAME, f"_{guarded.strip('_')}_lock"):
+        if name.isidentifier() and name not in code.scope.module_names and name not in code.names:
+            return Made(name, (below_imports(code, f"{name} = {built}()"),))
+    return None
 
 
 def made_in_class(code: Code, owner: str, built: str, guarded: str) -> Made | None:

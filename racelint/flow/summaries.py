@@ -216,12 +216,12 @@ class Program:
         if qualname not in self._definitions:
             facts = self.scope.functions.get(qualname)
             try:
-                self._definitions[qualname] = Definition(facts, self._lines_of(facts)) if facts is not None else None
+                self._definitions[qualname] = Definition(facts, self.lines_of(facts)) if facts is not None else None
             except (cst.ParserSyntaxError, ValueError):
                 self._definitions[qualname] = None
         return self._definitions[qualname]
 
-    def _lines_of(self, facts: FunctionFacts) -> list[str]:
+    def lines_of(self, facts: FunctionFacts) -> list[str]:
         """The lines of the file that a definition stands in. Raises ValueError if it cannot be read any more."""
         home = self.scope.names_in(facts.qualname).facts
         if home.path == self.scope.facts.path:

@@ -1,0 +1,156 @@
+"""What `--fix` does to real code: every file still parses, and a second run changes nothing.
+
+    python benchmarks/fixing.py DIR ... [--safe] [--jobs 2] [--diff FOLDER] [--table]
+
+Each DIR, say an unpacked wheel, is copied to a temporary folder; the copy is repaired with `--unsafe-fixes` and the lowest
+confidence, every file that was changed is parsed, and racelint is run once more. `--diff FOLDER` keeps what was changed, for
+reading: NAME.diff. `--table` prints the lines of the table in docs/fixes.md. The exit status is 1 if anything is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from racelint.fix import unified_diff
+
+FIXED = re.compile(r"racelint:   .*: (RL\d{3}) [a-z-]+: (\d+)$")
+"""A line of `--show-fixes`."""
+REFUSED = re.compile(r"racelint: .*: not fixed: (.*)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one tree."""
+
+    name: str
+    lines: int
+    fixes: Mapping[str, int]
+    """How many findings were repaired, by code."""
+    files: int
+    """How many files were changed."""
+    refused: int
+    """How many repairs were taken back because the result was found no better."""
+    seconds: float
+    wrong: tuple[str, ...]
+    """What must not be: a file that does not parse any more, a traceback, a second run that changes something."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Tries all trees and prints what became of them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("trees", metavar="DIR", nargs="+", type=Path)
+    parser.add_argument("--safe", action="store_true", help="only safe fixes")
+    parser.add_argument("--jobs", default="2")
+    parser.add_argument("--diff", metavar="FOLDER", type=Path, help="keep the changes here")
+    parser.add_argument("--table", action="store_true", help="print lines of a Markdown table")
+    given = parser.parse_args(arguments)
+    options = ["--jobs", given.jobs, *(() if given.safe else ("--unsafe-fixes",))]
+    outcomes = [tried(tree, options, given.diff) for tree in given.trees]
+    for outcome in outcomes:
+        print(row(outcome) if given.table else told(outcome))
+    return 1 if any(outcome.wrong for outcome in outcomes) else 0
+
+
+def tried(tree: Path, options: Sequence[str], diffs: Path | None) -> Outcome:
+    """Repairs a copy of a tree, and looks at it."""
+    with tempfile.TemporaryDirectory(prefix="racelint-fixing-") as folder:
+        copy = Path(folder) / tree.name
+        shutil.copytree(tree, copy, ignore=lambda at, names: [one for one in names if one == ".git"])
+        started = time.perf_counter()
+        status, text = repaired(copy, options)
+        seconds = time.perf_counter() - started
+        wrong = [] if status in (0, 1) and "internal error" not in text else [f"status {status}: {text[-2000:]}"]
+        changed = [path for path in sorted(copy.rglob("*.py")) if digest(path) != digest(tree / path.relative_to(copy))]
+        wrong += [f"{path.relative_to(copy)} does not parse" for path in changed if not parses(path)]
+        if diffs is not None:
+            keep(diffs / f"{tree.name}.diff", tree, copy, changed)
+        after = {path: digest(path) for path in copy.rglob("*.py")}
+        again = repaired(copy, options)
+        moved = [path for path, old in after.items() if digest(path) != old]
+        wrong += [f"{path.relative_to(copy)} is changed by a second run" for path in moved]
+        wrong += [] if again[0] in (0, 1) and "Traceback" not in again[1] else [f"second run: {again[1][-2000:]}"]
+        return Outcome(
+            tree.name,
+            sum(path.read_bytes().count(b"\n") for path in after),
+            fixes_in(text),
+            len(changed),
+            len(re.findall(REFUSED.pattern, text, re.MULTILINE)),
+            seconds,
+            tuple(wrong),
+        )
+
+
+def repaired(tree: Path, options: Sequence[str]) -> tuple[int, str]:
+    """Runs `racelint --fix`; its status, and what it says on stderr."""
+    command = [sys.executable, "-m", "racelint", "--isolated", "--fix", "--show-fixes", "--min-confidence", "low"]
+    rest = ["--output-format", "concise", "--output-file", "/dev/null", "--no-respect-gitignore", *options, "."]
+    done = subprocess.run([*command, *rest], cwd=tree, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+def digest(path: Path) -> bytes:
+    """What tells whether a file is the same; empty for one that is not there."""
+    return hashlib.sha256(path.read_bytes()).digest() if path.exists() else b""
+
+
+def parses(path: Path) -> bool:
+    """Whether Python takes the file."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+        except (SyntaxError, ValueError):
+            return False
+    return True
+
+
+def keep(target: Path, old: Path, new: Path, changed: Sequence[Path]) -> None:
+    """Writes the changes as one patch."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    names = [path.relative_to(new) for path in changed]
+    target.write_bytes(
+        b"".join(unified_diff(str(name), (old / name).read_bytes(), (new / name).read_bytes()) for name in names)
+    )
+
+
+def fixes_in(text: str) -> Counter[str]:
+    """How many findings `--show-fixes` says were repaired, by code."""
+    found: Counter[str] = Counter()
+    for code, count in re.findall(FIXED.pattern, text, re.MULTILINE):
+        found[code] += int(count)
+    return found
+
+
+def told(outcome: Outcome) -> str:
+    """An outcome for people."""
+    fixes = ", ".join(f"{code} {count}" for code, count in sorted(outcome.fixes.items())) or "none"
+    head = (
+        f"{outcome.name}: {sum(outcome.fixes.values())} fixes in {outcome.files} files of {outcome.lines:,} lines, "
+        f"{outcome.refused} refused, {outcome.seconds:.0f} s\n  {fixes}\n"
+    )
+    return head + "".join(f"  WRONG: {one}\n" for one in outcome.wrong)
+
+
+def row(outcome: Outcome) -> str:
+    """An outcome as a line of a Markdown table."""
+    fixes = ", ".join(f"{code} {count}" for code, count in sorted(outcome.fixes.items()))
+    return (
+        f"| {outcome.name} | {outcome.lines:,} | {sum(outcome.fixes.values())} | {outcome.files} | {outcome.refused} "
+        f"| {len(outcome.wrong)} | {fixes} |"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
