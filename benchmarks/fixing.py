@@ -27,7 +27,7 @@ from racelint.fix import unified_diff
 
 FIXED = re.compile(r"racelint:   .*: (RL\d{3}) [a-z-]+: (\d+)$")
 """A line of `--show-fixes`."""
-REFUSED = re.compile(r"racelint: .*: not fixed: (.*)$")
+REFUSED = re.compile(r"racelint: (.*: not fixed: .*)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ class Outcome:
     """How many findings were repaired, by code."""
     files: int
     """How many files were changed."""
-    refused: int
-    """How many repairs were taken back because the result was found no better."""
+    refused: tuple[str, ...]
+    """Why repairs were taken back: the result was found no better."""
     seconds: float
     wrong: tuple[str, ...]
     """What must not be: a file that does not parse any more, a traceback, a second run that changes something."""
@@ -71,7 +71,7 @@ def tried(tree: Path, options: Sequence[str], diffs: Path | None) -> Outcome:
         started = time.perf_counter()
         status, text = repaired(copy, options)
         seconds = time.perf_counter() - started
-        wrong = [] if status in (0, 1) and "internal error" not in text else [f"status {status}: {text[-2000:]}"]
+        wrong = complaints(status, text)
         changed = [path for path in sorted(copy.rglob("*.py")) if digest(path) != digest(tree / path.relative_to(copy))]
         wrong += [f"{path.relative_to(copy)} does not parse" for path in changed if not parses(path)]
         if diffs is not None:
@@ -80,13 +80,13 @@ def tried(tree: Path, options: Sequence[str], diffs: Path | None) -> Outcome:
         again = repaired(copy, options)
         moved = [path for path, old in after.items() if digest(path) != old]
         wrong += [f"{path.relative_to(copy)} is changed by a second run" for path in moved]
-        wrong += [] if again[0] in (0, 1) and "Traceback" not in again[1] else [f"second run: {again[1][-2000:]}"]
+        wrong += [f"second run: {one}" for one in complaints(*again)]
         return Outcome(
             tree.name,
             sum(path.read_bytes().count(b"\n") for path in after),
             fixes_in(text),
             len(changed),
-            len(re.findall(REFUSED.pattern, text, re.MULTILINE)),
+            tuple(re.findall(REFUSED.pattern, text, re.MULTILINE)),
             seconds,
             tuple(wrong),
         )
@@ -95,9 +95,15 @@ def tried(tree: Path, options: Sequence[str], diffs: Path | None) -> Outcome:
 def repaired(tree: Path, options: Sequence[str]) -> tuple[int, str]:
     """Runs `racelint --fix`; its status, and what it says on stderr."""
     command = [sys.executable, "-m", "racelint", "--isolated", "--fix", "--show-fixes", "--min-confidence", "low"]
-    rest = ["--output-format", "concise", "--output-file", "/dev/null", "--no-respect-gitignore", *options, "."]
-    done = subprocess.run([*command, *rest], cwd=tree, capture_output=True, text=True, check=False)
+    rest = ["--output-format", "concise", "--output-file", "/dev/null", "--no-respect-gitignore", *options, str(tree)]
+    done = subprocess.run([*command, *rest], capture_output=True, text=True, check=False)
     return done.returncode, done.stderr
+
+
+def complaints(status: int, text: str) -> list[str]:
+    """What a run must not say."""
+    lines = [line for line in text.splitlines() if "internal error" in line or line.startswith("Traceback")]
+    return [f"status {status}: {text[-2000:]}"] if status not in (0, 1) else lines
 
 
 def digest(path: Path) -> bytes:
@@ -138,16 +144,17 @@ def told(outcome: Outcome) -> str:
     fixes = ", ".join(f"{code} {count}" for code, count in sorted(outcome.fixes.items())) or "none"
     head = (
         f"{outcome.name}: {sum(outcome.fixes.values())} fixes in {outcome.files} files of {outcome.lines:,} lines, "
-        f"{outcome.refused} refused, {outcome.seconds:.0f} s\n  {fixes}\n"
+        f"{len(outcome.refused)} refused, {outcome.seconds:.0f} s\n  {fixes}\n"
     )
-    return head + "".join(f"  WRONG: {one}\n" for one in outcome.wrong)
+    reasons = "".join(f"  refused: {one}\n" for one in outcome.refused)
+    return head + reasons + "".join(f"  WRONG: {one}\n" for one in outcome.wrong)
 
 
 def row(outcome: Outcome) -> str:
     """An outcome as a line of a Markdown table."""
     fixes = ", ".join(f"{code} {count}" for code, count in sorted(outcome.fixes.items()))
     return (
-        f"| {outcome.name} | {outcome.lines:,} | {sum(outcome.fixes.values())} | {outcome.files} | {outcome.refused} "
+        f"| {outcome.name} | {outcome.lines:,} | {sum(outcome.fixes.values())} | {outcome.files} | {len(outcome.refused)} "
         f"| {len(outcome.wrong)} | {fixes} |"
     )
 

@@ -85,12 +85,26 @@ def lint_files(
     may_spawn: bool = False,
     progress: Progress = lambda done, total: None,
     given: Mapping[str, Source] | None = None,
+    memory: Memory | None = None,
 ) -> Report:
     """What is found in files; `problems` are those met on the way to them, `may_spawn` is as in `jobs.each`.
 
-    `given` are sources, by the path of their file, that are taken as they are: those files are not read.
+    `given` are sources, by the path of their file, that are taken as they are: those files are not read. What is in `memory`
+    is taken from there, and what is found is kept in it.
     """
-    return _lint(files, problems, Job(config, started, may_spawn, given or {}), progress)
+    return _lint(files, problems, Job(config, started, may_spawn, given or {}), progress, memory or Memory())
+
+
+class Memory:
+    """What earlier runs over the same files have found, so that only files with another text are looked at again.
+
+    A finding may depend on other files, too: what is remembered is true but for that.
+    """
+
+    def __init__(self) -> None:
+        self.known: dict[str, tuple[Source | None, Known]] = {}
+        """By the path of the file, with the text that it was given; None for the one on the disk."""
+        self.found: dict[str, tuple[Source | None, Found]] = {}
 
 
 # The stages
@@ -138,28 +152,38 @@ def _lint(
     problems: Sequence[Problem],
     job: Job,
     progress: Progress,
+    memory: Memory,
 ) -> Report:
     check_config(job.config, RULES)
     if job.config.models or len(files) > PAYS:
         # A wrong table is an error of the whole run; and processes that are forked then need not read the tables again.
         load_models(job.config.models)
     total, jobs, may_spawn = 2 * len(files), job.config.jobs, job.may_spawn
-    first = each(_know, job, files, jobs=jobs, may_spawn=may_spawn, died=_died, done=lambda done: progress(done, total))
-    readable = [known for known in first if known.facts is not None]
+    news = [file for file in files if not _is_remembered(memory.known, file, job)]
     around = context(files, job.config, job.given)
-    beside = each(_know, job, around, jobs=jobs, may_spawn=may_spawn, died=_died, done=lambda done: None)
-    _prepare(len(readable))
-    project = (job, build_index(known.facts for known in (*readable, *beside) if known.facts is not None))
-    begun = total - len(readable)
-    second = each(
+    read = each(_know, job, news, jobs=jobs, may_spawn=may_spawn, died=_died, done=lambda done: progress(done, total))
+    beside = [file for file in around if not _is_remembered(memory.known, file, job)]
+    read += each(_know, job, beside, jobs=jobs, may_spawn=may_spawn, died=_died, done=lambda done: None)
+    memory.known.update((one.file.path, (job.given.get(one.file.path), one)) for one in read)
+    first, others = ([memory.known[file.path][1] for file in group] for group in (files, around))
+    readable = [known for known in first if known.facts is not None]
+    unseen = [known for known in readable if not _is_remembered(memory.found, known.file, job)]
+    _prepare(len(unseen))
+    project = (job, build_index(known.facts for known in (*readable, *others) if known.facts is not None))
+    begun = total - len(unseen)
+    looked = each(
         _find,
         project,
-        readable,
+        unseen,
         jobs=jobs,
         may_spawn=may_spawn,
         died=_died_later,
         done=lambda done: progress(begun + done, total),
     )
+    memory.found.update(
+        (one.file.path, (job.given.get(one.file.path), found)) for one, found in zip(unseen, looked, strict=True)
+    )
+    second = [memory.found[known.file.path][1] for known in readable]
     failures: list[Known | Found] = [*first, *second]
     met = [*problems, *(failure.problem for failure in failures if failure.problem is not None)]
     return Report(
@@ -170,6 +194,10 @@ def _lint(
         internal_errors=sum(failure.mistake for failure in failures),
         checksums={found.findings[0].path: found.checksum for found in second if found.findings},
     )
+
+
+def _is_remembered(memory: Mapping[str, tuple[Source | None, object]], file: File, job: Job) -> bool:
+    return file.path in memory and memory[file.path][0] == job.given.get(file.path)
 
 
 def _know(job: Job, file: File) -> Known:

@@ -32,6 +32,8 @@ class Looked:
     lines: Lines
     original: Read
     again: Lint
+    near: Lint
+    """As `again`, but what was found in files that have not been changed is taken as it was."""
     stdin: bytes | None = None
     """What was read from standard input."""
 
@@ -39,7 +41,7 @@ class Looked:
 def look_at_files(wanted: Wanted, config: Config, started: float) -> Looked:
     """What is found in the paths."""
     from racelint.discovery import discover
-    from racelint.run import lint_files
+    from racelint.run import Memory, lint_files
 
     files, problems = discover(wanted.paths, config)
     if wanted.verbose:
@@ -49,11 +51,15 @@ def look_at_files(wanted: Wanted, config: Config, started: float) -> Looked:
         say("there are no Python files under these paths")
     paths = {file.shown: file.path for file in files}
 
-    def lint(given: Mapping[str, Source]) -> Report:
+    def lint(given: Mapping[str, Source], memory: Memory) -> Report:
         progress = ProgressLine(started, shown=sys.stderr.isatty() and not wanted.quiet)
-        report = lint_files(files, problems, config, started, may_spawn=True, progress=progress, given=given)
+        report = lint_files(
+            files, problems, config, started, may_spawn=True, progress=progress, given=given, memory=memory
+        )
         progress.clear()
         return report
+
+    kept = Memory()
 
     def original(name: str) -> Original | Problem:
         from racelint.fix import decoded
@@ -63,7 +69,13 @@ def look_at_files(wanted: Wanted, config: Config, started: float) -> Looked:
         except OSError as error:
             return Problem(name, 1, unreadable(error))
 
-    return Looked(lint({}), lambda name: lines_of(read_source(paths[name])) if name in paths else None, original, lint)
+    return Looked(
+        lint({}, kept),
+        lambda name: lines_of(read_source(paths[name])) if name in paths else None,
+        original,
+        lambda given: lint(given, Memory()),
+        lambda given: lint(given, kept),
+    )
 
 
 def look_at_stdin(wanted: Wanted, config: Config, started: float) -> Looked:
@@ -88,7 +100,7 @@ def look_at_stdin(wanted: Wanted, config: Config, started: float) -> Looked:
 
         return source if isinstance(source, Problem) else Original(file.path, data, source)
 
-    return Looked(lint({}), lambda name: lines_of(source), original, lint, data)
+    return Looked(lint({}), lambda name: lines_of(source), original, lint, lint, data)
 
 
 def lines_of(source: Source | Problem) -> list[str] | None:

@@ -25,7 +25,7 @@ def show_diff(wanted: Wanted, looked: Looked) -> int:
     """Shows what would be repaired."""
     from racelint.fix import repair, unified_diff
 
-    done = repair(looked.report, looked.original, looked.again, wanted.applicability)
+    done = repair(looked.report, looked.original, looked.again, wanted.applicability, near=looked.near)
     for problem in done.report.problems:
         say(f"{problem.path}: {problem.message}")
     for unfixed in done.unfixed:
@@ -56,7 +56,7 @@ def repair_files(wanted: Wanted, looked: Looked, config: Config) -> int:
     from racelint.fix import repair
 
     chosen = asked(wanted, looked, config) if wanted.interactive else lambda finding: True
-    done = repair(looked.report, looked.original, looked.again, wanted.applicability, chosen)
+    done = repair(looked.report, looked.original, looked.again, wanted.applicability, chosen, looked.near)
     for unfixed in done.unfixed:
         say(f"{unfixed.path}: not fixed: {unfixed.reason}")
     if looked.stdin is not None:

@@ -12,14 +12,17 @@ from dataclasses import replace
 from racelint.edits.awaiting import await_first
 from racelint.edits.code import Code, joined
 from racelint.edits.constructing import fill_then_swap, set_default, start_last
+from racelint.edits.creating import get_or_create
 from racelint.edits.events import clear_after_wait, unless_done
 from racelint.edits.files import tolerate
 from racelint.edits.helpers import once, replace_atomically
-from racelint.edits.locking import hold_lock, look_again, take_lock
+from racelint.edits.locking import hold_lock, hold_lock_over_document, look_again, take_lock
 from racelint.edits.reading import read_once
-from racelint.edits.rows import lock_row, update_by_expression
+from racelint.edits.row_locks import lock_row, take_unlocked_row
+from racelint.edits.rows import update_by_expression
 from racelint.edits.saving import save_only_set_fields, send_on_commit
 from racelint.edits.snapshots import iterate_over_snapshot, return_copy
+from racelint.edits.statements import begin_at_once, lock_selected, skip_locked
 from racelint.edits.swapping import swap_then_close
 from racelint.edits.transactions import in_transaction
 from racelint.facts import FunctionFacts
@@ -33,8 +36,11 @@ Repair = Callable[[Code, Finding], "Fix | None"]
 REPAIRS: Mapping[str, tuple[Repair, ...]] = {
     "RL101": (await_first, hold_lock),
     "RL102": (hold_lock,),
+    "RL103": (begin_at_once, lock_selected, hold_lock_over_document),
+    "RL104": (begin_at_once, lock_selected, hold_lock_over_document),
     "RL105": (update_by_expression, lock_row),
     "RL106": (save_only_set_fields,),
+    "RL107": (lock_row, begin_at_once, lock_selected),
     "RL108": (hold_lock,),
     "RL110": (fill_then_swap,),
     "RL111": (read_once,),
@@ -46,6 +52,9 @@ REPAIRS: Mapping[str, tuple[Repair, ...]] = {
     "RL304": (set_default, hold_lock),
     "RL305": (swap_then_close,),
     "RL306": (start_last,),
+    "RL501": (lock_row, begin_at_once, lock_selected),
+    "RL502": (take_unlocked_row, begin_at_once, skip_locked),
+    "RL503": (get_or_create, begin_at_once),
     "RL601": (take_lock,),
     "RL603": (take_lock,),
     "RL605": (clear_after_wait,),

@@ -34,14 +34,43 @@ def imported(code: Code, module: str, name: str = "") -> Imported | None:
     if wanted in code.names:
         return None
     statement = f"from {module} import {name}" if name else f"import {module}"
-    edit = _inserted(code, statement, module, plain=not name)
-    return Imported(wanted if name else module, (edit,))
+    edit = _joined(code, module, name) if name else None
+    return Imported(wanted if name else module, (edit or _inserted(code, statement, module, plain=not name),))
 
 
 def _hidden(code: Code, name: str) -> bool:
     """Whether the function itself gives the name another meaning."""
     facts = code.facts
     return name in facts.local_names or name in dict(facts.params)
+
+
+def _joined(code: Code, module: str, name: str) -> Edit | None:
+    """The name among those that are imported from its module already, in its place; None if the line would become too long."""
+    for statement in _head(ast.parse(code.source.text)):
+        if isinstance(statement, ast.Import) or statement.module != module or statement.level:
+            continue
+        line, names = code.lines[statement.lineno - 1].rstrip(), statement.names
+        if len({statement.lineno, *(one.lineno for one in names)}) == 1:
+            if len(line) + len(name) + 2 > WIDEST or any(one.name == "*" or one.asname for one in names):
+                continue
+            separator = ", "
+        elif len({one.lineno for one in names}) == len(names) and names[0].lineno > statement.lineno:
+            separator = f",\n{code.lines[names[0].lineno - 1][: names[0].col_offset]}"
+        else:
+            continue
+        before = [one for one in names if one.name < name]
+        if not before:
+            return Edit(
+                Span(names[0].lineno, names[0].col_offset + 1, names[0].lineno, names[0].col_offset + 1),
+                name + separator,
+            )
+        row, column = before[-1].end_lineno or before[-1].lineno, (before[-1].end_col_offset or 0) + 1
+        return Edit(Span(row, column, row, column), separator + name)
+    return None
+
+
+WIDEST = 88
+"""How long a line of imports may become."""
 
 
 def _inserted(code: Code, statement: str, module: str, *, plain: bool) -> Edit:

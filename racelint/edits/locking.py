@@ -28,6 +28,32 @@ def hold_lock(code: Code, finding: Finding) -> Fix | None:
     return _locked(code, finding, statements)
 
 
+def hold_lock_over_document(code: Code, finding: Finding) -> Fix | None:
+    """A lock of this process over load, change and save; not for a server that other processes use, too."""
+    if code.scope.libraries & SHARED or any(name.partition(".")[0] in SHARED for name in code.scope.imports.values()):
+        return None
+    return hold_lock(code, finding)
+
+
+SHARED = frozenset(
+    {
+        "aiobotocore",
+        "aiocache",
+        "aioredis",
+        "asyncpg",
+        "boto3",
+        "django",
+        "motor",
+        "psycopg",
+        "psycopg2",
+        "pymongo",
+        "redis",
+    }
+    | {"aiomysql", "cachelib", "databases", "flask_caching", "google", "kazoo", "peewee", "sqlalchemy", "tortoise"}
+)
+"""Libraries whose documents are those of all workers."""
+
+
 def take_lock(code: Code, finding: Finding) -> Fix | None:
     """Puts the statement of the finding under the lock that its class or module has."""
     return _locked(code, finding, region(code, [finding.span]))
@@ -158,6 +184,8 @@ def _lock(
     prefix = f"{root}." if of_object or root in code.scope.classes else ""
     holder = owner if of_object else root if prefix else ""
     known = _reachable(code, holder) if code.is_class_level or not of_object else locks_of(code.scope, holder)
+    if not known and (code.is_class_level or not of_object):
+        prefix, known = "", locks_of(code.scope, "")
     if known:
         wanted = "tasks" if asynchronous else "threads"
         right = [name for name, world in known.items() if world in (wanted, "any")]
@@ -192,11 +220,16 @@ def _calls_nothing(code: Code, statements: list[Statement]) -> bool:
 
 
 def _may_be_held(code: Code, lock: str) -> bool:
-    """Whether a function that uses the lock calls this one, as far as this module tells."""
+    """Whether a function that uses the lock may call this one: it would wait for itself.
+
+    A function within another is called by whoever gets it, so whoever reaches the other, or calls anything of that name, may.
+    """
+    ours = {code.facts.qualname, code.facts.parent} - {""}
     return any(
-        any(found.qualname == code.facts.qualname for found in code.reached((c.callee for c in one.calls), one))
+        any(call.callee.rpartition(".")[2] == code.facts.name for call in one.calls)
+        or any(found.qualname in ours for found in code.reached((call.callee for call in one.calls), one))
         for one in code.scope.every_function
-        if code.is_named_in(one, [lock])
+        if one.qualname != code.facts.qualname and code.is_named_in(one, [lock])
     )
 
 

@@ -1,12 +1,12 @@
-"""RL105: a column is changed by the database, not by a copy of it in memory; or its row is locked before it is read."""
+"""RL105: a column is changed by the database, not by a copy of it in memory."""
 
 from __future__ import annotations
 
 import libcst as cst
 
-from racelint.edits.code import Code
+from racelint.edits.code import Code, Statement
 from racelint.edits.imports import Imported, imported
-from racelint.finding import Applicability, Edit, Finding, Fix, Span
+from racelint.finding import Applicability, Edit, Finding, Fix
 from racelint.flow.summaries import source_of
 
 OPERATORS: dict[type[cst.BaseAugOp], str] = {
@@ -26,14 +26,40 @@ def update_by_expression(code: Code, finding: Finding) -> Fix | None:
     if not isinstance(statement, (cst.Assign, cst.AugAssign)):
         return None
     column = statement.target if isinstance(statement, cst.AugAssign) else statement.targets[0].target
-    if not isinstance(column, cst.Attribute) or _used_afterwards(code, statement, source_of(column)):
+    if not isinstance(column, cst.Attribute):
         return None
-    old = _column(code, column)
+    fresh = _read_again(code, finding, statement, column)
+    old = _column(code, column) if fresh is not None else None
     edit = _in_database(code, statement, column, old.name) if old is not None else None
-    if old is None or edit is None:
+    if fresh is None or old is None or edit is None:
         return None
     title = f"let the database change `{source_of(column)}`"
-    return Fix(title, Applicability.UNSAFE, (*old.edits, edit))
+    return Fix(title, Applicability.UNSAFE, (*old.edits, edit, *fresh))
+
+
+def _read_again(code: Code, finding: Finding, changed: Statement, column: cst.Attribute) -> tuple[Edit, ...] | None:
+    """What gives the attribute its value back after Django has saved the row; None if it is needed before that.
+
+    As long as it holds the expression, whoever saves the same object once more changes the column once more. Nothing is
+    needed for a row that is loaded here and not used any more; SQLAlchemy reads it again by itself.
+    """
+    row, saved = source_of(column.value), code.statement_at(finding.span)
+    uses = code.mentions(code.function, source_of(column))
+    if "django" not in code.scope.libraries:
+        return () if not any(_is_behind(code, use, changed) for use in uses) else None
+    if saved is None or any(_is_behind(code, use, changed) and not _is_behind(code, use, saved) for use in uses):
+        return None
+    loaded = any(_assigns(one, row) for one in code.walk(code.function, cst.Assign))
+    if loaded and not any(_is_behind(code, use, saved) for use in code.mentions(code.function, row)):
+        return ()
+    again = code.behind(saved, f'{row}.refresh_from_db(fields=["{column.attr.value}"])')
+    return (again,) if again is not None else None
+
+
+def _is_behind(code: Code, node: cst.CSTNode, statement: Statement) -> bool:
+    """Whether a node stands behind a statement."""
+    place, end = code.span(node), code.span(statement)
+    return (place.line, place.column) >= (end.end_line, end.end_column)
 
 
 def _column(code: Code, column: cst.Attribute) -> Imported | None:
@@ -79,56 +105,5 @@ def _operand(code: Code, value: cst.BaseExpression) -> str:
     return text if isinstance(value, (cst.Name, cst.Attribute, cst.Call, cst.Integer, cst.Float)) else f"({text})"
 
 
-def _used_afterwards(code: Code, statement: cst.CSTNode, column: str) -> bool:
-    """Whether the function reads the attribute later: it would find an expression there, not a number."""
-    end = code.span(statement)
-    return any(code.span(use).line > end.end_line for use in code.mentions(code.function, column))
-
-
-def lock_row(code: Code, finding: Finding) -> Fix | None:
-    """SQLAlchemy: the row is read `with_for_update`; unsafe, for others then wait for it."""
-    if "sqlalchemy" not in code.scope.libraries or not finding.trace or "sqlite" in code.source.text:
-        return None  # SQLite has no row locks; SQLAlchemy leaves the clause out
-    read = code.at(finding.trace[0].span)
-    row = source_of(read).partition(".")[0] if read is not None else ""
-    loaded = next((one for one in code.walk(code.function, cst.Assign) if _assigns(one, row)), None)
-    if loaded is None:
-        return None
-    for call in code.walk(loaded.value, cst.Call):
-        edit = _locking_read(code, call)
-        if edit is not None:
-            return Fix(f"lock the row of `{row}` while it is read", Applicability.UNSAFE, (edit,))
-    return None
-
-
 def _assigns(statement: cst.Assign, name: str) -> bool:
     return len(statement.targets) == 1 and source_of(statement.targets[0].target) == name
-
-
-def _locking_read(code: Code, call: cst.Call) -> Edit | None:
-    """`get(Model, key)` with an argument more, `select(…)` and `query(…)` chains with `.with_for_update()` behind them."""
-    name = call.func.attr.value if isinstance(call.func, cst.Attribute) else ""
-    if (
-        name in ("get", "get_one")
-        and len(call.args) == 2
-        and not any(argument.keyword or argument.star for argument in call.args)
-    ):
-        end = code.span(call.args[-1].value)
-        return Edit(Span(end.end_line, end.end_column, end.end_line, end.end_column), ", with_for_update=True")
-    function = call.func
-    if name in READERS and isinstance(function, cst.Attribute) and ".query(" in source_of(function.value):
-        return _behind(code, function.value)
-    if name in ("scalars", "scalar", "execute") and call.args:
-        statement = call.args[0].value
-        text = source_of(statement)
-        if text.startswith(("select(", "sa.select(", "sqlalchemy.select(")) and "with_for_update" not in text:
-            return _behind(code, statement)
-    return None
-
-
-READERS = frozenset({"first", "one", "one_or_none", "scalar"})
-
-
-def _behind(code: Code, node: cst.BaseExpression) -> Edit:
-    end = code.span(node)
-    return Edit(Span(end.end_line, end.end_column, end.end_line, end.end_column), ".with_for_update()")

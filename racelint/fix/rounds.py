@@ -77,16 +77,20 @@ def repair(
     lint: Lint,
     applicability: Applicability = Applicability.SAFE,
     chosen: Chosen = lambda finding: True,
+    near: Lint | None = None,
 ) -> Repairs:
     """What becomes of the files in which `report` has found something that can be repaired.
 
-    The whole project is linted again after each round, because a finding may depend on other files. Where several repairs
-    of a file together are no good, they are tried one by one, so that one bad repair does not keep the others out.
+    After each round the changed files are linted again, by `near`, and the whole project in the end, because a finding may
+    depend on other files. Where several repairs of a file together are no good, they are tried one by one, so that one bad
+    repair does not keep the others out.
     """
-    bench = _Bench(report, read, lint, applicability, chosen)
+    bench = _Bench(report, read, near or lint, applicability, chosen)
     for _ in range(ROUNDS):
         if not bench.round():
             break
+    if near is not None:
+        bench.confirm(lint)
     return bench.repairs()
 
 
@@ -103,7 +107,7 @@ class _Bench:
     """The files that are being repaired, by the path that is shown."""
 
     def __init__(self, report: Report, read: Read, lint: Lint, applicability: Applicability, chosen: Chosen) -> None:
-        self._report = report
+        self._first = self._report = report
         self._checksums = report.checksums
         """Of the texts as they are on the disk."""
         self._read = read
@@ -136,6 +140,19 @@ class _Bench:
                 self._refuse(path, applied or tuple(findings), objection)
                 failed = True
         return self._kept(tried) or failed
+
+    def confirm(self, lint: Lint) -> None:
+        """Looks at the whole project once more; files that make it worse stay as they are."""
+        while self._states:
+            self._report = lint({state.original.path: state.source for state in self._states.values()})
+            applied = {path: state.findings for path, state in self._states.items()}
+            reasons = _objections(self._first, self._report, applied)
+            if not reasons:
+                return
+            for path, reason in reasons.items():
+                self._closed[path] = reason
+                del self._states[path]
+        self._report = self._first
 
     def repairs(self) -> Repairs:
         """The outcome."""
