@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from racelint.report.concise import concise
 from racelint.report.github import github
 from racelint.report.gitlab import gitlab
+from racelint.report.html import html
 from racelint.report.json_ import as_json
 from racelint.report.json_lines import json_lines
 from racelint.report.junit import junit
@@ -27,6 +28,7 @@ REPORTERS: Mapping[str, Reporter] = {
     "json-lines": json_lines,
     "github": github,
     "gitlab": gitlab,
+    "html": html,
     "junit": junit,
     "rdjson": rdjson,
     "sarif": sarif,
