@@ -13,11 +13,16 @@ settings.register_profile("any-machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any-machine")
 
 
+NEEDS = {"server": "RACELINT_CI", "browser": "RACELINT_BROWSER"}
+"""What a marked test needs, and the variable that promises it."""
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A test that needs a server and finds none is skipped; where RACELINT_CI is set it fails, so that nobody is misled."""
+    """A test that needs a server or a browser and finds none is skipped; where one is promised it fails: nobody is misled."""
     report = yield
-    if report.skipped and item.get_closest_marker("server") and os.environ.get("RACELINT_CI"):
-        report.outcome = "failed"
-        report.longrepr = f"no server, and RACELINT_CI is set: {report.longrepr}"
+    for marker, variable in NEEDS.items():
+        if report.skipped and item.get_closest_marker(marker) and os.environ.get(variable):
+            report.outcome = "failed"
+            report.longrepr = f"no {marker}, and {variable} is set: {report.longrepr}"
     return report

@@ -13,6 +13,7 @@ from racelint import __version__
 from racelint.cli.checking import check
 from racelint.cli.options import HELP
 from racelint.cli.output import print_text
+from racelint.cli.reporting import report
 from racelint.cli.vendoring import vendor
 from racelint.cli.wanted import CLEAN, FAILED, INTERRUPTED
 from racelint.config import nearest
@@ -85,4 +86,5 @@ def rules() -> int:
 
 
 cli.add_command(check)
+cli.add_command(report)
 cli.add_command(vendor)

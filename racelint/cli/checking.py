@@ -14,7 +14,7 @@ import click
 
 from racelint.cli.adopting import baseline_options, check_baseline_options, opened, tidy, update
 from racelint.cli.looking import Looked, look_at_files, look_at_stdin
-from racelint.cli.options import HELP, confidence, jobs_option, list_option, outputs_option, per_file
+from racelint.cli.options import HELP, choice_options, outputs_option, run_options
 from racelint.cli.output import print_text, say
 from racelint.cli.repairing import repair_files, show_diff
 from racelint.cli.showing import show
@@ -38,29 +38,7 @@ from racelint.finding import Confidence
 
 @click.command(context_settings=HELP)
 @click.argument("paths", nargs=-1, metavar="[PATHS]...", type=click.Path(path_type=str))
-@list_option("--select", "CODES", "Rules to report: codes, beginnings of codes, names, or ALL.")
-@list_option("--ignore", "CODES", "Rules to leave out.")
-@list_option("--extend-select", "CODES", "Rules to report besides those selected.")
-@list_option("--extend-ignore", "CODES", "Rules to leave out besides those ignored.")
-@click.option(
-    "--per-file-ignores",
-    metavar="PATTERN:CODE",
-    multiple=True,
-    callback=per_file,
-    help="Rules to leave out in the files that match a pattern.",
-)
-@click.option(
-    "--min-confidence",
-    type=click.Choice([confidence.value for confidence in Confidence]),
-    callback=confidence,
-    help="The least confidence a finding must have to be reported (medium).",
-)
-@list_option("--exclude", "PATTERNS", "Files and directories to leave out, instead of the usual ones.")
-@list_option("--extend-exclude", "PATTERNS", "Files and directories to leave out besides.")
-@click.option("--force-exclude/--no-force-exclude", default=None, help="Leave out excluded files even if named.")
-@click.option(
-    "--respect-gitignore/--no-respect-gitignore", default=None, help="Leave out what git ignores (it is the default)."
-)
+@choice_options
 @click.option(
     "--fix",
     is_flag=True,
@@ -82,18 +60,7 @@ from racelint.finding import Confidence
     callback=outputs_option,
     help="Write the findings to a file, in a format; `-` is standard output. Can be repeated.",
 )
-@click.option(
-    "--config",
-    "configs",
-    metavar="FILE|KEY=VALUE",
-    multiple=True,
-    help="A configuration file to use instead of the nearest, or a line of TOML such as `min-confidence = 'low'`.",
-)
-@click.option("--isolated", is_flag=True, help="Read no configuration file.")
-@click.option("--no-cache", is_flag=True, help="Analyse everything anew. So far every run does: nothing is cached.")
-@click.option(
-    "-j", "--jobs", metavar="N", callback=jobs_option, help="Processes to use; auto (the default) is one a core."
-)
+@run_options
 @click.option("--stdin-filename", metavar="FILE", help="What to call standard input, when `-` is read.")
 @click.option("--statistics", is_flag=True, help="Show how often each rule was broken instead of the findings.")
 @click.option("--show-files", is_flag=True, help="List the files that would be checked, and stop.")
@@ -101,6 +68,7 @@ from racelint.finding import Confidence
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if something is found.")
 @click.option("-q", "--quiet", is_flag=True, help="Print findings only: no summary, no progress, no warnings.")
 @click.option("-v", "--verbose", is_flag=True, help="Say on stderr what is read and how long it takes.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Use colours (auto).")
 def check(
     paths: tuple[str, ...],
@@ -137,6 +105,7 @@ def check(
     exit_zero: bool,
     quiet: bool,
     verbose: bool,
+    ascii_only: bool,
     color: str,
 ) -> int:
     """Find races in files and directories (the current one, if none is given; `-` is standard input)."""
@@ -179,6 +148,7 @@ def check(
         exit_zero=exit_zero,
         quiet=quiet,
         verbose=verbose,
+        ascii=ascii_only,
         color=color,
     )
     if diff and (statistics or outputs):

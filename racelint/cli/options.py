@@ -84,3 +84,65 @@ def _output(ctx: click.Context, param: click.Parameter, value: str) -> Output:
 
 def list_option(name: str, metavar: str, text: str) -> Callable[[Command], Command]:
     return click.option(name, metavar=metavar, multiple=True, callback=listed, help=text)
+
+
+def _all(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+    """The command with these options, in their order."""
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+CHOICE_OPTIONS = (
+    list_option("--select", "CODES", "Rules to report: codes, beginnings of codes, names, or ALL."),
+    list_option("--ignore", "CODES", "Rules to leave out."),
+    list_option("--extend-select", "CODES", "Rules to report besides those selected."),
+    list_option("--extend-ignore", "CODES", "Rules to leave out besides those ignored."),
+    click.option(
+        "--per-file-ignores",
+        metavar="PATTERN:CODE",
+        multiple=True,
+        callback=per_file,
+        help="Rules to leave out in the files that match a pattern.",
+    ),
+    click.option(
+        "--min-confidence",
+        type=click.Choice([confidence.value for confidence in Confidence]),
+        callback=confidence,
+        help="The least confidence a finding must have to be reported (medium).",
+    ),
+    list_option("--exclude", "PATTERNS", "Files and directories to leave out, instead of the usual ones."),
+    list_option("--extend-exclude", "PATTERNS", "Files and directories to leave out besides."),
+    click.option("--force-exclude/--no-force-exclude", default=None, help="Leave out excluded files even if named."),
+    click.option(
+        "--respect-gitignore/--no-respect-gitignore",
+        default=None,
+        help="Leave out what git ignores (it is the default).",
+    ),
+)
+
+
+def choice_options(command: Command) -> Command:
+    """Which rules, confidence and files: the options of whatever looks for races."""
+    return _all(CHOICE_OPTIONS, command)
+
+
+RUN_OPTIONS = (
+    click.option(
+        "--config",
+        "configs",
+        metavar="FILE|KEY=VALUE",
+        multiple=True,
+        help="A configuration file to use instead of the nearest, or a line of TOML such as `min-confidence = 'low'`.",
+    ),
+    click.option("--isolated", is_flag=True, help="Read no configuration file."),
+    click.option("--no-cache", is_flag=True, help="Analyse everything anew. So far every run does: nothing is cached."),
+    click.option(
+        "-j", "--jobs", metavar="N", callback=jobs_option, help="Processes to use; auto (the default) is one a core."
+    ),
+)
+
+
+def run_options(command: Command) -> Command:
+    """How to look: configuration and processes."""
+    return _all(RUN_OPTIONS, command)

@@ -55,7 +55,7 @@ def options_for(
     return Options(
         color=has_color(wanted, out),
         width=shutil.get_terminal_size((100, 24)).columns if out is not None and out.isatty() else 100,
-        ascii=out is not None and not drawable(out.encoding),
+        ascii=wanted.ascii or (out is not None and not drawable(out.encoding)),
         quiet=quiet,
         fixed=fixed,
         read=looked.lines,

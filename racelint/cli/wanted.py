@@ -50,6 +50,8 @@ class Wanted:
     exit_zero: bool
     quiet: bool
     verbose: bool
+    ascii: bool
+    """Drawn with ASCII only, whatever the output could show."""
     color: str
 
     @property

@@ -122,12 +122,17 @@ function toggle(finding, button, open = button.getAttribute("aria-expanded") !==
     return;
   }
   box.replaceChildren(...details(finding, data.rules, box.clientWidth - 28));
-  history.replaceState(null, "", `#${finding.id}`);
+  history.replaceState(null, "", address(finding));
+}
+
+// No id of an element: the browser would take the focus there by itself, after us.
+function address(finding) {
+  return `#finding=${finding.id}`;
 }
 
 // The finding that the address names: shown, whatever the filters say, and opened.
 function follow() {
-  const finding = data.findings.find((one) => `#${one.id}` === location.hash);
+  const finding = data.findings.find((one) => address(one) === location.hash);
   if (!finding) return;
   if (!matching.includes(finding)) clear();
   while (!at(finding.id)) more();
