@@ -17,6 +17,9 @@ VERBS = {
     **dict.fromkeys("save set put write store dump update upload".split(), WRITE),
 }
 
+SQL = frozenset(["sql"])
+"""Effect of what may run a statement, if it is given one."""
+
 FILES = frozenset(["file-check", "file-make", "file-remove", "file-read", "file-write", "open"])
 """Effects of methods of paths and open files."""
 
@@ -48,12 +51,21 @@ class StoreCalls:
             handed = [self.effects_by_path(argument, function) | _named(argument, True) for argument in call.arguments]
             return NOTHING.union(*handed)
         found = self.effects_by_path(callee, function)
+        if found == SQL and self._tells_no_statement(call):
+            found = NOTHING
         named = _named(callee, call.awaited)
         if named:
             root, _, rest = callee.partition(".")
             if "." in rest or root not in ("self", "cls", callee) or not self.concurrency.target(callee, function):
                 found |= named  # otherwise its body is seen
         return found
+
+    def _tells_no_statement(self, call: CallSite) -> bool:
+        """Whether a call whose name alone says that it may run a statement is given none, or is that of an imported module."""
+        root, _, name = call.callee.partition(".")
+        return not call.arguments or (
+            root in self.scope.imports and "." not in name and root not in self.scope.models.receivers
+        )
 
     def effects_by_path(self, path: str, function: FunctionFacts, depth: int = 4) -> frozenset[str]:
         """What a call may do to a store, as the tables tell it by its receiver's type, name or origin."""
