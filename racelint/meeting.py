@@ -61,6 +61,8 @@ class Meetings:
                 continue
             if rank and not ways & Reach.ANY and self._outside_of_classes(root.unit):
                 rank = 0
+            if not rank and world is World.THREADS and ways & Reach.ANY and self._guards_globals(root.unit):
+                rank = RANKS[Confidence.MEDIUM]
             public = max(public, rank)
         return Runs(frozenset(numbers), public, other, len(numbers) == 1 and not many)
 
@@ -75,6 +77,10 @@ class Meetings:
     def _outside_of_classes(self, qualname: str) -> bool:
         unit = self.concurrency.scope.functions.get(qualname)
         return unit is not None and not unit.owner
+
+    def _guards_globals(self, qualname: str) -> bool:
+        """Whether a function of a module that has locks may change state of the module which a lock guards elsewhere."""
+        return self.concurrency.has_locks and self._outside_of_classes(qualname)
 
     def meeting(self, one: FunctionFacts, other: FunctionFacts, world: World, reach: Reach = Reach.ANY) -> int:
         """The rank that the evidence for a run of both at once has at most, as `Concurrency.overlap` has it; `NOBODY` for none."""

@@ -45,6 +45,7 @@ class Need(Enum):
     ROW_CREATION = "rows are looked up and a row is made"
     GET_OR_CREATE = "a row is looked up and made by one call of a mapper"
     ROW_TEST = "rows are looked up, and rows are updated or deleted by a statement"
+    PACE = "a coroutine sleeps and changes state"
     SLOW_SAVE = "something slow is called, and rows are saved"
     SHARED_SESSION = "tasks are started that share a session of the function"
     FILE_STEPS = "a path is tested and used, or a file is written that others read"

@@ -32,14 +32,19 @@ def nominate(
     module = Candidates(scope, concurrency, least)
     wanted = frozenset(needs)
     asked = [HOLDS[need] for need in Need if need in wanted]
+    alone = [HOLDS[need] for need in EXPECTING if need in wanted and concurrency.by_hand]
     found = []
     for function in scope.facts.functions:
-        if not (function.stub or (module.least and concurrency.unlikely_unit(function))):
+        if not function.stub:
             candidate = Candidate(module, function)
-            if any(holds(candidate) for holds in asked):
+            holding = alone if module.least and concurrency.unlikely_unit(function) else asked
+            if any(holds(candidate) for holds in holding):
                 found.append(function)
     return sorted(found, key=lambda function: (function.line, function.qualname))
 
+
+EXPECTING = (Need.ROW_LOCK,)
+"""What a command that somebody starts by hand may be wrong about, too: it takes a lock because it expects others."""
 
 # What needs ask: state in memory
 
@@ -371,6 +376,15 @@ def _slow_save(c: Candidate) -> bool:
     return bool(c.does(*_SAVES)) and any(scope.models.takes_long(scope.canonical(call.callee)) for call in c.calls)
 
 
+def _pace(c: Candidate) -> bool:
+    return (
+        c.suspends
+        and bool(c.changes)
+        and bool(c.reads)
+        and any(call.awaited and call.callee.rpartition(".")[2] == "sleep" for call in c.calls)
+    )
+
+
 def _shared_session(c: Candidate) -> bool:
     module, facts = c.module, c.facts
     if not facts.is_async or not module.stores.uses_stores:
@@ -473,6 +487,7 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.ROW_CREATION: _row_creation,
     Need.GET_OR_CREATE: _get_or_create,
     Need.ROW_TEST: _row_test,
+    Need.PACE: _pace,
     Need.SLOW_SAVE: _slow_save,
     Need.SHARED_SESSION: _shared_session,
     Need.FILE_STEPS: _file_steps,

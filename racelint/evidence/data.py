@@ -44,6 +44,8 @@ class Evidence:
     world: str = "tasks"
     public: bool = False
     """Rests only on callers outside of the module."""
+    by_hand: bool = False
+    """Holds for what somebody starts by hand, too: a command that takes a lock expects others."""
 
     def weakened(self) -> Evidence:
         """The same, not shown by default: what overlaps may do no harm."""

@@ -69,6 +69,11 @@ class Concurrency(Guards, Writers):
         """Tests, migrations, commands and scripts run alone."""
         return self._surroundings.unlikely
 
+    @property
+    def by_hand(self) -> bool:
+        """Commands run alone as a rule; but not one that takes a lock, as tests and migrations do."""
+        return self._surroundings.by_hand
+
     def unlikely_unit(self, function: FunctionFacts) -> bool:
         """A test, or a step of a migration: it runs alone, wherever it stands."""
         return self._surroundings.unlikely_unit(function)
@@ -182,9 +187,13 @@ class Concurrency(Guards, Writers):
         A class's lock says that tasks share the object only where it guards what is looked at; that a function of the module
         is public says something of the module's own state only.
         """
-        if not root.public or root.strength is Confidence.LOW:
+        if not root.public:
             return root.strength
         unit = self.scope.functions.get(root.unit)
+        if root.strength is Confidence.LOW:
+            shared = resource is not None and resource.kind is Kind.GLOBAL and unit is not None and not unit.owner
+            guarded = shared and resource is not None and root.world == "threads" and self._lock_guards(resource, True)
+            return Confidence.MEDIUM if guarded and not self.unlikely else Confidence.LOW
         if unit is not None and not unit.owner:
             return root.strength if resource is not None and resource.kind is Kind.GLOBAL else Confidence.LOW
         if root.locked and resource is not None and not self._lock_guards(resource, root.world == "threads"):

@@ -17,6 +17,10 @@ _ONCE_DECORATORS = frozenset({"on_event", "on_startup", "on_shutdown", "before_s
 """Decorators of functions that a framework runs when the application starts or ends."""
 
 
+_QUEUES = frozenset({"asyncio.Queue", "asyncio.LifoQueue", "asyncio.PriorityQueue"})
+"""Queues between tasks."""
+
+
 class Roots(Calls):
     """Where the units of one module start to run."""
 
@@ -122,6 +126,8 @@ class Roots(Calls):
             return Confidence.MEDIUM, "is a public method of a class that has a lock for its threads"
         if not is_async and self._documented(qualname):
             return Confidence.MEDIUM, "is a public method of a class that is documented as safe for threads"
+        if is_async and self._has_queue(qualname):
+            return Confidence.MEDIUM, "is a public coroutine method of a class whose users meet at a queue"
         if is_async and self._kept(qualname):
             return Confidence.MEDIUM, "is a public method of an object that lives as long as the module"
         return Confidence.LOW, "is a public coroutine method" if is_async else "is a public method"
@@ -138,6 +144,15 @@ class Roots(Calls):
 
     def lock_worlds(self, qualname: str) -> frozenset[str]:
         """The worlds of the locks that objects of the class have."""
+        calls = (self.scope.models.functions.get(name) for name in self._made_attributes(qualname))
+        return frozenset(call.world for call in calls if call is not None and call.effect == "lock")
+
+    def _has_queue(self, qualname: str) -> bool:
+        """Whether objects of the class have a queue for tasks: who puts and who takes are two."""
+        return not _QUEUES.isdisjoint(self._made_attributes(qualname))
+
+    def _made_attributes(self, qualname: str) -> frozenset[str]:
+        """What the attributes of objects of the class are that a call makes, or that the class declares."""
         found: set[str] = set()
         for class_ in self.scope.lineage(qualname):
             names = {name for name, _ in class_.attributes} | {
@@ -146,10 +161,7 @@ class Roots(Calls):
                 for write in method.writes
                 if write.path.startswith("self.") and write.shape == "call"
             }
-            for name in names:
-                call = self.scope.models.functions.get(self.scope.attribute_type(class_.qualname, name))
-                if call is not None and call.effect == "lock":
-                    found.add(call.world)
+            found.update(self.scope.attribute_type(class_.qualname, name) for name in names)
         return frozenset(found)
 
     # who calls whom while it runs

@@ -9,8 +9,9 @@ from racelint.facts import FunctionFacts
 from racelint.resolve import Scope, enclosing_self
 
 _TEST_FILE = re.compile(
-    r"(^|/)(test_[^/]*|[^/]*_tests?|tests?|conftest|setup|noxfile)\.py$|(^|/)([a-z_]*migrations?|alembic|management|cli/commands|benchmarks?|scripts?)/"
+    r"(^|/)(test_[^/]*|[^/]*_tests?|tests?|conftest|setup|noxfile)\.py$|(^|/)([a-z_]*migrations?|alembic|benchmarks?|scripts?)/"
 )
+_COMMAND = re.compile(r"(^|/)(management|cli/commands)/")
 _IMPORT_OF_TESTS = frozenset({"pytest", "unittest"})
 
 
@@ -23,11 +24,27 @@ class Surroundings:
     @cached_property
     def unlikely(self) -> bool:
         """Tests, migrations, commands and scripts run alone."""
-        path = self.scope.facts.path.replace("\\", "/")
-        if _TEST_FILE.search(path):
+        return self._command or self._test
+
+    @cached_property
+    def _path(self) -> str:
+        return self.scope.facts.path.replace("\\", "/")
+
+    @cached_property
+    def _command(self) -> bool:
+        return _COMMAND.search(self._path) is not None
+
+    @cached_property
+    def _test(self) -> bool:
+        if _TEST_FILE.search(self._path):
             return True
-        parts = path.split("/")[:-1]
+        parts = self._path.split("/")[:-1]
         return ("tests" in parts or "test" in parts) and bool(_IMPORT_OF_TESTS & self.scope.libraries)
+
+    @property
+    def by_hand(self) -> bool:
+        """Commands run alone as a rule; but not one that takes a lock, as tests and migrations do."""
+        return self._command and not self._test
 
     def _serialised(self, function: FunctionFacts) -> bool:
         """Whether a framework runs the steps of the object one after the other, as a model says of its class."""

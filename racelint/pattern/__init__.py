@@ -64,6 +64,7 @@ from racelint.pattern.overwrites import (
     removed_then_replaced,
     replaced_from_fixed_name,
 )
+from racelint.pattern.pacing import slept_then_done
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.per_call import mixed_calls
 from racelint.pattern.queues import Taken, unclaimed_items, worked_on

@@ -102,7 +102,9 @@ class Module:
     ) -> Finding:
         """Puts a finding together; one that stands in a helper is reported at the call in the unit."""
         steps = tuple(self.step(role, event) for role, event in trace)
-        strength = Confidence.LOW if self.concurrency.unlikely_unit(unit.facts) else evidence.strength
+        expected = evidence.by_hand and self.concurrency.by_hand
+        alone = not expected and self.concurrency.unlikely_unit(unit.facts)
+        strength = Confidence.LOW if alone else evidence.strength
         return Finding(
             rule.code,
             rule.name,

@@ -1,7 +1,8 @@
 """A limit or a balance is tested, and what the test allows is done in a separate step.
 
 Several requests pass the test together: the limit is exceeded, the balance goes below zero, a parent is deleted under its child.
-A statement that only computes in the database (`F("balance") - amount`) does not help, because it does not test.
+A statement that only computes in the database (`F("balance") - amount`) does not help, because it does not test. A limit of a rate
+is exceeded, too, where tasks compute from shared state how long to sleep and do not look again when they wake.
 
 ## Example
     from django.db import models
@@ -41,12 +42,14 @@ from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import (
     Access,
+    Event,
     Module,
     Unit,
     children_then_parent,
     counted_then_added,
     parent_then_child,
     row_evidence,
+    slept_then_done,
     tested_then_drawn,
 )
 from racelint.rule import Rule
@@ -92,6 +95,26 @@ def find(module: Module) -> Iterable[Finding]:
                 "deleted here because of it; a row that is added in between loses what it refers to",
                 "lock the row before its dependants are counted, or let a foreign key refuse the deletion and handle its error",
             )
+        yield from woken_together(unit)
+
+
+def woken_together(unit: Unit) -> Iterable[Finding]:
+    """A wait for the next turn that all who came meanwhile compute alike, and after which none of them looks again."""
+    for read, sleep, turn, evidence in slept_then_done(unit):
+        name = read.resource.name
+        steps: list[tuple[Role, Event]] = [(Role.READ, read), (Role.SWITCH, sleep), (Role.WRITE, turn)]
+        yield unit.module.finding(
+            RULE,
+            unit,
+            sleep,
+            sorted(steps, key=lambda step: step[1].id),
+            f"how long to wait is computed from `{name}` on line {unit.module.line(read)} and slept here; all tasks that came "
+            "meanwhile wake together and go on, as none looks again",
+            evidence,
+            World.TASKS,
+            name,
+            Fix("hold one lock over the look and the wait, or look again in a loop"),
+        )
 
 
 def report(unit: Unit, check: Access, act: Access, message: str, advice: str) -> Finding:
@@ -112,9 +135,9 @@ def report(unit: Unit, check: Access, act: Access, message: str, advice: str) ->
 RULE = Rule(
     "RL501",
     "check-then-act-limit",
-    (World.PROCESSES,),
+    (World.PROCESSES, World.TASKS),
     "limit exceeded",
     __doc__,
     find,
-    needs=(Need.ROW_CREATION, Need.ROW_TEST),
+    needs=(Need.ROW_CREATION, Need.ROW_TEST, Need.PACE),
 )

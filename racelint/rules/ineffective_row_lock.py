@@ -51,7 +51,7 @@ def find(module: Module) -> Iterable[Finding]:
                 idle.at,
                 steps,
                 f"the lock on `{idle.model}` {idle.why}",
-                Evidence("who takes a lock knows that others work on the same rows", Confidence.HIGH),
+                Evidence("who takes a lock knows that others work on the same rows", Confidence.HIGH, by_hand=True),
                 World.PROCESSES,
                 idle.model,
                 Fix("evaluate the locking query first, and use its rows until the transaction ends"),
