@@ -46,7 +46,7 @@ def _made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence
             write.op is not Op.WRITE
             or bool(write.resource.key) is not keyed
             or write.how not in ("=", "[]")
-            or write.value.shape not in MADE
+            or not (write.value.shape in MADE or picked_up(unit, pair.first, write))
         ):
             continue
         if (
@@ -68,9 +68,21 @@ def _made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence
         yield pair, evidence
 
 
+def picked_up(unit: Unit, check: Access, write: Access) -> bool:
+    """Whether the write keeps what an awaited beginning has left elsewhere: `await self.pool.open()`, `self.c = self.pool.c`."""
+    return (
+        write.value.shape is Shape.OTHER
+        and bool(write.value.stems)
+        and write.value.stems <= write.fresh
+        and begins_something(unit, check, write)
+    )
+
+
 def how_sure(unit: Unit, pair: Pair, evidence: Evidence) -> Confidence:
     """How sure it is that a second creation does harm: something leaks, and the creator is not just called once to begin."""
     write = pair.second
+    if picked_up(unit, pair.first, write):
+        return evidence.strength
     if not makes_resource(unit, write):
         return Confidence.LOW
     if not (makes_known_resource(unit, write) or begins_something(unit, pair.first, write)):

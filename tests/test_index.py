@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+from textwrap import dedent
 
 import pytest
 
 from racelint.analyse import build_index, collect
 from racelint.index import Index
 from racelint.index.modules import Modules
+from racelint.run import lint_source
 from racelint.source import Source
 
 PATHS = [
@@ -86,3 +88,23 @@ def test_imports_in_a_circle_end() -> None:
     """Two modules that import a name from each other define it nowhere."""
     index = index_of(one="from two import x\n", two="from one import x\n")
     assert index.resolve("one.x", "two.py") is None
+
+
+def test_command_that_locks() -> None:
+    """A command for the terminal runs alone as a rule; one that takes a lock expects others, a migration does not."""
+    text = dedent(
+        """
+        from django.db import transaction
+        from shop.models import Order
+
+        def close(pks):
+            with transaction.atomic():
+                locked = Order.objects.select_for_update().filter(pk__in=pks)
+                Order.objects.filter(pk__in=pks, open=True).update(open=False)
+        """
+    )
+    found = {
+        path: [finding.code for finding in lint_source(text, path).findings]
+        for path in ("shop/management/commands/close.py", "shop/migrations/0002_close.py")
+    }
+    assert found == {"shop/management/commands/close.py": ["RL604"], "shop/migrations/0002_close.py": []}

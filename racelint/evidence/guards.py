@@ -6,7 +6,7 @@ import re
 from functools import cached_property
 
 from racelint.evidence.roots import Roots
-from racelint.facts import FunctionFacts
+from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.grafts import shown_name
 
@@ -62,6 +62,7 @@ class Guards(Roots):
                 continue
             here = (
                 frozenset(w for w in call.within if w)
+                | acquired_before(caller, call)
                 | self.decorator_guards(caller)
                 | self.held_on_entry(caller, depth - 1)
             )
@@ -91,6 +92,20 @@ class Guards(Roots):
             ):
                 found.add(decorator)
         return frozenset(found)
+
+
+def acquired_before(caller: FunctionFacts, call: CallSite) -> frozenset[str]:
+    """What the caller has taken by `lock.acquire()`, whatever happens, and not given back when it comes to the call."""
+    taken: set[str] = set()
+    for other in caller.calls:
+        receiver, _, method = other.callee.rpartition(".")
+        if other.line >= call.line or method not in ("acquire", "release"):
+            continue
+        if method == "release":
+            taken.discard(receiver)
+        elif receiver and not other.arms:
+            taken.add(receiver)
+    return frozenset(taken)
 
 
 def guard_name(guard: str, caller: FunctionFacts) -> str:

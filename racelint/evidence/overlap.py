@@ -11,7 +11,7 @@ from racelint.evidence.data import Evidence, Root
 from racelint.evidence.guards import Guards
 from racelint.evidence.unlikely import Surroundings
 from racelint.evidence.writers import Writers
-from racelint.facts import FunctionFacts
+from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.paths import PATH_STEPS
 from racelint.resolve import CONSTRUCTORS, enclosing_self
@@ -39,6 +39,12 @@ def _constructs(root: Root, resource: Resource | None) -> bool:
         and resource.name.startswith("self.")
         and root.unit.rpartition(".")[2] in ("__init__", "__post_init__")
     )
+
+
+def _taken(call: CallSite) -> tuple[str, ...]:
+    """What is held around a call, and what it takes itself if it is `lock.acquire()`."""
+    receiver, _, method = call.callee.rpartition(".")
+    return (*call.within, receiver) if method == "acquire" else call.within
 
 
 class Concurrency(Guards, Writers):
@@ -212,7 +218,7 @@ class Concurrency(Guards, Writers):
         family = self.scope.family(resource.owner) if resource.owner in self.scope.classes else frozenset()
         return any(
             f"self.{resource.path}" in function.reads
-            and any(part in guard.lower() for call in function.calls for guard in call.within for part in guards)
+            and any(part in guard.lower() for call in function.calls for guard in _taken(call) for part in guards)
             for function in self.scope.every_function
             if function.owner in family
         )

@@ -152,14 +152,14 @@ class Roots(Calls):
         return not _QUEUES.isdisjoint(self._made_attributes(qualname))
 
     def _made_attributes(self, qualname: str) -> frozenset[str]:
-        """What the attributes of objects of the class are that a call makes, or that the class declares."""
+        """What the attributes of objects of the class are that a call makes, that are handed in, or that the class declares."""
         found: set[str] = set()
         for class_ in self.scope.lineage(qualname):
             names = {name for name, _ in class_.attributes} | {
                 write.path.partition(".")[2]
                 for method in self.scope.methods.get(class_.qualname, {}).values()
                 for write in method.writes
-                if write.path.startswith("self.") and write.shape == "call"
+                if write.path.startswith("self.") and (write.shape == "call" or method.name == "__init__")
             }
             found.update(self.scope.attribute_type(class_.qualname, name) for name in names)
         return frozenset(found)

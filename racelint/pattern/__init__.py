@@ -191,6 +191,7 @@ __all__ = [
     "same_rows",
     "sends_on_commit",
     "sessions_handed_out",
+    "slept_then_done",
     "spare_copy",
     "stale_writes",
     "started_before_claimed",

@@ -53,6 +53,21 @@ def find(module: Module) -> Iterable[Finding]:
     """A new row of a table because the look-up in that table found none, with no lock and no constraint that is handled."""
     for unit in module.units:
         yield from without_constraint(module, unit)
+        for look, fetch in fetched_unlocked(unit):
+            name = fetch.resource.name
+            yield module.finding(
+                RULE,
+                unit,
+                fetch,
+                ((Role.CHECK, look), (Role.ACT, fetch)),
+                f"a row of `{name}` is tested on line {module.line(look)} and fetched here in a separate step, or else created; "
+                "another process can delete it in between",
+                row_evidence(unit, fetch),
+                World.PROCESSES,
+                name,
+                Fix("use `get_or_create`, or fetch it and handle that there is none"),
+                "step fails",
+            )
         for look, new in (*created_unseen(unit), *missing_added(unit)):
             evidence = row_evidence(unit, new)
             name = new.resource.name
@@ -86,6 +101,26 @@ def without_constraint(module: Module, unit: Unit) -> Iterable[Finding]:
             name,
             Fix("declare a unique constraint over the columns that it is looked up by"),
         )
+
+
+def fetched_unlocked(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Tests whether a row is there, each with the step that fetches it, where another branch would have created it."""
+    for fetch in unit.accesses(Op.READ, kinds=(Kind.TABLE,)):
+        if fetch.how not in ("get", "aget") or any("DoesNotExist" in name or not name for name in fetch.handled):
+            continue
+        for number, sense in fetch.control:
+            look = unit.access(number)
+            if look is None or sense is not Sense.PRESENT or look.how not in ("exists", "aexists"):
+                continue
+            if look.resource != fetch.resource or look.tested != fetch.tested or look.related != fetch.related:
+                continue
+            made = any(
+                (number, Sense.ABSENT) in new.control and same_rows(look, new)
+                for new in unit.accesses(Op.CREATE, kinds=(Kind.TABLE,))
+            )
+            if made and not unit.guarded(look, fetch, World.PROCESSES) and not unit.guarded(look, fetch):
+                yield look, fetch
+                break
 
 
 def missing_added(unit: Unit) -> Iterator[tuple[Access, Access]]:
