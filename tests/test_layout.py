@@ -40,6 +40,7 @@ LAYERS = """
     run
     fix adoption
     __init__
+    server
     cli flake8_plugin
     __main__
 """
@@ -51,6 +52,8 @@ DOORS = {
     "flake8": ("flake8_plugin",),
     "pathspec": ("discovery",),
     "frontrun": (),
+    "pygls": ("server",),
+    "lsprotocol": ("server",),
 }
 
 WALLS = {

@@ -15,6 +15,7 @@ from racelint.cli.options import HELP
 from racelint.cli.output import print_text
 from racelint.cli.reporting import report
 from racelint.cli.reproducing import repro
+from racelint.cli.serving import server
 from racelint.cli.vendoring import vendor
 from racelint.cli.wanted import CLEAN, FAILED, INTERRUPTED
 from racelint.config import nearest
@@ -89,4 +90,5 @@ def rules() -> int:
 cli.add_command(check)
 cli.add_command(report)
 cli.add_command(repro)
+cli.add_command(server)
 cli.add_command(vendor)
