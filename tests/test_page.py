@@ -391,17 +391,17 @@ def test_names_and_source_that_look_like_markup(
 
 @pytest.mark.browser
 def test_a_long_list_comes_in_pieces(browser: Chrome, tmp_path: Path) -> None:
-    """Of a thousand findings two hundred are listed at first, and nothing of them is drawn before it is opened."""
+    """Of a thousand findings a hundred are listed at first, and nothing of them is drawn before it is opened."""
     findings = [
         replace(FIXED, path=f"app/part{number % 40}.py", symbol=f"Counter.add{number}") for number in range(1000)
     ]
     (tmp_path / "page.html").write_text(written(*findings))
     page = Page(browser, tmp_path / "page.html")
     assert page.one("#count").text == "1000 findings"
-    assert len(browser.find_elements("css selector", "article")) == 200
+    assert len(browser.find_elements("css selector", "article")) == 100
     assert browser.find_elements("css selector", "svg, .source") == []
     page.one("#more").click()
-    assert len(browser.find_elements("css selector", "article")) == 400
+    assert len(browser.find_elements("css selector", "article")) == 200
     page.one("#search").send_keys("Counter.add987")
     assert len(page.places()) == 1
 

@@ -60,14 +60,16 @@ def picture() -> Any:
 
 
 def test_the_output_it_shows_is_what_racelint_prints() -> None:
-    """In the text and in the picture, to the letter and the colour. If it is not, and the new output is good:
-
-    paste it into the README, and run `python docs/images/draw.py`.
-    """
+    """To the letter. If it is not, and the new output is good, paste it into the README."""
     draw = picture()
-    printed = draw.output()
-    assert draw.plain(printed) in blocks("console")
-    assert draw.drawing(printed) == draw.PICTURE.read_text(encoding="utf-8")
+    assert draw.plain(draw.output(draw.PICTURES["finding.svg"])) in blocks("console")
+
+
+@pytest.mark.parametrize("name", ["finding.svg", "timeline.svg"])
+def test_the_pictures_show_what_racelint_prints(name: str) -> None:
+    """To the letter and the colour. If they do not, and the new output is good: `python docs/images/draw.py`."""
+    draw = picture()
+    assert draw.drawing(draw.output(draw.PICTURES[name])) == (draw.FOLDER / name).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("settings", [block for block in blocks("toml") if "[tool.racelint]" in block])

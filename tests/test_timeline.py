@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -227,3 +228,13 @@ def test_a_suppression_that_silences_nothing_has_none() -> None:
     """It is no race."""
     finding = lint_source("x = 1  # racelint: ignore[RL102]\n").findings[0]
     assert timeline(finding) is None
+
+
+def test_a_unit_of_another_file_has_no_line_in_this_one() -> None:
+    """Its name is shown without its module, and its line, which would be wrong here, is not."""
+    finding = next(finding for finding, _ in told() if finding.path.endswith("teardown-across-await/entries/bad.py"))
+    text = "line 26 starts it; `app/other::Outbox.refill` adds to it on line 14"
+    picture = timeline(replace(finding, evidence=text))
+    assert picture is not None
+    assert picture.lanes[1].symbol == "Outbox.refill"
+    assert [row.line for row in picture.rows if row.lane == 1] == [None]

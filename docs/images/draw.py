@@ -1,8 +1,8 @@
-"""Draws docs/images/finding.svg: what racelint prints on a terminal, in its colours.
+"""Draws what racelint prints on a terminal, in its colours: docs/images/finding.svg and timeline.svg.
 
     python docs/images/draw.py
 
-Run it when tests/test_readme.py says that the picture is old, and look at the picture.
+Run it when tests/test_readme.py says that a picture is old, and look at the picture.
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-PICTURE = Path(__file__).parent / "finding.svg"
-EXAMPLE = "examples/racy/render_pipeline.py"
+FOLDER = Path(__file__).parent
+PICTURES = {
+    "finding.svg": ("examples/racy/render_pipeline.py",),
+    "timeline.svg": ("explain", "examples/racy/rate_limit.py:43"),
+}
+"""The arguments of the command that each shows."""
 
 ADVANCE, LINE, PADDING, BAR = 8.43, 16, 18, 34
 """Pixels: of a character to the right, of a row down, around the text, and of the bar above it."""
@@ -28,11 +32,11 @@ COLORS = {"31": "#ff6b6b", "33": "#f2c55c", "36": "#4fd6d6", "94": "#7aa2f7"}
 _STYLE = re.compile(r"\x1b\[([0-9;]*)m")
 
 
-def output() -> str:
+def output(arguments: Sequence[str]) -> str:
     """What the command prints, with its colours."""
-    command = [sys.executable, "-m", "racelint", "--isolated", "--color", "always", EXAMPLE]
+    command = [sys.executable, "-m", "racelint", *arguments, "--color", "always"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=False)
-    return f"\x1b[36m$\x1b[0m \x1b[1mracelint {EXAMPLE}\x1b[0m\n{done.stdout}{done.stderr}"
+    return f"\x1b[36m$\x1b[0m \x1b[1mracelint {' '.join(arguments)}\x1b[0m\n{done.stdout}{done.stderr}"
 
 
 def plain(text: str) -> str:
@@ -85,4 +89,5 @@ def _piece(column: int, y: int, text: str, style: frozenset[str]) -> str:
 
 
 if __name__ == "__main__":
-    PICTURE.write_text(drawing(output()), encoding="utf-8")
+    for name, arguments in PICTURES.items():
+        (FOLDER / name).write_text(drawing(output(arguments)), encoding="utf-8")

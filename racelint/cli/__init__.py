@@ -11,6 +11,7 @@ import click
 
 from racelint import __version__
 from racelint.cli.checking import check
+from racelint.cli.explaining import explain
 from racelint.cli.options import HELP
 from racelint.cli.output import print_text
 from racelint.cli.reporting import report
@@ -88,6 +89,7 @@ def rules() -> int:
 
 
 cli.add_command(check)
+cli.add_command(explain)
 cli.add_command(report)
 cli.add_command(repro)
 cli.add_command(server)

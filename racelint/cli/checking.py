@@ -14,7 +14,7 @@ import click
 
 from racelint.cli.adopting import baseline_options, check_baseline_options, opened, tidy, update
 from racelint.cli.looking import Looked, look_at_files, look_at_stdin
-from racelint.cli.options import HELP, choice_options, outputs_option, run_options
+from racelint.cli.options import HELP, choice_options, drawing_options, outputs_option, run_options
 from racelint.cli.output import print_text, say
 from racelint.cli.repairing import repair_files, show_diff
 from racelint.cli.showing import show
@@ -68,8 +68,7 @@ from racelint.finding import Confidence
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if something is found.")
 @click.option("-q", "--quiet", is_flag=True, help="Print findings only: no summary, no progress, no warnings.")
 @click.option("-v", "--verbose", is_flag=True, help="Say on stderr what is read and how long it takes.")
-@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
-@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Use colours (auto).")
+@drawing_options
 def check(
     paths: tuple[str, ...],
     select: tuple[str, ...] | None,

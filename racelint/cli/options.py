@@ -146,3 +146,14 @@ RUN_OPTIONS = (
 def run_options(command: Command) -> Command:
     """How to look: configuration and processes."""
     return _all(RUN_OPTIONS, command)
+
+
+DRAWING_OPTIONS = (
+    click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only."),
+    click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Use colours (auto)."),
+)
+
+
+def drawing_options(command: Command) -> Command:
+    """How to draw on a terminal."""
+    return _all(DRAWING_OPTIONS, command)

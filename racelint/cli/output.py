@@ -13,14 +13,14 @@ from typing import TextIO
 
 import click
 
-from racelint.cli.wanted import CLEAN, Wanted
+from racelint.cli.wanted import CLEAN
 from racelint.source import shown
 
 
-def has_color(wanted: Wanted, out: TextIO | None) -> bool:
+def has_color(color: str, out: TextIO | None) -> bool:
     """As asked for; else NO_COLOR, then FORCE_COLOR, then whether it goes to a terminal. `out` is None for a file."""
-    if wanted.color != "auto":
-        return wanted.color == "always"
+    if color != "auto":
+        return color == "always"
     if os.environ.get("NO_COLOR") or out is None:
         return False
     return bool(os.environ.get("FORCE_COLOR")) or (out.isatty() and os.environ.get("TERM") != "dumb")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
 from racelint import __version__
@@ -49,16 +50,19 @@ def options_for(
     wanted: Wanted, looked: Looked, output: Output, *, quiet: bool, fixed: Sequence[Finding] | None = None
 ) -> Options:
     """How to show findings on what they are written to."""
+    out = _out(wanted) if output.path is None else None
+    options = drawn_on(out, wanted.color, ascii_only=wanted.ascii)
+    return replace(options, quiet=quiet, fixed=fixed, read=looked.lines)
+
+
+def drawn_on(out: TextIO | None, color: str, *, ascii_only: bool) -> Options:
+    """How to draw on a stream, or in a file if there is none."""
     from racelint.report import Options, drawable
 
-    out = _out(wanted) if output.path is None else None
     return Options(
-        color=has_color(wanted, out),
+        color=has_color(color, out),
         width=shutil.get_terminal_size((100, 24)).columns if out is not None and out.isatty() else 100,
-        ascii=wanted.ascii or (out is not None and not drawable(out.encoding)),
-        quiet=quiet,
-        fixed=fixed,
-        read=looked.lines,
+        ascii=ascii_only or (out is not None and not drawable(out.encoding)),
         explained=explained,
         version=__version__,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from racelint.report.concise import concise
+from racelint.report.explained import explained
 from racelint.report.github import github
 from racelint.report.gitlab import gitlab
 from racelint.report.html import html
@@ -34,4 +35,4 @@ REPORTERS: Mapping[str, Reporter] = {
     "sarif": sarif,
 }
 
-__all__ = ["REPORTERS", "Explained", "Options", "Reporter", "Results", "drawable", "statistics"]
+__all__ = ["REPORTERS", "Explained", "Options", "Reporter", "Results", "drawable", "explained", "statistics"]

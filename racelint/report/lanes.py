@@ -51,11 +51,13 @@ def small(picture: Timeline, options: Options) -> Iterator[str]:
     texts = [f"{row.line or '':>{digits}} {clean(row.says)}{f' {ink.cross}' if row.wrong else ''}" for row in rows]
     left = max((width(text) for row, text in zip(rows, texts, strict=True) if row.lane == 0), default=0)
     right = max((width(text) for row, text in zip(rows, texts, strict=True) if row.lane == 1), default=0)
-    titles = [ink.paint(lane.title, color, bold=True) for lane, color in zip(picture.lanes, COLORS, strict=True)]
-    second = max(left, digits + 1 + len(picture.lanes[0].title)) + 3
+    titles = _titles(picture, digits + 1, left, right, options.width)
+    second = max(left, digits + 1 + width(titles[0])) + 3
     if second + right <= options.width:
         pad = " " * (digits + 1)
-        yield f"{pad}{titles[0]}{' ' * (second - len(pad) - len(picture.lanes[0].title))}{pad}{titles[1]}"
+        between = " " * (second - len(pad) - width(titles[0]))
+        one, two = (ink.paint(title, color, bold=True) for title, color in zip(titles, COLORS, strict=True))
+        yield f"{pad}{one}{between}{pad}{two}"
         for row, text in zip(rows, texts, strict=True):
             yield " " * (second if row.lane else 0) + _painted(row, text, ink)
     else:
@@ -65,6 +67,16 @@ def small(picture: Timeline, options: Options) -> Iterator[str]:
             yield f"{letter} {' ' * (width(text) - width(text.lstrip()))}{_painted(row, first, ink)}"
             yield from (f"{' ' * (digits + 3)}{_painted(row, other, ink)}" for other in others)
     yield from (ink.paint(line, "red") for line in wrapped(clean(picture.outcome), options.width))
+
+
+def _titles(picture: Timeline, pad: int, left: int, right: int, room: int) -> tuple[str, str]:
+    """What stands above the lanes: with the functions if they are two, and there is room for their names."""
+    one, two = picture.lanes
+    if two.symbol and one.symbol != two.symbol:
+        named = tuple(f"{lane.title} {clean(lane.symbol)}".strip() for lane in picture.lanes)
+        if max(left, pad + width(named[0])) + 3 + max(right, pad + width(named[1])) <= room:
+            return named[0], named[1]
+    return one.title, two.title
 
 
 def _painted(row: Row, text: str, ink: Pen) -> str:

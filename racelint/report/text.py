@@ -46,14 +46,17 @@ def full(results: Results, options: Options) -> Iterator[str]:
     for entry in in_order(results):
         if entry.path != path:
             path, lines = entry.path, options.read(entry.path)
-        rows = _problem(entry, lines, options) if isinstance(entry, Problem) else _finding(entry, lines, options)
+        rows = _problem(entry, lines, options) if isinstance(entry, Problem) else framed(entry, lines, options)
         yield separator + "".join(f"{row}\n" for row in rows)
         separator = "\n"
     if (separator or options.fixed) and not options.quiet:
         yield separator + _summary(results, options)
 
 
-def _finding(finding: Finding, lines: Sequence[str] | None, options: Options) -> Iterator[str]:
+def framed(
+    finding: Finding, lines: Sequence[str] | None, options: Options, *, with_timeline: bool = True
+) -> Iterator[str]:
+    """The rows of a finding: message, code frame, timeline, notes."""
     ink = pen(options)
     marks = _marks(finding)
     gutter = 1 + max(len(str(mark.span.end_line)) for mark in marks)
@@ -66,7 +69,8 @@ def _finding(finding: Finding, lines: Sequence[str] | None, options: Options) ->
     else:
         yield from _steps(finding, marks, gutter, options, ink)
     yield _rail(gutter, ink)
-    yield from _timeline(finding, lines if intact else None, gutter, options, ink)
+    if with_timeline:
+        yield from _timeline(finding, lines if intact else None, gutter, options, ink)
     yield from _foot(finding, gutter, options, ink)
 
 

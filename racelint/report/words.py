@@ -125,6 +125,13 @@ HARMS: Mapping[str, Harm] = {
         "another {unit} changes {resource} during the iteration, which fails or skips entries"
     ),
     "lost wake-up": Harm("the notification comes in between and reaches nobody; the {unit} waits for ever"),
+    "unguarded change": Harm(
+        "a {unit} that holds the lock for its steps finds {resource} changed, or half changed, between them"
+    ),
+    "nothing is excluded": Harm("two {units} are inside at once, and one overwrites what the other has done"),
+    "step fails": Harm("another {unit} is faster, and the step raises an error"),
+    "mixed statements": Harm("what one {unit} sends, reads or commits is the other's"),
+    "values of two calls are mixed": Harm("another call sets {resource} in between, and this one goes on with that"),
     "decision on old state": Harm("{resource} may have changed since it was checked"),
 }
 

@@ -25,11 +25,13 @@ _DOES = (
     r"(?:changes it|adds to it|reads it|uses both|(?:can )?takes? it away|sets it|removes or replaces it|"
     r"calls `[\w.]+`, which reads it)"
 )
-_NAMED = re.compile(rf"`([\w.]+)` {_DOES}(?: too)?(?: on line (\d+))?")
+_NAMED = re.compile(rf"`([^`\s]+)` {_DOES}(?: too)?(?: on line (\d+))?")
 _COMMENT = re.compile(r"\s#[^'\"]*(?:[\"'][^'\"]*[\"'][^'\"]*)*$")
 _SOMEWHERE = re.compile(r"another thread changes it on line (\d+)")
-_READER = re.compile(r"reads it in `([\w.]+)`")
-_HOLDER = re.compile(r"(?:guards it on line \d+ in `([\w.]+)`|under which `([\w.]+)` uses it)")
+_READER = re.compile(r"reads it in `([^`\s]+)`")
+_HOLDER = re.compile(r"(?:guards it on line \d+ in `([^`\s]+)`|under which `([^`\s]+)` uses it)")
+_ELSEWHERE = "::"
+"""Between the module and the name of a function of another file."""
 
 
 class Telling:
@@ -127,9 +129,12 @@ def _partner(finding: Finding) -> Partner | None:
     """The unit that runs in between, if it is another one than the finding's own."""
     for text in (finding.evidence, finding.message):
         found = _NAMED.search(text)
-        if found:
+        if found is not None and found[1] == finding.symbol:
+            return None
+        if found is not None:
+            _, elsewhere, symbol = found[1].rpartition(_ELSEWHERE)
             line = found[2] or next(iter(_SOMEWHERE.findall(finding.message)), None)
-            return Partner(found[1], int(line) if line else None) if found[1] != finding.symbol else None
+            return Partner(symbol, int(line) if line and not elsewhere else None)
     reader = _READER.search(finding.message)
     return Partner(reader[1], None) if reader else None
 

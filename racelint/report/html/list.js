@@ -1,7 +1,7 @@
 "use strict";
 // The list of findings: filtered, searched, ordered, opened. Only what is opened is drawn, and a long list comes in pieces.
 
-const PIECE = 200, LONG = 12;
+const PIECE = 100, LONG = 12;
 const SHADES = ["high", "medium", "low"];
 const FACETS = [
   { key: "confidence", title: "Confidence", name: (finding) => finding.confidence },
@@ -23,9 +23,14 @@ data.findings.forEach((finding, number) => {
   const cut = Math.max(finding.path.lastIndexOf("/"), finding.path.lastIndexOf("\\"));
   finding.number = number;
   finding.folder = cut < 0 ? "." : finding.path.slice(0, cut) || "/";
-  finding.words = [finding.code, finding.name, `${finding.path}:${finding.line}`, finding.symbol, finding.message,
-    finding.evidence, ...finding.source.map((row) => row.text)].join("\n").toLowerCase();
 });
+
+// What a finding is searched by; put together when it is first needed.
+function words(finding) {
+  finding.words ??= [finding.code, finding.name, `${finding.path}:${finding.line}`, finding.symbol, finding.message,
+    finding.evidence, ...finding.source.map((row) => row.text)].join("\n").toLowerCase();
+  return finding.words;
+}
 
 function counted(number, noun) {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
@@ -76,13 +81,13 @@ function choice(facet, value, one, most) {
 }
 
 function filter() {
-  const words = at("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const sought = at("search").value.toLowerCase().split(/\s+/).filter(Boolean);
   matching = data.findings.filter((finding) =>
     FACETS.every((facet) => !chosen[facet.key].size || chosen[facet.key].has(finding[facet.key])) &&
-    words.every((word) => finding.words.includes(word))).sort(ORDERS[at("order").value]);
+    sought.every((word) => words(finding).includes(word))).sort(ORDERS[at("order").value]);
   const all = data.findings.length;
   at("count").textContent = matching.length === all ? counted(all, "finding") : `${matching.length} of ${counted(all, "finding")}`;
-  at("clear").hidden = !words.length && FACETS.every((facet) => !chosen[facet.key].size);
+  at("clear").hidden = !sought.length && FACETS.every((facet) => !chosen[facet.key].size);
   at("list").replaceChildren();
   shown = 0;
   more();

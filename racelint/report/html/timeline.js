@@ -3,13 +3,14 @@
 
 const CELL = 7.9, ROW = 19, EDGE = 12, NUMBER = 44;
 
-// The text on lines of at most so many characters; a third line and what follows is cut.
+// The text on lines of at most so many characters, broken at blanks, or before what joins names; what does not fit is cut.
 function folded(text, columns, most) {
   const lines = [];
   let rest = text;
   while (rest.length > columns && lines.length < most - 1) {
-    const blank = rest.lastIndexOf(" ", columns);
-    const end = blank > columns / 2 ? blank : columns;
+    let end = columns;
+    while (end > columns / 2 && !/[\s.,([=]/.test(rest[end])) end--;
+    if (end <= columns / 2) end = columns;
     lines.push(rest.slice(0, end).trimEnd());
     rest = rest.slice(end).trimStart();
   }
