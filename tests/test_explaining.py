@@ -93,11 +93,12 @@ def test_any_line_of_the_race_leads_to_it(project: Path, place: str) -> None:
 
 
 def test_where_nothing_is_it_says_what_is_near(project: Path) -> None:
-    """The lines with findings; no traceback."""
-    run = explain("race.py:3")
-    assert run.exception is not None
-    assert "nothing is found on line 3 of race.py" in str(run.exception)
-    assert "11" in str(run.exception)
+    """The findings that are nearest, if there are any; no traceback."""
+    assert str(explain("race.py:3").exception) == (
+        "nothing is found on line 3 of race.py; nearest: RL102 stale-write on line 11"
+    )
+    (project / "clean.py").write_text("x = 1\n")
+    assert str(explain("clean.py:1").exception) == "nothing is found on line 1 of clean.py, nor elsewhere in it"
 
 
 @pytest.mark.parametrize("place", ["race.py", "race.py:", ":3", "race.py:x"])

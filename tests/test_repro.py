@@ -214,7 +214,7 @@ def test_a_test_is_not_overwritten(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["bank.py"], "`bank.py` is not of the form PATH:LINE"),
-        (["bank.py:1"], "nothing is found on line 1 of bank.py; there are findings on 11"),
+        (["bank.py:1"], "nothing is found on line 1 of bank.py; nearest: RL102 stale-write on line 11"),
         (["bank.py:11", "--code", "RL999"], "`RL999` is not found on line 11; RL102 is"),
         (["none.py:1"], "none.py: cannot read: there is no such file"),
         (["my-bank.py:11"], "cannot be imported by its name"),

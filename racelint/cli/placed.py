@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,9 @@ from racelint.finding import Confidence
 
 if TYPE_CHECKING:
     from racelint.finding import Finding
+
+NEAREST = 3
+"""Findings that are named where none is on the line."""
 
 
 def findings_at(path: str, line: int) -> list[Finding]:
@@ -39,10 +43,16 @@ def findings_at(path: str, line: int) -> list[Finding]:
     there = [finding for finding in races if finding.span.line <= line <= finding.span.end_line]
     there = there or [finding for finding in races if any(step.span.line == line for step in finding.trace)]
     if not there:
-        lines = sorted({finding.line for finding in races})
-        known = f"; there are findings on {', '.join(map(str, lines))}" if lines else ""
-        raise click.ClickException(f"nothing is found on line {line} of {path}{known}")
+        raise click.ClickException(f"nothing is found on line {line} of {path}{_nearest(races, line)}")
     return sorted(there, key=lambda finding: (-finding.confidence.rank, finding.sort_key))
+
+
+def _nearest(findings: Sequence[Finding], line: int) -> str:
+    """Those that are the fewest lines away, for a message."""
+    near = sorted(findings, key=lambda finding: (abs(finding.line - line), finding.line, finding.code))[:NEAREST]
+    if not near:
+        return ", nor elsewhere in it"
+    return f"; nearest: {', '.join(f'{one.code} {one.name} on line {one.line}' for one in near)}"
 
 
 def place_of(text: str) -> tuple[str, int]:
