@@ -26,9 +26,9 @@ from unittest.mock import patch
 
 from racelint.config import Config
 from racelint.discovery import File, discover
-from racelint.facts import FunctionFacts
 from racelint.jobs import each
 from racelint.models.loader import load_models
+from racelint.need import Need, Nominee
 from racelint.report import REPORTERS, Options
 from racelint.resolve import Scope
 from racelint.run import Report, lint_files
@@ -158,8 +158,9 @@ def compare(files: Sequence[File], sources: Sequence[Source], rounds: int) -> tu
 def nominates_all_that_holds_findings(files: Sequence[File]) -> bool:
     """Whether the same is found when every definition is parsed and walked; what is missing is printed."""
 
-    def everything(scope: Scope, *_: object) -> list[FunctionFacts]:
-        return sorted(scope.facts.functions, key=lambda function: (function.line, function.qualname))
+    def everything(scope: Scope, *_: object) -> list[Nominee]:
+        ordered = sorted(scope.facts.functions, key=lambda function: (function.line, function.qualname))
+        return [Nominee(function, frozenset(Need)) for function in ordered]
 
     nominated = set(lint(files).findings)
     with patch("racelint.analyse.nominate", everything):

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from racelint.evidence import Concurrency, Outside
-from racelint.facts import FunctionFacts, ModuleFacts, collect_facts
+from racelint.facts import ModuleFacts, collect_facts
 from racelint.finding import Confidence, Finding, World
 from racelint.index import Index
 from racelint.models.loader import load_models
+from racelint.need import Nominee
 from racelint.nominate import nominate
 from racelint.rule import Rule
 from racelint.source import Source
@@ -64,7 +65,7 @@ class Nominated:
     """What is worth parsing in a module."""
 
     concurrency: Concurrency
-    definitions: list[FunctionFacts]
+    definitions: list[Nominee]
     least: Confidence
     """The confidence that was asked for."""
 
@@ -84,7 +85,9 @@ def find_races(
     concurrency = nominees.concurrency
     program = Program(source, concurrency.scope, concurrency)
     module = Module(program, nominees.definitions)
-    found = _distinct([finding for rule in rules for finding in rule.find(module) if not _elsewhere(finding)])
+    found = _distinct(
+        [finding for rule in rules for finding in rule.find(module.as_seen_by(rule)) if not _elsewhere(finding)]
+    )
     with_repairs = (
         repaired(program, one, runtime) if one.confidence.rank >= nominees.least.rank else one for one in found
     )

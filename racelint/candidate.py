@@ -9,9 +9,10 @@ from racelint.evidence import Concurrency, Root
 from racelint.evidence.starts import THREADED
 from racelint.facts import CallSite, FunctionFacts, Write
 from racelint.finding import Confidence, World
-from racelint.keys import Keys, Reach, StateKeys
+from racelint.keys import ANY, GIVEN, OWN, Keys, Reach, StateKeys
 from racelint.meeting import NOBODY, RANKS, Meetings
-from racelint.resolve import TAKES, Scope, enclosing_self
+from racelint.resolve import CONSTRUCTORS, TAKES, Scope, enclosing_self, locks_of
+from racelint.spans import Spans
 from racelint.store_calls import THREAD_CALLS, StoreCalls
 from racelint.touch import is_property
 
@@ -23,11 +24,6 @@ GROWS = frozenset(["+=", "append", "add", "extend", "update"])
 """Changes of counters and collections that other processes should see."""
 
 
-def _is_guard(name: str, guards: list[str]) -> bool:
-    lower = name.lower()
-    return any(part in lower for part in guards) or "cond" in lower or "sem" in lower
-
-
 class Candidates:
     """The definitions of one module, with what all of them have to know."""
 
@@ -35,8 +31,10 @@ class Candidates:
         self.scope, self.concurrency = scope, concurrency
         self.least = RANKS[least]
         """The rank of the confidence that is wanted."""
+        self._guards: dict[str, bool] = {}
         self._helpers: dict[tuple[str, bool], tuple[FunctionFacts, ...]] = {}
         self.keys, self.meetings, self.stores = StateKeys(concurrency), Meetings(concurrency), StoreCalls(concurrency)
+        self.spans = Spans(self, self.keys, HELPER_DEPTH)
 
     # one function
 
@@ -57,14 +55,18 @@ class Candidates:
         for call in function.calls:
             if call.callee not in seen:
                 seen.add(call.callee)
-                yield from self._targets(call.callee, function, handed)
+                yield from self.targets(call.callee, function, handed)
             if call.callee.rpartition(".")[2] in THREAD_CALLS:
                 for argument in call.arguments:
-                    yield from self._targets(argument, function, handed)
+                    yield from self.targets(argument, function, handed)
+        yield from self.properties_read(function)
+
+    def properties_read(self, function: FunctionFacts) -> Iterator[FunctionFacts]:
+        """The properties of the module that a function may run by reading an attribute of their name."""
         for path in function.reads & self._property_paths:
             yield from self._properties[path.partition(".")[2]]
 
-    def _targets(self, callee: str, function: FunctionFacts, handed: bool) -> Iterable[FunctionFacts]:
+    def targets(self, callee: str, function: FunctionFacts, handed: bool) -> Iterable[FunctionFacts]:
         """What a call may run as far as flows follow it: the receiver's type is known, or may come out of a helper."""
         receiver, dot, name = callee.rpartition(".")
         if not dot:
@@ -155,28 +157,40 @@ class Candidates:
     @cached_property
     def guarded(self) -> frozenset[str]:
         """What is changed under a lock anywhere: in a `with` of it, in a helper that is called in one, or after `acquire`."""
-        guards = self.scope.models.guards
         found: set[str] = set()
         for function in self.scope.every_function:
             everything = (
                 self.concurrency.called_under_lock(function)
                 or bool(self.concurrency.decorator_guards(function))
                 or any(call.callee.endswith((".acquire", ".__enter__")) for call in function.calls)
-                or any(_is_guard(name, guards) for call in function.calls for name in call.within)
+                or any(self.is_guard(name) for call in function.calls for name in call.within)
             )
             for key, writes in self.keys.changes(function, True).items():
-                if everything or any(_is_guard(name, guards) for write in writes for name in write.within):
+                if everything or any(self.is_guard(name) for write in writes for name in write.within):
                     found.add(key)
         return frozenset(found)
+
+    def is_guard(self, path: str) -> bool:
+        """Whether what a `with` enters may be a lock: it is named like one, or the module makes one of that name."""
+        known = self._guards.get(path)
+        if known is None:
+            lower, name = path.lower(), path.rpartition(".")[2]
+            named = any(part in lower for part in self.scope.models.guards) or "cond" in lower or "sem" in lower
+            known = self._guards[path] = named or name in self._lock_names
+        return known
+
+    @cached_property
+    def _lock_names(self) -> frozenset[str]:
+        return frozenset(name for owner in ("", *self.scope.classes) for name in locks_of(self.scope, owner))
 
     @cached_property
     def starts_threads(self) -> bool:
         """Whether anything in the module starts threads, or is one."""
         concurrency = self.concurrency
         return any(self.scope.is_thread(class_.qualname) for class_ in self.scope.facts.classes) or any(
-            (spawner := concurrency.spawner(call.callee, function)) is not None and spawner.world in THREADED
+            spawner.world in THREADED
             for function in self.scope.every_function
-            for call in function.calls
+            for _, spawner in concurrency.spawning_calls(function)
         )
 
     @cached_property
@@ -204,10 +218,12 @@ class Candidates:
         )
 
     def makes_own_lock(self, function: FunctionFacts) -> bool:
-        """Whether a function takes a lock that it makes itself, in a `with` or by a local name."""
+        """Whether a function takes a lock that it makes itself, in a `with` or by a local name, or puts it in an old one's place."""
         scope = self.scope
         taken = {*(built for _, built in function.locals_built), *(w for c in function.calls for w in c.within)}
         taken |= {name for write in function.writes for name in write.within}
+        if function.name not in CONSTRUCTORS:  # there nobody holds the old one
+            taken |= {write.built_from for write in function.writes if write.built_from}
         return any(
             (known := scope.models.functions.get(scope.canonical(path))) is not None and known.effect == "lock"
             for path in taken
@@ -244,6 +260,11 @@ class Candidates:
         }
         parts = {part for receiver in receivers for part in receiver.split(".")}
         return frozenset({*parts, *("." + part for part in parts)})
+
+
+_SQL, _QUERY = frozenset(["sql"]), frozenset(["query"])
+_STATEMENTS = frozenset("update delete insert replace merge upsert with_for_update".split())
+"""Last names of calls that make a statement which changes or locks rows."""
 
 
 class Candidate:
@@ -286,6 +307,10 @@ class Candidate:
                 found.setdefault(key, []).extend(writes)
         return found
 
+    def switches_between(self, *keys: str) -> bool:
+        """Whether others may run between two places where the definition touches one of the keys, or one place in a loop."""
+        return self.module.spans.switches_between(self.facts, keys)
+
     @property
     def suspends(self) -> bool:
         """Whether it is a coroutine that lets others run."""
@@ -314,14 +339,14 @@ class Candidate:
 
     def meets(self, key: str, who: Iterable[FunctionFacts], world: World) -> int:
         """The rank of the evidence that one of the functions, which change the key, runs meanwhile."""
-        reach = self.reads.get(key, Reach.ANY)
+        reach = self.reads.get(key, ANY)
         for write in self.changes.get(key, ()):
             reach |= self._written_through(write)
         return max((self.module.meetings.meeting(self.facts, f, world, reach) for f in who), default=NOBODY)
 
     def _written_through(self, write: Write) -> Reach:
         root = write.path.partition(".")[0]
-        return Reach.OWN if root in self._own_names else Reach.ANY | Reach.GIVEN
+        return OWN if root in self._own_names else ANY | GIVEN
 
     @cached_property
     def _own_names(self) -> frozenset[str]:
@@ -340,9 +365,27 @@ class Candidate:
         for function in self.functions:
             effects = self.module.stores.effects(function)
             found += effects if function is self.facts else 2 * effects
+        if not self._states_changes and any("sql" in effects for effects in found):
+            return [effects - _SQL | _QUERY if "sql" in effects else effects for effects in found]
         return found
+
+    @cached_property
+    def _states_changes(self) -> bool:
+        """Whether a statement that the definition or a helper holds, or that stands at the top of the module, may change or lock rows.
+
+        Otherwise what is executed only reads: of a statement that comes from elsewhere nothing is known.
+        """
+        if any(function.sql for function in (*self.functions, self.module.scope.facts.module_body)):
+            return True
+        return any(call.callee.rpartition(".")[2] in _STATEMENTS for call in self.calls)
+
+    @cached_property
+    def _any_effect(self) -> frozenset[str]:
+        return frozenset().union(*self.effects)
 
     def does(self, *effects: str) -> int:
         """How many calls may have one of the effects."""
         wanted = frozenset(effects)
+        if wanted.isdisjoint(self._any_effect):
+            return 0
         return sum(not wanted.isdisjoint(found) for found in self.effects)

@@ -7,26 +7,35 @@ which evidence counts: its own object, one that was handed in, or one that anybo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from enum import IntFlag
+from typing import TypeAlias
 
 from racelint.evidence import Concurrency
 from racelint.facts import FunctionFacts, Write
 from racelint.resolve import MAPPERS, enclosing_self
 
+Reach: TypeAlias = int
+"""How the holder of a key is reached, the sum of these ways; a plain number, as many are joined for each definition."""
 
-class Reach(IntFlag):
-    """How the holder of a key is reached; nothing for what is no shared state, such as an attribute of an imported module."""
+NOWHERE = 0
+"""Not at all: no shared state, such as an attribute of an imported module."""
+OWN = 1
+"""Through `self`, `cls` or the name of a class of the module."""
+GIVEN = 2
+"""Through an argument, or a local name whose type is not known."""
+ANY = 4
+"""Through a global, a captured variable or what one of these holds."""
 
-    OWN = 1
-    """Through `self`, `cls` or the name of a class of the module."""
-    GIVEN = 2
-    """Through an argument, or a local name whose type is not known."""
-    ANY = 4
-    """Through a global, a captured variable or what one of these holds."""
-
-
-NOWHERE = Reach(0)
 Keys = dict[str, Reach]
+
+
+Span: TypeAlias = "tuple[int, int]"
+AT_ONCE = (0, 0)
+"""Everything before the first suspension point."""
+
+
+def _widen(spans: dict[str, Span], key: str, span: Span) -> None:
+    known = spans.get(key)
+    spans[key] = span if known is None else (min(known[0], span[0]), max(known[1], span[1]))
 
 
 class StateKeys:
@@ -37,6 +46,7 @@ class StateKeys:
         self._reach: dict[tuple[str, str, bool], Reach] = {}
         self._reads: dict[tuple[str, bool], Keys] = {}
         self._changes: dict[tuple[str, bool], dict[str, list[Write]]] = {}
+        self._spans: dict[tuple[str, bool], dict[str, Span]] = {}
         self.maps_rows = bool(self.scope.libraries & MAPPERS)
 
     def reads(self, function: FunctionFacts, handed: bool) -> Keys:
@@ -47,7 +57,7 @@ class StateKeys:
             for path in function.reads:
                 root, dot, rest = path.partition(".")
                 reach = self.reach(root, function, handed)
-                if reach and (dot or reach & Reach.ANY):
+                if reach and (dot or reach & ANY):
                     key = "." + rest if dot else root
                     known[key] = known.get(key, NOWHERE) | reach
         return known
@@ -70,13 +80,38 @@ class StateKeys:
             if rest.count(".") == 1:  # of an object that this one holds
                 yield "." + rest.rpartition(".")[2]
         if root in function.outer_names or root not in function.local_names:
-            if reach & Reach.ANY:
+            if reach & ANY:
                 yield root
         elif not dot and write.how not in ("=", "+=", "del"):  # changes what an attribute or a global holds
             for local, built in function.locals_built:
                 if local == root:
                     holder, dot, part = built.partition(".")
-                    yield "." + part.partition(".")[0] if dot else holder
+                    if dot:
+                        yield "." + part.partition(".")[0]
+                    elif holder in self.scope.module_names or function.parent:  # not what a call makes
+                        yield holder
+
+    def span(self, key: str, function: FunctionFacts, handed: bool) -> Span:
+        """How many suspension points of a function stand before the first and the last place where it touches the key itself."""
+        known = self._spans.get((function.qualname, handed))
+        if known is None:
+            known = self._spans[function.qualname, handed] = self._find_spans(function, handed)
+        return known.get(key, AT_ONCE)
+
+    def _find_spans(self, function: FunctionFacts, handed: bool) -> dict[str, Span]:
+        if not function.spans:
+            return {}
+        spans = {name: (first, last) for name, first, last in function.spans}
+        found: dict[str, Span] = {}
+        for path in function.reads:
+            root, dot, rest = path.partition(".")
+            _widen(found, "." + rest if dot else root, spans.get(path, AT_ONCE))
+            _widen(found, root, spans.get(path, AT_ONCE))
+        for write in function.writes:
+            path = ".".join(write.path.split(".", 2)[:2])
+            for key in self._written(write, function, handed):
+                _widen(found, key, spans.get(path, AT_ONCE))
+        return found
 
     def reach(self, root: str, function: FunctionFacts, handed: bool) -> Reach:
         """How a function gets at the object that a name stands for."""
@@ -89,20 +124,20 @@ class StateKeys:
     def _find_reach(self, root: str, function: FunctionFacts, handed: bool) -> Reach:
         owner, self_name = enclosing_self(function, self.scope)
         if (owner and root == self_name) or root == "cls" or root in self.scope.classes:
-            return Reach.OWN
+            return OWN
         if root in function.outer_names or root not in function.local_names:
             imports = self.scope.names_in(function.qualname).imports
-            return NOWHERE if root in imports and root not in function.global_names else Reach.ANY
+            return NOWHERE if root in imports and root not in function.global_names else ANY
         annotations = dict(function.params)
         if root in annotations:
             if handed:
-                return Reach.ANY | Reach.GIVEN
+                return ANY | GIVEN
             type_name = self.scope.annotated_type(annotations[root])
-            return Reach.GIVEN if not type_name or type_name.startswith(":") else NOWHERE
+            return GIVEN if not type_name or type_name.startswith(":") else NOWHERE
         built = [built for local, built in function.locals_built if local == root]
         if not built or handed or any(self._may_be_shared(path, function) for path in built):
-            return Reach.ANY | Reach.GIVEN
-        return Reach.GIVEN if self.maps_rows or self._is_own(root, function) else NOWHERE
+            return ANY | GIVEN
+        return GIVEN if self.maps_rows or self._is_own(root, function) else NOWHERE
 
     def _may_be_shared(self, path: str, function: FunctionFacts) -> bool:
         """Whether what a local name was made from may be something that others have, too: not if an imported function made it."""

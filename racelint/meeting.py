@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from racelint.evidence import Concurrency, Root
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence, World
-from racelint.keys import Reach
+from racelint.keys import ANY, GIVEN, OWN, Reach
 
 RANKS = {Confidence.LOW: 0, Confidence.MEDIUM: 1, Confidence.HIGH: 2}
 NOBODY = -1
@@ -39,7 +39,7 @@ class Meetings:
         self.concurrency = concurrency
         self._runs: dict[tuple[str, World, Reach], Runs] = {}
 
-    def runs(self, function: FunctionFacts, world: World, reach: Reach = Reach.ANY) -> Runs:
+    def runs(self, function: FunctionFacts, world: World, reach: Reach = ANY) -> Runs:
         """What starts a function in a world, as far as it matters for a resource that is reached so."""
         key = (function.qualname, world, reach)
         known = self._runs.get(key)
@@ -59,9 +59,9 @@ class Meetings:
             if not root.public:
                 other = max(other, rank)
                 continue
-            if rank and not ways & Reach.ANY and self._outside_of_classes(root.unit):
+            if rank and not ways & ANY and self._outside_of_classes(root.unit):
                 rank = 0
-            if not rank and world is World.THREADS and ways & Reach.ANY and self._guards_globals(root.unit):
+            if not rank and world is World.THREADS and ways & ANY and self._guards_globals(root.unit):
                 rank = RANKS[Confidence.MEDIUM]
             public = max(public, rank)
         return Runs(frozenset(numbers), public, other, len(numbers) == 1 and not many)
@@ -69,9 +69,9 @@ class Meetings:
     def _ways(self, root: Root, reach: Reach) -> Reach:
         """The ways on which runs from the root meet others: not on their own object, nor on what a framework hands them."""
         if root.own_object:
-            reach &= ~Reach.OWN
+            reach &= ~OWN
         if root.handler or root.called:
-            reach &= ~Reach.GIVEN
+            reach &= ~GIVEN
         return reach
 
     def _outside_of_classes(self, qualname: str) -> bool:
@@ -82,7 +82,7 @@ class Meetings:
         """Whether a function of a module that has locks may change state of the module which a lock guards elsewhere."""
         return self.concurrency.has_locks and self._outside_of_classes(qualname)
 
-    def meeting(self, one: FunctionFacts, other: FunctionFacts, world: World, reach: Reach = Reach.ANY) -> int:
+    def meeting(self, one: FunctionFacts, other: FunctionFacts, world: World, reach: Reach = ANY) -> int:
         """The rank that the evidence for a run of both at once has at most, as `Concurrency.overlap` has it; `NOBODY` for none."""
         left, right = self.runs(one, world, reach), self.runs(other, world, reach)
         if not left.roots or not right.roots or (left.once and left.roots == right.roots):

@@ -7,7 +7,10 @@ fits a new rule, add one here and its function there: the tighter it is, the les
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
+
+from racelint.facts import FunctionFacts
 
 
 class Need(Enum):
@@ -25,6 +28,7 @@ class Need(Enum):
     COMPLETION = "a future is completed"
     WAKE_UP = "an event is waited for, or asked, and cleared"
     TASK_START = "a task is started that changes what is looked at"
+    FIRST_STEP = "a task that the module starts looks at state that another takes away"
     STATE_OF_THREADS = "state is looked at and changed, and a thread changes it, too"
     GUARDED_STATE = "state is changed that is changed under a lock somewhere"
     UNDER_LOCK = "state is changed under a lock, or by a helper that is called under one"
@@ -54,3 +58,11 @@ class Need(Enum):
     JOB = "a job is sent"
     ROW_LOCK = "rows are locked, or a lock is taken where rows are changed"
     QUEUE = "rows or entries are read and changed or removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Nominee:
+    """A definition that is worth parsing, and the needs that it meets: only rules that have one of them look at it."""
+
+    facts: FunctionFacts
+    needs: frozenset[Need]

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from copy import copy
 
 from racelint.candidate import Candidate, Candidates
 from racelint.evidence import Concurrency
 from racelint.evidence.starts import may_start
-from racelint.facts import CallSite, FunctionFacts
+from racelint.facts import CallSite
 from racelint.finding import Confidence, World
 from racelint.meeting import RANKS
-from racelint.need import Need
+from racelint.need import Need, Nominee
 from racelint.paths import PATH_STEPS
 from racelint.resolve import CONSTRUCTORS, Scope
 from racelint.store_calls import READ, WRITE
@@ -24,23 +25,43 @@ from racelint.touch import COMPLETIONS, may_race, steps_on_paths, waits_for_cond
 
 def nominate(
     scope: Scope, concurrency: Concurrency, needs: Iterable[Need], least: Confidence = Confidence.LOW
-) -> list[FunctionFacts]:
+) -> list[Nominee]:
     """The definitions that may hold what one of the needs asks for, with evidence of the wanted strength, by their lines.
 
     What is found in a test or a step of a migration has low confidence, whatever it is.
     """
     module = Candidates(scope, concurrency, least)
     wanted = frozenset(needs)
-    asked = [HOLDS[need] for need in Need if need in wanted]
-    alone = [HOLDS[need] for need in EXPECTING if need in wanted and concurrency.by_hand]
-    found = []
+    asked = [(need, HOLDS[need]) for need in Need if need in wanted]
+    alone = [(need, HOLDS[need]) for need in EXPECTING if need in wanted and concurrency.by_hand]
+    found: dict[str, tuple[Candidate, set[Need]]] = {}
     for function in scope.facts.functions:
         if not function.stub:
             candidate = Candidate(module, function)
-            holding = alone if module.least and concurrency.unlikely_unit(function) else asked
-            if any(holds(candidate) for holds in holding):
-                found.append(function)
-    return sorted(found, key=lambda function: (function.line, function.qualname))
+            asking = alone if module.least and concurrency.unlikely_unit(function) else asked
+            met = {need for need, holds in asking if holds(candidate)}
+            if met:
+                found[function.qualname] = candidate, met
+    if module.least:
+        _add_homes(module, found)
+    nominees = [Nominee(candidate.facts, frozenset(met)) for candidate, met in found.values()]
+    return sorted(nominees, key=lambda nominee: (nominee.facts.line, nominee.facts.qualname))
+
+
+def _add_homes(module: Candidates, found: dict[str, tuple[Candidate, set[Need]]]) -> None:
+    """Adds helpers in which, by less evidence than their callers have, the same may be found: it is reported where it stands."""
+    unsure = copy(module)
+    unsure.least = RANKS[Confidence.LOW]
+    own = module.scope.facts.path
+    for candidate, met in list(found.values()):
+        for helper in candidate.functions[1:]:
+            if module.scope.names_in(helper.qualname).facts.path == own and not module.concurrency.unlikely_unit(
+                helper
+            ):
+                known, needs = found.get(helper.qualname) or (Candidate(unsure, helper), set())
+                more = {need for need in met - needs if HOLDS[need](Candidate(unsure, helper))}
+                if more:
+                    found[helper.qualname] = known, needs | more
 
 
 EXPECTING = (Need.ROW_LOCK,)
@@ -55,7 +76,7 @@ def _state_of_tasks(c: Candidate) -> bool:
         return False
     several = c.of_several_operations()
     for key in c.reads:
-        if key in module.changers:
+        if key in module.changers and c.switches_between(key):
             who = (f for f, _ in module.changers[key]) if key in c.changes else iter(module.takers.get(key, ()))
             if (several and key in c.changes) or c.meets(key, who, World.TASKS) >= module.least:
                 return True
@@ -66,7 +87,10 @@ def _made_by_tasks(c: Candidate) -> bool:
     if not c.suspends or c.rank(World.TASKS) < 0:
         return False
     return any(
-        key in c.reads and any(w.shape in _MADE and w.how in ("=", "[]") for w in writes) and _may_leak(c, key)
+        key in c.reads
+        and any(w.shape in _MADE and w.how in ("=", "[]") for w in writes)
+        and c.switches_between(key)
+        and _may_leak(c, key)
         for key, writes in c.changes.items()
     )
 
@@ -98,9 +122,10 @@ def _pair(c: Candidate) -> bool:
     if not module.neighbours or c.facts.name in CONSTRUCTORS:
         return False
     keys = [key for key in c.changes if key in module.neighbours]
-    if not any(other in c.changes for key in keys for other in module.neighbours[key]):
+    pairs = [(key, other) for key in keys for other in module.neighbours[key] if other in c.changes]
+    if not pairs:
         return False
-    if c.suspends and c.rank(World.TASKS) >= module.least:
+    if c.suspends and c.rank(World.TASKS) >= module.least and any(c.switches_between(*pair) for pair in pairs):
         return True
     return module.meetings.runs(c.facts, World.THREADS).other == RANKS[Confidence.HIGH]
 
@@ -122,7 +147,7 @@ def _iteration(c: Candidate) -> bool:
         c.meets(key, (f for f, w in module.changers[key] if w.how not in ("=", "+=", "del")), World.TASKS)
         >= module.least
         for key in c.reads
-        if key in module.changers
+        if key in module.changers and c.switches_between(key)
     )
 
 
@@ -142,8 +167,10 @@ def _refill(c: Candidate) -> bool:
     if not c.suspends or c.rank(World.TASKS) < c.module.least:
         return False
     return any(
-        len(writes) > 1 and any(write.shape == "empty" or write.how == "clear" for write in writes)
-        for writes in c.changes.values()
+        len(writes) > 1
+        and any(write.shape == "empty" or write.how == "clear" for write in writes)
+        and c.switches_between(key)
+        for key, writes in c.changes.items()
     )
 
 
@@ -163,12 +190,20 @@ def _task_start(c: Candidate) -> bool:
     concurrency = c.module.concurrency
     return any(
         started.is_async and not c.reads.keys().isdisjoint(c.module.keys.changes(started, True))
-        for call in c.facts.calls
-        if call.arguments and concurrency.spawner(call.callee, c.facts) is not None
+        for call, _ in concurrency.spawning_calls(c.facts)
         for argument in call.arguments
         if argument
         for started in concurrency.target(argument, c.facts)
     )
+
+
+def _first_step(c: Candidate) -> bool:
+    """Whatever a task that the module starts uses before its first suspension point may be gone by then."""
+    module = c.module
+    if not c.facts.is_async or c.rank(World.TASKS) < module.least or module.takers.keys().isdisjoint(c.reads):
+        return False
+    numbers = module.concurrency.reached.get(c.facts.qualname, ())
+    return any(not root.public and not root.handler for root in (module.concurrency.roots[n] for n in numbers))
 
 
 def _state_of_threads(c: Candidate) -> bool:
@@ -214,23 +249,18 @@ def _under_lock(c: Candidate) -> bool:
         return c.module.concurrency.has_locks
     if not c.changes or not c.module.concurrency.has_locks:
         return False
-    guards = c.module.scope.models.guards
-    return any(
-        call.callee.endswith(".acquire") or any(part in guard.lower() for guard in call.within for part in guards)
-        for call in c.calls
-    ) or any(
-        any(part in guard.lower() for guard in write.within for part in guards)
-        for writes in c.changes.values()
-        for write in writes
+    is_guard = c.module.is_guard
+    return any(call.callee.endswith(".acquire") or any(map(is_guard, call.within)) for call in c.calls) or any(
+        any(map(is_guard, write.within)) for writes in c.changes.values() for write in writes
     )
 
 
 def _used_under_lock(c: Candidate) -> bool:
     if not c.module.concurrency.has_locks or c.rank(World.THREADS) < c.module.least:
         return False
-    guards, ends = c.module.scope.models.guards, c.module.scope.models.idempotent
+    ends = c.module.scope.models.idempotent
     return any(
-        call.callee.rpartition(".")[2] in ends or any(part in guard.lower() for guard in call.within for part in guards)
+        call.callee.rpartition(".")[2] in ends or any(map(c.module.is_guard, call.within))
         for call in c.calls
         if call.callee.count(".") > 1 or "." not in call.callee
     )
@@ -290,6 +320,7 @@ def _per_call_state(c: Candidate) -> bool:
     return any(
         key in c.reads
         and any(write.how == "=" and write.shape not in _FIXED for write in writes)
+        and (world is World.THREADS or c.switches_between(key))
         and c.meets(key, (c.facts,), world) >= c.module.least
         for key, writes in c.changes.items()
     )
@@ -346,15 +377,29 @@ def _row_update(c: Candidate) -> bool:
 
 
 def _store_changes(c: Candidate) -> bool:
-    return c.does(*_CHANGES) > 1
+    return _mutations(c) > 1
 
 
 def _commit(c: Candidate) -> bool:
-    return bool(c.does("commit", "transaction", "begin", "sql")) and c.does(*_CHANGES) > 1
+    return bool(c.does("commit", "transaction", "begin", "sql")) and _mutations(c) > 1
+
+
+_MUTATES = ("write", "update", "delete", "create", "save", "add", "remove", "sql", "atomic")
+_ENDS = ("commit", "transaction", "begin")
+
+
+def _mutations(c: Candidate) -> int:
+    """How many calls may change rows; a commit does if fields of objects are set, which may be rows."""
+    found = c.does(*_MUTATES)
+    return found + c.does(*_ENDS) if _sets_fields(c) else found
+
+
+def _sets_fields(c: Candidate) -> bool:
+    return any(key.startswith(".") for key in c.changes)
 
 
 def _row_creation(c: Candidate) -> bool:
-    if not c.does(*_CREATIONS):
+    if not (c.does("create", "add", "save", "sql") or (c.changes and c.does(*_ENDS))):
         return False
     if any(call.callee == "hasattr" for call in c.calls):
         return True
@@ -368,7 +413,8 @@ def _get_or_create(c: Candidate) -> bool:
 
 
 def _row_test(c: Candidate) -> bool:
-    return bool(c.does(*_LOOKS)) and bool(c.does("update", "delete", "sql", *_SAVES)) and c.does(*_LOOKS, *_CHANGES) > 1
+    changed = c.does("update", "delete", "sql", "save") or (_sets_fields(c) and c.does(*_ENDS))
+    return bool(changed) and bool(c.does(*_LOOKS)) and c.does(*_LOOKS, *_CHANGES) > 1
 
 
 def _slow_save(c: Candidate) -> bool:
@@ -452,7 +498,7 @@ def _row_lock(c: Candidate) -> bool:
 
 
 def _queue(c: Candidate) -> bool:
-    return c.does(*_READS, *_CHANGES, "remove") > 1 and bool(c.does(*_CHANGES, "remove"))
+    return c.does(*_READS, *_CHANGES, "remove") > 1 and _mutations(c) > 0
 
 
 HOLDS: dict[Need, Callable[[Candidate], bool]] = {
@@ -467,6 +513,7 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.COMPLETION: _completion,
     Need.WAKE_UP: _wake_up,
     Need.TASK_START: _task_start,
+    Need.FIRST_STEP: _first_step,
     Need.STATE_OF_THREADS: _state_of_threads,
     Need.GUARDED_STATE: _guarded_state,
     Need.UNDER_LOCK: _under_lock,

@@ -6,6 +6,7 @@ module; `type[…]` around it stands for the class itself.
 
 from __future__ import annotations
 
+import sys
 from functools import cache, cached_property
 
 from racelint.back_references import Making, maker_handed
@@ -71,8 +72,10 @@ class Scope:
 
     def names_in(self, qualname: str) -> Scope | Home:
         """What names mean in a definition: in one of another module what they mean there."""
+        if "::" not in qualname:
+            return self
         prefix, mark, _ = qualname.partition("::")
-        return self._homes[prefix + mark] if mark else self
+        return self._homes[prefix + mark]
 
     @cached_property
     def libraries(self) -> frozenset[str]:
@@ -240,8 +243,12 @@ class Scope:
             return False
         if any(self._has_columns(class_) for class_ in self.lineage(qualname)):
             return True
-        outside = [base for base in sorted(bases) if "." in base and not base.startswith(".")]
+        outside = [base for base in sorted(bases) if "." in base and self._may_be_rows(base.partition(".")[0])]
         return any(_is_mapped_base(found) for base in outside for found in outside_bases(base))
+
+    def _may_be_rows(self, package: str) -> bool:
+        """Whether a class of the package can be mapped, so that it is worth reading its source."""
+        return bool(package) and package not in sys.stdlib_module_names and package not in self.models.plain
 
     def _has_columns(self, class_: ClassFacts) -> bool:
         """Whether a class says itself that it is mapped: it names its table or declares columns."""
@@ -612,6 +619,8 @@ def enclosing_self(function: FunctionFacts, scope: Scope) -> tuple[str, str]:
             break
         if seen.owner and seen.params and "staticmethod" not in seen.decorators:
             return seen.owner, seen.params[0][0]
+        if not seen.parent:
+            break
         seen = scope.functions.get(seen.parent)
     return "", ""
 

@@ -6,11 +6,17 @@ numbers of the events that may come next.
 
 from __future__ import annotations
 
+from pathlib import Path
 from textwrap import dedent
+
+import libcst as cst
+import pytest
+from libcst.metadata import MetadataWrapper, PositionProvider
 
 from racelint.analyse import build_index, collect
 from racelint.events import Access, Acquire, Event, Flow, Mark, Switch
 from racelint.evidence import Concurrency
+from racelint.flow.places import places_of
 from racelint.flow.statements import Walker
 from racelint.flow.summaries import Program
 from racelint.models.loader import load_models
@@ -282,3 +288,18 @@ def test_a_lock_that_every_caller_holds_is_held_in_the_helper() -> None:
         "2 read self.cash held 1 -> 3",
         "3 write self.cash held 1",
     ]
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parent / "fixtures").glob("*/*/bad.py"))[::9], ids=str)
+def test_places_are_those_of_libcst(path: Path) -> None:
+    """Where nodes stand is what libcst's own provider says, but for the whole module, whose last line break it drops."""
+    module = cst.parse_module(path.read_bytes())
+    theirs = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
+    ours = places_of(module)
+    assert len(ours) == len(theirs) > 100
+    wrong = [
+        type(node).__name__
+        for node, place in theirs.items()
+        if node is not module and ours[node] != (place.start.line, place.start.column, place.end.line, place.end.column)
+    ]
+    assert wrong == []

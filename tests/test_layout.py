@@ -13,18 +13,18 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "racelint"
 
 LAYERS = """
-    stack events finding paths need testing
+    stack events finding paths testing
     rewrite timeline
     source
     parse facts
     index cache
     models
-    names grafts back_references
+    names grafts back_references need
     resolve
     evidence
     keys touch store_calls
     elsewhere
-    meeting
+    meeting spans
     candidate
     nominate
     flow

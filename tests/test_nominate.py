@@ -10,9 +10,8 @@ import pytest
 from racelint import analyse
 from racelint.config import Config
 from racelint.evidence import Concurrency
-from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
-from racelint.need import Need
+from racelint.need import Need, Nominee
 from racelint.nominate import HOLDS
 from racelint.resolve import Scope
 from racelint.run import lint_paths
@@ -20,9 +19,10 @@ from racelint.run import lint_paths
 ROOT = Path(__file__).parent.parent
 
 
-def everything(scope: Scope, concurrency: Concurrency, needs: Iterable[Need], least: Confidence) -> list[FunctionFacts]:
-    """All definitions of a module, nominated or not."""
-    return sorted(scope.facts.functions, key=lambda function: (function.line, function.qualname))
+def everything(scope: Scope, concurrency: Concurrency, needs: Iterable[Need], least: Confidence) -> list[Nominee]:
+    """All definitions of a module, nominated or not, for all rules."""
+    ordered = sorted(scope.facts.functions, key=lambda function: (function.line, function.qualname))
+    return [Nominee(function, frozenset(Need)) for function in ordered]
 
 
 def found(directory: str, least: Confidence) -> set[str]:

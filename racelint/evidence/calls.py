@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from racelint.facts import CallSite, FunctionFacts
-from racelint.models.loader import Spawner
+from racelint.models.loader import POOL_MAPS, Spawner
 from racelint.resolve import Scope, enclosing_self
 
 
@@ -14,9 +14,17 @@ class Calls:
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
+        self._targets: dict[tuple[str, str], list[FunctionFacts]] = {}
+        self._spawning: dict[str, list[tuple[CallSite, Spawner]]] = {}
 
     def target(self, path: str, caller: FunctionFacts) -> list[FunctionFacts]:
         """The functions of this module that a dotted path in `caller` may mean."""
+        known = self._targets.get((path, caller.qualname))
+        if known is None:
+            known = self._targets[path, caller.qualname] = self._find_target(path, caller)
+        return known
+
+    def _find_target(self, path: str, caller: FunctionFacts) -> list[FunctionFacts]:
         scope, names = self.scope, self.scope.names_in(caller.qualname)
         path = path.lstrip("*")
         if "=" in path:
@@ -111,16 +119,26 @@ class Calls:
         called = self.scope.method(made, "__call__") if made in self.scope.classes else None
         return [called] if called is not None else self.target(path, caller)
 
+    def spawning_calls(self, caller: FunctionFacts) -> list[tuple[CallSite, Spawner]]:
+        """The calls of a function that start units, with their models."""
+        known = self._spawning.get(caller.qualname)
+        if known is None:
+            found = ((call, self.spawner(call.callee, caller)) for call in caller.calls)
+            known = self._spawning[caller.qualname] = [(call, model) for call, model in found if model is not None]
+        return known
+
     def spawner(self, callee: str, caller: FunctionFacts) -> Spawner | None:
         """The model of a call that starts units, if it is one."""
-        models = self.scope.models
-        known = models.spawners.get(self.scope.names_in(caller.qualname).canonical(callee))
+        models, names = self.scope.models, self.scope.names_in(caller.qualname)
+        receiver, dot, method = callee.rpartition(".")
+        if method not in models.spawning_names and (dot or callee not in names.imports):
+            return None  # as nearly all calls: what follows is asked for each call of the project, several times
+        known = models.spawners.get(names.canonical(callee))
         if known is not None:
             return known
-        receiver, dot, method = callee.rpartition(".")
         if not dot:
             return None
-        if method in ("map", "imap", "imap_unordered", "starmap", "map_async"):
+        if method in POOL_MAPS:
             type_name = self.receiver_type(receiver, caller)
             last = type_name.rpartition(".")[2]
             if last in _POOLS or any(part in receiver.lower() for part in ("pool", "executor")):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from racelint.evidence.data import Root
 from racelint.evidence.foreign import Receiver, Target, foreign
 from racelint.evidence.guards import Guards, guard_name
-from racelint.evidence.handlers import REGISTERS
+from racelint.evidence.handlers import registers
 from racelint.evidence.unlikely import Surroundings
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
@@ -63,7 +63,7 @@ def digest_of(module: Guards) -> Digest:
 def _started(module: Guards, caller: FunctionFacts, call: CallSite) -> list[tuple[str, Root]]:
     """The units of other modules that a call starts, or keeps to call them later."""
     spawner = module.spawner(call.callee, caller)
-    if spawner is None and not REGISTERS.search(call.callee.rpartition(".")[2]):
+    if spawner is None and not registers(call.callee.rpartition(".")[2]):
         return []
     found = []
     for argument in call.arguments:

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache
 
 from racelint.evidence.calls import GREENLETS, Calls
 from racelint.evidence.data import Root
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
+from racelint.models.loader import Handler
 
 REGISTERS = re.compile(
     r"register|connect|listen|track|subscribe|attach|^on_|(add|set)_.*(callback|handler|listener|hook|watcher|observer)"
 )
 """Last names of calls that keep a function to call it later."""
+
+
+@cache
+def registers(name: str) -> bool:
+    """Whether a call of this last name keeps a function to call it later."""
+    return REGISTERS.search(name) is not None
+
+
 RUNS_ONCE = re.compile(r"(^|_)(lifespan|startup|shutdown)(_|$)")
 """Names that frameworks and their users give to what runs when the application starts or ends."""
 
@@ -22,11 +32,10 @@ def find_handlers(calls: Calls) -> list[Root]:
     """What frameworks call for each request, message or job."""
     roots: list[Root] = []
     models, libraries = calls.scope.models, calls.scope.libraries
+    decorators = _possible_decorators(calls)
     for function in calls.scope.facts.functions:
         for decorator in function.decorators:
-            for name, handler, imports in models.handler_decorators:
-                if imports and not any(i in libraries for i in imports):
-                    continue
+            for name, handler in decorators:
                 canonical = calls.scope.canonical(decorator)
                 if (name.startswith(".") and "." in decorator and ("." + decorator.rpartition(".")[2]) == name) or (
                     canonical == name or (not name.startswith(".") and canonical.endswith("." + name))
@@ -65,6 +74,18 @@ def find_handlers(calls: Calls) -> list[Root]:
     return roots
 
 
+def _possible_decorators(calls: Calls) -> list[tuple[str, Handler]]:
+    """The decorators of handlers that may be meant in the module, by what it imports."""
+    models, libraries = calls.scope.models, calls.scope.libraries
+    if not any(function.decorators for function in calls.scope.facts.functions):
+        return []
+    return [
+        (name, handler)
+        for name, handler, imports in models.handler_decorators
+        if not imports or not libraries.isdisjoint(imports)
+    ]
+
+
 def _handler_root(
     roots: list[Root], function: FunctionFacts, what: str, world: str, processes: bool, own_object: bool = False
 ) -> None:
@@ -90,7 +111,7 @@ def find_callbacks(calls: Calls, known: list[Root]) -> list[Root]:
     for caller in (*calls.scope.facts.functions, calls.scope.facts.module_body):
         for call in caller.calls:
             registered = call.callee.rpartition(".")[2]
-            if not REGISTERS.search(registered) or RUNS_ONCE.search(registered):
+            if not registers(registered) or RUNS_ONCE.search(registered):
                 continue
             for argument in call.arguments:
                 path = argument.rpartition("=")[2]

@@ -14,7 +14,7 @@ from racelint.evidence.writers import Writers
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.paths import PATH_STEPS
-from racelint.resolve import CONSTRUCTORS, enclosing_self
+from racelint.resolve import CONSTRUCTORS, enclosing_self, locks_of
 
 
 @dataclass(frozen=True)
@@ -250,9 +250,9 @@ class Concurrency(Guards, Writers):
         """Whether the module makes or takes anything that is a lock or named like one."""
         guards = self.scope.models.guards
         names = (w for f in self.scope.facts.functions for call in f.calls for w in call.within)
-        return any(self.lock_worlds(c.qualname) for c in self.scope.facts.classes) or any(
-            part in name.lower() for name in (*names, *self.scope.assigned) for part in guards
-        )
+        if any(self.lock_worlds(c.qualname) for c in self.scope.facts.classes) or locks_of(self.scope, ""):
+            return True
+        return any(part in name.lower() for name in (*names, *self.scope.assigned) for part in guards)
 
     def can_be_sure(self, function: FunctionFacts) -> bool:
         """Whether a finding in the function can have more than low confidence.

@@ -93,9 +93,8 @@ class Roots(Calls):
                 callers.setdefault(callee, set()).add(name)
         found: set[str] = set()
         for caller in (*self.scope.facts.functions, self.scope.facts.module_body):
-            for call in caller.calls:
-                spawner = self.spawner(call.callee, caller)
-                if spawner is not None and spawner.once:
+            for call, spawner in self.spawning_calls(caller):
+                if spawner.once:
                     found.update(
                         unit.qualname for argument in call.arguments for unit in self.spawned_units(argument, caller)
                     )
@@ -144,8 +143,16 @@ class Roots(Calls):
 
     def lock_worlds(self, qualname: str) -> frozenset[str]:
         """The worlds of the locks that objects of the class have."""
-        calls = (self.scope.models.functions.get(name) for name in self._made_attributes(qualname))
-        return frozenset(call.world for call in calls if call is not None and call.effect == "lock")
+        known = self._lock_worlds.get(qualname)
+        if known is None:
+            calls = (self.scope.models.functions.get(name) for name in self._made_attributes(qualname))
+            known = frozenset(call.world for call in calls if call is not None and call.effect == "lock")
+            self._lock_worlds[qualname] = known
+        return known
+
+    @cached_property
+    def _lock_worlds(self) -> dict[str, frozenset[str]]:
+        return {}
 
     def _has_queue(self, qualname: str) -> bool:
         """Whether objects of the class have a queue for tasks: who puts and who takes are two."""
@@ -194,8 +201,7 @@ class Roots(Calls):
         if known is None:
             known = self._handed[caller.qualname] = frozenset(
                 argument.lstrip("*").rpartition("=")[2]
-                for call in caller.calls
-                if self.spawner(call.callee, caller) is not None
+                for call, _ in self.spawning_calls(caller)
                 for argument in call.arguments
             )
         return known

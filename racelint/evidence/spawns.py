@@ -14,9 +14,8 @@ def find_spawns(calls: Calls) -> list[Root]:
     made: set[str] = set()
     sites: dict[str, list[tuple[FunctionFacts, CallSite, bool, str]]] = {}
     for caller in (*calls.scope.facts.functions, calls.scope.facts.module_body):
-        for call in caller.calls:
-            spawner = calls.spawner(call.callee, caller)
-            if spawner is None or spawner.once:
+        for call, spawner in calls.spawning_calls(caller):
+            if spawner.once:
                 continue
             several: dict[str, int] = {}
             for argument in call.arguments:

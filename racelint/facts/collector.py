@@ -10,7 +10,15 @@ from racelint.facts.data import MUTATORS, CallSite, ClassFacts, FunctionFacts, M
 from racelint.facts.declared import note_assigned, note_model, note_reference, per_object, says_thread_safe
 from racelint.facts.gathered import Gathered
 from racelint.facts.guarded import declared_guards
-from racelint.facts.source_text import annotation_name, arguments_of, dotted, says_nothing, shape_of
+from racelint.facts.source_text import (
+    SHORTEST_SQL,
+    annotation_name,
+    arguments_of,
+    dotted,
+    says_nothing,
+    says_sql,
+    shape_of,
+)
 from racelint.source import Source
 
 
@@ -171,30 +179,34 @@ class _Collector:
 
     def with_(self, node: ast.With | ast.AsyncWith) -> None:
         self.current.statements += 1
-        if isinstance(node, ast.AsyncWith):
-            self.current.suspends = True
         before = self.within
         for item in node.items:
             self.visit(item.context_expr)
+            if isinstance(node, ast.AsyncWith):
+                self.current.suspend()
             if item.optional_vars is not None:
                 self.target(item.optional_vars, item.context_expr, "=")
             self.within = (*self.within, dotted(item.context_expr))
         self.body(node.body)
+        if isinstance(node, ast.AsyncWith):
+            self.current.suspend()
         self.within = before
 
     def loop(self, node: ast.For | ast.AsyncFor | ast.While) -> None:
         self.current.statements += 1
+        began = self.current.switches
         if isinstance(node, ast.While):
             self.loops += 1
             self.visit(node.test)
         else:
-            if isinstance(node, ast.AsyncFor):
-                self.current.suspends = True
             self.visit(node.iter)
+            if isinstance(node, ast.AsyncFor):
+                self.current.suspend()
             self.target(node.target, None, "=")
             self.current.looped.update(n.id for n in ast.walk(node.target) if isinstance(n, ast.Name))
             self.loops += 1
         self.body(node.body)
+        self.current.end_loop(began)
         self.loops -= 1
         self.body(node.orelse)
 
@@ -227,8 +239,8 @@ class _Collector:
 
     def augmented(self, node: ast.AugAssign) -> None:
         self.current.statements += 1
+        self.read_of(node.target.value if isinstance(node.target, ast.Subscript) else node.target)
         self.visit(node.value)
-        self.read_of(node.target)
         self.target(node.target, node.value, "+=")
 
     def named(self, node: ast.NamedExpr) -> None:
@@ -268,7 +280,7 @@ class _Collector:
             if path and not isinstance(inner, ast.Name):
                 self.visit(inner)
             if path:
-                self.note_read(path)
+                self.note_read(path)  # which says, too, when it is written
                 how = "del[]" if how == "del" else "[]+=" if how == "+=" else "[]"
                 self.current.writes.append(Write(path, how, shape, node.lineno, self.within, built))
             else:
@@ -282,6 +294,8 @@ class _Collector:
         if path:
             if isinstance(node, ast.Attribute):
                 self.note_read(dotted(node.value))
+            if self.current.is_async:
+                self.current.touch(".".join(path.split(".", 2)[:2]))
             self.current.writes.append(Write(path, how, shape, node.lineno, self.within, built))
         elif isinstance(node, ast.Attribute):
             self.visit(node.value)
@@ -292,10 +306,13 @@ class _Collector:
             self.note_read(path)
 
     def note_read(self, path: str) -> None:
-        parts = path.split(".")
+        parts = path.split(".", 2)
         self.current.reads.add(parts[0])
         if len(parts) > 1:
-            self.current.reads.add(".".join(parts[:2]))
+            path = f"{parts[0]}.{parts[1]}"
+            self.current.reads.add(path)
+        if self.current.is_async:
+            self.current.touch(path)
 
     # expressions
 
@@ -303,6 +320,8 @@ class _Collector:
         if isinstance(node.ctx, ast.Load):
             self.current.reads.add(node.id)
             self.current.references.add(node.id)
+            if self.current.is_async:
+                self.current.touch(node.id)
 
     def attribute(self, node: ast.Attribute) -> None:
         path = dotted(node)
@@ -316,24 +335,25 @@ class _Collector:
             self.visit(inner)
 
     def await_(self, node: ast.Await) -> None:
-        self.current.suspends = True
         if isinstance(node.value, ast.Call):
             self.call(node.value, awaited=True)
         else:
             self.visit(node.value)
+        self.current.suspend()
 
     def yield_(self, node: ast.Yield | ast.YieldFrom) -> None:
         self.current.yields = True
-        if self.current.is_async:
-            self.current.suspends = True
         if node.value is not None:
             self.visit(node.value)
+        if self.current.is_async:
+            self.current.suspend()
 
     def comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> None:
+        began = self.current.switches
         for generator in node.generators:
-            if generator.is_async:
-                self.current.suspends = True
             self.visit(generator.iter)
+            if generator.is_async:
+                self.current.suspend()
             for name in ast.walk(generator.target):
                 if isinstance(name, ast.Name):
                     self.current.locals.add(name.id)
@@ -347,6 +367,7 @@ class _Collector:
             self.visit(node.value)
         else:
             self.visit(node.elt)
+        self.current.end_loop(began)
         self.loops -= 1
 
     def call(self, node: ast.Call, awaited: bool = False) -> None:
@@ -375,8 +396,26 @@ class _Collector:
                 self.autocommit = self.autocommit or keyword.value.value in (None, True, "AUTOCOMMIT")
             self.visit(keyword.value)
         self.current.calls.append(
-            CallSite(callee, node.lineno, self.within, awaited, self.loops > 0, arguments_of(node), self.arms)
+            CallSite(
+                callee,
+                node.lineno,
+                self.within,
+                awaited,
+                self.loops > 0,
+                arguments_of(node),
+                self.arms,
+                self.current.switches,
+            )
         )
+
+    def constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str) and len(node.value) >= SHORTEST_SQL:
+            self.current.sql = self.current.sql or says_sql(node.value)
+
+    def expression(self, node: ast.Expr) -> None:
+        self.current.statements += 1
+        if not isinstance(node.value, ast.Constant):  # a documentation string says nothing
+            self.visit(node.value)
 
     def skip(self, node: ast.AST) -> None:
         """Constants, operators and contexts hold nothing."""
@@ -413,7 +452,8 @@ _HANDLERS: dict[type[ast.AST], Callable[..., None]] = {
     ast.DictComp: _Collector.comprehension,
     ast.GeneratorExp: _Collector.comprehension,
     ast.Call: _Collector.call,
-    ast.Constant: _Collector.skip,
+    ast.Constant: _Collector.constant,
+    ast.Expr: _Collector.expression,
     ast.Pass: _Collector.skip,
     ast.Break: _Collector.skip,
     ast.Continue: _Collector.skip,

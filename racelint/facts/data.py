@@ -19,6 +19,8 @@ class CallSite:
     """Dotted sources of the arguments that are names, attributes or calls; "" for others; keywords as `name=source`."""
     arms: tuple[tuple[int, int], ...] = ()
     """The branches around it: line of the `if`, and 0 for its body or 1 for its `else`."""
+    switches: int = 0
+    """How many suspension points of the function stand before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,16 @@ class FunctionFacts:
     """Names that loops and comprehensions bind: another object in each round."""
     stub: bool = False
     """Has no body of its own: a protocol's or an abstract method."""
+    switches: int = 0
+    """How many suspension points it holds."""
+    loops: tuple[tuple[int, int], ...] = ()
+    """For each loop that suspends how many stand before it and before its end."""
+    sql: bool = False
+    """Has strings that may be statements of SQL which change or lock rows, or parts of such."""
+    spans: tuple[tuple[str, int, int], ...] = ()
+    """What is read or written after a suspension point, by its name or first two parts: how many such points stand before the
+    first and before the last place where it is. In a loop that suspends, a place counts for all rounds. What is not listed
+    stands before the first suspension point only."""
 
     @property
     def name(self) -> str:

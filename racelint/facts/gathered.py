@@ -20,6 +20,7 @@ class Gathered:
         "line",
         "locals",
         "looped",
+        "loops",
         "outer",
         "owner",
         "params",
@@ -27,9 +28,12 @@ class Gathered:
         "qualname",
         "reads",
         "references",
+        "spans",
+        "sql",
         "statements",
         "stub",
         "suspends",
+        "switches",
         "writes",
         "yields",
     )
@@ -52,6 +56,34 @@ class Gathered:
         self.statements = 0
         self.looped: set[str] = set()
         self.stub = False
+        self.switches = 0
+        self.sql = False
+        self.loops: list[tuple[int, int]] = []
+        self.spans: dict[str, tuple[int, int]] = {}
+
+    # suspension points
+
+    def suspend(self) -> None:
+        """Other tasks may run here."""
+        self.suspends = True
+        self.switches += 1
+
+    def touch(self, name: str) -> None:
+        """A name or path is read or written here."""
+        known = self.spans.get(name)
+        if known is None:
+            self.spans[name] = (self.switches, self.switches)
+        elif known[1] != self.switches:
+            self.spans[name] = (known[0], self.switches)
+
+    def end_loop(self, switches: int) -> None:
+        """Ends a loop that began after so many suspension points: what it holds comes before and after its own."""
+        if self.switches == switches:
+            return
+        for name, (first, last) in self.spans.items():
+            if last >= switches:
+                self.spans[name] = (min(first, switches), self.switches)
+        self.loops.append((switches, self.switches))
 
     def freeze(self) -> FunctionFacts:
         return FunctionFacts(
@@ -78,4 +110,8 @@ class Gathered:
             self.statements,
             frozenset(self.looped),
             self.stub,
+            self.switches,
+            tuple(self.loops),
+            self.sql,
+            tuple((name, first, last) for name, (first, last) in self.spans.items() if last),
         )

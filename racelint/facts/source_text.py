@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 
 def dotted(node: ast.AST | None) -> str:
@@ -117,3 +118,16 @@ def arguments_of(node: ast.Call) -> tuple[str, ...]:
 
 def _called_in(node: ast.Lambda) -> list[str]:
     return [dotted(inner.func) for inner in ast.walk(node.body) if isinstance(inner, ast.Call)]
+
+
+SHORTEST_SQL = len("COMMIT")
+"""Shorter strings are not looked at."""
+_SQL = re.compile(
+    r"^\s*(?i:(?:insert|update|delete|replace|merge|begin|commit)\b)"
+    r"|\b(?:INSERT|UPDATE|DELETE|REPLACE|MERGE|BEGIN|COMMIT|LOCK)\b|(?i:for\s+(?:no\s+key\s+)?update|advisory|get_lock)"
+)
+
+
+def says_sql(text: str) -> bool:
+    """Whether a string may be a statement of SQL, or a part of one, that changes or locks rows; it errs towards yes."""
+    return _SQL.search(text) is not None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import libcst as cst
-import libcst.matchers as m
 
 from racelint.events import Place
 from racelint.flow.summaries import Definition, Program
@@ -37,7 +36,10 @@ def _given_names(definition: Definition) -> frozenset[str]:
 
 def _assignments(node: cst.FunctionDef) -> Iterator[tuple[cst.BaseExpression, list[cst.CSTNode]]]:
     """The values that names are bound to in a function, with what they are assigned to."""
-    for found in m.findall(node, _BINDING):
+    todo: list[cst.CSTNode] = [node]
+    while todo:
+        found = todo.pop()
+        todo.extend(found.children)
         match found:
             case cst.Assign():
                 yield found.value, [target.target for target in found.targets]
@@ -49,9 +51,6 @@ def _assignments(node: cst.FunctionDef) -> Iterator[tuple[cst.BaseExpression, li
                 yield found.iter, [found.target]
             case cst.WithItem() if found.asname is not None:
                 yield found.item, [found.asname.name]
-
-
-_BINDING = m.Assign() | m.AnnAssign() | m.NamedExpr() | m.For() | m.CompFor() | m.WithItem()
 
 
 def _targets(targets: list[cst.CSTNode]) -> frozenset[str]:

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from functools import cached_property
 
 import libcst as cst
-from libcst.metadata import MetadataWrapper, PositionProvider
 
 from racelint.elsewhere import Elsewhere
 from racelint.evidence import Concurrency
 from racelint.facts import FunctionFacts
 from racelint.finding import Span
+from racelint.flow.places import Place, places_of
 from racelint.models.loader import Models
 from racelint.resolve import MAPPERS, Scope
 from racelint.source import Source, read_source
@@ -84,15 +84,13 @@ class Definition:
         return []  # keeps made-up nodes alive, so that their ids are not given to others
 
     @cached_property
-    def _positions(self) -> dict[cst.CSTNode, object]:
-        wrapper = MetadataWrapper(self.module, unsafe_skip_copy=True)
-        return dict(wrapper.resolve(PositionProvider))
+    def _places(self) -> dict[cst.CSTNode, Place]:
+        return places_of(self.module)
 
     def span(self, number: int) -> Span:
         """Where a node stands in the file."""
-        range_ = self._positions[self.nodes[number]]
-        start, end = range_.start, range_.end  # type: ignore[attr-defined]
-        return Span(start.line + self.offset, start.column + 1, end.line + self.offset, end.column + 1)
+        line, column, end_line, end_column = self._places[self.nodes[number]]
+        return Span(line + self.offset, column + 1, end_line + self.offset, end_column + 1)
 
     def text(self, number: int) -> str:
         """The source of a node, on one line."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 import sys
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 
 def module_path(path: str) -> str:
@@ -18,6 +18,7 @@ def module_path(path: str) -> str:
     return plain.removesuffix(".pyi").removesuffix(".py").removesuffix("/__init__")
 
 
+@lru_cache(maxsize=4096)
 def folder(path: str) -> str:
     """The folder of a file, which relative imports start from; "" at the top."""
     return posixpath.dirname(posixpath.normpath(path.replace("\\", "/")))

@@ -143,6 +143,10 @@ class Handler:
     """All requests of a process are given to one object of the class, which others make anew for each."""
 
 
+POOL_MAPS = frozenset({"map", "imap", "imap_unordered", "starmap", "map_async"})
+"""Methods of pools that start a unit for each item; many other objects have a `map`."""
+
+
 @dataclass
 class Models:
     """All tables, merged."""
@@ -172,6 +176,8 @@ class Models:
     beginnings: set[str] = field(default_factory=set)
     serialised: set[str] = field(default_factory=set)
     lifecycle: set[str] = field(default_factory=set)
+    plain: set[str] = field(default_factory=set)
+    """Packages whose classes are never rows."""
     looks: set[str] = field(default_factory=set)
     """First words of names of calls whose second run is seen: they open, start or send something."""
     libraries: set[str] = field(default_factory=set)
@@ -190,6 +196,11 @@ class Models:
         names = {method for (_, method), call in self.methods.items() if call.effect in _CHANGING}
         names |= {name.rpartition(".")[2] for name, call in self.functions.items() if call.effect in _CHANGING}
         return frozenset(names - _EVERYWHERE)
+
+    @cached_property
+    def spawning_names(self) -> frozenset[str]:
+        """Last names of all calls that start units."""
+        return frozenset(name.rpartition(".")[2] for name in self.spawners) | POOL_MAPS
 
     @cached_property
     def effects(self) -> dict[str, frozenset[str]]:
@@ -331,6 +342,7 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
     models.slow.update(_strings(data.get("slow", []), where))
     models.serialised.update(_strings(data.get("serialised", []), where))
     models.lifecycle.update(_strings(data.get("lifecycle", []), where))
+    models.plain.update(_strings(data.get("plain", []), where))
     models.looks.update(_strings(data.get("looks", []), where))
     models.row_methods.update(_strings(data.get("row-methods", []), where))
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import cached_property
+from collections.abc import Iterable, Sequence
+from copy import copy
 from typing import TYPE_CHECKING
 
 from racelint.events import Event, Place
 from racelint.evidence import Concurrency, Evidence
-from racelint.facts import FunctionFacts
 from racelint.finding import Confidence, Finding, Fix, Role, Span, Step, World
 from racelint.grafts import is_grafted
 from racelint.models.loader import Models
+from racelint.need import Nominee
 from racelint.pattern.unit import Unit
 from racelint.resolve import Scope, locks_of
 
@@ -23,23 +23,29 @@ if TYPE_CHECKING:
 class Module:
     """One module as rules see it."""
 
-    def __init__(self, program: Program, units: list[FunctionFacts]) -> None:
+    def __init__(self, program: Program, nominees: Sequence[Nominee]) -> None:
         self.program = program
         self.scope: Scope = program.scope
         self.concurrency: Concurrency = program.concurrency
         self.models: Models = program.models
-        self._functions = units
+        self._nominees = nominees
         self._units: dict[str, Unit | None] = {}
+
+    def as_seen_by(self, rule: Rule) -> Module:
+        """The same module with only the nominated units that meet a need of the rule."""
+        view = copy(self)
+        view._nominees = [nominee for nominee in self._nominees if not nominee.needs.isdisjoint(rule.needs)]
+        return view
 
     @property
     def path(self) -> str:
         """The module's path as it is shown."""
         return self.scope.facts.path
 
-    @cached_property
+    @property
     def units(self) -> list[Unit]:
         """The nominated units, in the order of their lines."""
-        found = (self.unit(facts.qualname) for facts in self._functions)
+        found = (self.unit(nominee.facts.qualname) for nominee in self._nominees)
         return [unit for unit in found if unit is not None]
 
     def unit(self, qualname: str) -> Unit | None:

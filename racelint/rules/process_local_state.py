@@ -37,7 +37,7 @@ from racelint.rule import Rule
 def find(module: Module) -> Iterable[Finding]:
     """A module global that a handler changes and that decides or answers something in a handler."""
     for unit in module.units:
-        for read, write, evidence in process_local_changes(unit):
+        for read, write, evidence in process_local_changes(module, unit):
             name = write.resource.shown
             yield module.finding(
                 RULE,
@@ -52,9 +52,9 @@ def find(module: Module) -> Iterable[Finding]:
             )
 
 
-def process_local_changes(unit: Unit) -> Iterator[tuple[Access, Access, Evidence]]:
+def process_local_changes(module: Module, unit: Unit) -> Iterator[tuple[Access, Access, Evidence]]:
     """Counters and collections of the module that a handler changes and that a handler reads; caches left out."""
-    evidence = unit.module.concurrency.handled_in_processes(unit.facts.qualname)
+    evidence = module.concurrency.handled_in_processes(unit.facts.qualname)
     if evidence is None:
         return
     for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.GLOBAL,)):
@@ -62,7 +62,7 @@ def process_local_changes(unit: Unit) -> Iterator[tuple[Access, Access, Evidence
         collects = write.op is Op.UPDATE and write.how in ("append", "add", "extend", "update")
         if not (counts or collects) or fills(unit, write):
             continue
-        read = looked_at(unit, write)
+        read = looked_at(module, write)
         if read is not None:
             yield read, write, evidence
 
@@ -79,9 +79,9 @@ def fills(unit: Unit, write: Access) -> bool:
     )
 
 
-def looked_at(unit: Unit, write: Access) -> Access | None:
+def looked_at(module: Module, write: Access) -> Access | None:
     """A read of the state by a handler, this one or another: then it answers or decides something."""
-    places = (a for other in unit.module.units for a in other.accesses(Op.READ, Op.CHECK, kinds=(Kind.GLOBAL,)))
+    places = (a for other in module.units for a in other.accesses(Op.READ, Op.CHECK, kinds=(Kind.GLOBAL,)))
     return next((a for a in places if a.resource.place == write.resource.place), None)
 
 

@@ -232,5 +232,5 @@ RULE = Rule(
     "decision on old state",
     __doc__,
     find,
-    needs=(Need.STATE_OF_TASKS, Need.TASK_START),
+    needs=(Need.STATE_OF_TASKS, Need.TASK_START, Need.FIRST_STEP),
 )
