@@ -116,11 +116,11 @@ def apply_suppressions(
     """
     if not _worth_reading(source.text, findings, noqa):
         return list(findings)
-    comments = _read_comments(source.lines)
-    suppressions = [part for comment in comments.all for part in _suppressions(comment, noqa)]
+    comments = read_comments(source.lines)
+    suppressions = [part for comment in comments.all for part in suppressions_in(comment, noqa)]
     if not suppressions:
         return list(findings)
-    above = _Above(comments)
+    above = Above(comments)
     kept = [finding for finding in findings if not _silence(finding, suppressions, above, known)]
     if comments.complete and UNUSED in enabled:
         reports = [_report(source.path, suppression, enabled, known) for suppression in suppressions]
@@ -142,7 +142,8 @@ def _worth_reading(text: str, findings: Sequence[Finding], noqa: bool) -> bool:
     return bool(_NOQA.search(text)) if findings else "RL" in text.upper() and bool(_NOQA_OF_OURS.search(text))
 
 
-def _read_comments(lines: Sequence[str]) -> Comments:
+def read_comments(lines: Sequence[str]) -> Comments:
+    """The comments of a file."""
     import tokenize  # most files have no such comment, and it is slow to import
 
     try:
@@ -196,7 +197,8 @@ def _comment(lines: Sequence[str], line: int, column: int, first: int, last: int
     return Comment(line, column, text[column:].rstrip(), not before, removal, first, last, leading)
 
 
-def _suppressions(comment: Comment, noqa: bool) -> Iterator[Suppression]:
+def suppressions_in(comment: Comment, noqa: bool) -> Iterator[Suppression]:
+    """The directives of a comment; those of flake8 only if `noqa`."""
     for match in _DIRECTIVE.finditer(comment.text):
         codes = match["codes"]
         yield Suppression(
@@ -227,10 +229,11 @@ def _end_of_part(text: str, start: int) -> int:
     return following.start() if following else len(text)
 
 
-class _Above:
+class Above:
     """Which comments stand, on lines of their own, right above a line or above the statement it belongs to."""
 
     def __init__(self, comments: Comments) -> None:
+        """The comments of a file."""
         self._starts = comments.starts
         self._tops: dict[int, int] = {}
         """For each line right below comments of their own: the first line of these comments."""
@@ -244,7 +247,7 @@ class _Above:
         return comment.alone and any(self._tops.get(below, below) <= comment.line < below for below in lines)
 
 
-def _silence(finding: Finding, suppressions: Iterable[Suppression], above: _Above, known: Mapping[str, str]) -> bool:
+def _silence(finding: Finding, suppressions: Iterable[Suppression], above: Above, known: Mapping[str, str]) -> bool:
     """Whether a suppression covers the finding; each that does takes note of it."""
     silenced = False
     for suppression in suppressions:
@@ -254,7 +257,7 @@ def _silence(finding: Finding, suppressions: Iterable[Suppression], above: _Abov
     return silenced
 
 
-def _covers(suppression: Suppression, finding: Finding, above: _Above) -> bool:
+def _covers(suppression: Suppression, finding: Finding, above: Above) -> bool:
     comment = suppression.comment
     if suppression.kind is Kind.FILE:
         return comment.leading

@@ -63,7 +63,12 @@ class Baseline:
         def new(report: Report) -> Report:
             return replace(report, findings=self.compared(report).new)
 
-        return replace(looked, report=new(looked.report), again=lambda given: new(looked.again(given)))
+        return replace(
+            looked,
+            report=new(looked.report),
+            again=lambda given: new(looked.again(given)),
+            near=lambda given: new(looked.near(given)),
+        )
 
     def stale(self, report: Report, unmatched: Sequence[Entry]) -> list[Entry]:
         """The entries of which this run can say that their findings are gone."""
@@ -124,7 +129,14 @@ def check_baseline_options(wanted: Wanted, has_outputs: bool) -> None:
     on = [name for name, is_on in _options(wanted).items() if is_on]
     if len(on) > 1:
         raise click.UsageError(f"{on[0]} and {on[1]} exclude each other")
-    if wanted.update_baseline and (wanted.fix or wanted.diff or wanted.statistics or wanted.from_stdin or has_outputs):
+    if wanted.update_baseline and (
+        wanted.fix
+        or wanted.diff
+        or wanted.add_ignore is not None
+        or wanted.statistics
+        or wanted.from_stdin
+        or has_outputs
+    ):
         raise click.UsageError(
             "--update-baseline writes the baseline and shows no findings: it goes with no other output or repair, "
             "and not with standard input"

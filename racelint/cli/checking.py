@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from racelint.cli.adopting import baseline_options, check_baseline_options, opened, tidy, update
+from racelint.cli.ignoring import OptionalReason, add_ignores, reason_option
 from racelint.cli.looking import Looked, look_at_files, look_at_stdin
 from racelint.cli.options import HELP, choice_options, drawing_options, outputs_option, run_options
 from racelint.cli.output import print_text, say
@@ -36,7 +37,7 @@ from racelint.config import (
 from racelint.finding import Confidence
 
 
-@click.command(context_settings=HELP)
+@click.command(cls=OptionalReason, context_settings=HELP)
 @click.argument("paths", nargs=-1, metavar="[PATHS]...", type=click.Path(path_type=str))
 @choice_options
 @click.option(
@@ -49,6 +50,12 @@ from racelint.finding import Confidence
 @click.option("--show-fixes", is_flag=True, help="With --fix: list what was repaired.")
 @click.option("--interactive", is_flag=True, help="As --fix, but show each repair and ask.")
 @click.option("--diff", is_flag=True, help="Show what --fix would change instead of findings, and change nothing.")
+@click.option(
+    "--add-ignore",
+    metavar="[=REASON]",
+    callback=reason_option,
+    help="Write `# racelint: ignore[CODE] REASON` at each finding; with --diff, show what that would change.",
+)
 @baseline_options
 @click.option("--output-format", type=click.Choice(OUTPUT_FORMATS), help="How to show the findings (full).")
 @click.option(
@@ -87,6 +94,7 @@ def check(
     show_fixes: bool,
     interactive: bool,
     diff: bool,
+    add_ignore: str | None,
     baseline: str | None,
     update_baseline: bool,
     prune_baseline: bool,
@@ -140,6 +148,7 @@ def check(
         show_fixes=show_fixes,
         interactive=interactive,
         outputs=outputs or (STANDARD_OUTPUT,),
+        add_ignore=add_ignore,
         update_baseline=update_baseline,
         prune_baseline=prune_baseline,
         error_stale_baseline=error_stale_baseline,
@@ -155,6 +164,10 @@ def check(
     if interactive and (diff or paths == ("-",)):
         raise click.UsageError(
             "--interactive asks on the terminal: it goes neither with --diff nor with standard input"
+        )
+    if add_ignore is not None and (wanted.fix or statistics or outputs):
+        raise click.UsageError(
+            "--add-ignore writes comments and shows no findings: it goes with no other output or repair"
         )
     check_baseline_options(wanted, bool(outputs))
     config = _config(wanted, configs, said, isolated)
@@ -214,6 +227,8 @@ def _check(wanted: Wanted, config: Config) -> int:
 
 def _answer(wanted: Wanted, looked: Looked, config: Config) -> int:
     """Shows, or repairs, what was found."""
+    if wanted.add_ignore is not None:
+        return add_ignores(wanted, looked)
     if wanted.diff:
         return show_diff(wanted, looked)
     if wanted.fix:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,19 +23,14 @@ if TYPE_CHECKING:
 
 def show_diff(wanted: Wanted, looked: Looked) -> int:
     """Shows what would be repaired."""
-    from racelint.fix import repair, unified_diff
+    from racelint.fix import repair
 
     done = repair(looked.report, looked.original, looked.again, wanted.applicability, near=looked.near)
     for problem in done.report.problems:
         say(f"{problem.path}: {problem.message}")
     for unfixed in done.unfixed:
         say(f"{unfixed.path}: not fixed: {unfixed.reason}")
-    write_bytes(
-        b"".join(
-            unified_diff(_inside(one.original.path), one.original.data, one.data)
-            for one in sorted(done.repairs, key=lambda one: one.original.path)
-        )
-    )
+    write_diff(done.repairs)
     count = sum(len(one.findings) for one in done.repairs)
     if count and not wanted.quiet:
         say(f"--fix would repair {count} finding{'s' if count > 1 else ''}")
@@ -44,6 +39,18 @@ def show_diff(wanted: Wanted, looked: Looked) -> int:
         say(f"{unsafe} more {'are' if unsafe > 1 else 'is'} shown with --unsafe-fixes")
     status = status_of(replace(done.report, findings=()), wanted)
     return FOUND if count and status == CLEAN and not wanted.exit_zero else status
+
+
+def write_diff(repairs: Iterable[Repair]) -> None:
+    """What would change, in the order of the paths."""
+    from racelint.fix import unified_diff
+
+    write_bytes(
+        b"".join(
+            unified_diff(_inside(one.original.path), one.original.data, one.data)
+            for one in sorted(repairs, key=lambda one: one.original.path)
+        )
+    )
 
 
 def _inside(path: str) -> str:
@@ -64,7 +71,7 @@ def repair_files(wanted: Wanted, looked: Looked, config: Config) -> int:
         write_bytes(data)
         left = replace(looked, report=done.report, lines=lambda name: lines_of(decode(data, name)))
         return _rest(wanted, left, config, done.repairs)
-    statuses = {one.original.path: _replace(one) for one in done.repairs}
+    statuses = {one.original.path: replaced(one) for one in done.repairs}
     written = [one for one in done.repairs if statuses[one.original.path] is None]
     if wanted.verbose:
         for one in written:
@@ -113,7 +120,7 @@ def asked(wanted: Wanted, looked: Looked, config: Config) -> Chosen:
     return chosen
 
 
-def _replace(one: Repair) -> int | None:
+def replaced(one: Repair) -> int | None:
     """Writes a file; the status of a run in which it was not written."""
     from racelint.fix import Changed, replace_file
 

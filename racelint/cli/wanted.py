@@ -43,6 +43,8 @@ class Wanted:
     interactive: bool
     outputs: tuple[Output, ...]
     """Never empty."""
+    add_ignore: str | None
+    """The reason of comments that silence what is found; None if none are to be written."""
     update_baseline: bool
     prune_baseline: bool
     error_stale_baseline: bool
