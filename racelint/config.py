@@ -50,7 +50,19 @@ DEFAULT_EXCLUDE = (
 )
 """The list of ruff, so that both look at the same files."""
 
-OUTPUT_FORMATS = ("full", "concise", "json", "json-lines", "github", "gitlab", "html", "junit", "rdjson", "sarif")
+OUTPUT_FORMATS = (
+    "full",
+    "concise",
+    "json",
+    "json-lines",
+    "github",
+    "gitlab",
+    "html",
+    "junit",
+    "markdown",
+    "rdjson",
+    "sarif",
+)
 
 Value = TypeVar("Value")
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from racelint.config import Config
 from racelint.discovery import File, found_below
 from racelint.index.modules import Modules, module_path
+from racelint.source import Source
 
 MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", "racelint.toml", ".git", ".hg")
 """What the top folder of a project holds."""
@@ -32,22 +33,33 @@ _IMPORTS = re.compile(
 _COMMENT = re.compile(rb"#[^\n]*")
 
 
-def context(files: Sequence[File], config: Config, given: Container[str] = ()) -> list[File]:
+def context(
+    files: Sequence[File],
+    config: Config,
+    given: Mapping[str, Source] | None = None,
+    project: Sequence[File] | None = None,
+) -> list[File]:
     """The files to read beside `files` for the sake of those of them that were named.
 
-    A single one of the paths `given`, whose text an editor hands over, is as good as named if the file is there.
+    A single one of the paths `given`, whose text an editor hands over, is as good as named if the file is there. `project`
+    are all files there are, if not the disk says that.
     """
+    given = given or {}
+    looked_at = {file.path for file in files}
+    if project is not None:
+        named = [file for file in files if file.named]
+        around = [file for file in project if file.path not in looked_at]
+        return sorted(_near(named, around, given), key=lambda file: file.path) if named else []
     starts: dict[Path, list[File]] = {}
     for file in files:
         edited = len(files) == 1 and file.path in given and os.path.exists(file.path)
         root = project_root(Path(file.path)) if file.named or edited else None
         if root is not None:
             starts.setdefault(root, []).append(file)
-    looked_at = {file.path for file in files}
     found: dict[str, File] = {}
     for root, named in starts.items():
         around = [file for file in found_below(os.fspath(root), config, MOST_LISTED) if file.path not in looked_at]
-        found.update((file.path, file) for file in _near(named, around))
+        found.update((file.path, file) for file in _near(named, around, given))
     return [found[path] for path in sorted(found)]
 
 
@@ -63,10 +75,10 @@ def project_root(path: Path) -> Path | None:
     return packages[-1] if packages else None
 
 
-def _near(named: Sequence[File], around: Sequence[File]) -> list[File]:
+def _near(named: Sequence[File], around: Sequence[File], given: Mapping[str, Source]) -> list[File]:
     """Of the files around, those that the named ones lead to by imports, the nearest first."""
     files = {module_path(file.path): file for file in (*named, *around)}
-    imports = _import_graph(files)
+    imports = _import_graph(files, given)
     importers: dict[str, list[str]] = {}
     for path, targets in imports.items():
         for target in targets:
@@ -94,15 +106,14 @@ def _interleaved(*ways: list[list[str]]) -> Iterator[str]:
             yield from level
 
 
-def _import_graph(files: Mapping[str, File]) -> dict[str, list[str]]:
+def _import_graph(files: Mapping[str, File], given: Mapping[str, Source]) -> dict[str, list[str]]:
     """By module path: its package, and the module paths that its text imports, as far as they are among the files."""
     modules = Modules(file.path for file in files.values())
     found: dict[str, list[str]] = {}
     left = MOST_BYTES
     for path, file in files.items():
         try:
-            with open(file.path, "rb") as opened:
-                text = opened.read(left)
+            text = _text(file, given, left)
         except OSError:  # it is reported where it is read for its facts, if it is
             continue
         left -= len(text)
@@ -112,6 +123,13 @@ def _import_graph(files: Mapping[str, File]) -> dict[str, list[str]]:
         if left <= 0:
             break
     return found
+
+
+def _text(file: File, given: Mapping[str, Source], most: int) -> bytes:
+    if file.path in given:
+        return given[file.path].text.encode("utf-8", "surrogatepass")[:most]
+    with open(file.path, "rb") as opened:
+        return opened.read(most)
 
 
 def _origins(text: bytes) -> Iterable[str]:

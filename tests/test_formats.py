@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -127,9 +128,21 @@ def test_sarif_points_at_the_write_and_tells_the_steps() -> None:
     assert place["artifactLocation"] == {"uri": "app/counter.py", "uriBaseId": "%SRCROOT%"}
     assert run["originalUriBaseIds"].keys() == {"%SRCROOT%"}
     assert place["region"] == {"startLine": 7, "startColumn": 9, "endLine": 7, "endColumn": 36}
-    steps = result["codeFlows"][0]["threadFlows"][0]["locations"]
-    assert [step["executionOrder"] for step in steps] == [1, 2, 3]
-    assert [step["location"]["physicalLocation"]["region"]["startLine"] for step in steps] == [3, 4, 7]
+    (flow,) = result["codeFlows"]
+    assert [one["message"]["text"] for one in flow["threadFlows"]] == ["task A: Counter.add", "task B: Counter.add"]
+    steps = [(step["executionOrder"], one["id"], step) for one in flow["threadFlows"] for step in one["locations"]]
+    steps.sort(key=lambda step: step[0])
+    assert [number for number, _, _ in steps] == list(range(1, len(steps) + 1))
+    assert [letter for _, letter, _ in steps] == ["A", "A", "B", "B", "A"]
+    assert steps[0][2]["location"]["physicalLocation"]["region"] == {
+        "startLine": 3,
+        "startColumn": 17,
+        "endLine": 3,
+        "endColumn": 27,
+    }
+    assert steps[-1][2]["importance"] == "essential"
+    assert flow["message"]["text"].startswith("B's update is lost")
+    assert result["relatedLocations"][0]["message"]["text"] == "read here"
     assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"] == "RL102"
     assert result["level"] == "error"
     (change,) = result["fixes"][0]["artifactChanges"]
@@ -230,6 +243,63 @@ def test_rdjson_suggests_the_lines_of_the_fix() -> None:
     assert suggested(Edit(Span(3, 300, 3, 301), "")) == []
 
 
+def test_markdown_draws_each_finding() -> None:
+    """A table, then each finding folded, with a sequence diagram and its fix as a diff."""
+    options = Options(read=lambda path: SOURCE.split("\n"))
+    text = "".join(REPORTERS["markdown"](Results([FIXABLE], [PROBLEM], files=2), options))
+    assert text.startswith(
+        "### racelint: 1 finding (1 high) in 2 files\n\n"
+        "| rule | where | what goes wrong | confidence |\n| --- | --- | --- | --- |\n"
+        "| RL900 | `app/broken.py:3` | cannot parse: invalid syntax |  |\n"
+        "| RL102 stale-write | `app/counter.py:7` in `Counter.add` | lost update: what another task writes to "
+        "`self.total` in between is overwritten | high |\n"
+        "\n<details><summary>app/counter.py:7: RL102 stale-write</summary>\n\n`self.total` is read on line 3"
+    )
+    (diagram,) = re.findall(r"```mermaid\n(.*?)```", text, re.DOTALL)
+    assert diagram.splitlines()[:6] == [
+        "sequenceDiagram",
+        "    participant A as task A<br/>Counter.add",
+        "    participant S as self.total",
+        "    participant B as task B<br/>Counter.add",
+        "    S-->>A: reads v (line 3)",
+        "    Note over A: waits, B runs (line 4)",
+    ]
+    assert "    A-xS: writes" in diagram
+    assert "-        self.total = total + amount\n+        self.total = 0\n" in text
+    assert "- **write instead**: await first\n" in text
+    assert text.endswith("\n</details>\n")
+    assert shown("markdown") == "### racelint: no races found in 1 file\n"
+
+
+def test_markdown_cannot_be_broken_out_of() -> None:
+    """Names and source stay text: no tags, no names that get told, no end of a diagram or of its statements."""
+    spiked = replace(
+        STALE_WRITE,
+        path="a|b.py",
+        message="<img src=x> @somebody *x* `a|b <c>`",
+        resource="d[';#<b>`']",
+        symbol="f",
+        trace=tuple(replace(step, text="x``` ; %% #") for step in STALE_WRITE.trace),
+    )
+    text = shown("markdown", spiked)
+    assert "<img" not in text
+    assert "@somebody" not in text
+    assert "&#64;somebody \\*x\\* `a|b <c>`." in text
+    assert "| `a\\|b.py:7` in `f` |" in text
+    (diagram,) = re.findall(r"```mermaid\n(.*?)```", text, re.DOTALL)
+    assert not re.search(r"[;#`]|<(?!br/)", diagram)
+
+
+def test_markdown_fits_a_comment() -> None:
+    """What has no room is counted."""
+    many = [moved(STALE_WRITE, number) for number in range(400)]
+    text = shown("markdown", *many)
+    assert len(text.encode()) < 65_536
+    shown_findings = text.count("<details>")
+    assert text.endswith(f"\nThe details of {400 - shown_findings} more are too long for a comment.\n")
+    assert "\n… and 300 more.\n" in text
+
+
 @given(st.text(), st.text(), st.text())
 def test_any_text_is_written_so_that_it_can_be_read(path: str, message: str, source: str) -> None:
     """Control characters, surrogates and quotes included."""
@@ -237,6 +307,7 @@ def test_any_text_is_written_so_that_it_can_be_read(path: str, message: str, sou
     finding = replace(STALE_WRITE, path=path, message=message, trace=trace)
     for name in ("gitlab", "rdjson", "sarif"):
         json.loads(shown(name, finding))
+    assert shown("markdown", finding).count("\n```mermaid\n") == 1
     assert len(shown("json-lines", finding).splitlines()) >= 1
     ElementTree.fromstring(shown("junit", finding).encode("utf-8"))
     assert shown("github", finding).startswith("::error file=")

@@ -24,26 +24,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
+class Known:
     """The known findings of a run."""
 
-    path: str
-    """Absolute."""
+    folder: str
+    """What the paths of the entries are relative to, absolute."""
     entries: tuple[Entry, ...]
     wanted: Wanted
     config: Config
-
-    @property
-    def folder(self) -> str:
-        """What the paths of the entries are relative to."""
-        return os.path.dirname(self.path)
-
-    @property
-    def name(self) -> str:
-        """As people read it."""
-        from racelint.discovery import display
-
-        return display(self.path)
 
     def compared(self, report: Report) -> Comparison:
         """What is new."""
@@ -98,6 +86,21 @@ class Baseline:
         return os.path.normpath(os.path.join(self.folder, entry.meaning.path))
 
 
+@dataclass(frozen=True, slots=True)
+class Baseline(Known):
+    """Known findings in a file."""
+
+    path: str
+    """Absolute."""
+
+    @property
+    def name(self) -> str:
+        """As people read it."""
+        from racelint.discovery import display
+
+        return display(self.path)
+
+
 def baseline_options(command: Command) -> Command:
     """The options of a baseline, for a command."""
     for option in reversed(
@@ -118,6 +121,11 @@ def baseline_options(command: Command) -> Command:
                 is_flag=True,
                 help="Exit with 1 if something in the baseline is no longer found.",
             ),
+            click.option(
+                "--new-from",
+                metavar="REV",
+                help="Leave out what was found already in this commit, which is analysed, too.",
+            ),
         )
     ):
         command = option(command)
@@ -126,6 +134,8 @@ def baseline_options(command: Command) -> Command:
 
 def check_baseline_options(wanted: Wanted, has_outputs: bool) -> None:
     """Raises UsageError for options that contradict each other."""
+    if wanted.new_from is not None and (wanted.update_baseline or wanted.from_stdin):
+        raise click.UsageError("--new-from goes neither with --update-baseline nor with standard input")
     on = [name for name, is_on in _options(wanted).items() if is_on]
     if len(on) > 1:
         raise click.UsageError(f"{on[0]} and {on[1]} exclude each other")
@@ -165,7 +175,27 @@ def opened(wanted: Wanted, config: Config) -> Baseline | None:
         raise click.ClickException(f"{shown(path)}: the baseline cannot be read: {error}") from None
     except BaselineError as error:
         raise click.ClickException(f"{shown(path)}: this is no baseline: {error}") from None
-    return Baseline(path, tuple(entries), wanted, config)
+    return Baseline(os.path.dirname(path), tuple(entries), wanted, config, path)
+
+
+def found_in_commit(wanted: Wanted, config: Config, started: float) -> Known:
+    """What is found in the same paths of the commit that is named."""
+    from racelint.adoption.baseline import entry_of
+    from racelint.adoption.commit import CommitError, commit
+    from racelint.discovery import discover
+    from racelint.run import lint_files
+
+    rev = wanted.new_from or ""
+    today, _ = discover(wanted.paths, config)
+    try:
+        then = commit(rev, wanted.paths, config, {file.path for file in today})
+    except CommitError as error:
+        raise click.ClickException(f"--new-from: {error}") from None
+    report = lint_files(then.files, [], config, started, may_spawn=True, given=then.given, project=then.project)
+    if wanted.verbose:
+        say(f"{rev}: {len(then.files)} files, {_findings(len(report.findings))}")
+    here = os.getcwd()
+    return Known(here, tuple(entry_of(finding, here) for finding in report.findings), wanted, config)
 
 
 def _options(wanted: Wanted) -> dict[str, bool]:

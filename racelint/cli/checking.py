@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from racelint.cli.adopting import baseline_options, check_baseline_options, opened, tidy, update
+from racelint.cli.adopting import baseline_options, check_baseline_options, found_in_commit, opened, tidy, update
 from racelint.cli.ignoring import OptionalReason, add_ignores, reason_option
 from racelint.cli.looking import Looked, look_at_files, look_at_stdin
 from racelint.cli.options import HELP, choice_options, drawing_options, outputs_option, run_options
@@ -99,6 +99,7 @@ def check(
     update_baseline: bool,
     prune_baseline: bool,
     error_stale_baseline: bool,
+    new_from: str | None,
     output_format: str | None,
     outputs: tuple[Output, ...],
     configs: tuple[str, ...],
@@ -149,6 +150,7 @@ def check(
         interactive=interactive,
         outputs=outputs or (STANDARD_OUTPUT,),
         add_ignore=add_ignore,
+        new_from=new_from,
         update_baseline=update_baseline,
         prune_baseline=prune_baseline,
         error_stale_baseline=error_stale_baseline,
@@ -216,11 +218,13 @@ def _check(wanted: Wanted, config: Config) -> int:
     try:
         baseline = opened(wanted, config)
         looked = look_at_stdin(wanted, config, started) if wanted.from_stdin else look_at_files(wanted, config, started)
-        if baseline is None:
-            return _answer(wanted, looked, config)
-        if wanted.update_baseline:
+        if baseline is not None and wanted.update_baseline:
             return update(baseline, looked)
-        return max(_answer(wanted, baseline.without_known(looked), config), tidy(baseline, looked.report))
+        new = looked if baseline is None else baseline.without_known(looked)
+        if wanted.new_from is not None:
+            new = found_in_commit(wanted, config, started).without_known(new)
+        status = _answer(wanted, new, config)
+        return status if baseline is None else max(status, tidy(baseline, looked.report))
     except ModelError as error:
         raise click.ClickException(str(error)) from None
 

@@ -45,6 +45,8 @@ class Wanted:
     """Never empty."""
     add_ignore: str | None
     """The reason of comments that silence what is found; None if none are to be written."""
+    new_from: str | None
+    """The commit whose findings are known."""
     update_baseline: bool
     prune_baseline: bool
     error_stale_baseline: bool

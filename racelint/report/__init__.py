@@ -15,6 +15,7 @@ from racelint.report.html import html
 from racelint.report.json_ import as_json
 from racelint.report.json_lines import json_lines
 from racelint.report.junit import junit
+from racelint.report.markdown import markdown
 from racelint.report.rdjson import rdjson
 from racelint.report.results import Explained, Options, Results, drawable, statistics
 from racelint.report.sarif import sarif
@@ -31,6 +32,7 @@ REPORTERS: Mapping[str, Reporter] = {
     "gitlab": gitlab,
     "html": html,
     "junit": junit,
+    "markdown": markdown,
     "rdjson": rdjson,
     "sarif": sarif,
 }

@@ -1,7 +1,7 @@
 """SARIF 2.1.0, as GitHub's code scanning takes it.
 
-Each result points at the write or the act, has the other steps as related locations and as a thread flow in the order of
-execution, fingerprints that stay when lines move, and its fix.
+Each result points at the write or the act, has the other steps as related locations, its timeline as a thread flow for each of
+the two units in one order of execution, fingerprints that stay when lines move, and its fix.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
-from racelint.finding import Confidence, Finding, Fix, Problem, Span, Step
+from racelint.finding import Confidence, Finding, Fix, Problem, Span
 from racelint.report.identity import fingerprinted
 from racelint.report.json_ import Json
 from racelint.report.results import UNREADABLE, Explained, Options, Results, in_order
 from racelint.report.words import harm_sentence, step_labels
+from racelint.timeline import Row, Timeline, timeline
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 LEVELS: Mapping[Confidence, str] = {Confidence.HIGH: "error", Confidence.MEDIUM: "warning", Confidence.LOW: "note"}
@@ -46,7 +47,9 @@ def sarif(results: Results, options: Options) -> Iterator[str]:
                 "toolExecutionNotifications": [_notification(problem) for problem in results.problems],
             }
         ],
-        "results": [_result(finding, mark, places[finding.code]) for finding, mark in findings],
+        "results": [
+            _result(finding, mark, places[finding.code], options.read(finding.path)) for finding, mark in findings
+        ],
     }
     yield json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1) + "\n"
 
@@ -66,7 +69,7 @@ def _rule(finding: Finding, explained: Explained | None) -> Json:
     return rule
 
 
-def _result(finding: Finding, fingerprint: str, rule: int) -> Json:
+def _result(finding: Finding, fingerprint: str, rule: int, lines: Sequence[str] | None) -> Json:
     text = f"{finding.message}. {harm_sentence(finding)}. Evidence: {finding.evidence}"
     labels = list(step_labels(finding))
     result: dict[str, Json] = {
@@ -84,17 +87,37 @@ def _result(finding: Finding, fingerprint: str, rule: int) -> Json:
             {"id": number, **_location(finding.path, step.span, label)}
             for number, (step, label) in enumerate(zip(finding.trace, labels, strict=True), 1)
         ]
-        result["codeFlows"] = [{"threadFlows": [{"locations": _steps(finding.path, finding.trace, labels)}]}]
+    picture = timeline(finding, lines)
+    if picture is not None:
+        flows = [_flow(finding, picture, lane) for lane in (0, 1)]
+        result["codeFlows"] = [{"message": {"text": picture.outcome}, "threadFlows": [one for one in flows if one]}]
     if finding.fix is not None and finding.fix.edits:
         result["fixes"] = [_fix(finding.path, finding.fix)]
     return result
 
 
-def _steps(path: str, trace: Sequence[Step], labels: Sequence[str]) -> Json:
-    return [
-        {"location": _location(path, step.span, label), "executionOrder": number}
-        for number, (step, label) in enumerate(zip(trace, labels, strict=True), 1)
-    ]
+def _flow(finding: Finding, picture: Timeline, lane: int) -> Json:
+    """What one of the two units does; the order of execution counts through both."""
+    unit = picture.lanes[lane]
+    steps: list[Json] = []
+    line = finding.line
+    for number, row in enumerate(picture.rows, 1):
+        line = row.line or line  # what happens somewhere is shown where the other unit has got to
+        if row.lane == lane:
+            steps.append(
+                {
+                    "location": _location(finding.path, _place(finding, row, line), row.says),
+                    "executionOrder": number,
+                    "importance": "essential" if row.wrong else "important",
+                }
+            )
+    title = f"{unit.title}: {unit.symbol}" if unit.symbol else unit.title
+    return {"id": unit.letter, "message": {"text": title}, "locations": steps} if steps else None
+
+
+def _place(finding: Finding, row: Row, line: int) -> Span | int:
+    """The step of the finding that is shown, or else the line alone."""
+    return next((s.span for s in finding.trace if s.span.line == row.line and s.role is row.role), line)
 
 
 def _one_line(span: Span) -> Span:
@@ -102,10 +125,9 @@ def _one_line(span: Span) -> Span:
     return span if span.line == span.end_line else Span(span.line, span.column, span.line, span.column + 1)
 
 
-def _location(path: str, span: Span, message: str = "") -> dict[str, Json]:
-    found: dict[str, Json] = {
-        "physicalLocation": {"artifactLocation": _artifact(path), "region": _region(span)},
-    }
+def _location(path: str, place: Span | int, message: str = "") -> dict[str, Json]:
+    region: Json = {"startLine": place} if isinstance(place, int) else _region(place)
+    found: dict[str, Json] = {"physicalLocation": {"artifactLocation": _artifact(path), "region": region}}
     return {**found, "message": {"text": message}} if message else found
 
 
