@@ -56,6 +56,30 @@ def rules_table(rules: Sequence[Rule]) -> str:
     )
 
 
+def rule_in_brief(rule: Rule) -> dict[str, object]:
+    """What `racelint rules --output-format json` lists."""
+    return {
+        "code": rule.code,
+        "name": rule.name,
+        "worlds": [world.value for world in World if world in rule.worlds],
+        "harm": rule.harm,
+        "summary": rule.summary,
+        "url": f"docs/rules.md#{rule.code.lower()}",
+    }
+
+
+def rule_as_json(rule: Rule) -> dict[str, object]:
+    """What `racelint rule CODE --output-format json` prints: also the documentation, whole and in parts."""
+    parts = sections(rule)
+    return {
+        **rule_in_brief(rule),
+        "documentation": rule.doc.strip(),
+        "example": code(parts.get("Example", "")),
+        "use_instead": code(parts.get("Use instead", "")),
+        "markdown": rule_markdown(rule),
+    }
+
+
 def markdown(rules: Sequence[Rule]) -> str:
     """The text of docs/rules.md."""
     rows = [

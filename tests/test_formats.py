@@ -32,7 +32,7 @@ CODE_SCANNING = {"shortDescription": 1024, "fullDescription": 1024}
 
 def shown(name: str, *findings: Finding, problems: tuple[Problem, ...] = ()) -> str:
     """The whole output of a format."""
-    return "".join(REPORTERS[name](Results(findings, problems), Options()))
+    return "".join(REPORTERS[name](Results(findings, problems), Options(read=lambda path: None)))
 
 
 def moved(finding: Finding, lines: int) -> Finding:

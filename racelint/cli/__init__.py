@@ -8,18 +8,19 @@ import traceback
 from collections.abc import Sequence
 
 import click
+from click.shell_completion import CompletionItem
 
 from racelint import __version__
 from racelint.cli.checking import check
+from racelint.cli.completing import completions
+from racelint.cli.documenting import rule, rules
 from racelint.cli.explaining import explain
 from racelint.cli.options import HELP
-from racelint.cli.output import print_text
 from racelint.cli.reporting import report
 from racelint.cli.reproducing import repro
 from racelint.cli.serving import server
 from racelint.cli.vendoring import vendor
 from racelint.cli.wanted import CLEAN, FAILED, INTERRUPTED
-from racelint.config import nearest
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -45,10 +46,19 @@ class CheckByDefault(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Puts `check` first, unless there is a command or an option of the group itself."""
+        if ctx.resilient_parsing and not args:
+            return super().parse_args(ctx, args)  # the first word is being completed
         own = {name for parameter in self.get_params(ctx) for name in parameter.opts}
         if not args or (args[0] not in self.commands and args[0] not in own):
             args = ["check", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Files, commands, and the options of `check`."""
+        inner = check.make_context("check", [], parent=ctx, resilient_parsing=True)
+        found = [*super().shell_complete(ctx, incomplete), *check.shell_complete(inner, incomplete)]
+        files = [] if incomplete.startswith("-") else [CompletionItem(incomplete, type="file")]
+        return [*files, *{item.value: item for item in found}.values()]
 
 
 @click.group(cls=CheckByDefault, context_settings=HELP)
@@ -61,36 +71,12 @@ def cli() -> None:
     """
 
 
-@cli.command(context_settings=HELP)
-@click.argument("name", required=False, metavar="[CODE|NAME]")
-@click.option("--all", "every", is_flag=True, help="Explain every rule.")
-def rule(name: str | None, every: bool) -> int:
-    """Explain a rule."""
-    from racelint.explain import rule_text
-    from racelint.rules import RULES
-
-    if every == (name is not None):
-        raise click.UsageError("name one rule, or ask for --all; `racelint rules` lists them")
-    chosen = [one for one in RULES if every or name in (one.code, one.name)]
-    chosen = chosen or [one for one in RULES if name and name.lower() in (one.code.lower(), one.name)]
-    if not chosen:
-        known = [known for one in RULES for known in (one.code, one.name)]
-        raise click.UsageError(f"`{name}` is no rule{nearest(name or '', known)}")
-    return print_text("\n".join(rule_text(one) for one in chosen))
-
-
-@cli.command(context_settings=HELP)
-def rules() -> int:
-    """List the rules."""
-    from racelint.explain import rules_table
-    from racelint.rules import RULES
-
-    return print_text(rules_table(RULES))
-
-
 cli.add_command(check)
+cli.add_command(completions)
 cli.add_command(explain)
 cli.add_command(report)
 cli.add_command(repro)
+cli.add_command(rule)
+cli.add_command(rules)
 cli.add_command(server)
 cli.add_command(vendor)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from racelint.cli.looking import Looked
-from racelint.cli.options import Command
+from racelint.cli.options import Command, with_options
 from racelint.cli.output import say, write_file
 from racelint.cli.showing import status_of
 from racelint.cli.wanted import CLEAN, FOUND, Wanted
@@ -101,35 +101,28 @@ class Baseline(Known):
         return display(self.path)
 
 
+BASELINE_OPTIONS = (
+    click.option(
+        "--baseline",
+        metavar="FILE",
+        type=click.Path(dir_okay=False),
+        help="Leave out the findings that are known: those of this file.",
+    ),
+    click.option("--no-baseline", "baseline", flag_value="", help="Use no baseline, although one is configured."),
+    click.option("--update-baseline", is_flag=True, help="Make the baseline what is found now, and stop."),
+    click.option("--prune-baseline", is_flag=True, help="Take out of the baseline what is no longer found."),
+    click.option(
+        "--error-stale-baseline", is_flag=True, help="Exit with 1 if something in the baseline is no longer found."
+    ),
+    click.option(
+        "--new-from", metavar="REV", help="Leave out what is found in this commit already, which is analysed, too."
+    ),
+)
+
+
 def baseline_options(command: Command) -> Command:
-    """The options of a baseline, for a command."""
-    for option in reversed(
-        (
-            click.option(
-                "--baseline",
-                metavar="FILE",
-                type=click.Path(dir_okay=False),
-                help="Leave out the findings that are known: those of this file.",
-            ),
-            click.option(
-                "--no-baseline", "baseline", flag_value="", help="Use no baseline, although one is configured."
-            ),
-            click.option("--update-baseline", is_flag=True, help="Make the baseline what is found now, and stop."),
-            click.option("--prune-baseline", is_flag=True, help="Take out of the baseline what is no longer found."),
-            click.option(
-                "--error-stale-baseline",
-                is_flag=True,
-                help="Exit with 1 if something in the baseline is no longer found.",
-            ),
-            click.option(
-                "--new-from",
-                metavar="REV",
-                help="Leave out what was found already in this commit, which is analysed, too.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+    """What is known, and what becomes of it."""
+    return with_options(BASELINE_OPTIONS, command)
 
 
 def check_baseline_options(wanted: Wanted, has_outputs: bool) -> None:

@@ -8,11 +8,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import fields
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
 import click
 
 from racelint.cli.adopting import baseline_options, check_baseline_options, found_in_commit, opened, tidy, update
+from racelint.cli.completing import a_file
 from racelint.cli.ignoring import OptionalReason, add_ignores, reason_option
 from racelint.cli.looking import Looked, look_at_files, look_at_stdin
 from racelint.cli.options import HELP, choice_options, drawing_options, outputs_option, run_options
@@ -20,6 +22,7 @@ from racelint.cli.output import print_text, say
 from racelint.cli.repairing import repair_files, show_diff
 from racelint.cli.showing import show
 from racelint.cli.wanted import CLEAN, FAILED, STANDARD_OUTPUT, Output, Wanted
+from racelint.cli.watching import watch
 from racelint.config import (
     OPTIONS,
     OUTPUT_FORMATS,
@@ -65,9 +68,11 @@ from racelint.finding import Confidence
     metavar="[FORMAT:]FILE",
     multiple=True,
     callback=outputs_option,
+    shell_complete=a_file,
     help="Write the findings to a file, in a format; `-` is standard output. Can be repeated.",
 )
 @run_options
+@click.option("--watch", "watching", is_flag=True, help="Look again whenever a file changes; Ctrl-C ends.")
 @click.option("--stdin-filename", metavar="FILE", help="What to call standard input, when `-` is read.")
 @click.option("--statistics", is_flag=True, help="Show how often each rule was broken instead of the findings.")
 @click.option("--show-files", is_flag=True, help="List the files that would be checked, and stop.")
@@ -106,6 +111,7 @@ def check(
     isolated: bool,
     no_cache: bool,
     jobs: int | None,
+    watching: bool,
     stdin_filename: str | None,
     statistics: bool,
     show_files: bool,
@@ -172,8 +178,13 @@ def check(
             "--add-ignore writes comments and shows no findings: it goes with no other output or repair"
         )
     check_baseline_options(wanted, bool(outputs))
-    config = _config(wanted, configs, said, isolated)
-    _check_formats(wanted, config, output_format)
+    if watching:
+        if wanted.changes_files or wanted.from_stdin or show_files or show_settings:
+            raise click.UsageError(
+                "--watch looks again and again: it goes with nothing that changes files, reads standard input or stops"
+            )
+        watch(wanted, lambda: _configured(wanted, configs, said, isolated, output_format), partial(_check, wanted))
+    config = _configured(wanted, configs, said, isolated, output_format)
     if show_settings:
         return print_text(settings_of(config))
     if show_files:
@@ -191,6 +202,15 @@ def _check_formats(wanted: Wanted, config: Config, said: str | None) -> None:
         raise click.UsageError(
             f"--output-format is for outputs that name no format, and all do; add `-o {said}:-` for standard output"
         )
+
+
+def _configured(
+    wanted: Wanted, configs: Sequence[str], said: Layer, isolated: bool, output_format: str | None
+) -> Config:
+    """The configuration, which fits the options."""
+    config = _config(wanted, configs, said, isolated)
+    _check_formats(wanted, config, output_format)
+    return config
 
 
 def _config(wanted: Wanted, configs: Sequence[str], said: Layer, isolated: bool) -> Config:

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import click
 
+from racelint.cli.completing import a_file, rule_names
 from racelint.cli.wanted import Output
 from racelint.config import OUTPUT_FORMATS, PerFile, nearest
 from racelint.finding import Confidence
@@ -83,10 +84,11 @@ def _output(ctx: click.Context, param: click.Parameter, value: str) -> Output:
 
 
 def list_option(name: str, metavar: str, text: str) -> Callable[[Command], Command]:
-    return click.option(name, metavar=metavar, multiple=True, callback=listed, help=text)
+    complete = rule_names if metavar == "CODES" else a_file
+    return click.option(name, metavar=metavar, multiple=True, callback=listed, shell_complete=complete, help=text)
 
 
-def _all(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+def with_options(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
     """The command with these options, in their order."""
     for option in reversed(options):
         command = option(command)
@@ -124,7 +126,7 @@ CHOICE_OPTIONS = (
 
 def choice_options(command: Command) -> Command:
     """Which rules, confidence and files: the options of whatever looks for races."""
-    return _all(CHOICE_OPTIONS, command)
+    return with_options(CHOICE_OPTIONS, command)
 
 
 RUN_OPTIONS = (
@@ -133,6 +135,7 @@ RUN_OPTIONS = (
         "configs",
         metavar="FILE|KEY=VALUE",
         multiple=True,
+        shell_complete=a_file,
         help="A configuration file to use instead of the nearest, or a line of TOML such as `min-confidence = 'low'`.",
     ),
     click.option("--isolated", is_flag=True, help="Read no configuration file."),
@@ -145,7 +148,7 @@ RUN_OPTIONS = (
 
 def run_options(command: Command) -> Command:
     """How to look: configuration and processes."""
-    return _all(RUN_OPTIONS, command)
+    return with_options(RUN_OPTIONS, command)
 
 
 DRAWING_OPTIONS = (
@@ -156,4 +159,4 @@ DRAWING_OPTIONS = (
 
 def drawing_options(command: Command) -> Command:
     """How to draw on a terminal."""
-    return _all(DRAWING_OPTIONS, command)
+    return with_options(DRAWING_OPTIONS, command)

@@ -64,6 +64,11 @@ class Wanted:
         return Applicability.UNSAFE if self.unsafe_fixes else Applicability.SAFE
 
     @property
+    def changes_files(self) -> bool:
+        """Whether something is written besides outputs, or shown as what could be."""
+        return self.fix or self.diff or self.add_ignore is not None or self.update_baseline or self.prune_baseline
+
+    @property
     def from_stdin(self) -> bool:
         """Whether standard input is what is checked."""
         return self.paths == ("-",)
