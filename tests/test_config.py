@@ -171,7 +171,7 @@ def test_the_most_exact_selector_decides(select: tuple[str, ...], ignore: tuple[
         ("jobs = -1\n", 5, "`jobs` must be a whole number from 0"),
         ("force-exclude = 1\n", 5, "`force-exclude` must be `true` or `false`"),
         ('min-confidence = "hihg"\n', 5, "`min-confidence` is `hihg`; did you mean `high`?"),
-        ('output-format = "xml"\n', 5, "`output-format` is `xml`; there are full, concise, json"),
+        ('output-format = "q"\n', 5, "`output-format` is `q`; there are full, concise, json"),
         ('models = ["nowhere.toml"]\n', 5, "`models`: there is no file `nowhere.toml`"),
         ("jobs = \n", 0, "this is not TOML: Invalid value (at line 5, column 8)"),
     ],
