@@ -26,6 +26,9 @@ from racelint.testing.stand_in import StandIn
 DEPTH = 8
 """How deep attributes and entries are followed."""
 
+ALIASES = "one object:"
+"""How the leaves begin that say which values are one and the same object."""
+
 Leaf: TypeAlias = tuple[str, ...]
 """One value with the way to it; a place in a list is `*`, because two units that both append may come in any order."""
 
@@ -190,4 +193,4 @@ def same_objects(named: Iterable[tuple[str, object]]) -> list[Leaf]:
     for name, value in named:
         if not isinstance(value, (*PLAIN, *_SKIPPED, StandIn, Enum, tuple, frozenset)):
             ways.setdefault(id(value), []).append(name)
-    return [("one object", " is ".join(sorted(names))) for names in ways.values() if len(names) > 1]
+    return [(ALIASES, " is ".join(sorted(names))) for names in ways.values() if len(names) > 1]

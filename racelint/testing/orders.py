@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from racelint.testing.observe import PLAIN, Leaf, leaves, of_folder, of_module, same_objects
+from racelint.testing.observe import ALIASES, PLAIN, Leaf, leaves, of_folder, of_module, same_objects
 
 Shared = TypeVar("Shared")
 
+RESULTS = "the results"
+"""How the leaf begins that says whether the two results are equal."""
 PLACES = 300
 """Places at which the first call is stopped; one with more is not tried to the end, and that is an error."""
 
@@ -39,10 +41,10 @@ class Ended:
     never: bool = False
     """It was given up."""
 
-    def seen(self) -> object:
-        """What can be seen of it."""
+    def seen(self) -> tuple[str, object]:
+        """What can be seen of it: how it ended, and with what."""
         if self.never:
-            return "does not end"
+            return "does not end", None
         return ("raises", self.error) if self.error is not None else ("returns", self.value)
 
 
@@ -108,7 +110,10 @@ class Case(Generic[Shared]):
 
     def outcome(self, shared: Shared, folder: Path, ended: tuple[Ended, Ended], passed: Passed) -> Outcome:
         """What can be seen now; the folder is taken away."""
-        seen: dict[str, object] = {"first": ended[0].seen(), "second": ended[1].seen()}
+        seen: dict[str, object] = {}
+        for call, one in zip(("the first call", "the second call"), ended, strict=True):
+            how, what = one.seen()
+            seen[f"{call} {how}"] = what
         if self.observe is not None:
             seen["observed"] = self.observe(shared)
         else:
@@ -137,7 +142,7 @@ def _alike(one: Ended, other: Ended) -> list[Leaf]:
     """Whether two calls return the same: a number that is given out twice is seen even if it is another in each run."""
     if not isinstance(one.value, PLAIN) or not isinstance(other.value, PLAIN):
         return []
-    return [("the results", "are equal" if one.value == other.value else "differ")]
+    return [(RESULTS, "are equal" if one.value == other.value else "differ")]
 
 
 def text_at(file: str, line: int) -> str:
@@ -234,7 +239,7 @@ def _finished(case: Case[Shared], reached: set[str], places: int, serial: Sequen
         raise Unfinished(f"the first call has no place to stop at{why}: give it what makes it wait")
     if case.found_in == digest("".join(linecache.getlines(case.file))):
         raise Unfinished(
-            f"nothing is lost in {places} orders{why}, but the module is as it was when the race was found: change what the "
+            f"nothing is lost in {places} order{'s' if places > 1 else ''}{why}, but the module is as it was when the race was found: change what the "
             "calls are given, or `observe` what they lose (without `found_in` this passes)"
         )
 
@@ -259,10 +264,17 @@ def _is_in(file: str, function: str, text: str) -> bool:
 def _told(name: str, harm: str, outcome: Outcome, seen: Counter[Leaf], allowed: Sequence[Counter[Leaf]]) -> str:
     nearest = min(allowed, key=lambda one: (one - seen).total() + (seen - one).total())
     lines = [f"{harm}: the first call is stopped at {outcome.passed.stop}, and {name} runs from beginning to end"]
-    lines += [f"  missing:    {_shown(leaf, number)}" for leaf, number in sorted((nearest - seen).items())]
-    lines += [f"  unexpected: {_shown(leaf, number)}" for leaf, number in sorted((seen - nearest).items())]
+    lines += [f"  missing:    {text}" for text in _differing(nearest, seen)]
+    lines += [f"  unexpected: {text}" for text in _differing(seen, nearest)]
     lines.append("  one after the other, in either order, the two calls never end like that")
     return "\n".join(lines)
+
+
+def _differing(one: Counter[Leaf], other: Counter[Leaf]) -> list[str]:
+    """What only the one has; what follows from values that are shown is shown only if there are none."""
+    left = sorted((one - other).items())
+    plain = [(leaf, number) for leaf, number in left if leaf[0] not in (RESULTS, ALIASES)]
+    return [_shown(leaf, number) for leaf, number in plain or left]
 
 
 def _shown(leaf: Leaf, number: int) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import inspect
 import types
 from collections.abc import Awaitable, Callable, Generator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,20 +45,20 @@ def check_tasks(
     __tracebackhide__ = True  # pytest shows the line of the test, not ours
     case: Case[Any] = Case(start, module, folder, fresh, through, found_in, observe)
     numbers = iter(range(1_000_000))
-
-    loop = (
-        asyncio.new_event_loop()
-    )  # one for all orders: locks at the top of a module belong to the first that uses them
+    loop = _loop()
 
     def runs(rival: Callable[[Shared], object]) -> Callable[[str, int | None], Outcome]:
         return lambda order, place: loop.run_until_complete(_run(case, first, rival, order, place, next(numbers)))
 
-    try:
-        compare(case, {name: runs(rival) for name, rival in second.items()}, harm)
-    finally:
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.run_until_complete(loop.shutdown_default_executor())
-        loop.close()
+    compare(case, {name: runs(rival) for name, rival in second.items()}, harm)
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """One loop for all orders of all tests: a lock at the top of a module belongs to the first loop on which it is waited for."""
+    loop = asyncio.new_event_loop()
+    atexit.register(loop.close)
+    return loop
 
 
 async def _run(
@@ -78,13 +80,20 @@ async def _run(
     for unit in (one, two) if order == "first" else (two, one):
         unit.begin()
         await unit.until_held_or_stuck()
+        if place is None:
+            await _settle()  # what a whole call leaves running ends before the next begins
     one.release()
     await asyncio.wait({one.task, two.task}, timeout=LIMIT)
-    for _ in range(ROUNDS):  # tasks that the calls have started get their turns
-        await asyncio.sleep(0)
+    await _settle()
     outcome = case.outcome(shared, folder, (one.ended(), two.ended()), passed)
     await _leave_none()
     return outcome
+
+
+async def _settle() -> None:
+    """Tasks that the calls have started get their turns."""
+    for _ in range(ROUNDS):
+        await asyncio.sleep(0)
 
 
 async def _leave_none() -> None:
@@ -145,6 +154,8 @@ class _Unit:
         while not self._at_rest():
             before = self._steps
             for _ in range(ROUNDS):
+                if self._at_rest():
+                    return
                 await asyncio.sleep(0)
             for _ in range(LOOKS):
                 if self._steps != before or self._at_rest():
