@@ -37,6 +37,7 @@ _PATH_CALLS = {
     "rmtree",
 }
 _PATH_CALLS |= {"replace", "rename", "stat", "getsize", "rmdir", "connect", "join", "chmod"}
+_PATH_MODULES = {"open", "Path", "os", "os.path", "path", "shutil", "pathlib", "sqlite3", "aiosqlite", "aiofiles"}
 _PATH_METHODS = {"read_text", "write_text", "read_bytes", "write_bytes", "exists", "unlink", "mkdir", "touch", "open"}
 _PATH_METHODS |= {"is_file", "is_dir", "iterdir", "with_suffix", "replace", "rename", "stat"}
 
@@ -211,8 +212,9 @@ def _is_path(node: Function, name: str) -> bool:
     for one in ast.walk(node):
         if not isinstance(one, ast.Call):
             continue
-        called = ast.unparse(one.func).rpartition(".")[2]
-        if one.args and isinstance(one.args[0], ast.Name) and one.args[0].id == name and called in _PATH_CALLS:
+        receiver, _, called = ast.unparse(one.func).rpartition(".")
+        is_taken = called in _PATH_CALLS and (receiver or called) in _PATH_MODULES
+        if is_taken and one.args and isinstance(one.args[0], ast.Name) and one.args[0].id == name:
             return True
         target = one.func.value if isinstance(one.func, ast.Attribute) else None
         if isinstance(target, ast.Name) and target.id == name and called in _PATH_METHODS:
@@ -222,17 +224,26 @@ def _is_path(node: Function, name: str) -> bool:
 
 def _keys(tree: ast.Module, node: Function | None, name: str) -> list[str]:
     """The keys that a parameter is used as, where they are written out in the module."""
-    used = {
-        ast.unparse(one.value).rpartition(".")[2]
-        for one in (ast.walk(node) if node is not None else ())
-        if isinstance(one, ast.Subscript) and isinstance(one.slice, ast.Name) and one.slice.id == name
-    }
+    used = {_looked_up(one, name) for one in (ast.walk(node) if node is not None else ())} - {""}
     for one in ast.walk(tree) if used else ():
         targets = one.targets if isinstance(one, ast.Assign) else [one.target] if isinstance(one, ast.AnnAssign) else []
         value = one.value if isinstance(one, ast.Assign | ast.AnnAssign) else None
         if isinstance(value, ast.Dict) and any(ast.unparse(target).rpartition(".")[2] in used for target in targets):
             return [key.value for key in value.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
     return []
+
+
+def _looked_up(node: ast.AST, name: str) -> str:
+    """The last name of what a parameter is a key of; "" if this is no look-up by it."""
+    where: ast.expr | None = None
+    key: ast.expr | None = None
+    if isinstance(node, ast.Subscript):
+        where, key = node.value, node.slice
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("get", "pop"):
+        where, key = node.func.value, node.args[0] if node.args else None
+    if where is None or not isinstance(key, ast.Name) or key.id != name:
+        return ""
+    return ast.unparse(where).rpartition(".")[2]
 
 
 def _use(node: Function, name: str) -> str:

@@ -105,7 +105,12 @@ def _plan(tree: ast.Module, finding: Finding, guesser: Guesser) -> _Plan:
     begin, shown, opens_async = _start(tree, unit, finding, guesser, name, alone=alone)
     rows = finding.world is World.PROCESSES or (finding.code in ("RL103", "RL104", "RL107", "RL401") and guesser.paths)
     if rows and (not guesser.paths or any(_imports(tree, name) for name in DATABASES)):
-        guesser.missing.append(f"a database with the rows that the calls find (`{finding.resource}`)")
+        what = (
+            "the file, and where the code finds it"
+            if finding.code in ("RL701", "RL702")
+            else "a database with its rows"
+        )
+        guesser.missing.append(f"{what} (`{finding.resource}`)")
     if call.shared or (name != "folder" and "folder / " in f"{first} {second}"):
         if name != "folder":
             call.shared[name] = begin[-1].removeprefix("return ")
@@ -164,14 +169,16 @@ def _rivals(unit: Unit, others: Sequence[Unit], call: _Caller, finding: Finding)
         else:
             rivals[f"`{unit.name}` with the same arguments"] = same
             rivals[f"`{unit.name}` with others"] = different
-        if len(unit.given()) > 1:  # the first is often a key
-            rivals[f"`{unit.name}` with the same first argument"] = call.of(unit, 1, first=0)
+        keyed = call.of(unit, 1, first=0)  # the first is often a key
+        if keyed not in (same, different):
+            rivals[f"`{unit.name}` with the same first argument"] = keyed
     for other in others:
         if other.is_async and not unit.is_async:
             continue
-        rivals.setdefault(f"`{other.name}`", call.of(other, 0))
-        if other.given():
-            rivals.setdefault(f"`{other.name}` with others", call.of(other, 1))
+        same, different = call.of(other, 0), call.of(other, 1)
+        rivals.setdefault(f"`{other.name}`", same)
+        if different != same:
+            rivals.setdefault(f"`{other.name}` with others", different)
     if not rivals:
         raise Uncallable(f"`{others[0].name}` runs on a loop, and `{unit.name}` does not: start it as `second`")
     return tuple(rivals.items())[:MOST_RIVALS]
@@ -202,8 +209,11 @@ class _Caller:
     def _arguments(self, unit: Unit, choice: Sequence[int]) -> str:
         texts = []
         shares = unit.kind in (Kind.FUNCTION, Kind.OF_CLASS) and not self._alone
-        for place, (parameter, named) in enumerate(unit.given()):
-            value = self._guesser.value(parameter, unit, choice[min(place, 1)])
+        differing = 0
+        for parameter, named in unit.given():
+            values = [self._guesser.value(parameter, unit, which) for which in (0, 1)]
+            value = values[choice[min(differing, 1)]]
+            differing += values[0] != values[1]
             if shares and value.startswith(("StandIn(", "subject.", "{", "[", "set(")):
                 self.shared.setdefault(parameter.arg, value)
                 value = f"shared.{parameter.arg}"
