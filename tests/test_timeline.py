@@ -109,6 +109,22 @@ def test_every_finding_has_two_lanes_a_switch_and_an_outcome_that_fits_its_harm(
         assert {step.span.line for step in finding.trace if step.role is not Role.SWITCH} <= shown, where
 
 
+def test_errors_of_files_are_those_of_files() -> None:
+    """Rows that are gone raise others."""
+    files = {finding.code for finding, picture in told() if "FileNotFoundError" in picture.outcome}
+    assert files == {"RL701"}
+
+
+def test_whoever_waits_for_a_limit_wakes_with_the_others() -> None:
+    """The harm is after the sleep, not at the look."""
+    assert of("check-then-act-limit", "pace", 43)[2:] == [
+        "B  41 has to wait as long",
+        "A  44 wakes, goes on without a look",
+        "B! 44 wakes then, too, and goes on",
+        "all that have waited go on at once: the limit is exceeded",
+    ]
+
+
 def test_the_source_of_a_row_stands_in_the_file() -> None:
     """Whole lines where the file is at hand, without their comments; else the text of the step."""
     for finding, picture in told():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from racelint.finding import World
+from racelint.finding import Role, World
 from racelint.timeline.data import Timeline
 from racelint.timeline.telling import Telling
 
@@ -49,6 +49,8 @@ def _taken_twice(t: Telling) -> Timeline:
 
 def limit_exceeded(t: Telling) -> Timeline:
     """Two pass a test that has room for one; or what a decision stands on goes meanwhile."""
+    if t.says("how long to wait is computed"):
+        return _woken_together(t)
     if t.says("that refers to it added here"):
         t.a(t.first, "the row is there")
         t.switch()
@@ -67,6 +69,21 @@ def limit_exceeded(t: Telling) -> Timeline:
     t.b(t.last, "takes it")
     t.a(t.last, "takes it again", wrong=True)
     return t.told("the limit is exceeded: two were let in where one was left")
+
+
+def _woken_together(t: Telling) -> Timeline:
+    """Each computes how long to wait, and none looks again when it has waited."""
+    steps = [step for step in t.finding.trace if step.role is not Role.SWITCH]
+    look = next(step for step in steps if step.role is not Role.WRITE)
+    before, after = steps[: steps.index(look)], [*steps[steps.index(look) + 1 :], None]
+    for step in before:
+        t.a(step, "begins to count anew")
+    t.a(look, "has to wait")
+    t.switch("sleeps, B runs")
+    t.b(look, "has to wait as long")
+    t.a(after[0], "wakes, goes on without a look")
+    t.b(after[0], "wakes then, too, and goes on", wrong=True)
+    return t.told("all that have waited go on at once: the limit is exceeded")
 
 
 def made_twice(t: Telling) -> Timeline:

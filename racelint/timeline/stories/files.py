@@ -47,6 +47,12 @@ def secret_readable(t: Telling) -> Timeline:
 
 def step_fails(t: Telling) -> Timeline:
     """A step whose ground is gone: made, removed or taken by another process."""
+    if t.says("and fetched here"):
+        t.a(t.first, "the row is there")
+        t.switch()
+        t.other("deletes it")
+        t.a(t.last, "finds none: raises an error", wrong=True)
+        return t.told("A fails: the row that it has seen is gone")
     if t.is_single:
         t.a(t.last, "a name that is free")
         t.switch()
