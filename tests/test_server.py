@@ -229,6 +229,35 @@ def edited(text: str, action: types.CodeAction, uri: str, version: int) -> str:
     return text
 
 
+def test_a_finding_is_ignored_by_a_comment(tmp_path: Path) -> None:
+    """As `--add-ignore` writes it; the comment is then of use, and nothing is left to say."""
+
+    async def play(one: Editor) -> None:
+        one.open("bank.py", BANK)
+        await one.diagnostics("bank.py")
+        titles = [action.title for action in await one.actions("bank.py", AT)]
+        assert titles[1:] == ["ignore RL101 here, by a comment", "racelint: repair 1 race safely"]
+        (_, action) = await one.actions("bank.py", AT, only=["quickfix"])
+        silenced = edited(BANK, action, one.uri("bank.py"), 1)
+        assert "self.balance += await self.checked(amount)  # racelint: ignore[RL101]\n" in silenced
+        one.change("bank.py", silenced, 2)
+        assert await one.diagnostics("bank.py", 2) == []
+
+    played(play, tmp_path)
+
+
+def test_a_text_without_a_file_is_judged(tmp_path: Path) -> None:
+    """What has not been saved anywhere yet."""
+
+    async def play(one: Editor) -> None:
+        item = types.TextDocumentItem("untitled:Untitled-1", "python", 1, BANK)
+        one.client.text_document_did_open(types.DidOpenTextDocumentParams(item))
+        told = await asyncio.wait_for(one.published.get(), SECONDS)
+        assert (told.uri, [found.code for found in told.diagnostics]) == ("untitled:Untitled-1", ["RL101"])
+
+    played(play, tmp_path)
+
+
 def test_hover_tells_the_rule_and_the_timeline(tmp_path: Path) -> None:
     """On the finding, and nowhere else."""
 

@@ -15,10 +15,12 @@ from lsprotocol.types import (
     WorkspaceEdit,
 )
 
+from racelint.adoption.ignoring import with_ignores
 from racelint.finding import Applicability, Edit, Finding
 from racelint.fix import apply_fixes
 from racelint.fix.verify import objection_to_text
 from racelint.rewrite import rewritten
+from racelint.run import Report
 from racelint.server.places import Places, overlap
 from racelint.server.project import Judged
 from racelint.server.showing import diagnostics
@@ -27,7 +29,7 @@ FIX_ALL = "source.fixAll.racelint"
 
 
 def actions(judged: Judged, uri: str, asked: Range, places: Places, only: Sequence[str] | None) -> list[CodeAction]:
-    """Quick fixes for the findings in a range, and one action for all that can be repaired safely."""
+    """Quick fixes for the findings in a range, comments that silence them, and one action for all that can be repaired safely."""
     found: list[CodeAction] = []
     if _wants(only, CodeActionKind.QuickFix.value):
         for finding in judged.findings:
@@ -54,6 +56,14 @@ def _quick(judged: Judged, finding: Finding, uri: str, places: Places) -> Iterat
             diagnostics=shown,
             is_preferred=safe or None,
             edit=_edit(judged, uri, [_text_edit(edit, places) for edit in fix.edits]),
+        )
+    (silenced,) = with_ignores(Report((finding,), (), 1, 0.0), lambda path: judged.source, "").findings
+    if silenced.fix is not None:
+        yield CodeAction(
+            f"ignore {finding.code} here, by a comment",
+            kind=CodeActionKind.QuickFix,
+            diagnostics=shown,
+            edit=_edit(judged, uri, [_text_edit(edit, places) for edit in silenced.fix.edits]),
         )
 
 
