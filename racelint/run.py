@@ -87,15 +87,17 @@ def lint_files(
     given: Mapping[str, Source] | None = None,
     memory: Memory | None = None,
     project: Sequence[File] | None = None,
+    around: Sequence[File] | None = None,
 ) -> Report:
     """What is found in files; `problems` are those met on the way to them, `may_spawn` is as in `jobs.each`.
 
     `given` are sources, by the path of their file, that are taken as they are: those files are not read. What is in `memory`
     is taken from there, and what is found is kept in it. `project` are all files there are, all of them given, if they are
-    not those on the disk.
+    not those on the disk. `around` is what `context` says of the files, if it was asked already.
     """
-    job = Job(config, started, may_spawn, given or {}, project)
-    return _lint(files, problems, job, progress, memory or Memory())
+    job = Job(config, started, may_spawn, given or {})
+    around = context(files, config, job.given, project) if around is None else around
+    return _lint(files, around, problems, job, progress, memory or Memory())
 
 
 class Memory:
@@ -122,8 +124,6 @@ class Job:
     may_spawn: bool
     given: Mapping[str, Source]
     """The sources of files that need not be read, by path."""
-    project: Sequence[File] | None
-    """All files there are, if that is not for the disk to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +154,7 @@ class Found:
 
 def _lint(
     files: Sequence[File],
+    around: Sequence[File],
     problems: Sequence[Problem],
     job: Job,
     progress: Progress,
@@ -165,7 +166,6 @@ def _lint(
         load_models(job.config.models)
     total, jobs, may_spawn = 2 * len(files), job.config.jobs, job.may_spawn
     news = [file for file in files if not _is_remembered(memory.known, file, job)]
-    around = context(files, job.config, job.given, job.project)
     read = each(_know, job, news, jobs=jobs, may_spawn=may_spawn, died=_died, done=lambda done: progress(done, total))
     beside = [file for file in around if not _is_remembered(memory.known, file, job)]
     read += each(_know, job, beside, jobs=jobs, may_spawn=may_spawn, died=_died, done=lambda done: None)

@@ -17,7 +17,7 @@ LAYERS = """
     rewrite timeline
     source
     parse facts
-    index cache
+    index
     models
     names grafts back_references need
     resolve
@@ -36,8 +36,9 @@ LAYERS = """
     suppress report explain repro
     analyse config jobs
     discovery
-    context
+    cache context
     run
+    remembered
     fix adoption
     __init__
     server

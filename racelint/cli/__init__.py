@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 
 from racelint import __version__
 from racelint.cli.checking import check
+from racelint.cli.cleaning import clean
 from racelint.cli.completing import completions
 from racelint.cli.documenting import rule, rules
 from racelint.cli.explaining import explain
@@ -72,6 +73,7 @@ def cli() -> None:
 
 
 cli.add_command(check)
+cli.add_command(clean)
 cli.add_command(completions)
 cli.add_command(explain)
 cli.add_command(report)

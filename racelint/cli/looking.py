@@ -16,6 +16,7 @@ from racelint.finding import Problem
 from racelint.source import Source, decode, read_bytes, read_source, shown, unreadable
 
 if TYPE_CHECKING:
+    from racelint.cache import Cache
     from racelint.fix import Lint, Original, Read
     from racelint.run import Report
 
@@ -41,6 +42,7 @@ class Looked:
 def look_at_files(wanted: Wanted, config: Config, started: float) -> Looked:
     """What is found in the paths."""
     from racelint.discovery import discover
+    from racelint.remembered import lint_remembered
     from racelint.run import Memory, lint_files
 
     files, problems = discover(wanted.paths, config)
@@ -53,13 +55,21 @@ def look_at_files(wanted: Wanted, config: Config, started: float) -> Looked:
 
     def lint(given: Mapping[str, Source], memory: Memory) -> Report:
         progress = ProgressLine(started, shown=sys.stderr.isatty() and not wanted.quiet)
-        report = lint_files(
-            files, problems, config, started, may_spawn=True, progress=progress, given=given, memory=memory
-        )
+        if cache is None or given or memory is not kept:
+            report = lint_files(
+                files, problems, config, started, may_spawn=True, progress=progress, given=given, memory=memory
+            )
+        else:
+            report = lint_remembered(
+                files, problems, config, started, cache, memory, whole=not wanted.fix, progress=progress
+            )
         progress.clear()
+        if cache is not None and cache.damaged and not wanted.quiet:
+            say(f"{cache.path} was damaged; it is made anew")
         return report
 
     kept = Memory()
+    cache = open_cache(wanted, config)
 
     def original(name: str) -> Original | Problem:
         from racelint.fix import decoded
@@ -76,6 +86,20 @@ def look_at_files(wanted: Wanted, config: Config, started: float) -> Looked:
         lambda given: lint(given, Memory()),
         lambda given: lint(given, kept),
     )
+
+
+def open_cache(wanted: Wanted, config: Config) -> Cache[Report] | None:
+    """The cache, if it is wanted and can be had."""
+    from racelint.cache import cache_folder, opened
+    from racelint.run import Report
+
+    if wanted.no_cache:
+        return None
+    folder = cache_folder(config.root, wanted.cache_dir)
+    cache = opened(folder, Report)
+    if cache is None and not wanted.quiet:
+        say(f"{folder} cannot be used as a cache; everything is done anew")
+    return cache
 
 
 def look_at_stdin(wanted: Wanted, config: Config, started: float) -> Looked:

@@ -139,7 +139,14 @@ RUN_OPTIONS = (
         help="A configuration file to use instead of the nearest, or a line of TOML such as `min-confidence = 'low'`.",
     ),
     click.option("--isolated", is_flag=True, help="Read no configuration file."),
-    click.option("--no-cache", is_flag=True, help="Analyse everything anew. So far every run does: nothing is cached."),
+    click.option("--no-cache", is_flag=True, help="Analyse everything anew, and keep nothing for the next run."),
+    click.option(
+        "--cache-dir",
+        metavar="DIR",
+        envvar="RACELINT_CACHE_DIR",
+        type=click.Path(path_type=str),
+        help="Where to keep what later runs can use (.racelint_cache beside the configuration file).",
+    ),
     click.option(
         "-j", "--jobs", metavar="N", callback=jobs_option, help="Processes to use; auto (the default) is one a core."
     ),

@@ -50,6 +50,9 @@ class Wanted:
     update_baseline: bool
     prune_baseline: bool
     error_stale_baseline: bool
+    no_cache: bool
+    cache_dir: str
+    """Where the cache is; "" for the usual place."""
     statistics: bool
     exit_zero: bool
     quiet: bool
