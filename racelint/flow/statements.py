@@ -44,6 +44,11 @@ class Loop:
     continues: list[State] = field(default_factory=list)
 
 
+_TEMPORARY = frozenset({"tempfile.NamedTemporaryFile", "tempfile.TemporaryFile", "tempfile.SpooledTemporaryFile"})
+_WRITING = re.compile(r"""^(?:\w+\.)*open\(.*["'][wax]b?\+?["']|^(?:\w+\.)*open\(["'][wax]b?\+?["']""", re.DOTALL)
+"""How a file is opened to be written."""
+
+
 class Walker(Evaluator):
     """Walks one unit of work from its first statement to its last."""
 
@@ -660,6 +665,8 @@ class Walker(Evaluator):
             number = self._enter(item, value, node)
             if number is not None:
                 opened.append(number)
+            elif (path := self._written_within(item, value)) is not None:
+                opened.append(self.acquire(path, "open file", "any", self.place(item.item), False))
             if value.type == "transaction":
                 commits.append((item.item, value))
             lock = number is not None
@@ -728,6 +735,16 @@ class Walker(Evaluator):
             self.switch(expression, callee="acquire")
         shared = not (local and lock_world(self, value) in ("tasks", "threads"))
         return self.acquire(lock, "lock", lock_world(self, value), self.place(expression), shared)
+
+    def _written_within(self, item: cst.WithItem, value: Value) -> Resource | None:
+        """The file that is open for writing while the body runs, under the name that the body has for it; None for anything else."""
+        call = item.item
+        if item.asname is None or not isinstance(item.asname.name, cst.Name) or not isinstance(call, cst.Call):
+            return None
+        if value.type not in _TEMPORARY and not _WRITING.search(source_of(call)):
+            return None
+        path = value.part("path")
+        return Resource(Kind.FILE, "file", path.text if path is not None else "", item.asname.name.value)
 
     def _kept_to_itself(self, expression: cst.BaseExpression) -> bool:
         """Whether a local name is neither handed to any call nor seen by a nested function."""

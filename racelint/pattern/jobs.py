@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from racelint.events import Access, Kind, Mark, Op
+from racelint.events import Access, Acquire, Kind, Mark, Op
 from racelint.index import Index
 from racelint.pattern.transactions import transactions_at
 from racelint.pattern.unit import Unit
@@ -48,9 +48,30 @@ def sends_on_commit(unit: Unit) -> bool:
 def early_jobs(unit: Unit) -> Iterator[EarlyJob]:
     """Jobs that are told of a row whose change is not committed when they are sent, one finding a job."""
     for job in unit.marks("enqueue"):
-        found = _within(unit, job) or _before_commit(unit, job) or _before_save(unit, job) or _by_saving_code(unit, job)
+        found = (
+            _before_closed(unit, job)
+            or _within(unit, job)
+            or _before_commit(unit, job)
+            or _before_save(unit, job)
+            or _by_saving_code(unit, job)
+        )
         if found is not None:
             yield found
+
+
+def _before_closed(unit: Unit, job: Mark) -> EarlyJob | None:
+    """A job that is told of a file by its path while the file is still open: what was written last may not be there yet."""
+    for guard in (unit.events[number] for number in sorted(job.held)):
+        if not isinstance(guard, Acquire) or guard.what != "open file":
+            continue
+        name, path = guard.lock.name, guard.lock.path
+        told = next((one for one in sorted(job.related) if one in (f"{name}.name", path)), "")
+        flushed = any(m.subject.endswith(".flush") and guard.id in m.held for m in unit.marks("call"))
+        if told and not flushed:
+            return EarlyJob(
+                job, None, told, f"while the file that line {unit.module.line(guard)} opens is not closed yet"
+            )
+    return None
 
 
 def _changes(unit: Unit) -> Iterator[Access]:

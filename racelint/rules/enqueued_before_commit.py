@@ -1,7 +1,8 @@
 """A job is sent about a row that its worker cannot see yet.
 
 Workers do not wait for the transaction: the job may look the row up before it is committed, find nothing or the old state, and
-fail or do the wrong thing. If the transaction is rolled back, the job has run all the same.
+fail or do the wrong thing. If the transaction is rolled back, the job has run all the same. The same goes for a file that is
+still open for writing when a job is told of its path.
 
 ## Example
     from django.db import models, transaction
