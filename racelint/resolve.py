@@ -241,7 +241,7 @@ class Scope:
             return True
         if not self.libraries & MAPPERS:
             return False
-        if any(self._has_columns(class_) for class_ in self.lineage(qualname)):
+        if any(self._has_columns(class_) for class_ in self.lineage(qualname)) or self.saves_fields(qualname):
             return True
         outside = [base for base in sorted(bases) if "." in base and self._may_be_rows(base.partition(".")[0])]
         return any(_is_mapped_base(found) for base in outside for found in outside_bases(base))
@@ -249,6 +249,18 @@ class Scope:
     def _may_be_rows(self, package: str) -> bool:
         """Whether a class of the package can be mapped, so that it is worth reading its source."""
         return bool(package) and package not in sys.stdlib_module_names and package not in self.models.plain
+
+    def saves_fields(self, qualname: str) -> bool:
+        """Whether methods of the class save some of its fields as Django's models do: a mix-in, or a base that is not in view."""
+        if "django" not in self.libraries:
+            return False
+        return any(
+            call.callee == f"{method.params[0][0]}.save" and any(a.startswith("update_fields=") for a in call.arguments)
+            for class_ in self.lineage(qualname)
+            for method in self.methods.get(class_.qualname, {}).values()
+            if method.params
+            for call in method.calls
+        )
 
     def _has_columns(self, class_: ClassFacts) -> bool:
         """Whether a class says itself that it is mapped: it names its table or declares columns."""

@@ -43,7 +43,9 @@ from racelint.pattern import (
     by_new_row,
     constraint_handled,
     row_evidence,
+    row_locked_at,
     same_rows,
+    table_of,
     unconstrained,
 )
 from racelint.rule import Rule
@@ -67,6 +69,20 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix("use `get_or_create`, or fetch it and handle that there is none"),
                 "step fails",
+            )
+        for look, new in replaced_unlocked(unit):
+            name = new.resource.name
+            yield module.finding(
+                RULE,
+                unit,
+                new,
+                ((Role.CHECK, look), (Role.ACT, new)),
+                f"the row of `{name}` that line {module.line(look)} looks up is retired if there is one, and a new one created "
+                "here; another process can do the same in between, and then there are two",
+                row_evidence(unit, new),
+                World.PROCESSES,
+                name,
+                Fix("lock what the rows belong to before the look-up, or let a unique constraint refuse the second row"),
             )
         for look, new in (*created_unseen(unit), *missing_added(unit)):
             evidence = row_evidence(unit, new)
@@ -121,6 +137,32 @@ def fetched_unlocked(unit: Unit) -> Iterator[tuple[Access, Access]]:
             if made and not unit.guarded(look, fetch, World.PROCESSES) and not unit.guarded(look, fetch):
                 yield look, fetch
                 break
+
+
+def replaced_unlocked(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Look-ups of the row that holds now, each with the creation of the next one after the old one was retired."""
+    for new in unit.accesses(Op.CREATE, kinds=(Kind.TABLE,)):
+        if constraint_handled(unit, new):
+            continue
+        for look in unit.accesses(Op.READ, Op.CHECK, kinds=(Kind.TABLE,)):
+            if look.how not in ONE_ROW or look.id in new.controlled_by or not look.tested or not same_rows(look, new):
+                continue
+            retired = any(
+                (look.id, Sense.PRESENT) in change.control
+                and table_of(unit, change) == new.resource.name
+                and unit.before(look.id, change.id)
+                and unit.before(change.id, new.id)
+                for change in unit.accesses(Op.WRITE, Op.UPDATE, Op.DELETE, kinds=(Kind.TABLE, Kind.ROW))
+            )
+            if not retired or not look.related & new.related or by_new_row(unit, look):
+                continue
+            if not row_locked_at(unit, new) and not unit.guarded(look, new):
+                yield look, new
+                break
+
+
+ONE_ROW = ("get", "first", "last", "latest", "get_or_none", "one_or_none", "aget", "afirst", "alast", "alatest")
+"""How the one row that holds now is looked up."""
 
 
 def missing_added(unit: Unit) -> Iterator[tuple[Access, Access]]:
