@@ -82,7 +82,9 @@ def find(module: Module) -> Iterable[Finding]:
                 row_evidence(unit, new),
                 World.PROCESSES,
                 name,
-                Fix("lock what the rows belong to before the look-up, or let a unique constraint refuse the second row"),
+                Fix(
+                    "lock what the rows belong to before the look-up, or let a unique constraint refuse the second row"
+                ),
             )
         for look, new in (*created_unseen(unit), *missing_added(unit)):
             evidence = row_evidence(unit, new)
@@ -130,11 +132,13 @@ def fetched_unlocked(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 continue
             if look.resource != fetch.resource or look.tested != fetch.tested or look.related != fetch.related:
                 continue
-            made = any(
-                (number, Sense.ABSENT) in new.control and same_rows(look, new)
+            made = [
+                new
                 for new in unit.accesses(Op.CREATE, kinds=(Kind.TABLE,))
-            )
-            if made and not unit.guarded(look, fetch, World.PROCESSES) and not unit.guarded(look, fetch):
+                if (number, Sense.ABSENT) in new.control and same_rows(look, new)
+            ]
+            handled = bool(made) and all(constraint_handled(unit, new) for new in made)  # else it is reported itself
+            if handled and not unit.guarded(look, fetch, World.PROCESSES) and not unit.guarded(look, fetch):
                 yield look, fetch
                 break
 
