@@ -31,6 +31,7 @@ class Need(Enum):
     FIRST_STEP = "a task that the module starts looks at state that another takes away"
     STATE_OF_THREADS = "state is looked at and changed, and a thread changes it, too"
     GUARDED_STATE = "state is changed that is changed under a lock somewhere"
+    GUARDED_BY_TASKS = "state is changed that a coroutine changes under a lock somewhere"
     UNDER_LOCK = "state is changed under a lock, or by a helper that is called under one"
     USED_UNDER_LOCK = "an object or collection is used or iterated under a lock, or ended without one"
     TAKEN_BY_THREADS = "state is looked at that a thread takes away"

@@ -244,6 +244,17 @@ def _guarded_state(c: Candidate) -> bool:
     )
 
 
+def _guarded_by_tasks(c: Candidate) -> bool:
+    module = c.module
+    if not module.concurrency.has_locks or c.rank(World.TASKS) < module.least:
+        return False
+    return any(
+        f.is_async and module.meetings.runs(f, World.TASKS).rank >= module.least
+        for key in c.changes
+        for f, _ in module.changers.get(key, ())
+    )
+
+
 def _under_lock(c: Candidate) -> bool:
     if any(c.module.scope.canonical(built) == "copy.copy" for _, built in c.facts.locals_built):
         return c.module.concurrency.has_locks
@@ -516,6 +527,7 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.FIRST_STEP: _first_step,
     Need.STATE_OF_THREADS: _state_of_threads,
     Need.GUARDED_STATE: _guarded_state,
+    Need.GUARDED_BY_TASKS: _guarded_by_tasks,
     Need.UNDER_LOCK: _under_lock,
     Need.USED_UNDER_LOCK: _used_under_lock,
     Need.TAKEN_BY_THREADS: _taken_by_threads,

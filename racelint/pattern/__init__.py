@@ -11,7 +11,7 @@ from racelint.facts import Write
 from racelint.finding import Confidence, Role, World
 from racelint.paths import CONFIGURED
 from racelint.pattern.assumed import assumed_at_start, assumed_set
-from racelint.pattern.compounds import broken_compounds
+from racelint.pattern.compounds import broken_compounds, broken_sections
 from racelint.pattern.constraints import parent_then_child, unconstrained
 from racelint.pattern.deciding import decided_under_lock
 from racelint.pattern.declared import unguarded_accesses
@@ -133,6 +133,7 @@ __all__ = [
     "begins_something",
     "begun_twice",
     "broken_compounds",
+    "broken_sections",
     "by_generated_key",
     "by_new_row",
     "called_by_timer",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from racelint.events import Access, Acquire, Kind, Op
+from racelint.events import Access, Acquire, Kind, Op, Shape
 from racelint.evidence import Evidence
 from racelint.finding import Confidence
 from racelint.pattern.module import Module
@@ -48,6 +48,55 @@ def broken_compounds(module: Module) -> Iterator[Broken]:
                 if evidence.strength is not Confidence.HIGH or module.concurrency.called_under_lock(unit.facts):
                     evidence = replace(evidence, strength=Confidence.LOW)
                 yield Broken(unit, step, rest, other, lock, evidence)
+
+
+def broken_sections(module: Module) -> Iterator[Broken]:
+    """Changes without a lock of what another task reads, awaits and writes back under one."""
+    seen: set[tuple[object, ...]] = set()
+    for other in module.units:
+        for rest, lock in _sections(other):
+            for unit in module.units:
+                for step in unit.accesses(Op.WRITE, Op.UPDATE, Op.DELETE, kinds=OWNED):
+                    key = (step.place, step.resource.place)
+                    if key in seen or not _tears(unit, step, rest) or _excluded(unit, step, lock):
+                        continue
+                    evidence = module.concurrency.overlap(
+                        unit.facts.qualname, other.facts.qualname, "tasks", step.resource
+                    )
+                    if evidence is None or module.concurrency.called_under_lock(unit.facts):
+                        continue
+                    seen.add(key)
+                    yield Broken(unit, step, rest, other, lock, evidence)
+
+
+def _sections(unit: Unit) -> Iterator[tuple[Access, Acquire]]:
+    """Changes computed from what was read of the same under the same lock, with a switch point in between."""
+    for access in unit.accesses(Op.WRITE, Op.UPDATE, Op.DELETE, kinds=OWNED) if unit.facts.is_async else ():
+        for lock in unit.locked_at(access):
+            looks = (unit.access(number) for number in sorted(access.value.stems - access.value.opaque))
+            if lock.world != "threads" and any(
+                look is not None
+                and lock.id in look.held
+                and same(look.resource, access.resource)
+                and unit.switch_between(look.id, access.id) is not None
+                for look in looks
+            ):
+                yield access, lock
+
+
+def _tears(unit: Unit, step: Access, rest: Access) -> bool:
+    """Whether the step, in the unit's own text, is of the same state, and more than a flag that is raised or lowered."""
+    if (
+        step.place.unit != unit.facts.qualname
+        or unit.is_constructor
+        or step.place == rest.place
+        or unit.locked_at(step)
+    ):
+        return False
+    if step.value.shape in (Shape.TRUE, Shape.FALSE) or step.resource.place != rest.resource.place:
+        return False
+    keyed = step.resource.key and rest.resource.key and step.resource.key != rest.resource.key
+    return not keyed and not (step.op is Op.UPDATE and step.how in ("append", "appendleft", "extend"))
 
 
 def _steps(unit: Unit) -> Iterator[Access]:

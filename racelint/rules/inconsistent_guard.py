@@ -50,7 +50,18 @@ from dataclasses import replace
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Confidence, Evidence, Kind, Module, Op, Shape, Unit, broken_compounds
+from racelint.pattern import (
+    Access,
+    Confidence,
+    Evidence,
+    Kind,
+    Module,
+    Op,
+    Shape,
+    Unit,
+    broken_compounds,
+    broken_sections,
+)
 from racelint.rule import Rule
 
 Place = tuple[str, str]
@@ -61,6 +72,7 @@ Guarded = tuple[Unit, Access, frozenset[Place]]
 def find(module: Module) -> Iterable[Finding]:
     """A change under no lock, or another one, of what most changes make under one lock."""
     yield from compounds(module)
+    yield from sections(module)
     changes = changes_by_place(module)
     for place in sorted(changes):
         for (unit, access, _), (other, guarded, locks), evidence in unguarded(changes[place]):
@@ -95,6 +107,24 @@ def compounds(module: Module) -> Iterator[Finding]:
             f"line {module.line(broken.rest)}",
             broken.evidence,
             World.THREADS,
+            name,
+            Fix(f"take `{lock}` here, too"),
+        )
+
+
+def sections(module: Module) -> Iterator[Finding]:
+    """Changes without the lock under which another task reads, awaits and writes back the same."""
+    for broken in broken_sections(module):
+        lock, name = broken.lock.lock.name, broken.step.resource.shown
+        yield module.finding(
+            RULE,
+            broken.unit,
+            broken.step,
+            ((Role.WRITE, broken.rest), (Role.WRITE, broken.step)),
+            f"`{name}` is changed here without `{lock}`, under which `{broken.other.facts.qualname}` reads it, awaits and "
+            f"writes it back on line {module.line(broken.rest)}",
+            broken.evidence,
+            World.TASKS,
             name,
             Fix(f"take `{lock}` here, too"),
         )
@@ -190,9 +220,9 @@ def matters(access: Access) -> bool:
 RULE = Rule(
     "RL601",
     "inconsistent-guard",
-    (World.THREADS,),
+    (World.THREADS, World.TASKS),
     "unguarded change",
     __doc__,
     find,
-    needs=(Need.GUARDED_STATE, Need.USED_UNDER_LOCK),
+    needs=(Need.GUARDED_STATE, Need.USED_UNDER_LOCK, Need.GUARDED_BY_TASKS),
 )
