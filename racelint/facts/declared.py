@@ -41,7 +41,8 @@ def per_object(statement: ast.stmt) -> str:
 def says_thread_safe(node: ast.ClassDef) -> bool:
     """Whether the class's documentation says that threads may share an object."""
     constructors = (s for s in node.body if isinstance(s, ast.FunctionDef) and s.name == "__init__")
-    text = "\n".join(ast.get_docstring(one, clean=False) or "" for one in (node, *constructors))
+    texts = [ast.get_docstring(node, clean=False), *(ast.get_docstring(one, clean=False) for one in constructors)]
+    text = "\n".join(filter(None, texts))
     found = [match.start() for match in _THREAD_SAFE.finditer(text)]
     return bool(found) and not any(_NOT.search(text[max(0, start - 20) : start]) for start in found)
 
