@@ -230,7 +230,7 @@ class Acquire:
     site: Place
     lock: Resource
     what: str
-    """`lock`, `claim`, `transaction`, `row lock`, `entry`."""
+    """`lock`, `claim`, `transaction`, `row lock`, `entry`; `open file` while a file is open for writing, which is shared with nobody."""
     world: str = "any"
     shared: bool = True
     """Whether other units can meet on it; a lock made in the call itself guards nothing."""

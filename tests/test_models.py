@@ -46,7 +46,7 @@ def told(flow: Flow) -> list[str]:
                 lines.append(f"{event.op.value} {event.resource.kind.value} {event.resource.name}{of}")
             case Switch():
                 lines.append("switch")
-            case Acquire():
+            case Acquire() if event.what != "open file":  # which guards nothing
                 lines.append(f"take {event.what}")
             case Mark() if event.what in ("commit", "rollback", "spawn", "enqueue"):
                 lines.append(event.what)

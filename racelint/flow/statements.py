@@ -45,7 +45,7 @@ class Loop:
 
 
 _TEMPORARY = frozenset({"tempfile.NamedTemporaryFile", "tempfile.TemporaryFile", "tempfile.SpooledTemporaryFile"})
-_WRITING = re.compile(r"""^(?:\w+\.)*open\(.*["'][wax]b?\+?["']|^(?:\w+\.)*open\(["'][wax]b?\+?["']""", re.DOTALL)
+_WRITING = re.compile(r"""^(?:\w+\.)*open\(.*["'][wax]b?\+?["']""", re.DOTALL)
 """How a file is opened to be written."""
 
 
