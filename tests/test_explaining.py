@@ -10,7 +10,8 @@ from test_cli import RACE
 
 from racelint.cli import cli
 from racelint.finding import Finding
-from racelint.report import Options, explained
+from racelint.report import Options
+from racelint.report.explained import explained
 from racelint.run import lint_source
 
 PICTURE = """\

@@ -148,13 +148,13 @@ def check_baseline_options(wanted: Wanted, has_outputs: bool) -> None:
 
 def opened(wanted: Wanted, config: Config) -> Baseline | None:
     """The baseline that is configured, empty if it is to be written first; None if there is none."""
-    from racelint.adoption.baseline import BaselineError, read
-
     if not config.baseline:
         option = next((name for name, on in _options(wanted).items() if on), None)
         if option is not None:
             raise click.UsageError(f"{option} needs --baseline, or `baseline` in the configuration")
         return None
+    from racelint.adoption.baseline import BaselineError, read
+
     path = os.path.abspath(config.baseline)
     try:
         with open(path, encoding="utf-8") as file:

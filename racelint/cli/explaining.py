@@ -21,7 +21,7 @@ def explain(place: str, ascii_only: bool, color: str) -> int:
     Findings of any confidence are shown; if none is on the line, those that pass through it.
     """
     from racelint.cli.placed import findings_at, place_of
-    from racelint.report import explained
+    from racelint.report.explained import explained
 
     options = drawn_on(sys.stdout, color, ascii_only=ascii_only)
     pieces: list[str] = []

@@ -5,36 +5,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
+from typing import cast
 
-from racelint.report.concise import concise
-from racelint.report.explained import explained
-from racelint.report.github import github
-from racelint.report.gitlab import gitlab
-from racelint.report.html import html
-from racelint.report.json_ import as_json
-from racelint.report.json_lines import json_lines
-from racelint.report.junit import junit
-from racelint.report.markdown import markdown
-from racelint.report.rdjson import rdjson
 from racelint.report.results import Explained, Options, Results, drawable, statistics
-from racelint.report.sarif import sarif
-from racelint.report.text import full
+
+__all__ = ["REPORTERS", "Explained", "Options", "Reporter", "Results", "drawable", "statistics"]
 
 Reporter = Callable[[Results, Options], Iterable[str]]
 
-REPORTERS: Mapping[str, Reporter] = {
-    "full": full,
-    "concise": concise,
-    "json": as_json,
-    "json-lines": json_lines,
-    "github": github,
-    "gitlab": gitlab,
-    "html": html,
-    "junit": junit,
-    "markdown": markdown,
-    "rdjson": rdjson,
-    "sarif": sarif,
-}
 
-__all__ = ["REPORTERS", "Explained", "Options", "Reporter", "Results", "drawable", "explained", "statistics"]
+class _Reporters(Mapping[str, Reporter]):
+    """The formats by name. A format is imported when it is asked for: a run writes one, and they are half of its start."""
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._places = places
+
+    def __getitem__(self, name: str) -> Reporter:
+        module, _, function = self._places[name].partition(":")
+        return cast("Reporter", getattr(import_module(f"racelint.report.{module}"), function))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+REPORTERS: Mapping[str, Reporter] = _Reporters(
+    {
+        "full": "text:full",
+        "concise": "concise:concise",
+        "json": "json_:as_json",
+        "json-lines": "json_lines:json_lines",
+        "github": "github:github",
+        "gitlab": "gitlab:gitlab",
+        "html": "html:html",
+        "junit": "junit:junit",
+        "markdown": "markdown:markdown",
+        "rdjson": "rdjson:rdjson",
+        "sarif": "sarif:sarif",
+    }
+)
