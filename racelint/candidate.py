@@ -10,7 +10,7 @@ from racelint.evidence.starts import THREADED
 from racelint.facts import CallSite, FunctionFacts, Write
 from racelint.finding import Confidence, World
 from racelint.keys import ANY, GIVEN, OWN, Keys, Reach, StateKeys
-from racelint.meeting import NOBODY, RANKS, Meetings
+from racelint.meeting import RANKS, Meetings, Runs
 from racelint.resolve import CONSTRUCTORS, TAKES, Scope, enclosing_self, locks_of
 from racelint.spans import Spans
 from racelint.store_calls import THREAD_CALLS, StoreCalls
@@ -32,6 +32,7 @@ class Candidates:
         self.least = RANKS[least]
         """The rank of the confidence that is wanted."""
         self._guards: dict[str, bool] = {}
+        self._kinds: dict[tuple[int, str, World, Reach], list[Runs]] = {}
         self._helpers: dict[tuple[str, bool], tuple[FunctionFacts, ...]] = {}
         self.keys, self.meetings, self.stores = StateKeys(concurrency), Meetings(concurrency), StoreCalls(concurrency)
         self.spans = Spans(self, self.keys, HELPER_DEPTH)
@@ -126,6 +127,26 @@ class Candidates:
                 if later:
                     found.setdefault(key, []).extend(later)
         return found
+
+    @cached_property
+    def changing(self) -> dict[str, list[FunctionFacts]]:
+        """The functions of `changers`."""
+        return {key: [f for f, _ in changes] for key, changes in self.changers.items()}
+
+    @cached_property
+    def resizing(self) -> dict[str, list[FunctionFacts]]:
+        """Those of them that put something into a collection or take it out."""
+        return {
+            key: [f for f, w in changes if w.how not in ("=", "+=", "del")] for key, changes in self.changers.items()
+        }
+
+    def kinds(self, who: dict[str, list[FunctionFacts]], key: str, world: World, reach: Reach) -> list[Runs]:
+        """How the functions start that do something to a key; `who` is `changing`, `resizing` or `takers`."""
+        question = (id(who), key, world, reach)
+        known = self._kinds.get(question)
+        if known is None:
+            known = self._kinds[question] = self.meetings.kinds(who.get(key, ()), world, reach)
+        return known
 
     @cached_property
     def takers(self) -> dict[str, list[FunctionFacts]]:
@@ -337,12 +358,23 @@ class Candidate:
             if f.is_async and f.owner
         )
 
-    def meets(self, key: str, who: Iterable[FunctionFacts], world: World) -> int:
-        """The rank of the evidence that one of the functions, which change the key, runs meanwhile."""
+    def meets(self, key: str, who: dict[str, list[FunctionFacts]], world: World) -> int:
+        """The rank of the evidence that one of the functions that change the key, as `Candidates.kinds` has them, runs meanwhile."""
+        reach = self._reach(key)
+        module = self.module
+        return module.meetings.meeting(self.facts, module.kinds(who, key, world, reach), world, reach)
+
+    def meets_itself(self, key: str, world: World) -> int:
+        """The rank of the evidence that the definition runs twice at once, on the same state."""
+        reach = self._reach(key)
+        meetings = self.module.meetings
+        return meetings.meeting(self.facts, [meetings.runs(self.facts, world, reach)], world, reach)
+
+    def _reach(self, key: str) -> Reach:
         reach = self.reads.get(key, ANY)
         for write in self.changes.get(key, ()):
             reach |= self._written_through(write)
-        return max((self.module.meetings.meeting(self.facts, f, world, reach) for f in who), default=NOBODY)
+        return reach
 
     def _written_through(self, write: Write) -> Reach:
         root = write.path.partition(".")[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from racelint.evidence import Concurrency, Root
@@ -82,9 +83,20 @@ class Meetings:
         """Whether a function of a module that has locks may change state of the module which a lock guards elsewhere."""
         return self.concurrency.has_locks and self._outside_of_classes(qualname)
 
-    def meeting(self, one: FunctionFacts, other: FunctionFacts, world: World, reach: Reach = ANY) -> int:
-        """The rank that the evidence for a run of both at once has at most, as `Concurrency.overlap` has it; `NOBODY` for none."""
-        left, right = self.runs(one, world, reach), self.runs(other, world, reach)
+    def meeting(self, one: FunctionFacts, others: Iterable[Runs], world: World, reach: Reach = ANY) -> int:
+        """The rank that the evidence for a run at once with one of others has at most, as `Concurrency.overlap` has it; `NOBODY` for none."""
+        left = self.runs(one, world, reach)
+        return max((self._both(left, right) for right in others), default=NOBODY)
+
+    def kinds(self, functions: Iterable[FunctionFacts], world: World, reach: Reach) -> list[Runs]:
+        """How functions are started, each way once: hundreds of methods of one class are mostly started alike."""
+        found: dict[object, Runs] = {}
+        for function in functions:
+            runs = self.runs(function, world, reach)
+            found.setdefault((runs.public, runs.other, runs.roots if runs.once else bool(runs.roots)), runs)
+        return list(found.values())
+
+    def _both(self, left: Runs, right: Runs) -> int:
         if not left.roots or not right.roots or (left.once and left.roots == right.roots):
             return NOBODY
         rank = min(left.rank, right.rank)

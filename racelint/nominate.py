@@ -77,7 +77,7 @@ def _state_of_tasks(c: Candidate) -> bool:
     several = c.of_several_operations()
     for key in c.reads:
         if key in module.changers and c.switches_between(key):
-            who = (f for f, _ in module.changers[key]) if key in c.changes else iter(module.takers.get(key, ()))
+            who = module.changing if key in c.changes else module.takers
             if (several and key in c.changes) or c.meets(key, who, World.TASKS) >= module.least:
                 return True
     return False
@@ -144,8 +144,7 @@ def _iteration(c: Candidate) -> bool:
     if not c.suspends or not any(function.loop_names for function in c.functions):
         return False
     return any(
-        c.meets(key, (f for f, w in module.changers[key] if w.how not in ("=", "+=", "del")), World.TASKS)
-        >= module.least
+        c.meets(key, module.resizing, World.TASKS) >= module.least
         for key in c.reads
         if key in module.changers and c.switches_between(key)
     )
@@ -156,10 +155,7 @@ def _thread_iteration(c: Candidate) -> bool:
     if c.facts.is_async or c.rank(World.THREADS) < 0 or not any(function.loop_names for function in c.functions):
         return False
     return any(
-        c.meets(key, (f for f, w in module.changers[key] if w.how not in ("=", "+=", "del")), World.THREADS)
-        >= module.least
-        for key in c.reads
-        if key in module.changers
+        c.meets(key, module.resizing, World.THREADS) >= module.least for key in c.reads if key in module.changers
     )
 
 
@@ -211,9 +207,7 @@ def _state_of_threads(c: Candidate) -> bool:
     if c.rank(World.THREADS) < 0:
         return False
     return any(
-        key in c.reads
-        and key in module.changers
-        and c.meets(key, (f for f, _ in module.changers[key]), World.THREADS) >= module.least
+        key in c.reads and key in module.changers and c.meets(key, module.changing, World.THREADS) >= module.least
         for key in c.changes
     ) or _updates_what_it_holds(c)
 
@@ -228,8 +222,7 @@ def _updates_what_it_holds(c: Candidate) -> bool:
 
 
 def _others_change(c: Candidate, key: str) -> bool:
-    changers = (f for f, _ in c.module.changers.get(key, ()))
-    return c.meets(key, changers, World.THREADS) >= c.module.least
+    return c.meets(key, c.module.changing, World.THREADS) >= c.module.least
 
 
 def _guarded_state(c: Candidate) -> bool:
@@ -281,9 +274,7 @@ def _taken_by_threads(c: Candidate) -> bool:
     module = c.module
     if c.facts.is_async or c.rank(World.THREADS) < 0:
         return False
-    return any(
-        key in module.takers and c.meets(key, module.takers[key], World.THREADS) >= module.least for key in c.reads
-    )
+    return any(key in module.takers and c.meets(key, module.takers, World.THREADS) >= module.least for key in c.reads)
 
 
 def _hands_out(c: Candidate) -> bool:
@@ -332,7 +323,7 @@ def _per_call_state(c: Candidate) -> bool:
         key in c.reads
         and any(write.how == "=" and write.shape not in _FIXED for write in writes)
         and (world is World.THREADS or c.switches_between(key))
-        and c.meets(key, (c.facts,), world) >= c.module.least
+        and c.meets_itself(key, world) >= c.module.least
         for key, writes in c.changes.items()
     )
 

@@ -143,16 +143,8 @@ class Roots(Calls):
 
     def lock_worlds(self, qualname: str) -> frozenset[str]:
         """The worlds of the locks that objects of the class have."""
-        known = self._lock_worlds.get(qualname)
-        if known is None:
-            calls = (self.scope.models.functions.get(name) for name in self._made_attributes(qualname))
-            known = frozenset(call.world for call in calls if call is not None and call.effect == "lock")
-            self._lock_worlds[qualname] = known
-        return known
-
-    @cached_property
-    def _lock_worlds(self) -> dict[str, frozenset[str]]:
-        return {}
+        calls = (self.scope.models.functions.get(name) for name in self._made_attributes(qualname))
+        return frozenset(call.world for call in calls if call is not None and call.effect == "lock")
 
     def _has_queue(self, qualname: str) -> bool:
         """Whether objects of the class have a queue for tasks: who puts and who takes are two."""
@@ -160,6 +152,16 @@ class Roots(Calls):
 
     def _made_attributes(self, qualname: str) -> frozenset[str]:
         """What the attributes of objects of the class are that a call makes, that are handed in, or that the class declares."""
+        known = self._made.get(qualname)
+        if known is None:
+            known = self._made[qualname] = self._find_made_attributes(qualname)
+        return known
+
+    @cached_property
+    def _made(self) -> dict[str, frozenset[str]]:
+        return {}
+
+    def _find_made_attributes(self, qualname: str) -> frozenset[str]:
         found: set[str] = set()
         for class_ in self.scope.lineage(qualname):
             names = {name for name, _ in class_.attributes} | {
