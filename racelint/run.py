@@ -101,15 +101,16 @@ def lint_files(
 
 
 class Memory:
-    """What earlier runs over the same files have found, so that only files with another text are looked at again.
+    """What was found in the files as they are on the disk, so that only those with another text are looked at again.
 
-    A finding may depend on other files, too: what is remembered is true but for that.
+    A finding may depend on other files, too: what is remembered is true but for that. What is found in another text is not
+    kept, for it may be due to texts beside it that are thrown away.
     """
 
     def __init__(self) -> None:
-        self.known: dict[str, tuple[Source | None, Known]] = {}
-        """By the path of the file, with the text that it was given; None for the one on the disk."""
-        self.found: dict[str, tuple[Source | None, Found]] = {}
+        self.known: dict[str, Known] = {}
+        """By the path of the file."""
+        self.found: dict[str, Found] = {}
 
 
 # The stages
@@ -165,14 +166,15 @@ def _lint(
         # A wrong table is an error of the whole run; and processes that are forked then need not read the tables again.
         load_models(job.config.models)
     total, jobs, may_spawn = 2 * len(files), job.config.jobs, job.may_spawn
-    news = [file for file in files if not _is_remembered(memory.known, file, job)]
+    news = [file for file in files if file.path in job.given or file.path not in memory.known]
     read = each(_know, job, news, jobs=jobs, may_spawn=may_spawn, died=_died, done=lambda done: progress(done, total))
-    beside = [file for file in around if not _is_remembered(memory.known, file, job)]
+    beside = [file for file in around if file.path in job.given or file.path not in memory.known]
     read += each(_know, job, beside, jobs=jobs, may_spawn=may_spawn, died=_died, done=lambda done: None)
-    memory.known.update((one.file.path, (job.given.get(one.file.path), one)) for one in read)
-    first, others = ([memory.known[file.path][1] for file in group] for group in (files, around))
+    memory.known.update((one.file.path, one) for one in read if one.file.path not in job.given)
+    every_known = {**memory.known, **{one.file.path: one for one in read}}
+    first, others = ([every_known[file.path] for file in group] for group in (files, around))
     readable = [known for known in first if known.facts is not None]
-    unseen = [known for known in readable if not _is_remembered(memory.found, known.file, job)]
+    unseen = [one for one in readable if one.file.path in job.given or one.file.path not in memory.found]
     _prepare(len(unseen))
     project = (job, build_index(known.facts for known in (*readable, *others) if known.facts is not None))
     begun = total - len(unseen)
@@ -185,10 +187,10 @@ def _lint(
         died=_died_later,
         done=lambda done: progress(begun + done, total),
     )
-    memory.found.update(
-        (one.file.path, (job.given.get(one.file.path), found)) for one, found in zip(unseen, looked, strict=True)
-    )
-    second = [memory.found[known.file.path][1] for known in readable]
+    found = {one.file.path: result for one, result in zip(unseen, looked, strict=True)}
+    memory.found.update((path, result) for path, result in found.items() if path not in job.given)
+    every_found = {**memory.found, **found}
+    second = [every_found[one.file.path] for one in readable]
     failures: list[Known | Found] = [*first, *second]
     met = [*problems, *(failure.problem for failure in failures if failure.problem is not None)]
     return Report(
@@ -199,10 +201,6 @@ def _lint(
         internal_errors=sum(failure.mistake for failure in failures),
         checksums={found.findings[0].path: found.checksum for found in second if found.findings},
     )
-
-
-def _is_remembered(memory: Mapping[str, tuple[Source | None, object]], file: File, job: Job) -> bool:
-    return file.path in memory and memory[file.path][0] == job.given.get(file.path)
 
 
 def _know(job: Job, file: File) -> Known:

@@ -646,3 +646,46 @@ def test_a_runtime_module_must_be_a_name(folder: Path) -> None:
     (folder / "racelint.toml").write_text('runtime-module = "a-b"\n')
     result = CliRunner().invoke(cli, ["."])
     assert "`runtime-module` is `a-b`, which is no dotted name of a module" in result.output
+
+
+def test_only_changed_texts_are_looked_at_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was found in the others is remembered; a text that was thrown away leaves nothing behind."""
+    from racelint.config import Config
+    from racelint.discovery import discover
+    from racelint.run import Memory, lint_files
+
+    (folder / "a.py").write_text(RACE)
+    (folder / "b.py").write_text(RACE)
+    files, problems = discover(["."], Config())
+    memory, looked = Memory(), []
+
+    def find_races(source: Source, *rest: Any) -> list[Finding]:
+        looked.append(source.path)
+        return analyse.find_races(source, *rest)
+
+    monkeypatch.setattr("racelint.run.find_races", find_races)
+    first = lint_files(files, problems, Config(jobs=1), 0.0, memory=memory)
+    path = next(file.path for file in files if file.shown == "b.py")
+    clean = Source("b.py", "x = 1\n")
+    second = lint_files(files, problems, Config(jobs=1), 0.0, memory=memory, given={path: clean})
+    third = lint_files(files, problems, Config(jobs=1), 0.0, memory=memory)
+    assert [finding.path for finding in first.findings] == ["a.py", "b.py"]
+    assert [finding.path for finding in second.findings] == ["a.py"]
+    assert third.findings == first.findings
+    assert looked == ["a.py", "b.py"]
+
+
+def test_a_helper_of_another_module_is_read_there(folder: Path) -> None:
+    """It takes the lock itself; what stands in the same lines of this module says nothing about it."""
+    (folder / "base.py").write_text(
+        "import asyncio\n\n\nclass Noted:\n    async def note(self):\n"
+        "        async with self.gate:\n            await asyncio.sleep(0)\n"
+    )
+    text = RACE.replace("import asyncio\n", "import asyncio\n\nfrom base import Noted\n", 1)
+    text = text.replace("class Counter:", "class Counter(Noted):").replace(
+        "await asyncio.sleep(0)", "await self.note()"
+    )
+    text = text.replace("        self.total = 0\n", "        self.total = 0\n        self.gate = asyncio.Lock()\n")
+    (folder / "a.py").write_text(text)
+    assert "RL102" in lint(".", "--output-format", "concise").stdout
+    assert lint("--diff", "--unsafe-fixes", ".").stdout == ""

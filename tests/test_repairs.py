@@ -90,6 +90,10 @@ AWAITED_FIRST = {
         "async def add(self, n):\n    n += 1; self.total += await size(n)",
         "async def add(self, n):\n    n += 1; value = await size(n); self.total += value",
     ),
+    "two updates on one line": (
+        "async def add(self, n):\n    self.total += await size(n); self.total += await size(2)  # both",
+        "async def add(self, n):\n    value = await size(n)\n    self.total += value; value = await size(2); self.total += value  # both",
+    ),
     "over several lines": (
         "async def add(self, n):\n    self.total += await size(\n        n,  # one\n    )",
         "async def add(self, n):\n    value = await size(\n        n,  # one\n    )\n    self.total += value",
@@ -155,6 +159,14 @@ OWNERS = {
         "class Meter:\n    def __init__(self):\n        self.total = 0\n        self.gate = asyncio.Lock()\n",
         "class Meter:\n    def __init__(self):\n        self.total = 0\n        self.gate = asyncio.Lock()\n",
     ),
+    "slots": (
+        'class Meter:\n    __slots__ = ("total",)\n\n    def __init__(self):\n        self.total = 0\n',
+        'class Meter:\n    __slots__ = ("total", "_lock")\n\n    def __init__(self):\n        self._lock = asyncio.Lock()\n        self.total = 0\n',
+    ),
+    "a dataclass with slots": (
+        "@dataclass(slots=True)\nclass Meter:\n    total: int = 0\n",
+        "@dataclass(slots=True)\nclass Meter:\n    total: int = 0\n    _lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False, compare=False)\n",
+    ),
     "a dataclass": (
         "@dataclass\nclass Meter:\n    total: int = 0\n",
         "@dataclass\nclass Meter:\n    total: int = 0\n    _lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False, compare=False)\n",
@@ -180,11 +192,11 @@ def test_a_lock_is_made_where_the_object_is_built(case: str) -> None:
 @pytest.mark.parametrize(
     "head",
     [
-        'class Meter:\n    __slots__ = ("total",)\n\n    def __init__(self):\n        self.total = 0\n',
+        "class Meter:\n    __slots__ = NAMES\n\n    def __init__(self):\n        self.total = 0\n",
         "class Meter(Base):\n    total = 0\n",
         "class Meter:\n    def __init__(self):\n        self.total = 0\n        self.a = asyncio.Lock()\n        self.b = asyncio.Lock()\n",
     ],
-    ids=["slots", "a base that builds it", "two locks"],
+    ids=["slots that are computed", "a base that builds it", "two locks"],
 )
 def test_no_lock_is_made_where_it_is_not_clear_how(head: str) -> None:
     """Then it is only said what to do."""
@@ -262,3 +274,169 @@ def test_fixing_twice_is_fixing_once(text: str) -> None:
     assert [line for line in text.splitlines() if "noted" in line or "# end" in line] == [
         line for line in after.splitlines() if "noted" in line or "# end" in line
     ]
+
+
+CLOSURE = """\
+import threading
+
+
+class State:
+    def __init__(self):
+        self._mutex = threading.{kind}()
+        self.count = 0
+
+    def reset(self):
+        with self._mutex:
+            self.count = 0
+
+    def clear(self):
+        with self._mutex:
+            self.count = 0
+
+    @property
+    def note(self):
+        return self._make()
+
+    def event(self):
+        with self._mutex:
+            return self.note()
+
+    def _make(self):
+        def note():
+            self.count += 1
+
+        return note
+
+
+def main(state):
+    for _ in range(2):
+        threading.Thread(target=state.event).start()
+        threading.Thread(target=state._make()).start()
+"""
+
+
+def test_a_lock_that_a_caller_may_hold_is_not_taken() -> None:
+    """A function that another one hands out is called by whoever gets it, here under the lock: it would wait for ever."""
+    done = repaired(CLOSURE.format(kind="Lock"))
+    assert "RL601" in [finding.code for finding in done.report.findings]
+    assert done.repairs == ()
+
+
+def test_a_lock_that_the_finding_does_not_name_is_neither_taken_nor_made() -> None:
+    """`take the lock` means the one that guards the attribute elsewhere, in a base of which the class is derived."""
+    bad = (
+        "import threading\n\n\nclass Base:\n    def __init__(self):\n        self.gate = threading.Lock()\n        self._link = None\n\n"
+        "    def close(self):\n        with self.gate:\n            self._link = None\n\n"
+        "    def drop(self):\n        with self.gate:\n            self._link = None\n\n\n"
+        "class Derived(Base):\n    def __init__(self):\n        super().__init__()\n\n    def renew(self):\n        self._link = object()\n\n\n"
+        "def main(link: Derived):\n    for _ in range(2):\n        threading.Thread(target=link.renew).start()\n"
+    )
+    after = text_of(repaired(bad), bad)
+    assert after.count("Lock()") == 1
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        "    def __getstate__(self):\n        return {}\n",
+        "    def __deepcopy__(self, memo):\n        return self\n",
+        "class Special(Meter):\n    def __init__(self):\n        self.total = 1\n",
+    ],
+    ids=["pickled", "copied", "built without the constructor"],
+)
+def test_no_lock_is_made_in_objects_that_may_lack_it(extra: str) -> None:
+    """Nor in those that must not have one: a lock can be neither copied nor pickled."""
+    separator = "\n\n" if extra.startswith("class") else "\n"
+    head = "class Meter:\n    def __init__(self):\n        self.total = 0\n\n"
+    bad = HEAD + head + "".join(f"    {line}\n" for line in UPDATE.splitlines()) + separator + extra + TAIL
+    done = repaired(bad)
+    assert "RL102" in [finding.code for finding in done.report.findings]
+    assert done.repairs == ()
+
+
+READ_TWICE = """\
+import threading
+
+
+class Tracer:
+    def __init__(self):
+        self.span = None
+
+    def note(self):
+        {body}
+
+    def close(self):
+        self.span = None
+
+
+def main(tracer: Tracer):
+    for _ in range(2):
+        threading.Thread(target=tracer.note).start()
+        threading.Thread(target=tracer.close).start()
+"""
+
+
+def test_a_test_that_leaves_and_the_use_behind_it_read_once() -> None:
+    """`if x is None: return`, then a use of `x`."""
+    bad = READ_TWICE.format(body="if self.span is None:\n            return None\n        return self.span.flush()")
+    good = READ_TWICE.format(
+        body="span = self.span\n        if span is None:\n            return None\n        return span.flush()"
+    )
+    assert text_of(repaired(bad, Applicability.SAFE), bad) == good
+
+
+def test_a_use_further_down_is_left_alone() -> None:
+    """What stands between may be meant to change it."""
+    bad = READ_TWICE.format(
+        body="if self.span is None:\n            return\n        prepare(self)\n        self.span.flush()"
+    )
+    assert repaired(bad).repairs == ()
+
+
+def test_a_lock_under_which_anything_may_be_called_is_not_taken() -> None:
+    """Unless whoever holds it may take it once more."""
+    bad = (
+        CLOSURE.format(kind="Lock")
+        .replace("return self.note()", "return 1")
+        .replace("self.count += 1", "self.count = 2")
+    )
+    bad = bad.replace(
+        "        def note():\n            self.count = 2\n\n        return note\n", "        self.count = 2\n"
+    )
+    bad = bad.replace("state._make())", "state._make)")
+    given = bad.replace(
+        "    def event(self):\n",
+        "    def freeze(self, call):\n        with self._mutex:\n            call()\n\n    def event(self):\n",
+    )
+    assert "with self._mutex:\n            self.count = 2" in text_of(repaired(bad), bad)
+    assert repaired(given).repairs == ()
+    assert "self.count = 2" in given
+    again = given.replace("threading.Lock()", "threading.RLock()")
+    assert "with self._mutex:\n            self.count = 2" in text_of(repaired(again), again)
+
+
+ROWS = """\
+from app.models import Seat, Ticket
+
+
+def buy(request, alias):
+    {first}
+    {second}
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "repaired_"),
+    [
+        ("Ticket.objects.create(seat=request.seat)", True),
+        ("Ticket.objects.using(alias).create(seat=request.seat)", False),
+    ],
+    ids=["the default database", "another database"],
+)
+def test_a_transaction_is_of_the_database_that_is_changed(first: str, repaired_: bool) -> None:
+    """`atomic()` without a name opens one in the default database only."""
+    second = "Seat.objects.filter(pk=request.seat).update(taken=True)"
+    bad = "from django.http import HttpRequest\n" + ROWS.format(first=first, second=second)
+    bad = bad.replace("request, alias", "request: HttpRequest, alias")
+    done = repaired(bad)
+    assert ("with transaction.atomic():" in text_of(done, bad)) is repaired_

@@ -233,7 +233,8 @@ class Code:
     @cached_property
     def names(self) -> frozenset[str]:
         """All names of the function and of the module, none of which a new variable may have."""
-        own = {name.value for name in self.walk(self.function, cst.Name)}
+        attributes = {id(node.attr) for node in self.walk(self.function, cst.Attribute)}
+        own = {name.value for name in self.walk(self.function, cst.Name) if id(name) not in attributes}
         return frozenset(own | set(self.scope.imports) | set(self.scope.assigned) | set(self.scope.functions))
 
     def new_name(self, *wanted: str) -> str:

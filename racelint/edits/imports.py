@@ -106,7 +106,9 @@ def below_imports(code: Code, statement: str) -> Edit:
     tree = ast.parse(code.source.text)
     before: Sequence[ast.stmt] = _head(tree) or [one for one in tree.body[:1] if _is_docstring(one)]
     if before:
-        return _below(code, before[-1].end_lineno or before[-1].lineno, f"\n{statement}")
+        end = before[-1].end_lineno or before[-1].lineno
+        close = end < len(code.lines) and bool(code.lines[end].strip())
+        return _below(code, end, f"\n{statement}" + ("\n" if close else ""))
     first = _first_line(code)
     return Edit(Span(first, 1, first, 1), f"{statement}\n\n")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import re
 
 import libcst as cst
 
@@ -55,8 +56,11 @@ SHARED = frozenset(
 
 
 def take_lock(code: Code, finding: Finding) -> Fix | None:
-    """Puts the statement of the finding under the lock that its class or module has."""
-    return _locked(code, finding, region(code, [finding.span]))
+    """Puts the statement of the finding under the lock that guards what it changes; never under another one."""
+    fix = _locked(code, finding, region(code, [finding.span]))
+    known = locks_of(code.scope, code.owner[0]) | locks_of(code.scope, "")
+    named = [name for name in known if re.search(rf"\b{re.escape(name)}`", finding.message)]
+    return fix if fix is not None and any(f"{name}`" in fix.title for name in named) else None
 
 
 def look_again(code: Code, finding: Finding) -> Fix | None:
@@ -189,7 +193,9 @@ def _lock(
     if known:
         wanted = "tasks" if asynchronous else "threads"
         right = [name for name, world in known.items() if world in (wanted, "any")]
-        if len(known) > 1 or not right or _may_be_held(code, right[0]):
+        if len(known) > 1 or not right:
+            return None
+        if not _is_reentrant(code, holder if prefix else "", right[0]) and _may_be_held(code, right[0]):
             return None
         return f"{prefix}{right[0]}", ()
     library = imported(code, "asyncio" if asynchronous else "threading")
@@ -214,6 +220,12 @@ def _reachable(code: Code, holder: str) -> dict[str, str]:
     return {name: world for name, world in known.items() if name in dict(code.scope.classes[holder].attributes)}
 
 
+def _is_reentrant(code: Code, holder: str, name: str) -> bool:
+    """Whether who holds the lock may take it once more."""
+    kind = code.scope.attribute_type(holder, name) if holder else code.scope.assigned.get(name, "")
+    return kind.rpartition(".")[2] == "RLock"
+
+
 def _calls_nothing(code: Code, statements: list[Statement]) -> bool:
     """Whether no code of others runs in the statements, which might come back here: an `RLock` would let it in, as before."""
     return all(path in dir(builtins) for path in code.calls_in(statements))
@@ -222,15 +234,23 @@ def _calls_nothing(code: Code, statements: list[Statement]) -> bool:
 def _may_be_held(code: Code, lock: str) -> bool:
     """Whether a function that uses the lock may call this one: it would wait for itself.
 
-    A function within another is called by whoever gets it, so whoever reaches the other, or calls anything of that name, may.
+    A function within another is called by whoever gets it, so whoever reaches the other, or calls anything of that name, may;
+    and a function that calls what it was given may call anything.
     """
-    ours = {code.facts.qualname, code.facts.parent} - {""}
-    return any(
-        any(call.callee.rpartition(".")[2] == code.facts.name for call in one.calls)
-        or any(found.qualname in ours for found in code.reached((call.callee for call in one.calls), one))
+    users = [
+        one
         for one in code.scope.every_function
         if one.qualname != code.facts.qualname and code.is_named_in(one, [lock])
-    )
+    ]
+    return any(_may_call(code, one) for one in users)
+
+
+def _may_call(code: Code, one: FunctionFacts) -> bool:
+    ours, called = {code.facts.qualname, code.facts.parent} - {""}, [call.callee for call in one.calls]
+    given = one.local_names | {name for name, _ in one.params}
+    if any(path in given or path.rpartition(".")[2] == code.facts.name for path in called):
+        return True
+    return any(found.qualname in ours for found in code.reached(called, one))
 
 
 def _takes(code: Code, statements: list[Statement], lock: str) -> bool:

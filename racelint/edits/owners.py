@@ -35,18 +35,41 @@ def made_in_class(code: Code, owner: str, built: str, guarded: str) -> Made | No
     """
     class_ = _class(ast.parse(code.source.text), owner)
     name = f"_{guarded.strip('_')}_lock" if class_ is not None and class_.bases else NAME
-    if class_ is None or _has(class_, name) or any(_is_slots(one) for one in class_.body):
+    if class_ is None or _has(class_, name):
+        return None
+    if _is_built_otherwise(code, owner):
         return None
     if any("dataclass" in ast.unparse(decorator) for decorator in class_.decorator_list):
         return _field(code, class_, name, built)
     constructor = next(
         (one for one in class_.body if isinstance(one, ast.FunctionDef) and one.name == "__init__"), None
     )
+    slots = [one for one in class_.body if _is_slots(one)]
     if constructor is not None:
-        return _in_constructor(code, constructor, name, built)
+        made = _in_constructor(code, constructor, name, built)
+        return _with_slot(made, slots[0]) if made is not None and slots else made
+    if slots:
+        return None
     if class_.bases or class_.decorator_list:
         return None
     return _new_constructor(code, class_, name, built)
+
+
+def _is_built_otherwise(code: Code, owner: str) -> bool:
+    """Whether objects of the class may lack what the constructor sets, or must not have it.
+
+    A derived class may not call the constructor; copies and pickles cannot hold a lock; pydantic refuses what is no field.
+    """
+    if (code.scope.facts.path, owner) in code.scope.index.built_apart:
+        return True
+    return any(
+        set(one.methods) & SPECIAL or any(base.rpartition(".")[2] in VALIDATED for base in one.bases)
+        for one in code.scope.lineage(owner)
+    )
+
+
+SPECIAL = frozenset({"__copy__", "__deepcopy__", "__getstate__", "__reduce__", "__reduce_ex__", "__setattr__"})
+VALIDATED = frozenset({"BaseModel", "BaseSettings"})
 
 
 def _class(tree: ast.Module, qualname: str) -> ast.ClassDef | None:
@@ -72,6 +95,15 @@ def _is_slots(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Assign) and any(
         isinstance(target, ast.Name) and target.id == "__slots__" for target in statement.targets
     )
+
+
+def _with_slot(made: Made, slots: ast.stmt) -> Made | None:
+    """The attribute with its name among the `__slots__`, if they are written out in one line."""
+    value = slots.value if isinstance(slots, ast.Assign) else None
+    if not isinstance(value, (ast.Tuple, ast.List)) or not value.elts or value.end_lineno != value.lineno:
+        return None
+    row, start, end = value.lineno, value.elts[-1].end_col_offset or 0, value.end_col_offset or 0
+    return Made(made.name, (Edit(Span(row, start + 1, row, end), f', "{made.name}"'), *made.edits))
 
 
 def _in_constructor(code: Code, constructor: ast.FunctionDef, name: str, built: str) -> Made | None:
@@ -127,10 +159,7 @@ def _field(code: Code, class_: ast.ClassDef, name: str, built: str) -> Made | No
     """A field of a dataclass that is no argument of its constructor and no part of comparisons."""
     fields = [one for one in class_.body if isinstance(one, ast.AnnAssign)]
     field = imported(code, "dataclasses", "field")
-    frozen = any(
-        "frozen=True" in ast.unparse(decorator) or "slots" in ast.unparse(decorator)
-        for decorator in class_.decorator_list
-    )
+    frozen = any("frozen=True" in ast.unparse(decorator) for decorator in class_.decorator_list)
     if not fields or field is None or frozen:
         return None
     last = fields[-1]

@@ -12,6 +12,7 @@ import libcst as cst
 from racelint.edits.code import Code, Statement
 from racelint.edits.imports import imported
 from racelint.edits.locking import region
+from racelint.edits.transactions import may_be_one
 from racelint.finding import Applicability, Edit, Finding, Fix, Span
 from racelint.flow.summaries import source_of
 
@@ -109,7 +110,7 @@ def _locking_query(code: Code, load: cst.Assign, *, skip: bool) -> Edit | None:
 
 
 SHORTCUT = "django.shortcuts.get_object_or_404"
-QUERIES = frozenset({"all", "earliest", "exclude", "filter", "first", "get", "last", "latest", "order_by", "using"})
+QUERIES = frozenset({"all", "earliest", "exclude", "filter", "first", "get", "last", "latest", "order_by"})
 """Methods after which a row lock is still possible: no joins to rows that need not be there, nothing that groups."""
 
 
@@ -121,7 +122,7 @@ def _kept(code: Code, finding: Finding, load: Statement) -> tuple[Edit, ...] | N
     statements = region(code, spans)
     if not statements or any(list(code.walk(one, cst.Yield, cst.FunctionDef, cst.Await)) for one in statements):
         return None
-    if any(_handles_database_errors(code, one) for one in statements):
+    if not may_be_one(code, statements) or any(_handles_database_errors(code, one) for one in statements):
         return None  # an error that is handled inside breaks the transaction for what follows
     if any("atomic" in source_of(one.decorator) for one in code.function.decorators):
         return ()

@@ -38,13 +38,25 @@ def in_transaction(code: Code, finding: Finding) -> Fix | None:
 
 def _django(code: Code, statements: list[Statement]) -> Opened | None:
     """`with transaction.atomic():`, which is for code that is not asynchronous."""
-    if "django" not in code.scope.libraries or code.facts.is_async:
+    if "django" not in code.scope.libraries or code.facts.is_async or not may_be_one(code, statements):
         return None
     if any(list(code.walk(one, cst.Await)) for one in statements):
         return None
     transaction = imported(code, "django.db", "transaction")
     return Opened(f"with {transaction.name}.atomic():", transaction.edits) if transaction is not None else None
 
+
+def may_be_one(code: Code, statements: list[Statement]) -> bool:
+    """Whether Django's default transaction may hold the statements: they name no other database, and are few.
+
+    What is long does more than change rows, such as telling others what is not committed yet; a loop over an iterator is long.
+    """
+    lines = code.span(statements[-1]).end_line - code.span(statements[0]).line + 1
+    texts = [code.text(one) for one in statements]
+    return lines <= MOST_LINES and not any(word in text for text in texts for word in ("using", ".iterator(", ".send("))
+
+
+MOST_LINES = 40
 
 OPENERS = frozenset({"acquire", "connect", "connection"})
 """Calls whose `with` gives a connection, not a pool or a cursor, which have no transactions."""

@@ -143,16 +143,23 @@ class _Bench:
 
     def confirm(self, lint: Lint) -> None:
         """Looks at the whole project once more; files that make it worse stay as they are."""
-        while self._states:
-            self._report = lint({state.original.path: state.source for state in self._states.values()})
-            applied = {path: state.findings for path, state in self._states.items()}
-            reasons = _objections(self._first, self._report, applied)
-            if not reasons:
-                return
-            for path, reason in reasons.items():
-                self._closed[path] = reason
-                del self._states[path]
-        self._report = self._first
+        tried, self._states, self._report = self._states, {}, self._first
+        todo = [tried] if tried else []
+        while todo:
+            part = todo.pop()
+            states = {**self._states, **part}
+            report = lint({state.original.path: state.source for state in states.values()})
+            own, elsewhere = _objections(self._first, report, {path: one.findings for path, one in states.items()})
+            bad = {path: reason for path, reason in own.items() if path in part}
+            if not own and not elsewhere:
+                self._states, self._report = states, report
+            elif bad or len(part) == 1:
+                self._closed.update(bad or dict.fromkeys(part, elsewhere or min(own.values())))
+                rest = {path: state for path, state in part.items() if path not in self._closed}
+                todo += [rest] if rest else []
+            else:
+                paths = sorted(part)
+                todo += [{path: part[path] for path in half} for half in (paths[1::2], paths[::2])]
 
     def repairs(self) -> Repairs:
         """The outcome."""
@@ -205,19 +212,24 @@ class _Bench:
         while tried:
             states = {**self._states, **{path: state for path, (state, _) in tried.items()}}
             report = self._lint({state.original.path: state.source for state in states.values()})
-            reasons = _objections(self._report, report, {path: applied for path, (_, applied) in tried.items()})
-            if not reasons:
+            own, elsewhere = _objections(self._report, report, {path: applied for path, (_, applied) in tried.items()})
+            if not own and not elsewhere:
                 self._states, self._report = states, report
                 return True
             failed = True
+            if not own and len(tried) > 1:  # one of them is to blame, or several together
+                for path, attempt in tried.items():
+                    self._kept({path: attempt})
+                return True
+            reasons = own or dict.fromkeys(tried, elsewhere)
             for path, reason in reasons.items():
                 self._refuse(path, tried[path][1], reason)
             tried = {path: attempt for path, attempt in tried.items() if path not in reasons}
         return failed
 
 
-def _objections(before: Report, after: Report, applied: Mapping[str, Sequence[Finding]]) -> dict[str, str]:
-    """Why files that were edited must stay as they are; all of them, if only others have become worse."""
+def _objections(before: Report, after: Report, applied: Mapping[str, Sequence[Finding]]) -> tuple[dict[str, str], str]:
+    """Why files that were edited must stay as they are; and what has become worse in another file, "" for nothing."""
     old, new = _by_path(before), _by_path(after)
     known = {(problem.path, problem.message) for problem in before.problems}
     worse = {
@@ -228,10 +240,8 @@ def _objections(before: Report, after: Report, applied: Mapping[str, Sequence[Fi
         if reason is not None:
             worse.setdefault(path, reason)
     here = {path: reason for path, reason in worse.items() if path in applied}
-    if here or not worse:
-        return here
-    elsewhere, reason = min(worse.items())
-    return dict.fromkeys(applied, f"{elsewhere}: {reason}")
+    path, reason = min(((path, reason) for path, reason in worse.items() if path not in applied), default=("", ""))
+    return here, f"{path}: {reason}" if path else ""
 
 
 def _by_path(report: Report) -> dict[str, list[Finding]]:

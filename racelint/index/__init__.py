@@ -169,6 +169,17 @@ class Index:
                     found.update((home.path, base.qualname, name) for name in class_.methods if name in base.methods)
         return frozenset(found)
 
+    @cached_property
+    def built_apart(self) -> frozenset[tuple[str, str]]:
+        """Classes, by the path of their module, some derived class of which has a constructor that calls no other."""
+        found: set[tuple[str, str]] = set()
+        for module in self.modules:
+            for class_ in module.classes:
+                made = self.table(module).methods.get(class_.qualname, {}).get("__init__")
+                if class_.bases and made is not None and not any(c.callee.endswith("__init__") for c in made.calls):
+                    found.update((home.path, base.qualname) for home, base in self.lineage((module, class_))[1:])
+        return frozenset(found)
+
     # who uses whom
 
     def from_project(self, module: ModuleFacts) -> frozenset[str]:
