@@ -49,7 +49,7 @@ def lint_remembered(
     for file in every:
         if file.path in old:
             one = old[file.path]
-            memory.known[file.path] = None, Known(file, one.facts, one.checksum, one.commented)
+            memory.known[file.path] = Known(file, one.facts, one.checksum, one.commented)
     report = lint_files(
         files, problems, config, started, may_spawn=True, progress=progress, memory=memory, around=around
     )
@@ -71,7 +71,7 @@ def _new_facts(
 ) -> Iterable[tuple[bytes, Kept]]:
     for file in files:
         if file.path in keys and file.path not in old and file.path in memory.known:
-            known = memory.known[file.path][1]
+            known = memory.known[file.path]
             if known.facts is not None:
                 yield keys[file.path], Kept(known.facts, known.checksum, known.commented)
 
