@@ -94,7 +94,17 @@ def tried(tree: Path, options: Sequence[str], diffs: Path | None) -> Outcome:
 
 def repaired(tree: Path, options: Sequence[str]) -> tuple[int, str]:
     """Runs `racelint --fix`; its status, and what it says on stderr."""
-    command = [sys.executable, "-m", "racelint", "--isolated", "--fix", "--show-fixes", "--min-confidence", "low"]
+    command = [
+        sys.executable,
+        "-m",
+        "racelint",
+        "--isolated",
+        "--no-cache",
+        "--fix",
+        "--show-fixes",
+        "--min-confidence",
+        "low",
+    ]
     rest = ["--output-format", "concise", "--output-file", "/dev/null", "--no-respect-gitignore", *options, str(tree)]
     done = subprocess.run([*command, *rest], capture_output=True, text=True, check=False)
     return done.returncode, done.stderr

@@ -55,7 +55,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def lint(*arguments: str, stdin: str | bytes | None = None) -> Result:
     """`racelint` in this process."""
-    result = CliRunner().invoke(cli, ["--isolated", *arguments], input=stdin, standalone_mode=False)
+    result = CliRunner().invoke(cli, ["--isolated", "--no-cache", *arguments], input=stdin, standalone_mode=False)
     assert result.exception is None, result.output
     return result
 
@@ -245,7 +245,7 @@ def test_what_is_read_only_is_left_alone(folder: Path, of_folder: int, of_file: 
         "import difflib, tokenize, racelint.flow.summaries, racelint.pattern, racelint.fix, racelint.remembered\n"
         "from racelint.models.loader import load_models; load_models()\n"
         "if os.geteuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
-        "sys.exit(racelint.cli.run(['--isolated', '--fix', '--output-format', 'concise', 'closed']))"
+        "sys.exit(racelint.cli.run(['--isolated', '--no-cache', '--fix', '--output-format', 'concise', 'closed']))"
     )
     folder.chmod(0o755)
     for above in folder.parents:
