@@ -93,7 +93,7 @@ def tried(tree: Path, options: Sequence[str], diffs: Path | None) -> Outcome:
 
 
 def repaired(tree: Path, options: Sequence[str]) -> tuple[int, str]:
-    """Runs `racelint --fix`; its status, and what it says on stderr."""
+    """Runs `racelint --fix`; its status, what it says on stderr, and its own errors."""
     command = [
         sys.executable,
         "-m",
@@ -105,9 +105,10 @@ def repaired(tree: Path, options: Sequence[str]) -> tuple[int, str]:
         "--min-confidence",
         "low",
     ]
-    rest = ["--output-format", "concise", "--output-file", "/dev/null", "--no-respect-gitignore", *options, str(tree)]
+    rest = ["--output-format", "concise", "--no-respect-gitignore", *options, str(tree)]
     done = subprocess.run([*command, *rest], capture_output=True, text=True, check=False)
-    return done.returncode, done.stderr
+    errors = (line for line in done.stdout.splitlines(keepends=True) if "internal error" in line)
+    return done.returncode, "".join((*errors, done.stderr))
 
 
 def complaints(status: int, text: str) -> list[str]:
