@@ -78,7 +78,7 @@ def find_races(
     Some may be less certain than what was asked for when the definitions were nominated. One place gets one finding of a rule,
     the most certain one.
     """
-    from racelint.edits import repaired
+    from racelint.edits import Repairs
     from racelint.flow.summaries import Program
     from racelint.pattern import Module
 
@@ -88,9 +88,8 @@ def find_races(
     found = _distinct(
         [finding for rule in rules for finding in rule.find(module.as_seen_by(rule)) if not _elsewhere(finding)]
     )
-    with_repairs = (
-        repaired(program, one, runtime) if one.confidence.rank >= nominees.least.rank else one for one in found
-    )
+    repairs = Repairs(program, runtime)
+    with_repairs = (repairs.repaired(one) if one.confidence.rank >= nominees.least.rank else one for one in found)
     return sorted(with_repairs, key=lambda finding: finding.sort_key)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from racelint.edits.awaiting import await_first
-from racelint.edits.code import Code, joined
+from racelint.edits.code import Code, Surroundings, joined
 from racelint.edits.constructing import fill_then_swap, set_default, start_last
 from racelint.edits.creating import get_or_create
 from racelint.edits.events import clear_after_wait, unless_done
@@ -29,7 +29,7 @@ from racelint.facts import FunctionFacts
 from racelint.finding import Finding, Fix, Span
 from racelint.flow.summaries import Program
 
-__all__ = ["REPAIRS", "Repair", "repaired"]
+__all__ = ["REPAIRS", "Repair", "Repairs"]
 
 Repair = Callable[[Code, Finding], "Fix | None"]
 
@@ -68,18 +68,28 @@ REPAIRS: Mapping[str, tuple[Repair, ...]] = {
 """By the code of the rule; safe ones first."""
 
 
-def repaired(program: Program, finding: Finding, runtime: str) -> Finding:
-    """The finding with the first of its rule's repairs that fits; unchanged if none does. Helpers come from `runtime`."""
-    repairs = REPAIRS.get(finding.code, ())
-    definition = program.definition(_around(program, finding.span)) if repairs else None
-    if definition is None:
+class Repairs:
+    """The repairs of one module; helpers come from the module `runtime`."""
+
+    def __init__(self, program: Program, runtime: str) -> None:
+        self.program, self.runtime = program, runtime
+        self._surroundings = Surroundings(program)
+        self._codes: dict[str, Code] = {}
+
+    def repaired(self, finding: Finding) -> Finding:
+        """The finding with the first of its rule's repairs that fits; unchanged if none does."""
+        repairs = REPAIRS.get(finding.code, ())
+        definition = self.program.definition(_around(self.program, finding.span)) if repairs else None
+        if definition is None:
+            return finding
+        name = definition.facts.qualname
+        if name not in self._codes:
+            self._codes[name] = Code(self._surroundings, definition, self.runtime)
+        for repair in repairs:
+            fix = repair(self._codes[name], finding)
+            if fix is not None and fix.edits:
+                return replace(finding, fix=replace(fix, edits=joined(fix.edits)))
         return finding
-    code = Code(program, definition, runtime)
-    for repair in repairs:
-        fix = repair(code, finding)
-        if fix is not None and fix.edits:
-            return replace(finding, fix=replace(fix, edits=joined(fix.edits)))
-    return finding
 
 
 def _around(program: Program, span: Span) -> str:

@@ -5,6 +5,7 @@ An edit replaces a piece of text, so what is outside of it, comments and blank l
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TypeVar
@@ -43,11 +44,52 @@ def _is_insertion(edit: Edit) -> bool:
     return _start(edit) == (edit.span.end_line, edit.span.end_column)
 
 
+class Surroundings:
+    """What is looked up for every repair of one module, and found once."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._naming: dict[str, list[FunctionFacts]] = {}
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """The whole file."""
+        return ast.parse(self.program.source.text)
+
+    @cached_property
+    def writers(self) -> dict[str, list[FunctionFacts]]:
+        """The functions that write a path or something below it, by the path."""
+        found: dict[str, dict[str, FunctionFacts]] = {}
+        for function in self.program.scope.every_function:
+            for path in {write.path for write in function.writes}:
+                parts = path.split(".")
+                for end in range(1, len(parts) + 1):
+                    found.setdefault(".".join(parts[:end]), {})[function.qualname] = function
+        return {path: list(functions.values()) for path, functions in found.items()}
+
+    def naming(self, name: str) -> list[FunctionFacts]:
+        """The functions, also those of other modules, whose source has a name; those whose source cannot be read are among them."""
+        if name not in self._naming:
+            every = self.program.scope.every_function
+            self._naming[name] = [function for function in every if self.is_named_in(function, (name,))]
+        return self._naming[name]
+
+    def is_named_in(self, function: FunctionFacts, names: Collection[str]) -> bool:
+        """Whether the source of any function, also of one of another module, has one of the names; True if it cannot be read."""
+        try:
+            lines = self.program.lines_of(function)
+        except ValueError:
+            return True
+        text = "".join(lines[function.first - 1 : function.last])
+        return any(name in text for name in names)
+
+
 class Code:
     """One definition of a module that is to be repaired."""
 
-    def __init__(self, program: Program, definition: Definition, runtime: str) -> None:
-        self.program, self.definition, self.runtime = program, definition, runtime
+    def __init__(self, surroundings: Surroundings, definition: Definition, runtime: str) -> None:
+        self.surroundings, self.definition, self.runtime = surroundings, definition, runtime
+        self.program = program = surroundings.program
         self.source, self.scope, self.concurrency = program.source, program.scope, program.concurrency
         self.lines = program.lines
 
@@ -85,7 +127,8 @@ class Code:
         if any(name.startswith(own) and name.count(".") == 1 and not self.called(name) for name in called):
             return True
         return any(
-            (function.stub and function.owner) or self.is_named_in(function, names) for function in self.reached(called)
+            (function.stub and function.owner) or self.surroundings.is_named_in(function, names)
+            for function in self.reached(called)
         )
 
     def calls_in(self, statements: Sequence[Statement]) -> set[str]:
@@ -103,27 +146,36 @@ class Code:
                 yield function
                 todo += [other for call in function.calls for other in self.concurrency.target(call.callee, function)]
 
-    def is_named_in(self, function: FunctionFacts, names: Collection[str]) -> bool:
-        """Whether the source of any function, also of one of another module, has one of the names; True if it cannot be read."""
-        try:
-            lines = self.program.lines_of(function)
-        except ValueError:
-            return True
-        text = "".join(lines[function.first - 1 : function.last])
-        return any(name in text for name in names)
-
     # where things are
 
     @cached_property
     def parents(self) -> dict[cst.CSTNode, cst.CSTNode]:
         """The node that holds each node."""
-        found: dict[cst.CSTNode, cst.CSTNode] = {}
+        return {child: node for node in self._nodes for child in self._children[node]}
+
+    @cached_property
+    def _children(self) -> dict[cst.CSTNode, Sequence[cst.CSTNode]]:
+        """What stands right below each node: libcst visits a node anew whenever it is asked for its children."""
+        found: dict[cst.CSTNode, Sequence[cst.CSTNode]] = {}
         todo: list[cst.CSTNode] = [self.function]
         while todo:
             node = todo.pop()
-            for child in node.children:
-                found[child] = node
-                todo.append(child)
+            found[node] = node.children
+            todo.extend(reversed(found[node]))
+        return found
+
+    @cached_property
+    def _nodes(self) -> list[cst.CSTNode]:
+        """All nodes of the function, in the order of the text."""
+        return list(self._children)
+
+    @cached_property
+    def _extents(self) -> dict[cst.CSTNode, tuple[int, int]]:
+        """For each node where it and what is below it stand in `_nodes`."""
+        found: dict[cst.CSTNode, tuple[int, int]] = {}
+        for number in reversed(range(len(self._nodes))):
+            children = self._children[self._nodes[number]]
+            found[self._nodes[number]] = number, found[children[-1]][1] if children else number + 1
         return found
 
     @cached_property
@@ -194,10 +246,19 @@ class Code:
 
     def walk(self, node: cst.CSTNode, *kinds: type[Node]) -> Iterator[Node]:
         """The nodes of these kinds below one, in the order of the text."""
-        if isinstance(node, kinds):
-            yield node
-        for child in node.children:
-            yield from self.walk(child, *kinds)
+        extent = self._extents.get(node)
+        if extent is None:  # one that was made, or stands outside of the function
+            todo = [node]
+            while todo:
+                found = todo.pop()
+                if isinstance(found, kinds):
+                    yield found
+                todo.extend(reversed(found.children))
+            return
+        for number in range(*extent):
+            found = self._nodes[number]
+            if isinstance(found, kinds):
+                yield found
 
     def written(self, node: cst.CSTNode) -> Iterator[cst.BaseExpression]:
         """What is assigned, updated or deleted below a node."""

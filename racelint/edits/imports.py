@@ -46,7 +46,7 @@ def _hidden(code: Code, name: str) -> bool:
 
 def _joined(code: Code, module: str, name: str) -> Edit | None:
     """The name among those that are imported from its module already, in its place; None if the line would become too long."""
-    for statement in _head(ast.parse(code.source.text)):
+    for statement in _head(code.surroundings.tree):
         if isinstance(statement, ast.Import) or statement.module != module or statement.level:
             continue
         line, names = code.lines[statement.lineno - 1].rstrip(), statement.names
@@ -75,7 +75,7 @@ WIDEST = 88
 
 def _inserted(code: Code, statement: str, module: str, *, plain: bool) -> Edit:
     """The import in its place: by name among imports of its kind at the head of the file, else in a group of its own."""
-    head = [one for one in _head(ast.parse(code.source.text)) if not _from_future(one)]
+    head = [one for one in _head(code.surroundings.tree) if not _from_future(one)]
     group = [one for one in head if _is_standard(_module_of(one)) is _is_standard(module) and not _is_relative(one)]
     peers = [one for one in group if isinstance(one, ast.Import) is plain]
     before = [one for one in peers if _module_of(one) < module]
@@ -103,7 +103,7 @@ def _end(statement: ast.stmt) -> int:
 
 def below_imports(code: Code, statement: str) -> Edit:
     """A statement of the module behind the imports at its head."""
-    tree = ast.parse(code.source.text)
+    tree = code.surroundings.tree
     before: Sequence[ast.stmt] = _head(tree) or [one for one in tree.body[:1] if _is_docstring(one)]
     if before:
         end = before[-1].end_lineno or before[-1].lineno

@@ -24,7 +24,7 @@ def hold_lock(code: Code, finding: Finding) -> Fix | None:
     if not finding.trace or not _is_inside(code, finding.trace[0].span):
         return None
     statements = region(code, [*(step.span for step in finding.trace if _is_inside(code, step.span)), finding.span])
-    if not statements or _written_elsewhere(code, finding.resource, statements):
+    if not statements or _is_long(code, statements) or _written_elsewhere(code, finding.resource, statements):
         return None
     return _locked(code, finding, statements)
 
@@ -87,12 +87,10 @@ def _written_elsewhere(code: Code, resource: str, statements: list[Statement]) -
     name = resource.partition("[")[0]
     owner, self_name = code.owner
     return any(
-        write.path == name or write.path.startswith(f"{name}.")
-        for function in code.scope.every_function
+        not _is_only_called_in(code, function, statements)
+        for function in code.surroundings.writers.get(name, ())
         if function.qualname != code.facts.qualname and not (function.owner and function.name in CONSTRUCTORS)
         if not name.startswith(f"{self_name}.") or function.owner == owner
-        if not _is_only_called_in(code, function, statements)
-        for write in function.writes
     )
 
 
@@ -117,6 +115,14 @@ def _last_name(call: cst.Call) -> str:
 
 def _refers(other: FunctionFacts, function: FunctionFacts) -> bool:
     return any(path.rpartition(".")[2] == function.name for path in other.references)
+
+
+LONGEST = 200
+"""Lines that are put under a lock by a program; who holds one over more should see it."""
+
+
+def _is_long(code: Code, statements: list[Statement]) -> bool:
+    return code.span(statements[-1]).end_line - code.span(statements[0]).line >= LONGEST
 
 
 def _is_inside(code: Code, span: Span) -> bool:
@@ -237,11 +243,7 @@ def _may_be_held(code: Code, lock: str) -> bool:
     A function within another is called by whoever gets it, so whoever reaches the other, or calls anything of that name, may;
     and a function that calls what it was given may call anything.
     """
-    users = [
-        one
-        for one in code.scope.every_function
-        if one.qualname != code.facts.qualname and code.is_named_in(one, [lock])
-    ]
+    users = [one for one in code.surroundings.naming(lock) if one.qualname != code.facts.qualname]
     return any(_may_call(code, one) for one in users)
 
 

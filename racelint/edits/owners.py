@@ -33,7 +33,7 @@ def made_in_class(code: Code, owner: str, built: str, guarded: str) -> Made | No
 
     It is named after what it guards where the class has a base, which may have a `_lock` of its own.
     """
-    class_ = _class(ast.parse(code.source.text), owner)
+    class_ = _class(code.surroundings.tree, owner)
     name = f"_{guarded.strip('_')}_lock" if class_ is not None and class_.bases else NAME
     if class_ is None or _has(class_, name):
         return None
