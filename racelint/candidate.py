@@ -169,10 +169,14 @@ class Candidates:
                 for write in writes
                 if not self.scope.in_construction(function, write)
             ]
+            on_line: dict[int, set[str]] = {}
             for line, key in lines:
-                for other_line, other in lines:
-                    if other != key and abs(line - other_line) <= 1:
-                        found.setdefault(key, set()).add(other)
+                on_line.setdefault(line, set()).add(key)
+            for line, key in lines:
+                for near in (line - 1, line, line + 1):
+                    others = on_line.get(near, set()) - {key}
+                    if others:
+                        found.setdefault(key, set()).update(others)
         return {key: frozenset(others) for key, others in found.items()}
 
     @cached_property

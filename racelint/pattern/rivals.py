@@ -39,6 +39,8 @@ def rival(unit: Unit, resource: Resource, world: World = World.TASKS, shapes: It
             )
         if best is None or evidence.strength.rank > best.strength.rank:
             best = evidence
+            if best.strength is Confidence.HIGH:
+                break
     return best
 
 

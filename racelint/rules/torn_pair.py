@@ -81,9 +81,14 @@ def torn_pairs(unit: Unit, neighbours: Neighbours) -> Iterator[tuple[Pair, Evide
     if unit.is_constructor:
         return
     writes = [a for a in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.ATTRIBUTE,)) if a.resource.place in neighbours]
+    positions: dict[tuple[str, str], list[int]] = {}
+    for index, write in enumerate(writes):
+        positions.setdefault(write.resource.place, []).append(index)
     for index, first in enumerate(writes):
-        for second in writes[index + 1 :]:
-            elsewhere = neighbours[first.resource.place].get(second.resource.place, frozenset()) - {unit.facts.qualname}
+        beside = neighbours[first.resource.place]
+        later = sorted(at for place in beside for at in positions.get(place, ()) if at > index)
+        for second in (writes[at] for at in later):
+            elsewhere = beside[second.resource.place] - {unit.facts.qualname}
             if (
                 not elsewhere
                 or not one_fact(first, second)
@@ -118,9 +123,12 @@ def changed_side_by_side(module: Module) -> Neighbours:
             for root, _, path in (write.path.partition("."),)
             if root == function.params[0][0] and path and "." not in path
         ]
+        on_line: dict[int, set[tuple[str, str]]] = {}
         for line, one in places:
-            for other_line, other in places:
-                if one != other and abs(line - other_line) <= 1:
+            on_line.setdefault(line, set()).add(one)
+        for line, one in places:
+            for near in (line - 1, line, line + 1):
+                for other in sorted(on_line.get(near, set()) - {one}):
                     mine = found.setdefault(one, {})
                     mine[other] = mine.get(other, frozenset()) | {function.qualname}
     return found
