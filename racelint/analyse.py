@@ -6,18 +6,23 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from racelint.evidence import Concurrency, Outside
-from racelint.facts import ModuleFacts, collect_facts
-from racelint.finding import Confidence, Finding, World
+from racelint.facts import FunctionFacts, ModuleFacts, collect_facts
+from racelint.finding import Confidence, Finding, Fix, Span, World
 from racelint.index import Index
 from racelint.models.loader import load_models
 from racelint.need import Nominee
 from racelint.nominate import nominate
 from racelint.rule import Rule
 from racelint.source import Source
+
+if TYPE_CHECKING:
+    from racelint.flow.summaries import Program
 
 
 def collect(source: Source, tree: ast.Module | None = None) -> ModuleFacts:
@@ -88,9 +93,39 @@ def find_races(
     found = _distinct(
         [finding for rule in rules for finding in rule.find(module.as_seen_by(rule)) if not _elsewhere(finding)]
     )
+    if any(rule.code == LIMIT for rule in rules):
+        found = [*found, *(_limit(program, facts, why) for facts, why in module.incomplete)]
     repairs = Repairs(program, runtime)
     with_repairs = (repairs.repaired(one) if one.confidence.rank >= nominees.least.rank else one for one in found)
     return sorted(with_repairs, key=lambda finding: finding.sort_key)
+
+
+LIMIT = "RL902"
+
+
+def _limit(program: Program, facts: FunctionFacts, why: str) -> Finding:
+    """The RL902 of a definition: it stands at its name, and holds in all worlds."""
+    line = next((n for n in range(facts.first, facts.last + 1) if _HEAD.match(program.lines[n - 1])), facts.first)
+    head = program.lines[line - 1]
+    column = head.find(facts.name) + 1
+    return Finding(
+        code=LIMIT,
+        name="analysis-limit",
+        path=program.source.path,
+        symbol=facts.qualname,
+        span=Span(line, max(column, 1), line, max(column, 1) + len(facts.name)),
+        world=World.TASKS,
+        resource="",
+        confidence=Confidence.HIGH,
+        message=f"`{facts.name}` {why}",
+        harm="not analysed",
+        evidence="",
+        trace=(),
+        fix=Fix("split it"),
+    )
+
+
+_HEAD = re.compile(r"\s*(?:async\s+)?def\b")
 
 
 def _elsewhere(finding: Finding) -> bool:

@@ -146,6 +146,13 @@ _OPERATORS: dict[type[cst.CSTNode], str] = {
     cst.Divide: "/",
     cst.Modulo: "%",
     cst.BitOr: "|",
+    cst.BitAnd: "&",
+    cst.BitXor: "^",
+    cst.FloorDivide: "//",
+    cst.LeftShift: "<<",
+    cst.MatrixMultiply: "@",
+    cst.Power: "**",
+    cst.RightShift: ">>",
 }
 
 

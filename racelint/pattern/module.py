@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from racelint.pattern.unit import Unit
 from racelint.resolve import Scope, locks_of
 
 if TYPE_CHECKING:
+    from racelint.facts import FunctionFacts
     from racelint.flow.summaries import Program
     from racelint.rule import Rule
 
@@ -47,6 +48,22 @@ class Module:
         """The nominated units, in the order of their lines."""
         found = (self.unit(nominee.facts.qualname) for nominee in self._nominees)
         return [unit for unit in found if unit is not None]
+
+    @property
+    def incomplete(self) -> Iterator[tuple[FunctionFacts, str]]:
+        """The nominated definitions that rules asked for and did not get whole, and why."""
+        from racelint.flow.graph import Builder
+
+        for facts in (nominee.facts for nominee in self._nominees):
+            unit = self._units.get(facts.qualname, facts)
+            if unit is None:
+                yield facts, "is nested too deep for libcst, so it is not analysed"
+            elif isinstance(unit, Unit) and unit.flow.limited:
+                most = Builder.MOST_EVENTS
+                yield (
+                    facts,
+                    f"has more than {most:,} steps, those of its helpers included; what comes later is not analysed",
+                )
 
     def unit(self, qualname: str) -> Unit | None:
         """The unit of any function of the module, nominated or not; None if it cannot be read."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from racelint.rule import Rule
 from racelint.rules import (
+    analysis_limit,
     append_by_rewrite,
     await_in_update,
     check_then_act_limit,
@@ -93,4 +94,5 @@ RULES: tuple[Rule, ...] = (
     mutated_while_iterated.RULE,
     unreadable_file.RULE,
     unused_suppression.RULE,
+    analysis_limit.RULE,
 )

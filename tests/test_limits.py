@@ -1,0 +1,73 @@
+"""What is too large or too deep to be followed is said, and what is large but plain is looked at in time."""
+
+from __future__ import annotations
+
+import pytest
+
+from racelint import lint_source
+from racelint.flow.graph import Builder
+
+RACE = """\
+import asyncio
+
+
+class Counter:
+    def __init__(self):
+        self.total = 0
+
+    async def add(self, n):
+        total = self.total
+{steps}
+        await asyncio.sleep(0)
+        self.total = total + n
+
+
+async def main(counter):
+    await asyncio.gather(*(counter.add(i) for i in range(9)))
+"""
+
+
+def found(steps: str) -> list[tuple[str, int]]:
+    """The codes and lines of what is found, of nothing that is wrong with racelint itself."""
+    report = lint_source(RACE.format(steps=steps))
+    assert report.problems == ()
+    return [(finding.code, finding.line) for finding in report.findings]
+
+
+def test_a_function_of_more_steps_than_are_followed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The race behind the steps cannot be seen, so silence would be wrong."""
+    monkeypatch.setattr(Builder, "MOST_EVENTS", 300)  # 3,000 take long
+    steps = "\n".join(f"        if n == {i}:\n            self.seen = {i}" for i in range(300))
+    assert found(steps) == [("RL902", 8)]
+
+
+@pytest.mark.parametrize("part", ["'b'", "f'{n}'"])
+def test_what_is_flat_for_python_but_deep_for_libcst_is_told(part: str) -> None:
+    """Neighbouring strings are one constant in `ast`, so nothing tells that libcst nests them and refuses."""
+    assert found(f"        text = {' '.join([part] * 5_000)}") == [("RL902", 8)]
+
+
+def test_a_function_within_the_limits_is_not_told() -> None:
+    """The race is."""
+    steps = "\n".join(f"        if n == {i}:\n            self.seen = {i}" for i in range(100))
+    assert "RL902" not in {code for code, _ in found(steps)}
+
+
+def test_it_can_be_left_out_like_any_other() -> None:
+    """By a comment at the head of the function; then it is used, too."""
+    text = RACE.format(steps="        text = " + " ".join(["'b'"] * 5_000))
+    head = "async def add(self, n):"
+    assert lint_source(text.replace(head, f"{head}  # racelint: ignore[RL902] generated")).findings == ()
+
+
+@pytest.mark.parametrize("operator", ["**", "//", "<<", "&", "^", "@"])
+def test_a_chain_of_any_operator_is_followed(operator: str) -> None:
+    """Its text is put together of its parts' once for each, not printed anew by libcst at each level."""
+    assert ("RL102", 12) in found(f"        power = {f' {operator} '.join(['n'] * 300)}")
+
+
+def test_no_lock_is_held_over_hundreds_of_lines() -> None:
+    """Such a race has advice only; a short one has a repair."""
+    for length, repaired in ((20, True), (400, False)):
+        report = lint_source(RACE.format(steps="\n".join(f"        print({i})" for i in range(length))))
+        assert [bool(finding.fix and finding.fix.edits) for finding in report.findings] == [repaired]
