@@ -1,6 +1,6 @@
 """What a rule needs of a unit before it can find anything: the words in which a rule says what is worth parsing.
 
-A rule lists its needs (`Rule.needs`); `nominate.py` has one function for each, which asks facts alone. A unit that meets no
+A rule lists its needs (`Rule.needs`); `nominate/` has one function for each, which asks facts alone. A unit that meets no
 need of any rule that is on is never parsed, so each must be a necessary condition that errs only towards yes. When no need
 fits a new rule, add one here and its function there: the tighter it is, the less every run costs.
 """

@@ -1,0 +1,108 @@
+"""Facts say which definitions can hold a race at all; only those are parsed with libcst.
+
+A necessary condition that errs only towards yes. Each rule says what it needs (`Rule.needs`), each need has one function in this
+package (`HOLDS`), and a definition is nominated if it meets a need of a rule that is on, with the confidence that is wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from copy import copy
+
+from racelint.candidate import Candidate, Candidates
+from racelint.evidence import Concurrency
+from racelint.finding import Confidence
+from racelint.meeting import RANKS
+from racelint.need import Need, Nominee
+from racelint.nominate import locks, state, stores
+from racelint.resolve import Scope
+
+
+def nominate(
+    scope: Scope, concurrency: Concurrency, needs: Iterable[Need], least: Confidence = Confidence.LOW
+) -> list[Nominee]:
+    """The definitions that may hold what one of the needs asks for, with evidence of the wanted strength, by their lines.
+
+    What is found in a test or a step of a migration has low confidence, whatever it is.
+    """
+    module = Candidates(scope, concurrency, least)
+    wanted = frozenset(needs)
+    asked = [(need, HOLDS[need]) for need in Need if need in wanted]
+    alone = [(need, HOLDS[need]) for need in EXPECTING if need in wanted and concurrency.by_hand]
+    found: dict[str, tuple[Candidate, set[Need]]] = {}
+    for function in scope.facts.functions:
+        if not function.stub:
+            candidate = Candidate(module, function)
+            asking = alone if module.least and concurrency.unlikely_unit(function) else asked
+            met = {need for need, holds in asking if holds(candidate)}
+            if met:
+                found[function.qualname] = candidate, met
+    if module.least:
+        _add_homes(module, found)
+    nominees = [Nominee(candidate.facts, frozenset(met)) for candidate, met in found.values()]
+    return sorted(nominees, key=lambda nominee: (nominee.facts.line, nominee.facts.qualname))
+
+
+def _add_homes(module: Candidates, found: dict[str, tuple[Candidate, set[Need]]]) -> None:
+    """Adds helpers in which, by less evidence than their callers have, the same may be found: it is reported where it stands."""
+    unsure = copy(module)
+    unsure.least = RANKS[Confidence.LOW]
+    own = module.scope.facts.path
+    for candidate, met in list(found.values()):
+        for helper in candidate.functions[1:]:
+            if module.scope.names_in(helper.qualname).facts.path == own and not module.concurrency.unlikely_unit(
+                helper
+            ):
+                known, needs = found.get(helper.qualname) or (Candidate(unsure, helper), set())
+                more = {need for need in met - needs if HOLDS[need](Candidate(unsure, helper))}
+                if more:
+                    found[helper.qualname] = known, needs | more
+
+
+EXPECTING = (Need.ROW_LOCK,)
+"""What a command that somebody starts by hand may be wrong about, too: it takes a lock because it expects others."""
+
+HOLDS: dict[Need, Callable[[Candidate], bool]] = {
+    Need.ANYTHING: state.anything,
+    Need.STATE_OF_TASKS: state.state_of_tasks,
+    Need.MADE_BY_TASKS: state.made_by_tasks,
+    Need.PAIR: state.pair,
+    Need.STATE_AND_STORE: state.state_and_store,
+    Need.ITERATION: state.iteration,
+    Need.THREAD_ITERATION: state.thread_iteration,
+    Need.REFILL: state.refill,
+    Need.COMPLETION: state.completion,
+    Need.WAKE_UP: state.wake_up,
+    Need.TASK_START: state.task_start,
+    Need.FIRST_STEP: state.first_step,
+    Need.STATE_OF_THREADS: state.state_of_threads,
+    Need.GUARDED_STATE: locks.guarded_state,
+    Need.GUARDED_BY_TASKS: locks.guarded_by_tasks,
+    Need.UNDER_LOCK: locks.under_lock,
+    Need.USED_UNDER_LOCK: locks.used_under_lock,
+    Need.TAKEN_BY_THREADS: state.taken_by_threads,
+    Need.HANDS_OUT: locks.hands_out,
+    Need.DECLARED_GUARD: locks.declared_guard,
+    Need.OWN_LOCK: locks.own_lock,
+    Need.FLAG_IN_CONSTRUCTOR: state.flag_in_constructor,
+    Need.CACHED_RESOURCE: state.cached_resource,
+    Need.PER_CALL_STATE: state.per_call_state,
+    Need.STATE_OF_PROCESSES: state.state_of_processes,
+    Need.STORE_UPDATE: stores.store_update,
+    Need.VERSIONED_WRITE: stores.versioned_write,
+    Need.ROW_UPDATE: stores.row_update,
+    Need.STORE_CHANGES: stores.store_changes,
+    Need.COMMIT: stores.commit,
+    Need.ROW_CREATION: stores.row_creation,
+    Need.GET_OR_CREATE: stores.get_or_create,
+    Need.ROW_TEST: stores.row_test,
+    Need.PACE: stores.pace,
+    Need.SLOW_SAVE: stores.slow_save,
+    Need.SHARED_SESSION: stores.shared_session,
+    Need.FILE_STEPS: stores.file_steps,
+    Need.THREAD_START: state.thread_start,
+    Need.CONDITION: locks.condition,
+    Need.JOB: stores.job,
+    Need.ROW_LOCK: stores.row_lock,
+    Need.QUEUE: stores.queue,
+}

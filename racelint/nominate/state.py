@@ -1,0 +1,246 @@
+"""What needs ask of state in memory: who looks at it, who changes it, and whether others run in between."""
+
+from __future__ import annotations
+
+from racelint.candidate import Candidate
+from racelint.evidence.starts import may_start
+from racelint.facts import CallSite
+from racelint.finding import Confidence, World
+from racelint.meeting import RANKS
+from racelint.nominate.stores import WRITES
+from racelint.resolve import CONSTRUCTORS
+from racelint.store_calls import WRITE
+from racelint.touch import COMPLETIONS, may_race
+
+
+def anything(c: Candidate) -> bool:
+    """Whether changes state or calls a store."""
+    concurrency = c.module.concurrency
+    if not may_race(c.facts, c.module.scope, concurrency):
+        return False
+    return not c.module.least or concurrency.can_be_sure(c.facts)
+
+
+def state_of_tasks(c: Candidate) -> bool:
+    """Whether a coroutine looks at state that another task changes or takes away."""
+    module = c.module
+    if not c.suspends or c.rank(World.TASKS) < 0:
+        return False
+    several = c.of_several_operations()
+    for key in c.reads:
+        if key in module.changers and c.switches_between(key):
+            who = module.changing if key in c.changes else module.takers
+            if (several and key in c.changes) or c.meets(key, who, World.TASKS) >= module.least:
+                return True
+    return False
+
+
+def made_by_tasks(c: Candidate) -> bool:
+    """Whether a coroutine looks at state and sets it to something that leaks when it is made twice."""
+    if not c.suspends or c.rank(World.TASKS) < 0:
+        return False
+    return any(
+        key in c.reads
+        and any(w.shape in _MADE and w.how in ("=", "[]") for w in writes)
+        and c.switches_between(key)
+        and _may_leak(c, key)
+        for key, writes in c.changes.items()
+    )
+
+
+_MADE = frozenset(["call", "await", "other", "display", "empty"])
+"""Shapes of what may be a new object; `other` may be a local name that holds one."""
+
+
+def _may_leak(c: Candidate, key: str) -> bool:
+    """Whether what the key is set to may be a connection, a task or the like: something made here is, or the module closes it."""
+    return key in c.module.closed or any(_makes(c, call) for call in c.calls)
+
+
+def _makes(c: Candidate, call: CallSite) -> bool:
+    """Whether a call makes a resource, a lock, a task or an object of a class of the module."""
+    scope = c.module.scope
+    known = scope.models.functions.get(scope.canonical(call.callee))
+    return (
+        (known is not None and known.effect in ("resource", "lock"))
+        or "resource" in scope.models.effects.get(call.callee.rpartition(".")[2], ())
+        or call.callee in scope.classes
+        or call.callee in ("cls", "type", "self.__class__")
+        or c.module.concurrency.spawner(call.callee, c.facts) is not None
+    )
+
+
+def pair(c: Candidate) -> bool:
+    """Whether two attributes are changed that another method changes side by side."""
+    module = c.module
+    if not module.neighbours or c.facts.name in CONSTRUCTORS:
+        return False
+    keys = [key for key in c.changes if key in module.neighbours]
+    pairs = [(key, other) for key in keys for other in module.neighbours[key] if other in c.changes]
+    if not pairs:
+        return False
+    if c.suspends and c.rank(World.TASKS) >= module.least and any(c.switches_between(*pair) for pair in pairs):
+        return True
+    return module.meetings.runs(c.facts, World.THREADS).other == RANKS[Confidence.HIGH]
+
+
+def state_and_store(c: Candidate) -> bool:
+    """Whether a coroutine changes state and a store."""
+    return (
+        c.suspends
+        and bool(c.changes)
+        and c.rank(World.TASKS) >= c.module.least
+        and bool(c.does(WRITE, *WRITES, "create", "update", "atomic", "add", "save", "commit", "transaction"))
+    )
+
+
+def iteration(c: Candidate) -> bool:
+    """Whether a coroutine iterates over what another task resizes."""
+    module = c.module
+    if not c.suspends or not any(function.loop_names for function in c.functions):
+        return False
+    return any(
+        c.meets(key, module.resizing, World.TASKS) >= module.least
+        for key in c.reads
+        if key in module.changers and c.switches_between(key)
+    )
+
+
+def thread_iteration(c: Candidate) -> bool:
+    """Whether what a thread resizes is iterated."""
+    module = c.module
+    if c.facts.is_async or c.rank(World.THREADS) < 0 or not any(function.loop_names for function in c.functions):
+        return False
+    return any(
+        c.meets(key, module.resizing, World.THREADS) >= module.least for key in c.reads if key in module.changers
+    )
+
+
+def refill(c: Candidate) -> bool:
+    """Whether a coroutine empties a collection and fills it."""
+    if not c.suspends or c.rank(World.TASKS) < c.module.least:
+        return False
+    return any(
+        len(writes) > 1
+        and any(write.shape == "empty" or write.how == "clear" for write in writes)
+        and c.switches_between(key)
+        for key, writes in c.changes.items()
+    )
+
+
+def completion(c: Candidate) -> bool:
+    """Whether a future is completed."""
+    if any(argument.rpartition(".")[2] in COMPLETIONS for call in c.calls for argument in call.arguments):
+        return True
+    completes = any(call.callee.rpartition(".")[2] in COMPLETIONS for call in c.calls)
+    return completes and (c.suspends or c.facts.qualname in c.module.timed)
+
+
+def wake_up(c: Candidate) -> bool:
+    """Whether an event is waited for, or asked, and cleared."""
+    names = {call.callee.rpartition(".")[2] for call in c.calls}
+    return "clear" in names and ("wait" in names or "is_set" in names)
+
+
+def task_start(c: Candidate) -> bool:
+    """Whether a task is started that changes what is looked at."""
+    concurrency = c.module.concurrency
+    return any(
+        started.is_async and not c.reads.keys().isdisjoint(c.module.keys.changes(started, True))
+        for call, _ in concurrency.spawning_calls(c.facts)
+        for argument in call.arguments
+        if argument
+        for started in concurrency.target(argument, c.facts)
+    )
+
+
+def first_step(c: Candidate) -> bool:
+    """Whatever a task that the module starts uses before its first suspension point may be gone by then."""
+    module = c.module
+    if not c.facts.is_async or c.rank(World.TASKS) < module.least or module.takers.keys().isdisjoint(c.reads):
+        return False
+    numbers = module.concurrency.reached.get(c.facts.qualname, ())
+    return any(not root.public and not root.handler for root in (module.concurrency.roots[n] for n in numbers))
+
+
+def state_of_threads(c: Candidate) -> bool:
+    """Whether state is looked at and changed, and a thread changes it, too."""
+    module = c.module
+    if c.rank(World.THREADS) < 0:
+        return False
+    return any(
+        key in c.reads and key in module.changers and c.meets(key, module.changing, World.THREADS) >= module.least
+        for key in c.changes
+    ) or _updates_what_it_holds(c)
+
+
+def _updates_what_it_holds(c: Candidate) -> bool:
+    """Whether an attribute of an object that the own one holds is counted up, and others change it: `self.parent.count += 1`."""
+    return any(
+        write.how == "+=" and write.path.count(".") == 2 and _others_change(c, "." + write.path.rpartition(".")[2])
+        for writes in c.changes.values()
+        for write in writes
+    )
+
+
+def _others_change(c: Candidate, key: str) -> bool:
+    return c.meets(key, c.module.changing, World.THREADS) >= c.module.least
+
+
+def taken_by_threads(c: Candidate) -> bool:
+    """Whether state is looked at that a thread takes away."""
+    module = c.module
+    if c.facts.is_async or c.rank(World.THREADS) < 0:
+        return False
+    return any(key in module.takers and c.meets(key, module.takers, World.THREADS) >= module.least for key in c.reads)
+
+
+def flag_in_constructor(c: Candidate) -> bool:
+    """Whether a constructor looks at a flag and raises it."""
+    return c.facts.name in CONSTRUCTORS and any(
+        key in c.reads and any(write.shape in ("true", "constant") for write in writes)
+        for key, writes in c.changes.items()
+    )
+
+
+def cached_resource(c: Candidate) -> bool:
+    """Whether the body of a cached function makes a resource."""
+    if not any(d.rpartition(".")[2] in ("cache", "lru_cache", "cached_property") for d in c.facts.decorators):
+        return False
+    scope = c.module.scope
+    return c.rank(World.THREADS) >= c.module.least and any(
+        (known := scope.models.functions.get(scope.canonical(call.callee))) is not None and known.effect == "resource"
+        for call in c.facts.calls
+    )
+
+
+def per_call_state(c: Candidate) -> bool:
+    """Whether state is set and looked at, and another run of the same unit may do so, too."""
+    world = World.TASKS if c.facts.is_async else World.THREADS
+    if c.facts.name in CONSTRUCTORS or (c.facts.is_async and not c.suspends) or c.rank(world) < 0:
+        return False
+    return any(
+        key in c.reads
+        and any(write.how == "=" and write.shape not in _FIXED for write in writes)
+        and (world is World.THREADS or c.switches_between(key))
+        and c.meets_itself(key, world) >= c.module.least
+        for key, writes in c.changes.items()
+    )
+
+
+_FIXED = frozenset(["none", "false", "true", "empty"])
+"""Shapes of values that are the same in each call."""
+
+
+def state_of_processes(c: Candidate) -> bool:
+    """Whether a global is looked at or changed that a handler changes."""
+    handled = c.module.handled
+    return bool(handled) and not (handled.isdisjoint(c.reads) and handled.isdisjoint(c.changes))
+
+
+def thread_start(c: Candidate) -> bool:
+    """Whether a thread is started and state is changed."""
+    concurrency = c.module.concurrency
+    if not c.module.starts_threads or c.module.read_by_threads.isdisjoint(c.changes):
+        return False
+    return any(may_start(concurrency, f) for f in c.functions)

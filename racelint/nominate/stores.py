@@ -1,0 +1,172 @@
+"""What needs ask of stores: databases, documents, queues and files, by what calls may do to them."""
+
+from __future__ import annotations
+
+import re
+
+from racelint.candidate import Candidate
+from racelint.finding import Confidence, World
+from racelint.meeting import RANKS
+from racelint.paths import PATH_STEPS
+from racelint.store_calls import READ, WRITE
+from racelint.touch import steps_on_paths
+
+_READS = ("read", "row", "row-locked", "exists", "query", "query-locked", "sql", "json-load", "file-read")
+WRITES = ("write", "sql", "json-dump", "file-write")
+_LOOKS = ("named-read", "look", "row", "row-locked", "exists", "read", "query", "query-locked", "sql")
+_CREATIONS = ("create", "add", "save", "sql", "commit", "transaction", "begin")
+_CHANGES = ("write", "update", "delete", "create", "save", "add", "sql", "atomic", "commit", "transaction", "begin")
+_SAVES = ("save", "commit", "transaction", "begin")
+_VERSION = re.compile(r"version|revision|rev|etag|generation", re.IGNORECASE)
+
+
+def _others_reach_stores(c: Candidate) -> bool:
+    """Whether there is evidence that other runs reach the same store: for a coroutine any, as it is part of a service."""
+    least = RANKS[Confidence.LOW] if c.facts.is_async else c.module.least
+    return any(c.rank(world) >= least for world in World)
+
+
+def store_update(c: Candidate) -> bool:
+    """Whether a store is read and written."""
+    by_tables = bool(c.does(*_READS)) and bool(c.does(*WRITES)) and c.does(*_READS, *WRITES) > 1
+    return (by_tables or _named_alike(c)) and _others_reach_stores(c)
+
+
+def _named_alike(c: Candidate) -> bool:
+    """Whether the same is loaded and saved by calls that are named so."""
+    names = {name for effects in c.effects for name in effects}
+    loaded = {name.removeprefix(READ) for name in names if name.startswith(READ + " ")}
+    return any(name.removeprefix(WRITE) in loaded for name in names if name.startswith(WRITE + " "))
+
+
+def versioned_write(c: Candidate) -> bool:
+    """Whether a version is looked at and a store is written."""
+    return (
+        bool(c.does(WRITE, *WRITES, *_SAVES))
+        and any(_VERSION.search(key) for key in c.reads)
+        and _others_reach_stores(c)
+    )
+
+
+def row_update(c: Candidate) -> bool:
+    """Whether a field is looked at and set, and rows are saved."""
+    return bool(c.does(*_SAVES)) and any(key.startswith(".") and key in c.reads for key in c.changes)
+
+
+def store_changes(c: Candidate) -> bool:
+    """Whether stores are changed twice."""
+    return _mutations(c) > 1
+
+
+def commit(c: Candidate) -> bool:
+    """Whether stores are changed twice, and something is committed."""
+    return bool(c.does("commit", "transaction", "begin", "sql")) and _mutations(c) > 1
+
+
+_MUTATES = ("write", "update", "delete", "create", "save", "add", "remove", "sql", "atomic")
+_ENDS = ("commit", "transaction", "begin")
+
+
+def _mutations(c: Candidate) -> int:
+    """How many calls may change rows; a commit does if fields of objects are set, which may be rows."""
+    found = c.does(*_MUTATES)
+    return found + c.does(*_ENDS) if _sets_fields(c) else found
+
+
+def _sets_fields(c: Candidate) -> bool:
+    return any(key.startswith(".") for key in c.changes)
+
+
+def row_creation(c: Candidate) -> bool:
+    """Whether rows are looked up and a row is made."""
+    if not (c.does("create", "add", "save", "sql") or (c.changes and c.does(*_ENDS))):
+        return False
+    if any(call.callee == "hasattr" for call in c.calls):
+        return True
+    if any(path.endswith(".DoesNotExist") for function in c.functions for path in function.reads):
+        return True
+    return bool(c.does(*_LOOKS)) and c.does(*_CREATIONS, *_LOOKS) > 1
+
+
+def get_or_create(c: Candidate) -> bool:
+    """Whether a row is looked up and made by one call of a mapper."""
+    return any(call.callee.endswith("_or_create") for call in c.calls)
+
+
+def row_test(c: Candidate) -> bool:
+    """Whether rows are looked up, and rows are updated or deleted by a statement."""
+    changed = c.does("update", "delete", "sql", "save") or (_sets_fields(c) and c.does(*_ENDS))
+    return bool(changed) and bool(c.does(*_LOOKS)) and c.does(*_LOOKS, *_CHANGES) > 1
+
+
+def slow_save(c: Candidate) -> bool:
+    """Whether something slow is called, and rows are saved."""
+    scope = c.module.scope
+    return bool(c.does(*_SAVES)) and any(scope.models.takes_long(scope.canonical(call.callee)) for call in c.calls)
+
+
+def pace(c: Candidate) -> bool:
+    """Whether a coroutine sleeps and changes state."""
+    return (
+        c.suspends
+        and bool(c.changes)
+        and bool(c.reads)
+        and any(call.awaited and call.callee.rpartition(".")[2] == "sleep" for call in c.calls)
+    )
+
+
+def shared_session(c: Candidate) -> bool:
+    """Whether tasks are started that share a session of the function."""
+    module, facts = c.module, c.facts
+    if not facts.is_async or not module.stores.uses_stores:
+        return False
+    concurrency, exclusive = module.concurrency, module.scope.models.exclusive_types
+    return any(
+        (call.looped or any(argument.startswith("*") for argument in call.arguments))
+        and concurrency.spawner(call.callee, facts) is not None
+        for call in facts.calls
+    ) and any(concurrency.local_type(name, facts) in exclusive for name in facts.local_names)
+
+
+def job(c: Candidate) -> bool:
+    """Whether a job is sent."""
+    return bool(c.does("enqueue"))
+
+
+_ROW_LOCK = re.compile(r"for_?update|advisory|lock", re.IGNORECASE)
+
+
+def row_lock(c: Candidate) -> bool:
+    """Whether rows are locked, or a lock is taken where rows are changed."""
+    if c.does("query-locked", "row-locked"):
+        return True
+    if not c.does(*_CHANGES):
+        return False
+    return any(
+        _ROW_LOCK.search(call.callee) or any(_ROW_LOCK.search(argument) for argument in call.arguments)
+        for call in c.calls
+    ) or bool(c.does("lock-context", "sql"))
+
+
+def queue(c: Candidate) -> bool:
+    """Whether rows or entries are read and changed or removed."""
+    return c.does(*_READS, *_CHANGES, "remove") > 1 and _mutations(c) > 0
+
+
+def file_steps(c: Candidate) -> bool:
+    """Whether a path is tested and used, or a file is written that others read."""
+    imports = c.module.scope.imports
+    names = frozenset(
+        name
+        for call in c.calls
+        for root, _, rest in (call.callee.partition("."),)
+        for name in (rest.rpartition(".")[2] or root,)
+        if root in imports or (name not in OF_MODULES and (name != "replace" or len(call.arguments) == 1))
+    )
+    return steps_on_paths(names)
+
+
+OF_MODULES = PATH_STEPS & frozenset(
+    "makedirs remove rmtree move copy copy2 copyfile copytree utime getmtime getsize dump".split()
+)
+"""Steps that only functions of modules make: methods of these names are those of collections and texts."""
