@@ -13,6 +13,12 @@ settings.register_profile("any-machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any-machine")
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test finds what another has kept, and none leaves a cache where it looks at what there is."""
+    monkeypatch.setenv("RACELINT_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+
+
 NEEDS = {"server": "RACELINT_CI", "browser": "RACELINT_BROWSER"}
 """What a marked test needs, and the variable that promises it."""
 

@@ -48,8 +48,9 @@ LONG_AGO = time.time() - 3600
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A project with one race, written long ago."""
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with one race, written long ago, and the cache in its usual place."""
+    monkeypatch.delenv("RACELINT_CACHE_DIR")
     write(tmp_path / "counter.py", COUNTER)
     write(tmp_path / "quiet.py", "def double(n: int) -> int:\n    return 2 * n\n")
     return tmp_path
@@ -171,7 +172,7 @@ def test_a_link_is_not_followed(project: Path, tmp_path_factory: pytest.TempPath
     """In a repository of somebody else it may lead anywhere: nothing is written there."""
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (project / FOLDER).symlink_to(elsewhere)
-    status, _, errors = racelint(project)
+    status, _, errors = racelint(project, "--verbose")
     assert status == 1
     assert "cannot be used as a cache" in errors
     assert list(elsewhere.iterdir()) == []

@@ -19,6 +19,7 @@ from racelint.cache.codec import decode, encode, shape_of
 from racelint.cache.folder import prepare
 from racelint.discovery import File
 from racelint.facts import ModuleFacts
+from racelint.source import read_bytes
 
 Report = TypeVar("Report")
 Answer = TypeVar("Answer")
@@ -91,8 +92,7 @@ class Cache(Generic[Report]):
                 if old is not None and old[0] == state and len(old[1]) == _SIZE:
                     found[file.path], self._seen[file.path] = old[1], old
                     continue
-                with open(file.path, "rb") as opened:
-                    found[file.path] = hashlib.blake2b(opened.read(), digest_size=_SIZE).digest()
+                found[file.path] = hashlib.blake2b(read_bytes(file.path), digest_size=_SIZE).digest()
             except OSError:  # it is reported where it is read
                 continue
             if max(status.st_mtime_ns, status.st_ctime_ns) < now - SETTLED and _storable(file.path):

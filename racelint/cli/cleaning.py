@@ -15,7 +15,7 @@ from racelint.cli.output import print_text
     "--cache-dir",
     metavar="DIR",
     envvar="RACELINT_CACHE_DIR",
-    type=click.Path(path_type=str),
+    type=click.Path(path_type=str, readable=False),
     help="The cache to remove (.racelint_cache beside the configuration file).",
 )
 def clean(cache_dir: str | None) -> int:

@@ -97,7 +97,7 @@ def open_cache(wanted: Wanted, config: Config) -> Cache[Report] | None:
         return None
     folder = cache_folder(config.root, wanted.cache_dir)
     cache = opened(folder, Report)
-    if cache is None and not wanted.quiet:
+    if cache is None and wanted.verbose:
         say(f"{folder} cannot be used as a cache; everything is done anew")
     return cache
 

@@ -144,7 +144,7 @@ RUN_OPTIONS = (
         "--cache-dir",
         metavar="DIR",
         envvar="RACELINT_CACHE_DIR",
-        type=click.Path(path_type=str),
+        type=click.Path(path_type=str, readable=False),
         help="Where to keep what later runs can use (.racelint_cache beside the configuration file).",
     ),
     click.option(
