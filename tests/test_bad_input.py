@@ -276,7 +276,7 @@ def test_a_folder_and_a_file_without_permission_are_reported(folder: Path) -> No
     (folder / "secret.py").write_text("x = 1\n")
     code = (
         "import os, sys; sys.path.insert(0, sys.argv[1]); import racelint.cli, racelint.report, racelint.discovery\n"
-        "import racelint.flow.summaries, racelint.pattern, racelint.run\n"
+        "import racelint.flow.summaries, racelint.pattern, racelint.remembered, racelint.report.concise\n"
         "from racelint.models.loader import load_models; load_models()\n"
         "os.chmod('closed', 0); os.chmod('secret.py', 0)\n"
         "if os.geteuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
