@@ -440,3 +440,16 @@ def test_a_transaction_is_of_the_database_that_is_changed(first: str, repaired_:
     bad = bad.replace("request, alias", "request: HttpRequest, alias")
     done = repaired(bad)
     assert ("with transaction.atomic():" in text_of(done, bad)) is repaired_
+
+
+@pytest.mark.parametrize(
+    ("update", "expression"),
+    [("row.n += 1", True), ("row.n += step", True), ("row.n += f'_{step}'", False), ("row.n = row.n + 'x'", False)],
+)
+def test_only_numbers_are_added_by_an_expression(update: str, expression: bool) -> None:
+    """`F("n") + "x"` is no concatenation."""
+    bad = (
+        "from app.models import Row\nfrom django.http import HttpRequest\n\n\n"
+        f"def view(request: HttpRequest, pk, step):\n    row = Row.objects.get(pk=pk)\n    {update}\n    row.save()\n"
+    )
+    assert ('F("n")' in text_of(repaired(bad), bad)) is expression

@@ -28,6 +28,9 @@ def update_by_expression(code: Code, finding: Finding) -> Fix | None:
     column = statement.target if isinstance(statement, cst.AugAssign) else statement.targets[0].target
     if not isinstance(column, cst.Attribute):
         return None
+    texts = (cst.SimpleString, cst.FormattedString, cst.ConcatenatedString, cst.List)
+    if "django" in code.scope.libraries and any(isinstance(one, texts) for one in code.walk(statement.value, *texts)):
+        return None  # `F() +` adds numbers; texts would need `Concat`
     fresh = _read_again(code, finding, statement, column)
     old = _column(code, column) if fresh is not None else None
     edit = _in_database(code, statement, column, old.name) if old is not None else None
