@@ -117,12 +117,22 @@ class Telling:
         """The step's source line, which says more than the step alone; the step, where several stand on one line."""
         if step is None:
             return ""
-        text = " ".join(step.text.split())
+        text = self._without_comments(step)
         alone = sum(other.span.line == step.span.line for other in self.finding.trace) == 1
         if not (alone and self.lines and step.span.line <= len(self.lines)):
             return text
         line = _COMMENT.sub("", self.lines[step.span.line - 1]).strip()
         return line if step.text.split("\n")[0].strip()[:20] in line else text
+
+    def _without_comments(self, step: Step) -> str:
+        """The step on one line: the comments on its lines would hide what follows them."""
+        span = step.span
+        if not self.lines or span.line == span.end_line or span.end_line > len(self.lines):
+            return " ".join(step.text.split())
+        every = [*self.lines[span.line - 1 : span.end_line]]
+        every[-1] = every[-1][: span.end_column - 1]
+        every[0] = every[0][span.column - 1 :]
+        return " ".join(" ".join(_COMMENT.sub("", line) for line in every).split())[: len(step.text)]
 
 
 def _partner(finding: Finding) -> Partner | None:
