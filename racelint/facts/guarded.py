@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from racelint.facts.source_text import dotted
+from racelint.source import split_lines
 
 COMMENT = re.compile(r"#\s*racelint:\s*guarded-by\[\s*(?:self\.|cls\.)?(?P<lock>[\w.]+)\s*\]")
 
@@ -20,7 +21,7 @@ def declared_guards(tree: ast.Module, text: str) -> tuple[Declared, ...]:
         return ()
     comments = {
         number: match["lock"]
-        for number, line in enumerate(text.splitlines(), 1)
+        for number, line in enumerate(split_lines(text), 1)
         if (match := COMMENT.search(line)) is not None
     }
     return tuple(_declarations(tree.body, "", "", comments))
