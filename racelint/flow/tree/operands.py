@@ -243,7 +243,12 @@ class Operands:
     def string(self, node: ast.expr) -> BaseExpression:
         """A string, an f-string, or several of them side by side."""
         written = self.text.raw(node)
-        if isinstance(node, ast.Constant) and written[:1] in _QUOTES and written.count(written[0]) == 2:
+        if (
+            isinstance(node, ast.Constant)
+            and written[0] in _QUOTES
+            and written[0] == written[-1]
+            and written.count(written[0]) == 2
+        ):
             return SimpleString(written, node, self.text)
         try:
             found = literals(written)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from racelint.flow.tree.expressions import Name, Tuple
-from racelint.flow.tree.node import AddAssign, CSTNode, Final, Named, OtherAssign
+from racelint.flow.tree.node import AddAssign, CSTNode, Final, Joined, Named, OtherAssign
 from racelint.flow.tree.operands import ASYNCHRONOUS, Operands
 from racelint.flow.tree.statements import (
     AnnAssign,
@@ -97,7 +97,11 @@ class Reader(Operands):
 
     def delete(self, node: ast.Delete) -> BaseStatement:
         targets = [self.read(target) for target in node.targets]
-        one = targets[0] if len(targets) == 1 else Tuple(self.elements(node.targets), None, self.text)
+        one = (
+            targets[0]
+            if len(targets) == 1
+            else Tuple(self.elements(node.targets), Joined(node.targets[0], node.targets[-1]), self.text)
+        )
         return Del(one, node, self.text)
 
     def return_(self, node: ast.Return) -> BaseStatement:

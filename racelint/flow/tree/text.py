@@ -129,7 +129,8 @@ class Text:
         if not at.elts:
             return begin + 1, begin + 1
         begin, inner = self.around(at.elts[0])[0], self.around(at.elts[-1])[1]
-        return begin, end - 1 if self.whole[self._skip(inner)] == "," else inner
+        comma = self._skip(inner)
+        return begin, comma + 1 if self.whole[comma] == "," else inner
 
     def _final(self, at: Final) -> Extent:
         """From `finally` to the end of its block: the last one of these that stands before it."""
