@@ -51,7 +51,7 @@ REPAIRS: Mapping[str, tuple[Repair, ...]] = {
     "RL204": (send_on_commit,),
     "RL301": (hold_lock,),
     "RL302": (look_again, once, hold_lock),
-    "RL303": (look_again, hold_lock),
+    "RL303": (look_again, once, hold_lock),
     "RL304": (set_default, hold_lock),
     "RL305": (swap_then_close,),
     "RL306": (start_last,),

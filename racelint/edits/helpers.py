@@ -1,4 +1,4 @@
-"""RL302, RL702: what a helper of `racelint.runtime` does instead."""
+"""RL302, RL303, RL702: what a helper of `racelint.runtime` does instead."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _for_cache(code: Code, helper: str) -> tuple[Edit, ...]:
 def _for_getter(code: Code, helper: str) -> tuple[Edit, ...]:
     """`global x; if x is None: x = make(); return x`, where nothing else uses `x`, becomes `return make()`."""
     body = code.function.body
-    if not isinstance(body, cst.IndentedBlock) or code.function.decorators or code.facts.is_async:
+    if not isinstance(body, cst.IndentedBlock) or code.function.decorators:
         return ()
     statements = [one for one in code.statements(body) if not _is_text(one)]
     if len(statements) != 3 or not isinstance(statements[0], cst.Global) or len(statements[0].names) != 1:
