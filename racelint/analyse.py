@@ -1,6 +1,6 @@
 """The analysis of one module behind four calls: `collect`, `build_index`, `nominated`, `find_races`.
 
-`run.py` and the flake8 plugin call these and nothing deeper. Flows are imported only when a definition is nominated, libcst only when a finding may be repaired.
+`run.py` and the flake8 plugin call these and nothing deeper. libcst is imported only when a definition is nominated.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ def _deep_line(node: ast.AST, limit: int) -> int | None:
         below: list[ast.AST] = []
         for part in level:
             if isinstance(part, ast.BoolOp) and len(part.values) > limit:
-                return part.lineno  # flat here, but one level a term where it is walked
+                return part.lineno  # flat here, but one level a term in libcst
             below += _parts(part)
         if not below:
             return None

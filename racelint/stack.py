@@ -18,7 +18,7 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 FRAMES = 20_000
-"""Twenty frames a level of `parse.MAX_NESTING`: libcst and walks take five."""
+"""Twenty frames a level of `parse.MAX_NESTING`: libcst takes five."""
 SIZES = (256, 64, 16)
 """Stack sizes in MB, the first that the system grants (`ulimit -v` may not): on Python 3.10 a frame may take 1 KB."""
 

@@ -14,9 +14,9 @@ import pytest
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 from racelint.analyse import build_index, collect
-from racelint.edits.places import places_of
 from racelint.events import Access, Acquire, Event, Flow, Mark, Switch
 from racelint.evidence import Concurrency
+from racelint.flow.places import places_of
 from racelint.flow.statements import Walker
 from racelint.flow.summaries import Program
 from racelint.models.loader import load_models

@@ -48,7 +48,7 @@ LAYERS = """
 """From the bottom to the top; a module imports from lines above its own, or from its own package."""
 
 DOORS = {
-    "libcst": ("edits",),
+    "libcst": ("flow", "edits"),
     "astroid": ("resolve",),
     "flake8": ("flake8_plugin",),
     "pathspec": ("discovery",),

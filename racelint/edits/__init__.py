@@ -9,13 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-import libcst as cst
-
 from racelint.edits.awaiting import await_first
 from racelint.edits.code import Code, Surroundings, joined
 from racelint.edits.constructing import fill_then_swap, set_default, start_last
 from racelint.edits.creating import get_or_create
-from racelint.edits.definition import Written
 from racelint.edits.events import clear_after_wait, unless_done
 from racelint.edits.files import tolerate
 from racelint.edits.helpers import once, replace_atomically
@@ -77,30 +74,22 @@ class Repairs:
     def __init__(self, program: Program, runtime: str) -> None:
         self.program, self.runtime = program, runtime
         self._surroundings = Surroundings(program)
-        self._codes: dict[str, Code | None] = {}
+        self._codes: dict[str, Code] = {}
 
     def repaired(self, finding: Finding) -> Finding:
         """The finding with the first of its rule's repairs that fits; unchanged if none does."""
         repairs = REPAIRS.get(finding.code, ())
-        code = self._code(_around(self.program, finding.span)) if repairs else None
-        if code is None:
+        definition = self.program.definition(_around(self.program, finding.span)) if repairs else None
+        if definition is None:
             return finding
+        name = definition.facts.qualname
+        if name not in self._codes:
+            self._codes[name] = Code(self._surroundings, definition, self.runtime)
         for repair in repairs:
-            fix = repair(code, finding)
+            fix = repair(self._codes[name], finding)
             if fix is not None and fix.edits:
                 return replace(finding, fix=replace(fix, edits=joined(fix.edits)))
         return finding
-
-    def _code(self, name: str) -> Code | None:
-        """The code of a function, by its name; None if there is none, or libcst cannot read it."""
-        if name not in self._codes:
-            facts = self.program.scope.functions.get(name)
-            try:
-                written = Written(facts, self.program.lines_of(facts)) if facts is not None else None
-            except (cst.ParserSyntaxError, ValueError):
-                written = None
-            self._codes[name] = Code(self._surroundings, written, self.runtime) if written is not None else None
-        return self._codes[name]
 
 
 def _around(program: Program, span: Span) -> str:

@@ -12,10 +12,9 @@ from typing import TypeVar
 
 import libcst as cst
 
-from racelint.edits.definition import Written, source_of
 from racelint.facts import FunctionFacts
 from racelint.finding import Edit, Span
-from racelint.flow.summaries import Program
+from racelint.flow.summaries import Definition, Program, source_of
 from racelint.resolve import enclosing_self
 
 Node = TypeVar("Node", bound=cst.CSTNode)
@@ -88,7 +87,7 @@ class Surroundings:
 class Code:
     """One definition of a module that is to be repaired."""
 
-    def __init__(self, surroundings: Surroundings, definition: Written, runtime: str) -> None:
+    def __init__(self, surroundings: Surroundings, definition: Definition, runtime: str) -> None:
         self.surroundings, self.definition, self.runtime = surroundings, definition, runtime
         self.program = program = surroundings.program
         self.source, self.scope, self.concurrency = program.source, program.scope, program.concurrency
@@ -190,7 +189,7 @@ class Code:
 
     def span(self, node: cst.CSTNode) -> Span:
         """Where a node stands in the file, without parentheses around it."""
-        return self.definition.span(node)
+        return self.definition.span(self.definition.number(node))
 
     def at(self, span: Span) -> cst.CSTNode | None:
         """The node that stands exactly there; of several the outermost."""

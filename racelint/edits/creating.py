@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import libcst as cst
 
 from racelint.edits.code import Code, Statement
-from racelint.edits.definition import source_of
 from racelint.finding import Applicability, Finding, Fix
+from racelint.flow.summaries import source_of
 
 
 @dataclass(frozen=True, slots=True)

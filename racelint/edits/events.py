@@ -5,8 +5,8 @@ from __future__ import annotations
 import libcst as cst
 
 from racelint.edits.code import Code
-from racelint.edits.definition import source_of
 from racelint.finding import Applicability, Finding, Fix
+from racelint.flow.summaries import source_of
 
 SETTERS = frozenset({"set_result", "set_exception"})
 

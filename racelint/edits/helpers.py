@@ -5,9 +5,9 @@ from __future__ import annotations
 import libcst as cst
 
 from racelint.edits.code import Code
-from racelint.edits.definition import source_of
 from racelint.edits.imports import imported
 from racelint.finding import Applicability, Edit, Finding, Fix, Span
+from racelint.flow.summaries import source_of
 
 CACHES = frozenset({"functools.cache", "functools.lru_cache"})
 

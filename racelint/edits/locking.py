@@ -8,11 +8,11 @@ import re
 import libcst as cst
 
 from racelint.edits.code import Code, Statement
-from racelint.edits.definition import source_of
 from racelint.edits.imports import imported
 from racelint.edits.owners import made_in_class, made_in_module
 from racelint.facts import FunctionFacts
 from racelint.finding import Applicability, Edit, Finding, Fix, Span, World
+from racelint.flow.summaries import source_of
 from racelint.resolve import CONSTRUCTORS, locks_of
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import libcst as cst
 
 from racelint.edits.code import Code, Statement
-from racelint.edits.definition import source_of
 from racelint.finding import Applicability, Edit, Finding, Fix, Span
+from racelint.flow.summaries import source_of
 
 
 def read_once(code: Code, finding: Finding) -> Fix | None:

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 import libcst as cst
 
 from racelint.edits.code import Code, Statement
-from racelint.edits.definition import source_of
 from racelint.edits.imports import imported
 from racelint.edits.locking import region
 from racelint.edits.transactions import may_be_one
 from racelint.finding import Applicability, Edit, Finding, Fix, Span
+from racelint.flow.summaries import source_of
 
 
 def lock_row(code: Code, finding: Finding) -> Fix | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import libcst as cst
 
 from racelint.edits.code import Code, Statement
-from racelint.edits.definition import source_of
 from racelint.edits.imports import Imported, imported
 from racelint.finding import Applicability, Edit, Finding, Fix
+from racelint.flow.summaries import source_of
 
 OPERATORS: dict[type[cst.BaseAugOp], str] = {
     cst.AddAssign: "+",

@@ -11,9 +11,9 @@ import re
 import libcst as cst
 
 from racelint.edits.code import Code, Statement
-from racelint.edits.definition import source_of
 from racelint.edits.locking import region
 from racelint.finding import Applicability, Edit, Finding, Fix, Span
+from racelint.flow.summaries import source_of
 
 # SQLite
 

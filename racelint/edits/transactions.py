@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import libcst as cst
 
 from racelint.edits.code import Code, Statement
-from racelint.edits.definition import source_of
 from racelint.edits.imports import imported
 from racelint.edits.locking import region
 from racelint.finding import Applicability, Edit, Finding, Fix, Span
+from racelint.flow.summaries import source_of
 
 
 @dataclass(frozen=True, slots=True)

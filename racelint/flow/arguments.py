@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+import libcst as cst
+
 from racelint.events import NO_IDS, Ids, Value
-from racelint.flow import tree as cst
 
 
 @dataclass(slots=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import libcst as cst
+
 from racelint.events import NO_IDS, Ids, Kind, Op, Resource, Row, Shape, Switch, Value
 from racelint.evidence.starts import THREADED
 from racelint.facts import FunctionFacts
-from racelint.flow import tree as cst
 from racelint.flow.arguments import Arguments
 from racelint.flow.containers import container_call, local_container_call
 from racelint.flow.expressions import BUILTIN_PURE, WRAPPERS, Evaluator

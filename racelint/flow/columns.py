@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import libcst as cst
+
 from racelint.events import Value
-from racelint.flow import tree as cst
 from racelint.flow.arguments import Arguments
 
 CHOOSING = frozenset({"where", "filter", "having"})

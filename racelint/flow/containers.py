@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import libcst as cst
+
 from racelint.events import NO_IDS, Op, Shape, Value
-from racelint.flow import tree as cst
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.resources import CONTAINER_READS, CONTAINERS, REMOVALS, UPDATES, item_of

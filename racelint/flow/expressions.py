@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeGuard
 
+import libcst as cst
+
 from racelint.events import (
     NO_IDS,
     Access,
@@ -24,7 +26,6 @@ from racelint.events import (
     Value,
 )
 from racelint.facts import FunctionFacts
-from racelint.flow import tree as cst
 from racelint.flow.graph import NO_CONTROL, Builder, Control, State, join
 from racelint.flow.resources import (
     REMOVALS,

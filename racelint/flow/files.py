@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import libcst as cst
+
 from racelint.events import NO_IDS, Access, Kind, Op, Resource, Shape, Value
-from racelint.flow import tree as cst
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.summaries import source_of

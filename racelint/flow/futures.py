@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import libcst as cst
+
 from racelint.events import Kind, Op, Resource, Value
-from racelint.flow import tree as cst
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.summaries import source_of

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import libcst as cst
+
 from racelint.events import Place
-from racelint.flow import tree as cst
 from racelint.flow.summaries import Definition, Program
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import libcst as cst
+
 from racelint.events import Shape, Value
-from racelint.flow import tree as cst
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.summaries import source_of
@@ -31,25 +32,40 @@ def _mentioned(node: cst.Call) -> frozenset[str]:
 
     Those of calls before it in the chain count, too: `notify.s(order.pk).delay()`.
     """
-    found: set[str] = set()
-    todo: list[cst.CSTNode] = [argument.value for argument in node.args]
+    finder = _Names()
+    for argument in node.args:
+        argument.value.visit(finder)
     inner = node.func
     while isinstance(inner, (cst.Attribute, cst.Call)):
         if isinstance(inner, cst.Call):
-            todo += [argument.value for argument in inner.args]
+            for argument in inner.args:
+                argument.value.visit(finder)
             inner = inner.func
         else:
             inner = inner.value
-    while todo:
-        part = todo.pop()
-        if isinstance(part, cst.Name):
-            found.add(part.value)
-        elif isinstance(part, cst.Attribute):
-            found.add(source_of(part))  # the longest of each chain
-            todo += [part.value] if not isinstance(part.value, (cst.Name, cst.Attribute)) else []
-        elif isinstance(part, cst.Call):
-            todo += [argument.value for argument in part.args]
-            todo += [part.func.value] if isinstance(part.func, cst.Attribute) else []
-        elif not isinstance(part, cst.Lambda):
-            todo += part.children
-    return frozenset(found)
+    return frozenset(finder.found)
+
+
+class _Names(cst.CSTVisitor):
+    """Collects dotted names, the longest of each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+
+    def visit_Attribute(self, node: cst.Attribute) -> bool:
+        self.found.add(source_of(node))
+        return not isinstance(node.value, (cst.Name, cst.Attribute))
+
+    def visit_Name(self, node: cst.Name) -> None:
+        self.found.add(node.value)
+
+    def visit_Call(self, node: cst.Call) -> bool:
+        for argument in node.args:
+            argument.value.visit(self)
+        if isinstance(node.func, cst.Attribute):
+            node.func.value.visit(self)
+        return False
+
+    def visit_Lambda(self, node: cst.Lambda) -> bool:
+        return False

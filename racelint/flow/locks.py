@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+import libcst as cst
+
 from racelint.events import Kind, Resource, Shape, Value
-from racelint.flow import tree as cst
 from racelint.flow.expressions import Evaluator
 
 

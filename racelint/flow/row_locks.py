@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import libcst as cst
+
 from racelint.events import Shape, Value
-from racelint.flow import tree as cst
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.graph import State
@@ -44,14 +45,25 @@ def _is_unused(ev: Evaluator, name: str) -> bool:
     """Whether the name stands in the definition once only, where it is bound."""
     if name in ev.function.outer_names:
         return False
-    todo: list[cst.CSTNode] = [ev.definition.node]
-    count = 0
-    while todo:
-        part = todo.pop()
-        if isinstance(part, cst.Name):
-            count += part.value == name
-        elif isinstance(part, (cst.Attribute, cst.Arg)):
-            todo.append(part.value)
-        else:
-            todo += part.children
-    return count == 1
+    counter = _Count(name)
+    ev.definition.node.visit(counter)
+    return counter.count == 1
+
+
+class _Count(cst.CSTVisitor):
+    """Counts how often a name is bound or read."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name, self.count = name, 0
+
+    def visit_Name(self, node: cst.Name) -> None:
+        self.count += node.value == self.name
+
+    def visit_Attribute(self, node: cst.Attribute) -> bool:
+        node.value.visit(self)
+        return False
+
+    def visit_Arg(self, node: cst.Arg) -> bool:
+        node.value.visit(self)
+        return False

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import libcst as cst
+
 from racelint.events import NO_IDS, Kind, Op, Resource, Row, Shape, Value
-from racelint.flow import tree as cst
 from racelint.flow.arguments import Arguments
 from racelint.flow.columns import clause_columns, tested_columns
 from racelint.flow.expressions import Evaluator

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 
+import libcst as cst
+
 from racelint.events import Ids, Kind, Op, Resource, Shape, Value
-from racelint.flow import tree as cst
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.rows import home

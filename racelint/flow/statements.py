@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+import libcst as cst
+
 from racelint.events import (
     NO_IDS,
     Access,
@@ -21,7 +23,6 @@ from racelint.events import (
     Switch,
     Value,
 )
-from racelint.flow import tree as cst
 from racelint.flow.columns import tested_columns
 from racelint.flow.containers import handed_out
 from racelint.flow.expressions import Evaluator, unit_environment
@@ -202,7 +203,10 @@ class Walker(Evaluator):
 
     def block(self, body: cst.BaseSuite) -> None:
         for statement in body.body:
-            if isinstance(statement, cst.BaseSmallStatement):
+            if isinstance(statement, cst.SimpleStatementLine):
+                for small in statement.body:
+                    self.small(small)
+            elif isinstance(statement, cst.BaseSmallStatement):
                 self.small(statement)
             else:
                 self._count()
@@ -538,7 +542,7 @@ class Walker(Evaluator):
         self.state = join([self.state, *loop.breaks])
         self.loop_depth -= 1
 
-    def try_(self, node: cst.Try) -> None:
+    def try_(self, node: cst.Try | cst.TryStar) -> None:
         before = self.state.copy()
         first = self.next_id
         self.handled.append(frozenset().union(*(_caught_names(handler) for handler in node.handlers)))
@@ -831,7 +835,7 @@ def _defaults(function: cst.FunctionDef) -> dict[str, str]:
     }
 
 
-def _caught_names(handler: cst.ExceptHandler) -> frozenset[str]:
+def _caught_names(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> frozenset[str]:
     """Last names of the exceptions that a handler catches; "" for all."""
     if handler.type is None:
         return frozenset({""})
@@ -839,9 +843,11 @@ def _caught_names(handler: cst.ExceptHandler) -> frozenset[str]:
     return frozenset(source_of(caught).rpartition(".")[2] for caught in types)
 
 
-def _raises(handler: cst.ExceptHandler) -> bool:
+def _raises(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> bool:
     """Whether a handler ends by raising, whatever it was that it caught."""
     last = handler.body.body[-1] if handler.body.body else None
+    if isinstance(last, cst.SimpleStatementLine):
+        last = last.body[-1]
     return isinstance(last, cst.Raise)
 
 
@@ -863,6 +869,7 @@ _COMPOUND: dict[type[cst.CSTNode], Callable[..., None]] = {
     cst.While: Walker.while_,
     cst.For: Walker.for_,
     cst.Try: Walker.try_,
+    cst.TryStar: Walker.try_,
     cst.With: Walker.with_,
     cst.Match: Walker.match,
     cst.FunctionDef: Walker.nested,

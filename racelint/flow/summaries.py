@@ -5,19 +5,36 @@ A definition is sliced out of its module by its exact lines; an indented one is 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
+
+import libcst as cst
 
 from racelint.elsewhere import Elsewhere
 from racelint.evidence import Concurrency
 from racelint.facts import FunctionFacts
 from racelint.finding import Span
-from racelint.flow import tree as cst
-from racelint.flow.printing import Printer
-from racelint.flow.tree.reading import read_function
+from racelint.flow.places import Place, places_of
 from racelint.models.loader import Models
 from racelint.resolve import MAPPERS, Scope
 from racelint.source import Source, read_source
 from racelint.touch import calls_store, changes_state, reads_store, touches_changing_state
+
+
+@contextmanager
+def _trusted() -> Iterator[None]:
+    """Nodes are not checked one by one while the parser makes them: it makes no wrong ones, and a fifth of its time goes there."""
+    checked = cst.CSTNode.__post_init__
+    setattr(cst.CSTNode, "__post_init__", _unchecked)  # noqa: B010 - a type checker knows methods as constant
+    try:
+        yield
+    finally:
+        setattr(cst.CSTNode, "__post_init__", checked)  # noqa: B010
+
+
+def _unchecked(node: cst.CSTNode) -> None:
+    """Instead of the checks that libcst makes of each node."""
 
 
 class Definition:
@@ -25,17 +42,29 @@ class Definition:
 
     def __init__(self, facts: FunctionFacts, lines: list[str]) -> None:
         self.facts = facts
-        text = lines[facts.first - 1 : facts.last]
+        text = "".join(lines[facts.first - 1 : facts.last])
         self.offset = facts.first - 1
         if facts.column:
-            text = ["if 1:\n", *text]
+            text = "if 1:\n" + text
             self.offset -= 1
-        found = read_function(text)
+        with _trusted():
+            self.module = cst.parse_module(text)
+        self.nodes: list[cst.CSTNode] = []
+        self._numbers: dict[int, int] = {}
+        found = self._find(self.module.body)
         if found is None:
             raise ValueError(f"no function in lines {facts.first} to {facts.last}")
         self.node = found
-        self.nodes: list[cst.CSTNode] = []
-        self._numbers: dict[int, int] = {}
+
+    def _find(self, body: object) -> cst.FunctionDef | None:
+        if not isinstance(body, (list, tuple)):
+            return None
+        for statement in body:
+            if isinstance(statement, cst.FunctionDef):
+                return statement
+            if isinstance(statement, cst.If):
+                return self._find(statement.body.body)
+        return None
 
     def number(self, node: cst.CSTNode) -> int:
         """The number of a node, given when it is first asked for."""
@@ -54,11 +83,13 @@ class Definition:
     def _kept(self) -> list[cst.CSTNode]:
         return []  # keeps made-up nodes alive, so that their ids are not given to others
 
+    @cached_property
+    def _places(self) -> dict[cst.CSTNode, Place]:
+        return places_of(self.module)
+
     def span(self, number: int) -> Span:
         """Where a node stands in the file."""
-        node = self.nodes[number]
-        assert node.text is not None
-        line, column, end_line, end_column = node.text.place(node.at)
+        line, column, end_line, end_column = self._places[self.nodes[number]]
         return Span(line + self.offset, column + 1, end_line + self.offset, end_column + 1)
 
     def text(self, number: int) -> str:
@@ -66,13 +97,99 @@ class Definition:
         return source_of(self.nodes[number])
 
 
-def _written(node: cst.CSTNode) -> str:
-    assert node.text is not None
-    return node.text.written(node.at)
+_EMPTY = cst.Module([])
 
 
-source_of = Printer(cst, _written)
-"""The source of an expression with its white space folded."""
+def source_of(node: cst.CSTNode) -> str:
+    """The source of a node with its white space folded; common expressions without libcst's slow code generator."""
+    printer = _PRINTERS.get(type(node))
+    if printer is not None:
+        text = printer(node)
+        if text is not None:
+            return text
+    return " ".join(_EMPTY.code_for_node(node).split())
+
+
+def _print_attribute(node: cst.Attribute) -> str:
+    return f"{source_of(node.value)}.{node.attr.value}"
+
+
+def _print_literal(node: cst.Name | cst.SimpleString | cst.Integer | cst.Float) -> str:
+    return node.value
+
+
+def _print_call(node: cst.Call) -> str:
+    parts = []
+    for argument in node.args:
+        keyword = f"{argument.keyword.value}=" if argument.keyword is not None else ""
+        parts.append(f"{argument.star}{keyword}{source_of(argument.value)}")
+    return f"{source_of(node.func)}({', '.join(parts)})"
+
+
+def _print_subscript(node: cst.Subscript) -> str | None:
+    parts = []
+    for element in node.slice:
+        if not isinstance(element.slice, cst.Index):
+            return None
+        parts.append(source_of(element.slice.value))
+    return f"{source_of(node.value)}[{', '.join(parts)}]"
+
+
+def _print_await(node: cst.Await) -> str:
+    return f"await {source_of(node.expression)}"
+
+
+_OPERATORS: dict[type[cst.CSTNode], str] = {
+    cst.Add: "+",
+    cst.Subtract: "-",
+    cst.Multiply: "*",
+    cst.Divide: "/",
+    cst.Modulo: "%",
+    cst.BitOr: "|",
+    cst.BitAnd: "&",
+    cst.BitXor: "^",
+    cst.FloorDivide: "//",
+    cst.LeftShift: "<<",
+    cst.MatrixMultiply: "@",
+    cst.Power: "**",
+    cst.RightShift: ">>",
+}
+
+
+def _print_binary(node: cst.BinaryOperation) -> str | None:
+    operator = _OPERATORS.get(type(node.operator))
+    return f"{source_of(node.left)} {operator} {source_of(node.right)}" if operator else None
+
+
+def _print_formatted(node: cst.FormattedString) -> str | None:
+    parts = [node.start]
+    for part in node.parts:
+        if isinstance(part, cst.FormattedStringText):
+            parts.append(part.value)
+        elif isinstance(part, cst.FormattedStringExpression):
+            parts.append("{" + source_of(part.expression) + "}")
+    return "".join(parts) + node.end
+
+
+def _print_elements(node: cst.Tuple | cst.List) -> str:
+    inner = ", ".join(source_of(element.value) for element in node.elements[:6])
+    return f"({inner})" if isinstance(node, cst.Tuple) else f"[{inner}]"
+
+
+_PRINTERS: dict[type[cst.CSTNode], Callable[..., str | None]] = {
+    cst.Name: _print_literal,
+    cst.SimpleString: _print_literal,
+    cst.Integer: _print_literal,
+    cst.Float: _print_literal,
+    cst.Attribute: _print_attribute,
+    cst.Call: _print_call,
+    cst.Subscript: _print_subscript,
+    cst.Await: _print_await,
+    cst.BinaryOperation: _print_binary,
+    cst.FormattedString: _print_formatted,
+    cst.Tuple: _print_elements,
+    cst.List: _print_elements,
+}
 
 
 class Program:
@@ -100,12 +217,12 @@ class Program:
         return bool(self.scope.libraries & MAPPERS)
 
     def definition(self, qualname: str) -> Definition | None:
-        """The parsed definition; None if it cannot be read."""
+        """The parsed definition; None if libcst cannot read it."""
         if qualname not in self._definitions:
             facts = self.scope.functions.get(qualname)
             try:
                 self._definitions[qualname] = Definition(facts, self.lines_of(facts)) if facts is not None else None
-            except (SyntaxError, ValueError):
+            except (cst.ParserSyntaxError, ValueError):
                 self._definitions[qualname] = None
         return self._definitions[qualname]
 
@@ -179,18 +296,24 @@ class Program:
         definition = self.definition(function.qualname)
         if definition is None:
             return True
-        return _suspends_otherwise(definition.node.body)
+        finder = _Suspensions()
+        definition.node.body.visit(finder)
+        return finder.found
 
 
-def _suspends_otherwise(node: cst.CSTNode) -> bool:
-    """Whether there are suspension points that are no awaited call."""
-    todo: list[cst.CSTNode] = [node]
-    while todo:
-        found = todo.pop()
-        if isinstance(found, cst.Await) and not isinstance(found.expression, cst.Call):
-            return True
-        if isinstance(found, (cst.For, cst.With, cst.CompFor)) and found.asynchronous is not None:
-            return True
-        if not isinstance(found, cst.FunctionDef):
-            todo += found.children
-    return False
+class _Suspensions(cst.CSTVisitor):
+    """Looks for suspension points that are no awaited call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found = False
+
+    def visit_Await(self, node: cst.Await) -> None:
+        if not isinstance(node.expression, cst.Call):
+            self.found = True
+
+    def visit_Asynchronous(self, node: cst.Asynchronous) -> None:
+        self.found = True
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
+        return False

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import libcst as cst
+
 from racelint.events import Value
 from racelint.evidence.starts import started_in_constructor
-from racelint.flow import tree as cst
 from racelint.flow.expressions import Evaluator
 from racelint.flow.locks import is_condition
 from racelint.resolve import THREADS

@@ -1,4 +1,4 @@
-"""Facts say which definitions can hold a race at all; only those are walked.
+"""Facts say which definitions can hold a race at all; only those are parsed with libcst.
 
 A necessary condition that errs only towards yes. Each rule says what it needs (`Rule.needs`), each need has one function in this
 package (`HOLDS`), and a definition is nominated if it meets a need of a rule that is on, with the confidence that is wanted.

@@ -57,7 +57,7 @@ class Module:
         for facts in (nominee.facts for nominee in self._nominees):
             unit = self._units.get(facts.qualname, facts)
             if unit is None:
-                yield facts, "cannot be read by itself, so it is not analysed"
+                yield facts, "is nested too deep for libcst, so it is not analysed"
             elif isinstance(unit, Unit) and unit.flow.limited:
                 most = Builder.MOST_EVENTS
                 yield (

@@ -1,7 +1,7 @@
-"""A function is too large to be analysed whole, so races in it can be missed.
+"""A function is too large or too deep to be analysed whole, so races in it can be missed.
 
-Up to 3,000 steps of a function, those of its helpers included, are followed. It is mostly generated code that
-goes beyond; the rest of the file is analysed all the same. Split the function, or ignore this at its line.
+Up to 3,000 steps of a function, those of its helpers included, are followed, and what libcst cannot read is left out. It is mostly
+generated code that goes beyond; the rest of the file is analysed all the same. Split the function, or ignore this at its line.
 
 ## Example
     def generated(x):
