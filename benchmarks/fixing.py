@@ -10,7 +10,9 @@ reading: NAME.diff. `--table` prints the lines of the table in docs/fixes.md. Th
 from __future__ import annotations
 
 import argparse
+import difflib
 import hashlib
+import json
 import re
 import shutil
 import subprocess
@@ -19,13 +21,13 @@ import tempfile
 import time
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from racelint.fix import unified_diff
 
-FIXED = re.compile(r"racelint:   .*: (RL\d{3}) [a-z-]+: (\d+)$")
+FIXED = re.compile(r"racelint:   (.*): (RL\d{3}) [a-z-]+: (\d+)$")
 """A line of `--show-fixes`."""
 REFUSED = re.compile(r"racelint: (.*: not fixed: .*)$")
 
@@ -63,8 +65,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if any(outcome.wrong for outcome in outcomes) else 0
 
 
-def tried(tree: Path, options: Sequence[str], diffs: Path | None) -> Outcome:
-    """Repairs a copy of a tree, and looks at it."""
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What the fixes of one file in a report say they will change."""
+
+    fixes: int
+    lines: Sequence[range]
+
+
+def tried(
+    tree: Path, options: Sequence[str], diffs: Path | None, announced: Mapping[str, Announced] | None = None
+) -> Outcome:
+    """Repairs a copy of a tree, and looks at it; with what was announced, at each changed line."""
     with tempfile.TemporaryDirectory(prefix="racelint-fixing-") as folder:
         copy = Path(folder) / tree.name
         shutil.copytree(tree, copy, ignore=lambda at, names: [one for one in names if one == ".git"])
@@ -74,6 +86,10 @@ def tried(tree: Path, options: Sequence[str], diffs: Path | None) -> Outcome:
         wrong = complaints(status, text)
         changed = [path for path in sorted(copy.rglob("*.py")) if digest(path) != digest(tree / path.relative_to(copy))]
         wrong += [f"{path.relative_to(copy)} does not parse" for path in changed if not parses(path)]
+        if announced is not None:
+            wrong += [
+                one for path in changed for one in unannounced(path.relative_to(copy), tree, copy, announced, text)
+            ]
         if diffs is not None:
             keep(diffs / f"{tree.name}.diff", tree, copy, changed)
         after = {path: digest(path) for path in copy.rglob("*.py")}
@@ -90,6 +106,43 @@ def tried(tree: Path, options: Sequence[str], diffs: Path | None) -> Outcome:
             seconds,
             tuple(wrong),
         )
+
+
+def announced_in(report: Iterable[str], tree: Path) -> dict[str, Announced]:
+    """What a report in JSON lines says of the files of a tree, by path within it."""
+    found: dict[str, Announced] = {}
+    for line in report:
+        entry = json.loads(line)
+        edits = (entry.get("fix") or {}).get("edits") or ()
+        if edits:
+            path = str(Path(entry["path"]).resolve().relative_to(tree.resolve()))
+            known = found.get(path, Announced(0, ()))
+            lines = (range(edit["line"], edit["end_line"] + 1) for edit in edits)
+            found[path] = Announced(known.fixes + 1, (*known.lines, *lines))
+    return found
+
+
+def unannounced(path: Path, old: Path, new: Path, announced: Mapping[str, Announced], said: str) -> list[str]:
+    """The changed places of a file that no edit of the first report touches.
+
+    What one repair makes possible for another is in no first report: a file in which more was repaired than announced is not
+    looked at.
+    """
+    known = announced.get(str(path), Announced(0, ()))
+    counts = [
+        int(count) for name, _, count in re.findall(FIXED.pattern, said, re.MULTILINE) if name.endswith(str(path))
+    ]
+    if not counts:
+        return [f"{path} is changed, and nothing says so"]
+    if sum(counts) > known.fixes:
+        return []
+    before, after = ((root / path).read_bytes().splitlines() for root in (old, new))
+    changes = difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
+    return [
+        f"{path}:{start + 1} is changed, and no edit was reported for it"
+        for what, start, end, _, _ in changes
+        if what != "equal" and not any(lines.start - 1 <= end + 1 and start <= lines.stop for lines in known.lines)
+    ]
 
 
 def repaired(tree: Path, options: Sequence[str]) -> tuple[int, str]:
@@ -145,7 +198,7 @@ def keep(target: Path, old: Path, new: Path, changed: Sequence[Path]) -> None:
 def fixes_in(text: str) -> Counter[str]:
     """How many findings `--show-fixes` says were repaired, by code."""
     found: Counter[str] = Counter()
-    for code, count in re.findall(FIXED.pattern, text, re.MULTILINE):
+    for _, code, count in re.findall(FIXED.pattern, text, re.MULTILINE):
         found[code] += int(count)
     return found
 

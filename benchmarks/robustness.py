@@ -5,7 +5,8 @@
 Without DIR it takes the library of the Python that runs it, with its test suite, which holds files that are broken or exotic on
 purpose. Each tree is checked at the lowest confidence, with a report in every format; then a copy is repaired as
 `benchmarks/fixing.py` does it. The exit status is 1 if there was a traceback, an internal error, a run over the time, a
-report that is no JSON or XML where it should be, a file that was changed by a check, or a repair that is wrong.
+report that is no JSON or XML where it should be, a file that was changed by a check, a change outside the edits that were
+reported, or a repair that is wrong.
 `--table` prints lines for docs/robustness.md.
 """
 
@@ -24,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from fixing import complaints, digest, tried
+from fixing import Announced, announced_in, complaints, digest, tried
 
 from racelint.config import OUTPUT_FORMATS
 
@@ -91,9 +92,12 @@ def looked_at(tree: Path, jobs: str, timeout: float, *, fix: bool) -> Outcome:
         seconds = time.perf_counter() - started
         wrong = complaints(done.returncode, done.stderr)
         findings, unreadable, told_of = read_reports(outputs)
+        announced = (
+            dict[str, Announced]() if told_of else announced_in(outputs["json-lines"].open(encoding="utf-8"), tree)
+        )
     wrong += told_of
     wrong += [f"{path.relative_to(tree)} is changed by a check" for path, old in before.items() if digest(path) != old]
-    repaired = tried(tree, ["--jobs", jobs, "--unsafe-fixes"], None) if fix else None
+    repaired = tried(tree, ["--jobs", jobs, "--unsafe-fixes"], None, announced) if fix else None
     return Outcome(
         tree.name,
         len(files),

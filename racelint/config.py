@@ -311,7 +311,7 @@ def _parsed(text: str, where: str) -> Mapping[str, object]:
         import tomli as tomllib
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # a TOMLDecodeError, or what `int` says of thousands of digits
         raise ConfigError(f"{where}: this is not TOML: {error}") from None
     except RecursionError:
         raise ConfigError(f"{where}: nested too deep") from None
@@ -403,7 +403,7 @@ class _Values:
     def path(self, key: str, root: str) -> str | None:
         """A file, which need not be there, relative to the configuration."""
         value = self._typed(key, str, "the name of a file")
-        return value and os.path.join(root, value)
+        return value and self._inside(key, value, root)
 
     def confidence(self, key: str) -> Confidence | None:
         """Low, medium or high."""
@@ -422,11 +422,23 @@ class _Values:
     def files(self, key: str, root: str) -> tuple[str, ...] | None:
         """A list of files that are there, relative to the configuration."""
         names = self.strings(key)
-        paths = None if names is None else tuple(os.path.join(root, name) for name in names)
+        paths = None if names is None else tuple(self._inside(key, name, root) for name in names)
         missing = [name for name, path in zip(names or (), paths or (), strict=True) if not os.path.isfile(path)]
         if missing:
             raise ConfigError(f"{_at(self._where, key)}`{key}`: there is no file `{missing[0]}` in {root}")
         return paths
+
+    def _inside(self, key: str, name: str, root: str) -> str:
+        """The path of a file. One that a configuration file names must lie in its project, also behind links.
+
+        Who runs racelint in a repository of somebody else reads and writes nothing of their own by its configuration.
+        """
+        path = os.path.join(root, name)
+        if os.path.isfile(self._where):
+            top = _top(root)
+            if os.path.commonpath([top, os.path.realpath(path)]) != top:
+                raise ConfigError(f"{_at(self._where, key)}`{key}`: `{name}` leads out of the project {top}")
+        return path
 
     def _strings(self, key: str, value: object) -> tuple[str, ...]:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
@@ -441,6 +453,13 @@ class _Values:
 
     def _error(self, key: str, wanted: str) -> ConfigError:
         return ConfigError(f"{_at(self._where, key)}`{key}` must be {wanted}")
+
+
+def _top(folder: str) -> str:
+    """The real folder of the repository that a folder is in; without one, the folder itself."""
+    folder = os.path.realpath(folder)
+    above = [folder, *map(str, Path(folder).parents)]
+    return next((one for one in above if os.path.exists(os.path.join(one, ".git"))), folder)
 
 
 def anchored(patterns: tuple[str, ...] | None, root: str) -> tuple[str, ...] | None:

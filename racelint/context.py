@@ -17,7 +17,7 @@ from pathlib import Path
 from racelint.config import Config
 from racelint.discovery import File, found_below
 from racelint.index.modules import Modules, module_path
-from racelint.source import Source
+from racelint.source import Source, read_bytes
 
 MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", "racelint.toml", ".git", ".hg")
 """What the top folder of a project holds."""
@@ -128,8 +128,7 @@ def _import_graph(files: Mapping[str, File], given: Mapping[str, Source]) -> dic
 def _text(file: File, given: Mapping[str, Source], most: int) -> bytes:
     if file.path in given:
         return given[file.path].text.encode("utf-8", "surrogatepass")[:most]
-    with open(file.path, "rb") as opened:
-        return opened.read(most)
+    return read_bytes(file.path)[:most]
 
 
 def _origins(text: bytes) -> Iterable[str]:

@@ -11,14 +11,11 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from racelint.config import Config
 from racelint.finding import Problem
+from racelint.globs import IgnoreLine, compiled, read_ignore_line
 from racelint.source import read_bytes, shown, unreadable
-
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
 
 SUFFIXES = (".py", ".pyw")
 
@@ -157,8 +154,8 @@ def matcher(patterns: Sequence[str], root: str) -> Matches:
     `*` and `?` also match a slash, as in ruff; `**/` also matches nothing.
     """
     patterns = [pattern.rstrip("/").removeprefix("./") for pattern in patterns]
-    names = _compiled(pattern for pattern in patterns if "/" not in pattern)
-    paths = _compiled(pattern for pattern in patterns if "/" in pattern)
+    names = compiled(pattern for pattern in patterns if "/" not in pattern)
+    paths = compiled(pattern for pattern in patterns if "/" in pattern)
     base = os.path.abspath(root or os.getcwd()).rstrip(os.sep) + os.sep
 
     def matches(path: str) -> bool:
@@ -168,40 +165,6 @@ def matcher(patterns: Sequence[str], root: str) -> Matches:
         return paths is not None and any(paths.fullmatch(part.replace(os.sep, "/")) for part in parts)
 
     return matches
-
-
-def _compiled(patterns: Iterable[str]) -> re.Pattern[str] | None:
-    """One expression for all, None if there are none."""
-    expressions = [f"(?:{_expression(pattern)})" for pattern in patterns]
-    return re.compile("|".join(expressions), re.DOTALL) if expressions else None
-
-
-_TOKEN = re.compile(r"\*\*/|\*+|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
-_SPECIAL = re.compile(r"([\[\\^&|~])")
-
-
-def _expression(pattern: str) -> str:
-    """A glob as a regular expression."""
-    return "".join(map(_piece, _TOKEN.findall(pattern)))
-
-
-def _piece(token: str) -> str:
-    if token == "**/":
-        return "(?:.*/)?"
-    if token.startswith("*"):
-        return ".*"
-    if token == "?":
-        return "."
-    if len(token) == 1:
-        return re.escape(token)
-    negated = token.startswith("[!")
-    characters = _SPECIAL.sub(r"\\\1", token[2:-1] if negated else token[1:-1])
-    expression = f"[{'^' if negated else ''}{characters}]"
-    try:
-        re.compile(expression)
-    except re.error:  # a range the wrong way round
-        return re.escape(token)
-    return expression
 
 
 def file_matches(pattern: str, path: str, root: str) -> bool:
@@ -220,17 +183,17 @@ def file_matches(pattern: str, path: str, root: str) -> bool:
 
 # What git ignores
 
-Ignored = tuple[tuple[str, "GitIgnoreSpec"], ...]
-"""Directories with the patterns that their `.gitignore` gives for all below them; the innermost comes last."""
+Ignored = tuple[tuple[str, tuple[IgnoreLine, ...]], ...]
+"""Directories with the lines that their `.gitignore` has for all below them; the innermost comes last."""
 
 
 def is_ignored(path: str, is_directory: bool, ignored: Ignored) -> bool:
     """Whether git ignores it; the innermost file that has something to say decides."""
-    for directory, spec in reversed(ignored):
+    for directory, lines in reversed(ignored):
         relative = path[len(directory) :].lstrip(os.sep).replace(os.sep, "/")
-        included = spec.check_file(relative + "/" if is_directory else relative).include
-        if included is not None:
-            return included
+        for line in reversed(lines):
+            if (is_directory or not line.folders_only) and line.names.fullmatch(relative):
+                return line.ignores
     return False
 
 
@@ -255,28 +218,10 @@ def _ignored_above(top: str) -> Ignored:
 
 
 def _patterns(directory: str, name: str) -> Ignored:
-    """The patterns of one file, if it is there; lines that git would not understand are left out."""
+    """The lines of one file, if it is there and says anything."""
     try:
-        lines = read_bytes(os.path.join(directory, name)).decode("utf-8", "surrogateescape").split("\n")
+        text = read_bytes(os.path.join(directory, name)).decode("utf-8", "surrogateescape")
     except OSError:
         return ()
-    lines = [line.removesuffix("\r") for line in lines]
-    if not any(line.strip() and not line.startswith("#") for line in lines):
-        return ()
-    # Imported here because it takes as long to import as the interpreter to start three times.
-    from pathspec import GitIgnoreSpec
-
-    try:
-        return ((directory, GitIgnoreSpec.from_lines(lines)),)
-    except ValueError:
-        return ((directory, GitIgnoreSpec.from_lines(line for line in lines if _is_pattern(line))),)
-
-
-def _is_pattern(line: str) -> bool:
-    from pathspec import GitIgnoreSpec
-
-    try:
-        GitIgnoreSpec.from_lines([line])
-    except ValueError:
-        return False
-    return True
+    lines = tuple(filter(None, (read_ignore_line(line.removesuffix("\r")) for line in text.split("\n"))))
+    return ((directory, lines),) if lines else ()

@@ -19,6 +19,7 @@ from racelint.config import Config, ConfigError, load_config
 from racelint.finding import Finding
 from racelint.models.loader import ModelError
 from racelint.parse import too_deep
+from racelint.report.results import clean
 from racelint.rules import RULES
 from racelint.source import Source
 from racelint.stack import with_deep_stack
@@ -45,12 +46,12 @@ class Plugin:
         """
         try:
             for finding in self._findings():
-                yield finding.line, finding.column - 1, f"{finding.code} {finding.message}", type(self)
+                yield finding.line, finding.column - 1, f"{finding.code} {clean(finding.message)}", type(self)
         except (ConfigError, ModelError) as error:
-            yield 1, 0, f"{UNREADABLE} {error}", type(self)
+            yield 1, 0, clean(f"{UNREADABLE} {error}"), type(self)
         except Exception as error:
             what = " ".join(f"{type(error).__name__}: {error}".split())
-            yield 1, 0, f"{UNREADABLE} internal error: {what}; please report it", type(self)
+            yield 1, 0, clean(f"{UNREADABLE} internal error: {what}; please report it"), type(self)
 
     def _findings(self) -> list[Finding]:
         try:

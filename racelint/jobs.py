@@ -30,6 +30,8 @@ Work = Callable[[State, Item], Result]
 
 PAYS = 50
 """Items from which on processes are used: starting them takes about as long as reading that many files."""
+MOST_PROCESSES = 61
+"""What Windows can wait for; elsewhere, the configuration of somebody else may ask for thousands."""
 LARGEST_CHUNK = 32
 GARBAGE = 50_000
 """New objects that may lie about; a few MB."""
@@ -68,7 +70,7 @@ def each(
     `if __name__ == "__main__":` would run there again.
     `died` is the result for an item at which a process of ours was killed; `done` is told how many items are ready.
     """
-    processes = min(jobs or cores(), len(items))
+    processes = min(jobs or cores(), len(items), MOST_PROCESSES)
     if processes < 2 or len(items) <= PAYS or not (may_spawn or can_fork()):
         return _here(work, state, items, done)
     return _spread(work, state, _chunks(items, processes), processes, died, done)

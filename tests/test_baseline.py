@@ -252,7 +252,7 @@ def test_a_file_that_cannot_be_parsed_keeps_its_entries(project: Path) -> None:
     ("text", "message"),
     [
         ("<<<<<<< ours\n", "known.json: this is no baseline: line 1: it is not JSON"),
-        ("[]", "known.json: this is no baseline: it is of version null, and this racelint reads version 1"),
+        ("[]", "known.json: this is no baseline: it is without a version, and this racelint reads version 1"),
         ('{"version": 2}', "it is of version 2"),
         ('{"version": 1}', "it has no list of `findings`"),
         ('{"version": 1, "findings": [{"path": 1}]}', "finding 1 is not as racelint writes them"),

@@ -34,7 +34,7 @@ LAYERS = """
     rule
     rules
     suppress report explain repro
-    analyse config jobs
+    analyse config jobs globs
     discovery
     cache context
     run
@@ -51,7 +51,6 @@ DOORS = {
     "libcst": ("flow", "edits"),
     "astroid": ("resolve",),
     "flake8": ("flake8_plugin",),
-    "pathspec": ("discovery",),
     "frontrun": (),
     "pygls": ("server",),
     "lsprotocol": ("server",),

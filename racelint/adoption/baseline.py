@@ -16,6 +16,8 @@ from racelint.finding import Confidence, Finding
 from racelint.report.identity import Meaning, meaning_of
 
 VERSION = 1
+MOST_ALIKE = 10_000
+"""How often an entry may count: each time takes memory."""
 
 
 class BaselineError(Exception):
@@ -138,9 +140,12 @@ def read(text: str) -> list[Entry]:
         raise BaselineError(f"line {error.lineno}: it is not JSON: {error.msg}") from None
     except RecursionError:
         raise BaselineError("it is nested too deep") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise BaselineError(f"it is not JSON that can be read: {error}") from None
     version = document.get("version") if isinstance(document, dict) else None
     if version != VERSION:
-        raise BaselineError(f"it is of version {json.dumps(version)}, and this racelint reads version {VERSION}")
+        found = f"of version {version}" if isinstance(version, int) else "without a version"
+        raise BaselineError(f"it is {found}, and this racelint reads version {VERSION}")
     findings = document.get("findings")
     if not isinstance(findings, list):
         raise BaselineError("it has no list of `findings`")
@@ -155,7 +160,7 @@ def _entries(number: int, item: object) -> list[Entry]:
     if (
         not (isinstance(path, str) and isinstance(code, str) and isinstance(symbol, str) and isinstance(resource, str))
         or not (isinstance(statements, list) and all(isinstance(one, str) for one in statements))
-        or not (isinstance(count, int) and count > 0)
+        or not (isinstance(count, int) and 0 < count <= MOST_ALIKE)
         or confidence not in levels
     ):
         raise BaselineError(f"finding {number} is not as racelint writes them; write it anew with --update-baseline")

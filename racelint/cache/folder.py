@@ -21,13 +21,15 @@ def cache_folder(root: str, wanted: str = "") -> Path:
 def prepare(folder: Path) -> bool:
     """Makes the folder, with what makes git and backups leave it alone; False if it cannot be had or is not ours.
 
-    A link is not followed: in a repository of somebody else it may lead anywhere.
+    A link is not followed, nor one in the folder: in a repository of somebody else it may lead anywhere.
     """
     try:
         if folder.is_symlink():
             return False
         if not folder.is_dir():
             folder.mkdir(parents=True)
+        elif any((folder / name).is_symlink() for name in os.listdir(folder)):
+            return False
         for name, text in ((".gitignore", "*\n"), (TAG, _SIGNATURE)):
             if not (folder / name).exists():
                 (folder / name).write_text(text, encoding="utf-8")

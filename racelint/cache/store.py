@@ -173,6 +173,8 @@ class Cache(Generic[Report]):
             with closing(sqlite3.connect(self.path, timeout=WAIT, isolation_level=None)) as database:
                 database.execute("PRAGMA trusted_schema = OFF")
                 database.executescript(_TABLES)
+                if _schema(database) != _own_schema():  # a view or trigger of somebody else's may never end
+                    raise sqlite3.DatabaseError("there is more in it than our tables")
                 return work(database)
         except sqlite3.OperationalError as error:
             if not any(word in str(error) for word in ("locked", "readonly", "unable to open", "full")):
@@ -187,6 +189,18 @@ class Cache(Generic[Report]):
             self.path.unlink(missing_ok=True)
         except OSError:  # whoever may not remove it can still do without it
             return
+
+
+def _schema(database: sqlite3.Connection) -> list[tuple[str, str, str]]:
+    return sorted(database.execute("SELECT type, name, sql FROM sqlite_master"))
+
+
+@cache
+def _own_schema() -> list[tuple[str, str, str]]:
+    """The tables of a database that is ours."""
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.executescript(_TABLES)
+        return _schema(database)
 
 
 def opened(folder: Path, report_kind: type[Report]) -> Cache[Report] | None:

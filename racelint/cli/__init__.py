@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -17,6 +18,7 @@ from racelint.cli.completing import completions
 from racelint.cli.documenting import rule, rules
 from racelint.cli.explaining import explain
 from racelint.cli.options import HELP
+from racelint.cli.output import plain
 from racelint.cli.reporting import report
 from racelint.cli.reproducing import repro
 from racelint.cli.serving import server
@@ -30,14 +32,16 @@ def run(arguments: Sequence[str]) -> int:
         status = cli.main(list(arguments), prog_name="racelint", standalone_mode=False)
         return status if isinstance(status, int) else CLEAN
     except click.ClickException as error:
-        error.show()
+        said = io.StringIO()
+        error.show(said)
+        sys.stderr.write(plain(said.getvalue()))
     except (click.Abort, KeyboardInterrupt):
         sys.stderr.write("racelint: interrupted\n")
         # The thread that was working is left behind; the usual way out would wait for what it runs in native code.
         sys.stdout.flush()
         os._exit(INTERRUPTED)
     except Exception:
-        traceback.print_exc()
+        sys.stderr.write(plain(traceback.format_exc()))
         sys.stderr.write(f"racelint {__version__}: internal error; please report it with the lines above\n")
     return FAILED
 

@@ -16,7 +16,7 @@ from racelint.cli.output import say, write_file
 from racelint.cli.showing import status_of
 from racelint.cli.wanted import CLEAN, FOUND, Wanted
 from racelint.config import Config, enabled_rules
-from racelint.source import shown
+from racelint.source import read_bytes, shown
 
 if TYPE_CHECKING:
     from racelint.adoption.baseline import Comparison, Entry
@@ -157,8 +157,7 @@ def opened(wanted: Wanted, config: Config) -> Baseline | None:
 
     path = os.path.abspath(config.baseline)
     try:
-        with open(path, encoding="utf-8") as file:
-            entries = read(file.read())
+        entries = read(read_bytes(path).decode("utf-8"))
     except FileNotFoundError:
         if not wanted.update_baseline:
             message = f"{shown(path)}: there is no such baseline; --update-baseline writes one"

@@ -52,6 +52,7 @@ def look_at_files(wanted: Wanted, config: Config, started: float) -> Looked:
     if not files and not problems and not wanted.quiet and not config.force_exclude:
         say("there are no Python files under these paths")
     paths = {file.shown: file.path for file in files}
+    outside = {file.shown for file in files if not file.named and _leads_out(file.path, wanted.paths)}
 
     def lint(given: Mapping[str, Source], memory: Memory) -> Report:
         progress = ProgressLine(started, shown=sys.stderr.isatty() and not wanted.quiet)
@@ -74,6 +75,8 @@ def look_at_files(wanted: Wanted, config: Config, started: float) -> Looked:
     def original(name: str) -> Original | Problem:
         from racelint.fix import decoded
 
+        if name in outside:
+            return Problem(name, 1, "it is a link to a file outside of what was to be looked at; name it to repair it")
         try:
             return decoded(paths[name], read_bytes(paths[name]), name)
         except OSError as error:
@@ -86,6 +89,14 @@ def look_at_files(wanted: Wanted, config: Config, started: float) -> Looked:
         lambda given: lint(given, Memory()),
         lambda given: lint(given, kept),
     )
+
+
+def _leads_out(path: str, tops: Sequence[str]) -> bool:
+    """Whether a file that was found is a link to one outside of the paths: a repository of somebody else may have one."""
+    if not os.path.islink(path):
+        return False
+    real = os.path.realpath(path)
+    return not any(os.path.join(real, "").startswith(os.path.join(os.path.realpath(top), "")) for top in tops)
 
 
 def open_cache(wanted: Wanted, config: Config) -> Cache[Report] | None:

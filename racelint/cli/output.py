@@ -27,7 +27,12 @@ def has_color(color: str, out: TextIO | None) -> bool:
 
 
 def say(message: str) -> None:
-    sys.stderr.write(f"racelint: {message}\n")
+    sys.stderr.write(f"racelint: {plain(message)}\n")
+
+
+def plain(text: str) -> str:
+    """Text without anything that a terminal obeys: names in it may be those of somebody else's files and settings."""
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def print_text(text: str) -> int:
@@ -47,7 +52,10 @@ def write(pieces: Iterable[str], out: TextIO | None = None) -> None:
 
 
 def write_bytes(data: bytes) -> None:
-    """Bytes for standard output: text in the encoding of a file that was read."""
+    """Bytes for standard output: text in the encoding of a file that was read. A terminal gets text that it does not obey."""
+    if sys.stdout.isatty():
+        write([plain(data.decode("utf-8", "backslashreplace").replace("\r\n", "\n"))])
+        return
     with _leaving(sys.stdout):
         sys.stdout.flush()
         sys.stdout.buffer.write(data)

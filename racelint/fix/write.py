@@ -35,7 +35,7 @@ def replace_file(path: str, old: bytes, new: bytes) -> None:
             file.write(new)
             file.flush()
             os.fsync(file.fileno())
-        _dress(temporary, before)
+        _dress(temporary, target, before)
         if _content(target) != old:
             raise Changed
         os.replace(temporary, target)
@@ -46,12 +46,16 @@ def replace_file(path: str, old: bytes, new: bytes) -> None:
     _sync_folder(os.path.dirname(target))
 
 
-def _dress(path: str, like: os.stat_result) -> None:
-    """Owner and mode; in that order, for a new owner resets some of the mode."""
+def _dress(path: str, target: str, like: os.stat_result) -> None:
+    """Owner and mode, in that order, for a new owner resets some of the mode; then what `setfacl` and others have added."""
     if hasattr(os, "chown"):
         with suppress(OSError):  # only root may give files away
             os.chown(path, like.st_uid, like.st_gid)
     os.chmod(path, stat.S_IMODE(like.st_mode))
+    if hasattr(os, "listxattr"):
+        with suppress(OSError):  # not all file systems have such attributes, and not all may be set by everybody
+            for name in os.listxattr(target):
+                os.setxattr(path, name, os.getxattr(target, name))
 
 
 def _content(path: str) -> bytes | None:

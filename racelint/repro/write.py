@@ -309,7 +309,13 @@ def _head(finding: Finding, place: str, command: str, missing: Sequence[str]) ->
     if missing:
         paragraphs.append("To be filled in: " + "; ".join(missing) + ".")
     wrapped = "\n\n".join(textwrap.fill(one, WIDTH - 10, break_long_words=False) for one in paragraphs)
-    return '"""' + wrapped.replace("\\", "\\\\").replace('"""', "'''") + '\n"""\n\n'
+    return f'"""{_in_docstring(wrapped)}\n"""\n\n'
+
+
+def _in_docstring(text: str) -> str:
+    """Text of the code under analysis, which may hold anything, so that it ends no docstring and commands no terminal."""
+    plain = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode("ascii") for c in text)
+    return plain.replace("\\", "\\\\").replace('"""', "'''")
 
 
 def _imports_of(module: str, check: str, lines: Sequence[str], unfinished: bool) -> str:
@@ -353,9 +359,7 @@ def _test(finding: Finding, check: str, plan: _Plan | None, given: Sequence[str]
     )
     lines = [
         f"def test_{name}(tmp_path: Path) -> None:",
-        f'    """Whatever the order, `{finding.resource or finding.symbol}` ends as after one call and then the other."""'.replace(
-            "\\", "\\\\"
-        ).replace('"""', '"""'),
+        f'    """Whatever the order, `{_in_docstring(finding.resource or finding.symbol)}` ends as after one call and then the other."""',
         f"    {check}(",
         "        start,",
         *_given("        ", "", f"lambda {shared}: ", first),
