@@ -175,6 +175,23 @@ class Roots(Calls):
 
     # who calls whom while it runs
 
+    @cached_property
+    def kept_tasks(self) -> list[tuple[str, str]]:
+        """The attributes that hold a task, as written (`self._task`), each with the unit that the task runs."""
+        found: list[tuple[str, str]] = []
+        for caller in self.scope.facts.functions:
+            kept = {write.line: write.path for write in caller.writes if write.shape == "call" and "." in write.path}
+            for call, _ in self.spawning_calls(caller) if kept else ():
+                if call.line in kept:
+                    units = (unit for argument in call.arguments for unit in self.spawned_units(argument, caller))
+                    found += ((kept[call.line], unit.qualname) for unit in units)
+        return found
+
+    def cancels(self, function: FunctionFacts, unit: str) -> bool:
+        """Whether the function cancels the task that the unit runs in, which ends where it waits."""
+        cancelled = {call.callee.removesuffix(".cancel") for call in function.calls if call.callee.endswith(".cancel")}
+        return any(path in cancelled and unit in self.runs(started) for path, started in self.kept_tasks)
+
     def runs(self, unit: str) -> list[str]:
         """The unit and the functions of the module that it calls, directly or through others; nearest first."""
         found = [unit]

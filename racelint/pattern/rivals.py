@@ -21,6 +21,8 @@ def rivals(
     for function, write in unit.module.concurrency.writers(resource):
         if wanted and write.shape not in wanted and write.how not in wanted:
             continue
+        if world is World.TASKS and unit.module.concurrency.cancels(function, unit.facts.qualname):
+            continue  # what comes after the await does not happen any more
         evidence = unit.module.concurrency.overlap(unit.facts.qualname, function.qualname, world.value, resource)
         if evidence is not None:
             yield write, function, evidence
@@ -104,7 +106,7 @@ def made_sure_by_all(unit: Unit, act: Access) -> Evidence | None:
     concurrency = unit.module.concurrency
     name = act.place.unit
     function = unit.module.scope.functions.get(name)
-    if function is None or not function.owner or not function.is_async:
+    if function is None or not function.owner or not function.is_async or _of_one_reader(unit, function.owner):
         return None
     callers = {
         caller.qualname: caller.name
@@ -124,11 +126,16 @@ def used_by_many(unit: Unit) -> Evidence | None:
     concurrency = unit.module.concurrency
     roots = [concurrency.roots[number] for number in sorted(concurrency.reached.get(unit.facts.qualname, ()))]
     users = [root.unit for root in roots if root.public and root.world == "tasks" and root.unit != unit.facts.qualname]
-    if len(set(users)) < 2:
+    if len(set(users)) < 2 or _of_one_reader(unit, unit.facts.owner):
         return None
     return Evidence(
         f"`{users[0]}` and `{users[1]}` both lead to it, and callers may run them at once", Confidence.MEDIUM
     )
+
+
+def _of_one_reader(unit: Unit, owner: str) -> bool:
+    """Whether objects of the class are iterated over themselves, as streams are: one task reads them to their end."""
+    return bool(owner) and unit.module.scope.method(owner, "__anext__") is not None
 
 
 def _comes_first(call: CallSite, caller: FunctionFacts) -> bool:
