@@ -87,6 +87,8 @@ def how_sure(unit: Unit, pair: Pair, evidence: Evidence) -> Confidence:
         return Confidence.LOW
     if not (makes_known_resource(unit, write) or begins_something(unit, pair.first, write)):
         return evidence.strength
+    if unit.module.concurrency.lends_lock(unit.facts.owner):
+        return Confidence.LOW
     function = unit.module.scope.functions.get(write.place.unit)
     called = function is not None and unit.module.concurrency.callers.get(function.qualname)
     if first_word(write.place.unit) in unit.module.models.lifecycle and not called:

@@ -135,6 +135,23 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class NearMiss:
+    """What would be a finding, were it not for what makes it safe or for want of evidence; no output format shows it."""
+
+    path: str
+    line: int
+    column: int
+    code: str
+    reason: str
+    """Clauses without a full stop, the strongest first, with "; " between them."""
+
+    @property
+    def sort_key(self) -> tuple[str, int, int, str]:
+        """Path, place, code: the stable order of results."""
+        return (self.path, self.line, self.column, self.code)
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """A file that could not be read or parsed: an entry of `errors`, RL900 in the other formats."""
 

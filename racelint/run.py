@@ -14,12 +14,12 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from racelint.analyse import build_index, collect, find_races, nominated
+from racelint.analyse import build_index, collect, find_near_misses, find_races, nominated
 from racelint.config import Config, check_config, enabled_rules, ignores
 from racelint.context import context
 from racelint.discovery import File, discover, file_matches
 from racelint.facts import ModuleFacts
-from racelint.finding import Confidence, Finding, Problem
+from racelint.finding import Confidence, Finding, NearMiss, Problem
 from racelint.index import Index
 from racelint.jobs import PAYS, each
 from racelint.models.loader import load_models
@@ -45,6 +45,8 @@ class Report:
     """How many of the problems are mistakes of racelint."""
     checksums: Mapping[str, int] = field(default_factory=dict)
     """Of the texts in which something was found, by path as shown: whoever edits them sees if they are still the same."""
+    near_misses: tuple[NearMiss, ...] = ()
+    """What is not reported, and why; empty unless it was asked for."""
 
 
 def lint_paths(paths: Iterable[str | os.PathLike[str]], config: Config | None = None) -> Report:
@@ -88,6 +90,7 @@ def lint_files(
     memory: Memory | None = None,
     project: Sequence[File] | None = None,
     around: Sequence[File] | None = None,
+    near_misses: bool = False,
 ) -> Report:
     """What is found in files; `problems` are those met on the way to them, `may_spawn` is as in `jobs.each`.
 
@@ -95,7 +98,7 @@ def lint_files(
     is taken from there, and what is found is kept in it. `project` are all files there are, all of them given, if they are
     not those on the disk. `around` is what `context` says of the files, if it was asked already.
     """
-    job = Job(config, started, may_spawn, given or {})
+    job = Job(config, started, may_spawn, given or {}, near_misses)
     around = context(files, config, job.given, project) if around is None else around
     return _lint(files, around, problems, job, progress, memory or Memory())
 
@@ -125,6 +128,8 @@ class Job:
     may_spawn: bool
     given: Mapping[str, Source]
     """The sources of files that need not be read, by path."""
+    near_misses: bool = False
+    """Whether to tell what is not reported, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +156,7 @@ class Found:
     mistake: bool = False
     checksum: int = 0
     """Of the text in which they were found."""
+    near_misses: Sequence[NearMiss] = ()
 
 
 def _lint(
@@ -200,6 +206,7 @@ def _lint(
         seconds=time.perf_counter() - job.started,
         internal_errors=sum(failure.mistake for failure in failures),
         checksums={found.findings[0].path: found.checksum for found in second if found.findings},
+        near_misses=tuple(sorted((miss for found in second for miss in found.near_misses), key=lambda m: m.sort_key)),
     )
 
 
@@ -226,7 +233,7 @@ def _find(project: tuple[Job, Index], known: Known) -> Found:
         if known.facts is None:
             return Found()
         rules, models = rules_for(known.file, job.config), job.config.models
-        least = Confidence.LOW if known.commented else job.config.min_confidence
+        least = Confidence.LOW if known.commented or job.near_misses else job.config.min_confidence
         nominees = nominated(known.facts, index, rules, models, least)
         if nominees is None and not known.commented:
             return Found()
@@ -239,7 +246,11 @@ def _find(project: tuple[Job, Index], known: Known) -> Found:
                 return Found(problem=tree)
             nominees = nominated(collect(source, tree), index, rules, models)
         findings = find_races(source, nominees, rules, job.config.runtime_module) if nominees is not None else []
-        return Found(_reported(source, findings, rules, job.config), checksum=checksum(source))
+        misses: Sequence[NearMiss] = ()
+        if job.near_misses and nominees is not None:
+            sure = [one for one in findings if one.confidence.rank >= job.config.min_confidence.rank]
+            misses = find_near_misses(source, nominees, rules, sure)
+        return Found(_reported(source, findings, rules, job.config), checksum=checksum(source), near_misses=misses)
     except Exception as error:
         return Found(problem=_mistake(known.file, error), mistake=True)
 

@@ -79,7 +79,12 @@ from racelint.finding import Confidence
 @click.option("--show-settings", is_flag=True, help="Show the configuration that would be used, and stop.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if something is found.")
 @click.option("-q", "--quiet", is_flag=True, help="Print findings only: no summary, no progress, no warnings.")
-@click.option("-v", "--verbose", is_flag=True, help="Say on stderr what is read and how long it takes.")
+@click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Say on stderr what is read, how long it takes, and why near misses are not reported.",
+)
 @drawing_options
 def check(
     paths: tuple[str, ...],

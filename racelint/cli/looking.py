@@ -56,9 +56,17 @@ def look_at_files(wanted: Wanted, config: Config, started: float) -> Looked:
 
     def lint(given: Mapping[str, Source], memory: Memory) -> Report:
         progress = ProgressLine(started, shown=sys.stderr.isatty() and not wanted.quiet)
-        if cache is None or given or memory is not kept:
+        if cache is None or given or memory is not kept or wanted.verbose:  # near misses are not kept
             report = lint_files(
-                files, problems, config, started, may_spawn=True, progress=progress, given=given, memory=memory
+                files,
+                problems,
+                config,
+                started,
+                may_spawn=True,
+                progress=progress,
+                given=given,
+                memory=memory,
+                near_misses=wanted.verbose,
             )
         else:
             report = lint_remembered(
@@ -128,7 +136,8 @@ def look_at_stdin(wanted: Wanted, config: Config, started: float) -> Looked:
             return Report((), (), 0, 0.0)
         if isinstance(source, Problem):
             return Report((), (source,), 1, time.perf_counter() - started)
-        return lint_files([file], [], config, started, given={file.path: source, **given})
+        given = {file.path: source, **given}
+        return lint_files([file], [], config, started, given=given, near_misses=wanted.verbose)
 
     def original(name: str) -> Original | Problem:
         from racelint.fix import Original

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
@@ -28,6 +28,7 @@ def show(wanted: Wanted, looked: Looked, config: Config, fixed: Sequence[Finding
     report = looked.report
     if wanted.verbose:
         say(f"{report.files} files in {report.seconds:.2f} s")
+        write(told(report), sys.stderr)
     formats = [output.format or config.output_format for output in wanted.outputs]
     if fixed and not wanted.quiet and (wanted.statistics or "full" not in formats):
         say(f"{len(fixed)} finding{'s' if len(fixed) > 1 else ''} fixed")
@@ -39,6 +40,14 @@ def show(wanted: Wanted, looked: Looked, config: Config, fixed: Sequence[Finding
         else:
             write(pieces, _out(wanted))
     return status_of(report, wanted)
+
+
+def told(report: Report) -> Iterator[str]:
+    """Why what is nearly a finding is not reported, a line each."""
+    from racelint.report.results import clean
+
+    for miss in report.near_misses:
+        yield f"{clean(miss.path)}:{miss.line}:{miss.column} {miss.code} not reported: {clean(miss.reason)}\n"
 
 
 def _out(wanted: Wanted) -> TextIO:

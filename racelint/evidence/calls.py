@@ -141,7 +141,7 @@ class Calls:
         if method in POOL_MAPS:
             type_name = self.receiver_type(receiver, caller)
             last = type_name.rpartition(".")[2]
-            if last in _POOLS or any(part in receiver.lower() for part in ("pool", "executor")):
+            if last in POOLS or any(part in receiver.lower() for part in ("pool", "executor")):
                 return Spawner("processes" if last in _PROCESS_POOLS else "threads", many=True)
             return None
         known = models.spawners.get("." + method)
@@ -170,4 +170,4 @@ class Calls:
 
 GREENLETS = frozenset({"gevent", "eventlet"})
 _PROCESS_POOLS = frozenset({"ProcessPoolExecutor", "Pool"})
-_POOLS = frozenset({"ThreadPoolExecutor", "ProcessPoolExecutor", "Pool", "ThreadPool", "Executor"})
+POOLS = frozenset({"ThreadPoolExecutor", "ProcessPoolExecutor", "Pool", "ThreadPool", "Executor"})

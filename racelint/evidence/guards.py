@@ -9,6 +9,7 @@ from racelint.evidence.roots import Roots
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.grafts import shown_name
+from racelint.resolve import locks_of
 
 _LOCKED_NAME = re.compile(r"(_locked|under_lock|with_lock|holding_lock|_unsafe|_nolock|_no_lock|_unlocked)$")
 """Names that say that the caller holds the lock; believed if at least one caller does."""
@@ -71,6 +72,17 @@ class Guards(Roots):
         join = frozenset.union if promised else frozenset.intersection
         held = self._entry[function.qualname] = join(*everywhere) if everywhere else frozenset()
         return held
+
+    def lends_lock(self, owner: str) -> bool:
+        """Whether objects of the class hand a lock of theirs to others and never take it: those hold it around what they call."""
+        lineage = self.scope.lineage(owner) if owner else []
+        locks = {f"self.{name}" for class_ in lineage for name in locks_of(self.scope, class_.qualname)}
+        methods = (
+            [f for f in self.scope.every_function if f.owner and f.owner in self.scope.family(owner)] if locks else []
+        )
+        calls = [call for method in methods for call in method.calls]
+        taken = {guard for call in calls for guard in (*call.within, call.callee.removesuffix(".acquire"))}
+        return any(lock in call.arguments for lock in locks - taken for call in calls)
 
     def _used_as_value(self, function: FunctionFacts) -> bool:
         if any(

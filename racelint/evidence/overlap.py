@@ -131,7 +131,7 @@ class Concurrency(Guards, Writers):
                     continue
                 strength = min(self._strength(left, resource), self._strength(right, resource), key=lambda s: s.rank)
                 called = left.called or right.called or left.documented or right.documented
-                if left.body and right.body and first != second:
+                if first != second and ((left.body and right.body) or self._of_two_classes(left, right, resource)):
                     strength = Confidence.LOW  # two classes of threads need not share an object of a third one
                 elif strength is Confidence.LOW and left.public != right.public and not called and not self.unlikely:
                     inner = world == "threads" and (
@@ -161,6 +161,17 @@ class Concurrency(Guards, Writers):
         """Whether the public one of two roots is a step of what the other one runs: nobody else needs to call it."""
         weak, strong = (one, other) if self.roots[one].public else (other, one)
         return strong in self.reached.get(self.roots[weak].unit, frozenset())
+
+    def _of_two_classes(self, left: Root, right: Root, resource: Resource | None) -> bool:
+        """Whether methods of two classes are started and the resource belongs to an object of a third, of which each may have one."""
+        if resource is None or resource.kind is not Kind.ATTRIBUTE or left.public or right.public:
+            return False
+        one, other = (
+            unit.owner if (unit := self.scope.functions.get(r.unit)) is not None else "" for r in (left, right)
+        )
+        apart = one and other and not any(c.qualname == one for c in self.scope.lineage(other))
+        apart = apart and not any(c.qualname == other for c in self.scope.lineage(one))
+        return bool(apart) and resource.owner not in self.scope.family(one) | self.scope.family(other)
 
     def _of_another_class(self, left: Root, right: Root, resource: Resource | None) -> bool:
         """Whether the thread is a method of another class than the one that has the resource: each may have its own object."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from racelint.evidence.calls import Calls
+from racelint.evidence.calls import POOLS, Calls
 from racelint.evidence.data import Root
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
@@ -13,6 +13,7 @@ def find_spawns(calls: Calls) -> list[Root]:
     roots: list[Root] = []
     made: set[str] = set()
     sites: dict[str, list[tuple[FunctionFacts, CallSite, bool, str]]] = {}
+    own: dict[str, bool] = {}
     for caller in (*calls.scope.facts.functions, calls.scope.facts.module_body):
         for call, spawner in calls.spawning_calls(caller):
             if spawner.once:
@@ -22,9 +23,13 @@ def find_spawns(calls: Calls) -> list[Root]:
                 for unit in calls.spawned_units(argument, caller):
                     several[unit.qualname] = several.get(unit.qualname, 0) + 1
                     shared = _one_object(argument, caller)
+                    in_turn = call.awaited and call.looped  # each one is over before the next begins
                     many = shared and (
-                        spawner.many or argument.startswith("*") or call.looped or several[unit.qualname] > 1
+                        argument.startswith("*")
+                        or several[unit.qualname] > 1
+                        or ((spawner.many or call.looped) and not in_turn)
                     )
+                    own[unit.qualname] = own.get(unit.qualname, True) and not shared and _joined(call)
                     world = "threads" if spawner.world == "processes" and _told_result(argument) else spawner.world
                     sites.setdefault(unit.qualname, []).append((caller, call, many, world))
                     if unit.name == "__call__":
@@ -35,7 +40,9 @@ def find_spawns(calls: Calls) -> list[Root]:
         text = f"line {call.line} starts it with `{call.callee}`"
         text += " for many at once" if many else ", and other places start it too" if again else ""
         real_world = "tasks" if calls.scope.functions[name].is_async else world
-        roots.append(Root(name, text, real_world, many or again, Confidence.HIGH, made=name in made))
+        roots.append(
+            Root(name, text, real_world, many or again, Confidence.HIGH, own_object=own[name], made=name in made)
+        )
     for class_ in calls.scope.facts.classes:
         if class_.bases and calls.scope.is_thread(class_.qualname):
             bases = calls.scope.base_names(class_.qualname)
@@ -61,11 +68,18 @@ def _one_object(argument: str, caller: FunctionFacts) -> bool:
     return not (dot and root in caller.loop_names)
 
 
+def _joined(call: CallSite) -> bool:
+    """Whether the unit is handed to a pool that is waited for before the block that made it ends: nobody goes on meanwhile."""
+    return any(manager.rpartition(".")[2] in POOLS for manager in call.within)
+
+
 def _both_run(one: CallSite, other: CallSite, same_caller: bool) -> bool:
-    """Whether two spawns of one unit can both happen: not if they are the two arms of one `if`."""
+    """Whether two spawns of one unit can both happen: not if they are the two arms of one `if`, or waited for."""
     if one is other:
         return False
     if not same_caller:
         return True
+    if one.awaited and other.awaited:
+        return False
     arms = dict(one.arms)
     return all(arms.get(line, arm) == arm for line, arm in other.arms)

@@ -23,6 +23,7 @@ from racelint.pattern.dependence import (
     store_updates,
     thread_updates,
 )
+from racelint.pattern.doubts import Doubts
 from racelint.pattern.emptied import emptied_after_await
 from racelint.pattern.escaping import escapes
 from racelint.pattern.files import (
@@ -108,6 +109,7 @@ __all__ = [
     "Access",
     "Acquire",
     "Confidence",
+    "Doubts",
     "Event",
     "Evidence",
     "Kind",

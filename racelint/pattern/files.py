@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from racelint.events import Access, Kind, Op, Resource, Sense, Shape
 from racelint.evidence import Evidence
-from racelint.facts import FunctionFacts
+from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.paths import (
     FOLDERS,
@@ -38,9 +38,9 @@ _RUNNABLE = re.compile(r"(?<![\w])0?o?[57]00(?!\d)|S_I(RWX|X)U(SR)?")
 """Modes that also let the owner run the file: programs and folders, which are no secrets."""
 
 
-def forgiven(access: Access) -> bool:
+def forgiven(unit: Unit, act: Access) -> bool:
     """Whether the unit goes on when the step fails."""
-    return bool(access.forgiven & TOLERANT)
+    return bool(act.forgiven & TOLERANT) and unit.safe(act, because=lambda: "the unit goes on when the step fails")
 
 
 def file_accesses(unit: Unit, *ops: Op) -> Iterator[Access]:
@@ -278,21 +278,27 @@ def _written_between(unit: Unit, opened: Access, act: Access) -> bool:
 
 
 def removed_elsewhere(unit: Unit, resource: Resource) -> str:
-    """The function of the module that removes or moves the path, or a folder it is in; "" if none does."""
+    """The function of the module that removes the path, a folder it is in, or moves it away; "" if none does."""
     names = _names(unit.facts, resource)
     for function in unit.module.scope.facts.functions:
         if function.qualname == unit.facts.qualname:
             continue
         for call in function.calls:
-            receiver, _, last = call.callee.rpartition(".")
-            if last in _REMOVING and any(
-                _means(unit.facts, function, names, given) for given in (receiver, *call.arguments)
-            ):
+            if any(_means(unit.facts, function, names, given) for given in _taken_away(call)):
                 return function.qualname
     return ""
 
 
-_REMOVING = frozenset("remove unlink rmtree rmdir rename replace move removedirs".split())
+def _taken_away(call: CallSite) -> tuple[str, ...]:
+    """The expressions of a call that may be a path which is not there afterwards; what is moved there is no such path."""
+    receiver, _, last = call.callee.rpartition(".")
+    if last in _MOVING:
+        return call.arguments[:1] if receiver in ("", "os", "shutil") else (receiver,)
+    return (receiver, *call.arguments) if last in _REMOVING else ()
+
+
+_MOVING = frozenset("rename replace move".split())
+_REMOVING = frozenset("remove unlink rmtree rmdir removedirs".split())
 
 
 def read_elsewhere(unit: Unit, resource: Resource) -> str:

@@ -87,4 +87,7 @@ def _singular(word: str) -> str:
 
 def constraint_handled(unit: Unit, new: Access) -> bool:
     """Whether an error of the database about a second such row is caught around the creation, or the statement avoids it."""
-    return bool(new.handled & unit.module.models.constraint_errors) or new.how == "conditional"
+    if new.how == "conditional":
+        return unit.safe(new, because=lambda: "the statement itself avoids a second such row")
+    handled = bool(new.handled & unit.module.models.constraint_errors)
+    return handled and unit.safe(new, because=lambda: "the error of the database about a second such row is handled")

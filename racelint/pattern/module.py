@@ -12,6 +12,7 @@ from racelint.finding import Confidence, Finding, Fix, Role, Span, Step, World
 from racelint.grafts import is_grafted
 from racelint.models.loader import Models
 from racelint.need import Nominee
+from racelint.pattern.doubts import Doubts
 from racelint.pattern.unit import Unit
 from racelint.resolve import Scope, locks_of
 
@@ -21,11 +22,16 @@ if TYPE_CHECKING:
     from racelint.rule import Rule
 
 
+ALONE = "tests, migrations, commands and scripts run alone"
+
+
 class Module:
     """One module as rules see it."""
 
-    def __init__(self, program: Program, nominees: Sequence[Nominee]) -> None:
+    def __init__(self, program: Program, nominees: Sequence[Nominee], doubts: Doubts | None = None) -> None:
         self.program = program
+        self.doubts = doubts
+        """Where the reasons are noted for which rules keep silent, if that is asked for."""
         self.scope: Scope = program.scope
         self.concurrency: Concurrency = program.concurrency
         self.models: Models = program.models
@@ -123,11 +129,23 @@ class Module:
         advice: Fix,
         harm: str = "",
     ) -> Finding:
-        """Puts a finding together; one that stands in a helper is reported at the call in the unit."""
+        """Puts a finding together; one that stands in a helper is reported at the call in the unit.
+
+        In doubt (`Doubts`) its `evidence` says why it is not to be reported; "" if nothing does.
+        """
+        trace = tuple(trace)
         steps = tuple(self.step(role, event) for role, event in trace)
         expected = evidence.by_hand and self.concurrency.by_hand
         alone = not expected and self.concurrency.unlikely_unit(unit.facts)
         strength = Confidence.LOW if alone else evidence.strength
+        text = evidence.text
+        if self.doubts is not None:
+            reasons = self.doubts.of(unit.facts.qualname, (event for _, event in trace))
+            if alone:
+                reasons.append(ALONE)
+            elif evidence.text not in reasons and strength is Confidence.LOW:
+                reasons.append(f"low confidence: {evidence.text}")
+            text = "; ".join(reasons)
         return Finding(
             rule.code,
             rule.name,
@@ -139,7 +157,7 @@ class Module:
             strength,
             message,
             harm or rule.harm,
-            evidence.text,
+            text,
             steps,
             advice,
         )

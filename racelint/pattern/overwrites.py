@@ -81,7 +81,7 @@ def removed_then_replaced(unit: Unit) -> Iterator[tuple[Access, Access]]:
             continue
         for removal in unit.accesses(Op.DELETE, kinds=(Kind.FILE,)):
             if (
-                not (removal.how == "rmdir" and forgiven(removal))  # takes an empty folder away if it can
+                not (removal.how == "rmdir" and forgiven(unit, removal))  # takes an empty folder away if it can
                 and one_path(unit, removal, write)
                 and unit.before(removal.id, write.id)
                 and not unit.before(write.id, removal.id)

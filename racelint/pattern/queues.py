@@ -96,8 +96,12 @@ def _entries(unit: Unit) -> Iterator[Taken]:
                 continue
             depends = look.id in removal.value.stems | removal.controlled_by
             if depends and not _kept_out(unit, look, removal):
-                yield Taken(Pair(unit, look, removal), "", True)
+                yield Taken(Pair(unit, look, removal), "", look.how not in LISTING)
                 break
+
+
+LISTING = frozenset({"smembers", "lrange", "zrange", "hgetall", "hkeys"})
+"""Reads of all entries: what is then removed may be what is dead, which is no harm done twice."""
 
 
 def _picks(unit: Unit) -> Iterator[Taken]:

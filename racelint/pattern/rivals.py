@@ -9,6 +9,7 @@ from racelint.evidence import Evidence
 from racelint.facts import CallSite, FunctionFacts, Write
 from racelint.finding import Confidence, World
 from racelint.grafts import shown_name
+from racelint.pattern.doubts import Reason
 from racelint.pattern.unit import Unit
 from racelint.resolve import CONSTRUCTORS, enclosing_self
 
@@ -43,7 +44,16 @@ def rival(unit: Unit, resource: Resource, world: World = World.TASKS, shapes: It
             best = evidence
             if best.strength is Confidence.HIGH:
                 break
-    return best
+    return best or _in_doubt(unit, resource, f"nothing that may run at the same time changes `{resource.shown}`")
+
+
+def _in_doubt(unit: Unit, resource: Resource | None, reason: str) -> Evidence | None:
+    """What stands for evidence that there is none of while near misses are looked for (`Doubts`), where the reason is noted."""
+    doubts = unit.module.doubts
+    if doubts is None:
+        return None
+    doubts.note(unit.facts.qualname, Reason(reason, place=resource.place if resource is not None else None))
+    return Evidence(reason, Confidence.LOW)
 
 
 def read_meanwhile(unit: Unit, resource: Resource, world: World = World.TASKS) -> Evidence | None:
@@ -165,7 +175,9 @@ def called_by_timer(unit: Unit) -> bool:
 
 def with_itself(unit: Unit, world: World = World.TASKS, resource: Resource | None = None) -> Evidence | None:
     """The evidence that the unit runs several times at once, on the same resource if one is given."""
-    return unit.module.concurrency.overlap(unit.facts.qualname, unit.facts.qualname, world.value, resource)
+    name = unit.facts.qualname
+    found = unit.module.concurrency.overlap(name, name, world.value, resource)
+    return found or _in_doubt(unit, resource, f"nothing says that `{shown_name(name)}` runs several times at once")
 
 
 def copied_to_processes(unit: Unit, resource: Resource) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from racelint.events import Access, Kind, Mark, Op, Row
 from racelint.evidence import Evidence
-from racelint.facts import ClassFacts
+from racelint.facts import CallSite, ClassFacts, FunctionFacts
 from racelint.finding import Confidence, World
 from racelint.pattern.pair import Pair
 from racelint.pattern.rivals import in_processes
@@ -24,6 +24,8 @@ def row_updates(unit: Unit) -> Iterator[Pair]:
         if write.how.startswith("super()"):  # what an object makes of its own fields whenever it is saved
             continue
         if row.locked or row.new or (model is not None and model.versioned) or _is_plain_argument(unit, row):
+            continue
+        if _built_by_callers(unit, row):
             continue
         if compared_with_locked(unit, write):
             continue
@@ -88,6 +90,23 @@ def _is_plain_argument(unit: Unit, row: Row) -> bool:
         return not scope.is_mapped(annotation)
     located = scope.index.class_named(annotation, scope.facts)
     return located is not None and not any(_says_mapped(class_) for _, class_ in scope.index.lineage(located))
+
+
+def _built_by_callers(unit: Unit, row: Row) -> bool:
+    """Whether the row is an argument for which every caller in the module hands in an object that it has just built itself."""
+    names = [name for name, _ in unit.facts.params]
+    sites = unit.module.concurrency.callers.get(unit.facts.qualname, [])
+    if row.loaded is not None or row.name not in names or not sites:
+        return False
+    place = names.index(row.name) - bool(unit.facts.owner and "staticmethod" not in unit.facts.decorators)
+    return all(_builds(caller, call, place, row.name) for caller, call in sites)
+
+
+def _builds(caller: FunctionFacts, call: CallSite, place: int, keyword: str) -> bool:
+    named = (given.removeprefix(f"{keyword}=") for given in call.arguments if given.startswith(f"{keyword}="))
+    given = next(named, call.arguments[place] if 0 <= place < len(call.arguments) else "")
+    built = dict(caller.locals_built).get(given, "")
+    return built.rpartition(".")[2][:1].isupper()
 
 
 def _says_mapped(class_: ClassFacts) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from racelint.events import Access, Acquire, Event, Ids, Kind, Mark, Op, Resource, Switch
 from racelint.finding import World
+from racelint.pattern.doubts import Reason
 from racelint.resolve import CONSTRUCTORS
 
 if TYPE_CHECKING:
@@ -168,18 +169,21 @@ class Unit:
         found = [event for event in (self.events[number] for number in sorted(held)) if isinstance(event, Acquire)]
         return [event for event in found if event.shared and (not whats or event.what in whats)]
 
+    def safe(self, *events: Event, because: Callable[[], str]) -> bool:
+        """Whether what makes the events safe is taken for that: always, but in doubt (`Doubts`), where it is only noted."""
+        doubts = self.module.doubts
+        if doubts is not None:
+            doubts.note(self.facts.qualname, Reason(because(), frozenset(event.id for event in events)))
+        return doubts is None
+
     def guarded(self, one: Event, other: Event, world: World = World.TASKS) -> bool:
         """Whether a lock or claim covers both; a transaction is no guard between tasks or threads."""
-        for guard in self.guards(one, other):
-            if guard.what in ("lock", "claim"):
-                if world is World.THREADS and guard.world == "tasks":
-                    continue
-                if world is World.THREADS and guard.what == "claim":
-                    continue
-                return True
-            if guard.what == "row lock" and world is World.PROCESSES:
-                return True
-        return False
+        guard = next((guard for guard in self.guards(one, other) if _excludes(guard, world)), None)
+        return guard is not None and self.safe(one, other, because=lambda: self._covers(guard))
+
+    def _covers(self, guard: Acquire) -> str:
+        name = f" `{guard.lock.shown}`" if guard.lock.shown else ""
+        return f"the {guard.what}{name} of line {self.module.line(guard)} is held over both"
 
     def locked_at(self, event: Event) -> list[Acquire]:
         """The locks that are held at an event."""
@@ -194,17 +198,20 @@ class Unit:
         for number in sorted((access.value.stems | access.controlled_by) & access.fresh):
             found = self.access(number)
             if found is not None and same(found.resource, resource):
-                return found
+                return found if self.safe(access, because=partial(self._seen_again, found)) else None
         return None
 
     def rechecked(self, access: Access, resource: Resource) -> bool:
         """Whether the access runs only because of a check of the resource with no switch point since, or under one guard with it."""
-        return any(
-            (found := self.access(number)) is not None
-            and same(found.resource, resource)
-            and (number in access.fresh or self.guarded(found, access))
-            for number in access.controlled_by
-        )
+        for number in access.controlled_by:
+            found = self.access(number)
+            if (
+                found is not None
+                and same(found.resource, resource)
+                and (number in access.fresh or self.guarded(found, access))
+            ):
+                return self.safe(access, because=partial(self._seen_again, found))
+        return False
 
     def rechecked_locked(self, write: Access) -> bool:
         """Whether a check of the resource under the same lock decided that the write runs: the second look of double-checked locking."""
@@ -215,22 +222,31 @@ class Unit:
             for number in write.controlled_by
         )
 
+    def _seen_again(self, look: Access) -> str:
+        return f"`{look.resource.shown}` is looked at again on line {self.module.line(look)}"
+
     def claimed(self, first: Access, second: Access) -> bool:
         """Whether the unit changed the resource, or a flag checked together with it, between the two and before any switch."""
-        for access in self.flow.accesses:
-            if (
-                access.op.changes
-                and first.id in access.fresh
-                and self.before(access.id, second.id)
-                and access.id != second.id
-            ):
-                if same(access.resource, first.resource):
-                    return True
-                checks = [found for n, _ in access.control if (found := self.access(n)) is not None]
-                check_places = {check.resource.place for check in checks}
-                if access.resource.place in check_places and first.id in access.controlled_by | access.fresh:
-                    return True
-        return False
+        claim = next((access for access in self.flow.accesses if self._claims(access, first, second)), None)
+        return claim is not None and self.safe(
+            first,
+            second,
+            because=lambda: f"line {self.module.line(claim)} changes `{claim.resource.shown}` before others run",
+        )
+
+    def _claims(self, access: Access, first: Access, second: Access) -> bool:
+        if (
+            not access.op.changes
+            or first.id not in access.fresh
+            or access.id == second.id
+            or not self.before(access.id, second.id)
+        ):
+            return False
+        if same(access.resource, first.resource):
+            return True
+        checks = [found for n, _ in access.control if (found := self.access(n)) is not None]
+        check_places = {check.resource.place for check in checks}
+        return access.resource.place in check_places and first.id in access.controlled_by | access.fresh
 
     def is_condition(self, lock: Acquire) -> bool:
         """Whether the lock is a condition, which may be made of another lock."""
@@ -238,6 +254,15 @@ class Unit:
         if resource.owner in scope.classes:
             return scope.attribute_type(resource.owner, resource.path).endswith("Condition")
         return scope.assigned.get(resource.path, "").endswith("Condition")
+
+
+def _excludes(guard: Acquire, world: World) -> bool:
+    """Whether who holds the guard keeps the other units of a world out."""
+    if guard.what == "lock":
+        return world is not World.THREADS or guard.world != "tasks"
+    if guard.what == "claim":
+        return world is not World.THREADS
+    return guard.what == "row lock" and world is World.PROCESSES
 
 
 def held_at(event: Event) -> Ids:

@@ -92,7 +92,7 @@ def races(unit: Unit) -> Iterator[Race]:
     for test, act in tested_then_done(unit):
         yield from tested(unit, test, act)
     for removal, act in removed_then_made(unit):
-        if not forgiven(act):
+        if not forgiven(unit, act):
             yield (
                 removal,
                 act,
@@ -102,7 +102,7 @@ def races(unit: Unit) -> Iterator[Race]:
                 "",
             )
     for listing, act in listed_then_used(unit):
-        if not forgiven(act):
+        if not forgiven(unit, act):
             yield (
                 listing,
                 act,
@@ -143,7 +143,7 @@ def entry_removed(unit: Unit, listing: Access, act: Access) -> Evidence:
 def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
     """A tested path that is then made, removed or used; tolerated failures harm nobody."""
     if act.op is Op.CREATE:
-        if act.how != "exclusive" and not forgiven(act):
+        if act.how != "exclusive" and not forgiven(unit, act):
             yield (
                 test,
                 act,
@@ -162,7 +162,7 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
                 "make it in one step: mode `x`, or write another file and link or rename it",
                 "done twice",
             )
-    elif act.op is Op.DELETE and not forgiven(act):
+    elif act.op is Op.DELETE and not forgiven(unit, act):
         yield (
             test,
             act,
@@ -171,7 +171,7 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
             EAFP,
             "",
         )
-    elif act.op is Op.USE and not forgiven(act):
+    elif act.op is Op.USE and not forgiven(unit, act):
         evidence = used_by_others(unit, act)
         remover = removed_elsewhere(unit, act.resource) if evidence is not None else ""
         if remover:

@@ -95,7 +95,7 @@ def teardowns(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
     for write in unit.accesses(Op.WRITE, kinds=INTERNAL):
         if write.value.shape is not Shape.NONE or write.resource.key:
             continue
-        for switch in unit.switches():
+        for switch in reversed(list(unit.switches())):  # of several teardowns the one nearest to the write
             if switch.used is None or not same(switch.used, write.resource):
                 read = next(
                     (
@@ -120,7 +120,7 @@ def teardowns(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
                 or written_between(unit, read, switch, write.resource)
                 or read.id in write.fresh
             ):
-                continue
+                break
             evidence = replaced_meanwhile(unit, write.resource)
             if evidence is not None:
                 yield Pair(unit, read, write, switch), evidence
@@ -147,7 +147,7 @@ def last_read(unit: Unit, resource: Resource, before: int) -> Access | None:
 def written_between(unit: Unit, read: Access, switch: Switch, resource: Resource) -> bool:
     """Whether the unit itself sets the resource between taking and awaiting it: a swap."""
     return any(
-        same(a.resource, resource) and unit.before(read.id, a.id) and unit.before(a.id, switch.id) and a.id > read.id
+        same(a.resource, resource) and unit.before(read.id, a.id) and read.id < a.id < switch.id
         for a in unit.accesses(Op.WRITE, Op.DELETE)
     )
 
