@@ -110,8 +110,12 @@ def acquired_before(caller: FunctionFacts, call: CallSite) -> frozenset[str]:
     """What the caller has taken by `lock.acquire()`, whatever happens, and not given back when it comes to the call."""
     taken: set[str] = set()
     for other in caller.calls:
-        receiver, _, method = other.callee.rpartition(".")
-        if other.line >= call.line or method not in ("acquire", "release"):
+        receiver, dot, method = other.callee.rpartition(".")
+        if other.line >= call.line:
+            continue
+        if not dot and "acquire" in method.lower() and not other.arms:
+            taken.update(given for given in other.arguments if "." in given)  # `acquire_lock(self._lock)`
+        if method not in ("acquire", "release"):
             continue
         if method == "release":
             taken.discard(receiver)

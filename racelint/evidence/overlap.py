@@ -131,8 +131,8 @@ class Concurrency(Guards, Writers):
                     continue
                 strength = min(self._strength(left, resource), self._strength(right, resource), key=lambda s: s.rank)
                 called = left.called or right.called or left.documented or right.documented
-                if first != second and ((left.body and right.body) or self._of_two_classes(left, right, resource)):
-                    strength = Confidence.LOW  # two classes of threads need not share an object of a third one
+                if first != second and self._apart(left, right, resource):
+                    strength = Confidence.LOW
                 elif strength is Confidence.LOW and left.public != right.public and not called and not self.unlikely:
                     inner = world == "threads" and (
                         self._step_of(first, second) or self._of_another_class(left, right, resource)
@@ -162,23 +162,39 @@ class Concurrency(Guards, Writers):
         weak, strong = (one, other) if self.roots[one].public else (other, one)
         return strong in self.reached.get(self.roots[weak].unit, frozenset())
 
-    def _of_two_classes(self, left: Root, right: Root, resource: Resource | None) -> bool:
-        """Whether methods of two classes are started and the resource belongs to an object of a third, of which each may have one."""
+    def _apart(self, left: Root, right: Root, resource: Resource | None) -> bool:
+        """Whether each of two units may have its own object of the resource's class.
+
+        So may two classes of threads, methods of two classes that are started, and units of other modules.
+        """
+        if left.body and right.body:
+            return True
         if resource is None or resource.kind is not Kind.ATTRIBUTE or left.public or right.public:
             return False
-        one, other = (
-            unit.owner if (unit := self.scope.functions.get(r.unit)) is not None else "" for r in (left, right)
-        )
-        apart = one and other and not any(c.qualname == one for c in self.scope.lineage(other))
-        apart = apart and not any(c.qualname == other for c in self.scope.lineage(one))
-        return bool(apart) and resource.owner not in self.scope.family(one) | self.scope.family(other)
+        if left.called and right.called:
+            return not self._kept(resource.owner)
+        one, other = (self._owner(root) for root in (left, right))
+        if not one or not other or resource.owner in self.scope.family(one) | self.scope.family(other):
+            return False
+        bases = {one: self.scope.lineage(one), other: self.scope.lineage(other)}
+        return not any(c.qualname == one for c in bases[other]) and not any(c.qualname == other for c in bases[one])
+
+    def _owner(self, root: Root) -> str:
+        """The class whose method the root is; "" if it is none."""
+        unit = self.scope.functions.get(root.unit)
+        return unit.owner if unit is not None else ""
 
     def _of_another_class(self, left: Root, right: Root, resource: Resource | None) -> bool:
-        """Whether the thread is a method of another class than the one that has the resource: each may have its own object."""
-        strong = self.scope.functions.get((right if left.public else left).unit)
-        if resource is None or resource.kind is not Kind.ATTRIBUTE or strong is None or not strong.owner:
+        """Whether the thread is a method of another class than the one that has the resource: each may have its own object.
+
+        A function of the module tells nothing of whose object it uses; but then the public one has to be a method of that class.
+        """
+        strong, weak = (self.scope.functions.get(r.unit) for r in ((right, left) if left.public else (left, right)))
+        if resource is None or resource.kind is not Kind.ATTRIBUTE or strong is None:
             return False
         family = self.scope.family(resource.owner)
+        if not strong.owner:
+            return weak is not None and bool(weak.owner) and weak.owner not in family and not self._kept(resource.owner)
         return strong.owner not in family and not self._made_for(strong.owner, family)
 
     def _made_for(self, qualname: str, family: frozenset[str]) -> bool:

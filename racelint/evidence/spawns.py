@@ -13,7 +13,7 @@ def find_spawns(calls: Calls) -> list[Root]:
     roots: list[Root] = []
     made: set[str] = set()
     sites: dict[str, list[tuple[FunctionFacts, CallSite, bool, str]]] = {}
-    own: dict[str, bool] = {}
+    alone: dict[str, bool] = {}
     for caller in (*calls.scope.facts.functions, calls.scope.facts.module_body):
         for call, spawner in calls.spawning_calls(caller):
             if spawner.once:
@@ -29,7 +29,7 @@ def find_spawns(calls: Calls) -> list[Root]:
                         or several[unit.qualname] > 1
                         or ((spawner.many or call.looped) and not in_turn)
                     )
-                    own[unit.qualname] = own.get(unit.qualname, True) and not shared and _joined(call)
+                    alone[unit.qualname] = alone.get(unit.qualname, True) and not shared and _joined(call)
                     world = "threads" if spawner.world == "processes" and _told_result(argument) else spawner.world
                     sites.setdefault(unit.qualname, []).append((caller, call, many, world))
                     if unit.name == "__call__":
@@ -41,7 +41,7 @@ def find_spawns(calls: Calls) -> list[Root]:
         text += " for many at once" if many else ", and other places start it too" if again else ""
         real_world = "tasks" if calls.scope.functions[name].is_async else world
         roots.append(
-            Root(name, text, real_world, many or again, Confidence.HIGH, own_object=own[name], made=name in made)
+            Root(name, text, real_world, many or again, Confidence.HIGH, own_object=alone[name], made=name in made)
         )
     for class_ in calls.scope.facts.classes:
         if class_.bases and calls.scope.is_thread(class_.qualname):

@@ -15,7 +15,7 @@ from racelint.flow.containers import container_call, local_container_call
 from racelint.flow.expressions import BUILTIN_PURE, WRAPPERS, Evaluator
 from racelint.flow.files import dump_to_path
 from racelint.flow.futures import completed_later, future_call, oldest
-from racelint.flow.locks import lock_call
+from racelint.flow.locks import lock_call, taken_by_function
 from racelint.flow.made import is_served, made_row, note_made
 from racelint.flow.managers import (
     customary_model,
@@ -391,6 +391,7 @@ def _unknown(
     lock = lock_call(ev, node, base, method, awaiting) or future_call(ev, node, base, method, awaiting)
     if lock is not None:
         return lock
+    taken_by_function(ev, where, base, method, arguments)
     waited(ev, node, base, method)
     started(ev, node, base, method)
     dump_to_path(ev, where, method, arguments)

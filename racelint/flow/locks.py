@@ -7,6 +7,7 @@ import re
 import libcst as cst
 
 from racelint.events import Kind, Resource, Shape, Value
+from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 
 
@@ -31,6 +32,15 @@ def lock_call(
         if held.what == "lock" and (held.lock.place, held.lock.name) == (lock.place, lock.name):
             ev.release(held.id)
     return Value()
+
+
+def taken_by_function(ev: Evaluator, where: cst.CSTNode, base: Value | None, method: str, arguments: Arguments) -> None:
+    """A lock that is handed to a function called after what it does: `acquire_lock(self._lock, timeout)`."""
+    if base is not None or "acquire" not in method.lower():
+        return
+    for value in arguments.every:
+        if value.ref is not None and is_lock(ev, value):
+            ev.acquire(value.ref, "lock", lock_world(ev, value), ev.place(where))
 
 
 def _unchanging(ev: Evaluator, base: Value) -> Resource:

@@ -256,8 +256,11 @@ def _thrown_away(unit: Unit) -> Iterator[Useless]:
 
 
 def _not_waited_for(unit: Unit) -> Iterator[Useless]:
-    """`acquire` with a limit whose answer nobody looks at."""
+    """`acquire` with a limit whose answer nobody looks at; not of a lock that is then waited for, which stands for a sign."""
     for mark in unit.marks("unsure lock"):
+        function = unit.module.scope.functions.get(mark.place.unit, unit.facts)
+        if sum(call.callee == f"{mark.subject}.acquire" for call in function.calls) > 1:
+            continue
         change = next(
             (a for a in unit.accesses(kinds=INTERNAL) if a.op.changes and unit.before(mark.id, a.id)),
             None,
