@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
+
+from racelint.frozen import dataclass
 
 Ids = frozenset[int]
 NO_IDS: Ids = frozenset()
@@ -11,6 +13,8 @@ NO_IDS: Ids = frozenset()
 
 class Kind(Enum):
     """What sort of shared state a resource is."""
+
+    __hash__ = object.__hash__  # that of Enum is a function of Python, and sets are asked often
 
     ATTRIBUTE = "attribute"
     """An attribute of an object that more than one unit reaches: `self.total`."""
@@ -65,6 +69,8 @@ class Resource:
 class Op(Enum):
     """What an access does."""
 
+    __hash__ = object.__hash__  # that of Enum is a function of Python, and sets are asked often
+
     READ = "read"
     CHECK = "check"
     """A read that decides a branch."""
@@ -84,6 +90,8 @@ class Op(Enum):
 
 class Shape(Enum):
     """What is known of a value."""
+
+    __hash__ = object.__hash__  # that of Enum is a function of Python, and sets are asked often
 
     NONE = "None"
     FALSE = "False"
@@ -105,6 +113,8 @@ class Shape(Enum):
 
 class Sense(Enum):
     """What a branch knows of a checked value."""
+
+    __hash__ = object.__hash__  # that of Enum is a function of Python, and sets are asked often
 
     PRESENT = "present"
     """Truthy, not None, or a member."""

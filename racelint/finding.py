@@ -12,6 +12,8 @@ from enum import Enum
 class World(Enum):
     """Where units of work interleave."""
 
+    __hash__ = object.__hash__  # that of Enum is a function of Python, and sets are asked often
+
     TASKS = "tasks"
     THREADS = "threads"
     PROCESSES = "processes"
@@ -19,6 +21,8 @@ class World(Enum):
 
 class Confidence(Enum):
     """How strong the evidence is that the units run concurrently and that the harm happens."""
+
+    __hash__ = object.__hash__  # that of Enum is a function of Python, and sets are asked often
 
     LOW = "low"
     MEDIUM = "medium"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from racelint.evidence import Concurrency, Root
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence, World
+from racelint.frozen import dataclass
 from racelint.keys import ANY, GIVEN, OWN, Reach
 
 RANKS = {Confidence.LOW: 0, Confidence.MEDIUM: 1, Confidence.HIGH: 2}

@@ -16,6 +16,8 @@ from racelint.facts import FunctionFacts
 class Need(Enum):
     """Something that a unit, with the helpers that it calls, must hold; the confidence that is wanted is always asked, too."""
 
+    __hash__ = object.__hash__  # that of Enum is a function of Python, and sets are asked often
+
     ANYTHING = "changes state or calls a store"
     """For rules that say nothing else: one unit in six, and each costs what parsing 30 KB does."""
     STATE_OF_TASKS = "a coroutine looks at state that another task changes or takes away"

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "racelint"
 
 LAYERS = """
+    frozen
     stack events finding paths testing
     rewrite timeline
     source

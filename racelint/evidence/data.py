@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from racelint.finding import Confidence
+from racelint.frozen import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

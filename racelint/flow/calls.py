@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import libcst as cst
 
@@ -30,6 +29,7 @@ from racelint.flow.rows import change_field, home, library_of, set_field
 from racelint.flow.stores import apply_effect
 from racelint.flow.summaries import source_of
 from racelint.flow.threads import body_of, constructed, started, waited
+from racelint.frozen import replace
 from racelint.models.loader import Spawner
 from racelint.paths import is_own
 from racelint.resolve import enclosing_self

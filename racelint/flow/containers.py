@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import libcst as cst
 
 from racelint.events import NO_IDS, Op, Shape, Value
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.resources import CONTAINER_READS, CONTAINERS, REMOVALS, UPDATES, item_of
+from racelint.frozen import replace
 
 
 def container_call(ev: Evaluator, node: cst.Call, base: Value, method: str, arguments: Arguments) -> Value | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeGuard
 
 import libcst as cst
@@ -37,8 +36,11 @@ from racelint.flow.resources import (
     part_of,
 )
 from racelint.flow.summaries import Definition, Program, source_of
+from racelint.frozen import replace
 from racelint.grafts import is_grafted
 from racelint.paths import is_own
+
+NO_NAMES: frozenset[str] = frozenset()
 
 OWN_TO_THREAD = frozenset({"threading.local", "_thread._local", "gevent.local.local", "werkzeug.local.Local"})
 """Types whose objects have attributes of their own in each thread."""
@@ -147,11 +149,11 @@ class Evaluator(Builder):
             related,
             self.state.fresh,
             self.statement,
-            frozenset().union(*self.handled),
+            NO_NAMES.union(*self.handled) if self.handled else NO_NAMES,
             tested,
             assigned,
             chosen,
-            frozenset().union(*self.forgiven),
+            NO_NAMES.union(*self.forgiven) if self.forgiven else NO_NAMES,
         )
         self.add(access)
         self.state.fresh |= {number}

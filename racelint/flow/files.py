@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import libcst as cst
 
@@ -16,6 +16,7 @@ from racelint.events import NO_IDS, Access, Kind, Op, Resource, Shape, Value
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.summaries import source_of
+from racelint.frozen import replace
 from racelint.models.loader import Call
 from racelint.paths import is_own
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import libcst as cst
 
 from racelint.events import Kind, Op, Resource, Value
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.summaries import source_of
+from racelint.frozen import replace
 from racelint.touch import COMPLETIONS
 
 LOOKS = frozenset({"done", "cancelled"})

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from racelint.events import NO_IDS, Access, Acquire, Event, Ids, Sense, Value
+from racelint.frozen import replace
 
 Control = frozenset[tuple[int, Sense]]
 NO_CONTROL: Control = frozenset()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import libcst as cst
 
@@ -12,6 +11,7 @@ from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.graph import NO_CONTROL, Control
 from racelint.flow.summaries import source_of
+from racelint.frozen import replace
 from racelint.models.loader import Call
 from racelint.resolve import MAPPERS
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import libcst as cst
 
@@ -11,6 +10,7 @@ from racelint.events import Kind, Op, Resource, Shape, Value
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.stores import read_store, write_store
+from racelint.frozen import replace
 
 _PAIRS = (
     ("load", "save"),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from racelint.events import Kind, Resource, Value
 from racelint.facts import FunctionFacts
+from racelint.frozen import replace
 from racelint.grafts import is_grafted
 from racelint.resolve import Scope, enclosing_self
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import libcst as cst
 
@@ -14,6 +13,7 @@ from racelint.flow.expressions import Evaluator
 from racelint.flow.made import columns_of, create_made, create_served, handled_at_flush, is_served
 from racelint.flow.managers import asked_of
 from racelint.flow.summaries import source_of
+from racelint.frozen import replace
 from racelint.models.loader import Call
 from racelint.resolve import MAPPED_BASES
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 
 import libcst as cst
 
@@ -13,6 +12,7 @@ from racelint.flow.expressions import Evaluator
 from racelint.flow.rows import home
 from racelint.flow.sql import Effect, Statement
 from racelint.flow.summaries import source_of
+from racelint.frozen import replace
 
 
 def literal(text: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import libcst as cst
 
@@ -33,6 +33,7 @@ from racelint.flow.resources import captured_resource, global_resource, item_of
 from racelint.flow.row_locks import end_row_locks, note_dropped
 from racelint.flow.rows import row_of, write_row
 from racelint.flow.summaries import Definition, Program, source_of
+from racelint.frozen import replace
 from racelint.resolve import enclosing_self
 
 

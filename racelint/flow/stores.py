@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import libcst as cst
 
@@ -19,6 +18,7 @@ from racelint.flow.rows import flush, home, model_name, orm_effect, table_effect
 from racelint.flow.sql import classify
 from racelint.flow.statement import literal, run_statement
 from racelint.flow.summaries import source_of
+from racelint.frozen import replace
 from racelint.models.loader import Call
 
 
