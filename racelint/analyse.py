@@ -76,28 +76,39 @@ class Nominated:
 
 
 def find_races(
-    source: Source, nominees: Nominated, rules: Sequence[Rule], runtime: str = "racelint.runtime"
+    source: Source, nominees: Nominated, rules: Sequence[Rule], runtime: str | None = "racelint.runtime"
 ) -> list[Finding]:
-    """Findings of `rules` in one module, unsuppressed, sorted by `sort_key`; fixes import helpers from the module `runtime`.
+    """Findings of `rules` in one module, unsuppressed, sorted by `sort_key`; fixes import helpers from the module `runtime`, and
+    there are none if that is None.
 
     Some may be less certain than what was asked for when the definitions were nominated. One place gets one finding of a rule,
     the most certain one.
     """
-    from racelint.edits import Repairs
     from racelint.flow.summaries import Program
     from racelint.pattern import Module
 
     concurrency = nominees.concurrency
     program = Program(source, concurrency.scope, concurrency)
     module = Module(program, nominees.definitions)
+    met = frozenset().union(*(nominee.needs for nominee in nominees.definitions))
+    asked = [rule for rule in rules if not met.isdisjoint(rule.needs)]  # the others need not even be imported
     found = _distinct(
-        [finding for rule in rules for finding in rule.find(module.as_seen_by(rule)) if not _elsewhere(finding)]
+        [finding for rule in asked for finding in rule.find(module.as_seen_by(rule)) if not _elsewhere(finding)]
     )
     if any(rule.code == LIMIT for rule in rules):
         found = [*found, *(_limit(program, facts, why) for facts, why in module.incomplete)]
-    repairs = Repairs(program, runtime)
-    with_repairs = (repairs.repaired(one) if one.confidence.rank >= nominees.least.rank else one for one in found)
-    return sorted(with_repairs, key=lambda finding: finding.sort_key)
+    if runtime is not None and any(_is_sure(finding, nominees) for finding in found):
+        from racelint.edits import Repairs
+
+        repairs = Repairs(program, runtime)
+        found = [repairs.repaired(one) if _is_sure(one, nominees) else one for one in found]
+    module.close()
+    return sorted(found, key=lambda finding: finding.sort_key)
+
+
+def _is_sure(finding: Finding, nominees: Nominated) -> bool:
+    """Whether the finding is as certain as was asked for, so that it may be shown."""
+    return finding.confidence.rank >= nominees.least.rank
 
 
 def find_near_misses(

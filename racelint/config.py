@@ -6,7 +6,6 @@ exist are a `ConfigError` that names the place and the nearest that does.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import sys
@@ -228,6 +227,8 @@ def _check_selector(selector: str, key: str, where: str, rules: Sequence[Rule]) 
 
 def nearest(word: str, known: Sequence[str]) -> str:
     """The end of a message: the nearest known word, or all of a few."""
+    import difflib  # only for a mistake
+
     found = difflib.get_close_matches(word, known, n=1, cutoff=0.3)
     if found:
         return f"; did you mean `{found[0]}`?"

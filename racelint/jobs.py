@@ -33,8 +33,8 @@ PAYS = 50
 MOST_PROCESSES = 61
 """What Windows can wait for; elsewhere, the configuration of somebody else may ask for thousands."""
 LARGEST_CHUNK = 32
-GARBAGE = 50_000
-"""New objects that may lie about; a few MB."""
+GARBAGE = 200_000
+"""New objects that may lie about; some 20 MB."""
 RARE = 20
 """If fewer than one of so many new objects was garbage, it is looked for half as often: the rest are facts, which stay."""
 

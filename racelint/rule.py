@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from racelint.finding import Finding, World
@@ -41,3 +43,40 @@ class Rule:
     def summary(self) -> str:
         """The first line of the documentation."""
         return self.doc.strip().splitlines()[0]
+
+
+class Listed(Rule):
+    """A rule as the table of all rules has it: the rest is in the file of its name, which imports much, and is read when it is asked for."""
+
+    def __init__(self, code: str, name: str, *needs: Need) -> None:
+        for field, value in (("code", code), ("name", name), ("needs", needs)):
+            object.__setattr__(self, field, value)
+
+    def __reduce__(self) -> tuple[type[Listed], tuple[object, ...]]:
+        return Listed, (self.code, self.name, *self.needs)
+
+    @cached_property
+    def rule(self) -> Rule:
+        """The rule itself."""
+        found: Rule = import_module(f"racelint.rules.{self.name.replace('-', '_')}").RULE
+        return found
+
+    @property
+    def worlds(self) -> tuple[World, ...]:
+        """As `Rule.worlds`."""
+        return self.rule.worlds
+
+    @property
+    def harm(self) -> str:
+        """As `Rule.harm`."""
+        return self.rule.harm
+
+    @property
+    def doc(self) -> str:
+        """As `Rule.doc`."""
+        return self.rule.doc
+
+    @property
+    def find(self) -> Finder:
+        """As `Rule.find`."""
+        return self.rule.find

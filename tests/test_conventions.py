@@ -26,6 +26,8 @@ def test_every_rule_is_listed_in_order() -> None:
     rules = {name: import_module(f"racelint.rules.{name}").RULE for name in files}
     assert {name.replace("_", "-") for name in rules} == {rule.name for rule in rules.values()}
     assert [rule.code for rule in RULES] == sorted(rule.code for rule in rules.values())
+    ours = {rule.name: (rule.code, rule.needs) for rule in RULES}
+    assert ours == {rule.name: (rule.code, rule.needs) for rule in rules.values()}, "the table of rules is not current"
 
 
 def test_codes_and_names_are_unique() -> None:

@@ -35,7 +35,7 @@ class _Reporters(Mapping[str, Reporter]):
 
 REPORTERS: Mapping[str, Reporter] = _Reporters(
     {
-        "full": "text:full",
+        "full": "nothing:full_if_any",
         "concise": "concise:concise",
         "json": "json_:as_json",
         "json-lines": "json_lines:json_lines",
