@@ -267,8 +267,12 @@ def checksum(source: Source) -> int:
 def _prepare(count: int) -> None:
     """Imports what the second stage needs before processes are forked for it: libcst takes 0.2 s to import."""
     if count > PAYS:
+        import racelint.edits
         import racelint.flow.summaries
         import racelint.pattern  # noqa: F401
+
+        for rule in RULES:
+            rule.find  # noqa: B018 - reads the file of the rule
 
 
 # What is reported
