@@ -10,6 +10,7 @@ from racelint.events import Kind, Op, Resource, Sense, Shape, Value
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.graph import NO_CONTROL, Control
+from racelint.flow.recording import Recorder
 from racelint.flow.summaries import source_of
 from racelint.frozen import replace
 from racelint.models.loader import Call
@@ -168,7 +169,7 @@ def unseen_look_up(
     return Value(frozenset((number,)), Shape.CALL, via=number)
 
 
-def evaluated(ev: Evaluator, value: Value, node: cst.CSTNode, how: str) -> Value:
+def evaluated(ev: Recorder, value: Value, node: cst.CSTNode, how: str) -> Value:
     """A query set whose rows are asked for is read; any other value stays what it is."""
     model = value.part("model")
     if (

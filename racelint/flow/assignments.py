@@ -1,0 +1,204 @@
+"""Assignments and deletions: which shared state they change, and what names stand for afterwards."""
+
+from __future__ import annotations
+
+import re
+
+import libcst as cst
+
+from racelint.events import (
+    Kind,
+    Op,
+    Shape,
+    Value,
+)
+from racelint.flow.expressions import Evaluator
+from racelint.flow.resources import captured_resource, global_resource, item_of
+from racelint.flow.row_locks import note_dropped
+from racelint.flow.rows import row_of
+from racelint.flow.summaries import Definition, Program, source_of
+from racelint.frozen import replace
+
+
+class Assignments(Evaluator):
+    """Walks statements that bind."""
+
+    def __init__(self, program: Program, definition: Definition) -> None:
+        super().__init__(program, definition)
+        self.assigned: dict[int, cst.CSTNode] = {}
+        """Per row: where a field of it was set last."""
+
+    def assign(self, node: cst.Assign) -> None:
+        targets = [t.target for t in node.targets]
+        if (
+            len(targets) == 1
+            and isinstance(targets[0], (cst.Tuple, cst.List))
+            and isinstance(node.value, (cst.Tuple, cst.List))
+        ):
+            left, right = targets[0].elements, node.value.elements
+            if len(left) == len(right) and not any(isinstance(e, cst.StarredElement) for e in (*left, *right)):
+                values = [self.evaluate(element.value) for element in right]
+                for element, value in zip(left, values, strict=True):
+                    self.store(element.value, value, node)
+                return
+        value = self.evaluate(node.value)
+        if len(targets) == 1:
+            note_dropped(self, value, node.value, targets[0])
+        for target in targets:
+            self.store(target, value, node)
+
+    def annotated(self, node: cst.AnnAssign) -> None:
+        if node.value is not None:
+            self.store(node.target, self.evaluate(node.value), node)
+
+    def augmented(self, node: cst.AugAssign) -> None:
+        old = self.evaluate(node.target)
+        new = self.evaluate(node.value)
+        self.note_next(node.operator, old, new, node)
+        appended = bool(old.stems) and (new.shape == Shape.NEW and new.type in ("list", "tuple", "set", "dict"))
+        value = Value(
+            old.stems | new.stems,
+            row=None,
+            type=old.type if old.type == "dict" else new.type if new.type == "django.F" else "",
+            appended=appended or old.appended,
+        )
+        if old.ref is not None and old.type in IN_PLACE:
+            self.emit(
+                Op.UPDATE, old.ref, node, Value(new.stems, Shape.NEW), "extend"
+            )  # changes the object, rebinds it to itself
+            return
+        self.store(node.target, value, node, "+=")
+
+    def store(self, target: cst.BaseExpression, value: Value, node: cst.CSTNode, how: str = "=") -> None:
+        """Assigns a value."""
+        if isinstance(target, cst.Name):
+            self._store_name(target, value, node, how)
+        elif isinstance(target, cst.Attribute):
+            self._store_attribute(target, value, node, how)
+        elif isinstance(target, cst.Subscript):
+            self._store_item(target, value, node, how)
+        elif isinstance(target, (cst.Tuple, cst.List)):
+            for index, element in enumerate(target.elements):
+                part = value.part(str(index))
+                self.store(
+                    element.value,
+                    part
+                    or Value(
+                        value.stems,
+                        shape=Shape.AWAITED if value.shape is Shape.AWAITED else Shape.OTHER,
+                        born=value.born,
+                    ),
+                    node,
+                    how,
+                )
+
+    def _store_name(self, target: cst.Name, value: Value, node: cst.CSTNode, how: str) -> None:
+        name = target.value
+        if name in self.function.outer_names:
+            resource = global_resource(self.scope, name, self.function)
+            if name not in self.function.global_names:
+                resource = captured_resource(self.scope, self.function, name) or resource
+            self.emit(Op.WRITE, resource, node, value, how)
+            return
+        if how == "+=" and name in self.state.env:
+            self.state.env[name] = replace(
+                self.state.env[name],
+                stems=value.stems,
+                text=name,
+                ref=None,
+                via=None,
+                shape=Shape.OTHER,
+                appended=value.appended,
+            )
+            return
+        self.bind(name, value)
+
+    def _store_attribute(self, target: cst.Attribute, value: Value, node: cst.CSTNode, how: str) -> None:
+        base = self.plain(target.value)
+        attr = target.attr.value
+        text = source_of(target)
+        resource, _ = self.resource_of(base, attr, text)
+        if base.row is not None or self._is_record(base):
+            value = self._without_kept(value, text, node)
+            index = row_of(self, base)
+            if index is not None:
+                self.state.written.setdefault(index, {})[attr] = value.stems - value.opaque
+                relative = value.type == "django.F" or self._of_its_column(index, attr, value)
+                (self.relative.add if relative else self.relative.discard)((index, attr))
+                self.assigned[index] = node
+                root = target.value
+                if isinstance(root, cst.Name) and root.value in self.state.env and base.row is None:
+                    self.state.env[root.value] = replace(self.state.env[root.value], row=index)
+                if resource is None or not base.type.startswith("self:"):
+                    return
+        elif base.part("made") is not None and isinstance(target.value, cst.Name) and base.text in self.state.env:
+            built = self.state.env[base.text]
+            self.state.env[base.text] = replace(built, stems=built.stems | (value.stems - value.opaque))
+        if resource is not None:
+            related = (
+                frozenset((value.text,)) if value.text.isidentifier() and value.shape is Shape.OTHER else frozenset()
+            )
+            self.emit(Op.WRITE, resource, node, value, how, related)
+
+    def _without_kept(self, value: Value, target: str, node: cst.CSTNode) -> Value:
+        """The value without the field itself, where it is only kept: `row.owner = row.owner or user`."""
+        given = node.value if isinstance(node, cst.Assign) else None
+        if not isinstance(given, cst.BooleanOperation) or source_of(given.left) != target:
+            return value
+        kept = {n for n in value.stems if (a := self.access(n)) is not None and a.resource.name == target}
+        return replace(value, stems=value.stems - kept)
+
+    def _of_its_column(self, index: int, field: str, value: Value) -> bool:
+        """Whether the database computes the value from the column itself: `user.logins = User.logins + 1`."""
+        model = self.rows[index].model.rpartition(".")[2]
+        return model[:1].isupper() and re.search(rf"\b{re.escape(model)}\.{re.escape(field)}\b", value.text) is not None
+
+    def _is_record(self, base: Value) -> bool:
+        """Whether an attribute set on the value may be a column: `self` of a model, or an argument or local of unknown class."""
+        if base.type.startswith(("self:", ":")):
+            owner = base.type.partition(":")[2]
+            return self.scope.is_mapped(owner)
+        if base.type.startswith("type[") or base.shape is Shape.NEW:
+            return False
+        if base.ref is not None and base.ref.kind is not Kind.ARGUMENT:
+            return False
+        if base.text in self.scope.module_names or not self.program.maps_rows:
+            return False
+        return base.text.isidentifier() or (_HELD.fullmatch(base.text) is not None and "django" in self.libraries)
+
+    def _store_item(self, target: cst.Subscript, value: Value, node: cst.CSTNode, how: str) -> None:
+        base = self.plain(target.value)
+        key = self.key(target)
+        if base.ref is not None:
+            related = frozenset(text for text in (key, value.text) if text.isidentifier())
+            self.emit(Op.WRITE, item_of(base.ref, key), node, value, "[]" if how == "=" else "[]+=", related)
+            return
+        root: cst.BaseExpression = target.value
+        while isinstance(root, (cst.Subscript, cst.Attribute)):
+            root = root.value
+        if isinstance(root, cst.Name) and root.value in self.state.env:
+            known = self.state.env[root.value]
+            if known.row is not None and isinstance(target.value, cst.Attribute):
+                self.state.written.setdefault(known.row, {})[target.value.attr.value] = value.stems | base.stems
+            self.state.env[root.value] = replace(known, stems=known.stems | value.stems)
+
+    def delete(self, node: cst.Del) -> None:
+        targets = [e.value for e in node.target.elements] if isinstance(node.target, cst.Tuple) else [node.target]
+        for target in targets:
+            if isinstance(target, cst.Subscript):
+                base = self.plain(target.value)
+                key = self.key(target)
+                if base.ref is not None:
+                    self.emit(Op.DELETE, item_of(base.ref, key), node, Value(shape=Shape.NONE), "del")
+            elif isinstance(target, cst.Attribute):
+                base = self.plain(target.value)
+                resource, _ = self.resource_of(base, target.attr.value, source_of(target))
+                if resource is not None:
+                    self.emit(Op.DELETE, resource, node, Value(shape=Shape.NONE), "del")
+
+
+_HELD = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+"""A row that another object holds: `request.user`. Django sends it when its own `save` is called, and not before."""
+
+IN_PLACE = frozenset({"list", "set", "dict", "deque", "collections.deque", "Counter", "collections.Counter"})
+"""Types whose augmented assignment changes the object itself."""

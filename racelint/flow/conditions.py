@@ -1,0 +1,183 @@
+"""Tests: what is known where they hold, and where they do not."""
+
+from __future__ import annotations
+
+import re
+
+import libcst as cst
+
+from racelint.events import (
+    NO_IDS,
+    Ids,
+    Op,
+    Sense,
+    Value,
+)
+from racelint.flow.graph import NO_CONTROL, Control
+from racelint.flow.names import Names
+from racelint.flow.resources import (
+    item_of,
+)
+from racelint.flow.summaries import source_of
+from racelint.frozen import replace
+
+
+class Conditions(Names):
+    """Walks what branches are decided by."""
+
+    def condition(self, node: cst.BaseExpression) -> tuple[Value, Control, Control]:
+        """Walks a test: its value, what is known where it holds, and what where it does not."""
+        if isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Not):
+            value, true, false = self.condition(node.expression)
+            return value, false, true
+        if isinstance(node, cst.BooleanOperation):
+            left, left_true, left_false = self.condition(node.left)
+            skipped = self.state.copy()
+            both = isinstance(node.operator, cst.And)
+            self.state.control |= left_true if both else left_false
+            right, right_true, right_false = self.condition(node.right)
+            before = skipped.control
+            looked = self.state.fresh  # where the right side was not reached, it decides nothing
+            self.merge(skipped, self.state)
+            self.state.fresh = looked
+            self.state.control = before
+            fallback = right.stems if right.via is not None and not both else NO_IDS
+            value = Value(
+                left.stems | right.stems,
+                appended=left.appended or right.appended,
+                type=left.type or right.type,
+                row=left.row,
+                opaque=left.opaque | right.opaque | fallback,
+            )
+            if both:
+                return value, left_true | right_true, _vaguely(left_false | right_false, Sense.OTHERWISE)
+            return value, _vaguely(left_true | right_true, Sense.OTHER), left_false | right_false
+        if isinstance(node, cst.Comparison):
+            return self._compare(node)
+        from racelint.flow.managers import evaluated
+
+        testing, self.testing = self.testing, True
+        value = evaluated(self, self.evaluate(node), node, "exists")
+        self.testing = testing
+        if value.ref is not None and value.via is None and not isinstance(node, cst.Call):
+            number = self.emit(Op.CHECK, value.ref, node, how=self._test_kind())
+            value = replace(value, stems=value.stems | {number}, via=number)
+        self._checked(value)
+        return value, _senses(value, Sense.PRESENT), _senses(value, Sense.ABSENT)
+
+    def _checked(self, value: Value) -> None:
+        """A read whose value decides a branch later is a check."""
+        if value.via is not None:
+            access = self.access(value.via)
+            if access is not None and access.op is Op.READ:
+                self.revise(value.via, op=Op.CHECK)
+
+    def _compare(self, node: cst.Comparison) -> tuple[Value, Control, Control]:
+        testing, self.testing = self.testing, True
+        left = self.evaluate(node.left)
+        stems = left.stems
+        true: Control = NO_CONTROL
+        false: Control = NO_CONTROL
+        for part in node.comparisons:
+            if isinstance(part.operator, (cst.In, cst.NotIn)):
+                true_, false_, found = self._member(left, node.left, part)
+                self._compared(left, part.comparator)
+                true, false, stems = true | true_, false | false_, stems | found
+                continue
+            right = self.evaluate(part.comparator)
+            stems |= right.stems
+            if isinstance(part.operator, (cst.LessThan, cst.LessThanEqual, cst.GreaterThan, cst.GreaterThanEqual)):
+                self.ordered |= left.stems | right.stems
+            self._checked(right)
+            none = right if _is_nothing(part.comparator) else left if _is_nothing(node.left) else None
+            other = left if none is right else right
+            equal = isinstance(part.operator, (cst.Is, cst.Equal))
+            unequal = isinstance(part.operator, (cst.IsNot, cst.NotEqual))
+            if none is not None and (equal or unequal):
+                present, absent = _senses(other, Sense.PRESENT), _senses(other, Sense.ABSENT)
+                true |= absent if equal else present
+                false |= present if equal else absent
+            else:
+                both = Value(left.stems | right.stems)
+                self._compared(left, part.comparator)
+                self.compared |= left.stems | right.stems
+                true |= _vaguely(frozenset((n, Sense.OTHER) for n in both.stems), Sense.OTHER)
+                false |= _vaguely(frozenset((n, Sense.OTHER) for n in both.stems), Sense.OTHERWISE)
+        self._checked(left)
+        self.testing = testing
+        if stems & self.ordered and self.of_rows(stems):
+            sides = (node.left, *(target.comparator for target in node.comparisons))
+            self.mark("ordered", node, related=frozenset(source_of(s) for s in sides), stems=stems)
+        if stems:
+            compared_parts = (node.left, *(target.comparator for target in node.comparisons))
+            versions = [name for operand in compared_parts if (name := _version(operand))]
+            if versions:
+                self.mark("version", node, versions[0], stems=stems)
+        operands = (node.left, *(compared.comparator for compared in node.comparisons))
+        names = " ".join(operand.value for operand in operands if isinstance(operand, cst.Name))
+        return Value(stems, known=(("keys", Value(text=names)),) if names else ()), true, false
+
+    def _compared(self, value: Value, other: cst.BaseExpression) -> None:
+        """Notes with a read of state what its value is compared with; a read of a store says by which keys it looks."""
+        read = self.access(value.via) if value.via is not None else None
+        if value.via is not None and read is not None and not read.resource.kind.external:
+            parts = [e.value for e in other.elements] if isinstance(other, (cst.Tuple, cst.Set, cst.List)) else [other]
+            self.revise(value.via, related=frozenset(source_of(part) for part in parts))
+
+    def _member(
+        self, left: Value, left_node: cst.BaseExpression, part: cst.ComparisonTarget
+    ) -> tuple[Control, Control, Ids]:
+        testing, self.testing = self.testing, False
+        holder = self.evaluate(part.comparator)
+        self.testing = testing
+        key = left.text or source_of(left_node)
+        if holder.ref is not None:
+            number = self.emit(Op.CHECK, item_of(holder.ref, key), part, how="in")
+            inside: Control = frozenset(((number, Sense.PRESENT),))
+            outside: Control = frozenset(((number, Sense.ABSENT),))
+            stems: Ids = frozenset((number,))
+        else:
+            stems = holder.stems
+            inside = frozenset((n, Sense.OTHER) for n in stems)
+            outside = frozenset((n, Sense.OTHERWISE) for n in stems)
+        one = frozenset((n, Sense.OTHER) for n in left.stems)
+        two = frozenset((n, Sense.OTHERWISE) for n in left.stems)
+        if isinstance(part.operator, cst.NotIn):
+            return outside | one, inside | two, stems
+        return inside | one, outside | two, stems
+
+
+_VERSION = re.compile(r"(^|_)(version|revision|rev|etag|generation|lock_version|row_version)(_|$)", re.IGNORECASE)
+
+
+def _version(node: cst.BaseExpression) -> str:
+    """The name of a compared version; that names mean versions is documented with the rule."""
+    if isinstance(node, cst.Attribute):
+        name = node.attr.value
+    elif isinstance(node, cst.Subscript):
+        name = source_of(node).rpartition("[")[2].strip("]\"'")
+    elif isinstance(node, cst.Name):
+        name = node.value
+    elif isinstance(node, cst.Call) and node.args:
+        return _version(node.args[0].value) or (_version(node.func) if isinstance(node.func, cst.Attribute) else "")
+    else:
+        return ""
+    return name if _VERSION.search(name) else ""
+
+
+def _vaguely(control: Control, sense: Sense) -> Control:
+    """One of several tests decided; which one is not known."""
+    return frozenset((number, sense) for number, _ in control)
+
+
+def _senses(value: Value, sense: Sense) -> Control:
+    vague = Sense.OTHER if sense in (Sense.PRESENT, Sense.OTHER) else Sense.OTHERWISE
+    return frozenset((number, sense if number == value.via else vague) for number in value.stems)
+
+
+def _is_nothing(node: cst.BaseExpression) -> bool:
+    if isinstance(node, cst.Name):
+        return node.value in ("None", "False")
+    if isinstance(node, (cst.Dict, cst.List)):
+        return not node.elements
+    return isinstance(node, cst.Integer) and node.value == "0"

@@ -1,0 +1,161 @@
+"""`with`: locks, transactions, files and other contexts, and what ends with them."""
+
+from __future__ import annotations
+
+import re
+
+import libcst as cst
+
+from racelint.events import (
+    Kind,
+    Resource,
+    Shape,
+    Value,
+)
+from racelint.flow.leaving import Leaving
+from racelint.flow.locks import is_lock, lock_world
+from racelint.flow.row_locks import end_row_locks
+from racelint.flow.rows import write_row
+from racelint.flow.summaries import source_of
+from racelint.frozen import replace
+
+_TEMPORARY = frozenset({"tempfile.NamedTemporaryFile", "tempfile.TemporaryFile", "tempfile.SpooledTemporaryFile"})
+_WRITING = re.compile(r"""^(?:\w+\.)*open\(.*["'][wax]b?\+?["']""", re.DOTALL)
+"""How a file is opened to be written."""
+
+
+class Contexts(Leaving):
+    """Walks `with` statements."""
+
+    def with_(self, node: cst.With) -> None:
+        opened: list[int] = []
+        suppressed = 0
+        commits: list[tuple[cst.CSTNode, Value]] = []
+        switching = False
+        for item in node.items:
+            testing, self.testing = self.testing, False
+            value = self._context(item.item, node.asynchronous is not None)
+            self.testing = testing
+            if self.models.contexts.get(value.type) == "transaction" and not isinstance(item.item, cst.Call):
+                value = Value(type="transaction", text=source_of(item.item))
+            if isinstance(item.item, cst.Call) and source_of(item.item.func).rpartition(".")[2] == "suppress":
+                names = frozenset(source_of(a.value).rpartition(".")[2] for a in item.item.args)
+                self.handled.append(names)
+                self.forgiven.append(names)
+                suppressed += 1
+            number = self._enter(item, value, node)
+            if number is not None:
+                opened.append(number)
+            elif (path := self._written_within(item, value)) is not None:
+                opened.append(self.acquire(path, "open file", "any", self.place(item.item), False))
+            if value.type == "transaction":
+                commits.append((item.item, value))
+            lock = number is not None
+            if node.asynchronous is not None and not lock:
+                self.switch(item.item, callee="async with", used=value.ref)
+                switching = True
+            if item.asname is not None:
+                target = value.part("target")
+                self.store(item.asname.name, target or replace(value, ref=None, via=None, stems=value.stems), item.item)
+        entering = [(len(loop.breaks), len(loop.continues)) for loop in self.loops]
+        depth, returns = len(self.loops), len(self.returns)
+        self.block(node.body)
+        del self.handled[len(self.handled) - suppressed :]
+        del self.forgiven[len(self.forgiven) - suppressed :]
+        jumped = [
+            s
+            for loop, (b, c) in zip(self.loops[:depth], entering, strict=False)
+            for s in (*loop.breaks[b:], *loop.continues[c:])
+        ]
+        inner = frozenset(guard.id for guard in self.acquisitions(frozenset(opened)) if guard.what == "transaction")
+        for state in (*jumped, *self.returns[returns:], self.state):
+            state.held -= frozenset(opened)
+            if state is not self.state:
+                end_row_locks(self, state, inner)
+        if self.state.dead:
+            return
+        for where, value in commits:
+            self._commit_at_end(where, value)
+        end_row_locks(self, self.state, inner)
+        if switching:
+            self.switch(node.items[0].item, callee="async with exit")
+
+    def _context(self, node: cst.BaseExpression, asynchronous: bool) -> Value:
+        if isinstance(node, cst.Call) and asynchronous:
+            return self.call(node)
+        return self.evaluate(node)
+
+    def _enter(self, item: cst.WithItem, value: Value, node: cst.With) -> int | None:
+        """The acquisition that a context manager makes, if it makes one."""
+        expression = item.item
+        text = source_of(expression)
+        if value.type == "transaction":
+            if node.asynchronous is not None:
+                self.switch(expression, callee="begin")
+            return self.acquire(
+                Resource(Kind.TABLE, "transaction", text, text), "transaction", "processes", self.place(expression)
+            )
+        if value.type == "lock-context":
+            return self.acquire(Resource(Kind.STORE, "lock", text, text), "lock", "any", self.place(expression))
+        if self._locks_rows(expression):
+            return self.acquire(
+                Resource(Kind.TABLE, "transaction", text, text), "row lock", "processes", self.place(expression)
+            )
+        named = replace(value, text=value.text or text)
+        if isinstance(expression, cst.Call) and not value.type:
+            named = replace(value, text=text.partition("(")[0])
+        if not is_lock(self, named):
+            return None
+        local = (
+            value.shape is Shape.NEW
+            and self.models.functions.get(value.type) is not None
+            and (isinstance(expression, cst.Call) or self._kept_to_itself(expression))
+        )
+        lock = value.ref or Resource(Kind.STORE, "", text, text, "")
+        if node.asynchronous is not None:
+            self.switch(expression, callee="acquire")
+        shared = not (local and lock_world(self, value) in ("tasks", "threads"))
+        return self.acquire(lock, "lock", lock_world(self, value), self.place(expression), shared)
+
+    def _written_within(self, item: cst.WithItem, value: Value) -> Resource | None:
+        """The file that is open for writing while the body runs, under the name that the body has for it; None for anything else."""
+        call = item.item
+        if item.asname is None or not isinstance(item.asname.name, cst.Name) or not isinstance(call, cst.Call):
+            return None
+        if value.type not in _TEMPORARY and not _WRITING.search(source_of(call)):
+            return None
+        path = value.part("path")
+        return Resource(Kind.FILE, "file", path.text if path is not None else "", item.asname.name.value)
+
+    def _kept_to_itself(self, expression: cst.BaseExpression) -> bool:
+        """Whether a local name is neither handed to any call nor seen by a nested function."""
+        if not isinstance(expression, cst.Name) or expression.value not in self.function.local_names:
+            return False
+        name = expression.value
+        if any(
+            name in (argument, argument.rpartition("=")[2])
+            for call in self.function.calls
+            for argument in call.arguments
+        ):
+            return False
+        inner = self.function.qualname + "."
+        return not any(f.qualname.startswith(inner) and name in f.reads for f in self.scope.facts.functions)
+
+    def _locks_rows(self, expression: cst.BaseExpression) -> bool:
+        """Whether the context manager is a function of the module that takes a lock of the database before it yields."""
+        if not isinstance(expression, cst.Call) or not isinstance(expression.func, cst.Name):
+            return False
+        facts = self.scope.functions.get(expression.func.value)
+        if facts is None or not any("contextmanager" in decorator for decorator in facts.decorators):
+            return False
+        body = "".join(self.program.lines[facts.first - 1 : facts.last]).lower()
+        return any(
+            words in body for words in ("begin immediate", "begin exclusive", "advisory", "for update", "lock table")
+        )
+
+    def _commit_at_end(self, where: cst.CSTNode, value: Value) -> None:
+        waiting = () if value.text == "transaction" and "django" in self.scope.libraries else sorted(self.state.written)
+        for index in waiting:  # Django saves when it is told to, not at the commit
+            write_row(self, self.assigned.get(index, where), index, "commit")
+        if not any(guard.what == "transaction" for guard in self.acquisitions(self.state.held)):
+            self.mark("commit", where, value.text)  # else the end of a savepoint

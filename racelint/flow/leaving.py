@@ -1,0 +1,263 @@
+"""Loops and `try`: the ways out of a block, and where they lead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import libcst as cst
+
+from racelint.events import (
+    NO_IDS,
+    Access,
+    Acquire,
+    Ids,
+    Kind,
+    Op,
+    Resource,
+    Row,
+    Sense,
+    Switch,
+    Value,
+)
+from racelint.flow.assignments import Assignments
+from racelint.flow.columns import tested_columns
+from racelint.flow.graph import NO_CONTROL, Control, State, join
+from racelint.flow.managers import missing_rows
+from racelint.flow.summaries import Definition, Program, source_of
+from racelint.frozen import replace
+
+
+@dataclass(slots=True)
+class Loop:
+    """The ways out of the body of a loop."""
+
+    breaks: list[State] = field(default_factory=list)
+    continues: list[State] = field(default_factory=list)
+
+
+class Leaving(Assignments):
+    """Walks statements whose blocks are left in several ways."""
+
+    MOST_LOOP_DEPTH = 1
+    """Bodies of loops this deep are walked twice, so that what one round leaves reaches the next; the second walk of an
+    outer loop is the second one of those within it, too."""
+
+    def __init__(self, program: Program, definition: Definition) -> None:
+        super().__init__(program, definition)
+        self.loops: list[Loop] = []
+        self.returns: list[State] = []
+        self.loop_depth = 0
+
+    def block(self, body: cst.BaseSuite) -> None:
+        """Implemented where statements are."""
+        raise NotImplementedError
+
+    def try_(self, node: cst.Try | cst.TryStar) -> None:
+        before = self.state.copy()
+        first = self.next_id
+        self.handled.append(frozenset().union(*(_caught_names(handler) for handler in node.handlers)))
+        self.forgiven.append(frozenset().union(*(_caught_names(h) for h in node.handlers if not _raises(h))))
+        depth = len(self.loops)
+        returns = len(self.returns)
+        breaks = [(len(loop.breaks), len(loop.continues)) for loop in self.loops]
+        self.block(node.body)
+        self.handled.pop()
+        self.forgiven.pop()
+        inside = frozenset(range(first, min(self.next_id, len(self.events))))
+        body_end = self.state
+        if node.orelse is not None and not body_end.dead:
+            self.block(node.orelse.body)
+            body_end = self.state
+        ends = [body_end]
+        for handler in node.handlers:
+            self.state = self._caught(before, inside, body_end)
+            if handler.name is not None and isinstance(handler.name.name, cst.Name):
+                self.state.env[handler.name.name.value] = Value(text=handler.name.name.value)
+            if _caught_names(handler) & MISSING:
+                self.state.control |= self._looked_up(inside)
+                self.state.control |= missing_rows(self, handler.type)
+            self.mark("handler", handler)
+            self.block(handler.body)
+            ends.append(self.state)
+        if node.finalbody is not None:
+            self._finally(node.finalbody, before, inside, ends, depth, returns, breaks)
+            return
+        self.state = join(ends)
+
+    def _caught(self, before: State, inside: Ids, body_end: State) -> State:
+        """The state in a handler: any event of the body may have been the last."""
+        state = before.copy()
+        state.preds = before.preds | inside
+        for name, value in body_end.env.items():
+            if name not in state.env:
+                state.env[name] = value
+        if any(not self._same_stretch(number) for number in inside):
+            state.fresh = NO_IDS
+        state.held = before.held & (body_end.held if not body_end.dead else before.held)
+        state.dead = False
+        return state
+
+    def _same_stretch(self, number: int) -> bool:
+
+        return not isinstance(self.events[number], Switch)
+
+    def _finally(
+        self,
+        node: cst.Finally,
+        before: State,
+        inside: Ids,
+        ends: list[State],
+        depth: int,
+        returns: int,
+        breaks: list[tuple[int, int]],
+    ) -> None:
+        """Walks the final block once, for every way through it, and sends each way on to where it was going."""
+        leaving = self.returns[returns:]
+        jumping = [
+            s
+            for loop, (b, c) in zip(self.loops[:depth], breaks, strict=False)
+            for s in (*loop.breaks[b:], *loop.continues[c:])
+        ]
+        normal = join(ends)
+        every = [state for state in (*ends, *leaving, *jumping) if not state.dead]
+        caught = self._caught(before, inside, normal)
+        entering = join([*every, caught]) if every else caught
+        control = normal.control if not normal.dead else entering.control
+        held_before = entering.held
+        self.state = entering.copy()
+        claims = frozenset.union(*(s.held for s in every)) if every else NO_IDS
+        self.state.held = held_before | frozenset(h for h in claims if h < len(self.events) and self._is_claim(h))
+        kept = self.state.held
+        self.mark("finally", node)
+        self.block(node.body)
+        released = kept - self.state.held
+        after = self.state
+        for state in (*leaving, *jumping):
+            state.preds = after.preds
+            state.held -= released
+        if normal.dead:
+            self.state = State(NO_IDS, dict(after.env), after.held, after.control, dead=True)
+            return
+        after.control = control | after.control
+        after.held = (normal.held - released) | (after.held - held_before - claims)
+        self.state = after
+
+    def _is_claim(self, number: int) -> bool:
+
+        event = self.events[number]
+        return isinstance(event, Acquire) and event.what in ("claim", "lock")
+
+    def _looked_up(self, inside: Ids) -> Control:
+        """The reads of a body whose failure says that nothing is there."""
+        reads = [event for number in sorted(inside) if isinstance(event := self.events[number], Access)]
+        return frozenset(
+            (read.id, Sense.ABSENT)
+            for read in reads
+            if read.op in (Op.READ, Op.CHECK) and (read.resource.kind.external or read.resource.key)
+        )
+
+    def break_(self, node: cst.Break) -> None:
+        if self.loops:
+            self.loops[-1].breaks.append(self.state)
+        self._stop()
+
+    def continue_(self, node: cst.Continue) -> None:
+        if self.loops:
+            self.loops[-1].continues.append(self.state)
+        self._stop()
+
+    def _stop(self) -> None:
+        self.state = State(NO_IDS, dict(self.state.env), self.state.held, self.state.control, dead=True)
+
+    def while_(self, node: cst.While) -> None:
+        always = isinstance(node.test, cst.Name) and node.test.value == "True"
+
+        def head() -> tuple[Control, Control]:
+            repeating, self.repeating = self.repeating, True
+            _, true, false = self.condition(node.test)
+            self.repeating = repeating
+            return true, false
+
+        self._loop(head, node.body, node.orelse, always)
+
+    def for_(self, node: cst.For) -> None:
+        value = self.iterate(node.iter, node)
+        name = value.part("model")
+        read = name is not None and (
+            value.type.endswith((".QuerySet", ".Query"))
+            or (value.type == "sqlalchemy.Result" and value.via is not None)
+        )
+        if read and name is not None:
+            library = value.type.partition(".")[0]
+            loaded = value.via
+            if loaded is None:
+                table = Resource(Kind.TABLE, library, name.text, name.text)
+                loaded = self.emit(Op.READ, table, node.iter, how="for", tested=tested_columns(value))
+            self.rows.append(Row("", name.text, library, loaded, value.part("locked") is not None))
+            value = replace(value, stems=frozenset((loaded,)), via=loaded, row=len(self.rows) - 1)
+
+        def head() -> tuple[Control, Control]:
+            self.mark("loop", node.iter, stems=NO_IDS if value.via is None else frozenset((value.via,)))
+            if node.asynchronous is not None:
+                self.switch(node.iter, callee="async for", used=value.ref)
+            self.bind_target(node.target, value)
+            return NO_CONTROL, NO_CONTROL
+
+        self._loop(head, node.body, node.orelse, False)
+
+    def _loop(
+        self, head: Callable[[], tuple[Control, Control]], body: cst.BaseSuite, orelse: cst.Else | None, endless: bool
+    ) -> None:
+        self.loop_depth += 1
+        start, first_id = self.state, self.next_id
+        passes = 2 if self.loop_depth <= self.MOST_LOOP_DEPTH else 1
+        back: list[State] = []
+        for number in range(passes):
+            self.state = join([start.copy(), *back])
+            if number:
+                self.next_id = first_id
+            loop = Loop()
+            self.loops.append(loop)
+            entry = self.next_id
+            true, false = head()
+            at_head = self.state.copy()
+            self.state.control |= true
+            self.block(body)
+            self.loops.pop()
+            back = [state for state in (self.state, *loop.continues) if not state.dead]
+        for state in back:
+            for pred in state.preds:
+                if entry < len(self.events):
+                    self.after[pred].add(entry)
+        leaving = at_head
+        leaving.control |= false
+        if endless:
+            leaving = State(NO_IDS, dict(at_head.env), at_head.held, at_head.control, dead=True)
+        self.state = leaving
+        if orelse is not None:
+            self.block(orelse.body)
+        self.state = join([self.state, *loop.breaks])
+        self.loop_depth -= 1
+
+
+MISSING = frozenset(
+    {"DoesNotExist", "ObjectDoesNotExist", "NoResultFound", "NoResult", "NotFound", "KeyError", "LookupError"}
+)
+"""Exceptions that say that what was looked up is not there."""
+
+
+def _caught_names(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> frozenset[str]:
+    """Last names of the exceptions that a handler catches; "" for all."""
+    if handler.type is None:
+        return frozenset({""})
+    types = [e.value for e in handler.type.elements] if isinstance(handler.type, cst.Tuple) else [handler.type]
+    return frozenset(source_of(caught).rpartition(".")[2] for caught in types)
+
+
+def _raises(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> bool:
+    """Whether a handler ends by raising, whatever it was that it caught."""
+    last = handler.body.body[-1] if handler.body.body else None
+    if isinstance(last, cst.SimpleStatementLine):
+        last = last.body[-1]
+    return isinstance(last, cst.Raise)

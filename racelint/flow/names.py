@@ -1,0 +1,242 @@
+"""Names, attributes and subscripts: which of them are shared state, and what is known of the others."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from racelint.events import (
+    Kind,
+    Op,
+    Resource,
+    Shape,
+    Value,
+)
+from racelint.flow.recording import Recorder
+from racelint.flow.resources import (
+    attribute_resource,
+    captured_resource,
+    changed_by_others,
+    global_resource,
+    item_of,
+    part_of,
+)
+from racelint.flow.summaries import source_of
+from racelint.frozen import replace
+from racelint.grafts import is_grafted
+
+OWN_TO_THREAD = frozenset({"threading.local", "_thread._local", "gevent.local.local", "werkzeug.local.Local"})
+"""Types whose objects have attributes of their own in each thread."""
+
+
+class Names(Recorder):
+    """Walks what expressions name."""
+
+    def name(self, node: cst.Name) -> Value:
+        name = node.value
+        known = self.state.env.get(name)
+        if known is not None:
+            return known if known.text else replace(known, text=name)
+        if name in ("None", "True", "False"):
+            return Value(shape={"None": Shape.NONE, "True": Shape.TRUE, "False": Shape.FALSE}[name], text=name)
+        function = self.function
+        if name in function.local_names:
+            return Value(text=name)
+        nested = self._nested(name)
+        if nested is not None:
+            return Value(type=f"def:{nested}", text=name)
+        if function.parent:
+            captured = captured_resource(self.scope, function, name)
+            if captured is not None:
+                if self._captured_changes(captured):
+                    return self.read(captured, node, self.program.concurrency.local_type(name, function))
+                return Value(ref=captured, type=self.program.concurrency.local_type(name, function), text=name)
+        if is_grafted(function.qualname):
+            return self._name_elsewhere(name)
+        if name in self.scope.classes:
+            return Value(type=f"type[:{name}]", text=name)
+        if name in self.scope.functions:
+            return Value(type=f"def:{name}", text=name)
+        if name in self.scope.imports:
+            return Value(type=self.scope.imports[name], text=name)
+        if name in self.scope.module_names:
+            built = self.scope.assigned.get(name, "")
+            type_name = self.scope.built_type(built) if built not in ("empty", "display") else "dict"
+            resource = global_resource(self.scope, name)
+            if name in self.scope.rebound_globals:
+                return self.read(resource, node, type_name)
+            if changed_by_others(self.scope, name):
+                return Value(ref=resource, type=type_name, text=name)
+            return Value(type=type_name, text=name, shape=Shape.CONSTANT)
+        return Value(type=name, text=name)
+
+    @property
+    def libraries(self) -> frozenset[str]:
+        """What the module of the definition that is walked imports, as `Scope.libraries`."""
+        return self.scope.names_in(self.function.qualname).libraries
+
+    def _name_elsewhere(self, name: str) -> Value:
+        """A name at the top of another module, in a definition that was taken over from there."""
+        names = self.scope.names_in(self.function.qualname)
+        class_, function = names.class_named(name), names.function_named(name)
+        if class_ is not None:
+            return Value(type=f"type[:{class_.qualname}]", text=name)
+        if function is not None:
+            return Value(type=f"def:{function.qualname}", text=name)
+        if name in names.imports:
+            return Value(type=names.imports[name], text=name)
+        if name in names.assigned:
+            resource = Resource(Kind.GLOBAL, names.facts.path, name, name)
+            return Value(ref=resource, type=names.built_type(names.assigned[name]), text=name)
+        return Value(type=name, text=name)
+
+    def _nested(self, name: str) -> str | None:
+        prefix = self.function.qualname
+        while prefix:
+            found = self.scope.functions.get(f"{prefix}.{name}")
+            if found is not None and not found.owner:
+                return found.qualname
+            prefix = prefix.rpartition(".")[0]
+        return None
+
+    def _captured_changes(self, resource: Resource) -> bool:
+        """Whether the captured variable itself is rebound by a nested function."""
+        return any(
+            resource.path in f.outer_names and f.qualname.startswith(resource.owner + ".")
+            for f in self.scope.facts.functions
+        )
+
+    def attribute(self, node: cst.Attribute) -> Value:
+        testing, self.testing = self.testing, False
+        base = self.evaluate(node.value)
+        self.testing = testing
+        return self.attribute_of(base, node)
+
+    def attribute_of(self, base: Value, node: cst.Attribute) -> Value:
+        """The value of `base.attr`."""
+        attr = node.attr.value
+        text = source_of(node)
+        if base.row is not None:
+            row = self.rows[base.row]
+            set_here = self.state.written.get(base.row, {}).get(attr)
+            if set_here is not None:  # no longer what was loaded
+                return Value(set_here, text=text)
+            column = Resource(Kind.ROW, row.model or row.name, attr, text)
+            number = self.emit(Op.READ, column, node, Value(row=base.row))
+            stems = {number, *((row.loaded,) if row.loaded is not None else ())}
+            return Value(frozenset(stems), text=text, via=number)
+        resource, type_name = self.resource_of(base, attr, text)
+        if type_name.startswith("property:"):
+            value = self.inline(type_name[9:], [base], {}, node)
+            return value if value is not None else Value(base.stems, text=text)
+        if resource is not None:
+            if self._is_constant(resource):
+                return Value(ref=resource, type=type_name, text=text)
+            value = self.read(resource, node, type_name)
+            if base.ref is not None:
+                return value
+            return replace(value, stems=value.stems | base.stems, opaque=base.opaque)
+        if type_name:
+            return Value(base.stems, type=type_name, text=text, known=base.known)
+        if base.type == "pathlib.Path":
+            path = base.part("path")
+            part = Value(text=f"{path.text if path is not None else base.text}.{attr}")
+            return Value(base.stems, type=base.type if attr == "parent" else "", text=text, known=(("path", part),))
+        if base.type and not base.type.startswith((":", "def:", "type[")):
+            return Value(base.stems, type=f"{base.type}.{attr}", text=text, known=base.known, opaque=base.opaque)
+        return Value(base.stems, text=text, known=base.known, opaque=base.opaque, born=base.born)
+
+    def _is_constant(self, resource: Resource) -> bool:
+        if resource.kind is Kind.ATTRIBUTE and "." not in resource.path:
+            return not self.scope.changes_attribute(resource.owner, resource.path)
+        return False
+
+    def resource_of(self, base: Value, attr: str, text: str) -> tuple[Resource | None, str]:
+        """The resource that `base.attr` names, or the type of the method or member that it is."""
+        scope = self.scope
+        if base.type in OWN_TO_THREAD or scope.is_thread_local(base.type):
+            return None, ""
+        if base.type.startswith("self:") or base.type.startswith("type[:"):
+            owner = base.type[5:] if base.type.startswith("self:") else base.type[6:-1]
+            method = scope.method(owner, attr)
+            if method is not None:
+                if any(d.rpartition(".")[2] in ("property", "cached_property") for d in method.decorators):
+                    return None, f"property:{method.qualname}"
+                if not any(d.endswith((".setter", ".deleter")) for d in method.decorators):
+                    return None, f"def:{method.qualname}"
+            if f"{owner}.{attr}" in scope.classes:
+                return None, f"type[:{owner}.{attr}]"
+            return attribute_resource(scope, owner, attr, text), scope.attribute_type(owner, attr)
+        if base.type.startswith(":"):
+            owner = base.type[1:]
+            method = scope.method(owner, attr)
+            if method is not None:
+                if any(d.rpartition(".")[2] == "property" for d in method.decorators):
+                    return None, f"property:{method.qualname}"
+                return None, f"def:{method.qualname}"
+            type_name = scope.attribute_type(owner, attr)
+            if base.ref is not None:
+                return part_of(base, attr, text), type_name
+            if base.shape is Shape.NEW:
+                return None, ""
+            if base.text:
+                return Resource(Kind.ARGUMENT, owner, attr, text), type_name
+            return None, ""
+        if base.ref is not None:
+            return part_of(base, attr, text), ""
+        if not base.type and (
+            base.text in self._parameters or (self.program.maps_rows and base.text in self.function.local_names)
+        ):
+            return Resource(Kind.ARGUMENT, f"?{self.function.qualname}", f"{base.text}.{attr}", text), ""
+        return None, ""
+
+    @property
+    def _parameters(self) -> set[str]:
+        return {name for name, _ in self.function.params}
+
+    def subscript(self, node: cst.Subscript) -> Value:
+        testing, self.testing = self.testing, False
+        base = self.evaluate(node.value)
+        key = self.key(node)
+        self.testing = testing
+        if base.ref is not None:
+            value = self.read(item_of(base.ref, key), node)
+            return replace(value, stems=value.stems | base.stems)
+        return Value(
+            base.stems,
+            text=source_of(node),
+            known=base.known,
+            row=None,
+            type=base.type if base.type.endswith("QuerySet") else "",
+            born=base.born,
+        )
+
+    def key(self, node: cst.Subscript) -> str:
+        """Walks the subscript; its source."""
+        parts = []
+        for element in node.slice:
+            inner = element.slice
+            if isinstance(inner, cst.Index):
+                parts.append(self.evaluate(inner.value).text or source_of(inner.value))
+            elif isinstance(inner, cst.Slice):
+                for bound in (inner.lower, inner.upper, inner.step):
+                    if bound is not None:
+                        self.evaluate(bound)
+                parts.append(source_of(inner))
+        return ", ".join(parts)
+
+    def bind(self, name: str, value: Value) -> None:
+        """Gives a local name a value."""
+        if value.row is not None and not self.rows[value.row].name:
+            self.rows[value.row] = replace(self.rows[value.row], name=name)
+        self.rebound.update(n for n, row in enumerate(self.rows) if row.name == name and n != value.row)
+        born = value.born if value.born >= 0 else self.next_id
+        self.state.env[name] = replace(value, text=name, origin=value.origin or value.text, born=born)
+
+    def bind_target(self, target: cst.BaseExpression, value: Value) -> None:
+        """Binds loop variables and tuple targets to parts of a value."""
+        if isinstance(target, cst.Name):
+            if target.value not in self.function.outer_names:
+                self.bind(target.value, Value(value.stems, row=value.row, born=value.born))
+        elif isinstance(target, (cst.Tuple, cst.List)):
+            for element in target.elements:
+                self.bind_target(element.value, value)

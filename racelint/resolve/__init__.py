@@ -1,0 +1,24 @@
+"""What a name or a receiver means: imports, annotations, assignments, the index.
+
+A type is a string: the dotted origin of a library's class (`asyncio.Lock`), or `:Qualname` for a class of the analysed
+module; `type[…]` around it stands for the class itself.
+"""
+
+from racelint.resolve.changes import CONSTRUCTORS, TAKES
+from racelint.resolve.lineages import MAPPED_BASES, THREADS
+from racelint.resolve.names import MAPPERS, enclosing_self
+from racelint.resolve.outside import outside_bases
+from racelint.resolve.scope import Home, Scope, locks_of
+
+__all__ = [
+    "CONSTRUCTORS",
+    "MAPPED_BASES",
+    "MAPPERS",
+    "TAKES",
+    "THREADS",
+    "Home",
+    "Scope",
+    "enclosing_self",
+    "locks_of",
+    "outside_bases",
+]

@@ -1,0 +1,161 @@
+"""Who changes the attributes of the classes of one module, and its globals."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from racelint.facts import FunctionFacts, Write
+from racelint.resolve.lineages import Lineages
+from racelint.resolve.names import enclosing_self
+
+
+class Changes(Lineages):
+    """What changes in one module."""
+
+    def defining_class(self, qualname: str, attribute: str) -> str:
+        """The highest class of the lineage in this module that mentions the attribute: subclasses share its state."""
+        known = self._defining.get((qualname, attribute))
+        if known is not None:
+            return known
+        best = qualname
+        for class_ in self.lineage(qualname):
+            if any(name == attribute for name, _ in class_.attributes) or self._writes_attribute(
+                class_.qualname, attribute
+            ):
+                best = class_.qualname
+        self._defining[qualname, attribute] = best
+        return best
+
+    @cached_property
+    def _defining(self) -> dict[tuple[str, str], str]:
+        return {}
+
+    @cached_property
+    def _attribute_writers(self) -> dict[tuple[str, str], list[tuple[FunctionFacts, Write]]]:
+        found: dict[tuple[str, str], list[tuple[FunctionFacts, Write]]] = {}
+        for function in self.every_function:
+            owner, first = enclosing_self(function, self)
+            if not owner:
+                continue
+            for write in function.writes:
+                name, _, path = write.path.partition(".")
+                if (
+                    path
+                    and path.count(".") < 3
+                    and (name == first or name == owner.rpartition(".")[2].rpartition("::")[2])
+                ):
+                    found.setdefault((owner, path), []).append((function, write))
+        return found
+
+    def _writes_attribute(self, qualname: str, attribute: str) -> bool:
+        return (qualname, attribute) in self._attribute_writers
+
+    def vanishes(self, qualname: str, attribute: str) -> bool:
+        """Whether the attribute is set to nothing, deleted, or has entries taken out of it, anywhere in the module."""
+        key = (qualname, attribute)
+        if key not in self._vanishing:
+            family = self.family(qualname)
+            self._vanishing[key] = attribute in self._foreign_writes or any(
+                owner in family and path.partition(".")[0] == attribute and any(_takes_away(w) for _, w in writes)
+                for (owner, path), writes in self._attribute_writers.items()
+            )
+        return self._vanishing[key]
+
+    @cached_property
+    def _vanishing(self) -> dict[tuple[str, str], bool]:
+        return {}
+
+    @cached_property
+    def vanishing_globals(self) -> frozenset[str]:
+        """Module names that functions set to nothing or take entries out of."""
+        return frozenset(
+            w.path.partition(".")[0]
+            for f in self.facts.functions
+            for w in f.writes
+            if _takes_away(w)
+            and w.path.partition(".")[0] in self.module_names
+            and w.path.partition(".")[0] not in f.local_names
+        )
+
+    def in_construction(self, function: FunctionFacts, write: Write) -> bool:
+        """Whether a constructor gives its own new object the attribute, which nobody else can reach yet."""
+        if function.name not in CONSTRUCTORS or function.name in ("__new__", "__init_subclass__"):
+            return False
+        root, _, path = write.path.partition(".")
+        if not function.params or root != function.params[0][0]:
+            return False
+        name = path.partition(".")[0]
+        return not any(
+            attribute == name for class_ in self.lineage(function.owner) for attribute, _ in class_.attributes
+        )
+
+    def changes_attribute(self, qualname: str, attribute: str) -> bool:
+        """Whether the attribute, or a part of the object it holds, is changed after construction anywhere in the module."""
+        key = (qualname, attribute)
+        if key not in self._changes:
+            family = self.family(qualname)
+            self._changes[key] = (
+                any(
+                    owner in family
+                    and path.partition(".")[0] == attribute
+                    and any(not self.in_construction(function, write) for function, write in writes)
+                    for (owner, path), writes in self._attribute_writers.items()
+                )
+                or attribute in self._foreign_writes
+            )
+        return self._changes[key]
+
+    @cached_property
+    def _changes(self) -> dict[tuple[str, str], bool]:
+        return {}
+
+    def changes_in_place(self, qualname: str, attribute: str) -> bool:
+        """Whether a method of the class changes the collection that the attribute holds."""
+        return any(write.how not in ("=", "del", "+=") for _, write in self.attribute_writes(qualname, attribute))
+
+    @cached_property
+    def _foreign_writes(self) -> frozenset[str]:
+        """Attributes of objects other than `self` that are assigned anywhere in the module."""
+        found: set[str] = set()
+        for function in self.every_function:
+            _, first = enclosing_self(function, self)
+            for write in function.writes:
+                name, _, path = write.path.partition(".")
+                if path and name != first:
+                    found.add(path.partition(".")[0])
+        return frozenset(found)
+
+    def family(self, qualname: str) -> frozenset[str]:
+        """The class with its bases and subclasses, as far as this module defines them."""
+        if qualname not in self._families:
+            self._families[qualname] = frozenset(
+                {c.qualname for c in self.lineage(qualname)}
+                | {
+                    c.qualname
+                    for c in self.classes.values()
+                    if any(b.qualname == qualname for b in self.lineage(c.qualname))
+                }
+            )
+        return self._families[qualname]
+
+    @cached_property
+    def _families(self) -> dict[str, frozenset[str]]:
+        return {}
+
+    def attribute_writes(self, qualname: str, attribute: str) -> list[tuple[FunctionFacts, Write]]:
+        """Every write of `self.attribute` in the class, its bases and its subclasses in this module."""
+        found: list[tuple[FunctionFacts, Write]] = []
+        for name in sorted(self.family(qualname)):
+            found.extend(self._attribute_writers.get((name, attribute), ()))
+        return found
+
+
+CONSTRUCTORS = frozenset({"__init__", "__new__", "__post_init__", "__init_subclass__", "setUp", "asyncSetUp"})
+
+
+def _takes_away(write: Write) -> bool:
+    return write.shape in ("none", "false", "empty") or write.how in TAKES
+
+
+TAKES = frozenset("del del[] pop popitem popleft clear remove discard get_nowait".split())
+"""Ways to change a collection or name after which something is no longer there."""

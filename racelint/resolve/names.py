@@ -1,0 +1,154 @@
+"""The names of one module: what is imported, assigned and defined in it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
+
+from racelint.facts import ClassFacts, FunctionFacts, ModuleFacts
+from racelint.index import Index
+from racelint.models.loader import Models
+
+if TYPE_CHECKING:
+    from racelint.resolve.scope import Home, Scope
+
+
+class Names:
+    """The names of one module."""
+
+    def __init__(self, facts: ModuleFacts, index: Index, models: Models) -> None:
+        self.facts, self.index, self.models = facts, index, models
+        self.imports = dict(facts.imports)
+        self.classes = {c.qualname: c for c in facts.classes}
+        self.functions = {f.qualname: f for f in facts.functions}
+        self.assigned = dict(facts.assigned)
+        self.methods: dict[str, dict[str, FunctionFacts]] = {}
+        for function in facts.functions:
+            if function.owner:
+                self.methods.setdefault(function.owner, {})[function.name] = function
+        self._attribute_types: dict[tuple[str, str], str] = {}
+        self._lineages: dict[str, list[ClassFacts]] = {}
+        self._homes: dict[str, Home] = {}
+        self.every_function: list[FunctionFacts] = list(facts.functions)
+        """The functions of the module and those that were taken over: methods of bases that other modules define."""
+
+    def names_in(self, qualname: str) -> Scope | Home:
+        """What names mean in a definition: in one of another module what they mean there."""
+        if "::" not in qualname:
+            return cast("Scope", self)
+        prefix, mark, _ = qualname.partition("::")
+        return self._homes[prefix + mark]
+
+    @cached_property
+    def libraries(self) -> frozenset[str]:
+        """The imported modules and all their parents: `django.db.models` gives `django`, `django.db`, …"""
+        found: set[str] = set()
+        for origin in self.imports.values():
+            parts = origin.split(".")
+            found.update(".".join(parts[:n]) for n in range(1, len(parts) + 1))
+        return frozenset(found | self._used_mappers(found))
+
+    def _used_mappers(self, imported: set[str]) -> set[str]:
+        """Mappers whose customary names are called although the module imports models and sessions from elsewhere only."""
+        callees = [call.callee for function in self.facts.functions for call in function.calls]
+        if not imported & {"django", "mongoengine"} and any(".objects." in callee for callee in callees):
+            return {"django"}
+        if imported & MAPPERS:
+            return set()
+        if any(callee.endswith(_SESSION_CALLS) for callee in callees):
+            return {"sqlalchemy"}
+        if any(path.endswith(".DoesNotExist") for function in self.facts.functions for path in function.reads):
+            return {"peewee"}
+        return set()
+
+    @cached_property
+    def from_project(self) -> frozenset[str]:
+        """Imported names that the project itself defines."""
+        return self.index.from_project(self.facts)
+
+    @property
+    def reaches_out(self) -> bool:
+        """Whether the module uses anything of other modules of the project."""
+        return bool(self.from_project)
+
+    @cached_property
+    def rebound_globals(self) -> frozenset[str]:
+        """Module names that a function assigns after a `global` statement."""
+        return frozenset(
+            w.path
+            for f in self.facts.functions
+            for w in f.writes
+            if w.path in f.outer_names and w.path in self.module_names and w.how in ("=", "+=", "del")
+        )
+
+    @cached_property
+    def module_names(self) -> frozenset[str]:
+        """Names assigned at module level, or by a function that declares them global."""
+        names = set(self.assigned) | set(self.facts.module_body.local_names)
+        for function in self.facts.functions:
+            names |= function.global_names
+        return frozenset(names - set(self.imports) - {c.name for c in self.facts.classes} - set(self.functions))
+
+    @cached_property
+    def has_timers(self) -> bool:
+        """Whether any function of the module asks an event loop to call something later."""
+        return any(call.callee.endswith((".call_later", ".call_at")) for f in self.facts.functions for call in f.calls)
+
+    def function_named(self, name: str) -> FunctionFacts | None:
+        """The function at the top of the module that a name means."""
+        return self.functions.get(name)
+
+    def class_named(self, name: str) -> ClassFacts | None:
+        """The class that a dotted name means, if it is defined here or was taken over."""
+        return self.classes.get(name)
+
+    def canonical(self, path: str) -> str:
+        """A dotted path with its first name replaced by what it was imported from."""
+        first, dot, rest = path.partition(".")
+        origin = self.imports.get(first)
+        if origin is None:
+            return path
+        return origin + dot + rest
+
+    def class_type(self, path: str) -> str:
+        """The type that a dotted class name stands for."""
+        if not path:
+            return ""
+        if path in self.classes:
+            return ":" + path
+        return self.canonical(path)
+
+    def annotated_type(self, path: str) -> str:
+        """The type of an object that is annotated with the class: what a call of the class gives."""
+        own = self.class_type(path)
+        if own in ("typing.Any", "object"):
+            return ""
+        call = self.models.functions.get(own)
+        return call.returns if call is not None and call.returns else own
+
+    def own_class(self, type_name: str) -> ClassFacts | None:
+        """The class of this module that the type names."""
+        return self.classes.get(type_name[1:]) if type_name.startswith(":") else None
+
+
+MAPPERS = frozenset(
+    {"django", "sqlalchemy", "tortoise", "peewee", "sqlmodel", "mongoengine", "flask_sqlalchemy", "piccolo", "ormar"}
+)
+"""Packages that map objects to rows."""
+
+_SESSION_CALLS = ("session.query", "session.add", "session.commit", "session.flush")
+"""Ends of calls that are SQLAlchemy's by custom."""
+
+
+def enclosing_self(function: FunctionFacts, scope: Names) -> tuple[str, str]:
+    """The class whose instance a function sees, and by which name: also for functions nested in a method."""
+    seen: FunctionFacts | None = function
+    for _ in range(5):
+        if seen is None:
+            break
+        if seen.owner and seen.params and "staticmethod" not in seen.decorators:
+            return seen.owner, seen.params[0][0]
+        if not seen.parent:
+            break
+        seen = scope.functions.get(seen.parent)
+    return "", ""
