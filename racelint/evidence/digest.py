@@ -94,7 +94,7 @@ def _own(argument: str, caller: FunctionFacts, target: Target) -> bool:
 
 
 def _outside_call(module: Guards, caller: FunctionFacts, call: CallSite, target: Target) -> OutsideCall:
-    held = {guard for guard in call.within if guard} | module.decorator_guards(caller) | module.held_on_entry(caller)
+    held = module.held_around(caller, call) | module.decorator_guards(caller) | module.held_on_entry(caller)
     receiver = call.callee.rpartition(".")[0]
     names = frozenset(_as_seen(guard_name(guard, caller), receiver, module, target) for guard in held)
     where = (target.module.path, target.function.qualname)

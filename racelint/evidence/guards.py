@@ -9,7 +9,7 @@ from racelint.evidence.roots import Roots
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.grafts import shown_name
-from racelint.resolve import locks_of
+from racelint.resolve import enclosing_self, locks_of
 
 _LOCKED_NAME = re.compile(r"(_locked|under_lock|with_lock|holding_lock|_unsafe|_nolock|_no_lock|_unlocked)$")
 """Names that say that the caller holds the lock; believed if at least one caller does."""
@@ -33,7 +33,7 @@ class Guards(Roots):
         held = [
             guard
             for caller, call in self.callers.get(function.qualname, ())
-            for guard in (*call.within, *self.held_on_entry(caller))
+            for guard in (*self.held_around(caller, call), *self.held_on_entry(caller))
         ]
         held += [guard for others in self.held_outside(function) for guard in others]
         return any(part in guard.lower() for guard in held for part in self.scope.models.guards)
@@ -62,7 +62,7 @@ class Guards(Roots):
             if caller.qualname == function.qualname or caller.name in ("__init__", "__new__"):
                 continue
             here = (
-                frozenset(w for w in call.within if w)
+                self.held_around(caller, call)
                 | acquired_before(caller, call)
                 | self.decorator_guards(caller)
                 | self.held_on_entry(caller, depth - 1)
@@ -72,6 +72,16 @@ class Guards(Roots):
         join = frozenset.union if promised else frozenset.intersection
         held = self._entry[function.qualname] = join(*everywhere) if everywhere else frozenset()
         return held
+
+    def held_around(self, caller: FunctionFacts, call: CallSite) -> frozenset[str]:
+        """The context managers around a call, and those within which the ones written as generators of the module yield."""
+        held = {guard for guard in call.within if guard}
+        _, self_name = enclosing_self(caller, self.scope)
+        for guard in list(held):
+            own, dot, name = guard.rpartition(".")
+            functions = self.target(guard, caller) if not dot or (own == self_name and name) else []
+            held.update(inner for function in functions for inner in function.yields_within)
+        return frozenset(held)
 
     def lends_lock(self, owner: str) -> bool:
         """Whether objects of the class hand a lock of theirs to others and never take it: those hold it around what they call."""

@@ -36,6 +36,8 @@ class _Way:
     own: bool | None
     """Whether each run of the root has an object of its own; None as long as the way has not told."""
     level: int
+    guarded: bool = False
+    """A call on the way is made under a lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ class Outside:
             roots = found.setdefault(way.target, [])
             self._add_roots(way, roots)
             if way.level < MOST_LEVELS and len(todo) < MOST_STEPS and len(roots) < MOST_ROOTS:
-                further = dict.fromkeys(_Way(*at, way.target, own, way.level + 1) for at, own in self._callers(way))
+                further = dict.fromkeys(self._callers(way))
                 todo.extend(step for step in further if step not in seen)
                 seen.update(further)
         return [root for name in sorted(found) for root in found[name]]
@@ -117,38 +119,43 @@ class Outside:
         """Adds the roots in other modules that start what the way has come to, or lead to a call of it."""
         uses = self._uses(way.path)
         for root in uses.started.get(way.function, ()):
-            if _new(root, way.own, roots):
+            if _new(root, way.own, way.guarded, roots):
                 text = root.text if way.level == 0 else f"`{way.function}` in {way.path} leads to it; {root.text}"
-                roots.append(_at(way.target, root, way.own, text, called=way.level > 0))
+                roots.append(_at(way, root, way.own, text, way.guarded, called=way.level > 0))
         for digest, call in uses.calls.get(way.function, ()):
             own = _OWN.get(call.receiver) if way.own is None else way.own
-            names = digest.leads_to.get(call.caller, frozenset())
+            names, guarded = digest.leads_to.get(call.caller, frozenset()), way.guarded or self._locks(call)
             for root in digest.roots:
-                if root.unit in names and _new(root, own, roots):
+                if root.unit in names and _new(root, own, guarded, roots):
                     near = root.unit == call.caller and way.level == 0
                     how = f"calls it on line {call.line}" if near else "leads to it"
                     text = f"`{root.unit}` in {digest.path} {how}; there {root.text}"
-                    roots.append(_at(way.target, root, own, text, called=True))
+                    roots.append(_at(way, root, own, text, guarded, called=True))
 
-    def _callers(self, way: _Way) -> Iterator[tuple[tuple[str, str], bool | None]]:
+    def _locks(self, call: OutsideCall) -> bool:
+        """Whether something that is named like a lock is held around the call."""
+        return any(part in guard.lower() for guard in call.held for part in self.models.guards)
+
+    def _callers(self, way: _Way) -> Iterator[_Way]:
         """The functions in other modules that lead to calls of what the way has come to."""
         for digest, call in self._uses(way.path).calls.get(way.function, ()):
             own = _OWN.get(call.receiver) if way.own is None else way.own
             for name in sorted(digest.leads_to.get(call.caller, ())):
-                yield (digest.path, name), own
+                yield _Way(digest.path, name, way.target, own, way.level + 1, way.guarded or self._locks(call))
 
 
 _OWN = {Receiver.SHARED: False, Receiver.NONE: False, Receiver.OWN: True, Receiver.GIVEN: True}
 """Whether each run has an object of its own to call; of what is handed in that is not known, so nothing is built on it."""
 
 
-def _at(target: str, root: Root, own: bool | None, text: str, called: bool) -> Root:
+def _at(way: _Way, root: Root, own: bool | None, text: str, guarded: bool, *, called: bool) -> Root:
     """A root in another module, as one of the function that it leads to."""
-    return replace(root, unit=target, text=text, own_object=root.own_object if own is None else own, called=called)
+    own_object = root.own_object if own is None else own
+    return replace(root, unit=way.target, text=text, own_object=own_object, called=called, guarded=guarded)
 
 
-def _new(root: Root, own: bool | None, roots: list[Root]) -> bool:
+def _new(root: Root, own: bool | None, guarded: bool, roots: list[Root]) -> bool:
     """Whether a root says something that two of those that are known do not."""
-    kind = (root.world, root.many, root.own_object if own is None else own, root.processes)
-    same = sum((known.world, known.many, known.own_object, known.processes) == kind for known in roots)
+    kind = (root.world, root.many, root.own_object if own is None else own, root.processes, guarded)
+    same = sum((known.world, known.many, known.own_object, known.processes, known.guarded) == kind for known in roots)
     return len(roots) < MOST_ROOTS and same < 2 and root.strength is not Confidence.LOW

@@ -131,7 +131,7 @@ class Concurrency(Guards, Writers):
                     continue
                 strength = min(self._strength(left, resource), self._strength(right, resource), key=lambda s: s.rank)
                 called = left.called or right.called or left.documented or right.documented
-                if first != second and self._apart(left, right, resource):
+                if (left.guarded and right.guarded) or (first != second and self._apart(left, right, resource)):
                     strength = Confidence.LOW
                 elif strength is Confidence.LOW and left.public != right.public and not called and not self.unlikely:
                     inner = world == "threads" and (

@@ -342,6 +342,8 @@ class _Collector:
         self.current.suspend()
 
     def yield_(self, node: ast.Yield | ast.YieldFrom) -> None:
+        known = self.current.yields_within if self.current.yields else self.within
+        self.current.yields_within = tuple(guard for guard in known if guard and guard in self.within)
         self.current.yields = True
         if node.value is not None:
             self.visit(node.value)

@@ -86,6 +86,8 @@ class FunctionFacts:
     """What is read or written after a suspension point, by its name or first two parts: how many such points stand before the
     first and before the last place where it is. In a loop that suspends, a place counts for all rounds. What is not listed
     stands before the first suspension point only."""
+    yields_within: tuple[str, ...] = ()
+    """Dotted sources of the context managers around all that it yields, outermost first: who uses it as one is in these, too."""
 
     @property
     def name(self) -> str:

@@ -36,6 +36,7 @@ class Gathered:
         "switches",
         "writes",
         "yields",
+        "yields_within",
     )
 
     def __init__(self, qualname: str, owner: str, parent: str) -> None:
@@ -43,6 +44,7 @@ class Gathered:
         self.first = self.line = self.last = 1
         self.column = 0
         self.is_async = self.suspends = self.yields = False
+        self.yields_within: tuple[str, ...] = ()
         self.params: tuple[tuple[str, str], ...] = ()
         self.decorators: tuple[str, ...] = ()
         self.calls: list[CallSite] = []
@@ -114,4 +116,5 @@ class Gathered:
             tuple(self.loops),
             self.sql,
             tuple((name, first, last) for name, (first, last) in self.spans.items() if last),
+            self.yields_within,
         )

@@ -8,6 +8,7 @@ import libcst as cst
 
 from racelint.events import (
     Kind,
+    Place,
     Resource,
     Shape,
     Value,
@@ -18,6 +19,7 @@ from racelint.flow.row_locks import end_row_locks
 from racelint.flow.rows import write_row
 from racelint.flow.summaries import source_of
 from racelint.frozen import replace
+from racelint.resolve import enclosing_self
 
 _TEMPORARY = frozenset({"tempfile.NamedTemporaryFile", "tempfile.TemporaryFile", "tempfile.SpooledTemporaryFile"})
 _WRITING = re.compile(r"""^(?:\w+\.)*open\(.*["'][wax]b?\+?["']""", re.DOTALL)
@@ -101,6 +103,9 @@ class Contexts(Leaving):
             return self.acquire(
                 Resource(Kind.TABLE, "transaction", text, text), "row lock", "processes", self.place(expression)
             )
+        own = self._enter_own(expression)
+        if own is not None:
+            return own
         named = replace(value, text=value.text or text)
         if isinstance(expression, cst.Call) and not value.type:
             named = replace(value, text=text.partition("(")[0])
@@ -116,6 +121,40 @@ class Contexts(Leaving):
             self.switch(expression, callee="acquire")
         shared = not (local and lock_world(self, value) in ("tasks", "threads"))
         return self.acquire(lock, "lock", lock_world(self, value), self.place(expression), shared)
+
+    def _enter_own(self, expression: cst.BaseExpression) -> int | None:
+        """The lock that a context manager of the same object or module, written as a generator, holds while it yields."""
+        if not isinstance(expression, cst.Call):
+            return None
+        path = source_of(expression.func)
+        owner, self_name = enclosing_self(self.function, self.scope)
+        targets = self.program.concurrency.target(path, self.function) if path.count(".") < 2 else []
+        if len(targets) != 1 or not any("contextmanager" in decorator for decorator in targets[0].decorators):
+            return None
+        if targets[0].owner and path.partition(".")[0] != self_name:
+            return None
+        entered = (self._enter_guard(g, owner, self_name, self.place(expression)) for g in targets[0].yields_within)
+        return next((number for number in entered if number is not None), None)
+
+    def _enter_guard(self, guard: str, owner: str, self_name: str, place: Place) -> int | None:
+        """The acquisition of what is held around the code at a place, by its source; None for what is no guard."""
+        names = self.scope.names_in(self.function.qualname)
+        call = self.models.functions.get(names.canonical(guard))
+        if call is not None and call.effect == "transaction":
+            return self.acquire(Resource(Kind.TABLE, "transaction", guard, guard), "transaction", "processes", place)
+        first, _, rest = guard.partition(".")
+        if first in (self_name, "self") and rest and owner:
+            value = Value(type=self.scope.attribute_type(owner, rest), text=guard)
+        else:
+            value = Value(type=names.built_type(names.assigned.get(guard, "")), text=guard)
+        if is_lock(self, value):
+            kind, home = (
+                (Kind.ATTRIBUTE, self.scope.defining_class(owner, rest)) if rest and owner else (Kind.GLOBAL, "")
+            )
+            return self.acquire(Resource(kind, home, rest or guard, guard), "lock", lock_world(self, value), place)
+        if "atomic" in guard or "transaction" in guard or guard.endswith(".begin"):
+            return self.acquire(Resource(Kind.TABLE, "transaction", guard, guard), "transaction", "processes", place)
+        return None
 
     def _written_within(self, item: cst.WithItem, value: Value) -> Resource | None:
         """The file that is open for writing while the body runs, under the name that the body has for it; None for anything else."""

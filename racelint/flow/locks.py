@@ -14,12 +14,16 @@ from racelint.flow.expressions import Evaluator
 def lock_call(
     ev: Evaluator, node: cst.Call, base: Value | None, method: str, awaiting: cst.Await | None
 ) -> Value | None:
-    """`lock.acquire()` and `lock.release()`."""
-    if base is None or method not in ("acquire", "release", "__aenter__", "__aexit__"):
+    """`lock.acquire()` and `lock.release()`; `assert lock.locked()` says that the caller has acquired it."""
+    asserted = method == "locked" and ev.asserting
+    if base is None or (method not in ("acquire", "release", "__aenter__", "__aexit__") and not asserted):
         return None
     if not is_lock(ev, base):
         return None
     lock = base.ref or _unchanging(ev, base)
+    if asserted:
+        ev.acquire(lock, "lock", lock_world(ev, base), ev.place(node))
+        return Value(shape=Shape.CALL)
     if method in ("acquire", "__aenter__"):
         if awaiting is not None:
             ev.switch(awaiting, callee="acquire")

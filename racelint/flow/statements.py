@@ -10,7 +10,6 @@ from racelint.events import (
     Access,
     Flow,
     Kind,
-    Resource,
     Sense,
     Shape,
     Value,
@@ -19,7 +18,6 @@ from racelint.flow.containers import handed_out
 from racelint.flow.contexts import Contexts
 from racelint.flow.expressions import unit_environment
 from racelint.flow.graph import TooLarge, join, join_values
-from racelint.flow.locks import is_lock, lock_world
 from racelint.flow.row_locks import note_dropped
 from racelint.flow.summaries import Definition, source_of
 from racelint.frozen import replace
@@ -46,7 +44,7 @@ class Walker(Contexts):
             self.mark("decorator", decorator.decorator, source_of(decorator.decorator))
         concurrency = self.program.concurrency
         for guard in sorted(concurrency.held_on_entry(facts) | concurrency.decorator_guards(facts)):
-            self._enter_guard(guard, owner, self_name)
+            self._enter_guard(guard, owner, self_name, self.place(self.definition.node.name))
         try:
             self.block(self.definition.node.body)
         except TooLarge:
@@ -62,26 +60,6 @@ class Walker(Contexts):
             self.limited,
             tuple(event for event in events if isinstance(event, Access)),
         )
-
-    def _enter_guard(self, guard: str, owner: str, self_name: str) -> None:
-        names = self.scope.names_in(self.function.qualname)
-        call = self.models.functions.get(names.canonical(guard))
-        place = self.place(self.definition.node.name)
-        if call is not None and call.effect == "transaction":
-            self.acquire(Resource(Kind.TABLE, "transaction", guard, guard), "transaction", "processes", place)
-            return
-        first, _, rest = guard.partition(".")
-        if first in (self_name, "self") and rest and owner:
-            value = Value(type=self.scope.attribute_type(owner, rest), text=guard)
-        else:
-            value = Value(type=names.built_type(names.assigned.get(guard, "")), text=guard)
-        if is_lock(self, value):
-            kind, home = (
-                (Kind.ATTRIBUTE, self.scope.defining_class(owner, rest)) if rest and owner else (Kind.GLOBAL, "")
-            )
-            self.acquire(Resource(kind, home, rest or guard, guard), "lock", lock_world(self, value), place)
-        elif "atomic" in guard or "transaction" in guard or guard.endswith(".begin"):
-            self.acquire(Resource(Kind.TABLE, "transaction", guard, guard), "transaction", "processes", place)
 
     def walk_helper(
         self, definition: Definition, positional: list[Value], keywords: dict[str, Value], node: cst.CSTNode
@@ -131,9 +109,8 @@ class Walker(Contexts):
         control_before = self.state.control
         opened: list[int] = []
         for guard in sorted(self.program.concurrency.decorator_guards(facts)):
-            number = self.next_id
-            self._enter_guard(guard, owner, self_name)
-            if self.next_id > number:
+            number = self._enter_guard(guard, owner, self_name, self.place(self.definition.node.name))
+            if number is not None:
                 opened.append(number)
         try:
             self.block(definition.node.body)

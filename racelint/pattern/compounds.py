@@ -45,7 +45,12 @@ def broken_compounds(module: Module) -> Iterator[Broken]:
                 if evidence is None:
                     continue
                 seen.add(key)
-                if evidence.strength is not Confidence.HIGH or module.concurrency.called_under_lock(unit.facts):
+                expected = step.op is Op.USE and bool(step.handled)  # who ends it knows that others are at it
+                if (
+                    expected
+                    or evidence.strength is not Confidence.HIGH
+                    or module.concurrency.called_under_lock(unit.facts)
+                ):
                     evidence = replace(evidence, strength=Confidence.LOW)
                 yield Broken(unit, step, rest, other, lock, evidence)
 
