@@ -74,6 +74,14 @@ MEANINGS = (
         "one run has the file for itself",
         "|".join(OWN_WORDS) + r"|te?mp|workspace|scratch|pid",
     ),
+    Meaning("`XStorage`", "a class whose files processes share", r"(?i)storage$"),
+    Meaning("`build`, `builds` in a path", "one build has the file for itself", r"(?i)builds?"),
+    Meaning(
+        "`poetry.lock`, `dependencies_lock` and their kin",
+        "a list of pinned dependencies, which is no lock",
+        r"(?i)(dependenc(y|ies)|requirements|packages?|poetry|uv|pdm|cargo|pipfile|conda|yarn|npm)[._-]?lock(file)?",
+    ),
+    Meaning("`acquire_x` that is handed a lock", "takes the lock", r"(?i)acquire"),
     Meaning("`pidfile`, `pid_file` that is removed", "the process that made the file removes it", r"(?i)pid_?file"),
     Meaning("`backup`, `bak` in a path that is replaced", "nobody reads the file meanwhile", r"(?i)backup|bak"),
     Meaning(

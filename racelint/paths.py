@@ -48,17 +48,18 @@ _OWN = re.compile(
 
 SHARED_WORDS = frozenset(
     "cache caches cached lock locks lockfile pidfile sock socket ipc state states session sessions spool queue registry "
-    "store storage cookie cookies checkpoint checkpoints memory memo memoized memorized db database shared".split()
+    "store cookie cookies checkpoint checkpoints memoized memorized db database shared".split()
 )
 """Words of names of files and folders that several processes use."""
 
-CACHED = frozenset("cache caches cached memo memoized memorized".split())
+CACHED = frozenset("cache caches cached memoized memorized".split())
 """Those of them that say that others read the file whenever it is there."""
 
-CONFIGURED = frozenset(
-    "config configs configuration settings secret secrets key keys token credentials password passwords".split()
-)
-"""Words of names of files that every start of a program makes when they are missing."""
+CONFIGURED = frozenset("secret secrets token tokens credentials password passwords".split())
+"""Words of names of files that every start of a program makes when they are missing, each time with another content.
+
+Not `config`, which all fill with the same template.
+"""
 
 FOLDERS = frozenset(
     "log logs data download downloads media upload uploads dirs mkdir mkdirs makedirs mkpath ensure share public backup "
@@ -143,10 +144,26 @@ def is_parent(path: str) -> bool:
     return "dirname(" in path or path.endswith(".parent")
 
 
+def is_storage(class_name: str) -> bool:
+    """Whether a class is called after a storage: `FileStorage`; what only speaks of one may mean anything."""
+    return class_name.lower().endswith("storage")
+
+
+def is_built(path: str) -> bool:
+    """Whether the path lies in a folder in which something is built: that is one build's."""
+    return any(word.lower() in ("build", "builds") for word in _WORD.findall(path))
+
+
 def shared_word(*names: str, more: frozenset[str] = frozenset(), only: frozenset[str] = SHARED_WORDS) -> str:
     """The first word of the names that says that several processes use the path; "" if there is none."""
     for name in names:
-        for word in _WORD.findall(name.replace("state_dict", "")):
+        for word in _WORD.findall(_OTHER_MEANING.sub("", name)):
             if word.lower() in only or word.lower() in more:
                 return str(word).lower()
     return ""
+
+
+_OTHER_MEANING = re.compile(
+    r"state_dict|(?i:dependenc(y|ies)|requirements|packages?|poetry|uv|pdm|cargo|pipfile|conda|yarn|npm)[._-]?lock(file)?"
+)
+"""What holds such a word and does not mean it: the weights of a model, the list of pinned dependencies."""

@@ -11,6 +11,7 @@ from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.paths import (
     FOLDERS,
+    is_built,
     is_command,
     is_of_one_row,
     is_of_one_run,
@@ -19,6 +20,7 @@ from racelint.paths import (
     is_pid_file,
     is_predictable,
     is_spare,
+    is_storage,
     is_system_path,
     says_little,
     shared_word,
@@ -60,14 +62,16 @@ def used_by_others(unit: Unit, access: Access, more: frozenset[str] = frozenset(
     found = unit.module.concurrency.handled_in_processes(unit.facts.qualname)
     if found is not None:
         return Evidence(found.text, Confidence.MEDIUM, "processes")
-    if is_command(unit.module.path) or is_of_one_run(unit.facts.owner):
-        return None
     resource = access.resource
+    if is_command(unit.module.path) or is_of_one_run(unit.facts.owner) or is_built(resource.path):
+        return None
     if is_system_path(resource.path):
         return Evidence("the path is the same for every process of the machine", Confidence.MEDIUM, "processes")
     word = shared_word(resource.path, resource.name, more=more)
     if word:
         return Evidence(f"`{word}` in the path says that processes share it", Confidence.MEDIUM, "processes")
+    if is_storage(unit.facts.owner):
+        return Evidence(f"`{unit.facts.owner}` is a storage, which processes share", Confidence.MEDIUM, "processes")
     parts = unit.module.path.replace("\\", "/").removesuffix(".py").split("/")[-2:]
     word = shared_word(unit.facts.qualname, *reversed(parts), more=more)
     if word:
