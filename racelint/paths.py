@@ -160,6 +160,8 @@ def shared_word(*names: str, more: frozenset[str] = frozenset(), only: frozenset
         for word in _WORD.findall(_OTHER_MEANING.sub("", name)):
             if word.lower() in only or word.lower() in more:
                 return str(word).lower()
+        if more is CONFIGURED and _KEY_FILE.search(name):
+            return "key"
     return ""
 
 
@@ -167,3 +169,6 @@ _OTHER_MEANING = re.compile(
     r"state_dict|(?i:dependenc(y|ies)|requirements|packages?|poetry|uv|pdm|cargo|pipfile|conda|yarn|npm)[._-]?lock(file)?"
 )
 """What holds such a word and does not mean it: the weights of a model, the list of pinned dependencies."""
+
+_KEY_FILE = re.compile(r"(?i)(?<![a-z])keys?_?(file|path)|[a-z]_key[\"']|[.]key[\"']|[.]pem[\"']")
+"""A file that holds a key; what only speaks of one may mean an entry of a dictionary."""

@@ -32,6 +32,8 @@ class Root:
     """The unit is the `__call__` of an object that is made to be started: each run has attributes of its own."""
     called: bool = False
     """A unit of another module calls it; it is not started itself."""
+    origin: str = ""
+    """The path of that unit's module."""
     guarded: bool = False
     """That unit, or one on the way from it, makes the call under a lock."""
 

@@ -130,7 +130,7 @@ class Outside:
                     near = root.unit == call.caller and way.level == 0
                     how = f"calls it on line {call.line}" if near else "leads to it"
                     text = f"`{root.unit}` in {digest.path} {how}; there {root.text}"
-                    roots.append(_at(way, root, own, text, guarded, called=True))
+                    roots.append(replace(_at(way, root, own, text, guarded, called=True), origin=digest.path))
 
     def _locks(self, call: OutsideCall) -> bool:
         """Whether something that is named like a lock is held around the call."""

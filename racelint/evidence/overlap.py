@@ -165,14 +165,14 @@ class Concurrency(Guards, Writers):
     def _apart(self, left: Root, right: Root, resource: Resource | None) -> bool:
         """Whether each of two units may have its own object of the resource's class.
 
-        So may two classes of threads, methods of two classes that are started, and units of other modules.
+        So may two classes of threads, methods of two classes that are started, and units of two other modules.
         """
         if left.body and right.body:
             return True
         if resource is None or resource.kind is not Kind.ATTRIBUTE or left.public or right.public:
             return False
         if left.called and right.called:
-            return not self._kept(resource.owner)
+            return left.origin != right.origin and not self._kept(resource.owner)
         one, other = (self._owner(root) for root in (left, right))
         if not one or not other or resource.owner in self.scope.family(one) | self.scope.family(other):
             return False
