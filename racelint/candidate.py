@@ -421,6 +421,8 @@ class Candidate:
 
     def does(self, *effects: str) -> int:
         """How many calls may have one of the effects."""
+        if not self.effects:
+            return 0
         wanted = frozenset(effects)
         if wanted.isdisjoint(self._any_effect):
             return 0

@@ -129,11 +129,23 @@ def refill(c: Candidate) -> bool:
 
 
 def completion(c: Candidate) -> bool:
-    """Whether a future is completed."""
-    if any(argument.rpartition(".")[2] in COMPLETIONS for call in c.calls for argument in call.arguments):
-        return True
-    completes = any(call.callee.rpartition(".")[2] in COMPLETIONS for call in c.calls)
-    return completes and (c.suspends or c.facts.qualname in c.module.timed)
+    """Whether the completion of a future is handed to a timer, or a future is completed after a suspension point or by a timer.
+
+    What is handed to the loop to be run at once is reported with low confidence only; helpers that complete are looked at themselves.
+    """
+    for call in c.calls:
+        if any(argument.rpartition(".")[2] in COMPLETIONS for argument in call.arguments) and (
+            not c.module.least or call.callee.rpartition(".")[2] in TIMERS
+        ):
+            return True
+    timed = c.facts.qualname in c.module.timed
+    return (timed or c.suspends) and any(
+        call.callee.rpartition(".")[2] in COMPLETIONS and (timed or call.switches > 0 or call.looped)
+        for call in c.facts.calls
+    )
+
+
+TIMERS = frozenset({"call_later", "call_at"})
 
 
 def wake_up(c: Candidate) -> bool:

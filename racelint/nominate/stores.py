@@ -7,7 +7,7 @@ import re
 from racelint.candidate import Candidate
 from racelint.finding import Confidence, World
 from racelint.meeting import RANKS
-from racelint.paths import PATH_STEPS
+from racelint.paths import PATH_STEPS, PATH_TESTS, is_command, is_of_one_run
 from racelint.store_calls import READ, WRITE
 from racelint.touch import steps_on_paths
 
@@ -154,7 +154,10 @@ def queue(c: Candidate) -> bool:
 
 
 def file_steps(c: Candidate) -> bool:
-    """Whether a path is tested and used, or a file is written that others read."""
+    """Whether a path is tested and used, or a file is written that others read.
+
+    Commands and functions of one run share paths only with the whole machine, as far as is certain, unless a handler runs them.
+    """
     imports = c.module.scope.imports
     names = frozenset(
         name
@@ -163,7 +166,21 @@ def file_steps(c: Candidate) -> bool:
         for name in (rest.rpartition(".")[2] or root,)
         if root in imports or (name not in OF_MODULES and (name != "replace" or len(call.arguments) == 1))
     )
-    return steps_on_paths(names)
+    if not steps_on_paths(names):
+        return False
+    if not c.module.least or c.module.concurrency.handled_in_processes(c.facts.qualname) is not None:
+        return True
+    alone = is_command(c.module.scope.facts.path) or is_of_one_run(c.facts.owner)
+    return not alone or not names.isdisjoint(EVERYBODYS) or (not names.isdisjoint(PATH_TESTS) and _waits(c))
+
+
+EVERYBODYS = frozenset({"chmod", "mktemp"})
+"""Steps that concern all users of the machine."""
+
+
+def _waits(c: Candidate) -> bool:
+    """Whether a path may be tested again and again until it is there."""
+    return any(call.looped and call.callee.rpartition(".")[2] in PATH_TESTS for call in c.calls)
 
 
 OF_MODULES = PATH_STEPS & frozenset(
