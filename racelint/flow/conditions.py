@@ -27,13 +27,14 @@ class Conditions(Names):
 
     def condition(self, node: cst.BaseExpression) -> tuple[Value, Control, Control]:
         """Walks a test: its value, what is known where it holds, and what where it does not."""
-        if isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Not):
+        # Nodes are abstract classes to `isinstance`, which takes long where the answer is no; nothing derives from these.
+        if type(node) is cst.UnaryOperation and type(node.operator) is cst.Not:
             value, true, false = self.condition(node.expression)
             return value, false, true
-        if isinstance(node, cst.BooleanOperation):
+        if type(node) is cst.BooleanOperation:
             left, left_true, left_false = self.condition(node.left)
             skipped = self.state.copy()
-            both = isinstance(node.operator, cst.And)
+            both = type(node.operator) is cst.And
             self.state.control |= left_true if both else left_false
             right, right_true, right_false = self.condition(node.right)
             before = skipped.control
@@ -52,14 +53,14 @@ class Conditions(Names):
             if both:
                 return value, left_true | right_true, _vaguely(left_false | right_false, Sense.OTHERWISE)
             return value, _vaguely(left_true | right_true, Sense.OTHER), left_false | right_false
-        if isinstance(node, cst.Comparison):
+        if type(node) is cst.Comparison:
             return self._compare(node)
         from racelint.flow.managers import evaluated
 
         testing, self.testing = self.testing, True
         value = evaluated(self, self.evaluate(node), node, "exists")
         self.testing = testing
-        if value.ref is not None and value.via is None and not isinstance(node, cst.Call):
+        if value.ref is not None and value.via is None and type(node) is not cst.Call:
             number = self.emit(Op.CHECK, value.ref, node, how=self._test_kind())
             value = replace(value, stems=value.stems | {number}, via=number)
         self._checked(value)
@@ -79,20 +80,21 @@ class Conditions(Names):
         true: Control = NO_CONTROL
         false: Control = NO_CONTROL
         for part in node.comparisons:
-            if isinstance(part.operator, (cst.In, cst.NotIn)):
+            operator = type(part.operator)
+            if operator is cst.In or operator is cst.NotIn:
                 true_, false_, found = self._member(left, node.left, part)
                 self._compared(left, part.comparator)
                 true, false, stems = true | true_, false | false_, stems | found
                 continue
             right = self.evaluate(part.comparator)
             stems |= right.stems
-            if isinstance(part.operator, (cst.LessThan, cst.LessThanEqual, cst.GreaterThan, cst.GreaterThanEqual)):
+            if operator in _ORDERING:
                 self.ordered |= left.stems | right.stems
             self._checked(right)
             none = right if _is_nothing(part.comparator) else left if _is_nothing(node.left) else None
             other = left if none is right else right
-            equal = isinstance(part.operator, (cst.Is, cst.Equal))
-            unequal = isinstance(part.operator, (cst.IsNot, cst.NotEqual))
+            equal = operator is cst.Is or operator is cst.Equal
+            unequal = operator is cst.IsNot or operator is cst.NotEqual
             if none is not None and (equal or unequal):
                 present, absent = _senses(other, Sense.PRESENT), _senses(other, Sense.ABSENT)
                 true |= absent if equal else present
@@ -146,6 +148,8 @@ class Conditions(Names):
             return outside | one, inside | two, stems
         return inside | one, outside | two, stems
 
+
+_ORDERING = frozenset({cst.LessThan, cst.LessThanEqual, cst.GreaterThan, cst.GreaterThanEqual})
 
 _VERSION = re.compile(r"(^|_)(version|revision|rev|etag|generation|lock_version|row_version)(_|$)", re.IGNORECASE)
 

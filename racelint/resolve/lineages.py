@@ -130,10 +130,20 @@ class Lineages(Names):
 
     def is_thread_local(self, type_name: str) -> bool:
         """Whether the type is a class of the module whose objects have attributes of their own in each thread."""
-        owner = type_name.removeprefix("self")
-        if not owner.startswith(":") or owner[1:] not in self.classes or not self.classes[owner[1:]].bases:
+        if not type_name.startswith((":", "self:")):  # as nearly all that are asked for
             return False
-        return any(base.endswith(("threading.local", "local.local")) for base in self.base_names(owner[1:]))
+        owner = type_name.removeprefix("self")
+        if owner[1:] not in self.classes or not self.classes[owner[1:]].bases:
+            return False
+        known = self._thread_local.get(owner)
+        if known is None:
+            bases = self.base_names(owner[1:])
+            known = self._thread_local[owner] = any(base.endswith(("threading.local", "local.local")) for base in bases)
+        return known
+
+    @cached_property
+    def _thread_local(self) -> dict[str, bool]:
+        return {}
 
     def is_thread(self, qualname: str) -> bool:
         """Whether the class is a thread: its `run` is the body, and `start` starts it."""
