@@ -270,6 +270,19 @@ class Candidates:
                 found |= keys
         return frozenset(found)
 
+    @cached_property
+    def with_connections(self) -> frozenset[str]:
+        """The classes whose methods make a connection that takes one command at a time."""
+        scope = self.scope
+        made = scope.models.one_at_a_time
+        if scope.libraries.isdisjoint(name.partition(".")[0] for name in made):
+            return frozenset()
+        return frozenset(
+            function.owner
+            for function in scope.facts.functions
+            if function.owner and any(scope.canonical(call.callee) in made for call in function.calls)
+        )
+
     def _roots(self, function: FunctionFacts) -> Iterator[Root]:
         return (self.concurrency.roots[n] for n in self.concurrency.reached.get(function.qualname, ()))
 

@@ -20,6 +20,7 @@ from racelint.pattern import (
     decided,
     first_word,
     has_side_effects,
+    kept_under_lock,
     makes_known_resource,
     makes_resource,
     rival,
@@ -120,6 +121,8 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
             if evidence is not None:
                 if way == "early" and write.value.shape is Shape.TRUE and evidence.strength is not Confidence.HIGH:
                     evidence = replace(evidence, strength=Confidence.LOW)
+                if way == "flag" and evidence.public and not kept_under_lock(unit, write.resource):
+                    evidence = replace(evidence, strength=Confidence.LOW)
                 yield Pair(unit, check, write), way, evidence
                 break
 
@@ -130,8 +133,10 @@ def wrong_way(unit: Unit, check: Access, write: Access) -> str:
         return "early"
     if unit.guarded(check, write, World.THREADS):
         return ""
-    if unit.rechecked_locked(write) or write.value.shape in (Shape.TRUE, Shape.CONSTANT, Shape.EMPTY):
+    if unit.rechecked_locked(write) or write.value.shape in (Shape.CONSTANT, Shape.EMPTY):
         return ""
+    if write.value.shape is Shape.TRUE:
+        return "flag" if has_side_effects(unit, check, write) and not write.resource.key else ""
     if unit.locked_at(write):
         return "unchecked"
     return (

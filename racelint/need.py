@@ -54,7 +54,7 @@ class Need(Enum):
     ROW_TEST = "rows are looked up, and rows are updated or deleted by a statement"
     PACE = "a coroutine sleeps and changes state"
     SLOW_SAVE = "something slow is called, and rows are saved"
-    SHARED_SESSION = "tasks are started that share a session of the function"
+    SHARED_SESSION = "tasks are started that share a session of the function, or the object has one connection"
     FILE_STEPS = "a path is tested and used, or a file is written that others read"
     THREAD_START = "a thread is started and state is changed"
     CONDITION = "a condition variable is waited for"

@@ -237,7 +237,7 @@ def test_conditional_expressions_and_short_circuits_branch() -> None:
 def test_a_comprehension_is_a_loop() -> None:
     """Its element may be evaluated any number of times, and may suspend."""
     flow = method("return [await f(self.n) for x in f]")
-    assert lines_of(flow)[:4] == ["0 entry -> 1", "1 read self.n -> 2", "2 switch"]
+    assert lines_of(flow) == ["0 entry -> 1", "1 loop -> 2", "2 read self.n -> 3", "3 switch -> 1"]
 
 
 def test_arms_of_match_exclude_each_other() -> None:

@@ -151,7 +151,14 @@ class Calls:
             and self.receiver_type(receiver, caller).rpartition(".")[2] in _PROCESS_POOLS
         ):
             return Spawner("processes", known.many)
+        if method == "add_done_callback" and self._futures_of_threads:
+            return Spawner("threads", many=True)
         return self.in_greenlets(known, method)
+
+    @cached_property
+    def _futures_of_threads(self) -> bool:
+        """Whether futures are completed, and call back, in threads here: no library of event loops is used."""
+        return not self.scope.libraries.isdisjoint(_THREADED) and self.scope.libraries.isdisjoint(_LOOPS)
 
     def in_greenlets(self, known: Spawner | None, method: str) -> Spawner | None:
         """`spawn` starts a greenlet where a library of those is imported: a plain function, which switches only where it blocks."""
@@ -168,6 +175,8 @@ class Calls:
         return "" if rest else self.local_type(first, caller)
 
 
+_THREADED = frozenset({"threading", "concurrent"})
+_LOOPS = frozenset({"asyncio", "tornado", "twisted", "trio", "anyio", "gevent", "eventlet"})
 GREENLETS = frozenset({"gevent", "eventlet"})
 _PROCESS_POOLS = frozenset({"ProcessPoolExecutor", "Pool"})
 POOLS = frozenset({"ThreadPoolExecutor", "ProcessPoolExecutor", "Pool", "ThreadPool", "Executor"})

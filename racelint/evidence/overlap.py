@@ -220,9 +220,11 @@ class Concurrency(Guards, Writers):
         A class's lock says that tasks share the object only where it guards what is looked at; that a function of the module
         is public says something of the module's own state only.
         """
-        if not root.public:
-            return root.strength
         unit = self.scope.functions.get(root.unit)
+        if not root.public:
+            inner = root.documented and unit is not None and unit.name.startswith("_")
+            own = resource is None or unit is None or resource.owner in self.scope.family(unit.owner)
+            return Confidence.LOW if inner and not own else root.strength
         if root.strength is Confidence.LOW:
             shared = resource is not None and resource.kind is Kind.GLOBAL and unit is not None and not unit.owner
             guarded = shared and resource is not None and root.world == "threads" and self._lock_guards(resource, True)

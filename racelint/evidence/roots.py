@@ -30,7 +30,24 @@ class Roots(Calls):
         self.roots += find_spawns(self)
         self.roots += find_handlers(self)
         self.roots += find_callbacks(self, self.roots)
+        self.roots += self._documented_bodies()
         self._find_public()
+
+    def _documented_bodies(self) -> list[Root]:
+        """Functions whose documentation says that another thread runs them, or any."""
+        started = {root.unit for root in self.roots}
+        return [
+            Root(
+                function.qualname,
+                f"`{shown_name(function.qualname)}` is documented to run in "
+                f"{'any thread' if function.run_by == 'threads' else 'a thread of its own'}",
+                "threads",
+                function.run_by == "threads",
+                Confidence.MEDIUM,
+            )
+            for function in self.scope.facts.functions
+            if function.run_by and not function.is_async and function.qualname not in started
+        ]
 
     def _find_public(self) -> None:
         """Public coroutines of classes that live long: what callers outside of the module may run at once."""
@@ -40,7 +57,8 @@ class Roots(Calls):
                 continue
             name = function.name
             special = name in ("__aenter__", "__aexit__", "__call__", "__anext__", *CONSTRUCTORS)
-            if function.parent or (name.startswith("_") and not special):
+            inner = name.startswith("_") and not special
+            if function.parent or (inner and not self._called_elsewhere(function)):
                 continue
             if function.owner:
                 class_ = function.owner
@@ -66,7 +84,7 @@ class Roots(Calls):
                         documented=documented,
                     )
                 )
-            if function.is_async or self._has_coroutines:
+            if function.is_async or (self._has_coroutines and not inner):
                 self.roots.append(
                     Root(
                         function.qualname,
@@ -78,6 +96,23 @@ class Roots(Calls):
                         public=True,
                     )
                 )
+
+    def _called_elsewhere(self, function: FunctionFacts) -> bool:
+        """Whether a plain private method has no caller in the module: then another module calls it."""
+        name = function.name
+        return (
+            bool(function.owner)
+            and not (function.is_async or function.stub or name.startswith("__"))
+            and function.qualname not in self.callers
+            and name not in self._mentioned
+        )
+
+    @cached_property
+    def _mentioned(self) -> frozenset[str]:
+        """The last names of all that the functions of the module call or look at."""
+        functions = (*self.scope.every_function, self.scope.facts.module_body)
+        called = {call.callee.rpartition(".")[2] for function in functions for call in function.calls}
+        return frozenset(called | {path.rpartition(".")[2] for function in functions for path in function.references})
 
     @cached_property
     def _has_coroutines(self) -> bool:

@@ -7,7 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from racelint.facts.data import MUTATORS, CallSite, ClassFacts, FunctionFacts, ModuleFacts, Write
-from racelint.facts.declared import note_assigned, note_model, note_reference, per_object, says_thread_safe
+from racelint.facts.declared import (
+    note_assigned,
+    note_model,
+    note_reference,
+    per_object,
+    says_thread_safe,
+    says_threaded,
+)
 from racelint.facts.gathered import Gathered
 from racelint.facts.guarded import declared_guards
 from racelint.facts.source_text import (
@@ -96,6 +103,7 @@ class _Collector:
         for default in (*arguments.defaults, *(d for d in arguments.kw_defaults if d)):
             self.visit(default)
         found.stub = all(says_nothing(statement) for statement in node.body)
+        found.run_by = says_threaded(node)
         class_name, self.class_name = self.class_name, ""
         arms, self.arms = self.arms, ()
         self.current, self.within, self.loops = found, (), 0

@@ -88,6 +88,8 @@ class FunctionFacts:
     stands before the first suspension point only."""
     yields_within: tuple[str, ...] = ()
     """Dotted sources of the context managers around all that it yields, outermost first: who uses it as one is in these, too."""
+    run_by: str = ""
+    """`thread` or `threads` if its documentation says that another one, or any, runs it."""
 
     @property
     def name(self) -> str:

@@ -53,6 +53,34 @@ _THREAD_SAFE = re.compile(
 _NOT = re.compile(r"\b(not|never|isn't|aren't|non|un)\b|n't", re.IGNORECASE)
 
 
+def says_threaded(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    """`thread` if the function's documentation says that another thread runs it, `threads` if it says that any may; "" otherwise.
+
+    Only sentences about the function itself count, not those about a callback that it is given.
+    """
+    text = ast.get_docstring(node, clean=False) or ""
+    if "thread" not in text:
+        return ""
+    for sentence in (" ".join(part.split()) for part in _SENTENCE.split(text)):
+        found = _RUN_BY.search(sentence)
+        if found is not None and _OF_ITSELF.match(sentence) and not _NOT.search(sentence[: found.end()]):
+            return "threads" if _SEVERAL.search(found[0]) else "thread"
+    return ""
+
+
+_SENTENCE = re.compile(r"[.!:]+\s|\n\s*\n")
+_OF_ITSELF = re.compile(
+    r"\s*(Note that )?(?i:this|the (method|function|loop|routine)|it|called|executed|invoked|only called|the [\w ]*loop)\b"
+)
+_RUN_BY = re.compile(
+    r"(\b(be|is|are|gets|being)( \w+ly)? |^\s*)(only )?(run|called|executed|invoked|the [\w ]*loop) ([\w ]{0,40}? )?"
+    r"(in|on|from|by|inside|within|of|for) (an?|the|its|any|another|multiple|several|different|arbitrary)\s+"
+    r"(?!(main|same|calling|current|caller)\b)([\w/-]+\s+){0,3}threads?\b(?! ?pool|[- ]?(safe|local))",
+    re.IGNORECASE,
+)
+_SEVERAL = re.compile(r"\b(any|multiple|several|different|arbitrary) |threads$", re.IGNORECASE)
+
+
 def note_reference(statement: ast.stmt, enforced: set[str]) -> None:
     """Notes a field of a model class that is a foreign key which the database enforces."""
     if not isinstance(statement, (ast.Assign, ast.AnnAssign)) or not isinstance(statement.value, ast.Call):

@@ -28,6 +28,7 @@ class Gathered:
         "qualname",
         "reads",
         "references",
+        "run_by",
         "spans",
         "sql",
         "statements",
@@ -58,6 +59,7 @@ class Gathered:
         self.statements = 0
         self.looped: set[str] = set()
         self.stub = False
+        self.run_by = ""
         self.switches = 0
         self.sql = False
         self.loops: list[tuple[int, int]] = []
@@ -117,4 +119,5 @@ class Gathered:
             self.sql,
             tuple((name, first, last) for name, (first, last) in self.spans.items() if last),
             self.yields_within,
+            self.run_by,
         )

@@ -24,7 +24,9 @@ def container_call(ev: Evaluator, node: cst.Call, base: Value, method: str, argu
         item = item_of(resource, key)
         if method == "get":
             return ev.read(item, node, how="get")
-        number = ev.emit(Op.UPDATE if method == "setdefault" else Op.DELETE, item, node, Value(arguments.stems), method)
+        known = (("default", Value()),) if method == "pop" and len(arguments.positional) > 1 else ()
+        given = Value(arguments.stems, known=known)
+        number = ev.emit(Op.UPDATE if method == "setdefault" else Op.DELETE, item, node, given, method)
         return Value(
             frozenset((number,)) if method == "setdefault" else NO_IDS, ref=item if method == "setdefault" else None
         )

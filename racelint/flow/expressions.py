@@ -16,6 +16,7 @@ from racelint.events import (
 )
 from racelint.flow.conditions import Conditions
 from racelint.flow.graph import State
+from racelint.flow.resources import lazily_taken
 from racelint.flow.summaries import Definition, source_of
 from racelint.frozen import replace
 from racelint.paths import is_own
@@ -208,6 +209,7 @@ class Evaluator(Conditions):
 
     def _comp_for(self, loop: cst.CompFor, node: cst.ListComp | cst.SetComp | cst.GeneratorExp | cst.DictComp) -> Ids:
         source = self.iterate(loop.iter, loop)
+        entry = self.mark("loop", loop.iter, stems=NO_IDS if source.via is None else frozenset((source.via,)))
         before = self.state.copy()
         self.bind_target(loop.target, Value(source.stems, born=source.born))
         if loop.asynchronous is not None:
@@ -222,11 +224,16 @@ class Evaluator(Conditions):
         else:
             stems |= self.plain(node.elt).stems
         body = self.state
+        for pred in body.preds:
+            self.after[pred].add(entry)
         self.merge(before, body)
         return stems
 
     def iterate(self, node: cst.BaseExpression, where: cst.CSTNode) -> Value:
         """Walks the iterable of a loop."""
+        inner = lazily_taken(node)
+        if inner is not None:
+            return self.iterate(inner, where)
         value = self.plain(node)
         if value.ref is not None and value.via == self.next_id - 1:
             self.revise(value.via, how="iterate")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import libcst as cst
+
 from racelint.events import Kind, Resource, Value
 from racelint.facts import FunctionFacts
 from racelint.frozen import replace
@@ -44,6 +46,18 @@ UPDATES = frozenset(
 )
 REMOVALS = frozenset(["pop", "popitem", "remove", "discard", "clear", "popleft", "get_nowait"])
 CONTAINER_READS = frozenset(["get", "keys", "values", "items", "copy", "index", "count"])
+
+
+LAZY = frozenset(["enumerate", "reversed", "iter", "iteritems", "itervalues", "iterkeys"])
+"""Functions that go through a collection while a loop goes through their result."""
+
+
+def lazily_taken(node: cst.BaseExpression) -> cst.BaseExpression | None:
+    """The collection that a call such as `enumerate(self.jobs)` goes through while a loop takes from it; None for other expressions."""
+    if not isinstance(node, cst.Call) or len(node.args) != 1 or node.args[0].star or node.args[0].keyword:
+        return None
+    function = node.func.attr if isinstance(node.func, cst.Attribute) else node.func
+    return node.args[0].value if isinstance(function, cst.Name) and function.value in LAZY else None
 
 
 def attribute_resource(scope: Scope, owner: str, attribute: str, shown: str) -> Resource:

@@ -175,6 +175,8 @@ class Models:
     """Last names of calls that tolerate a second call."""
     beginnings: set[str] = field(default_factory=set)
     serialised: set[str] = field(default_factory=set)
+    one_at_a_time: set[str] = field(default_factory=set)
+    """Functions that make connections which refuse a command while another one is under way."""
     lifecycle: set[str] = field(default_factory=set)
     plain: set[str] = field(default_factory=set)
     """Packages whose classes are never rows."""
@@ -341,6 +343,7 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
     models.beginnings.update(_strings(data.get("beginnings", []), where))
     models.slow.update(_strings(data.get("slow", []), where))
     models.serialised.update(_strings(data.get("serialised", []), where))
+    models.one_at_a_time.update(_strings(data.get("one-at-a-time", []), where))
     models.lifecycle.update(_strings(data.get("lifecycle", []), where))
     models.plain.update(_strings(data.get("plain", []), where))
     models.looks.update(_strings(data.get("looks", []), where))

@@ -116,11 +116,13 @@ def pace(c: Candidate) -> bool:
 
 
 def shared_session(c: Candidate) -> bool:
-    """Whether tasks are started that share a session of the function."""
+    """Whether tasks are started that share a session of the function, or its object makes a connection for one command at a time."""
     module, facts = c.module, c.facts
     if not facts.is_async or not module.stores.uses_stores:
         return False
     concurrency, exclusive = module.concurrency, module.scope.models.exclusive_types
+    if facts.owner in module.with_connections:
+        return True
     return any(
         (call.looped or any(argument.startswith("*") for argument in call.arguments))
         and concurrency.spawner(call.callee, facts) is not None

@@ -43,7 +43,9 @@ from racelint.pattern.files import (
     written_in_place,
     written_then_hidden,
 )
+from racelint.pattern.iterating import VIEWS, iterated_by_threads
 from racelint.pattern.jobs import early_jobs, sends_on_commit
+from racelint.pattern.kept import kept_under_lock
 from racelint.pattern.limits import children_then_parent, counted_then_added, tested_then_drawn
 from racelint.pattern.locking import useless_locks
 from racelint.pattern.lookups import COUNTS, by_generated_key, by_new_row, constraint_handled, same_rows
@@ -86,7 +88,7 @@ from racelint.pattern.rivals import (
 )
 from racelint.pattern.row_locks import idle_locks
 from racelint.pattern.rows import row_evidence, row_updates, store_rival, table_updates, whole_saves
-from racelint.pattern.sessions import sessions_handed_out
+from racelint.pattern.sessions import connection_of_object, sessions_handed_out
 from racelint.pattern.started import started_before_claimed
 from racelint.pattern.starting import late_writes
 from racelint.pattern.states import state_changes
@@ -106,6 +108,7 @@ __all__ = [
     "CONFIGURED",
     "COUNTS",
     "INTERNAL",
+    "VIEWS",
     "Access",
     "Acquire",
     "Confidence",
@@ -142,6 +145,7 @@ __all__ = [
     "calls_resource",
     "children_then_parent",
     "claims_too_late",
+    "connection_of_object",
     "constraint_handled",
     "copied",
     "copied_to_processes",
@@ -161,6 +165,8 @@ __all__ = [
     "in_one_breath",
     "in_processes",
     "in_transaction",
+    "iterated_by_threads",
+    "kept_under_lock",
     "late_writes",
     "listed_then_used",
     "made_by_others",

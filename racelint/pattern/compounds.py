@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from racelint.events import Access, Acquire, Kind, Op, Shape
 from racelint.evidence import Evidence
 from racelint.finding import Confidence
+from racelint.pattern.iterating import VIEWS
 from racelint.pattern.module import Module
 from racelint.pattern.unit import Unit, same
 
-VIEWS = ("iterate", "items", "keys", "values")
 OWNED = (Kind.ATTRIBUTE, Kind.GLOBAL, Kind.CLASS, Kind.CAPTURED)
 
 

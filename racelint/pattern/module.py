@@ -17,7 +17,7 @@ from racelint.pattern.unit import Unit
 from racelint.resolve import Scope, locks_of
 
 if TYPE_CHECKING:
-    from racelint.facts import FunctionFacts
+    from racelint.facts import FunctionFacts, Write
     from racelint.flow.summaries import Program
     from racelint.rule import Rule
 
@@ -92,6 +92,12 @@ class Module:
     def locks_of(self, owner: str) -> frozenset[tuple[str, str]]:
         """The places of all locks that a class, or the module for "", has."""
         return frozenset((owner, name) for name in locks_of(self.scope, owner))
+
+    def under_lock(self, function: FunctionFacts, write: Write) -> bool:
+        """Whether something that is named like a lock is held at a change, as far as facts tell."""
+        if any(part in guard.lower() for guard in write.within for part in self.models.guards):
+            return True
+        return self.concurrency.called_under_lock(function) or bool(self.concurrency.decorator_guards(function))
 
     def span(self, place: Place) -> Span:
         """Where a place stands."""

@@ -1,4 +1,4 @@
-"""State that is tested and then read again for use, while another thread may take it away in between."""
+"""State that is tested and then read again, or removed, while another thread may take it away in between."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from racelint.events import Access, Kind, Op, Sense
 from racelint.evidence import Evidence
 from racelint.finding import World
+from racelint.pattern.kept import kept_under_lock
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.rivals import rivals
 from racelint.pattern.unit import Unit, same
@@ -25,12 +26,12 @@ class Reread:
 
 
 def rereads(unit: Unit) -> Iterator[Reread]:
-    """Uses of what a test found there, read anew, with no lock over both."""
+    """Uses and removals of what a test found there, read anew, with no lock over both."""
     seen: set[tuple[str, str]] = set()
     if unit.is_constructor or unit.facts.is_async:
         return
-    for use in unit.accesses(Op.READ, Op.USE, kinds=SHARED):
-        if use.resource.place in seen or not _fails_when_gone(unit, use):
+    for use in unit.accesses(Op.READ, Op.USE, Op.DELETE, kinds=SHARED):
+        if use.resource.place in seen or not _fails_when_gone(use) or unit.rechecked_locked(use):
             continue
         check = next((c for n, sense in use.control if (c := _found(unit, n, sense, use)) is not None), None)
         if check is None or _renewed(unit, check, use):
@@ -39,7 +40,7 @@ def rereads(unit: Unit) -> Iterator[Reread]:
         if found is not None:
             seen.add(use.resource.place)
             evidence, remover = found
-            if evidence.public and not unit.module.locks_of(use.resource.owner):  # nothing says that threads share it
+            if evidence.public and not _said_to_be_shared(unit, use):
                 evidence = evidence.weakened()
             yield Reread(Pair(unit, check, use), evidence, remover)
 
@@ -47,8 +48,19 @@ def rereads(unit: Unit) -> Iterator[Reread]:
 SHARED = tuple(kind for kind in INTERNAL if kind is not Kind.ARGUMENT)
 
 
-def _fails_when_gone(unit: Unit, use: Access) -> bool:
+def _said_to_be_shared(unit: Unit, use: Access) -> bool:
+    """Whether anything says that threads share the state: its owner has a lock, and keeps under it what is removed here."""
+    if use.op is Op.DELETE:
+        return kept_under_lock(unit, use.resource)
+    return bool(unit.module.locks_of(use.resource.owner))
+
+
+def _fails_when_gone(use: Access) -> bool:
     """Whether the use breaks when there is nothing any more, and nobody foresees it."""
+    if use.op is Op.DELETE:
+        foreseen = use.handled & {"", "KeyError", "LookupError", "IndexError", "ValueError", "Exception"}
+        ways = ("del", "pop", "remove") if use.resource.key else ("pop", "popleft", "popitem")
+        return use.how in ways and not foreseen and use.value.part("default") is None
     if use.resource.key:
         return (
             use.op is Op.READ
@@ -81,13 +93,13 @@ def _renewed(unit: Unit, check: Access, use: Access) -> bool:
 
 def _remover(unit: Unit, use: Access) -> tuple[Evidence, str] | None:
     """The strongest evidence that another function takes away what is used."""
-    gone = TAKES if use.resource.key else ("none", "del")
+    gone = TAKES if use.resource.key or use.op is Op.DELETE else ("none", "del")
     best: tuple[Evidence, str] | None = None
     for write, function, evidence in rivals(unit, use.resource, World.THREADS, gone):
         whole = write.how in ("=", "del") or write.shape == "none"
         if (
             function.name in BUILDERS
-            or function.qualname == unit.facts.qualname
+            or (function.qualname == unit.facts.qualname and use.op is not Op.DELETE)
             or (use.resource.key and whole and write.shape != "empty")
         ):
             continue

@@ -1,10 +1,12 @@
-"""Sessions and connections that a unit hands to what it starts."""
+"""Sessions and connections that a unit hands to what it starts, or that all operations of an object use."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Mark
+from racelint.events import Mark, Switch
+from racelint.evidence import Concurrency
+from racelint.facts import CallSite, FunctionFacts
 from racelint.pattern.unit import Unit
 
 
@@ -54,3 +56,62 @@ def _in_turn(unit: Unit, started: str, name: str) -> bool:
 def _is_lock_name(unit: Unit, name: str) -> bool:
     call = unit.module.models.functions.get(unit.module.concurrency.local_type(name, unit.facts))
     return call is not None and call.effect == "lock"
+
+
+def connection_of_object(unit: Unit) -> Iterator[tuple[Switch, str, str]]:
+    """A statement on the one connection that the unit's object has made: where it waits, the attribute, and another method that does so.
+
+    Only in the first of the public coroutine methods that use it; connections that queue statements themselves are no matter.
+    """
+    concurrency, facts = unit.module.concurrency, unit.facts
+    for attribute, users in single_connections(concurrency, facts.owner).items():
+        if len(users) < 2 or users[0][0].qualname != facts.qualname:
+            continue
+        line = users[0][1].line
+        switch = next(
+            (s for s in unit.switches() if s.site.unit == facts.qualname and unit.module.line(s) >= line), None
+        )
+        if switch is not None:
+            yield switch, attribute, users[1][0].name
+
+
+def single_connections(concurrency: Concurrency, owner: str) -> dict[str, list[tuple[FunctionFacts, CallSite]]]:
+    """The connections for one command at a time that methods of a class make and keep, with the public coroutines that use each."""
+    scope = concurrency.scope
+    methods = scope.methods.get(owner, {}).values()
+    found: dict[str, list[tuple[FunctionFacts, CallSite]]] = {}
+    for maker in methods:
+        if not maker.is_async or not any(scope.canonical(c.callee) in scope.models.one_at_a_time for c in maker.calls):
+            continue
+        made = {name for name, built in maker.locals_built if scope.canonical(built) in scope.models.one_at_a_time}
+        for write in maker.writes:
+            root, _, attribute = write.path.partition(".")
+            direct = scope.canonical(write.built_from) in scope.models.one_at_a_time
+            if root == "self" and attribute and "." not in attribute and (direct or write.built_from in made or made):
+                uses = [
+                    (m, call) for m in methods if (call := _first_use(concurrency, m, maker, attribute)) is not None
+                ]
+                found[attribute] = sorted(uses, key=lambda use: use[0].line)
+    return found
+
+
+def _first_use(
+    concurrency: Concurrency, method: FunctionFacts, maker: FunctionFacts, attribute: str
+) -> CallSite | None:
+    """The first statement that a public coroutine method sends on the connection, if it holds no lock around it."""
+    if method.name.startswith("_") or not method.is_async or method is maker:
+        return None
+    handed = {name for name, built in method.locals_built if built in (f"self.{maker.name}", f"self.{attribute}")}
+    for call in method.calls:
+        receiver, _, verb = call.callee.rpartition(".")
+        if receiver != f"self.{attribute}" and receiver not in handed:
+            continue
+        if verb in STATEMENTS and not any(
+            part in guard.lower() for guard in call.within for part in concurrency.scope.models.guards
+        ):
+            return call
+    return None
+
+
+STATEMENTS = frozenset({"execute", "executemany", "fetch", "fetchrow", "fetchval", "cursor", "query", "transaction"})
+"""Methods of connections that send something, or begin to."""

@@ -1,4 +1,4 @@
-"""A shared attribute is tested and then read again for use, while another thread may clear it.
+"""A shared attribute is tested and then read again, or removed, while another thread may clear it.
 
 The test says that it is there; when it is read the second time, it may be `None`, or the key gone.
 
@@ -43,7 +43,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, rereads
+from racelint.pattern import Module, Op, rereads
 from racelint.rule import Rule
 
 
@@ -52,18 +52,21 @@ def find(module: Module) -> Iterable[Finding]:
     for unit in module.units:
         for found in rereads(unit):
             check, use = found.pair.first, found.pair.second
-            name = use.resource.shown
+            name, removes = use.resource.shown, use.op is Op.DELETE
+            whom = "another thread" if found.remover == unit.facts.qualname else f"`{found.remover}`"
             yield module.finding(
                 RULE,
                 unit,
                 use,
                 ((Role.CHECK, check), (Role.ACT, use)),
-                f"`{name}` is tested on line {module.line(check)} and read again here; `{found.remover}` can take it away in "
-                "between",
+                f"`{name}` is tested on line {module.line(check)} and {'removed' if removes else 'read again'} here; "
+                f"{whom} can take it away in between",
                 found.evidence,
                 World.THREADS,
                 name,
-                Fix(f"read `{name}` once into a local, and test and use that"),
+                Fix("remove it in one step that tolerates its absence, or hold one lock over test and removal")
+                if removes
+                else Fix(f"read `{name}` once into a local, and test and use that"),
             )
 
 

@@ -37,14 +37,28 @@ A dictionary or set whose size changes stops the loop with `RuntimeError`; from 
             asyncio.create_task(self.handle(await self.accept()))
 
 ## Missed alarms
-Iterations by a comprehension, and collections that are changed by another class.
+Collections that are changed by another class, and those that only callers outside of the module share between threads, unless
+their changes are made under a lock.
 """
 
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import INTERNAL, Access, Confidence, Evidence, Module, Op, Switch, Unit, rivals, same
+from racelint.pattern import (
+    INTERNAL,
+    VIEWS,
+    Access,
+    Confidence,
+    Evidence,
+    Module,
+    Op,
+    Switch,
+    Unit,
+    iterated_by_threads,
+    rivals,
+    same,
+)
 from racelint.rule import Rule
 
 RESIZES = ("append", "add", "[]", "del[]", "pop", "popitem", "remove", "discard", "clear", "update", "setdefault", "insert",
@@ -90,76 +104,6 @@ def between_threads(module: Module) -> Iterator[Finding]:
             )
 
 
-def iterated_by_threads(unit: Unit) -> Iterator[tuple[Access, int, Evidence]]:
-    """Loops over shared dictionaries and sets without a lock, and the line where a thread changes their size."""
-    if unit.facts.is_async or unit.is_constructor:
-        return
-    seen: set[int] = set()
-    for loop in unit.marks("loop"):
-        for read in (a for number in sorted(loop.stems) if (a := unit.access(number)) is not None):
-            if read.how not in VIEWS or read.id in seen or unit.locked_at(read) or read.handled & {"", "RuntimeError"}:
-                continue
-            if (
-                read.resource.kind not in INTERNAL
-                or replaced(unit, read)
-                or (read.how == "iterate" and not keyed(unit, read))
-            ):
-                continue
-            seen.add(read.id)
-            best: tuple[int, str, Evidence] | None = None
-            for write, function, found in rivals(unit, read.resource, World.THREADS, SIZES):
-                own = function.qualname == unit.facts.qualname
-                if not own and not found.public and (best is None or found.strength.rank > best[2].strength.rank):
-                    best = (
-                        write.line,
-                        function.qualname,
-                        Evidence(f"{found.text}; `{function.qualname}` changes it", found.strength),
-                    )
-            if best is not None:
-                line, filler, evidence = best
-                if evidence.strength is not Confidence.HIGH or filler in filled_by(unit):
-                    # that threads share the object is not seen here, or the loop fills it first and finds nothing left to add
-                    evidence = Evidence(evidence.text, Confidence.LOW)
-                yield read, line, evidence
-
-
-def filled_by(unit: Unit) -> set[str]:
-    """The functions of the module that the unit calls, directly or by others."""
-    callees = unit.module.concurrency.callees
-    found: set[str] = set()
-    todo = list(callees.get(unit.facts.qualname, ()))
-    while todo:
-        name = todo.pop()
-        if name not in found:
-            found.add(name)
-            todo.extend(callees.get(name, ()))
-    return found
-
-
-def replaced(unit: Unit, read: Access) -> bool:
-    """Whether the unit put another collection in the place of this one before: it has the old one alone."""
-    return any(
-        write.how == "=" and same(write.resource, read.resource) and unit.before(write.id, read.id)
-        for write in unit.accesses(Op.WRITE)
-    )
-
-
-def keyed(unit: Unit, read: Access) -> bool:
-    """Whether the collection fails when its size changes during an iteration: a dictionary or a set."""
-    scope, resource = unit.module.scope, read.resource
-    if resource.owner in scope.classes:
-        return scope.attribute_type(resource.owner, resource.path) in KEYED
-    return (
-        scope.assigned.get(resource.path, "") in KEYED
-        or scope.built_type(scope.assigned.get(resource.path, "")) in KEYED
-    )
-
-
-KEYED = ("dict", "set", "defaultdict", "collections.defaultdict", "OrderedDict", "collections.OrderedDict", "Counter",
-         "collections.Counter", "weakref.WeakSet", "weakref.WeakValueDictionary", "weakref.WeakKeyDictionary")  # fmt: skip
-SIZES = ("add", "[]", "del[]", "pop", "popitem", "remove", "discard", "clear", "update", "setdefault")
-
-
 def iterations(unit: Unit) -> Iterator[tuple[Access, Switch, Evidence]]:
     """Loops over shared collections with a switch point in the body, and who changes the collection meanwhile."""
     for loop in unit.marks("loop"):
@@ -182,9 +126,6 @@ def swapped(unit: Unit, read: Access) -> bool:
     return taken is not None and any(
         taken < write.id < read.id and same(write.resource, read.resource) for write in unit.accesses(Op.WRITE)
     )
-
-
-VIEWS = ("iterate", "items", "keys", "values")
 
 
 def resized_by(unit: Unit, read: Access) -> Evidence | None:

@@ -25,19 +25,19 @@ driver raises an error.
         await asyncio.gather(*(one(sku) for sku in skus))
 
 ## Missed alarms
-Sessions that tasks reach through an object.
+Sessions that tasks reach through an object, unless it makes a connection of a driver that takes one command at a time.
 """
 
 from collections.abc import Iterable
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Evidence, Module, sessions_handed_out
+from racelint.pattern import Evidence, Module, connection_of_object, sessions_handed_out
 from racelint.rule import Rule
 
 
 def find(module: Module) -> Iterable[Finding]:
-    """A spawn of several tasks that all use a session of the function that spawns them."""
+    """A spawn of several tasks that all use a session of the function that spawns them; one connection for all methods of an object."""
     for unit in module.units:
         for spawn, name, started in sessions_handed_out(unit):
             yield module.finding(
@@ -50,6 +50,19 @@ def find(module: Module) -> Iterable[Finding]:
                 World.TASKS,
                 name,
                 Fix("give each task a session or connection of its own"),
+            )
+        for switch, attribute, other in connection_of_object(unit):
+            yield module.finding(
+                RULE,
+                unit,
+                switch,
+                ((Role.ACT, switch),),
+                f"`self.{attribute}` is one connection, which refuses a command while another is under way; `{unit.facts.name}` and "
+                f"`{other}` both use it without a lock",
+                Evidence(f"callers may run `{unit.facts.name}` and `{other}` at once", Confidence.MEDIUM),
+                World.TASKS,
+                f"self.{attribute}",
+                Fix("use a pool, or hold one lock around each command"),
             )
 
 

@@ -52,6 +52,7 @@ WAYS = {
     "plain": "two threads can both find it missing and each create one",
     "unchecked": "the lock is taken after the test and the test is not repeated under it",
     "early": "it is visible before it is complete, so another thread can use it half made",
+    "flag": "two threads can both find it unset, and both go on",
     "cache": "the cache runs the body once for each thread that comes before the first result is stored",
 }
 

@@ -1,0 +1,94 @@
+"""Collections that are iterated in one thread while another changes their size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.events import Access, Op
+from racelint.evidence import Evidence
+from racelint.facts import FunctionFacts, Write
+from racelint.finding import Confidence, World
+from racelint.pattern.kept import kept_under_lock
+from racelint.pattern.made import first_word
+from racelint.pattern.pair import INTERNAL
+from racelint.pattern.rivals import rivals
+from racelint.pattern.unit import Unit, same
+
+VIEWS = ("iterate", "items", "keys", "values")
+"""How a collection is read by whoever iterates it."""
+SIZES = ("add", "[]", "del[]", "pop", "popitem", "remove", "discard", "clear", "update", "setdefault")
+"""Changes of size that stop an iteration over a dictionary or a set."""
+MOVES = ("del[]", "pop", "remove", "clear", "insert")
+"""Changes of a list that make an iteration over it miss an entry."""
+KEYED = ("dict", "set", "defaultdict", "collections.defaultdict", "OrderedDict", "collections.OrderedDict", "Counter",
+         "collections.Counter", "weakref.WeakSet", "weakref.WeakValueDictionary", "weakref.WeakKeyDictionary")  # fmt: skip
+
+
+def iterated_by_threads(unit: Unit) -> Iterator[tuple[Access, int, Evidence]]:
+    """Loops over shared collections without a lock, and the line where a thread changes their size."""
+    if unit.facts.is_async or unit.is_constructor:
+        return
+    seen: set[int] = set()
+    for loop in unit.marks("loop"):
+        for read in (a for number in sorted(loop.stems) if (a := unit.access(number)) is not None):
+            if read.how not in VIEWS or read.id in seen or unit.locked_at(read) or read.handled & {"", "RuntimeError"}:
+                continue
+            if read.resource.kind not in INTERNAL or _replaced(unit, read):
+                continue
+            seen.add(read.id)
+            found = _changed_meanwhile(unit, read)
+            if found is not None:
+                yield read, *found
+
+
+def _changed_meanwhile(unit: Unit, read: Access) -> tuple[int, Evidence] | None:
+    """The line of the change that a thread may make meanwhile, and the strongest evidence that it does."""
+    fails = read.how != "iterate" or _keyed(unit, read)
+    best: tuple[int, Evidence] | None = None
+    for write, function, found in rivals(unit, read.resource, World.THREADS, SIZES if fails else MOVES):
+        if function.qualname == unit.facts.qualname:
+            continue
+        strength = _strength(unit, read, write, function, found, fails)
+        if strength is not None and (best is None or strength.rank > best[1].strength.rank):
+            best = write.line, Evidence(f"{found.text}; `{function.qualname}` changes it", strength)
+    return best
+
+
+def _strength(
+    unit: Unit, read: Access, write: Write, function: FunctionFacts, found: Evidence, fails: bool
+) -> Confidence | None:
+    """How sure it is that the change comes during the iteration; None if nothing but two public names says so."""
+    if function.qualname in unit.module.concurrency.runs(unit.facts.qualname):
+        # the loop fills it first and finds nothing left to add
+        return None if found.public or not fails else Confidence.LOW
+    guarded = unit.module.under_lock(function, write) and kept_under_lock(
+        unit, read.resource, (*SIZES, *MOVES, "append")
+    )
+    if not (guarded and found.strength is not Confidence.LOW) and (found.public or not fails):
+        return None
+    if found.strength is not Confidence.HIGH and first_word(unit.facts.name) in ENDS:
+        return Confidence.LOW
+    return found.strength
+
+
+ENDS = frozenset({"close", "stop", "shutdown", "terminate", "join", "exit", "del", "repr", "str"})
+"""First words of functions that run when the others are done, or that only show something."""
+
+
+def _replaced(unit: Unit, read: Access) -> bool:
+    """Whether the unit put another collection in the place of this one before: it has the old one alone."""
+    return any(
+        write.how == "=" and same(write.resource, read.resource) and unit.before(write.id, read.id)
+        for write in unit.accesses(Op.WRITE)
+    )
+
+
+def _keyed(unit: Unit, read: Access) -> bool:
+    """Whether the collection fails when its size changes during an iteration: a dictionary or a set."""
+    scope, resource = unit.module.scope, read.resource
+    if resource.owner in scope.classes:
+        return scope.attribute_type(resource.owner, resource.path) in KEYED
+    return (
+        scope.assigned.get(resource.path, "") in KEYED
+        or scope.built_type(scope.assigned.get(resource.path, "")) in KEYED
+    )
