@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -17,5 +18,16 @@ def main() -> int:
     return run(sys.argv[1:])
 
 
+def leave_out_current_folder() -> None:
+    """`python -m` imports from the current folder first, so that a `json.py` among the code under analysis would run.
+
+    Only where racelint itself was found in that folder it has to stay.
+    """
+    folder = os.getcwd()
+    if sys.path[:1] == [folder] and not __file__.startswith(os.path.join(folder, "racelint", "")):
+        del sys.path[0]
+
+
 if __name__ == "__main__":
+    leave_out_current_folder()
     sys.exit(main())

@@ -89,6 +89,18 @@ def test_neither_the_code_nor_what_it_imports_is_run(folder: Path) -> None:
     assert not list(folder.rglob("SPRUNG"))
 
 
+def test_modules_of_the_current_folder_are_not_imported(tmp_path: Path) -> None:
+    """`python -m racelint` in a folder whose files are named like modules that racelint uses."""
+    for name in ("json", "ast", "click", "re", "tomllib", "libcst", "sqlglot", "difflib"):
+        (tmp_path / f"{name}.py").write_text(TRAP)
+    (tmp_path / "rows.py").write_text(ROWS)
+    command = [sys.executable, "-m", "racelint", "--isolated", "--no-cache", "--diff", "--unsafe-fixes", "."]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.rglob("SPRUNG"))
+
+
 def test_astroid_reads_a_package_without_importing_it(folder: Path) -> None:
     """Asked for its bases by name, as the analysis does."""
     code = (
