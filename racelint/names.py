@@ -56,6 +56,11 @@ MEANINGS = (
         "begins or sends something: a second run is seen",
         r"(?!)",
     ),
+    Meaning(
+        ", ".join(f"`{word}`" for word in sorted(load_models().once)) + " as the last word of a field, `_at` aside",
+        "a right that is given once is gone",
+        rf"(?i)(^|_)({'|'.join(sorted(load_models().once))})(_(at|on|by))?$",
+    ),
     Meaning("`test_x`, `TestX`, `XTest`", "a test, which runs alone", r"^(test_|Test)|Tests?$|TestCase$"),
     Meaning("`for_update`, `advisory`", "locks rows", r"(?i)for_?update|advisory"),
     Meaning("`pool`, `executor`", "an object whose `map` starts jobs in threads", r"(?i)pool|executor"),

@@ -174,6 +174,7 @@ class Models:
     idempotent: set[str] = field(default_factory=set)
     """Last names of calls that tolerate a second call."""
     beginnings: set[str] = field(default_factory=set)
+    """First words of names of calls whose second run is seen: they open, start or send something."""
     serialised: set[str] = field(default_factory=set)
     one_at_a_time: set[str] = field(default_factory=set)
     """Functions that make connections which refuse a command while another one is under way."""
@@ -181,7 +182,8 @@ class Models:
     plain: set[str] = field(default_factory=set)
     """Packages whose classes are never rows."""
     looks: set[str] = field(default_factory=set)
-    """First words of names of calls whose second run is seen: they open, start or send something."""
+    once: set[str] = field(default_factory=set)
+    """Last words of names of fields that say that a right which is given once is gone."""
     libraries: set[str] = field(default_factory=set)
     """Packages whose tables describe stores."""
     row_methods: set[str] = field(default_factory=set)
@@ -346,6 +348,7 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
     models.one_at_a_time.update(_strings(data.get("one-at-a-time", []), where))
     models.lifecycle.update(_strings(data.get("lifecycle", []), where))
     models.plain.update(_strings(data.get("plain", []), where))
+    models.once.update(_strings(data.get("once", []), where))
     models.looks.update(_strings(data.get("looks", []), where))
     models.row_methods.update(_strings(data.get("row-methods", []), where))
 

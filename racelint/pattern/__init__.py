@@ -13,7 +13,7 @@ from racelint.paths import CONFIGURED
 from racelint.pattern.assumed import assumed_at_start, assumed_set
 from racelint.pattern.compounds import broken_compounds, broken_sections
 from racelint.pattern.constraints import parent_then_child, unconstrained
-from racelint.pattern.deciding import decided_under_lock
+from racelint.pattern.deciding import decided_before_lock, decided_under_lock
 from racelint.pattern.declared import unguarded_accesses
 from racelint.pattern.dependence import (
     decided,
@@ -151,6 +151,7 @@ __all__ = [
     "copied_to_processes",
     "counted_then_added",
     "decided",
+    "decided_before_lock",
     "decided_under_lock",
     "early_jobs",
     "emptied_after_await",

@@ -130,8 +130,10 @@ TALKS = frozenset(
 
 
 def _waits_first(body: FunctionFacts, write: Access) -> bool:
-    """Whether the thread begins by waiting for something other than what is written."""
-    return any(
-        call.callee.rpartition(".")[2] in WAITS and not call.callee.startswith(f"{write.resource.name}.")
-        for call in body.calls[:2]
-    )
+    """Whether the thread begins by waiting for something other than what is written, which it has not used until then."""
+    for call in body.calls[:2]:
+        if any(given.rpartition("=")[2].startswith(write.resource.name) for given in call.arguments):
+            return False
+        if call.callee.rpartition(".")[2] in WAITS and not call.callee.startswith(f"{write.resource.name}."):
+            return True
+    return False

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Kind, Mark, Op, Row, Sense
+from racelint.events import Access, Kind, Mark, Op, Row, Sense, Shape
 from racelint.finding import World
 from racelint.pattern.pair import Pair
 from racelint.pattern.rows import compared_with_locked
 from racelint.pattern.unit import Unit
 
 
-def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark]]:
+def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | None]]:
     """Saves of a field of a row whose old value decided, each with what else is done because of it.
 
-    Without anything else to be done twice, two runs that both set the same flag do no harm.
+    Without anything else to be done twice, two runs that both set the same flag do no harm, unless the second should have
+    been refused: then there is None beside the pair.
     """
     seen: set[int] = set()  # what is saved later on was left for this state already
     for write in unit.accesses(Op.WRITE, kinds=(Kind.ROW,)):
@@ -28,7 +29,7 @@ def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark]]:
             continue
         seen.update([check.id] if check is not None else [])
         effect = _done_too(unit, check, write) if check is not None else None
-        if check is not None and effect is not None:
+        if check is not None and (effect is not None or _refused(unit, check, write)):
             yield Pair(unit, check, write), effect
 
 
@@ -59,6 +60,25 @@ def _done_too(unit: Unit, check: Access, write: Access) -> Access | Mark | None:
         elif isinstance(event, Mark) and _is_seen(unit, event) and _same_branch(unit, check, write, event):
             return event
     return None
+
+
+def _refused(unit: Unit, check: Access, write: Access) -> bool:
+    """Whether who finds a right gone that is given once is told so: something is made or called for them alone."""
+    words = [
+        word for word in check.resource.name.rpartition(".")[2].lower().split("_") if word not in ("at", "on", "by")
+    ]
+    if not words or words[-1] not in unit.module.models.once or write.value.shape is Shape.FALSE:
+        return False
+    return any(
+        isinstance(event, Mark) and event.what in ("call", "made") and _on_other_branch(check, write, event)
+        for event in unit.events
+    )
+
+
+def _on_other_branch(check: Access, write: Access, event: Mark) -> bool:
+    """Whether what this check saw lets only one of the two happen."""
+    mine = [sense for number, sense in write.control if number == check.id]
+    return any({one, sense} in OPPOSITES for number, sense in event.control if number == check.id for one in mine)
 
 
 def _same_branch(unit: Unit, check: Access, write: Access, event: Access | Mark) -> bool:

@@ -1,6 +1,6 @@
-"""A decision is taken while a lock is held and acted upon after its release.
+"""A decision is taken while a lock is held and acted upon after its release, or taken before the lock and acted upon under it.
 
-Between the release and the act another thread takes the lock and changes what was decided upon: the act is right for a
+Between the decision and the act another thread takes the lock and changes what was decided upon: the act is right for a
 state that is gone.
 
 ## Example
@@ -50,7 +50,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, decided_under_lock, rival
+from racelint.pattern import Module, Op, decided_before_lock, decided_under_lock, rival
 from racelint.rule import Rule
 
 
@@ -74,6 +74,28 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix(f"keep `{held}` from the test to the change, or test again under it"),
             )
+        for pair, lock in decided_before_lock(unit):
+            takes = TAKES if pair.second.op is Op.DELETE else ()
+            evidence = rival(unit, pair.second.resource, World.THREADS, takes)
+            if evidence is None:
+                continue
+            name, held = pair.second.resource.shown, lock.lock.name
+            yield module.finding(
+                RULE,
+                unit,
+                pair.second,
+                ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
+                f"`{name}` is changed here under `{held}` because of what line {module.line(pair.first)} saw without it; another "
+                "thread that holds it first can change that",
+                evidence,
+                World.THREADS,
+                name,
+                Fix(f"take `{held}` before the test, or test again under it"),
+            )
+
+
+TAKES = ("none", "empty", "del", "del[]", "pop", "popleft", "popitem", "clear", "remove", "get_nowait")
+"""Changes after which something that was there may be gone."""
 
 
 RULE = Rule(

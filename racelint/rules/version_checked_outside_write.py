@@ -17,7 +17,8 @@ should have prevented, or an order is paid twice. The comparison must be part of
 
 ## Missed alarms
 Versions that are not called version, revision, etag or generation. A state of a row that is compared and left for another is
-reported only if something else is done because of it; that two requests set the same flag does no harm.
+reported only if something else is done because of it, or if its name says that a right is given once (`used`, `claimed`) and who
+comes second is refused; that two requests set the same flag does no harm.
 """
 
 from collections.abc import Iterable, Iterator
@@ -58,10 +59,14 @@ def find(module: Module) -> Iterable[Finding]:
                 unit,
                 pair.second,
                 ((Role.CHECK, pair.first), (Role.ACT, effect), (Role.WRITE, pair.second))
-                if effect.id < pair.second.id
+                if effect is not None and effect.id < pair.second.id
                 else ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
                 f"`{name}` is tested on line {module.line(pair.first)} and changed here in a separate step; two processes can both "
-                f"pass the test, and do what line {module.line(effect)} does twice",
+                + (
+                    f"pass the test, and do what line {module.line(effect)} does twice"
+                    if effect is not None
+                    else "pass the test, and the second is not refused"
+                ),
                 row_evidence(unit, pair.second),
                 World.PROCESSES,
                 name,
