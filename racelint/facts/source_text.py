@@ -100,7 +100,7 @@ def says_nothing(statement: ast.stmt) -> bool:
 
 
 def arguments_of(node: ast.Call) -> tuple[str, ...]:
-    """The arguments of a call, as in `CallSite.arguments`; of a lambda what it calls, of a comprehension its element."""
+    """The arguments of a call, as in `CallSite.arguments`; of a lambda what it calls, of a comprehension its element, of `*map(f, …)` `f`."""
     found: list[str] = []
     for argument in node.args:
         inner = argument.value if isinstance(argument, ast.Starred) else argument
@@ -108,6 +108,8 @@ def arguments_of(node: ast.Call) -> tuple[str, ...]:
             found.append("*" + dotted(inner.elt))
         elif isinstance(inner, ast.Lambda):
             found.extend(_called_in(inner))
+        elif inner is not argument and isinstance(inner, ast.Call) and dotted(inner.func) == "map" and inner.args:
+            found.append("*" + dotted(inner.args[0]))
         else:
             found.append(("*" if isinstance(argument, ast.Starred) else "") + dotted(inner))
     for keyword in node.keywords:

@@ -51,8 +51,10 @@ class Conditions(Names):
                 opaque=left.opaque | right.opaque | fallback,
             )
             if both:
-                return value, left_true | right_true, _vaguely(left_false | right_false, Sense.OTHERWISE)
-            return value, _vaguely(left_true | right_true, Sense.OTHER), left_false | right_false
+                otherwise = _vaguely(left_false | right_false, Sense.OTHERWISE)
+                return value, left_true | right_true, self._missing_or_unfit(left_false, right_false, otherwise)
+            one = _vaguely(left_true | right_true, Sense.OTHER)
+            return value, self._missing_or_unfit(left_true, right_true, one), left_false | right_false
         if type(node) is cst.Comparison:
             return self._compare(node)
         from racelint.flow.managers import evaluated
@@ -65,6 +67,18 @@ class Conditions(Names):
             value = replace(value, stems=value.stems | {number}, via=number)
         self._checked(value)
         return value, _senses(value, Sense.PRESENT), _senses(value, Sense.ABSENT)
+
+    def _missing_or_unfit(self, left: Control, right: Control, vague: Control) -> Control:
+        """What is known where `x is None or x.closed` holds: if both sides ask about one thing, it is as good as missing."""
+        missing = {number for number, sense in left if sense is Sense.ABSENT}
+        named = {access.resource for number in missing if (access := self.access(number)) is not None}
+        asked = [access.resource for number, _ in right if (access := self.access(number)) is not None]
+        if len(named) != 1 or not asked:
+            return vague
+        (thing,) = named
+        if not all(one.place == thing.place or one.name.startswith(f"{thing.name}.") for one in asked):
+            return vague
+        return frozenset((number, Sense.ABSENT if number in missing else sense) for number, sense in vague)
 
     def _checked(self, value: Value) -> None:
         """A read whose value decides a branch later is a check."""

@@ -41,10 +41,13 @@ def one_change(unit: Unit, first: Access, second: Access) -> bool:
         return related(unit, first, second)
     if _rewrites(first, second):
         return True
+    moved = (
+        _moves(first) and _moves(second) and first.value.stems == second.value.stems
+    )  # what one row loses another gets
     return (
         first.op is second.op is Op.UPDATE
         and first.statement != second.statement
-        and bool(first.related & second.related)
+        and (bool(first.related & second.related) or moved)
     )
 
 

@@ -50,7 +50,8 @@ def find(module: Module) -> Iterable[Finding]:
             evidence = row_evidence(unit, second)
             if not halves(unit, first, second):
                 evidence = evidence.weakened()
-            names = f"`{first.resource.name}` and `{second.resource.name}`"
+            one, other = first.resource.name, second.resource.name
+            names = f"`{one}` and `{other}`" if one != other else f"Two rows of `{one}`"
             yield module.finding(
                 RULE,
                 unit,

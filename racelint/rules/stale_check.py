@@ -178,7 +178,7 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
         return ("removed", evidence) if evidence is not None else None
     if check.how in ("while", "assert"):
         return None
-    grows = (act.op is Op.WRITE and act.how == "+=" and sense.vague) or (
+    grows = (act.op is Op.WRITE and act.how in COUNTING and sense.vague and not _counted(unit, check, act)) or (
         act.op is Op.UPDATE and act.how in GROWING and sense is not Sense.PRESENT
     )
     advances = (
@@ -208,6 +208,19 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
     return ("limit" if grows and sense.vague else "twice", evidence) if evidence is not None else None
 
 
+def _counted(unit: Unit, check: Access, act: Access) -> bool:
+    """Whether the unit has counted itself between the two already: what comes later counts it out again."""
+    return any(
+        other.how in COUNTING
+        and same(other.resource, act.resource)
+        and unit.before(check.id, other.id)
+        and unit.before(other.id, act.id)
+        and not unit.before(act.id, other.id)
+        for other in unit.accesses(Op.WRITE)
+        if other.id != act.id
+    )
+
+
 def _asked_for(check: Access, act: Access) -> bool:
     """Whether the act sets what the check, in the same function, compared with."""
     return check.place.unit == act.place.unit and act.value.text in check.related
@@ -216,6 +229,7 @@ def _asked_for(check: Access, act: Access) -> bool:
 WAITS = ("", "wait", "acquire")
 """Names of calls that wait for a sign of another unit; "" for an awaited future."""
 
+COUNTING = ("+=", "[]+=")
 GROWING = ("append", "add", "appendleft")
 
 
