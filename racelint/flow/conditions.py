@@ -104,6 +104,8 @@ class Conditions(Names):
             stems |= right.stems
             if operator in _ORDERING:
                 self.ordered |= left.stems | right.stems
+                self._compared(left, part.comparator)
+                self._compared(right, node.left)
             self._checked(right)
             none = right if _is_nothing(part.comparator) else left if _is_nothing(node.left) else None
             other = left if none is right else right

@@ -13,10 +13,11 @@ from racelint.paths import CONFIGURED
 from racelint.pattern.assumed import assumed_at_start, assumed_set
 from racelint.pattern.compounds import broken_compounds, broken_sections
 from racelint.pattern.constraints import parent_then_child, unconstrained
-from racelint.pattern.deciding import decided_before_lock, decided_under_lock
+from racelint.pattern.deciding import COUNTING, decided_under_lock, limit_before_lock
 from racelint.pattern.declared import unguarded_accesses
 from racelint.pattern.dependence import (
     decided,
+    extremes,
     in_transaction,
     one_document,
     stale_writes,
@@ -106,6 +107,7 @@ from racelint.pattern.waiting import Mistake, Wait, wrong_waits
 
 __all__ = [
     "CONFIGURED",
+    "COUNTING",
     "COUNTS",
     "INTERNAL",
     "VIEWS",
@@ -151,13 +153,13 @@ __all__ = [
     "copied_to_processes",
     "counted_then_added",
     "decided",
-    "decided_before_lock",
     "decided_under_lock",
     "early_jobs",
     "emptied_after_await",
     "emptied_in_place",
     "escapes",
     "exactly",
+    "extremes",
     "first_word",
     "forgiven",
     "halves",
@@ -169,6 +171,7 @@ __all__ = [
     "iterated_by_threads",
     "kept_under_lock",
     "late_writes",
+    "limit_before_lock",
     "listed_then_used",
     "made_by_others",
     "made_sure_by_all",

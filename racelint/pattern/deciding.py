@@ -31,11 +31,11 @@ def decided_under_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
                 break
 
 
-def decided_before_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
-    """What was seen before a lock was taken, the change under the lock that rests on it without another look, and the lock."""
-    for act in unit.accesses(Op.DELETE, Op.WRITE, kinds=INTERNAL):
+def limit_before_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
+    """A limit that was tested before a lock was taken, the counting under the lock without another look, and the lock."""
+    for act in unit.accesses(Op.WRITE, kinds=INTERNAL):
         locks = [lock for lock in unit.locked_at(act) if lock.world != "tasks"]
-        if not locks or not _rests_on_test(act) or unit.rechecked_locked(act) or _looks_again(unit, act):
+        if act.how not in COUNTING or not locks or unit.rechecked_locked(act) or _looks_again(unit, act):
             continue
         for number, sense in act.control:
             check = unit.access(number)
@@ -43,9 +43,8 @@ def decided_before_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
                 check is not None
                 and check.place.unit == act.place.unit == unit.facts.qualname
                 and same(check.resource, act.resource)
-                and (
-                    (sense.vague and check.id in unit.flow.ordered) or (sense is Sense.PRESENT and act.op is Op.DELETE)
-                )
+                and sense.vague
+                and check.id in unit.flow.ordered
                 and not any(lock.id in check.held for lock in locks)
                 and not unit.guarded(check, act, World.THREADS)
             ):
@@ -53,13 +52,8 @@ def decided_before_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
                 break
 
 
-def _rests_on_test(act: Access) -> bool:
-    """Whether the change fails, or breaks a limit, if the test does not hold any more: others have taken what it takes."""
-    if act.op is Op.WRITE:
-        return act.how in ("+=", "-=")
-    if act.handled & {"", "KeyError", "LookupError", "IndexError", "ValueError", "Empty", "queue.Empty"}:
-        return False
-    return act.how in ("del", "remove", "popleft", "popitem") or (act.how == "pop" and not act.resource.key)
+COUNTING = ("+=", "[]+=")
+"""How a number is counted up or down: `self.n += 1`, `self.n["a"] -= 1`."""
 
 
 TOLERANT = frozenset({"discard", "setdefault", "clear"})

@@ -67,6 +67,29 @@ def thread_updates(unit: Unit) -> Iterator[Pair]:
                 break
 
 
+def extremes(unit: Unit) -> Iterator[Pair]:
+    """Writes of the very value that was found greater or less than the old one, with no lock for threads over both."""
+    if unit.facts.is_async:
+        return
+    for write in unit.accesses(Op.WRITE, kinds=INTERNAL):
+        if write.how not in ("=", "[]") or not write.value.text:
+            continue
+        for number, sense in write.control:
+            check = unit.access(number)
+            if (
+                check is not None
+                and sense.vague
+                and number in unit.flow.ordered
+                and check.how not in ("while", "assert")
+                and check.place.unit == write.place.unit
+                and write.value.text in check.related
+                and exactly(check.resource, write.resource)
+                and not unit.guarded(check, write, World.THREADS)
+            ):
+                yield Pair(unit, check, write)
+                break
+
+
 def store_updates(unit: Unit) -> Iterator[Pair]:
     """Writes of a store, file or table whose value was computed from what was read of the same document."""
     for write in unit.accesses(Op.WRITE, kinds=(Kind.STORE, Kind.FILE, Kind.TABLE)):

@@ -1,4 +1,4 @@
-"""A decision is taken while a lock is held and acted upon after its release, or taken before the lock and acted upon under it.
+"""A decision is taken while a lock is held and acted upon after its release, or a limit is tested before it.
 
 Between the decision and the act another thread takes the lock and changes what was decided upon: the act is right for a
 state that is gone.
@@ -50,7 +50,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, Op, decided_before_lock, decided_under_lock, rival
+from racelint.pattern import COUNTING, Module, decided_under_lock, limit_before_lock, rival
 from racelint.rule import Rule
 
 
@@ -74,9 +74,8 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix(f"keep `{held}` from the test to the change, or test again under it"),
             )
-        for pair, lock in decided_before_lock(unit):
-            takes = TAKES if pair.second.op is Op.DELETE else ()
-            evidence = rival(unit, pair.second.resource, World.THREADS, takes)
+        for pair, lock in limit_before_lock(unit):
+            evidence = rival(unit, pair.second.resource, World.THREADS, COUNTING)
             if evidence is None:
                 continue
             name, held = pair.second.resource.shown, lock.lock.name
@@ -92,10 +91,6 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix(f"take `{held}` before the test, or test again under it"),
             )
-
-
-TAKES = ("none", "empty", "del", "del[]", "pop", "popleft", "popitem", "clear", "remove", "get_nowait")
-"""Changes after which something that was there may be gone."""
 
 
 RULE = Rule(

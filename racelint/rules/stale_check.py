@@ -30,6 +30,7 @@ from collections.abc import Iterable, Iterator
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import (
+    COUNTING,
     Access,
     Evidence,
     Module,
@@ -229,7 +230,6 @@ def _asked_for(check: Access, act: Access) -> bool:
 WAITS = ("", "wait", "acquire")
 """Names of calls that wait for a sign of another unit; "" for an awaited future."""
 
-COUNTING = ("+=", "[]+=")
 GROWING = ("append", "add", "appendleft")
 
 

@@ -1,6 +1,7 @@
 """Shared state is read and written back in one statement by several threads, without a lock.
 
-`self.n += 1` reads, adds and writes: a thread that writes in between loses its change.
+`self.n += 1` reads, adds and writes: a thread that writes in between loses its change. So does a maximum that is kept by
+`if n > self.highest: self.highest = n`.
 
 ## Example
     import threading
@@ -40,13 +41,35 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, copied_to_processes, rival, thread_updates
+from racelint.pattern import Module, copied_to_processes, extremes, rival, thread_updates
 from racelint.rule import Rule
 
 
 def find(module: Module) -> Iterable[Finding]:
-    """A read and a dependent write in one statement, with no lock for threads."""
+    """A read and a dependent write in one statement, or a maximum that is kept, with no lock for threads."""
     for unit in module.units:
+        for pair in extremes(unit):
+            evidence = rival(unit, pair.second.resource, World.THREADS)
+            if (
+                evidence is None
+                or evidence.public
+                or module.concurrency.called_under_lock(unit.facts)
+                or copied_to_processes(unit, pair.second.resource)
+            ):
+                continue
+            name = pair.second.resource.shown
+            yield module.finding(
+                RULE,
+                unit,
+                pair.second,
+                ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
+                f"`{name}` is compared on line {module.line(pair.first)} and replaced here without a lock; what another thread "
+                "puts there in between is overwritten, though it may be the better one",
+                evidence,
+                World.THREADS,
+                name,
+                Fix(f"hold one lock over the comparison and the change of `{name}`"),
+            )
         for pair in thread_updates(unit):
             evidence = rival(unit, pair.second.resource, World.THREADS)
             if (
