@@ -85,7 +85,11 @@ def how_sure(unit: Unit, pair: Pair, evidence: Evidence) -> Confidence:
     if picked_up(unit, pair.first, write):
         return evidence.strength
     if not makes_resource(unit, write):
-        certain = evidence.strength is Confidence.HIGH and begins_something(unit, pair.first, write)
+        certain = (
+            evidence.strength is Confidence.HIGH
+            and begins_something(unit, pair.first, write)
+            and write.value.shape is Shape.AWAITED
+        )
         return Confidence.MEDIUM if certain else Confidence.LOW  # what is found out twice costs time and nothing else
     if not (makes_known_resource(unit, write) or begins_something(unit, pair.first, write)):
         return evidence.strength
