@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from racelint import lint_source
+from racelint.config import Config
+from racelint.evidence.overlap import Concurrency
+from racelint.finding import Confidence
 from racelint.flow.graph import Builder
 
 RACE = """\
@@ -71,3 +74,45 @@ def test_no_lock_is_held_over_hundreds_of_lines() -> None:
     for length, repaired in ((20, True), (400, False)):
         report = lint_source(RACE.format(steps="\n".join(f"        print({i})" for i in range(length))))
         assert [bool(finding.fix and finding.fix.edits) for finding in report.findings] == [repaired]
+
+
+def crowd(methods: int, body: str) -> str:
+    """A class all of whose methods change one attribute."""
+    imports = "import asyncio, threading" if "async" in body else "import threading"
+    head = f"{imports}\n\n\nclass Crowd:\n    def __init__(self):\n        self.total = 0\n        self._lock = threading.Lock()\n"
+    tail = "\n    def run(self):\n        with self._lock:\n            self.total += 1\n        threading.Thread(target=self.m1).start()\n"
+    return head + "".join(body.format(number) for number in range(methods)) + tail
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "    async def m{}(self, n):\n        t = self.total\n        await asyncio.sleep(0)\n        self.total = t + n\n",
+        "    def m{}(self, n):\n        self.total += n\n",
+    ],
+    ids=["tasks", "threads"],
+)
+def test_work_grows_with_a_class_and_not_with_its_square(monkeypatch: pytest.MonkeyPatch, body: str) -> None:
+    """Each of many methods that change one attribute is compared with some of the others, not with all."""
+    asked: list[str] = []
+    overlap, looked = Concurrency.overlap, Concurrency._looked_for_guards
+    monkeypatch.setattr(Concurrency, "overlap", lambda self, one, *rest: asked.append(one) or overlap(self, one, *rest))
+    monkeypatch.setattr(
+        Concurrency, "_looked_for_guards", lambda self, *rest: asked.append("guards") or looked(self, *rest)
+    )
+    counts = []
+    for methods in (150, 300):
+        asked.clear()
+        report = lint_source(crowd(methods, body), config=Config(min_confidence=Confidence.LOW))
+        assert len(report.findings) >= methods
+        assert report.problems == ()
+        assert asked.count("guards") < 10
+        counts.append(len(asked))
+    assert counts[1] < 2.2 * counts[0]
+
+
+def test_all_of_a_large_crowd_is_found() -> None:
+    """Also what comes behind those that are compared."""
+    body = "    async def m{}(self, n):\n        t = self.total\n        await asyncio.sleep(0)\n        self.total = t + n\n"
+    found = {finding.symbol for finding in lint_source(crowd(250, body)).findings if finding.code == "RL102"}
+    assert found == {f"Crowd.m{number}" for number in range(250)}

@@ -91,6 +91,11 @@ def test_every_parent_is_described() -> None:
         ("imports = 1", r"mine\.toml: expected a list of strings"),
         ("handlers = 1", r"mine\.toml: handlers must be an array"),
         ("[functions", r"mine\.toml"),
+        ("x = " + "1" * 5_000, r"mine\.toml"),
+        ("x = " + "[" * 5_000, r"mine\.toml"),
+        ("[[handlers]]\nworld = 'tasks'", r"mine\.toml: handlers: `what` is missing"),
+        ("[spawners]\nx = {many = true}", r"mine\.toml: spawners\.'x': `world` is missing"),
+        ("[types.A]\nlike = 'B'\n[types.B]\naliases = ['C']\nlike = 'A'", r"mine\.toml: types\.'A' is like itself"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_named(tmp_path: Path, table: str, message: str) -> None:

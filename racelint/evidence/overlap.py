@@ -57,7 +57,13 @@ class Concurrency(Guards, Writers):
         if outside == NOBODY:
             return self
         found = copy(self)
-        for name in ("reached", "_entry", "threaded"):  # rest on what other modules do
+        for name in (
+            "reached",
+            "_entry",
+            "threaded",
+            "_known_writers",
+            "_known_guards",
+        ):  # rest on what other modules do
             found.__dict__.pop(name, None)
         found.roots = [*self.roots, *outside.roots]
         found._outside = outside
@@ -235,8 +241,18 @@ class Concurrency(Guards, Writers):
             return Confidence.LOW
         return root.strength
 
-    def _lock_guards(self, resource: Resource, changes_only: bool = False) -> bool:
+    def _lock_guards(self, resource: Resource, changes_only: bool) -> bool:
         """Whether any function of the owner uses the resource inside a `with` of something that is named like a lock."""
+        key = (resource.kind, resource.owner, resource.path, changes_only)
+        if key not in self._known_guards:
+            self._known_guards[key] = self._looked_for_guards(resource, changes_only)
+        return self._known_guards[key]
+
+    @cached_property
+    def _known_guards(self) -> dict[tuple[Kind, str, str, bool], bool]:
+        return {}
+
+    def _looked_for_guards(self, resource: Resource, changes_only: bool) -> bool:
         guards = self.scope.models.guards
         if any(
             part in guard.lower() for _, write in self.writers(resource) for guard in write.within for part in guards

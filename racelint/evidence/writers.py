@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 from racelint.events import Kind, Resource
@@ -23,8 +24,18 @@ def _fills_itself(function: FunctionFacts, write: Write) -> bool:
 class Writers(Calls):
     """Who changes what in one module."""
 
-    def writers(self, resource: Resource) -> list[tuple[FunctionFacts, Write]]:
+    def writers(self, resource: Resource) -> Sequence[tuple[FunctionFacts, Write]]:
         """Every function of the module that changes the resource, with the change; constructors of its owner left out."""
+        key = (resource.kind, resource.owner, resource.path)
+        if key not in self._known_writers:
+            self._known_writers[key] = self._writers(resource)
+        return self._known_writers[key]
+
+    @cached_property
+    def _known_writers(self) -> dict[tuple[Kind, str, str], Sequence[tuple[FunctionFacts, Write]]]:
+        return {}
+
+    def _writers(self, resource: Resource) -> list[tuple[FunctionFacts, Write]]:
         scope = self.scope
         found: list[tuple[FunctionFacts, Write]] = []
         if resource.kind in (Kind.ATTRIBUTE, Kind.CLASS) or resource.owner in scope.classes:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -330,9 +331,12 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
             models.methods.update(((name, method), call) for method in methods.split())
     for name, raw in _table(data, "spawners", where).items():
         table = raw if isinstance(raw, dict) else {"world": raw}
-        models.spawners[name] = Spawner(str(table["world"]), bool(table.get("many")), bool(table.get("once")))
+        models.spawners[name] = Spawner(
+            _word(table, "world", f"{where}: spawners.{name!r}"), bool(table.get("many")), bool(table.get("once"))
+        )
     for raw in _tables(data, "handlers", where):
-        handler = Handler(str(raw["what"]), str(raw["world"]), bool(raw.get("processes")), bool(raw.get("shared")))
+        what, world = (_word(raw, key, f"{where}: handlers") for key in ("what", "world"))
+        handler = Handler(what, world, bool(raw.get("processes")), bool(raw.get("shared")))
         for decorator in _strings(raw.get("decorators", []), where):
             models.handler_decorators.append((decorator, handler, imports))
         for base in _strings(raw.get("bases", []), where):
@@ -373,6 +377,13 @@ def _strings(value: object, where: str) -> list[str]:
     return [str(entry) for entry in value]
 
 
+def _word(table: Mapping[str, object], key: str, where: str) -> str:
+    """What must be said. Raises ModelError."""
+    if key not in table:
+        raise ModelError(f"{where}: `{key}` is missing")
+    return str(table[key])
+
+
 @cache
 def load_models(extra: tuple[str, ...] = ()) -> Models:
     """All bundled tables, then the user's; raises ModelError for a table that cannot be used."""
@@ -380,7 +391,19 @@ def load_models(extra: tuple[str, ...] = ()) -> Models:
     for path in (*sorted(HERE.glob("*.toml")), *(Path(name) for name in extra)):
         try:
             data = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except (OSError, ValueError, RecursionError) as error:  # ValueError also of numbers with thousands of digits
             raise ModelError(f"{path}: {error}") from error
         _merge(models, data, str(path))
+        for name in models.parents:
+            _check_parents(models, name, str(path))
     return models
+
+
+def _check_parents(models: Models, name: str, where: str) -> None:
+    """Raises ModelError for a type that is like itself, over others or not: looking for its methods would not end."""
+    seen, parent = {name}, models.parents[name]
+    while parent:
+        if parent in seen:
+            raise ModelError(f"{where}: types.{name!r} is like itself")
+        seen.add(parent)
+        parent = models.parents.get(parent, "")
