@@ -32,7 +32,7 @@ def run(arguments: Sequence[str]) -> int:
         status = cli.main(list(arguments), prog_name="racelint", standalone_mode=False)
         return status if isinstance(status, int) else CLEAN
     except click.ClickException as error:
-        said = io.StringIO()
+        said = _Heard()
         error.show(said)
         sys.stderr.write(plain(said.getvalue()))
     except (click.Abort, KeyboardInterrupt):
@@ -44,6 +44,14 @@ def run(arguments: Sequence[str]) -> int:
         sys.stderr.write(plain(traceback.format_exc()))
         sys.stderr.write(f"racelint {__version__}: internal error; please report it with the lines above\n")
     return FAILED
+
+
+class _Heard(io.StringIO):
+    """What click writes, all of it: it leaves out what begins like a colour where no terminal is, and we show it as text."""
+
+    def isatty(self) -> bool:
+        """As far as click is concerned."""
+        return True
 
 
 class CheckByDefault(click.Group):
