@@ -120,11 +120,12 @@ def apply_suppressions(
     suppressions = [part for comment in comments.all for part in suppressions_in(comment, noqa)]
     if not suppressions:
         return list(findings)
-    above = Above(comments)
-    kept = [finding for finding in findings if not _silence(finding, suppressions, above, known)]
+    near = _Near(suppressions, comments)
+    kept = [finding for finding in findings if not _silence(finding, near, known)]
     if comments.complete and UNUSED in enabled:
         reports = [_report(source.path, suppression, enabled, known) for suppression in suppressions]
-        kept += [report for report in reports if report and not _silence(report, suppressions, above, known)]
+        near = _Near([one for one in suppressions if _names(one, UNUSED, known)], comments)
+        kept += [report for report in reports if report and not _silence(report, near, known)]
     return sorted(kept, key=lambda finding: finding.sort_key)
 
 
@@ -241,17 +242,49 @@ class Above:
             if comment.alone:
                 self._tops[comment.line + 1] = self._tops.get(comment.line, comment.line)
 
+    def lines(self, below: int) -> range:
+        """The lines of the comments right above a line."""
+        return range(self._tops.get(below, below), below)
+
     def covers(self, comment: Comment, line: int) -> bool:
         """Whether the comment is one of those above `line`."""
         lines = {line, self._starts.get(line, line)}
         return comment.alone and any(self._tops.get(below, below) <= comment.line < below for below in lines)
 
 
-def _silence(finding: Finding, suppressions: Iterable[Suppression], above: Above, known: Mapping[str, str]) -> bool:
+class _Near:
+    """The suppressions of a file by place: where there are thousands, few of them can cover a finding."""
+
+    def __init__(self, suppressions: Iterable[Suppression], comments: Comments) -> None:
+        self.above = Above(comments)
+        self._starts = comments.starts
+        self._of_file: list[Suppression] = []
+        self._by_line: dict[int, list[Suppression]] = {}
+        """By the first line of the logical line of the comment."""
+        for one in suppressions:
+            if one.kind is Kind.FILE:
+                self._of_file.append(one)
+            else:
+                self._by_line.setdefault(one.comment.first, []).append(one)
+
+    def to(self, finding: Finding) -> Iterator[Suppression]:
+        """Those that may cover a finding, and perhaps others."""
+        yield from self._of_file
+        line, end = finding.span.line, finding.span.end_line
+        starts = {self._starts.get(line, line), self._starts.get(end, end)}
+        lines = {
+            *starts,
+            *(above for below in (line, self._starts.get(line, line)) for above in self.above.lines(below)),
+        }
+        for one in sorted(lines):
+            yield from self._by_line.get(one, ())
+
+
+def _silence(finding: Finding, near: _Near, known: Mapping[str, str]) -> bool:
     """Whether a suppression covers the finding; each that does takes note of it."""
     silenced = False
-    for suppression in suppressions:
-        if _covers(suppression, finding, above) and _names(suppression, finding.code, known):
+    for suppression in near.to(finding):
+        if _covers(suppression, finding, near.above) and _names(suppression, finding.code, known):
             suppression.used.add(finding.code)
             silenced = True
     return silenced

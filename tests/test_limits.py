@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from racelint import lint_source
+from racelint import lint_source, suppress
 from racelint.config import Config
 from racelint.evidence.overlap import Concurrency
 from racelint.finding import Confidence
@@ -116,3 +116,16 @@ def test_all_of_a_large_crowd_is_found() -> None:
     body = "    async def m{}(self, n):\n        t = self.total\n        await asyncio.sleep(0)\n        self.total = t + n\n"
     found = {finding.symbol for finding in lint_source(crowd(250, body)).findings if finding.code == "RL102"}
     assert found == {f"Crowd.m{number}" for number in range(250)}
+
+
+def test_thousands_of_comments_are_compared_with_few_findings_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the same lines; all that silence nothing are told."""
+    compared: list[int] = []
+    covers = suppress._covers
+    monkeypatch.setattr(suppress, "_covers", lambda one, *rest: compared.append(1) or covers(one, *rest))
+    lines = [f"x{number} = 1  # racelint: ignore[RL102] old" for number in range(1_000)]
+    report = lint_source(
+        "\n".join([*lines, RACE.format(steps="").replace("+ n", "+ n  # racelint: ignore[RL102] why")])
+    )
+    assert [finding.code for finding in report.findings] == ["RL901"] * 1_000
+    assert len(compared) < 3_000

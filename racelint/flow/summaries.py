@@ -5,6 +5,7 @@ A definition is sliced out of its module by its exact lines; an indented one is 
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -18,7 +19,7 @@ from racelint.finding import Span
 from racelint.flow.places import Place, places_of
 from racelint.models.loader import Models
 from racelint.resolve import MAPPERS, Scope
-from racelint.source import Source, read_source
+from racelint.source import Source, read_source, split_lines
 from racelint.touch import calls_store, changes_state, reads_store, touches_changing_state
 
 
@@ -44,7 +45,10 @@ class Definition:
         self.facts = facts
         text = "".join(lines[facts.first - 1 : facts.last])
         self.offset = facts.first - 1
-        if facts.column:
+        self._cut: dict[int, int] = {}
+        if "\f" in text:
+            text, self._cut = without_form_feeds(text, facts.first)
+        if text.startswith((" ", "\t")):
             text = "if 1:\n" + text
             self.offset -= 1
         with _trusted():
@@ -90,11 +94,35 @@ class Definition:
     def span(self, number: int) -> Span:
         """Where a node stands in the file."""
         line, column, end_line, end_column = self._places[self.nodes[number]]
-        return Span(line + self.offset, column + 1, end_line + self.offset, end_column + 1)
+        line, end_line = line + self.offset, end_line + self.offset
+        return Span(line, column + 1 + self._cut.get(line, 0), end_line, end_column + 1 + self._cut.get(end_line, 0))
 
     def text(self, number: int) -> str:
         """The source of a node, on one line."""
         return source_of(self.nodes[number])
+
+
+def without_form_feeds(text: str, first: int) -> tuple[str, dict[int, int]]:
+    """The text without what Python forgets of an indentation: all up to a form feed, which libcst does not know.
+
+    Also how many characters that is in each line; the text begins in line `first`. Lines of strings stay as they are.
+    """
+    import tokenize  # form feeds are rare, and it is slow to import
+
+    inside: set[int] = set()
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text, newline="").readline):
+            inside.update(range(token.start[0] + 1, token.end[0] + 1))
+    except (tokenize.TokenError, SyntaxError):  # a definition that is cut out may end in the middle of a dedent
+        pass
+    lines = split_lines(text)
+    cut = {}
+    for number, line in enumerate(lines):
+        indentation = line[: len(line) - len(line.lstrip(" \t\f"))]
+        if "\f" in indentation and number + 1 not in inside and line.strip():
+            cut[first + number] = indentation.rindex("\f") + 1
+            lines[number] = line[cut[first + number] :]
+    return "".join(lines), cut
 
 
 _EMPTY = cst.Module([])
