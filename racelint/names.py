@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from racelint.models.loader import load_models
-from racelint.paths import CONFIGURED, FOLDERS, OWN_WORDS, SHARED_WORDS
+from racelint.paths import CONFIGURED, ENSURED, FOLDERS, OWN_WORDS, SHARED_WORDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ MEANINGS = (
         r"(?!)",
     ),
     Meaning(
-        f"{', '.join(f'`{word}`' for word in sorted(FOLDERS | CONFIGURED))} in the same places",
+        f"{', '.join(f'`{word}`' for word in sorted(FOLDERS | CONFIGURED))} in the same places; {', '.join(f'`{word}`' for word in sorted(ENSURED))} where the function ensures",
         "every start of the program makes the folder, or the file, if it is missing",
         r"(?!)",
     ),
@@ -136,6 +136,6 @@ def says_something(name: str) -> bool:
         name.lstrip("_") in whole
         or name in whole
         or bool(words and words[0] in beginnings)
-        or not (SHARED_WORDS | FOLDERS | CONFIGURED).isdisjoint(words)
+        or not (SHARED_WORDS | FOLDERS | CONFIGURED | ENSURED).isdisjoint(words)
         or any(expression.search(name) for expression in expressions)
     )

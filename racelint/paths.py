@@ -47,19 +47,22 @@ _OWN = re.compile(
 )
 
 SHARED_WORDS = frozenset(
-    "cache caches cached lock locks lockfile pidfile sock socket ipc state states session sessions spool queue registry "
+    "cache caches cached lock locks lockfile pidfile state states session sessions spool queue registry "
     "store cookie cookies checkpoint checkpoints memoized memorized db database shared".split()
 )
-"""Words of names of files and folders that several processes use."""
+"""Words of names of files and folders that several processes use.
+
+Not `socket`, which is the server's that makes it, nor `memo` and `storage`, which may mean anything.
+"""
 
 CACHED = frozenset("cache caches cached memoized memorized".split())
 """Those of them that say that others read the file whenever it is there."""
 
 CONFIGURED = frozenset("secret secrets token tokens credentials password passwords".split())
-"""Words of names of files that every start of a program makes when they are missing, each time with another content.
+"""Words of names of files that every start of a program makes when they are missing, each time with another content."""
 
-Not `config`, which all fill with the same template.
-"""
+ENSURED = frozenset("config configs configuration settings".split())
+"""The same if the function says that it ensures that they are there; else somebody makes one, once, by a command."""
 
 FOLDERS = frozenset(
     "log logs data download downloads media upload uploads dirs mkdir mkdirs makedirs mkpath ensure share public backup "
@@ -160,7 +163,7 @@ def shared_word(*names: str, more: frozenset[str] = frozenset(), only: frozenset
         for word in _WORD.findall(_OTHER_MEANING.sub("", name)):
             if word.lower() in only or word.lower() in more:
                 return str(word).lower()
-        if more is CONFIGURED and _KEY_FILE.search(name):
+        if more >= CONFIGURED and _KEY_FILE.search(name):
             return "key"
     return ""
 

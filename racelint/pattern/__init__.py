@@ -9,7 +9,7 @@ from racelint.events import Access, Acquire, Event, Kind, Mark, Op, Resource, Ro
 from racelint.evidence import Evidence
 from racelint.facts import Write
 from racelint.finding import Confidence, Role, World
-from racelint.paths import CONFIGURED
+from racelint.paths import CONFIGURED, ENSURED
 from racelint.pattern.assumed import assumed_at_start, assumed_set
 from racelint.pattern.compounds import broken_compounds, broken_sections
 from racelint.pattern.constraints import parent_then_child, unconstrained
@@ -109,6 +109,7 @@ __all__ = [
     "CONFIGURED",
     "COUNTING",
     "COUNTS",
+    "ENSURED",
     "INTERNAL",
     "VIEWS",
     "Access",

@@ -18,6 +18,7 @@ from racelint.pattern.files import (
     used_by_others,
     written_in_place,
 )
+from racelint.pattern.pair import INTERNAL
 from racelint.pattern.unit import Unit, same
 
 
@@ -85,10 +86,21 @@ def removed_then_replaced(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 and one_path(unit, removal, write)
                 and unit.before(removal.id, write.id)
                 and not unit.before(write.id, removal.id)
+                and not _renamed(unit, removal, write)
                 and not unit.guarded(removal, write)
             ):
                 yield removal, write
                 break
+
+
+def _renamed(unit: Unit, removal: Access, write: Access) -> bool:
+    """Whether the attribute that names the path is set in between: to another path."""
+    named = {removal.resource.path, removal.resource.name}
+    changes = unit.accesses(Op.WRITE, kinds=INTERNAL)
+    return any(
+        change.resource.name in named and unit.before(removal.id, change.id) and unit.before(change.id, write.id)
+        for change in changes
+    )
 
 
 def replaced_from_fixed_name(unit: Unit) -> Iterator[tuple[Access, Access]]:

@@ -26,6 +26,7 @@ from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import (
     CONFIGURED,
+    ENSURED,
     Access,
     Evidence,
     Module,
@@ -158,7 +159,8 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
                 test,
                 act,
                 "{name} is found missing on line {line} and written here in a separate step; two processes do so at once",
-                used_by_others(unit, act, CONFIGURED) or UNKNOWN,
+                used_by_others(unit, act, CONFIGURED | ENSURED if "ensure" in unit.facts.name else CONFIGURED)
+                or UNKNOWN,
                 "make it in one step: mode `x`, or write another file and link or rename it",
                 "done twice",
             )
