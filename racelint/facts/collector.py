@@ -41,8 +41,6 @@ class _Collector:
         self.arms: tuple[tuple[int, int], ...] = ()
         self.current = Gathered("", "", "")
         self.autocommit = False
-        self.begins_itself = False
-        """Some connection of the module begins transactions of itself."""
 
     def collect(self, tree: ast.Module, path: str) -> ModuleFacts:
         assigned: list[tuple[str, str]] = []
@@ -56,7 +54,7 @@ class _Collector:
             tuple(self.functions),
             self.current.freeze(),
             tuple(assigned),
-            self.autocommit and not self.begins_itself,
+            self.autocommit,
         )
 
     def body(self, statements: list[ast.stmt]) -> None:
@@ -407,8 +405,6 @@ class _Collector:
             if keyword.arg in ("isolation_level", "autocommit") and isinstance(keyword.value, ast.Constant):
                 self.autocommit = self.autocommit or keyword.value.value in (None, True, "AUTOCOMMIT")
             self.visit(keyword.value)
-        if callee == "sqlite3.connect" and not any(k.arg in ("isolation_level", "autocommit") for k in node.keywords):
-            self.begins_itself = True
         self.current.calls.append(
             CallSite(
                 callee,

@@ -18,6 +18,14 @@ from racelint.models.loader import Call
 from racelint.resolve import MAPPED_BASES
 
 
+def _commits_each(ev: Evaluator) -> bool:
+    """Whether each statement commits itself: by the connection that the function makes, or one of the module if it makes none."""
+    made = [call for call in ev.function.calls if call.callee == "sqlite3.connect"]
+    if not made:
+        return ev.scope.facts.autocommit
+    return any(argument.startswith(("isolation_level=", "autocommit=")) for call in made for argument in call.arguments)
+
+
 def library_of(bases: frozenset[str]) -> str:
     for base in sorted(bases):
         if base in MAPPED_BASES:
@@ -80,7 +88,7 @@ def home(ev: Evaluator, base: Value) -> str:
     """The library that a query set, session or connection belongs to."""
     home = base.type.partition(".")[0]
     if home in ("cursor", "sqlite3", "aiosqlite", "psycopg", "mysql"):  # a cursor and its connection meet
-        return "sqlite3 autocommit" if ev.scope.facts.autocommit else "sqlite3"
+        return "sqlite3 autocommit" if _commits_each(ev) else "sqlite3"
     return home or "django"
 
 
