@@ -242,7 +242,16 @@ class Leaving(Assignments):
 
 
 MISSING = frozenset(
-    {"DoesNotExist", "ObjectDoesNotExist", "NoResultFound", "NoResult", "NotFound", "KeyError", "LookupError"}
+    {
+        "DoesNotExist",
+        "ObjectDoesNotExist",
+        "NoMatch",
+        "NoResultFound",
+        "NoResult",
+        "NotFound",
+        "KeyError",
+        "LookupError",
+    }
 )
 """Exceptions that say that what was looked up is not there."""
 

@@ -29,7 +29,7 @@ _OF_AN_OBJECT = re.compile(r"\.[A-Z]\w*\.[a-z_]\w*$")
 
 _ANY_ARGUMENTS = frozenset(
     "filter exclude select_for_update get_or_create update_or_create aget_or_create aupdate_or_create select_related "
-    "prefetch_related annotate values_list order_by bulk_create abulk_create in_bulk".split()
+    "prefetch_related annotate aggregate aaggregate values_list order_by bulk_create abulk_create in_bulk".split()
 )
 """Methods that hardly anything but a query set has."""
 _NO_ARGUMENTS = frozenset("all first last count exists afirst alast acount aexists".split())
@@ -122,7 +122,12 @@ def customary_model(ev: Evaluator, type_name: str, text: str) -> str:
     return "peewee.Model" if f"{name}.DoesNotExist" in ev.function.reads else ""
 
 
-_OWN_MANAGERS = {"peewee": "peewee.Model", "tortoise": "tortoise.models.Model"}
+_OWN_MANAGERS = {
+    "peewee": "peewee.Model",
+    "tortoise": "tortoise.models.Model",
+    "mongoengine": "mongoengine.Document",
+    "piccolo": "piccolo.table.Table",
+}
 
 
 def reverse_row(ev: Evaluator, node: cst.Call, arguments: Arguments) -> Value | None:

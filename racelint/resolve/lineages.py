@@ -165,6 +165,10 @@ MAPPED_BASES = {
     "peewee.Model": "peewee",
     "sqlalchemy.orm.DeclarativeBase": "sqlalchemy",
     "sqlmodel.SQLModel": "sqlalchemy",
+    "mongoengine.Document": "mongoengine",
+    "mongoengine.DynamicDocument": "mongoengine",
+    "piccolo.table.Table": "piccolo",
+    "ormar.Model": "ormar",
 }
 """Base classes of mapped classes, with their library."""
 
