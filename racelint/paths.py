@@ -8,19 +8,23 @@ from __future__ import annotations
 import re
 
 PATH_TESTS = frozenset(
-    "exists isfile isdir islink lexists is_file is_dir is_symlink access listdir scandir iterdir glob".split()
+    "exists isfile isdir islink lexists is_file is_dir is_symlink access listdir scandir iterdir glob walk".split()
 )
 """Last names of calls that look at a path."""
 
 PATH_STEPS = frozenset(
     "mkdir makedirs remove unlink rmtree rmdir rename replace move copy copy2 copyfile copytree symlink link symlink_to stat "
-    "utime chmod listdir scandir iterdir open write_text write_bytes getmtime getsize read_text read_bytes dump mktemp".split()
+    "utime chmod listdir scandir iterdir open write_text write_bytes getmtime getsize read_text read_bytes dump _dump mktemp walk "
+    "urlretrieve unpack_archive extractall savez savez_compressed to_csv to_parquet to_pickle to_feather write_parquet".split()
 )
 """Last names of steps on paths, which other processes can come between."""
 
 PATH_MOVES = frozenset("mkdir makedirs remove unlink rmtree rmdir rename replace move".split())
-PATH_OPENS = frozenset("open write_text write_bytes copy copy2 copyfile dump save".split())
-PATH_WRITES = frozenset("write writelines dump write_text write_bytes copy copy2 copyfile save fdopen".split())
+_PATH_DUMPS = frozenset(
+    "dump _dump savez savez_compressed to_csv to_parquet to_pickle to_feather write_parquet urlretrieve".split()
+)
+PATH_OPENS = frozenset("open write_text write_bytes copy copy2 copyfile save".split()) | _PATH_DUMPS
+PATH_WRITES = frozenset("write writelines write_text write_bytes copy copy2 copyfile save fdopen".split()) | _PATH_DUMPS
 
 OWN_WORDS = (
     "mkdtemp",
@@ -55,6 +59,9 @@ SHARED_WORDS = frozenset(
 Not `socket`, which is the server's that makes it, nor `memo` and `storage`, which may mean anything.
 """
 
+LOCKS = frozenset({"lock", "lockfile", "pidfile"})
+"""Those of them that say that the file itself is what keeps others out."""
+
 CACHED = frozenset("cache caches cached memoized memorized".split())
 """Those of them that say that others read the file whenever it is there."""
 
@@ -70,7 +77,9 @@ FOLDERS = frozenset(
 )
 """Words of names of folders that every start of a program makes when they are missing, and of functions that make any folder."""
 
-_RUN = frozenset("temp tmp tempfile temporary extract unpack copy copytree stash debug install build".split())
+_RUN = frozenset(
+    "temp tmp tempfile temporary working workdir workspace extract unpack copy copytree stash debug install build".split()
+)
 """Words of names of functions and classes whose folders are of one run."""
 
 _COMMANDS = frozenset(

@@ -284,16 +284,28 @@ def _named(call: FileCall) -> Value | None:
 
 
 def dump_to_path(ev: Evaluator, where: cst.CSTNode, method: str, arguments: Arguments) -> None:
-    """`dump(value, path)` of a library that no table describes writes the file as all of them do."""
+    """`dump(value, path)` of a library that no table describes, or of a subclass, writes the file as all of them do."""
     target = arguments.at(1)
-    if method == "dump" and target is not None and target.type != "file" and target.part("path") is not None:
-        ev.emit(
-            Op.WRITE,
-            Resource(Kind.FILE, "file", path_text(target), target.text),
-            where,
-            arguments.positional[0],
-            method,
-        )
+    if method.lstrip("_") != "dump" or target is None or target.type == "file":
+        return
+    if target.part("path") is not None or _FILE_NAME.fullmatch(target.text):
+        resource = Resource(Kind.FILE, "file", path_text(target), target.text)
+        ev.emit(Op.WRITE, resource, where, arguments.positional[0], "dump")
+
+
+_FILE_NAME = re.compile(r"(\w+\.)*\w*(file|path|file_?name|fname)")
+"""Names of what is a path and no open file, where something is dumped to it."""
+
+
+def used_as_key(ev: Evaluator, node: cst.Call, arguments: Arguments) -> None:
+    """`sorted(entries, key=os.path.getmtime)` looks at each of the files that a listing named."""
+    key = arguments.keywords.get("key")
+    model = ev.models.functions.get(key.type) if key is not None else None
+    entries = arguments.at(0)
+    if model is not None and model.effect == "file-use" and entries is not None and entries.stems:
+        text = entries.text or source_of(node.args[0].value)
+        assert key is not None
+        ev.emit(Op.USE, Resource(Kind.FILE, "file", f"[{text}]", text), node, entries, key.type.rpartition(".")[2])
 
 
 FILE_EFFECTS: dict[str, Callable[[FileCall], Value | None]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from racelint.events import NO_IDS, Access, Acquire, Event, Ids, Sense, Value
+from racelint.events import NO_IDS, Access, Acquire, Event, Ids, Sense, Shape, Value
 from racelint.frozen import replace
 
 Control = frozenset[tuple[int, Sense]]
@@ -50,7 +50,7 @@ def join_values(one: Value, other: Value) -> Value:
         stems=one.stems | other.stems,
         shape=one.shape if one.shape is other.shape else Value().shape,
         ref=one.ref if one.ref == other.ref else None,
-        via=one.via if one.ref == other.ref else None,
+        via=_read_of(one, other),
         type=one.type if one.type == other.type else (one.type or other.type if not (one.type and other.type) else ""),
         row=one.row
         if one.row == other.row
@@ -62,6 +62,13 @@ def join_values(one: Value, other: Value) -> Value:
         born=min(one.born, other.born) if one.born >= 0 <= other.born else max(one.born, other.born),
         known=one.known if one.known == other.known else _known_of_both(one, other),
     )
+
+
+def _read_of(one: Value, other: Value) -> int | None:
+    """The access that read the value; `None` on the other way says, as what was read may, that nothing is there."""
+    if one.ref != other.ref:
+        return None
+    return other.via if one.via is None and one.shape is Shape.NONE else one.via
 
 
 def _known_of_both(one: Value, other: Value) -> tuple[tuple[str, Value], ...]:

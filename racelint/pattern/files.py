@@ -11,6 +11,7 @@ from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.paths import (
     FOLDERS,
+    LOCKS,
     is_built,
     is_command,
     is_of_one_row,
@@ -32,7 +33,10 @@ TOLERANT = frozenset(
 )
 """Errors whose handling makes the failure of a step harmless."""
 
-IN_PLACE = ("truncate", "copy", "write_text", "write_bytes", "save", "savez", "dump")
+IN_PLACE = frozenset(
+    "truncate copy write_text write_bytes save savez savez_compressed savetxt dump to_csv to_parquet to_pickle to_feather "
+    "to_excel to_hdf write_csv write_parquet".split()
+)
 """How a file is written by its path so that others can see a part of it."""
 
 _PRIVATE = re.compile(r"(?<![\w])0?o?[4-7]00(?!\d)|S_I[RWX]{1,3}USR|S_IREAD\b")
@@ -107,7 +111,7 @@ def tested_then_done(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 and one_path(unit, test, act)
                 and _fits(test, act, sense)
                 and not unit.guarded(test, act)
-                and not _said_first(unit, test, sense)
+                and not (_said_first(unit, test, sense) and not written_in_place(act))  # writing in place never fails
                 and not _either_way(unit, test, act, sense)
             ):
                 yield test, act
@@ -142,7 +146,9 @@ _FREE = re.compile(r"(?<![\w.\"'])([A-Za-z_]\w*)(?![\w(\"'])")
 
 
 def same_content(unit: Unit, write: Access) -> bool:
-    """Whether everybody who writes the file writes the same constant."""
+    """Whether everybody who writes the file writes the same constant; a lock is one file whatever stands in it."""
+    if shared_word(write.resource.path, write.resource.name, only=LOCKS):
+        return False
     written = [
         access
         for access in unit.accesses(Op.WRITE, kinds=(Kind.FILE,))
@@ -287,22 +293,27 @@ def removed_elsewhere(unit: Unit, resource: Resource) -> str:
     for function in unit.module.scope.facts.functions:
         if function.qualname == unit.facts.qualname:
             continue
+        removes = any(call.callee.rpartition(".")[2] in _REMOVING for call in function.calls)
         for call in function.calls:
-            if any(_means(unit.facts, function, names, given) for given in _taken_away(call)):
+            if any(_means(unit.facts, function, names, given) for given in _taken_away(call, removes)):
                 return function.qualname
     return ""
 
 
-def _taken_away(call: CallSite) -> tuple[str, ...]:
-    """The expressions of a call that may be a path which is not there afterwards; what is moved there is no such path."""
+def _taken_away(call: CallSite, removes: bool) -> tuple[str, ...]:
+    """The expressions of a call that may be a path which is not there afterwards; what is moved there is no such path.
+
+    A function that removes anything does so to the entries of the folders that it lists.
+    """
     receiver, _, last = call.callee.rpartition(".")
     if last in _MOVING:
         return call.arguments[:1] if receiver in ("", "os", "shutil") else (receiver,)
-    return (receiver, *call.arguments) if last in _REMOVING else ()
+    return (receiver, *call.arguments) if last in _REMOVING or (removes and last in _LISTING) else ()
 
 
 _MOVING = frozenset("rename replace move".split())
 _REMOVING = frozenset("remove unlink rmtree rmdir removedirs".split())
+_LISTING = frozenset("listdir scandir iterdir walk glob rglob".split())
 
 
 def read_elsewhere(unit: Unit, resource: Resource) -> str:
