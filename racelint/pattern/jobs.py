@@ -12,6 +12,8 @@ from racelint.pattern.transactions import transactions_at
 from racelint.pattern.unit import Unit
 
 CHANGES = (Op.WRITE, Op.UPDATE, Op.CREATE)
+KEYS = frozenset({"pk", "id", "uuid"})
+"""Columns whose value names a row as well as the row itself does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +120,40 @@ def _before_save(unit: Unit, job: Mark) -> EarlyJob | None:
 def _by_saving_code(unit: Unit, job: Mark) -> EarlyJob | None:
     """A job that a signal of the saving code, or a model's own `save`, sends: the transaction around the save is open."""
     facts = unit.facts
-    if any("post_save" in source or "m2m_changed" in source for source in _receivers(unit)):
-        names = {name for name, _ in facts.params} & {"instance"}
-        if _mentions(job, names):
-            return EarlyJob(job, None, "instance", "by a handler that runs inside the transaction of whoever saves")
+    told = {name for name in job.related if "." in name or name == "instance"}
+    if _is_receiver(unit) and told:
+        row = "instance" if _mentions(job, {"instance"}) else min(told).partition(".")[0]
+        return EarlyJob(job, None, row, "by a handler that runs inside the transaction of whoever saves")
+    own = facts.name == "save" and bool(facts.owner) and unit.module.scope.is_mapped(facts.owner)
+    saved = (change for change in _changes(unit) if change.how.startswith("super()"))
+    if own and _mentions(job, {"self"}) and any(unit.before(change.id, job.id) for change in saved):
+        return EarlyJob(job, None, "self", "by its own `save`, which runs inside the transaction of whoever saves")
     return None
+
+
+_SIGNALS = ("post_save", "m2m_changed", "post_delete")
+"""Signals of Django that are sent after a change, in the transaction of the change."""
+
+
+def _is_receiver(unit: Unit) -> bool:
+    """Whether the unit handles such a signal: a decorator registers it, or a call of `connect` anywhere in the project."""
+    if any(signal in source for source in _receivers(unit) for signal in _SIGNALS):
+        return True
+    return unit.facts.name in _connected(unit.module.scope.index) and any(
+        name in ("sender", "instance", "kwargs") for name, _ in unit.facts.params
+    )
+
+
+@lru_cache(maxsize=1)
+def _connected(index: Index) -> frozenset[str]:
+    """Names of the functions that are connected to a signal by a call."""
+    return frozenset(
+        call.arguments[0].rpartition(".")[2]
+        for module in index.modules
+        for function in (module.module_body, *module.functions)
+        for call in function.calls
+        if call.callee.endswith(tuple(f"{signal}.connect" for signal in _SIGNALS)) and call.arguments
+    )
 
 
 def _receivers(unit: Unit) -> list[str]:
@@ -145,7 +176,10 @@ def _row_names(unit: Unit, change: Access) -> set[str]:
     """What the unit calls the row that is changed or made."""
     if change.resource.kind is Kind.ROW:
         index = change.value.row
-        return {unit.flow.rows[index].name} if index is not None else set()
+        row = unit.flow.rows[index] if index is not None else None
+        look = unit.access(row.loaded) if row is not None and row.loaded is not None else None
+        keys = look.related if look is not None and look.tested and look.tested <= KEYS else frozenset()
+        return {row.name, *keys} if row is not None else set()
     if change.op is Op.CREATE:
         made = {row.name for row in unit.flow.rows if row.new and row.model == change.resource.name and row.name}
         return made | ({name for name in change.related if "." not in name} if change.how in ("add", "save") else set())
