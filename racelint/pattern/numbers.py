@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Kind, Op
+from racelint.events import Access, Acquire, Kind, Op, Sense
 from racelint.finding import World
-from racelint.pattern.lookups import constraint_handled, same_rows
+from racelint.pattern.lookups import constraint_handled, named_after, same_rows
 from racelint.pattern.rows import same_model
 from racelint.pattern.unit import Unit
 
@@ -32,9 +32,46 @@ def next_numbers(unit: Unit) -> Iterator[tuple[Access, Access]]:
             )
             if read is None or not unit.before(mark.id, new.id) or (row is not None and row.loaded == read.id):
                 continue
-            if not unit.guarded(read, new, World.PROCESSES) and not unit.guarded(read, new):
+            if not _kept_out(unit, read, new):
                 yield read, new
                 break
+
+
+def _kept_out(unit: Unit, read: Access, new: Access) -> bool:
+    """Whether others wait. A lock on the last row alone makes them wait and then read that row again, not the new one."""
+    if not unit.guarded(read, new, World.PROCESSES) and not unit.guarded(read, new):
+        return False
+    held = [e for n in sorted(new.held) if isinstance(e := unit.events[n], Acquire) and e.what in ("row lock", "lock")]
+    return read.how not in LAST or any(lock.place != read.place or lock.what == "lock" for lock in held)
+
+
+LAST = ("first", "last", "latest", "afirst", "alast", "alatest")
+"""How the row with the last number is read."""
+
+
+def free_names(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Tests whether a row has a name already, each with the save of a row under the name that was free."""
+    tests = [a for a in unit.accesses(Op.CHECK, kinds=(Kind.TABLE,)) if a.how in ("exists", "aexists") and a.tested]
+    for write in unit.accesses(Op.WRITE, kinds=(Kind.ROW,)) if tests else ():
+        row = unit.flow.rows[write.value.row] if write.value.row is not None else None
+        if row is None or row.locked or constraint_handled(unit, write):
+            continue
+        for test in tests:
+            columns = {name.removesuffix("__iexact").removesuffix("__exact") for name in test.tested} & write.assigned
+            model = same_model(unit, test, write) or named_after(row.model or row.name, test.resource.name)
+            if columns and model and _given_when_free(unit, test, write, columns):
+                if not _kept_out(unit, test, write):
+                    yield test, write
+                break
+
+
+def _given_when_free(unit: Unit, test: Access, write: Access, columns: set[str]) -> bool:
+    """Whether the save, or the assignment of the column to the row, waited for the test to find nothing."""
+    if not unit.before(test.id, write.id):
+        return False
+    name = unit.flow.rows[write.value.row or 0].name
+    sets = [a for a in unit.accesses(Op.WRITE) if a.resource.name in {f"{name}.{column}" for column in columns}]
+    return any((test.id, Sense.ABSENT) in one.control for one in (write, *sets))
 
 
 def _of_table(unit: Unit, read: Access, new: Access) -> bool:

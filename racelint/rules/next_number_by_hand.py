@@ -1,7 +1,8 @@
 """The next number is computed from those that are there, and saved in a separate step.
 
 Two processes see the same last number and both save its successor: two rows have one number, or the second one fails on a
-constraint that nobody handles. A transaction does not help, and a lock on the last row none for the first number.
+constraint that nobody handles. A transaction does not help, nor does a lock on the last row: who waits for it reads that row
+again and not the new one. The same goes for a name that was looked for and found to be free.
 
 ## Example
     from django.db import models
@@ -39,7 +40,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, next_numbers, row_evidence
+from racelint.pattern import Module, free_names, next_numbers, row_evidence
 from racelint.rule import Rule
 
 
@@ -61,8 +62,28 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix("let a sequence or a locked row count, or save under a unique constraint and try again"),
             )
+        for test, write in free_names(unit):
+            name = test.resource.name
+            yield module.finding(
+                RULE,
+                unit,
+                write,
+                ((Role.CHECK, test), (Role.WRITE, write)),
+                f"a row of `{name}` is looked for on line {module.line(test)}, and what was free is saved here; another "
+                "process can take it in between",
+                row_evidence(unit, write),
+                World.PROCESSES,
+                name,
+                Fix("save under a unique constraint, and handle its error by trying the next one"),
+            )
 
 
 RULE = Rule(
-    "RL504", "next-number-by-hand", (World.PROCESSES,), "number given twice", __doc__, find, needs=(Need.ROW_CREATION,)
+    "RL504",
+    "next-number-by-hand",
+    (World.PROCESSES,),
+    "number given twice",
+    __doc__,
+    find,
+    needs=(Need.ROW_CREATION, Need.ROW_TEST),
 )
