@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from racelint.events import Access, Acquire, Kind, Mark, Op
 from racelint.finding import World
 from racelint.pattern.pair import Pair
 from racelint.pattern.transactions import row_locked_at, table_of, transactions_at
-from racelint.pattern.unit import Unit, same
+from racelint.pattern.unit import Unit, exactly, same
 
 KEYS = frozenset({"pk", "id", "uuid", "slug"})
 """Columns that name one row: whoever asks by them does not choose."""
@@ -41,11 +42,16 @@ class Taken:
     """The column that says that it is taken; "" if it is removed."""
     one: bool
     """One item is chosen of all that would do."""
+    whole: bool = False
+    """All of a collection is read and then removed with what was added since."""
 
 
 def unclaimed_items(unit: Unit) -> Iterator[Taken]:
     """Each taking once, with the choice that it belongs to."""
     yield from _rows(unit)
+    yield from _removed_rows(unit)
+    yield from _documents(unit)
+    yield from _drained(unit)
     yield from _statements(unit)
     yield from _entries(unit)
     yield from _picks(unit)
@@ -61,6 +67,63 @@ def _rows(unit: Unit) -> Iterator[Taken]:
         columns = set(write.resource.path.split(",")) & _columns(look)
         if columns and not _kept_out(unit, look, write):
             yield Taken(Pair(unit, look, write), min(columns), look.how in ONE)
+
+
+def _removed_rows(unit: Unit) -> Iterator[Taken]:
+    """One row that is chosen, worked on and then deleted: until it is, others choose it, too."""
+    for removal in unit.accesses(Op.DELETE, kinds=(Kind.TABLE,)):
+        row = unit.flow.rows[removal.value.row] if removal.value.row is not None else None
+        look = unit.access(row.loaded) if row is not None and row.loaded is not None else None
+        if row is None or look is None or row.locked or look.how not in ONE or not _chooses(look):
+            continue
+        taken = Taken(Pair(unit, look, removal), "", True)
+        worked = any(
+            look.id < mark.id < removal.id
+            and mark.what in ("call", "slow", "enqueue", "spawn")
+            and not _TRIFLING.search(mark.subject)
+            and any(name == row.name or name.startswith(f"{row.name}.") for name in (mark.subject, *mark.related))
+            for mark in unit.marks("call", "slow", "enqueue", "spawn")
+        )
+        if worked and not _kept_out(unit, look, removal):
+            yield taken
+
+
+def _documents(unit: Unit) -> Iterator[Taken]:
+    """Documents of MongoDB that are found by what an update, which names them by their ids alone, then changes."""
+    for update in unit.accesses(Op.UPDATE, Op.WRITE, kinds=(Kind.STORE,)):
+        if update.how not in ("update_one", "update_many", "replace_one") or "_id" not in update.tested:
+            continue
+        for look in unit.accesses(Op.READ, Op.CHECK, kinds=(Kind.STORE,)):
+            if look.how not in ("find_one", "find") or _collection(look) != _collection(update):
+                continue
+            columns = look.tested & update.assigned - update.tested
+            if columns and unit.before(look.id, update.id) and not _kept_out(unit, look, update):
+                yield Taken(Pair(unit, look, update), min(columns), True)
+                break
+
+
+def _collection(access: Access) -> str:
+    return access.resource.path or access.resource.name.partition("[")[0]
+
+
+def _drained(unit: Unit) -> Iterator[Taken]:
+    """Whole collections of a store that are read, dealt with and then deleted, with what was added meanwhile."""
+    for removal in unit.accesses(Op.DELETE, kinds=(Kind.STORE,)):
+        if removal.how not in ("delete", "unlink") or removal.resource.owner != "store":
+            continue
+        for look in unit.accesses(Op.READ, Op.CHECK, kinds=(Kind.STORE,)):
+            if look.how not in COLLECTIONS or look.resource.place != removal.resource.place or look.id > removal.id:
+                continue
+            alike = exactly(look.resource, removal.resource) or bool(
+                look.chosen & (removal.chosen | removal.value.stems)
+            )
+            if alike and unit.before(look.id, removal.id) and not _kept_out(unit, look, removal):
+                yield Taken(Pair(unit, look, removal), "", True, whole=True)
+                break
+
+
+COLLECTIONS = frozenset("hgetall hvals hkeys lrange smembers zrange zrangebyscore zrevrange".split())
+"""How the whole of a collection is read from Redis."""
 
 
 def _statements(unit: Unit) -> Iterator[Taken]:
@@ -137,9 +200,25 @@ def _looked_at(unit: Unit, removal: Access) -> bool:
     return any(
         (isinstance(event, Access) and removal.id in event.value.stems | event.controlled_by)
         or (isinstance(event, Mark) and any(number == removal.id for number, _ in event.control))
+        or (isinstance(event, Mark) and event.what == "asked" and removal.id in event.stems)
         for event in unit.events
         if not isinstance(event, Acquire)
     )
+
+
+def _works_on(unit: Unit, mark: Mark, taken: Taken) -> bool:
+    """Whether a call does something to the item that was chosen: a method of it, or a function that it is handed to."""
+    index = taken.pair.second.value.row
+    name = unit.flow.rows[index].name if index is not None else ""
+    if not name or mark.what not in ("call", "slow") or _TRIFLING.search(mark.subject):
+        return False
+    return mark.subject.startswith(f"{name}.") or name in mark.related
+
+
+_TRIFLING = re.compile(
+    r"(^|\.)(debug|info|warning|warn|error|exception|log|print|append|add|str|repr|len|getattr|isinstance)$"
+)
+"""Calls that log, or note what was chosen."""
 
 
 def worked_on(unit: Unit, taken: Taken) -> bool:
@@ -148,7 +227,7 @@ def worked_on(unit: Unit, taken: Taken) -> bool:
     for event in unit.events:
         if isinstance(event, Acquire) or event.id <= taken.pair.first.id:
             continue
-        if isinstance(event, Mark) and event.what in ("spawn", "enqueue"):
+        if isinstance(event, Mark) and (event.what in ("spawn", "enqueue") or _works_on(unit, event, taken)):
             return True
         if isinstance(event, Access) and event.op in (Op.CREATE, Op.UPDATE) and table_of(unit, event) != table:
             return True

@@ -37,7 +37,16 @@ from collections.abc import Iterable
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Evidence, Module, Taken, Unit, in_processes, row_evidence, unclaimed_items, worked_on
+from racelint.pattern import (
+    Evidence,
+    Module,
+    Taken,
+    Unit,
+    in_processes,
+    row_evidence,
+    unclaimed_items,
+    worked_on,
+)
 from racelint.rule import Rule
 
 
@@ -60,7 +69,7 @@ def find(module: Module) -> Iterable[Finding]:
                 evidence,
                 World.PROCESSES,
                 name,
-                Fix("choose and take in one step, or lock the row when it is chosen and skip locked ones"),
+                *_remedy(taken),
             )
 
 
@@ -69,9 +78,20 @@ def _message(module: Module, taken: Taken, name: str) -> str:
         return f"the rows of `{name}` that are changed here are chosen by a subquery that locks none; another worker chooses the same"
     how = f"marked by `{taken.column}`" if taken.column else "removed"
     line = module.line(taken.pair.first)
+    if taken.whole:
+        return f"all of `{name}` is read on line {line} and deleted here; what others add in between is deleted unread"
     return (
         f"`{name}` is chosen on line {line} and {how} here, in a separate step; another worker may have chosen it, too"
     )
+
+
+def _remedy(taken: Taken) -> tuple[Fix, str]:
+    """The advice, and the harm where it is another one than the rule's."""
+    if taken.whole:
+        return Fix(
+            "rename the key before it is read, or read and delete it in one transaction (`MULTI`)"
+        ), "lost entries"
+    return Fix("choose and take in one step, or lock the row when it is chosen and skip locked ones"), ""
 
 
 def _evidence(unit: Unit, taken: Taken) -> Evidence | None:
