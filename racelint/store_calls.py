@@ -56,7 +56,8 @@ class StoreCalls:
         named = _named(callee, call.awaited)
         if named:
             root, _, rest = callee.partition(".")
-            if "." in rest or root not in ("self", "cls", callee) or not self.concurrency.target(callee, function):
+            own = "." not in rest and root in ("self", "cls", callee)
+            if not own or all(target.stub for target in self.concurrency.target(callee, function)):
                 found |= named  # otherwise its body is seen
         return found
 
@@ -97,7 +98,7 @@ class StoreCalls:
             if (
                 not built or "." in rest
             ):  # an argument, a loop's variable, something computed, the other end of a relation
-                return found if self.uses_stores else found & FILES
+                return found if self.uses_stores else found & (FILES | SQL if function.sql else FILES)
         if "." not in rest and self._inherits(root, function) and not self.concurrency.target(path, function):
             return found
         anywhere = [models.method(kind, name) for kind in ("sql", "row")]

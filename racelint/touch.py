@@ -22,6 +22,9 @@ def is_property(function: FunctionFacts | None) -> bool:
 COMMON = frozenset("add update delete set write create put remove insert send execute run get_or_create".split())
 """Names of calls that change stores, and that too many other objects have: they count where a store's library is imported."""
 
+RUN = frozenset({"execute", "run"})
+"""Those of them that send a statement of SQL, where the function holds one: whoever handed the cursor in imports the driver."""
+
 STEPS = frozenset(
     "get first all one open count exists scalar scalars filter query select isfile isdir is_file is_dir last to_thread run_in_executor hasattr".split()
 )
@@ -195,7 +198,7 @@ def touches_changing_state(function: FunctionFacts, scope: Scope) -> bool:
 def calls_store(function: FunctionFacts, scope: Scope) -> bool:
     methods = scope.models.external_methods
     if not scope.libraries & scope.models.libraries:
-        methods -= COMMON
+        methods -= COMMON - RUN if function.sql else COMMON
         if any(call.callee.rpartition(".")[2] == "open" for call in function.calls):
             methods |= {"write"}
     reads = writes = False

@@ -91,9 +91,11 @@ def shape_of(node: ast.expr | None) -> tuple[str, str]:
 
 
 def says_nothing(statement: ast.stmt) -> bool:
-    """A docstring, `...`, `pass` or `raise NotImplementedError`."""
+    """A docstring, `...`, `pass`, `return` or `raise NotImplementedError`."""
     if isinstance(statement, ast.Raise):
         return "NotImplemented" in dotted(statement.exc)
+    if isinstance(statement, ast.Return):
+        return statement.value is None or (isinstance(statement.value, ast.Constant) and statement.value.value is None)
     return isinstance(statement, ast.Pass) or (
         isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
     )

@@ -15,7 +15,7 @@ from racelint.events import (
 from racelint.flow.expressions import Evaluator
 from racelint.flow.resources import captured_resource, global_resource, item_of
 from racelint.flow.row_locks import note_dropped
-from racelint.flow.rows import row_of
+from racelint.flow.rows import note_changed, row_of
 from racelint.flow.summaries import Definition, Program, source_of
 from racelint.frozen import replace
 
@@ -169,6 +169,8 @@ class Assignments(Evaluator):
     def _store_item(self, target: cst.Subscript, value: Value, node: cst.CSTNode, how: str) -> None:
         base = self.plain(target.value)
         key = self.key(target)
+        if isinstance(target.value, cst.Attribute):
+            note_changed(self, base, value.stems | base.stems)
         if base.ref is not None:
             related = frozenset(text for text in (key, value.text) if text.isidentifier())
             self.emit(Op.WRITE, item_of(base.ref, key), node, value, "[]" if how == "=" else "[]+=", related)
@@ -188,6 +190,8 @@ class Assignments(Evaluator):
             if isinstance(target, cst.Subscript):
                 base = self.plain(target.value)
                 key = self.key(target)
+                if isinstance(target.value, cst.Attribute):
+                    note_changed(self, base, base.stems)
                 if base.ref is not None:
                     self.emit(Op.DELETE, item_of(base.ref, key), node, Value(shape=Shape.NONE), "del")
             elif isinstance(target, cst.Attribute):

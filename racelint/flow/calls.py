@@ -12,7 +12,7 @@ from racelint.facts import FunctionFacts
 from racelint.flow.arguments import Arguments
 from racelint.flow.containers import container_call, local_container_call
 from racelint.flow.expressions import BUILTIN_PURE, WRAPPERS, Evaluator
-from racelint.flow.files import dump_to_path
+from racelint.flow.files import dump_to_path, used_as_key
 from racelint.flow.futures import completed_later, future_call, oldest
 from racelint.flow.locks import lock_call, taken_by_function
 from racelint.flow.made import is_served, made_row, note_made
@@ -98,12 +98,13 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
         effect = apply_effect(ev, node, model, base, method, arguments, awaiting)
         if effect is not None:
             return effect
+    if base is not None and awaiting is None:
+        change_field(ev, base, method, arguments)
     if base is not None and base.ref is not None and awaiting is None:
         changed = container_call(ev, node, base, method, arguments)
         if changed is not None:
             return changed
     if base is not None and base.ref is None and awaiting is None:
-        change_field(ev, base, method, arguments)
         local_container_call(ev, function, base, method, arguments)
     return _unknown(ev, node, awaiting, base, method, type_name, arguments)
 
@@ -234,6 +235,11 @@ def _own(
             ):
                 return replace(value, shape=Shape.AWAITED)
             return value
+    if facts.stub:  # a subclass has the body
+        dump_to_path(ev, node, facts.name, arguments)
+        looked = unseen_look_up(ev, node, base, facts.name, arguments) if awaiting is None else None
+        if looked is not None:
+            return looked
     if awaiting is not None and ev.program.may_suspend(facts):
         ev.switch(awaiting, arguments.stems, facts.name)
         return Value(shape=Shape.AWAITED, stems=arguments.stems, opaque=arguments.stems)
@@ -316,7 +322,14 @@ def _queried_class(ev: Evaluator, type_name: str, text: str) -> str:
         bases = frozenset(
             imports.get(first, first) + dot + rest for first, dot, rest in (b.partition(".") for b in located[1].bases)
         )
-    mapped = next((base for base in sorted(bases) if base.endswith(".Model") and base in ev.models.types), "")
+    mapped = next(
+        (
+            base
+            for base in sorted(bases)
+            if base.endswith((".Model", ".Document", ".Table")) and base in ev.models.types
+        ),
+        "",
+    )
     return mapped or customary_model(ev, type_name, text)
 
 
@@ -407,12 +420,14 @@ def _unknown(
         )
     if pair is not None:
         return pair
-    ev.mark("call", node, type_name or (base.text + "." + method if base is not None else method))
+    called = type_name or (base.text + "." + method if base is not None else method)
+    ev.mark("call", node, called, arguments.texts)
     if type_name == "setattr" and set_field(ev, arguments):
         return Value(shape=Shape.NONE)
     if type_name == "hasattr" and (reverse := reverse_row(ev, node, arguments)) is not None:
         return reverse
     if type_name in BUILTIN_PURE:
+        used_as_key(ev, node, arguments)
         arguments.positional = [evaluated(ev, value, node, type_name) for value in arguments.positional]
         looked = [
             ev.read(v.ref, node, how=type_name).stems

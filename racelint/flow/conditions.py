@@ -66,6 +66,7 @@ class Conditions(Names):
             number = self.emit(Op.CHECK, value.ref, node, how=self._test_kind())
             value = replace(value, stems=value.stems | {number}, via=number)
         self._checked(value)
+        self._note_asked(value.stems, node)
         return value, _senses(value, Sense.PRESENT), _senses(value, Sense.ABSENT)
 
     def _missing_or_unfit(self, left: Control, right: Control, vague: Control) -> Control:
@@ -79,6 +80,12 @@ class Conditions(Names):
         if not all(one.place == thing.place or one.name.startswith(f"{thing.name}.") for one in asked):
             return vague
         return frozenset((number, Sense.ABSENT if number in missing else sense) for number, sense in vague)
+
+    def _note_asked(self, stems: Ids, node: cst.CSTNode) -> None:
+        """Notes that a branch depends on how many rows a change has met."""
+        changes = frozenset(n for n in stems if (a := self.access(n)) is not None and a.op.changes)
+        if changes and self.of_rows(changes):
+            self.mark("asked", node, stems=changes)
 
     def _checked(self, value: Value) -> None:
         """A read whose value decides a branch later is a check."""
@@ -123,6 +130,7 @@ class Conditions(Names):
                 false |= _vaguely(frozenset((n, Sense.OTHER) for n in both.stems), Sense.OTHERWISE)
         self._checked(left)
         self.testing = testing
+        self._note_asked(stems, node)
         if stems & self.ordered and self.of_rows(stems):
             sides = (node.left, *(target.comparator for target in node.comparisons))
             self.mark("ordered", node, related=frozenset(source_of(s) for s in sides), stems=stems)
@@ -156,6 +164,8 @@ class Conditions(Names):
             stems: Ids = frozenset((number,))
         else:
             stems = holder.stems
+            if self.of_rows(stems):
+                self.mark("difference", part, stems=stems)
             inside = frozenset((n, Sense.OTHER) for n in stems)
             outside = frozenset((n, Sense.OTHERWISE) for n in stems)
         one = frozenset((n, Sense.OTHER) for n in left.stems)

@@ -10,6 +10,7 @@ import libcst as cst
 from racelint.events import (
     NO_IDS,
     Ids,
+    Mark,
     Op,
     Shape,
     Value,
@@ -51,6 +52,10 @@ BUILTIN_PURE = frozenset(
 )
 
 
+MOST_SHOWN_OF_A_DICT = 9
+"""Larger dictionaries are data, not filters whose source is worth keeping."""
+
+
 class Evaluator(Conditions):
     """Walks expressions of one unit and of the helpers it calls."""
 
@@ -84,10 +89,11 @@ class Evaluator(Conditions):
             known = (("path", Value(text=self._joined(left, right, node))),)
         self.note_next(node.operator, left, right, node)
         kept = next((value.type for value in (left, right) if value.type in ("pathlib.Path", "django.F")), "")
+        computed = isinstance(node.left, (cst.IfExp, cst.BooleanOperation))  # `(last.number if last else 0) + 1`
         return Value(
             left.stems | right.stems,
             appended=appended,
-            opaque=left.opaque | right.opaque,
+            opaque=right.opaque if computed else left.opaque | right.opaque,
             text=source_of(node),
             origin=origin_of(source_of(node), left, right),
             known=known,
@@ -185,7 +191,8 @@ class Evaluator(Conditions):
                 stems |= self.evaluate(part).stems
                 names.update([part.value] if isinstance(part, cst.Name) else [])
         known = (("keys", Value(text=" ".join(sorted(names)))),) if names else ()
-        return Value(stems, Shape.NEW if node.elements else Shape.EMPTY, type="dict", known=known)
+        origin = source_of(node) if len(node.elements) < MOST_SHOWN_OF_A_DICT else ""
+        return Value(stems, Shape.NEW if node.elements else Shape.EMPTY, type="dict", known=known, origin=origin)
 
     def constant(self, node: cst.BaseExpression) -> Value:
         return Value(shape=Shape.CONSTANT, text=source_of(node))
@@ -215,8 +222,10 @@ class Evaluator(Conditions):
         if loop.asynchronous is not None:
             self.switch(loop.iter, callee="async for")
         stems = source.stems
+        first = self.next_id
         for test in loop.ifs:
             self.condition(test.test)
+        stems = stems.union(*(e.stems for e in self.events[first:] if isinstance(e, Mark) and e.what == "difference"))
         if loop.inner_for_in is not None:
             stems |= self._comp_for(loop.inner_for_in, node)
         elif isinstance(node, cst.DictComp):

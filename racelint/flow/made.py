@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import libcst as cst
 
-from racelint.events import Access, Kind, Mark, Op, Resource, Shape, Value
+from racelint.events import Access, Kind, Mark, Op, Resource, Row, Shape, Value
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.managers import table_name
@@ -42,6 +42,7 @@ def create_made(ev: Evaluator, where: cst.CSTNode, value: Value, how: str) -> No
     if made is None or not isinstance(mark, Mark):
         return
     keys = value.part("keys")
+    own = {value.text} if value.text.isidentifier() else set()
     table = _FRONT.sub("", table_name(ev, made.text))
     before = ev.state.control
     ev.state.control = before | frozenset(mark.control)
@@ -51,7 +52,7 @@ def create_made(ev: Evaluator, where: cst.CSTNode, value: Value, how: str) -> No
         where,
         Value(value.stems),
         how,
-        frozenset(keys.text.split() if keys is not None else ()),
+        frozenset(keys.text.split() if keys is not None else ()) | own,
         assigned=columns_of(value),
     )
     ev.state.control = before
@@ -63,13 +64,16 @@ def is_served(ev: Evaluator, base: Value) -> bool:
     return function.name == "perform_create" and len(function.params) > 1 and base.text == function.params[1][0]
 
 
-def create_served(ev: Evaluator, where: cst.CSTNode, base: Value, how: str, given: frozenset[str]) -> None:
-    """The row of the view's model, which its `queryset` names, is created."""
+def create_served(ev: Evaluator, where: cst.CSTNode, base: Value, how: str, given: frozenset[str]) -> Value:
+    """The row of the view's model, which its `queryset` names, is created; gives that row."""
     owner = ev.scope.classes.get(ev.function.owner)
     attributes = dict(owner.attributes) if owner is not None else {}
     table = table_name(ev, attributes.get("queryset", "").partition(".objects")[0])
     home = "django" if table else "served"
     ev.emit(Op.CREATE, Resource(Kind.TABLE, home, table, table), where, Value(base.stems), how, given)
+    ev.rows.append(Row("", table, home, None, new=True))
+    ev.stored.add(len(ev.rows) - 1)
+    return Value(shape=Shape.NEW, row=len(ev.rows) - 1)
 
 
 def handled_at_flush(ev: Evaluator) -> None:

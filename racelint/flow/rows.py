@@ -6,7 +6,7 @@ import re
 
 import libcst as cst
 
-from racelint.events import NO_IDS, Kind, Op, Resource, Row, Shape, Value
+from racelint.events import NO_IDS, Ids, Kind, Op, Resource, Row, Shape, Value
 from racelint.flow.arguments import Arguments
 from racelint.flow.columns import clause_columns, tested_columns
 from racelint.flow.expressions import Evaluator
@@ -128,6 +128,8 @@ def orm_effect(
             counts = base.part("counts")
             counted = (("counts", counts),) if counts is not None else ()
             known = (*known, ("statement", statement), *counted, *_clauses(base, method, arguments, name))
+            if base.part("picks") is not None or _picks(ev, arguments, name):
+                known = (*known, ("picks", Value()))
         known = (*known, *clause_columns(base, method, arguments))
         if locked:
             known = (*known, ("locked", Value()))
@@ -242,8 +244,7 @@ def _save(ev: Evaluator, where: cst.CSTNode, base: Value, method: str, arguments
         base, method = instance, f"super().{method}"
         row = row_of(ev, base)
     if is_served(ev, base):
-        create_served(ev, where, base, method, arguments.texts)
-        return Value()
+        return create_served(ev, where, base, method, arguments.texts)
     made_only = row is None and base.shape is Shape.NEW
     if made_only and base.part("made") is not None:
         create_made(ev, where, base, method)
@@ -253,9 +254,10 @@ def _save(ev: Evaluator, where: cst.CSTNode, base: Value, method: str, arguments
         row = row_of(ev, base)
     if row is None:
         return None
-    if base.part("made") is not None and not ev.rows[row].new:  # built here on one way, loaded on another
-        create_made(ev, where, base, method)
+    if base.part("made") is not None and (not ev.rows[row].new or base.shape is not Shape.NEW):
+        create_made(ev, where, base, method)  # built here on one way, loaded on another
         _forget_made(ev, base)
+        row = next((n for n, one in enumerate(ev.rows) if one.name == ev.rows[row].name and not one.new), row)
     partly = bool({"update_fields", "only"} & set(arguments.keywords)) or arguments.starred
     write_row(ev, where, row, f"{method} fields" if partly else method)
     return Value()
@@ -285,16 +287,23 @@ def row_of(ev: Evaluator, base: Value) -> int | None:
 
 def change_field(ev: Evaluator, base: Value, method: str, arguments: Arguments) -> None:
     """`row.tags.append(tag)`: the collection in a field is changed in place, and goes to the database when the row is saved."""
-    read = ev.access(base.via) if base.via is not None else None
-    if read is None or read.resource.kind is not Kind.ROW or method not in _IN_PLACE or not arguments.positional:
+    if method in _IN_PLACE and arguments.positional:
+        note_changed(ev, base, base.stems | arguments.stems)
+
+
+def note_changed(ev: Evaluator, field: Value, stems: Ids) -> None:
+    """What a field of a row holds is changed in place, to something that was computed from the accesses."""
+    read = ev.access(field.via) if field.via is not None else None
+    if read is None or read.resource.kind not in (Kind.ROW, Kind.ATTRIBUTE):
         return
-    name, _, field = read.resource.name.rpartition(".")
-    for index, row in enumerate(ev.rows):
-        if (
-            row.name == name and index not in ev.rebound and row.library != "sqlalchemy"
-        ):  # there it is a set of related rows
-            ev.state.written.setdefault(index, {})[field] = base.stems | arguments.stems
-            return
+    name, _, column = read.resource.name.rpartition(".")
+    if read.resource.kind is Kind.ATTRIBUTE:  # of a model's own methods
+        owner = ev.state.env.get(name)
+        index = row_of(ev, owner) if owner is not None and ev.scope.is_mapped(owner.type.rpartition(":")[2]) else None
+    else:
+        index = next((n for n, row in enumerate(ev.rows) if row.name == name and n not in ev.rebound), None)
+    if index is not None and ev.rows[index].library != "sqlalchemy":  # there it is a set of related rows
+        ev.state.written.setdefault(index, {})[column] = stems | {read.id}
 
 
 def set_field(ev: Evaluator, arguments: Arguments) -> bool:
@@ -341,6 +350,20 @@ def flush(ev: Evaluator, where: cst.CSTNode, base: Value, method: str) -> None:
     handled_at_flush(ev)
     for index in sorted(ev.state.written):
         write_row(ev, where, index, method)
+
+
+def _picks(ev: Evaluator, arguments: Arguments, model: str) -> bool:
+    """Whether a clause chooses by a query of the same table that takes some of the rows only and locks none."""
+    for argument in arguments.nodes:
+        text = source_of(argument.value)
+        if re.search(rf"\b(select|query)\({model}\b", text) and ".limit(" in text and "for_update" not in text:
+            return True
+        for name in re.findall(r"(?<![\w.])([a-z_]\w*)", text):
+            query = ev.state.env.get(name)
+            asked = query.part("model") if query is not None else None
+            if query is not None and asked is not None and asked.text == model and query.part("limited") is not None:
+                return query.part("locked") is None
+    return False
 
 
 def _clauses(base: Value, method: str, arguments: Arguments, model: str) -> tuple[tuple[str, Value], ...]:

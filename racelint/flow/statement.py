@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 import libcst as cst
 
@@ -31,11 +32,14 @@ def run_statement(
     ev: Evaluator, where: cst.CSTNode, found: Statement, base: Value, method: str, arguments: Arguments
 ) -> Value | None:
     """The events of a statement that is sent; None for one that is not understood."""
-    resource = Resource(Kind.TABLE, home(ev, base), found.table, found.table or base.text)
+    owner = (
+        home(ev, base) if base.type and base.part("handed") is None else "sql"
+    )  # of a driver that is not known nothing is known, autocommit neither
+    resource = Resource(Kind.TABLE, owner, found.table, found.table or base.text)
     if found.effect is Effect.READ:
         return _read(ev, where, found, resource, base, method, arguments)
     if found.effect.changes:
-        return _change(ev, where, found, resource, method, arguments)
+        return _change(ev, where, found, resource, base, method, arguments)
     if found.effect is Effect.BEGIN:
         ev.acquire(resource, "transaction", "processes", ev.place(where))
         if found.locking:
@@ -71,13 +75,13 @@ def _read(
     if found.locking:
         ev.acquire(resource, "row lock", "processes", ev.place(where))
     rows: Ids = frozenset((number,))
-    if (
-        base.text in ev.state.env
-        and ev.models.method(base.type or ev.models.guess(base.text, ev.libraries), "fetchone") is not None
-    ):
-        ev.state.env[base.text] = replace(base, stems=rows, via=number, type=base.type or "cursor")
+    if _is_cursor(ev, base):
+        ev.state.env[base.text] = replace(base, stems=rows, via=number, type=base.type or "cursor", known=_handed(base))
     return Value(rows, Shape.CALL, via=number, type="cursor", known=(("model", Value(text=found.table)),))
 
+
+_CURSOR = re.compile(r"cur(sor|s)?$|txn$|c$|cr$")
+"""Names of cursors that were handed in: what they have read is fetched from them."""
 
 _OPS = {Effect.WRITE: Op.WRITE, Effect.UPDATE: Op.UPDATE, Effect.CREATE: Op.CREATE, Effect.DELETE: Op.DELETE}
 
@@ -87,11 +91,12 @@ def _change(
     where: cst.CSTNode,
     found: Statement,
     resource: Resource,
+    base: Value,
     method: str,
     arguments: Arguments,
 ) -> Value:
     op = Op.UPDATE if found.effect is Effect.CREATE and found.conditional else _OPS[found.effect]
-    ev.emit(
+    number = ev.emit(
         op,
         resource,
         where,
@@ -102,7 +107,21 @@ def _change(
         found.assigned,
         arguments.stems,
     )
-    return Value(type="cursor", known=(("model", Value(text=found.table)),))
+    rows = frozenset((number,))
+    if _is_cursor(ev, base):  # how many rows there were is asked of it: `cursor.rowcount`
+        ev.state.env[base.text] = replace(base, stems=rows, via=number, type=base.type or "cursor", known=_handed(base))
+    return Value(rows, type="cursor", known=(("model", Value(text=found.table)),))
+
+
+def _is_cursor(ev: Evaluator, base: Value) -> bool:
+    """Whether what a statement gives is asked of a local afterwards."""
+    known = base.type or ev.models.guess(base.text, ev.libraries) or ("cursor" if _CURSOR.match(base.text) else "")
+    return base.text in ev.state.env and ev.models.method(known, "fetchone") is not None
+
+
+def _handed(base: Value) -> tuple[tuple[str, Value], ...]:
+    """The parts of a cursor, of whose driver nothing is known if it has no type yet."""
+    return base.known if base.type else (*base.known, ("handed", Value()))
 
 
 def _related(found: Statement, arguments: Arguments) -> frozenset[str]:

@@ -6,7 +6,7 @@ import re
 
 import libcst as cst
 
-from racelint.events import NO_IDS, Kind, Op, Resource, Row, Shape, Value
+from racelint.events import NO_IDS, Ids, Kind, Op, Resource, Row, Shape, Value
 from racelint.flow.arguments import Arguments
 from racelint.flow.columns import tested_columns
 from racelint.flow.expressions import Evaluator
@@ -195,15 +195,32 @@ def _store_effect(
     return None
 
 
-def read_store(ev: Evaluator, resource: Resource, where: cst.CSTNode, how: str, op: Op = Op.READ) -> Value:
-    number = ev.emit(op, resource, where, how=how)
+def read_store(
+    ev: Evaluator,
+    resource: Resource,
+    where: cst.CSTNode,
+    how: str,
+    op: Op = Op.READ,
+    tested: frozenset[str] = frozenset(),
+    chosen: Ids = NO_IDS,
+) -> Value:
+    number = ev.emit(op, resource, where, how=how, tested=tested, chosen=chosen)
     return Value(frozenset((number,)), Shape.CALL, via=number)
 
 
 def write_store(
-    ev: Evaluator, resource: Resource, where: cst.CSTNode, value: Value, how: str, op: Op, arguments: Arguments
+    ev: Evaluator,
+    resource: Resource,
+    where: cst.CSTNode,
+    value: Value,
+    how: str,
+    op: Op,
+    arguments: Arguments,
+    tested: frozenset[str] = frozenset(),
+    assigned: frozenset[str] = frozenset(),
+    chosen: Ids = NO_IDS,
 ) -> int:
-    return ev.emit(op, resource, where, value, how, arguments.texts)
+    return ev.emit(op, resource, where, value, how, arguments.texts, tested, assigned, chosen)
 
 
 def _sets(arguments: Arguments, index: int | None) -> bool:
@@ -226,16 +243,31 @@ def _keyed(
     named = [node for node in arguments.nodes if node.keyword is not None and node.keyword.value == model.named_key]
     text = source_of(named[0].value) if named else text
     resource = Resource(Kind.STORE, "store", base.text, f"{base.text}[{text}]" if text else base.text, text)
-    if effect == "read":
-        return read_store(ev, resource, where, method)
-    if effect == "exists":
-        return read_store(ev, resource, where, method, Op.CHECK)
+    tested, chosen = _fields(arguments, model.key), key.stems if key is not None else NO_IDS
+    if effect in ("read", "exists"):
+        op = Op.READ if effect == "read" else Op.CHECK
+        found = read_store(ev, resource, where, method, op, tested, chosen)
+        return replace(found, stems=found.stems | chosen) if chosen else found
     value = arguments.at(model.value) or Value(arguments.stems)
     op = {"write": Op.WRITE, "update": Op.UPDATE, "atomic": Op.UPDATE, "delete": Op.DELETE}[effect]
     if effect == "update" and value.stems and _sets(arguments, model.value):
         op = Op.WRITE
-    number = write_store(ev, resource, where, value, method, op, arguments)
+    assigned = frozenset(arguments.keywords) | _fields(arguments, model.value)
+    number = write_store(ev, resource, where, value, method, op, arguments, tested, assigned, chosen)
     return Value(frozenset((number,)) if effect == "atomic" else NO_IDS, via=number if effect == "atomic" else None)
+
+
+def _fields(arguments: Arguments, index: int | None) -> frozenset[str]:
+    """The fields that a document given as an argument names, however deep; it may stand in a local."""
+    value = arguments.at(index)
+    if value is None or index is None:
+        return frozenset()
+    written = source_of(arguments.nodes[index].value) if index < len(arguments.nodes) else ""
+    text = written if written.startswith("{") else value.origin
+    return frozenset(_FIELD.findall(text)) if text.startswith("{") else frozenset()
+
+
+_FIELD = re.compile(r"""["']([A-Za-z_]\w*)["']\s*:""")
 
 
 def _remove(ev: Evaluator, where: cst.CSTNode, model: Call, base: Value, arguments: Arguments) -> Value:
@@ -291,6 +323,8 @@ def _built_statement(
     related = frozenset(k for k in (keys.text.split() if keys else ()) if not k.endswith("="))
     conditions = statement.part("conditions")
     how = "conditional" if conditions is not None and len(conditions.text) > 1 else method
+    if statement.part("picks") is not None:
+        how = "picks"
     assigned = frozenset(k[:-1] for k in (keys.text.split() if keys else ()) if k.endswith("="))
     ev.emit(op, resource, where, Value(statement.stems), how, related, assigned=assigned)
     return Value(type="sqlalchemy.Result", text=table)

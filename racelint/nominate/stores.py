@@ -29,7 +29,13 @@ def _others_reach_stores(c: Candidate) -> bool:
 def store_update(c: Candidate) -> bool:
     """Whether a store is read and written."""
     by_tables = bool(c.does(*_READS)) and bool(c.does(*WRITES)) and c.does(*_READS, *WRITES) > 1
+    if by_tables and c.does(*_SERVED):  # whoever is connected reaches the same entry
+        return True
     return (by_tables or _named_alike(c)) and _others_reach_stores(c)
+
+
+_SERVED = ("read", "write", "sql", "exists")
+"""Effects on what a server keeps, or several processes at least."""
 
 
 def _named_alike(c: Candidate) -> bool:
@@ -152,7 +158,8 @@ def row_lock(c: Candidate) -> bool:
 
 def queue(c: Candidate) -> bool:
     """Whether rows or entries are read and changed or removed."""
-    return c.does(*_READS, *_CHANGES, "remove") > 1 and _mutations(c) > 0
+    steps = c.does(*_READS, *_CHANGES, "remove")
+    return _mutations(c) > 0 and (steps > 1 or bool(c.does("sql")))  # one statement of SQL may do both
 
 
 def file_steps(c: Candidate) -> bool:
@@ -168,7 +175,8 @@ def file_steps(c: Candidate) -> bool:
         for name in (rest.rpartition(".")[2] or root,)
         if root in imports or (name not in OF_MODULES and (name != "replace" or len(call.arguments) == 1))
     )
-    if not steps_on_paths(names):
+    handed = {a.rpartition(".")[2] for call in c.calls for a in call.arguments if a.startswith("key=os.path.")}
+    if not steps_on_paths(names | handed):
         return False
     if not c.module.least or c.module.concurrency.handled_in_processes(c.facts.qualname) is not None:
         return True

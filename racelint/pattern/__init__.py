@@ -5,7 +5,7 @@ functions of a unit, a file for each topic: what a write stems from, which rows 
 who else changes the resource and how sure it is that they run at once.
 """
 
-from racelint.events import Access, Acquire, Event, Kind, Mark, Op, Resource, Row, Sense, Shape, Switch
+from racelint.events import Access, Acquire, Event, Ids, Kind, Mark, Op, Resource, Row, Sense, Shape, Switch
 from racelint.evidence import Evidence
 from racelint.facts import Write
 from racelint.finding import Confidence, Role, World
@@ -61,7 +61,7 @@ from racelint.pattern.made import (
     torn_down,
 )
 from racelint.pattern.module import Module
-from racelint.pattern.numbers import next_numbers
+from racelint.pattern.numbers import free_names, next_numbers
 from racelint.pattern.overwrites import (
     emptied_in_place,
     moved_from_elsewhere,
@@ -88,11 +88,11 @@ from racelint.pattern.rivals import (
     with_itself,
 )
 from racelint.pattern.row_locks import idle_locks
-from racelint.pattern.rows import row_evidence, row_updates, store_rival, table_updates, whole_saves
+from racelint.pattern.rows import recomputed, row_evidence, row_updates, store_rival, table_updates, whole_saves
 from racelint.pattern.sessions import connection_of_object, sessions_handed_out
 from racelint.pattern.started import started_before_claimed
 from racelint.pattern.starting import late_writes
-from racelint.pattern.states import state_changes
+from racelint.pattern.states import entries_marked, released_unseen, state_changes, statements_after_test
 from racelint.pattern.transactions import (
     halves,
     in_one_breath,
@@ -118,6 +118,7 @@ __all__ = [
     "Doubts",
     "Event",
     "Evidence",
+    "Ids",
     "Kind",
     "Mark",
     "Mistake",
@@ -158,11 +159,13 @@ __all__ = [
     "early_jobs",
     "emptied_after_await",
     "emptied_in_place",
+    "entries_marked",
     "escapes",
     "exactly",
     "extremes",
     "first_word",
     "forgiven",
+    "free_names",
     "halves",
     "has_side_effects",
     "idle_locks",
@@ -188,7 +191,9 @@ __all__ = [
     "parent_then_child",
     "pid_file_of_one",
     "read_meanwhile",
+    "recomputed",
     "related",
+    "released_unseen",
     "removed_elsewhere",
     "removed_then_made",
     "removed_then_replaced",
@@ -210,6 +215,7 @@ __all__ = [
     "stale_writes",
     "started_before_claimed",
     "state_changes",
+    "statements_after_test",
     "store_rival",
     "store_updates",
     "stronger",

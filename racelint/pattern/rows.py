@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from racelint.events import Access, Kind, Mark, Op, Row
 from racelint.evidence import Evidence
 from racelint.facts import CallSite, ClassFacts, FunctionFacts
 from racelint.finding import Confidence, World
+from racelint.pattern.lookups import COUNTS
 from racelint.pattern.pair import Pair
 from racelint.pattern.rivals import in_processes
 from racelint.pattern.unit import Unit
@@ -41,6 +43,26 @@ def row_updates(unit: Unit) -> Iterator[Pair]:
                     (m for m in unit.marks("version") if unit.before(m.id, write.id) and _of_row(unit, m, row)), None
                 )
                 yield Pair(unit, read, write, None, version)
+                break
+
+
+def recomputed(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Counts and sums of the rows that belong to a row, each with the save of the row that keeps it, without a row lock."""
+    for write in unit.accesses(Op.WRITE, kinds=(Kind.ROW,)):
+        row = unit.flow.rows[write.value.row] if write.value.row is not None else None
+        if row is None or row.locked or row.new or not row.name or write.how.startswith("super()"):
+            continue
+        for number in sorted(write.value.stems):
+            read = unit.access(number)
+            if read is None or read.resource.kind is not Kind.TABLE or read.how not in COUNTS:
+                continue
+            of_row = read.resource.name.startswith(f"{row.name}.") or read.related & {
+                row.name,
+                f"{row.name}.pk",
+                f"{row.name}.id",
+            }
+            if of_row and not unit.guarded(read, write, World.PROCESSES) and not unit.guarded(read, write):
+                yield read, write
                 break
 
 
@@ -147,9 +169,17 @@ def row_evidence(unit: Unit, write: Access) -> Evidence:
     return Evidence("every process that serves the application works on the same rows", Confidence.MEDIUM, "processes")
 
 
-def store_rival(unit: Unit, pair: Pair) -> Evidence | None:
-    """That another run writes the same document meanwhile; a coroutine is part of a service, whose stores others reach, too."""
+def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
+    """That another run writes the same document meanwhile; a coroutine is part of a service, whose stores others reach, too.
+
+    So are tables, and the servers whose calls are modelled: what is kept there is meant for more than one process. In what is
+    called a cache, though, there are mostly values that can be made again. `served` says whether that is enough.
+    """
     found = in_processes(unit)
-    if found is not None and found.strength is Confidence.LOW and unit.facts.is_async:
-        return Evidence(found.text, Confidence.MEDIUM, found.world, found.public)
+    if found is not None and (found.strength is not Confidence.LOW or unit.facts.is_async):
+        return replace(found, strength=max(found.strength, Confidence.MEDIUM, key=lambda one: one.rank))
+    resource = pair.second.resource
+    kept = resource.kind is Kind.STORE and resource.owner == "store" and not resource.path.endswith("cache")
+    if served and (resource.kind is Kind.TABLE or kept):
+        return Evidence("every process that is connected reaches the same entry", Confidence.MEDIUM, "processes")
     return found

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from racelint.events import Access, Kind, Mark, Op, Row, Sense, Shape
 from racelint.finding import World
+from racelint.paths import shared_word
 from racelint.pattern.pair import Pair
 from racelint.pattern.rows import compared_with_locked
-from racelint.pattern.unit import Unit
+from racelint.pattern.transactions import row_locked_at
+from racelint.pattern.unit import Unit, exactly
 
 
 def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | None]]:
@@ -31,6 +33,105 @@ def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | None]]:
         effect = _done_too(unit, check, write) if check is not None else None
         if check is not None and (effect is not None or _refused(unit, check, write)):
             yield Pair(unit, check, write), effect
+
+
+def entries_marked(unit: Unit) -> Iterator[tuple[Pair, Access | Mark]]:
+    """Entries of a store that are set to a constant because there were none, each with what else is done because of it.
+
+    What is computed when a cache has none is computed twice without harm; a mark that says "taken" or "sent" keeps nobody out.
+    """
+    for write in unit.accesses(Op.WRITE, kinds=(Kind.STORE,)):
+        if write.resource.owner != "store" or write.value.shape not in (Shape.CONSTANT, Shape.TRUE):
+            continue
+        for number, sense in sorted(write.control, key=lambda one: one[0]):
+            look = unit.access(number)
+            if look is None or sense is not Sense.ABSENT or not exactly(look.resource, write.resource):
+                continue
+            if look.op not in (Op.READ, Op.CHECK) or unit.guarded(look, write, World.PROCESSES):
+                continue
+            effect = next((e for e in _effects(unit, write) if (number, sense) in e.control), None)
+            if effect is None and shared_word(look.resource.key, unit.facts.qualname, only=LOCK_WORDS):
+                effect = write
+            if effect is not None:
+                yield Pair(unit, look, write), effect
+            break
+
+
+LOCK_WORDS = frozenset({"lock", "locks", "locked", "acquire", "mutex", "running", "once"})
+"""Words of keys and functions that say that an entry is meant to keep others out."""
+
+
+def _effects(unit: Unit, write: Access) -> Iterator[Access | Mark]:
+    """What is seen when it happens twice, apart from the write itself."""
+    for event in unit.events:
+        if isinstance(event, Access):
+            if event.op is Op.CREATE and event.resource.kind.external and event.id != write.id:
+                yield event
+        elif isinstance(event, Mark) and _is_seen(unit, event):
+            yield event
+
+
+def released_unseen(unit: Unit) -> Iterator[tuple[Access, Access, bool]]:
+    """Entries that are a lock, each with its deletion, whoever holds the lock by then; whether the holder was compared before.
+
+    A lock that expires may be another's when the work is done.
+    """
+    for removal in unit.accesses(Op.DELETE, kinds=(Kind.STORE,)):
+        if removal.how not in ("delete", "unlink", "adelete") or removal.resource.owner != "store":
+            continue
+        for take in unit.accesses(Op.UPDATE, Op.READ, Op.CHECK, kinds=(Kind.STORE,)):
+            if not exactly(take.resource, removal.resource) or not unit.before(take.id, removal.id):
+                continue
+            compared = take.op is not Op.UPDATE
+            if compared and ((take.id, Sense.OTHER) not in removal.control or take.how not in ("get", "aget")):
+                continue
+            if not compared and not (_expires(take) and _worked(unit, take, removal)):
+                continue
+            looked = any(
+                exactly(a.resource, removal.resource) and a.op in (Op.READ, Op.CHECK) and take.id < a.id < removal.id
+                for a in unit.flow.accesses
+            )
+            if (compared or not looked) and not unit.guarded(take, removal, World.PROCESSES):
+                yield take, removal, compared
+                break
+
+
+def _expires(take: Access) -> bool:
+    """Whether the access takes a lock that its store gives away after some time."""
+    if take.how in ("add", "aadd"):
+        return shared_word(take.resource.key, take.resource.name, only=LOCK_WORDS) != ""
+    return take.how == "set" and "nx" in take.assigned and bool(take.assigned & {"ex", "px", "exat", "pxat"})
+
+
+def _worked(unit: Unit, take: Access, removal: Access) -> bool:
+    """Whether anything is called while the lock is held."""
+    return any(take.id < mark.id < removal.id for mark in unit.marks("call", "slow", "enqueue"))
+
+
+def statements_after_test(unit: Unit) -> Iterator[tuple[Pair, Access]]:
+    """Rows whose columns were tested after one statement and are changed by another, with what is added because of it."""
+    for write in unit.accesses(Op.WRITE, kinds=(Kind.TABLE,)):
+        if write.how in ("conditional", "picks") or not write.tested or not write.assigned or write.value.stems:
+            continue
+        for number, sense in sorted(write.control, key=lambda one: one[0]):
+            look = unit.access(number)
+            if look is None or not sense.vague or look.op is not Op.READ or look.how == "count":
+                continue
+            if look.resource != write.resource or look.tested != write.tested or not look.related & write.related:
+                continue
+            if unit.guarded(look, write, World.PROCESSES) or row_locked_at(unit, write):
+                continue
+            added = next(
+                (
+                    a
+                    for a in unit.accesses(Op.CREATE, Op.UPDATE, kinds=(Kind.TABLE,))
+                    if (number, sense) in a.control and a.resource != write.resource
+                ),
+                None,
+            )
+            if added is not None:
+                yield Pair(unit, look, write), added
+                break
 
 
 def _tested(unit: Unit, write: Access, row: Row) -> Access | None:

@@ -16,7 +16,9 @@ RULES: tuple[Rule, ...] = (
     Listed("RL104", "append-by-rewrite", Need.STORE_UPDATE),
     Listed("RL105", "orm-lost-update", Need.ROW_UPDATE, Need.ROW_TEST),
     Listed("RL106", "stale-row-save", Need.SLOW_SAVE),
-    Listed("RL107", "version-checked-outside-write", Need.STORE_UPDATE, Need.VERSIONED_WRITE, Need.ROW_UPDATE),
+    Listed(
+        "RL107", "version-checked-outside-write", Need.STORE_UPDATE, Need.VERSIONED_WRITE, Need.ROW_UPDATE, Need.QUEUE
+    ),
     Listed("RL108", "stale-check", Need.STATE_OF_TASKS, Need.TASK_START, Need.FIRST_STEP),
     Listed("RL109", "per-call-state", Need.PER_CALL_STATE),
     Listed("RL110", "reset-then-refill", Need.REFILL),
@@ -37,7 +39,7 @@ RULES: tuple[Rule, ...] = (
     Listed("RL501", "check-then-act-limit", Need.ROW_CREATION, Need.ROW_TEST, Need.PACE),
     Listed("RL502", "unclaimed-queue-item", Need.QUEUE),
     Listed("RL503", "get-or-create-by-hand", Need.ROW_CREATION, Need.GET_OR_CREATE),
-    Listed("RL504", "next-number-by-hand", Need.ROW_CREATION),
+    Listed("RL504", "next-number-by-hand", Need.ROW_CREATION, Need.ROW_TEST),
     Listed("RL601", "inconsistent-guard", Need.GUARDED_STATE, Need.USED_UNDER_LOCK, Need.GUARDED_BY_TASKS),
     Listed("RL602", "ineffective-lock", Need.OWN_LOCK, Need.UNDER_LOCK),
     Listed("RL603", "guard-declared", Need.DECLARED_GUARD),

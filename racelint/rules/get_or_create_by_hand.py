@@ -34,6 +34,7 @@ from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import (
     Access,
+    Ids,
     Kind,
     Module,
     Op,
@@ -178,7 +179,7 @@ def missing_added(unit: Unit) -> Iterator[tuple[Access, Access]]:
             look = next(
                 (
                     a
-                    for n in sorted(mark.stems & new.value.stems)
+                    for n in sorted(mark.stems & (new.value.stems | _not_among(new)))
                     if (a := unit.access(n)) is not None and same_rows(a, new)
                 ),
                 None,
@@ -190,6 +191,11 @@ def missing_added(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 break
 
 
+def _not_among(new: Access) -> Ids:
+    """The reads among whose rows the one that is made was not."""
+    return frozenset(number for number, sense in new.control if sense is Sense.OTHERWISE)
+
+
 def created_unseen(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Look-ups that found nothing, each with the creation that it decided."""
     for new in unit.accesses(Op.CREATE, kinds=(Kind.TABLE,)):
@@ -197,11 +203,20 @@ def created_unseen(unit: Unit) -> Iterator[tuple[Access, Access]]:
             continue
         for number, sense in new.control:
             look = unit.access(number)
-            if look is None or sense not in (Sense.ABSENT, Sense.OTHERWISE) or not same_rows(look, new):
+            if look is None or not same_rows(look, new):
+                continue
+            if look.op in (Op.WRITE, Op.UPDATE):  # an update that found nothing
+                if not look.tested or not look.tested <= new.assigned or sense is Sense.PRESENT:
+                    continue
+            elif sense not in (Sense.ABSENT, Sense.OTHERWISE):
                 continue
             if by_generated_key(look, new) or by_new_row(unit, look):
                 break
-            if sense is Sense.OTHERWISE and look.how not in ("exists", "aexists", "count", "acount"):
+            if (
+                sense is Sense.OTHERWISE
+                and look.op in (Op.READ, Op.CHECK)
+                and look.how not in ("exists", "aexists", "count", "acount")
+            ):
                 continue
             if not unit.guarded(look, new, World.PROCESSES) and not unit.guarded(look, new):
                 yield look, new

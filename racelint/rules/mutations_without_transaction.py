@@ -51,7 +51,7 @@ def find(module: Module) -> Iterable[Finding]:
             if not halves(unit, first, second):
                 evidence = evidence.weakened()
             one, other = first.resource.name, second.resource.name
-            names = f"`{one}` and `{other}`" if one != other else f"Two rows of `{one}`"
+            names = f"`{one}` and `{other}`" if one != other else f"Rows of `{one}`"
             yield module.finding(
                 RULE,
                 unit,

@@ -32,7 +32,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, row_evidence, row_updates, table_updates
+from racelint.pattern import Module, recomputed, row_evidence, row_updates, table_updates
 from racelint.rule import Rule
 
 
@@ -57,6 +57,20 @@ def find(module: Module) -> Iterable[Finding]:
                 Fix(
                     "let the database compute (`F()`, `UPDATE … SET n = n + 1`), or lock the row (`select_for_update`, `with_for_update`) before it is read"
                 ),
+            )
+        for count, write in recomputed(unit):
+            name = unit.flow.rows[write.value.row or 0].name
+            yield module.finding(
+                RULE,
+                unit,
+                write,
+                ((Role.READ, count), (Role.WRITE, write)),
+                f"what `{name}` keeps is counted on line {module.line(count)} and saved here; what others add in between is not "
+                "in it, and a later count of theirs is overwritten",
+                row_evidence(unit, write),
+                World.PROCESSES,
+                name,
+                Fix("lock the row before counting, or let one statement count and save (`update(total=Subquery(…))`)"),
             )
 
 

@@ -25,7 +25,20 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Kind, Module, Op, Pair, Unit, one_document, row_evidence, state_changes, store_rival
+from racelint.pattern import (
+    Kind,
+    Module,
+    Op,
+    Pair,
+    Unit,
+    entries_marked,
+    one_document,
+    released_unseen,
+    row_evidence,
+    state_changes,
+    statements_after_test,
+    store_rival,
+)
 from racelint.rule import Rule
 
 
@@ -33,7 +46,7 @@ def find(module: Module) -> Iterable[Finding]:
     """A write of a store that runs only because a version read from it compared equal."""
     for unit in module.units:
         for pair in version_checks(unit):
-            evidence = store_rival(unit, pair)
+            evidence = store_rival(unit, pair, served=False)
             if evidence is None:
                 continue
             name = pair.second.resource.name
@@ -52,7 +65,8 @@ def find(module: Module) -> Iterable[Finding]:
                 ),
             )
 
-        for pair, effect in state_changes(unit):
+        yield from find_released(module, unit)
+        for pair, effect in (*state_changes(unit), *entries_marked(unit), *statements_after_test(unit)):
             name = pair.first.resource.name
             yield module.finding(
                 RULE,
@@ -75,6 +89,31 @@ def find(module: Module) -> Iterable[Finding]:
                 ),
                 "done twice",
             )
+
+
+def find_released(module: Module, unit: Unit) -> Iterable[Finding]:
+    """Locks in a store that are deleted whoever holds them by now."""
+    for take, removal, compared in released_unseen(unit):
+        name = removal.resource.name
+        if compared:
+            message = f"`{name}` is compared on line {module.line(take)} and deleted here in a separate step; by then it may be another's"
+        else:
+            message = (
+                f"the lock that line {module.line(take)} takes is deleted here, whoever holds it by now: it may have expired "
+                "during the work, and another process may have taken it"
+            )
+        yield module.finding(
+            RULE,
+            unit,
+            removal,
+            ((Role.CHECK, take), (Role.ACT, removal)),
+            message,
+            row_evidence(unit, removal),
+            World.PROCESSES,
+            name,
+            Fix("compare and delete in one step: a script on the server, or the lock of the client's library"),
+            "done twice",
+        )
 
 
 def version_checks(unit: Unit) -> Iterator[Pair]:
@@ -105,5 +144,6 @@ RULE = Rule(
         Need.STORE_UPDATE,
         Need.VERSIONED_WRITE,
         Need.ROW_UPDATE,
+        Need.QUEUE,
     ),
 )
