@@ -140,4 +140,4 @@ def test_form_feeds_stay_where_they_are_in_repairs(monkeypatch: pytest.MonkeyPat
         compile(fed, "fed", "exec")
         assert fed.count(b"\x0c") == paged.count(b"\x0c")
         repaired += fed != paged
-    assert repaired > 5
+    assert repaired > 2
