@@ -147,7 +147,7 @@ CASES = {
     "3,000 calls deep": Case(calls, ""),
     "10,000 levels": Case(deep, "nested deeper than"),
     "20,000 strings": Case(strings, "RL902"),
-    "5,000 decorators": Case(decorators),
+    "5,000 decorators": Case(decorators, "RL902"),
     "20,000 arguments": Case(arguments),
     "2,000 globals": Case(globals_, ""),
 }

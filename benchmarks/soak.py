@@ -63,12 +63,17 @@ class Server:
 
     def start(self) -> None:
         """Starts it, and waits until it takes connections."""
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, cwd=self._folder, user=self._user)
         for _ in range(600):
+            if (
+                self._process is None or self._process.poll() is not None
+            ):  # what was left of a killed one may be in the way
+                with (self._folder / "log").open("ab") as log:
+                    self._process = subprocess.Popen(
+                        self._command, stdout=log, stderr=log, cwd=self._folder, user=self._user
+                    )
             with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), 1):
                 return
-            time.sleep(0.1)
+            time.sleep(0.2)
         raise RuntimeError(f"{self._command[0]} does not answer")
 
     def stop(self, how: signal.Signals) -> None:
@@ -337,9 +342,25 @@ def soaked(given: argparse.Namespace, folder: Path, kinds: Sequence[tuple[str, s
                     break
                 time.sleep(0.2)
         store.close()
+    workers: dict[int, int] = {}
+    try:
+        return _worn(given, folder, kinds, servers, workers)
+    finally:
+        for worker in workers:
+            with suppress(OSError):
+                os.kill(worker, signal.SIGKILL)
+
+
+def _worn(
+    given: argparse.Namespace,
+    folder: Path,
+    kinds: Sequence[tuple[str, str]],
+    servers: Sequence[Server],
+    workers: dict[int, int],
+) -> int:
+    """As `soaked`; `workers` has those that run."""
     chance = random.Random(given.seed)
     until = time.time() + given.minutes * 60
-    workers: dict[int, int] = {}
     kills = restarts = born = 0
     next_restart = time.time() + 10
     while time.time() < until:
@@ -361,6 +382,7 @@ def soaked(given: argparse.Namespace, folder: Path, kinds: Sequence[tuple[str, s
             restarts += 1
             next_restart = time.time() + 5 + chance.random() * 20
     crashed = [os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]) for worker in workers]
+    workers.clear()
     wrong = [f"a worker ended with {status}" for status in crashed if status]
     said = list(lines_of(folder))
     time.sleep(LEASE)  # what the killed ones had claimed comes back

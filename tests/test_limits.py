@@ -129,3 +129,12 @@ def test_thousands_of_comments_are_compared_with_few_findings_each(monkeypatch: 
     )
     assert [finding.code for finding in report.findings] == ["RL901"] * 1_000
     assert len(compared) < 3_000
+
+
+def test_a_function_of_more_decorators_than_are_followed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are steps, too."""
+    monkeypatch.setattr(Builder, "MOST_EVENTS", 300)
+    text = RACE.format(steps="").replace("    async def add", "    @d\n" * 400 + "    async def add")
+    report = lint_source(text)
+    assert report.problems == ()
+    assert [finding.code for finding in report.findings] == ["RL902"]

@@ -40,12 +40,12 @@ class Walker(Contexts):
                     type=self.scope.names_in(facts.qualname).annotated_type(annotation), text=name, born=0
                 )
         self.mark("entry", self.definition.node.name)
-        for decorator in self.definition.node.decorators:
-            self.mark("decorator", decorator.decorator, source_of(decorator.decorator))
         concurrency = self.program.concurrency
-        for guard in sorted(concurrency.held_on_entry(facts) | concurrency.decorator_guards(facts)):
-            self._enter_guard(guard, owner, self_name, self.place(self.definition.node.name))
         try:
+            for decorator in self.definition.node.decorators:
+                self.mark("decorator", decorator.decorator, source_of(decorator.decorator))
+            for guard in sorted(concurrency.held_on_entry(facts) | concurrency.decorator_guards(facts)):
+                self._enter_guard(guard, owner, self_name, self.place(self.definition.node.name))
             self.block(self.definition.node.body)
         except TooLarge:
             self.limited = True
