@@ -691,3 +691,24 @@ def test_the_state_of_the_process_is_left_as_it_was(project: Path) -> None:
     before = state()
     lint_paths([project])
     assert state() == before
+
+
+@pytest.mark.parametrize(
+    ("redirection", "path", "status", "said"),
+    [
+        (">&-", ".", 1, ""),
+        ("2>&-", ".", 1, ""),
+        (">&- 2>&-", ".", 1, ""),
+        ("<&-", ".", 1, ""),
+        ("<&-", "-", 2, "standard input is closed"),
+    ],
+)
+def test_closed_streams_are_no_error(project: Path, redirection: str, path: str, status: int, said: str) -> None:
+    """What the caller does not want to hear is not said, and the status tells; but there must be something to read."""
+    command = f'"$0" -m racelint --isolated --no-cache {path} {redirection}'
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable], cwd=project, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == status
+    assert "Traceback" not in done.stderr
+    assert said in done.stderr

@@ -28,6 +28,7 @@ from racelint.cli.wanted import CLEAN, FAILED, INTERRUPTED
 
 def run(arguments: Sequence[str]) -> int:
     """Runs the command line and returns the exit status. Errors are printed, never raised."""
+    _open_closed()
     try:
         status = cli.main(list(arguments), prog_name="racelint", standalone_mode=False)
         return status if isinstance(status, int) else CLEAN
@@ -44,6 +45,14 @@ def run(arguments: Sequence[str]) -> int:
         sys.stderr.write(plain(traceback.format_exc()))
         sys.stderr.write(f"racelint {__version__}: internal error; please report it with the lines above\n")
     return FAILED
+
+
+def _open_closed() -> None:
+    """Output that the caller has closed (`>&-`) goes nowhere; the status tells."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 class _Heard(io.StringIO):

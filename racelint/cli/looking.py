@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import click
+
 from racelint.cli.output import say
 from racelint.cli.wanted import Wanted
 from racelint.config import Config
@@ -128,6 +130,8 @@ def look_at_stdin(wanted: Wanted, config: Config, started: float) -> Looked:
 
     name = wanted.stdin_filename or "<stdin>"
     file = File(os.path.abspath(name), shown(name))
+    if sys.stdin is None:
+        raise click.ClickException("standard input is closed")
     data = sys.stdin.buffer.read()
     source = decode(data, file.shown)
 
