@@ -31,7 +31,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, mixed_calls
+from racelint.pattern import Module, first_word, mixed_calls
 from racelint.rule import Rule
 
 
@@ -40,6 +40,9 @@ def find(module: Module) -> Iterable[Finding]:
     for unit in module.units:
         for mixed in mixed_calls(unit):
             write, read, switch = mixed.pair.first, mixed.pair.second, mixed.pair.switch
+            once = (
+                first_word(unit.facts.name) in module.models.lifecycle
+            )  # whoever starts or sets up an object does so once
             name = write.resource.shown
             meanwhile = f" at the await on line {module.line(switch)}" if switch is not None else " in between"
             yield module.finding(
@@ -49,7 +52,7 @@ def find(module: Module) -> Iterable[Finding]:
                 ((Role.WRITE, write), *(((Role.SWITCH, switch),) if switch is not None else ()), (Role.READ, read)),
                 f"`{name}` is set from an argument on line {module.line(write)} and read back here; another call may set "
                 f"its own value{meanwhile}",
-                mixed.evidence,
+                mixed.evidence.weakened() if once else mixed.evidence,
                 mixed.world,
                 name,
                 Fix(f"keep the value in a local and hand it on as an argument, or make `{name}` a `ContextVar`"),
