@@ -77,9 +77,7 @@ FOLDERS = frozenset(
 )
 """Words of names of folders that every start of a program makes when they are missing, and of functions that make any folder."""
 
-_RUN = frozenset(
-    "temp tmp tempfile temporary working workdir workspace extract unpack copy copytree stash debug install build".split()
-)
+_RUN = frozenset("temp tmp tempfile temporary working extract unpack copy copytree stash debug install build".split())
 """Words of names of functions and classes whose folders are of one run."""
 
 _COMMANDS = frozenset(

@@ -170,7 +170,7 @@ LISTING = frozenset({"smembers", "lrange", "zrange", "hgetall", "hkeys"})
 def _picks(unit: Unit) -> Iterator[Taken]:
     """One statement that chooses by a subquery without a lock: two of them choose the same rows, and the later one waits and
     then changes them again. SQLite has one writer at a time."""
-    for write in unit.accesses(Op.WRITE, kinds=(Kind.TABLE,)):
+    for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.TABLE,)):
         if write.how == "picks" and not write.resource.owner.startswith("sqlite") and not row_locked_at(unit, write):
             yield Taken(Pair(unit, write, write), min(write.assigned, default=""), True)
 
