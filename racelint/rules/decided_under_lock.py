@@ -1,4 +1,4 @@
-"""A decision is taken while a lock is held and acted upon after its release, or a limit is tested before it.
+"""A decision is taken under a lock and acted upon after its release, or a limit is tested before it.
 
 Between the decision and the act another thread takes the lock and changes what was decided upon: the act is right for a
 state that is gone.

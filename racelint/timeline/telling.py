@@ -93,7 +93,7 @@ class Telling:
     def other(self, says: str, *, wrong: bool = False) -> None:
         """B does what its own code does, on the line that the finding names, if it does."""
         line = self.partner.line if self.partner else None
-        text = self.lines[line - 1].strip() if line and self.lines and line <= len(self.lines) else ""
+        text = _COMMENT.sub("", self.lines[line - 1]).strip() if line and self.lines and line <= len(self.lines) else ""
         self._rows.append(Row(1, Role.WRITE, line, text, says, wrong))
 
     def switch(self, says: str = "", lane: int = 0) -> None:
