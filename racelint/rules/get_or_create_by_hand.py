@@ -175,6 +175,8 @@ def missing_added(unit: Unit) -> Iterator[tuple[Access, Access]]:
     for new in unit.accesses(Op.CREATE, kinds=(Kind.TABLE,)):
         if constraint_handled(unit, new):
             continue
+        if new.how in ("save", "asave"):  # it may be a copy of a row that was read
+            continue
         for mark in unit.marks("difference"):
             look = next(
                 (
