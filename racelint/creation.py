@@ -11,6 +11,7 @@ from racelint.pattern import (
     Access,
     Confidence,
     Evidence,
+    Kind,
     Op,
     Pair,
     Sense,
@@ -126,7 +127,8 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
             if evidence is not None:
                 if way == "early" and write.value.shape is Shape.TRUE and evidence.strength is not Confidence.HIGH:
                     evidence = replace(evidence, strength=Confidence.LOW)
-                if way == "flag" and evidence.public and not kept_under_lock(unit, write.resource):
+                unsaid = evidence.public or (evidence.called and write.resource.kind is Kind.ATTRIBUTE)
+                if way == "flag" and unsaid and not kept_under_lock(unit, write.resource):
                     evidence = replace(evidence, strength=Confidence.LOW)
                 yield Pair(unit, check, write), way, evidence
                 break

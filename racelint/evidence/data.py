@@ -47,6 +47,8 @@ class Evidence:
     world: str = "tasks"
     public: bool = False
     """Rests only on callers outside of the module."""
+    called: bool = False
+    """Rests on calls from other modules, which may each be of another object."""
     by_hand: bool = False
     """Holds for what somebody starts by hand, too: a command that takes a lock expects others."""
 

@@ -117,7 +117,7 @@ class Concurrency(Guards, Writers):
         given = resource is not None and resource.kind is Kind.ARGUMENT
         ones, others = self.reached.get(one, frozenset()), self.reached.get(other, frozenset())
         best: Root | None = None
-        weakest, public = Confidence.HIGH, False
+        weakest, public, elsewhere = Confidence.HIGH, False, False
         for first in ones:
             left = self.roots[first]
             if left.world != world:
@@ -146,8 +146,8 @@ class Concurrency(Guards, Writers):
                     strength = strength if inner else Confidence.MEDIUM
                 if best is None or strength.rank > weakest.rank:
                     best, weakest = (left if left.many else right), strength
-                    public = left.public and right.public
-        return Evidence(best.text, weakest, world, public) if best is not None else None
+                    public, elsewhere = left.public and right.public, left.called or right.called
+        return Evidence(best.text, weakest, world, public, elsewhere) if best is not None else None
 
     def _has_own(self, root: Root, resource: Resource | None) -> bool:
         """Whether each run from the root may have an object of its own.

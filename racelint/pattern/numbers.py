@@ -67,7 +67,8 @@ def free_names(unit: Unit) -> Iterator[tuple[Access, Access]]:
 
 def _given_when_free(unit: Unit, test: Access, write: Access, columns: set[str]) -> bool:
     """Whether the save, or the assignment of the column to the row, waited for the test to find nothing."""
-    if not unit.before(test.id, write.id) or not test.related:
+    names = [name.rpartition(".")[2] for name in test.related]
+    if not unit.before(test.id, write.id) or all(name.isupper() for name in names):
         return False  # looked for a constant: a flag that one of the rows has to have, and any of them will do
     name = unit.flow.rows[write.value.row or 0].name
     sets = [a for a in unit.accesses(Op.WRITE) if a.resource.name in {f"{name}.{column}" for column in columns}]

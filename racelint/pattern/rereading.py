@@ -40,7 +40,10 @@ def rereads(unit: Unit) -> Iterator[Reread]:
         if found is not None:
             seen.add(use.resource.place)
             evidence, remover = found
-            if evidence.public and not _said_to_be_shared(unit, use):
+            unsaid = evidence.public or (
+                evidence.called and use.op is Op.DELETE and use.resource.kind is Kind.ATTRIBUTE
+            )
+            if unsaid and not _said_to_be_shared(unit, use):
                 evidence = evidence.weakened()
             yield Reread(Pair(unit, check, use), evidence, remover)
 

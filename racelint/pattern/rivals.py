@@ -43,6 +43,7 @@ def rival(unit: Unit, resource: Resource, world: World = World.TASKS, shapes: It
                 evidence.strength,
                 evidence.world,
                 evidence.public,
+                evidence.called,
             )
         if best is None or evidence.strength.rank > best.strength.rank:
             best = evidence
