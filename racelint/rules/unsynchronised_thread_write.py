@@ -41,7 +41,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, copied_to_processes, extremes, rival, thread_updates
+from racelint.pattern import Evidence, Module, Resource, Unit, copied_to_processes, extremes, rival, thread_updates
 from racelint.rule import Rule
 
 
@@ -49,13 +49,8 @@ def find(module: Module) -> Iterable[Finding]:
     """A read and a dependent write in one statement, or a maximum that is kept, with no lock for threads."""
     for unit in module.units:
         for pair in extremes(unit):
-            evidence = rival(unit, pair.second.resource, World.THREADS)
-            if (
-                evidence is None
-                or evidence.public
-                or module.concurrency.called_under_lock(unit.facts)
-                or copied_to_processes(unit, pair.second.resource)
-            ):
+            evidence = met(unit, pair.second.resource)
+            if evidence is None:
                 continue
             name = pair.second.resource.shown
             yield module.finding(
@@ -71,15 +66,8 @@ def find(module: Module) -> Iterable[Finding]:
                 Fix(f"hold one lock over the comparison and the change of `{name}`"),
             )
         for pair in thread_updates(unit):
-            evidence = rival(unit, pair.second.resource, World.THREADS)
-            if (
-                evidence is None
-                or pair.restores
-                or not pair.in_one_step
-                or evidence.public
-                or module.concurrency.called_under_lock(unit.facts)
-                or copied_to_processes(unit, pair.second.resource)
-            ):
+            evidence = met(unit, pair.second.resource)
+            if evidence is None or pair.restores or not pair.in_one_step:
                 continue
             name = pair.second.resource.shown
             yield module.finding(
@@ -93,6 +81,14 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix(f"hold one lock around each change of `{name}`"),
             )
+
+
+def met(unit: Unit, resource: Resource) -> Evidence | None:
+    """Another thread that changes the resource meanwhile, of which the module itself tells."""
+    evidence = rival(unit, resource, World.THREADS)
+    if evidence is None or evidence.public or unit.module.concurrency.called_under_lock(unit.facts):
+        return None
+    return None if copied_to_processes(unit, resource) else evidence
 
 
 RULE = Rule(
