@@ -37,7 +37,8 @@ def test_a_line_means_what_it_means_to_git(tmp_path: Path) -> None:
     )
     paths = [path for path in paths if not {".", ".."} & set(path.split("/"))]
     lines = ["".join(choice.choices(PIECES, k=choice.randint(1, 6))) for _ in range(400)]
-    # Git takes `**` behind letters without a wildcard for folders, against its own documentation; `\/` at the end is nobody's.
+    # Two differences are left: `\/` at the end, whose lines are not asked for here, and `**` right behind letters, which git takes for
+    # folders against its own documentation.
     lines = [line for line in lines if "\\/" not in line]
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     for number, line in enumerate(lines):
