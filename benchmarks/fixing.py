@@ -59,10 +59,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--table", action="store_true", help="print lines of a Markdown table")
     given = parser.parse_args(arguments)
     options = ["--jobs", given.jobs, *(() if given.safe else ("--unsafe-fixes",))]
-    outcomes = [tried(tree, options, given.diff) for tree in given.trees]
-    for outcome in outcomes:
-        print(row(outcome) if given.table else told(outcome))
-    return 1 if any(outcome.wrong for outcome in outcomes) else 0
+    wrong = False
+    for tree in given.trees:
+        outcome = tried(tree, options, given.diff)
+        print(row(outcome) if given.table else told(outcome), flush=True)
+        wrong = wrong or bool(outcome.wrong)
+    return 1 if wrong else 0
 
 
 @dataclass(frozen=True, slots=True)
