@@ -1,29 +1,36 @@
 """racelint in flake8: its tree and lines become findings.
 
-flake8 shows one file at a time, so a race that is seen only with other modules is left to `racelint` itself; for the
-same reason no suppression is called unused here. `# noqa` and the choice of codes are flake8's. `# racelint: ignore`,
-the minimum confidence and the models of libraries are read as `racelint` reads them.
+flake8 shows one file at a time. Of the others is seen what the last run of `racelint` has left in its cache, as far as they have
+not changed since; without that, a race that is seen only with other modules is left to `racelint` itself. As it is not known which
+it is, no suppression is called unused here. `# noqa` and the choice of codes are flake8's. `# racelint: ignore`, the minimum
+confidence and the models of libraries are read as `racelint` reads them.
 """
 
 from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from racelint import __version__
 from racelint.analyse import build_index, collect, find_races, nominated
 from racelint.config import Config, ConfigError, load_config
+from racelint.facts import ModuleFacts
 from racelint.finding import Finding
+from racelint.index import Index
 from racelint.models.loader import ModelError
 from racelint.parse import too_deep
 from racelint.report.results import clean
 from racelint.rules import RULES
-from racelint.source import Source
+from racelint.source import Source, checksum
 from racelint.stack import with_deep_stack
 from racelint.suppress import UNREADABLE, UNUSED, apply_suppressions
+
+if TYPE_CHECKING:
+    from racelint.cache import Kept
 
 KNOWN = {rule.code: rule.name for rule in RULES}
 
@@ -64,8 +71,7 @@ class Plugin:
 
 def _find(source: Source, tree: ast.Module) -> list[Finding]:
     config = _config(os.path.dirname(os.path.abspath(source.path)))
-    facts = collect(source, tree)
-    index = build_index([facts])
+    facts, index = _project(config.root or os.getcwd()).seen_from(source, tree)
     found: list[Finding] = []
     nominees = nominated(facts, index, RULES, config.models, config.min_confidence)
     if nominees is not None and too_deep(tree, source.text) is None:
@@ -78,3 +84,31 @@ def _find(source: Source, tree: ast.Module) -> list[Finding]:
 def _config(directory: str) -> Config:
     """The configuration that holds in a directory. Raises ConfigError."""
     return load_config(Path(directory), RULES)
+
+
+class Project:
+    """The other files, as the cache knows them."""
+
+    def __init__(self, kept: Mapping[str, Kept]) -> None:
+        """`kept` is by the absolute path of the file."""
+        self._kept = kept
+        self._index = build_index([one.facts for one in kept.values()])
+
+    def seen_from(self, source: Source, tree: ast.Module) -> tuple[ModuleFacts, Index]:
+        """The facts of a file, and those of all beside it."""
+        path = os.path.abspath(source.path)
+        known = self._kept.get(path)
+        if known is not None and known.checksum == checksum(source):
+            return known.facts, self._index
+        facts = collect(source, tree)
+        return facts, build_index([facts, *(one.facts for other, one in self._kept.items() if other != path)])
+
+
+@cache
+def _project(root: str) -> Project:
+    """What a run of `racelint` in this folder has left of the files below it; nothing is kept here, for the cache is not ours."""
+    from racelint.cache import cache_folder, existing
+    from racelint.run import Report
+
+    found = existing(cache_folder(root, os.environ.get("RACELINT_CACHE_DIR", "")), Report)
+    return Project(found.facts_below(os.path.abspath(root)) if found is not None else {})

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import time
 import traceback
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -26,7 +25,7 @@ from racelint.models.loader import load_models
 from racelint.parse import parse
 from racelint.rule import Rule
 from racelint.rules import RULES
-from racelint.source import VENDORED, Source, read_source
+from racelint.source import VENDORED, Source, checksum, read_source
 from racelint.suppress import UNREADABLE, addresses_us, apply_suppressions
 
 
@@ -257,11 +256,6 @@ def _find(project: tuple[Job, Index], known: Known) -> Found:
 
 def _read(job: Job, file: File) -> Source | Problem:
     return job.given.get(file.path) or read_source(file.path, file.shown, named=file.named)
-
-
-def checksum(source: Source) -> int:
-    """What tells whether a text is still the same."""
-    return zlib.crc32(source.text.encode("utf-8", "surrogatepass"))
 
 
 def _prepare(count: int) -> None:

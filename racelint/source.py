@@ -11,6 +11,7 @@ import errno
 import os
 import re
 import stat
+import zlib
 from dataclasses import dataclass
 
 from racelint.finding import Problem
@@ -35,6 +36,11 @@ class Source:
     def lines(self) -> list[str]:
         r"""The lines with their ends, split where Python's tokenizer splits: at `\n`, `\r\n` and `\r` alone."""
         return split_lines(self.text)
+
+
+def checksum(source: Source) -> int:
+    """What tells whether a text is still the same."""
+    return zlib.crc32(source.text.encode("utf-8", "surrogatepass"))
 
 
 def split_lines(text: str) -> list[str]:

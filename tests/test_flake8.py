@@ -7,11 +7,14 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from racelint import flake8_plugin
+from racelint.cache import FOLDER
+from racelint.cli import run as run_racelint
 from racelint.flake8_plugin import Plugin
 from racelint.run import lint_paths
 
@@ -122,6 +125,24 @@ def test_the_minimum_confidence_is_that_of_the_project(project: Path) -> None:
     at_high = reported(project, unlikely), reported(project, likely)
     assert at_low[1] == at_high[1] == [(11, 9, "RL102")]
     assert at_high[0] == []
+
+
+def test_what_the_last_run_knows_of_other_files_counts(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The starter in another module makes the race sure: with the facts in the cache, not without, not when it has changed."""
+    race, _, start = RACE.format(comment="").partition("\n\nasync def main")
+    starter = "import asyncio\nfrom app import Account\n\n\nasync def main" + start
+    (project / "app.py").write_text(race + "\n")
+    (project / "starter.py").write_text(starter)
+    assert flake8(project, "--select", "RL", "app.py").stdout == ""
+    assert not (project / FOLDER).exists()
+    later = time.time_ns() + 3 * 10**9  # what has just been written is not known by its times
+    monkeypatch.setattr("racelint.cache.store.time.time_ns", lambda: later)
+    monkeypatch.chdir(project)
+    monkeypatch.delenv("RACELINT_CACHE_DIR")
+    assert run_racelint(["."]) == 1
+    assert flake8(project, "--select", "RL", "app.py").stdout.startswith("app.py:11:9: RL102 ")
+    (project / "starter.py").write_text(starter.replace("account.deposit(1) for", "print(1) for"))
+    assert flake8(project, "--select", "RL", "app.py").stdout == ""
 
 
 def test_a_wrong_configuration_is_reported_once_a_file(project: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 
 from racelint.cache.codec import decode, encode, shape_of
 from racelint.cache.folder import prepare
-from racelint.discovery import File
+from racelint.discovery import File, display
 from racelint.facts import ModuleFacts
 from racelint.source import read_bytes
 
@@ -87,7 +87,7 @@ class Cache(Generic[Report]):
         for file in files:
             try:
                 status = os.stat(file.path)
-                state = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
+                state = _state(status)
                 old = known.get(file.path)
                 if old is not None and old[0] == state and len(old[1]) == _SIZE:
                     found[file.path], self._seen[file.path] = old[1], old
@@ -127,6 +127,26 @@ class Cache(Generic[Report]):
             return found
 
         return self._ask(look, {})
+
+    def facts_below(self, folder: str) -> dict[str, Kept]:
+        """What is kept of the files below an absolute folder that are as they were, by path; as they are called from here."""
+        top = os.path.join(folder, "")
+
+        def look(database: sqlite3.Connection) -> list[tuple[str, str, bytes]]:
+            rows = database.execute(
+                "SELECT path, state, content FROM files WHERE path > ? AND path < ?", (top, _behind(top))
+            )
+            return rows.fetchall()
+
+        keys: dict[str, bytes] = {}
+        none: list[tuple[str, str, bytes]] = []
+        for path, state, content in self._ask(look, none):
+            try:
+                if _state(os.stat(path)) == state:
+                    keys[path] = facts_key(File(path, display(path)), content)
+            except OSError:  # it is gone
+                continue
+        return self.facts(keys)
 
     def keep(self, facts: Mapping[bytes, Kept], used: Iterable[bytes], key: bytes | None, report: Report) -> None:
         """Keeps new facts and, with a key, the report, and notes which old facts were used. Not if another process is writing."""
@@ -191,6 +211,16 @@ class Cache(Generic[Report]):
             return
 
 
+def _state(status: os.stat_result) -> str:
+    """What the system says of a file, which is another one when the file was written."""
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
+
+
+def _behind(top: str) -> str:
+    """The first text that sorts behind all that begin with `top`."""
+    return top[:-1] + chr(ord(top[-1]) + 1)
+
+
 def _schema(database: sqlite3.Connection) -> list[tuple[str, str, str]]:
     return sorted(database.execute("SELECT type, name, sql FROM sqlite_master"))
 
@@ -206,6 +236,11 @@ def _own_schema() -> list[tuple[str, str, str]]:
 def opened(folder: Path, report_kind: type[Report]) -> Cache[Report] | None:
     """The cache in a folder; None if there can be none."""
     return Cache(folder / NAME, report_kind) if prepare(folder) else None
+
+
+def existing(folder: Path, report_kind: type[Report]) -> Cache[Report] | None:
+    """The cache that an earlier run has left in a folder; None if there is none."""
+    return opened(folder, report_kind) if (folder / NAME).is_file() else None
 
 
 # keys

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from racelint.finding import Applicability, Finding, Problem
 from racelint.fix.apply import apply_fixes, has_edits
 from racelint.fix.verify import Key, encode, key_of, objection_to_findings, objection_to_text
-from racelint.run import Report, checksum
-from racelint.source import Source, decode
+from racelint.run import Report
+from racelint.source import Source, checksum, decode
 
 ROUNDS = 30
 """Each repairs what does not overlap, or finds out which repair of a file is no good; a rule whose fix leads to another fix
