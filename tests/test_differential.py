@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -82,16 +82,38 @@ def test_how_lines_are_written_changes_nothing(usual: dict[str, list[Finding]], 
     assert places(found_in(tmp_path, WAYS[way])) == places(usual)
 
 
-@pytest.mark.skipif(shutil.which("ruff", path=str(Path(sys.executable).parent)) is None, reason="no ruff")
-@pytest.mark.parametrize("width", ["40", "200"])
-def test_formatters_change_nothing(usual: dict[str, list[Finding]], tmp_path: Path, width: str) -> None:
+@pytest.mark.parametrize("formatter", ["ruff format --isolated", "black --config /dev/null"])
+def test_formatters_change_nothing(usual: dict[str, list[Finding]], tmp_path: Path, formatter: str) -> None:
     """Statements on one line or on twenty are the same statements."""
+    name, *options = formatter.split()
+    if importlib.util.find_spec(name) is None:
+        pytest.skip(f"no {name}")
     found_in(tmp_path, lambda data: data)
-    ruff = Path(sys.executable).parent / "ruff"
-    subprocess.run([ruff, "format", "--isolated", "-q", "--line-length", width, tmp_path], check=True)
+    command = [sys.executable, "-m", name, *options, "-q", "--line-length", "40", tmp_path]
+    subprocess.run(command, check=True)
     texts = {path.parent.name: path.read_bytes() for path in tmp_path.glob("*/code.py")}
+    assert sum(texts[f"p{number}"] != path.read_bytes() for number, path in enumerate(FILES)) > len(FILES) / 2
     formatted = iter([texts[f"p{number}"] for number in range(len(FILES))])
     assert meanings(found_in(tmp_path, lambda data: next(formatted))) == meanings(usual)
+
+
+def backwards(data: bytes) -> bytes:
+    """The functions and classes of a module from the last to the first, as the cells of a notebook may stand; the rest before them."""
+    body = ast.parse(data).body
+    starts = [min([one.lineno, *(part.lineno for part in getattr(one, "decorator_list", []))]) for one in body]
+    lines = data.splitlines(keepends=True)
+    ends = [*(start - 1 for start in starts[1:]), None]
+    parts = [b"".join(lines[start - 1 : end]) for start, end in zip(starts, ends, strict=True)]
+    defines = [isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) for one in body]
+    before = [part for part, is_definition in zip(parts, defines, strict=True) if not is_definition]
+    return b"".join(
+        [*before, *(part for part, is_one in zip(reversed(parts), reversed(defines), strict=True) if is_one)]
+    )
+
+
+def test_the_order_of_definitions_changes_nothing(usual: dict[str, list[Finding]], tmp_path: Path) -> None:
+    """What is defined further down is as well known."""
+    assert meanings(found_in(tmp_path, backwards)) == meanings(usual)
 
 
 def test_a_text_is_judged_as_its_file(usual: dict[str, list[Finding]], tmp_path: Path) -> None:
