@@ -105,14 +105,52 @@ def lint_files(
 class Memory:
     """What was found in the files as they are on the disk, so that only those with another text are looked at again.
 
-    A finding may depend on other files, too: what is remembered is true but for that. What is found in another text is not
-    kept, for it may be due to texts beside it that are thrown away.
+    A finding may depend on other files, too: what is remembered is true but for that. What is found in another text may be due
+    to texts beside it that are thrown away, so it is kept only `with_given`, and forgotten with the next text of the file.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_given: bool = False) -> None:
         self.known: dict[str, Known] = {}
         """By the path of the file."""
         self.found: dict[str, Found] = {}
+        self._with_given = with_given
+        self._given_known: dict[str, Known] = {}
+        self._given_found: dict[str, Found] = {}
+
+    def without_findings(self) -> Memory:
+        """One that knows the same files as they are on the disk, but not what was found in them."""
+        other = Memory()
+        other.known = dict(self.known)
+        return other
+
+    def known_of(self, path: str, given: Mapping[str, Source]) -> Known | None:
+        """What is remembered of a file, or of the text that is given for it."""
+        if path not in given:
+            return self.known.get(path)
+        known = self._given_known.get(path)
+        return known if known is not None and known.checksum == checksum(given[path]) else None
+
+    def found_in(self, path: str, given: Mapping[str, Source]) -> Found | None:
+        """What was found in a file, or in the text that `known_of` remembers."""
+        return (self._given_found if path in given else self.found).get(path)
+
+    def learn(self, read: Iterable[Known], given: Mapping[str, Source]) -> None:
+        """Keeps the outcome of the first stage."""
+        for one in read:
+            path = one.file.path
+            if path not in given:
+                self.known[path] = one
+            elif self._with_given:
+                self._given_known[path] = one
+                self._given_found.pop(path, None)
+
+    def keep(self, found: Mapping[str, Found], given: Mapping[str, Source]) -> None:
+        """Keeps the outcome of the second stage, by path."""
+        for path, one in found.items():
+            if path not in given:
+                self.found[path] = one
+            elif self._with_given:
+                self._given_found[path] = one
 
 
 # The stages
@@ -171,15 +209,20 @@ def _lint(
         # A wrong table is an error of the whole run; and processes that are forked then need not read the tables again.
         load_models(job.config.models)
     total, jobs, may_spawn = 2 * len(files), job.config.jobs, job.may_spawn
-    news = [file for file in files if file.path in job.given or file.path not in memory.known]
+    every_known = {
+        file.path: old for file in (*files, *around) if (old := memory.known_of(file.path, job.given)) is not None
+    }
+    news, beside = ([file for file in group if file.path not in every_known] for group in (files, around))
     read = each(_know, job, news, jobs=jobs, may_spawn=may_spawn, died=_died, done=lambda done: progress(done, total))
-    beside = [file for file in around if file.path in job.given or file.path not in memory.known]
     read += each(_know, job, beside, jobs=jobs, may_spawn=may_spawn, died=_died, done=lambda done: None)
-    memory.known.update((one.file.path, one) for one in read if one.file.path not in job.given)
-    every_known = {**memory.known, **{one.file.path: one for one in read}}
+    memory.learn(read, job.given)
+    every_known.update((one.file.path, one) for one in read)
     first, others = ([every_known[file.path] for file in group] for group in (files, around))
     readable = [known for known in first if known.facts is not None]
-    unseen = [one for one in readable if one.file.path in job.given or one.file.path not in memory.found]
+    every_found = {
+        one.file.path: kept for one in readable if (kept := memory.found_in(one.file.path, job.given)) is not None
+    }
+    unseen = [one for one in readable if one.file.path not in every_found]
     _prepare(len(unseen))
     project = (job, build_index(known.facts for known in (*readable, *others) if known.facts is not None))
     begun = total - len(unseen)
@@ -193,8 +236,8 @@ def _lint(
         done=lambda done: progress(begun + done, total),
     )
     found = {one.file.path: result for one, result in zip(unseen, looked, strict=True)}
-    memory.found.update((path, result) for path, result in found.items() if path not in job.given)
-    every_found = {**memory.found, **found}
+    memory.keep(found, job.given)
+    every_found.update(found)
     second = [every_found[one.file.path] for one in readable]
     failures: list[Known | Found] = [*first, *second]
     met = [*problems, *(failure.problem for failure in failures if failure.problem is not None)]

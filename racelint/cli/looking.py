@@ -79,7 +79,7 @@ def look_at_files(wanted: Wanted, config: Config, started: float) -> Looked:
             say(f"{cache.path} was damaged; it is made anew")
         return report
 
-    kept = Memory()
+    kept = Memory(with_given=True)
     cache = open_cache(wanted, config)
 
     def original(name: str) -> Original | Problem:
@@ -96,7 +96,7 @@ def look_at_files(wanted: Wanted, config: Config, started: float) -> Looked:
         lint({}, kept),
         lambda name: lines_of(read_source(paths[name])) if name in paths else None,
         original,
-        lambda given: lint(given, Memory()),
+        lambda given: lint(given, kept.without_findings()),
         lambda given: lint(given, kept),
     )
 
