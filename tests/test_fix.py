@@ -18,8 +18,11 @@ from click.testing import CliRunner, Result
 
 from racelint import analyse, lint_source, suppress
 from racelint.cli import cli
+from racelint.config import Config
+from racelint.discovery import discover
 from racelint.finding import Applicability, Edit, Finding, Fix, Span
 from racelint.fix import apply_fixes
+from racelint.run import Memory, lint_files
 from racelint.source import Source
 
 ROOT = Path(__file__).parent.parent
@@ -67,9 +70,11 @@ def git(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[byte
     )
 
 
-def fixing(monkeypatch: pytest.MonkeyPatch, *edits: Edit, code: str = "RL102") -> None:
+def fixing(
+    monkeypatch: pytest.MonkeyPatch, *edits: Edit, code: str = "RL102", how: Applicability = Applicability.SAFE
+) -> None:
     """A rule whose fix is these edits; the findings are those of racelint."""
-    fix = Fix("do as the test says", Applicability.SAFE, edits)
+    fix = Fix("do as the test says", how, edits)
 
     def find_races(*arguments: Any) -> list[Finding]:
         return [replace(one, fix=fix) if one.code == code else one for one in analyse.find_races(*arguments)]
@@ -316,6 +321,15 @@ def test_a_fix_that_is_no_good_is_not_written(
     assert "Found 2 findings (1 fixed); 1 left (1 high) in 2 files" in result.stdout
     assert result.return_value == 1
     assert lint("--diff").stdout == ""
+
+
+def test_what_was_tried_in_vain_is_not_offered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unsafe repair that is no good is not recommended to those who have just asked for it."""
+    (folder / "a.py").write_text(RACE)
+    fixing(monkeypatch, Edit(Span(1, 1, 1, 1), "# noted\n"), how=Applicability.UNSAFE)
+    assert lint("--diff").stderr == "racelint: 1 more is shown with --unsafe-fixes\n"
+    tried = lint("--diff", "--unsafe-fixes").stderr
+    assert tried == "racelint: a.py: not fixed: RL102 is still found on line 12 of the result\n"
 
 
 def test_an_error_that_is_ignored_is_still_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -650,10 +664,6 @@ def test_a_runtime_module_must_be_a_name(folder: Path) -> None:
 
 def test_only_changed_texts_are_looked_at_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was found in the others is remembered; a text that was thrown away leaves nothing behind."""
-    from racelint.config import Config
-    from racelint.discovery import discover
-    from racelint.run import Memory, lint_files
-
     (folder / "a.py").write_text(RACE)
     (folder / "b.py").write_text(RACE)
     files, problems = discover(["."], Config())
@@ -673,6 +683,32 @@ def test_only_changed_texts_are_looked_at_again(folder: Path, monkeypatch: pytes
     assert [finding.path for finding in second.findings] == ["a.py"]
     assert third.findings == first.findings
     assert looked == ["a.py", "b.py"]
+
+
+def test_between_repairs_only_what_changes_is_looked_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text that is handed over again is known, with what was found in it; another one of the same file is not."""
+    for name in ("a.py", "b.py"):
+        (folder / name).write_text(RACE)
+    files, problems = discover(["."], Config())
+    memory, looked = Memory(with_given=True), []
+
+    def find_races(source: Source, *rest: Any) -> list[Finding]:
+        looked.append((source.path, source.text == RACE))
+        return analyse.find_races(source, *rest)
+
+    monkeypatch.setattr("racelint.run.find_races", find_races)
+    paths = {file.shown: file.path for file in files}
+    longer = {paths[name]: Source(name, RACE + "# more\n") for name in ("a.py", "b.py")}
+    shorter = {paths["a.py"]: Source("a.py", RACE + "#\n"), paths["b.py"]: longer[paths["b.py"]]}
+    lines = [
+        [
+            finding.path
+            for finding in lint_files(files, problems, Config(jobs=1), 0.0, memory=memory, given=given).findings
+        ]
+        for given in ({}, longer, longer, shorter, {})
+    ]
+    assert lines == [["a.py", "b.py"]] * 5
+    assert looked == [("a.py", True), ("b.py", True), ("a.py", False), ("b.py", False), ("a.py", False)]
 
 
 def test_a_helper_of_another_module_is_read_there(folder: Path) -> None:

@@ -35,7 +35,7 @@ def show_diff(wanted: Wanted, looked: Looked) -> int:
     if count and not wanted.quiet:
         say(f"--fix would repair {count} finding{'s' if count > 1 else ''}")
     unsafe = sum(one.fix is not None and one.fix.applicability is Applicability.UNSAFE for one in done.report.findings)
-    if unsafe and not wanted.quiet:
+    if unsafe and not wanted.quiet and wanted.applicability is not Applicability.UNSAFE:
         say(f"{unsafe} more {'are' if unsafe > 1 else 'is'} shown with --unsafe-fixes")
     status = status_of(replace(done.report, findings=()), wanted)
     return FOUND if count and status == CLEAN and not wanted.exit_zero else status
