@@ -453,3 +453,55 @@ def test_only_numbers_are_added_by_an_expression(update: str, expression: bool) 
         f"def view(request: HttpRequest, pk, step):\n    row = Row.objects.get(pk=pk)\n    {update}\n    row.save()\n"
     )
     assert ('F("n")' in text_of(repaired(bad), bad)) is expression
+
+
+BRANCHES = {
+    "unlink": (
+        "from pathlib import Path\n\n\ndef reset(cache: Path, text: str) -> None:\n"
+        "    if text:\n        print(text)\n    elif cache.exists():\n        cache.unlink()\n"
+    ),
+    "setdefault": (
+        "import threading\n\n\nclass Locks:\n    def __init__(self):\n        self.locks = {}\n\n"
+        "    def lock(self, key, skip):\n        if skip:\n            return None\n"
+        "        elif key not in self.locks:\n            self.locks[key] = threading.Lock()\n        return self.locks.get(key)\n\n\n"
+        "LOCKS = Locks()\nthreading.Thread(target=LOCKS.lock, args=(1, False)).start()\n"
+        "threading.Thread(target=LOCKS.lock, args=(1, False)).start()\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BRANCHES)
+def test_what_stands_behind_elif_stays_there(case: str) -> None:
+    """Without the test it would be done in the other branches, too: what was written there would be removed."""
+    branch = BRANCHES[case]
+    alone = branch.replace("elif", "if")
+    assert text_of(repaired(alone), alone) != alone
+    assert "elif" in text_of(repaired(branch), branch)
+
+
+LATE = """\
+import asyncio
+
+
+class Counter:
+    def __init__(self):
+        self.total = 0
+
+    async def start(self):
+        self.lock = asyncio.Lock()
+        total = self.total
+        await asyncio.sleep(0)
+        self.total = total + 1
+
+
+async def main(counter):
+    await asyncio.gather(*(counter.start() for _ in range(9)))
+"""
+
+
+def test_a_lock_is_not_taken_where_it_is_made() -> None:
+    """It would be a new one for each; made in the constructor it is taken."""
+    assert text_of(repaired(LATE), LATE) == LATE
+    line = "        self.lock = asyncio.Lock()\n"
+    early = LATE.replace(line, "").replace("        self.total = 0\n", "        self.total = 0\n" + line)
+    assert "async with self.lock:" in text_of(repaired(early), early)

@@ -322,6 +322,10 @@ class Code:
         before = self.lines[span.line - 1][: span.column - 1]
         return before if not before.strip() else None
 
+    def stands_alone(self, branch: cst.If) -> bool:
+        """Whether an `if` has no `else`, and is none: what takes the place of an `elif` would run in the other branches, too."""
+        return branch.orelse is None and self.block(branch) is not None
+
     # edits
 
     def replace(self, node: cst.CSTNode, text: str) -> Edit:

@@ -46,7 +46,7 @@ def set_default(code: Code, finding: Finding) -> Fix | None:
         return None
     target, block = assign.targets[0].target, code.block(assign)
     branch = code.parents[block] if block is not None else None
-    if not isinstance(target, cst.Subscript) or not isinstance(branch, cst.If) or branch.orelse is not None:
+    if not isinstance(target, cst.Subscript) or not isinstance(branch, cst.If) or not code.stands_alone(branch):
         return None
     if block is None or len(code.statements(block)) != 1 or not _is_cheap(code, assign.value):
         return None

@@ -55,7 +55,7 @@ def _for_handler(code: Code, handler: cst.ExceptHandler, created: Sequence[State
 
 def _for_branch(code: Code, branch: cst.If, created: Sequence[Statement]) -> Fix | None:
     """`if not M.objects.filter(…).exists(): M.objects.create(…)`; or the row of `first()` is tested that is set right above."""
-    if branch.orelse is not None or code.indentation(branch) is None:
+    if not code.stands_alone(branch) or code.indentation(branch) is None:
         return None
     name = _absent(branch.test)
     if not name:

@@ -57,7 +57,7 @@ def _guarded(code: Code, finding: Finding) -> Guarded | None:
     statement = code.statement(call)
     block = code.block(statement) if statement is not None else None
     branch = code.parents[block] if block is not None else None
-    if not isinstance(branch, cst.If) or branch.orelse is not None or not isinstance(statement, cst.Expr):
+    if not isinstance(branch, cst.If) or not code.stands_alone(branch) or not isinstance(statement, cst.Expr):
         return None
     if statement.value is not call or block is None or len(code.statements(block)) != 1:
         return None

@@ -203,6 +203,8 @@ def _lock(
             return None
         if not _is_reentrant(code, holder if prefix else "", right[0]) and _may_be_held(code, right[0]):
             return None
+        if any(source_of(target) == f"{prefix}{right[0]}" for target in code.written(code.function)):
+            return None  # it is made here, so nobody else can hold it yet
         return f"{prefix}{right[0]}", ()
     library = imported(code, "asyncio" if asynchronous else "threading")
     if library is None:

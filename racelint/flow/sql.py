@@ -82,6 +82,9 @@ _SPOKEN = re.compile(
 )
 """How a text that may be a statement begins; others need no parser."""
 
+_LOCKED = re.compile(r"\s*lock\s+(?:tables?\s+)?(?:only\s+)?[\"`]?(\w+)", re.IGNORECASE)
+"""A lock of a table, which sqlglot does not parse, or takes for a command that it does not know."""
+
 _DRIVER_HOLES = re.compile(r"(?<!%)%(?:\(\w+\))?[sd]")
 """Placeholders of drivers of the `format` kind, which may stand for names, too, where the text is built by `%`."""
 
@@ -94,6 +97,9 @@ def classify(text: str) -> Statement:
     """What the first statement of a text does."""
     if len(text) > MOST or _SPOKEN.match(text) is None:
         return NOTHING
+    locked = _LOCKED.match(text)
+    if locked is not None:
+        return Statement(Effect.LOCK, locked[1].lower())
     tree = _tree(text)
     return _classified(tree) if tree is not None else NOTHING
 
@@ -116,7 +122,7 @@ def _tree(text: str) -> exp.Expr | None:
     for attempt in dict.fromkeys((formatted, _DRIVER_HOLES.sub(_HOLE, formatted).replace("%%", "%"))):
         for dialect in ("postgres", "sqlite", "mysql"):
             tree = _parsed(attempt, dialect)
-            if tree is None or (isinstance(tree, exp.Command) and tree.name.upper() != "LOCK"):
+            if tree is None or isinstance(tree, exp.Command):
                 continue
             tables = list(tree.find_all(exp.Table))
             if any(not table.name or table.name == "?" for table in tables):
@@ -191,8 +197,6 @@ def _classified(tree: exp.Expr) -> Statement:
         return Statement(Effect.COMMIT)
     if isinstance(tree, exp.Rollback):
         return NOTHING if tree.args.get("savepoint") else Statement(Effect.ROLLBACK)
-    if isinstance(tree, exp.Command):
-        return Statement(Effect.LOCK, _locked_table(tree))
     return NOTHING
 
 
@@ -357,11 +361,3 @@ def _sources(tree: exp.Expr) -> frozenset[str]:
     from sqlglot import exp
 
     return frozenset(table.name.lower() for select in tree.find_all(exp.Select) for table in select.find_all(exp.Table))
-
-
-_LOCKED = re.compile(r"(?:table\s+)?(?:only\s+)?[\"`]?(\w+)", re.IGNORECASE)
-
-
-def _locked_table(tree: exp.Command) -> str:
-    match = _LOCKED.match(str(tree.expression.name if tree.expression is not None else "").strip())
-    return match.group(1).lower() if match else ""

@@ -173,6 +173,7 @@ def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Eviden
             for c in changes
             if ((c[2] and not c[2] & locks and c[1].place != access.place) or (c[2] and locks and not c[2] & locks))
             and of_one_object(unit, c[0])
+            and not makes(unit, c[2])
         ]
         if not others or not matters(access) or (not locks and unit.module.concurrency.called_under_lock(unit.facts)):
             continue
@@ -195,6 +196,13 @@ def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Eviden
         if not locks and ((not custom and evidence.strength is not Confidence.HIGH) or flag or alone):
             evidence = Evidence(evidence.text, Confidence.LOW, evidence.world, True)
         yield change, others[0], evidence
+
+
+def makes(unit: Unit, locks: frozenset[Place]) -> bool:
+    """Whether the unit makes one of the locks, so that nobody can hold it yet: it sets the object up."""
+    return any(
+        access.resource.place in locks for access in unit.accesses(Op.WRITE, kinds=(Kind.ATTRIBUTE, Kind.GLOBAL))
+    )
 
 
 def ahead_of_starts(unit: Unit, access: Access) -> bool:
