@@ -410,9 +410,10 @@ class Candidate:
     @cached_property
     def effects(self) -> list[frozenset[str]]:
         """What the calls do to stores, one entry a call that may do anything; two if it stands in a loop or a helper."""
-        found = []
+        found, stores = [], self.module.stores
+        types = stores.types.within(self.functions)
         for function in self.functions:
-            effects = self.module.stores.effects(function)
+            effects = stores.effects(function, types)
             found += effects if function is self.facts else 2 * effects
         if not self._states_changes and any("sql" in effects for effects in found):
             return [effects - _SQL | _QUERY if "sql" in effects else effects for effects in found]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TypeAlias
 
 from racelint.evidence import Concurrency
 from racelint.facts import CallSite, FunctionFacts
 from racelint.resolve import enclosing_self
+from racelint.store_types import StoreTypes
+
+Types: TypeAlias = "frozenset[str]"
 
 NOTHING: frozenset[str] = frozenset()
 READ, WRITE = "named-read", "named-write"
@@ -32,25 +36,28 @@ class StoreCalls:
 
     def __init__(self, concurrency: Concurrency) -> None:
         self.scope, self.concurrency = concurrency.scope, concurrency
-        self._effects: dict[str, list[frozenset[str]]] = {}
+        self.types = StoreTypes(concurrency)
+        self._effects: dict[tuple[str, Types], list[frozenset[str]]] = {}
 
-    def effects(self, function: FunctionFacts) -> list[frozenset[str]]:
-        """What each call of a function may do to a store, by its last name alone; calls that do nothing are left out."""
-        known = self._effects.get(function.qualname)
+    def effects(self, function: FunctionFacts, types: Types) -> list[frozenset[str]]:
+        """What each call of a function may do to a store, if values have these types; calls that do nothing are left out."""
+        known = self._effects.get((function.qualname, types))
         if known is None:
-            known = self._effects[function.qualname] = []
+            known = self._effects[function.qualname, types] = []
             for call in function.calls:
-                found = self._effects_of(call, function)
+                found = self._effects_of(call, function, types)
                 if found:
                     known.extend([found, found] if call.looped else [found])
         return known
 
-    def _effects_of(self, call: CallSite, function: FunctionFacts) -> frozenset[str]:
+    def _effects_of(self, call: CallSite, function: FunctionFacts, types: Types) -> frozenset[str]:
         callee = call.callee
         if callee.rpartition(".")[2] in THREAD_CALLS:
-            handed = [self.effects_by_path(argument, function) | _named(argument, True) for argument in call.arguments]
+            handed = [
+                self._effects_by_path(argument, function, types) | _named(argument, True) for argument in call.arguments
+            ]
             return NOTHING.union(*handed)
-        found = self.effects_by_path(callee, function)
+        found = self._effects_by_path(callee, function, types)
         if found == SQL and self._tells_no_statement(call):
             found = NOTHING
         named = _named(callee, call.awaited)
@@ -68,14 +75,14 @@ class StoreCalls:
             root in self.scope.imports and "." not in name and root not in self.scope.models.receivers
         )
 
-    def effects_by_path(self, path: str, function: FunctionFacts, depth: int = 4) -> frozenset[str]:
+    def _effects_by_path(self, path: str, function: FunctionFacts, types: Types, depth: int = 4) -> frozenset[str]:
         """What a call may do to a store, as the tables tell it by its receiver's type, name or origin."""
         models, scope = self.scope.models, self.scope
         model = models.functions.get(scope.names_in(function.qualname).canonical(path))
         if model is not None:
             return frozenset((model.effect,))
         receiver, dot, name = path.rpartition(".")
-        found = models.effects.get(name, NOTHING) if dot and depth else NOTHING
+        found = self.types.effects(name, types) if dot and depth else NOTHING
         if not found:
             return NOTHING
         root, _, rest = path.partition(".")
@@ -85,12 +92,12 @@ class StoreCalls:
         if guessed in models.types:
             call = models.method(guessed, name)
             return frozenset((call.effect,)) if call is not None else NOTHING
-        if self.effects_by_path(receiver, function, depth - 1):
+        if self._effects_by_path(receiver, function, types, depth - 1):
             return found
         if root in function.local_names:
             built = [built for local, built in function.locals_built if local == root]
             if any(
-                self.effects_by_path(b, function, depth - 1)
+                self._effects_by_path(b, function, types, depth - 1)
                 or (self.uses_stores and self.concurrency.target(b, function))
                 for b in built
             ):

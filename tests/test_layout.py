@@ -23,7 +23,8 @@ LAYERS = """
     names grafts back_references need
     resolve
     evidence
-    keys touch store_calls
+    keys touch store_types
+    store_calls
     elsewhere
     meeting spans
     candidate

@@ -21,8 +21,8 @@ MOST_STEPS = 2000
 """Functions that are looked at on the ways back from one module."""
 MOST_ROOTS = 6
 """Roots in other modules that are kept for one function; more say nothing new."""
-KEPT = 400
-"""Modules whose evidence is kept to be used again."""
+KEPT = 1000
+"""Modules whose evidence is kept until they are looked at themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,8 @@ class Outside:
     def concurrency(self, module: ModuleFacts) -> Concurrency:
         """The units of a module and what can run while they do, with what other modules do with them."""
         alone = self._seen_alone(module)
+        if module.path in self._digests:  # nobody else asks for more
+            self._alone.pop(module.path)
         if module.path not in self.index.users:
             return alone
         return alone.joined(Neighbours(tuple(self.roots_of(module)), self.held_around(module)))

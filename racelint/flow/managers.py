@@ -15,6 +15,7 @@ from racelint.flow.summaries import source_of
 from racelint.frozen import replace
 from racelint.models.loader import Call
 from racelint.resolve import MAPPERS
+from racelint.store_types import ANY_ARGUMENTS, KEYWORDS_ONLY, NO_ARGUMENTS
 
 _MANAGER = re.compile(
     r"(^|\.)(?:[A-Z]\w*|__class__|model|cls|type\(self\))\.(\w*objects\w*|_default_manager|_base_manager)$"
@@ -27,13 +28,6 @@ _QUERY_SET = re.compile(r"^\w+_(queryset|qs)$")
 _OF_AN_OBJECT = re.compile(r"\.[A-Z]\w*\.[a-z_]\w*$")
 """The type of an attribute of an object whose class is only named: `shop.models.Order.lines`."""
 
-_ANY_ARGUMENTS = frozenset(
-    "filter exclude select_for_update get_or_create update_or_create aget_or_create aupdate_or_create select_related "
-    "prefetch_related annotate aggregate aaggregate values_list order_by bulk_create abulk_create in_bulk".split()
-)
-"""Methods that hardly anything but a query set has."""
-_NO_ARGUMENTS = frozenset("all first last count exists afirst alast acount aexists".split())
-_KEYWORDS_ONLY = frozenset("get create update aget acreate aupdate".split())
 _NOT_ROWS = re.compile(r"path|file|dir|url|storage|client|session|cache|config|settings|environ", re.IGNORECASE)
 """Parts of names of attributes that have such methods and are no sets of rows."""
 
@@ -78,11 +72,11 @@ def _fits(text: str, node: cst.Call, method: str) -> bool:
     holder, _, attribute = text.rpartition(".")
     if not holder or "(" in text or not attribute.isidentifier() or _NOT_ROWS.search(attribute):
         return False
-    if method in _ANY_ARGUMENTS:
+    if method in ANY_ARGUMENTS:
         return True
-    if method in _NO_ARGUMENTS:
+    if method in NO_ARGUMENTS:
         return not node.args
-    return method in _KEYWORDS_ONLY and bool(node.args) and all(a.keyword is not None for a in node.args)
+    return method in KEYWORDS_ONLY and bool(node.args) and all(a.keyword is not None for a in node.args)
 
 
 def _query_set(ev: Evaluator, text: str) -> Value:

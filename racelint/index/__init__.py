@@ -42,6 +42,11 @@ class Index:
                 self._classes.setdefault(class_.name, []).append((module, class_))
 
     @cached_property
+    def packages(self) -> frozenset[str]:
+        """The first names of all that any module imports."""
+        return frozenset(origin.partition(".")[0] for module in self.modules for _, origin in module.imports)
+
+    @cached_property
     def _by_path(self) -> dict[str, ModuleFacts]:
         return {module_path(module.path): module for module in self.modules}
 

@@ -252,6 +252,25 @@ class Models:
         }
         return frozenset(names - _COMMON)
 
+    def given_by(self, types: frozenset[str]) -> frozenset[str]:
+        """The types of what methods of these types give, of what methods of those give, and so on."""
+        found, todo = set(types), list(types)
+        while todo:
+            type_name = todo.pop()
+            more = {*self._returned.get(type_name, ()), self.parents.get(type_name, "")} - found
+            found |= more
+            todo += more
+        return frozenset(found)
+
+    @cached_property
+    def _returned(self) -> dict[str, set[str]]:
+        """By type what its own methods give."""
+        found: dict[str, set[str]] = {}
+        for (type_name, _), call in self.methods.items():
+            if call.returns:
+                found.setdefault(type_name, set()).add(call.returns)
+        return found
+
     def takes_long(self, name: str) -> bool:
         """Whether a call of this dotted name waits for something outside of the process."""
         return name in self.slow or (bool(name) and f"{name.partition('.')[0]}." in self.slow)
