@@ -34,10 +34,19 @@ class Candidates:
         self._guards: dict[str, bool] = {}
         self._kinds: dict[tuple[int, str, World, Reach], list[Runs]] = {}
         self._helpers: dict[tuple[str, bool], tuple[FunctionFacts, ...]] = {}
+        self._called: dict[str, frozenset[str]] = {}
         self.keys, self.meetings, self.stores = StateKeys(concurrency), Meetings(concurrency), StoreCalls(concurrency)
         self.spans = Spans(self, self.keys, HELPER_DEPTH)
 
     # one function
+
+    def called(self, function: FunctionFacts) -> frozenset[str]:
+        """The last names of what a function calls, and of what it hands to calls."""
+        known = self._called.get(function.qualname)
+        if known is None:
+            paths = {call.callee for call in function.calls}.union(*(call.arguments for call in function.calls))
+            known = self._called[function.qualname] = frozenset(path.rpartition(".")[2] for path in paths)
+        return known
 
     def helpers(self, function: FunctionFacts, handed: bool) -> tuple[FunctionFacts, ...]:
         """The functions of the module that a function calls, or whose body is a property that it reads.
@@ -47,11 +56,11 @@ class Candidates:
         key = (function.qualname, handed)
         known = self._helpers.get(key)
         if known is None:
-            found = {f.qualname: f for f in self._called(function, handed)}
+            found = {f.qualname: f for f in self._run_by(function, handed)}
             known = self._helpers[key] = tuple(found.values())
         return known
 
-    def _called(self, function: FunctionFacts, handed: bool) -> Iterator[FunctionFacts]:
+    def _run_by(self, function: FunctionFacts, handed: bool) -> Iterator[FunctionFacts]:
         seen: set[str] = set()
         for call in function.calls:
             if call.callee not in seen:
@@ -349,6 +358,10 @@ class Candidate:
         """Whether others may run between two places where the definition touches one of the keys, or one place in a loop."""
         return self.module.spans.switches_between(self.facts, keys)
 
+    def changes_later(self, key: str) -> bool:
+        """Whether others may run between a place where the definition looks at the key and one where it changes it."""
+        return self.module.spans.changes_later(self.facts, key)
+
     @property
     def suspends(self) -> bool:
         """Whether it is a coroutine that lets others run."""
@@ -403,6 +416,11 @@ class Candidate:
         return frozenset(enclosing_self(function, self.module.scope)[1] for function in self.functions)
 
     @cached_property
+    def called(self) -> frozenset[str]:
+        """The last names of all that is called or handed to a call."""
+        return frozenset().union(*map(self.module.called, self.functions))
+
+    @cached_property
     def calls(self) -> list[CallSite]:
         """All calls."""
         return [call for function in self.functions for call in function.calls]
@@ -427,7 +445,7 @@ class Candidate:
         """
         if any(function.sql for function in (*self.functions, self.module.scope.facts.module_body)):
             return True
-        return any(call.callee.rpartition(".")[2] in _STATEMENTS for call in self.calls)
+        return not _STATEMENTS.isdisjoint(self.called)
 
     @cached_property
     def _any_effect(self) -> frozenset[str]:

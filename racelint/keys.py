@@ -28,14 +28,20 @@ ANY = 4
 Keys = dict[str, Reach]
 
 
-Span: TypeAlias = "tuple[int, int]"
-AT_ONCE = (0, 0)
+Span: TypeAlias = "tuple[int, int, int, int]"
+"""Suspension points before the first and the last touch, the first look and the last change."""
+AT_ONCE = (0, 0, 0, 0)
 """Everything before the first suspension point."""
+
+
+def joined(one: Span, other: Span) -> Span:
+    """The span of two that are of one thing."""
+    return (min(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), max(one[3], other[3]))
 
 
 def _widen(spans: dict[str, Span], key: str, span: Span) -> None:
     known = spans.get(key)
-    spans[key] = span if known is None else (min(known[0], span[0]), max(known[1], span[1]))
+    spans[key] = span if known is None else joined(known, span)
 
 
 class StateKeys:
@@ -92,7 +98,7 @@ class StateKeys:
                         yield holder
 
     def span(self, key: str, function: FunctionFacts, handed: bool) -> Span:
-        """How many suspension points of a function stand before the first and the last place where it touches the key itself."""
+        """How many suspension points of a function stand before the places where it touches the key itself."""
         known = self._spans.get((function.qualname, handed))
         if known is None:
             known = self._spans[function.qualname, handed] = self._find_spans(function, handed)
@@ -101,7 +107,7 @@ class StateKeys:
     def _find_spans(self, function: FunctionFacts, handed: bool) -> dict[str, Span]:
         if not function.spans:
             return {}
-        spans = {name: (first, last) for name, first, last in function.spans}
+        spans: dict[str, Span] = {name: span for name, *span in function.spans}
         found: dict[str, Span] = {}
         for path in function.reads:
             root, dot, rest = path.partition(".")

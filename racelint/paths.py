@@ -87,6 +87,7 @@ _COMMANDS = frozenset(
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SYSTEM = re.compile(r"""^[rbuf]*["']/(var|etc|run|tmp|dev/shm)/""")
+_SYSTEM_ANYWHERE = re.compile(r"""["']/(var|etc|run|tmp|dev/shm)/""")
 
 
 _PUBLIC = re.compile(r"""["'{]/?(var/)?tmp/|gettempdir\(""")
@@ -147,6 +148,22 @@ def is_of_one_row(path: str) -> bool:
 
 
 _ROW = re.compile(r"\.(id|pk)(\)|\})*[\"']?$")
+
+
+def words_of_paths(text: str) -> frozenset[str]:
+    """The words of a text that would say that processes share a path, if they stood in one."""
+    found = {word.lower() for word in _WORD.findall(text)} & _SAYING
+    if _KEY_FILE.search(text):
+        found.add(KEY)
+    if _SYSTEM_ANYWHERE.search(text):
+        found.add(SYSTEM)
+    return frozenset(found)
+
+
+KEY, SYSTEM = "key", "/"
+"""Stand among such words for a file that holds a key, and for a path of the machine."""
+
+_SAYING = SHARED_WORDS | CONFIGURED | ENSURED | FOLDERS
 
 
 def is_parent(path: str) -> bool:

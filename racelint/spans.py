@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from racelint.facts import CallSite, FunctionFacts
-from racelint.keys import OWN, StateKeys
+from racelint.facts.gathered import UNCHANGED, UNSEEN
+from racelint.keys import OWN, Span, StateKeys, joined
 from racelint.store_calls import THREAD_CALLS
 
-Span = tuple[int, int]
-NEVER: Span = (1 << 30, -1)
+NEVER: Span = (UNSEEN, UNCHANGED, UNSEEN, UNCHANGED)
 """The span of what is not touched."""
 
 
@@ -34,7 +34,7 @@ class Spans:
     def __init__(self, helpers: Helpers, keys: StateKeys, depth: int) -> None:
         self.helpers, self.keys, self.depth = helpers, keys, depth
         self.own = frozenset(function.qualname for function in keys.scope.facts.functions)
-        self._sites: dict[tuple[str, bool], list[tuple[FunctionFacts, Span]]] = {}
+        self._sites: dict[tuple[str, bool], list[tuple[FunctionFacts, int, int]]] = {}
         self._known: dict[tuple[str, bool, int, tuple[str, ...]], Span] = {}
 
     def switches_between(self, function: FunctionFacts, keys: tuple[str, ...]) -> bool:
@@ -43,15 +43,20 @@ class Spans:
         Not if both stand in one call of one method of the module, which touches its own object: it is looked at by itself, and
         whatever starts the definition starts it, too.
         """
-        first, last = self._span(function, False, keys, self.depth)
+        first, last, _, _ = self._span(function, False, keys, self.depth)
         return first < last and not self._all_in_one_method(function, keys, self.depth)
+
+    def changes_later(self, function: FunctionFacts, key: str) -> bool:
+        """Whether others may run between a place where the key is looked at and one where it is changed; else as above."""
+        _, _, look, change = self._span(function, False, (key,), self.depth)
+        return look < change and not self._all_in_one_method(function, (key,), self.depth)
 
     def _all_in_one_method(self, function: FunctionFacts, keys: tuple[str, ...], depth: int) -> bool:
         if not depth or any(self._touches(key, function, False) for key in keys):
             return False
         touching = [
             (helper, low == high)
-            for helper, (low, high) in self._helpers(function, False)
+            for helper, low, high in self._helpers(function, False)
             if self._span(helper, True, keys, self.depth - 1) != NEVER
         ]
         if len(touching) != 1 or not touching[0][1]:
@@ -75,42 +80,44 @@ class Spans:
         known = self._known.get(question)
         if known is not None:
             return known
-        first, last = NEVER
+        found = NEVER
         for key in keys:
             if self._touches(key, function, handed):
-                low, high = self.keys.span(key, function, handed)
-                first, last = min(first, 2 * low), max(last, 2 * high)
+                first, last, look, change = self.keys.span(key, function, handed)
+                found = joined(found, (_doubled(first), _doubled(last), _doubled(look), _doubled(change)))
         if depth:
-            for helper, (low, high) in self._helpers(function, handed):
+            for helper, low, high in self._helpers(function, handed):
                 inner = self._span(helper, True, keys, depth - 1)
                 if inner != NEVER:
-                    first = min(first, _outside(low, inner[0], helper))
-                    last = max(last, _outside(high, inner[1], helper))
-        self._known[question] = first, last
-        return first, last
+                    first, look = (_outside(low, time, helper) for time in (inner[0], inner[2]))
+                    last, change = (_outside(high, time, helper) for time in (inner[1], inner[3]))
+                    found = joined(found, (first, last, look, change))
+        self._known[question] = found
+        return found
 
-    def _helpers(self, function: FunctionFacts, handed: bool) -> list[tuple[FunctionFacts, Span]]:
+    def _helpers(self, function: FunctionFacts, handed: bool) -> list[tuple[FunctionFacts, int, int]]:
         """The helpers that a function calls, with the suspension points before the first and the last call of each."""
         question = (function.qualname, handed)
         known = self._sites.get(question)
         if known is None:
-            found: dict[str, tuple[FunctionFacts, Span]] = {}
-            for helper, (low, high) in self._calls(function, handed):
-                _, (first, last) = found.get(helper.qualname, (helper, NEVER))
-                found[helper.qualname] = helper, (min(first, low), max(last, high))
+            found: dict[str, tuple[FunctionFacts, int, int]] = {}
+            for helper, low, high in self._calls(function, handed):
+                _, first, last = found.get(helper.qualname, (helper, low, high))
+                found[helper.qualname] = helper, min(first, low), max(last, high)
             known = self._sites[question] = list(found.values())
         return known
 
-    def _calls(self, function: FunctionFacts, handed: bool) -> Iterator[tuple[FunctionFacts, Span]]:
+    def _calls(self, function: FunctionFacts, handed: bool) -> Iterator[tuple[FunctionFacts, int, int]]:
         for call in function.calls:
             for path in _run_by(call):
                 for helper in self.helpers.targets(path, function, handed):
                     if helper.stub or helper.yields:
                         continue
                     waited = call.awaited or not helper.is_async
-                    yield helper, _when(call, function) if waited else (0, function.switches)
+                    low, high = _when(call, function) if waited else (0, function.switches)
+                    yield helper, low, high
         for helper in self.helpers.properties_read(function):
-            yield helper, (0, function.switches)
+            yield helper, 0, function.switches
 
 
 def _run_by(call: CallSite) -> Iterator[str]:
@@ -120,7 +127,7 @@ def _run_by(call: CallSite) -> Iterator[str]:
         yield from call.arguments
 
 
-def _when(call: CallSite, function: FunctionFacts) -> Span:
+def _when(call: CallSite, function: FunctionFacts) -> tuple[int, int]:
     """The suspension points before the first and the last time that the call is made."""
     first = last = call.switches
     if call.looped:
@@ -130,8 +137,15 @@ def _when(call: CallSite, function: FunctionFacts) -> Span:
     return first, last
 
 
+def _doubled(switches: int) -> int:
+    """A time of a definition itself."""
+    return switches if switches in (UNSEEN, UNCHANGED) else 2 * switches
+
+
 def _outside(switches: int, inner: int, helper: FunctionFacts) -> int:
     """A time of a helper, called behind so many suspension points, as one of its caller."""
+    if inner in (UNSEEN, UNCHANGED):
+        return inner
     if inner == 0:
         return 2 * switches
     return 2 * switches + (2 if inner == 2 * helper.switches else 1)

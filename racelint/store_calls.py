@@ -45,6 +45,9 @@ class StoreCalls:
         if known is None:
             known = self._effects[function.qualname, types] = []
             for call in function.calls:
+                name = call.callee.rpartition(".")[2]
+                if not (self.scope.models.may_reach_stores(name) or name in THREAD_CALLS or _verb(name) in VERBS):
+                    continue
                 found = self._effects_of(call, function, types)
                 if found:
                     known.extend([found, found] if call.looped else [found])
@@ -120,6 +123,10 @@ class StoreCalls:
     def uses_stores(self) -> bool:
         """Whether a library is imported whose table describes a store."""
         return bool(self.scope.libraries & self.scope.models.libraries)
+
+
+def _verb(name: str) -> str:
+    return name.lstrip("_").partition("_")[0]
 
 
 def _named(path: str, awaited: bool) -> frozenset[str]:

@@ -19,10 +19,23 @@ class Calls:
 
     def target(self, path: str, caller: FunctionFacts) -> list[FunctionFacts]:
         """The functions of this module that a dotted path in `caller` may mean."""
+        if "::" not in caller.qualname and _last(path) not in self._defined:
+            return []
         known = self._targets.get((path, caller.qualname))
         if known is None:
             known = self._targets[path, caller.qualname] = self._find_target(path, caller)
         return known
+
+    @property
+    def _defined(self) -> set[str]:
+        """The last names of all functions and classes that are here, or were taken over by now."""
+        if self._counted != (counted := len(self.scope.functions) + len(self.scope.classes)):
+            self._counted = counted
+            self._names = set(map(_last, (*self.scope.functions, *self.scope.classes)))
+        return self._names
+
+    _counted = 0
+    _names: set[str] = set()
 
     def _find_target(self, path: str, caller: FunctionFacts) -> list[FunctionFacts]:
         scope, names = self.scope, self.scope.names_in(caller.qualname)
@@ -129,10 +142,13 @@ class Calls:
 
     def spawner(self, callee: str, caller: FunctionFacts) -> Spawner | None:
         """The model of a call that starts units, if it is one."""
-        models, names = self.scope.models, self.scope.names_in(caller.qualname)
+        models = self.scope.models
         receiver, dot, method = callee.rpartition(".")
-        if method not in models.spawning_names and (dot or callee not in names.imports):
+        if dot and method not in models.spawning_names:
             return None  # as nearly all calls: what follows is asked for each call of the project, several times
+        names = self.scope.names_in(caller.qualname)
+        if method not in models.spawning_names and callee not in names.imports:
+            return None
         known = models.spawners.get(names.canonical(callee))
         if known is not None:
             return known
@@ -173,6 +189,14 @@ class Calls:
         if rest and first == self_name and owner:
             return self.scope.attribute_type(owner, rest)
         return "" if rest else self.local_type(first, caller)
+
+
+def _last(path: str) -> str:
+    """The last name of a dotted path, also of one that is an argument: `*self.run`, `target=run`."""
+    name = path.rpartition(".")[2]
+    if "=" in name or "*" in name or ":" in name:
+        name = name.rpartition("=")[2].rpartition(":")[2].lstrip("*")
+    return name
 
 
 _THREADED = frozenset({"threading", "concurrent"})

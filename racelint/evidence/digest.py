@@ -24,6 +24,8 @@ class OutsideCall:
     line: int
     held: frozenset[str]
     """What is held around the call, as the target would name it: `self._lock`, `lock` of its own module."""
+    locked: bool
+    """Something that is named like a lock is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,8 @@ def _outside_call(module: Guards, caller: FunctionFacts, call: CallSite, target:
     receiver = call.callee.rpartition(".")[0]
     names = frozenset(_as_seen(guard_name(guard, caller), receiver, module, target) for guard in held)
     where = (target.module.path, target.function.qualname)
-    return OutsideCall(caller.qualname, where, target.receiver, call.line, names)
+    locked = any(part in guard.lower() for guard in names for part in module.scope.models.guards)
+    return OutsideCall(caller.qualname, where, target.receiver, call.line, names, locked)
 
 
 def _as_seen(guard: str, receiver: str, module: Guards, target: Target) -> str:

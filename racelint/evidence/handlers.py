@@ -34,9 +34,9 @@ def find_handlers(calls: Calls) -> list[Root]:
     models, libraries = calls.scope.models, calls.scope.libraries
     decorators = _possible_decorators(calls)
     for function in calls.scope.facts.functions:
-        for decorator in function.decorators:
+        for decorator in function.decorators if decorators else ():
+            canonical = calls.scope.canonical(decorator)
             for name, handler in decorators:
-                canonical = calls.scope.canonical(decorator)
                 if (name.startswith(".") and "." in decorator and ("." + decorator.rpartition(".")[2]) == name) or (
                     canonical == name or (not name.startswith(".") and canonical.endswith("." + name))
                 ):

@@ -126,7 +126,7 @@ class Outside:
                 roots.append(_at(way, root, way.own, text, way.guarded, called=way.level > 0))
         for digest, call in uses.calls.get(way.function, ()):
             own = _OWN.get(call.receiver) if way.own is None else way.own
-            names, guarded = digest.leads_to.get(call.caller, frozenset()), way.guarded or self._locks(call)
+            names, guarded = digest.leads_to.get(call.caller, frozenset()), way.guarded or call.locked
             for root in digest.roots:
                 if root.unit in names and _new(root, own, guarded, roots):
                     near = root.unit == call.caller and way.level == 0
@@ -134,16 +134,12 @@ class Outside:
                     text = f"`{root.unit}` in {digest.path} {how}; there {root.text}"
                     roots.append(replace(_at(way, root, own, text, guarded, called=True), origin=digest.path))
 
-    def _locks(self, call: OutsideCall) -> bool:
-        """Whether something that is named like a lock is held around the call."""
-        return any(part in guard.lower() for guard in call.held for part in self.models.guards)
-
     def _callers(self, way: _Way) -> Iterator[_Way]:
         """The functions in other modules that lead to calls of what the way has come to."""
         for digest, call in self._uses(way.path).calls.get(way.function, ()):
             own = _OWN.get(call.receiver) if way.own is None else way.own
             for name in sorted(digest.leads_to.get(call.caller, ())):
-                yield _Way(digest.path, name, way.target, own, way.level + 1, way.guarded or self._locks(call))
+                yield _Way(digest.path, name, way.target, own, way.level + 1, way.guarded or call.locked)
 
 
 _OWN = {Receiver.SHARED: False, Receiver.NONE: False, Receiver.OWN: True, Receiver.GIVEN: True}
@@ -158,6 +154,10 @@ def _at(way: _Way, root: Root, own: bool | None, text: str, guarded: bool, *, ca
 
 def _new(root: Root, own: bool | None, guarded: bool, roots: list[Root]) -> bool:
     """Whether a root says something that two of those that are known do not."""
+    if len(roots) >= MOST_ROOTS or root.strength is Confidence.LOW:
+        return False
     kind = (root.world, root.many, root.own_object if own is None else own, root.processes, guarded)
-    same = sum((known.world, known.many, known.own_object, known.processes, known.guarded) == kind for known in roots)
-    return len(roots) < MOST_ROOTS and same < 2 and root.strength is not Confidence.LOW
+    same = 0
+    for known in roots:
+        same += (known.world, known.many, known.own_object, known.processes, known.guarded) == kind
+    return same < 2

@@ -26,13 +26,16 @@ from racelint.facts.source_text import (
     says_sql,
     shape_of,
 )
+from racelint.paths import PATH_STEPS, words_of_paths
 from racelint.source import Source
 
 
 class _Collector:
     """Walks a module once. Nested functions and classes are gathered as they are met."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._lines: list[str] = []
         self.imports: list[tuple[str, str]] = []
         self.classes: list[ClassFacts] = []
         self.functions: list[FunctionFacts] = []
@@ -108,8 +111,16 @@ class _Collector:
         arms, self.arms = self.arms, ()
         self.current, self.within, self.loops = found, (), 0
         self.body(node.body)
+        if any(call.callee.rpartition(".")[2] in PATH_STEPS for call in found.calls):
+            found.path_words = words_of_paths("".join(self.lines[found.first - 1 : found.last]))
         self.functions.append(found.freeze())
         self.current, self.within, self.loops, self.class_name, self.arms = outer, within, loops, class_name, arms
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of the source, split when they are first asked for."""
+        self._lines = self._lines or self.source.lines
+        return self._lines
 
     class_name = ""
 
@@ -290,7 +301,7 @@ class _Collector:
             if path:
                 self.note_read(path)  # which says, too, when it is written
                 how = "del[]" if how == "del" else "[]+=" if how == "+=" else "[]"
-                self.current.writes.append(Write(path, how, shape, node.lineno, self.within, built))
+                self.note_write(Write(path, how, shape, node.lineno, self.within, built))
             else:
                 self.visit(node.value)
             return
@@ -302,9 +313,7 @@ class _Collector:
         if path:
             if isinstance(node, ast.Attribute):
                 self.note_read(dotted(node.value))
-            if self.current.is_async:
-                self.current.touch(".".join(path.split(".", 2)[:2]))
-            self.current.writes.append(Write(path, how, shape, node.lineno, self.within, built))
+            self.note_write(Write(path, how, shape, node.lineno, self.within, built))
         elif isinstance(node, ast.Attribute):
             self.visit(node.value)
 
@@ -312,6 +321,11 @@ class _Collector:
         path = dotted(node)
         if path:
             self.note_read(path)
+
+    def note_write(self, write: Write) -> None:
+        if self.current.is_async:
+            self.current.touch(".".join(write.path.split(".", 2)[:2]), changed=True)
+        self.current.writes.append(write)
 
     def note_read(self, path: str) -> None:
         parts = path.split(".", 2)
@@ -392,7 +406,7 @@ class _Collector:
                 self.note_read(path)
                 self.current.references.add(path)
                 if function.attr in MUTATORS:
-                    self.current.writes.append(Write(path, function.attr, "other", node.lineno, self.within))
+                    self.note_write(Write(path, function.attr, "other", node.lineno, self.within))
             else:
                 self.visit(function.value)
         elif isinstance(function, ast.Name):
@@ -474,6 +488,6 @@ def collect_facts(source: Source, tree: ast.Module | None = None) -> ModuleFacts
     """Facts of one module; raises what `ast.parse` raises."""
     if tree is None:
         tree = ast.parse(source.text)
-    facts = _Collector().collect(tree, source.path)
+    facts = _Collector(source).collect(tree, source.path)
     guarded = declared_guards(tree, source.text)
     return replace(facts, guarded=guarded) if guarded else facts

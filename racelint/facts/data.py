@@ -82,12 +82,15 @@ class FunctionFacts:
     """For each loop that suspends how many stand before it and before its end."""
     sql: bool = False
     """Has strings that may be statements of SQL which change or lock rows, or parts of such."""
-    spans: tuple[tuple[str, int, int], ...] = ()
+    spans: tuple[tuple[str, int, int, int, int], ...] = ()
     """What is read or written after a suspension point, by its name or first two parts: how many such points stand before the
-    first and before the last place where it is. In a loop that suspends, a place counts for all rounds. What is not listed
-    stands before the first suspension point only."""
+    first and the last place where it is, before the first where it is read (2**30 for nowhere), and before the last where it is
+    changed (-1 for nowhere). In a loop that suspends, a place counts for all rounds. What is not listed stands before the first
+    suspension point only."""
     yields_within: tuple[str, ...] = ()
     """Dotted sources of the context managers around all that it yields, outermost first: who uses it as one is in these, too."""
+    path_words: frozenset[str] = frozenset()
+    """If it may step on a path: the words in its text that say of paths that processes share them (`paths.words_of_paths`)."""
     run_by: str = ""
     """`thread` or `threads` if its documentation says that another one, or any, runs it."""
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from racelint.facts.data import CallSite, FunctionFacts, Write
 
+UNSEEN, UNCHANGED = 1 << 30, -1
+"""Stand for the first look at what is only changed, and the last change of what is only read."""
+
 
 class Gathered:
     """What is gathered of one function while its body is walked."""
@@ -25,6 +28,7 @@ class Gathered:
         "owner",
         "params",
         "parent",
+        "path_words",
         "qualname",
         "reads",
         "references",
@@ -60,10 +64,11 @@ class Gathered:
         self.looped: set[str] = set()
         self.stub = False
         self.run_by = ""
+        self.path_words: frozenset[str] = frozenset()
         self.switches = 0
         self.sql = False
         self.loops: list[tuple[int, int]] = []
-        self.spans: dict[str, tuple[int, int]] = {}
+        self.spans: dict[str, tuple[int, int, int, int]] = {}
 
     # suspension points
 
@@ -72,22 +77,22 @@ class Gathered:
         self.suspends = True
         self.switches += 1
 
-    def touch(self, name: str) -> None:
+    def touch(self, name: str, changed: bool = False) -> None:
         """A name or path is read or written here."""
-        known = self.spans.get(name)
-        if known is None:
-            self.spans[name] = (self.switches, self.switches)
-        elif known[1] != self.switches:
-            self.spans[name] = (known[0], self.switches)
+        now = self.switches
+        first, _, look, change = self.spans.get(name, (now, now, UNSEEN, UNCHANGED))
+        self.spans[name] = (first, now, look, now) if changed else (first, now, min(look, now), change)
 
     def end_loop(self, switches: int) -> None:
         """Ends a loop that began after so many suspension points: what it holds comes before and after its own."""
-        if self.switches == switches:
+        now = self.switches
+        if now == switches:
             return
-        for name, (first, last) in self.spans.items():
+        for name, (first, last, look, change) in self.spans.items():
             if last >= switches:
-                self.spans[name] = (min(first, switches), self.switches)
-        self.loops.append((switches, self.switches))
+                look = look if look == UNSEEN else min(look, switches)
+                self.spans[name] = (min(first, switches), now, look, now if change >= switches else change)
+        self.loops.append((switches, now))
 
     def freeze(self) -> FunctionFacts:
         return FunctionFacts(
@@ -117,7 +122,8 @@ class Gathered:
             self.switches,
             tuple(self.loops),
             self.sql,
-            tuple((name, first, last) for name, (first, last) in self.spans.items() if last),
+            tuple((name, *span) for name, span in self.spans.items() if span[1]),
             self.yields_within,
+            self.path_words,
             self.run_by,
         )

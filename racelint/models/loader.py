@@ -252,6 +252,14 @@ class Models:
         }
         return frozenset(names - _COMMON)
 
+    def may_reach_stores(self, name: str) -> bool:
+        """Whether a call with this last name may do anything that a table tells of."""
+        return name in self.effects or name in self._last_names
+
+    @cached_property
+    def _last_names(self) -> frozenset[str]:
+        return frozenset(name.rpartition(".")[2] for name, call in self.functions.items() if call.effect != "none")
+
     def given_by(self, types: frozenset[str]) -> frozenset[str]:
         """The types of what methods of these types give, of what methods of those give, and so on."""
         found, todo = set(types), list(types)

@@ -48,15 +48,17 @@ def _add_homes(module: Candidates, found: dict[str, tuple[Candidate, set[Need]]]
     unsure = copy(module)
     unsure.least = RANKS[Confidence.LOW]
     own = module.scope.facts.path
+    helpers: dict[str, Candidate] = {}
     for candidate, met in list(found.values()):
         for helper in candidate.functions[1:]:
-            if module.scope.names_in(helper.qualname).facts.path == own and not module.concurrency.unlikely_unit(
-                helper
-            ):
-                known, needs = found.get(helper.qualname) or (Candidate(unsure, helper), set())
-                more = {need for need in met - needs if HOLDS[need](Candidate(unsure, helper))}
-                if more:
-                    found[helper.qualname] = known, needs | more
+            name = helper.qualname
+            known, needs = found.get(name) or (None, set())
+            if met <= needs or module.scope.names_in(name).facts.path != own or module.concurrency.unlikely_unit(helper):
+                continue
+            unsure_one = helpers.setdefault(name, Candidate(unsure, helper))
+            more = {need for need in met - needs if HOLDS[need](unsure_one)}
+            if more:
+                found[name] = known or unsure_one, needs | more
 
 
 EXPECTING = (Need.ROW_LOCK,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from racelint.candidate import Candidate
 from racelint.evidence.starts import may_start
-from racelint.facts import CallSite
+from racelint.facts import CallSite, Write
 from racelint.finding import Confidence, World
 from racelint.meeting import RANKS
 from racelint.nominate.stores import WRITES
@@ -22,17 +22,26 @@ def anything(c: Candidate) -> bool:
 
 
 def state_of_tasks(c: Candidate) -> bool:
-    """Whether a coroutine looks at state that another task changes or takes away."""
+    """Whether a coroutine looks at state that another task changes or takes away, and then changes it, or uses what it found."""
     module = c.module
     if not c.suspends or c.rank(World.TASKS) < 0:
         return False
     several = c.of_several_operations()
     for key in c.reads:
-        if key in module.changers and c.switches_between(key):
-            who = module.changing if key in c.changes else module.takers
-            if (several and key in c.changes) or c.meets(key, who, World.TASKS) >= module.least:
-                return True
+        if key not in module.changers or not c.switches_between(key):
+            continue
+        if c.meets(key, module.takers, World.TASKS) >= module.least:
+            return True
+        if key not in c.changes or not c.changes_later(key):
+            continue
+        if c.meets(key, module.changing, World.TASKS) >= module.least or (several and _advances(c.changes[key])):
+            return True
     return False
+
+
+def _advances(writes: list[Write]) -> bool:
+    """Whether one of the changes sets something that is to be seen by whoever comes later, so that two that do are one too many."""
+    return any(write.how in ("=", "[]") and write.shape not in ("none", "false", "empty") for write in writes)
 
 
 def made_by_tasks(c: Candidate) -> bool:
@@ -133,6 +142,8 @@ def completion(c: Candidate) -> bool:
 
     What is handed to the loop to be run at once is reported with low confidence only; helpers that complete are looked at themselves.
     """
+    if COMPLETIONS.isdisjoint(c.called):
+        return False
     for call in c.calls:
         if any(argument.rpartition(".")[2] in COMPLETIONS for argument in call.arguments) and (
             not c.module.least or call.callee.rpartition(".")[2] in TIMERS
@@ -150,6 +161,8 @@ TIMERS = frozenset({"call_later", "call_at"})
 
 def wake_up(c: Candidate) -> bool:
     """Whether an event is waited for, or asked, and cleared."""
+    if "clear" not in c.called:
+        return False
     names = {call.callee.rpartition(".")[2] for call in c.calls}
     return "clear" in names and ("wait" in names or "is_set" in names)
 

@@ -7,7 +7,20 @@ import re
 from racelint.candidate import Candidate
 from racelint.finding import Confidence, World
 from racelint.meeting import RANKS
-from racelint.paths import PATH_STEPS, PATH_TESTS, is_command, is_of_one_run
+from racelint.paths import (
+    CONFIGURED,
+    ENSURED,
+    FOLDERS,
+    KEY,
+    PATH_STEPS,
+    PATH_TESTS,
+    SHARED_WORDS,
+    SYSTEM,
+    is_command,
+    is_of_one_run,
+    is_storage,
+    words_of_paths,
+)
 from racelint.store_calls import READ, WRITE
 from racelint.touch import steps_on_paths
 
@@ -165,8 +178,11 @@ def queue(c: Candidate) -> bool:
 def file_steps(c: Candidate) -> bool:
     """Whether a path is tested and used, or a file is written that others read.
 
-    Commands and functions of one run share paths only with the whole machine, as far as is certain, unless a handler runs them.
+    That others do is certain only if a handler runs the definition, if all users of the machine are concerned, or if names say so;
+    commands and functions of one run share paths with the whole machine alone.
     """
+    if PATH_STEPS.isdisjoint(c.called):
+        return False
     imports = c.module.scope.imports
     names = frozenset(
         name
@@ -180,9 +196,26 @@ def file_steps(c: Candidate) -> bool:
         return False
     if not c.module.least or c.module.concurrency.handled_in_processes(c.facts.qualname) is not None:
         return True
+    if not names.isdisjoint(EVERYBODYS) or (not names.isdisjoint(PATH_TESTS) and _waits(c)):
+        return True
     alone = is_command(c.module.scope.facts.path) or is_of_one_run(c.facts.owner)
-    return not alone or not names.isdisjoint(EVERYBODYS) or (not names.isdisjoint(PATH_TESTS) and _waits(c))
+    return not alone and _says_shared(c, names)
 
+
+def _says_shared(c: Candidate, names: frozenset[str]) -> bool:
+    """Whether anything says that other processes use a path: the text of the definition, or what it, its class or module is called."""
+    module = c.module.scope.facts.path.replace("\\", "/").removesuffix(".py").split("/")[-2:]
+    words = words_of_paths(" ".join([c.facts.qualname, *module])).union(*(f.path_words for f in c.functions))
+    meant = SHARED_WORDS | {SYSTEM}
+    if not names.isdisjoint(PATH_TESTS):
+        meant |= CONFIGURED | ENSURED | {KEY}
+    if not names.isdisjoint(MAKES):
+        meant |= FOLDERS
+    return is_storage(c.facts.owner) or not meant.isdisjoint(words)
+
+
+MAKES = frozenset("mkdir makedirs mkfifo symlink link copytree symlink_to hardlink_to".split())
+"""Steps that make something that is no file."""
 
 EVERYBODYS = frozenset({"chmod", "mktemp"})
 """Steps that concern all users of the machine."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from racelint.facts import ClassFacts, FunctionFacts, ModuleFacts
 from racelint.index import Index
@@ -29,13 +29,15 @@ class Names:
         self._attribute_types: dict[tuple[str, str], str] = {}
         self._lineages: dict[str, list[ClassFacts]] = {}
         self._homes: dict[str, Home] = {}
+        self.selves: dict[int, tuple[str, str]] = {}
+        """What `enclosing_self` said, by the identity of the function."""
         self.every_function: list[FunctionFacts] = list(facts.functions)
         """The functions of the module and those that were taken over: methods of bases that other modules define."""
 
     def names_in(self, qualname: str) -> Scope | Home:
         """What names mean in a definition: in one of another module what they mean there."""
         if "::" not in qualname:
-            return cast("Scope", self)
+            return self  # type: ignore[return-value]  # there are only scopes; `cast` would be called most of all
         prefix, mark, _ = qualname.partition("::")
         return self._homes[prefix + mark]
 
@@ -142,6 +144,13 @@ _SESSION_CALLS = ("session.query", "session.add", "session.commit", "session.flu
 
 def enclosing_self(function: FunctionFacts, scope: Names) -> tuple[str, str]:
     """The class whose instance a function sees, and by which name: also for functions nested in a method."""
+    known = scope.selves.get(id(function))
+    if known is None:
+        known = scope.selves[id(function)] = _enclosing_self(function, scope)
+    return known
+
+
+def _enclosing_self(function: FunctionFacts, scope: Names) -> tuple[str, str]:
     seen: FunctionFacts | None = function
     for _ in range(5):
         if seen is None:
