@@ -107,7 +107,7 @@ class StateKeys:
     def _find_spans(self, function: FunctionFacts, handed: bool) -> dict[str, Span]:
         if not function.spans:
             return {}
-        spans: dict[str, Span] = {name: span for name, *span in function.spans}
+        spans = {name: (first, last, look, change) for name, first, last, look, change in function.spans}
         found: dict[str, Span] = {}
         for path in function.reads:
             root, dot, rest = path.partition(".")

@@ -60,7 +60,8 @@ class StoreTypes:
     @cached_property
     def _of_module(self) -> frozenset[str]:
         """What attributes and names at the top of the module hold."""
-        scope, found = self.scope, set()
+        scope = self.scope
+        found: set[str] = set()
         for class_ in scope.classes.values():
             names = scope.names_in(class_.qualname)
             found.update(names.built_type(built) for _, built in class_.attributes)
@@ -141,9 +142,12 @@ class StoreTypes:
             if (type_name, method) in self.models.methods and (not needed or not libraries.isdisjoint(needed)):
                 yield type_name
         if "django" in libraries and "." in receiver:
-            if method in ANY_ARGUMENTS or (method in NO_ARGUMENTS and not call.arguments):
-                yield _QUERY_SET
-            elif method in KEYWORDS_ONLY and call.arguments and all("=" in a for a in call.arguments):
+            with_keywords = bool(call.arguments) and all("=" in argument for argument in call.arguments)
+            if (
+                method in ANY_ARGUMENTS
+                or (method in NO_ARGUMENTS and not call.arguments)
+                or (method in KEYWORDS_ONLY and with_keywords)
+            ):
                 yield _QUERY_SET
 
     @cached_property
