@@ -14,6 +14,8 @@ class Calls:
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
+        self._names: set[str] = set()
+        self._counted = 0
         self._targets: dict[tuple[str, str], list[FunctionFacts]] = {}
         self._spawning: dict[str, list[tuple[CallSite, Spawner]]] = {}
 
@@ -33,9 +35,6 @@ class Calls:
             self._counted = counted
             self._names = set(map(_last, (*self.scope.functions, *self.scope.classes)))
         return self._names
-
-    _counted = 0
-    _names: set[str] = set()
 
     def _find_target(self, path: str, caller: FunctionFacts) -> list[FunctionFacts]:
         scope, names = self.scope, self.scope.names_in(caller.qualname)
