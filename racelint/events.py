@@ -291,6 +291,8 @@ class Flow:
     rows: tuple[Row, ...] = ()
     ordered: Ids = NO_IDS
     """Accesses whose values were compared by order, as limits are."""
+    above: Ids = NO_IDS
+    """Those of them that were asked to be the larger ones."""
     compared: Ids = NO_IDS
     """Accesses whose values were compared with something else than nothing."""
     limited: bool = False

@@ -23,6 +23,7 @@ OUTCOMES: Mapping[str, str] = {
     "lost update": r"B's update is lost",
     "lost entries": r"B's entry is lost|y is lost",
     "lost replacement": r"B's new one is dropped",
+    "unread entries": r"nobody has read it",
     "old values written back": r"overwritten with the old value",
     "number given twice": r"8 is given twice",
     "row made twice": r"two rows",

@@ -123,6 +123,7 @@ class Assignments(Evaluator):
             index = row_of(self, base)
             if index is not None:
                 self.state.written.setdefault(index, {})[attr] = value.stems - value.opaque
+                self.state.unsure -= {(index, attr)}
                 relative = value.type == "django.F" or self._of_its_column(index, attr, value)
                 (self.relative.add if relative else self.relative.discard)((index, attr))
                 self.assigned[index] = node

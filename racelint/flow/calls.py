@@ -19,6 +19,7 @@ from racelint.flow.made import is_served, made_row, note_made
 from racelint.flow.managers import (
     customary_model,
     evaluated,
+    listed,
     own_method_of_manager,
     related_set,
     reverse_row,
@@ -93,7 +94,8 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
         if model is not None and found not in ("row", "sql"):
             base = replace(base, type=found)
     if model is not None:
-        if set(model.unless) & set(arguments.keywords):
+        unseen = any(argument.star == "**" for argument in node.args)  # it may be among them
+        if model.unless and (unseen or set(model.unless) & set(arguments.keywords)):
             model = replace(model, effect="none" if model.effect.startswith("file-") else "atomic")
         effect = apply_effect(ev, node, model, base, method, arguments, awaiting)
         if effect is not None:
@@ -140,6 +142,19 @@ _THREAD_CALLS = {
     "fastapi.concurrency.run_in_threadpool": 0,
 }
 """Run their argument in a thread and wait for it; the number is the argument's position."""
+
+
+def _note_summed(ev: Evaluator, node: cst.Call, arguments: Arguments) -> None:
+    """`sum(line.price for line in order.lines.all())`: the rows that are gone through are added up."""
+    if node.args and isinstance(node.args[0].value, (cst.GeneratorExp, cst.ListComp)):
+        for number in arguments.stems:
+            read = ev.access(number)
+            if read is not None and read.resource.kind is Kind.TABLE and read.how == "for":
+                ev.revise(number, how="sum")
+
+
+_LISTS = ("list", "tuple", "set", "sorted")
+"""Functions that hold the elements of their argument."""
 
 
 def _table_read(ev: Evaluator, arguments: Arguments) -> int | None:
@@ -429,6 +444,8 @@ def _unknown(
     if type_name in BUILTIN_PURE:
         used_as_key(ev, node, arguments)
         arguments.positional = [evaluated(ev, value, node, type_name) for value in arguments.positional]
+        if type_name == "sum":
+            _note_summed(ev, node, arguments)
         looked = [
             ev.read(v.ref, node, how=type_name).stems
             for v in arguments.positional
@@ -436,11 +453,8 @@ def _unknown(
         ]
         stems = arguments.stems.union(*looked)
         via = arguments.positional[0].via if type_name == "bool" and arguments.positional else None
-        if (
-            via is None
-            and type_name in ("list", "tuple", "set", "len")
-            and (looked_up := _table_read(ev, arguments)) is not None
-        ):
+        rows = listed(ev, arguments.positional[0]) if type_name in _LISTS and arguments.positional else ()
+        if via is None and type_name in (*_LISTS, "len") and (looked_up := _table_read(ev, arguments)) is not None:
             via = looked_up
         return Value(
             stems,
@@ -451,6 +465,7 @@ def _unknown(
             appended=any(v.appended for v in arguments.every),
             opaque=NO_IDS.union(*(v.opaque for v in arguments.every)),
             born=oldest(arguments),
+            known=rows,
         )
     stems = arguments.stems | (base.stems if base is not None else NO_IDS)
     known = base.known if base is not None else ()

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import libcst as cst
 
-from racelint.events import Value
+from racelint.events import NO_IDS, Ids, Value
 from racelint.flow.arguments import Arguments
 
 CHOOSING = frozenset({"where", "filter", "having"})
 """Methods whose arguments are conditions."""
+
+SHAPING = frozenset(
+    "values values_list annotate alias extra select_for_update select_related prefetch_related using with_for_update options".split()
+)
+"""Methods whose keywords say what is read, and how, and not of which rows."""
 
 
 def tested_columns(query: Value) -> frozenset[str]:
@@ -29,7 +34,24 @@ def clause_columns(base: Value, method: str, arguments: Arguments) -> tuple[tupl
     parts = [("compared", Value(text=" ".join(sorted(found))))] if found else []
     if method == "limit" or base.part("limited") is not None:
         parts.append(("limited", Value()))
+    if method == "order_by" or base.part("ordered") is not None:
+        parts.append(("ordered", Value()))
+    if method in ("values", "values_list") or base.part("plain") is not None:
+        parts.append(("plain", Value()))  # no rows that could be saved
+    if base.type == "django.QuerySet" and arguments.stems | chosen_by(base):
+        parts.append(("chosen", Value(arguments.stems | chosen_by(base))))
     return tuple(parts)
+
+
+def choosing_keywords(method: str, arguments: Arguments) -> frozenset[str]:
+    """The keywords of a clause that are columns which are compared, each with a `=` behind it."""
+    return frozenset() if method in SHAPING else frozenset(f"{keyword}=" for keyword in arguments.keywords)
+
+
+def chosen_by(query: Value) -> Ids:
+    """The accesses that the rows of a query are chosen by."""
+    known = query.part("chosen")
+    return known.stems if known is not None else NO_IDS
 
 
 def _compared(node: cst.BaseExpression) -> set[str]:

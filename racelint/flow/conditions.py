@@ -48,6 +48,7 @@ class Conditions(Names):
                 appended=left.appended or right.appended,
                 type=left.type or right.type,
                 row=left.row,
+                known=right.known if not both and right.part("made") is not None else (),
                 opaque=left.opaque | right.opaque | fallback,
             )
             if both:
@@ -111,6 +112,7 @@ class Conditions(Names):
             stems |= right.stems
             if operator in _ORDERING:
                 self.ordered |= left.stems | right.stems
+                self.above |= (left if operator in (cst.GreaterThan, cst.GreaterThanEqual) else right).stems
                 self._compared(left, part.comparator)
                 self._compared(right, node.left)
             self._checked(right)

@@ -215,7 +215,9 @@ class Evaluator(Conditions):
         return Value(stems, shape, type="list" if isinstance(node, cst.ListComp) else "", born=born)
 
     def _comp_for(self, loop: cst.CompFor, node: cst.ListComp | cst.SetComp | cst.GeneratorExp | cst.DictComp) -> Ids:
-        source = self.iterate(loop.iter, loop)
+        from racelint.flow.managers import evaluated
+
+        source = evaluated(self, self.iterate(loop.iter, loop), loop.iter, "for")
         entry = self.mark("loop", loop.iter, stems=NO_IDS if source.via is None else frozenset((source.via,)))
         before = self.state.copy()
         self.bind_target(loop.target, Value(source.stems, born=source.born))

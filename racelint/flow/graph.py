@@ -29,6 +29,8 @@ class State:
     dead: bool = False
     written: dict[int, dict[str, Ids]] = field(default_factory=dict)
     """Per ORM row: the fields set since it was last saved, each with the accesses that its value stems from."""
+    unsure: frozenset[tuple[int, str]] = frozenset()
+    """Those of the fields that were set on some of the ways only."""
 
     def copy(self) -> State:
         return State(
@@ -39,6 +41,7 @@ class State:
             self.fresh,
             self.dead,
             {row: dict(fields) for row, fields in self.written.items()},
+            self.unsure,
         )
 
 
@@ -99,6 +102,12 @@ def join(states: Iterable[State]) -> State:
             mine = written.setdefault(row, {})
             for name, stems in fields.items():
                 mine[name] = mine.get(name, NO_IDS) | stems
+    unsure = {
+        (row, name)
+        for row, fields in written.items()
+        for name in fields
+        if any((row, name) in state.unsure or name not in state.written.get(row, ()) for state in live)
+    }
     return State(
         frozenset().union(*(state.preds for state in live)),
         env,
@@ -107,6 +116,7 @@ def join(states: Iterable[State]) -> State:
         frozenset.intersection(*(state.fresh for state in live)),
         False,
         written,
+        frozenset(unsure),
     )
 
 

@@ -183,13 +183,14 @@ class Leaving(Assignments):
 
     def for_(self, node: cst.For) -> None:
         value = self.iterate(node.iter, node)
-        name = value.part("model")
+        name, rows = value.part("model"), value.part("rows of")
         read = name is not None and (
             value.type.endswith((".QuerySet", ".Query"))
             or (value.type == "sqlalchemy.Result" and value.via is not None)
+            or (rows is not None and value.via is not None)
         )
         if read and name is not None:
-            library = value.type.partition(".")[0]
+            library = rows.text if rows is not None else value.type.partition(".")[0]
             loaded = value.via
             if loaded is None:
                 table = Resource(Kind.TABLE, library, name.text, name.text)

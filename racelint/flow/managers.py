@@ -8,6 +8,7 @@ import libcst as cst
 
 from racelint.events import Kind, Op, Resource, Sense, Shape, Value
 from racelint.flow.arguments import Arguments
+from racelint.flow.columns import tested_columns
 from racelint.flow.expressions import Evaluator
 from racelint.flow.graph import NO_CONTROL, Control
 from racelint.flow.recording import Recorder
@@ -28,7 +29,7 @@ _QUERY_SET = re.compile(r"^\w+_(queryset|qs)$")
 _OF_AN_OBJECT = re.compile(r"\.[A-Z]\w*\.[a-z_]\w*$")
 """The type of an attribute of an object whose class is only named: `shop.models.Order.lines`."""
 
-_NOT_ROWS = re.compile(r"path|file|dir|url|storage|client|session|cache|config|settings|environ", re.IGNORECASE)
+_NOT_ROWS = re.compile(r"path|(?<!pro)file|dir|url|storage|client|session|cache|config|settings|environ", re.IGNORECASE)
 """Parts of names of attributes that have such methods and are no sets of rows."""
 
 
@@ -42,6 +43,8 @@ def related_set(ev: Evaluator, base: Value, node: cst.Call, method: str) -> Valu
         return _query_set(ev, base.text)
     if base.type.startswith("self:"):
         owner = base.type[5:]
+        if base.ref is None and method == "get_object":
+            return _served(ev, owner)
         if base.ref is None and is_manager(ev, owner):
             return _query_set(ev, "self.model")
         return _query_set(ev, base.text) if base.ref is not None and _fits(base.text, node, method) else None
@@ -60,6 +63,26 @@ def own_method_of_manager(type_name: str, method: str) -> Call | None:
     return Call(
         {"create": "create", "get": "row", "find": "row", "delete": "delete", "update": "update"}.get(verb, "query")
     )
+
+
+def _served(ev: Evaluator, owner: str) -> Value | None:
+    """The query that a view fetches its object with, of the model that its class names; None if the class is no view."""
+    scope = ev.scope
+    if not any(name.endswith(_VIEWS) for name in (owner, *scope.base_names(owner))):
+        return None
+    attributes = {name: text for class_ in reversed(scope.lineage(owner)) for name, text in class_.attributes}
+    queryset, model = attributes.get("queryset", ""), attributes.get("model", "")
+    getter = scope.method(owner, "get_queryset")
+    locks = "for_update" in queryset or (
+        getter is not None and any("for_update" in call.callee for call in getter.calls)
+    )
+    name = queryset.partition(".")[0] or model
+    query = _query_set(ev, name if name.isidentifier() else "self.get_object()")
+    return replace(query, known=(*query.known, ("locked", Value()))) if locks else query
+
+
+_VIEWS = ("View", "ViewSet", "Mixin")
+"""Tails of names of classes that answer requests."""
 
 
 def is_manager(ev: Evaluator, owner: str) -> bool:
@@ -181,8 +204,21 @@ def evaluated(ev: Recorder, value: Value, node: cst.CSTNode, how: str) -> Value:
     keys = value.part("keys")
     related = frozenset(k for k in (keys.text.split() if keys is not None else ()) if not k.endswith("="))
     resource = Resource(Kind.TABLE, value.type.partition(".")[0], model.text, model.text)
-    number = ev.emit(Op.CHECK if ev.testing else Op.READ, resource, node, how=how, related=related)
+    number = ev.emit(
+        Op.CHECK if ev.testing else Op.READ, resource, node, how=how, related=related, tested=tested_columns(value)
+    )
+    if value.part("locked") is not None:
+        ev.locked_reads.add(number)
     return replace(value, stems=frozenset((number,)), via=number)
+
+
+def listed(ev: Recorder, source: Value) -> tuple[tuple[str, Value], ...]:
+    """What is known of a list of the rows that were read; nothing where the source is no query that was evaluated."""
+    read = ev.access(source.via) if source.via is not None else None
+    if read is None or read.resource.kind is not Kind.TABLE or source.part("model") is None or source.part("plain"):
+        return ()
+    kept = tuple(part for part in source.known if part[0] in ("model", "locked"))
+    return (*kept, ("rows of", Value(text=read.resource.owner)))
 
 
 _MAPPED = re.compile(r"\b([A-Z]\w*)(?=\.|\b)(?!\()")

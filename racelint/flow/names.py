@@ -118,11 +118,11 @@ class Names(Recorder):
         if base.row is not None:
             row = self.rows[base.row]
             set_here = self.state.written.get(base.row, {}).get(attr)
-            if set_here is not None:  # no longer what was loaded
+            if set_here is not None and (base.row, attr) not in self.state.unsure:  # no longer what was loaded
                 return Value(set_here, text=text)
             column = Resource(Kind.ROW, row.model or row.name, attr, text)
-            number = self.emit(Op.READ, column, node, Value(row=base.row))
-            stems = {number, *((row.loaded,) if row.loaded is not None else ())}
+            number = self.emit(Op.READ, column, node, Value(row=base.row), "unsure" if set_here is not None else "")
+            stems = {number, *((row.loaded,) if row.loaded is not None else ()), *(set_here or ())}
             return Value(frozenset(stems), text=text, via=number)
         resource, type_name = self.resource_of(base, attr, text)
         if type_name.startswith("property:"):
@@ -204,7 +204,7 @@ class Names(Recorder):
         return Value(
             base.stems,
             text=source_of(node),
-            known=base.known,
+            known=base.known if base.part("rows of") is None else (),
             row=None,
             type=base.type if base.type.endswith("QuerySet") else "",
             born=base.born,

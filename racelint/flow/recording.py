@@ -50,6 +50,7 @@ class Recorder(Builder):
         self.repeating = False
         self.asserting = False
         self.ordered: set[int] = set()
+        self.above: set[int] = set()
         self.compared: set[int] = set()
         self.statement = 0
         self.handled: list[frozenset[str]] = []
@@ -63,6 +64,8 @@ class Recorder(Builder):
         """Fields of rows that were last set to what the database computes from their own value."""
         self.stored: set[int] = set()
         """New rows that are in the database already."""
+        self.locked_reads: set[int] = set()
+        """The reads of several rows that locked them."""
         self.rebound: set[int] = set()
         """Rows whose names have been given to something else."""
         self.returned: list[Value] = []

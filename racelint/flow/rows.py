@@ -8,7 +8,7 @@ import libcst as cst
 
 from racelint.events import NO_IDS, Ids, Kind, Op, Resource, Row, Shape, Value
 from racelint.flow.arguments import Arguments
-from racelint.flow.columns import clause_columns, tested_columns
+from racelint.flow.columns import choosing_keywords, chosen_by, clause_columns, tested_columns
 from racelint.flow.expressions import Evaluator
 from racelint.flow.made import columns_of, create_made, create_served, handled_at_flush, is_served
 from racelint.flow.managers import asked_of
@@ -59,6 +59,8 @@ def table_effect(
             known=(("model", Value(text=name)),) if model.returns else (),
         )
     op = {"write": Op.WRITE, "update": Op.UPDATE, "atomic": Op.UPDATE, "delete": Op.DELETE}[effect]
+    if method in BULK:
+        _save_all(ev, where, name, arguments)
     relative = op is Op.UPDATE and any("F(" in source_of(argument.value) for argument in arguments.nodes)
     known = (("relative", Value()),) if relative else ()
     number = ev.emit(
@@ -70,12 +72,31 @@ def table_effect(
         related,
         tested_columns(base),
         frozenset(arguments.keywords),
+        chosen_by(base),
     )
     value = Value(frozenset((number,)), via=number)
     if model.returns == "row":  # the row, and whether it was made
         ev.rows.append(Row("", name, home(ev, base), number))
         return replace(value, known=(("0", replace(value, row=len(ev.rows) - 1)),))
     return replace(value, type=model.returns, known=(("model", Value(text=name)),) if model.returns else ())
+
+
+BULK = ("bulk_update", "abulk_update")
+
+
+def _save_all(ev: Evaluator, where: cst.CSTNode, table: str, arguments: Arguments) -> None:
+    """`bulk_update(rows, fields)` saves the listed fields of all rows that were given new values."""
+    listed = next((a.value for a in arguments.nodes if a.keyword is not None and a.keyword.value == "fields"), None)
+    if listed is None and len(arguments.positional) > 1:
+        listed = arguments.nodes[1].value
+    fields = set(re.findall(r"[\"'](\w+)[\"']", source_of(listed))) if listed is not None else set()
+    for index in sorted(ev.state.written):
+        row = ev.rows[index]
+        known = row.loaded is not None or row.model != row.name
+        if row.new or row.name == "self" or (known and row.model != table):
+            continue
+        if not fields or fields & set(ev.state.written[index]):
+            write_row(ev, where, index, "bulk_update fields")
 
 
 def _keys_of(query: Value) -> frozenset[str]:
@@ -119,7 +140,7 @@ def orm_effect(
                 return replace(first, type="sqlalchemy.Query", known=(("asked", first),))
         keys = base.part("keys")
         wanted = " ".join(
-            sorted({*(keys.text.split() if keys else ()), *arguments.texts, *(f"{k}=" for k in arguments.keywords)})
+            sorted({*(keys.text.split() if keys else ()), *arguments.texts, *choosing_keywords(method, arguments)})
         )
         locked = effect == "query-locked" or base.part("locked") is not None
         statement = base.part("statement")
@@ -157,11 +178,13 @@ def orm_effect(
         if base.type == "sqlalchemy.Result" and base.via is not None:
             ev.rows.append(Row("", name, "sqlalchemy", base.via, locked))
             return Value(base.stems, Shape.CALL, via=base.via, row=len(ev.rows) - 1)
+        ordered = base.part("ordered")
         number = ev.emit(
             Op.READ,
             resource,
             where,
-            how=method,
+            Value(known=(("ordered", ordered),)) if ordered is not None else None,
+            method,
             related=_keys_of(base) | arguments.texts,
             tested=tested_columns(base) | frozenset(arguments.keywords),
         )
@@ -281,7 +304,7 @@ def row_of(ev: Evaluator, base: Value) -> int | None:
         if row.name == base.text and index not in ev.rebound:
             return index
     name = base.type[5:] if base.type.startswith("self:") else base.text
-    ev.rows.append(Row(base.text, name, "", None))
+    ev.rows.append(Row(base.text, name, "", None, bool(base.stems & ev.locked_reads)))
     return len(ev.rows) - 1
 
 
@@ -298,7 +321,7 @@ def note_changed(ev: Evaluator, field: Value, stems: Ids) -> None:
         return
     name, _, column = read.resource.name.rpartition(".")
     if read.resource.kind is Kind.ATTRIBUTE:  # of a model's own methods
-        owner = ev.state.env.get(name)
+        owner = ev.state.env.get(name) if "sqlalchemy" not in ev.libraries or "django" in ev.libraries else None
         index = row_of(ev, owner) if owner is not None and ev.scope.is_mapped(owner.type.rpartition(":")[2]) else None
     else:
         index = next((n for n, row in enumerate(ev.rows) if row.name == name and n not in ev.rebound), None)

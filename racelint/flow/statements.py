@@ -56,6 +56,7 @@ class Walker(Contexts):
             tuple(tuple(sorted(n for n in after if n < len(events))) for after in self.after),
             tuple(self.rows),
             frozenset(self.ordered),
+            frozenset(self.above),
             frozenset(self.compared),
             self.limited,
             tuple(event for event in events if isinstance(event, Access)),
@@ -170,9 +171,16 @@ class Walker(Contexts):
         value = self.evaluate(node.value) if node.value is not None else Value(shape=Shape.NONE)
         if node.value is not None and self.site is None:
             handed_out(self, node, node.value, value)
+            self._note_returned(node, value)
         self.returned.append(value)
         self.returns.append(self.state)
         self._stop()
+
+    def _note_returned(self, node: cst.Return, value: Value) -> None:
+        """Marks that something of a row that was read is given to the caller."""
+        rows = frozenset(n for n in value.stems if (a := self.access(n)) is not None and a.resource.kind is Kind.TABLE)
+        if rows:
+            self.mark("returned", node, stems=rows)
 
     def raise_(self, node: cst.Raise) -> None:
         if node.exc is not None:

@@ -69,7 +69,8 @@ def versioned_write(c: Candidate) -> bool:
 
 def row_update(c: Candidate) -> bool:
     """Whether a field is looked at and set, and rows are saved."""
-    return bool(c.does(*_SAVES)) and any(key.startswith(".") and key in c.reads for key in c.changes)
+    saved = c.does(*_SAVES) or any(call.callee.endswith("bulk_update") for call in c.calls)
+    return bool(saved) and any(key.startswith(".") and key in c.reads for key in c.changes)
 
 
 def store_changes(c: Candidate) -> bool:
@@ -98,13 +99,18 @@ def _sets_fields(c: Candidate) -> bool:
 
 def row_creation(c: Candidate) -> bool:
     """Whether rows are looked up and a row is made."""
-    if not (c.does("create", "add", "save", "sql") or (c.changes and c.does(*_ENDS))):
+    own = any(_OWN_CREATION.search(call.callee) for call in c.calls)
+    if not (own or c.does("create", "add", "save", "sql") or (c.changes and c.does(*_ENDS))):
         return False
     if any(call.callee == "hasattr" for call in c.calls):
         return True
     if any(path.endswith(".DoesNotExist") for function in c.functions for path in function.reads):
         return True
-    return bool(c.does(*_LOOKS)) and c.does(*_CREATIONS, *_LOOKS) > 1
+    return bool(c.does(*_LOOKS)) and (own or c.does(*_CREATIONS, *_LOOKS) > 1)
+
+
+_OWN_CREATION = re.compile(r"\.objects\.a?create_\w+$")
+"""A method that a project gives a manager: `User.objects.create_user`."""
 
 
 def get_or_create(c: Candidate) -> bool:

@@ -47,7 +47,7 @@ from racelint.pattern.files import (
 from racelint.pattern.iterating import VIEWS, iterated_by_threads
 from racelint.pattern.jobs import early_jobs, sends_on_commit
 from racelint.pattern.kept import kept_under_lock
-from racelint.pattern.limits import children_then_parent, counted_then_added, tested_then_drawn
+from racelint.pattern.limits import children_then_parent, counted_then_added, entries_enlarged, tested_then_drawn
 from racelint.pattern.locking import useless_locks
 from racelint.pattern.lookups import COUNTS, by_generated_key, by_new_row, constraint_handled, same_rows
 from racelint.pattern.made import (
@@ -159,6 +159,7 @@ __all__ = [
     "early_jobs",
     "emptied_after_await",
     "emptied_in_place",
+    "entries_enlarged",
     "entries_marked",
     "escapes",
     "exactly",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from racelint.events import Access, Kind, Op, Row, Sense
@@ -9,7 +10,7 @@ from racelint.finding import World
 from racelint.pattern.lookups import COUNTS, same_rows
 from racelint.pattern.rows import KEYS
 from racelint.pattern.transactions import row_locked_at
-from racelint.pattern.unit import Unit
+from racelint.pattern.unit import Unit, exactly
 
 
 def counted_then_added(unit: Unit) -> Iterator[tuple[Access, Access]]:
@@ -32,6 +33,7 @@ def tested_then_drawn(unit: Unit) -> Iterator[tuple[Access, Access]]:
         if check is not None:
             drawn.add(check.resource.name.rpartition(".")[0])
             yield check, act
+    yield from _statements_drawn(unit)
     changed = {
         row.name for write in unit.accesses(Op.WRITE, kinds=(Kind.ROW,)) if (row := _row(unit, write)) is not None
     }
@@ -45,6 +47,59 @@ def tested_then_drawn(unit: Unit) -> Iterator[tuple[Access, Access]]:
             if name in new.related and amounts and name not in drawn | changed:
                 yield found, new
                 break
+
+
+def _statements_drawn(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Columns that one statement reads and a test compares by order, each with the statement that the database computes it in."""
+    for act in unit.accesses(Op.UPDATE, kinds=(Kind.TABLE,)):
+        if act.how == "conditional":
+            continue
+        for mark in unit.marks("ordered"):
+            columns = {re.findall(r"\w+", side)[-1] for side in mark.related if re.search(r"[A-Za-z_]\w*\W*$", side)}
+            if not columns & act.assigned:
+                continue
+            check = next((c for c in _decided(unit, act) if c.id in mark.stems and c.op in (Op.READ, Op.CHECK)), None)
+            if check is None or check.how in COUNTS or check.resource != act.resource:
+                continue
+            if check.tested == act.tested and check.related & act.related and not row_locked_at(unit, act):
+                yield check, act
+                break
+
+
+def entries_enlarged(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Counters and sizes of a store that are compared by order, each with the step that adds to them because of it."""
+    for act in unit.accesses(Op.UPDATE, kinds=(Kind.STORE,)):
+        if act.how not in ADDING or act.resource.owner != "store":
+            continue
+        for check in _decided(unit, act):
+            asked = check.how in SIZES if act.how in ENLARGING else check.how in ("get", "aget", "hget")
+            if asked and exactly(check.resource, act.resource) and _small_enough(unit, act, check):
+                yield check, act
+                break
+
+
+def _small_enough(unit: Unit, act: Access, check: Access) -> bool:
+    """Whether the act runs because what was read is below something."""
+    sense = Sense.OTHERWISE if check.id in unit.flow.above else Sense.OTHER
+    return check.id in unit.flow.ordered and (check.id, sense) in act.control
+
+
+SIZES = frozenset("llen scard zcard hlen xlen".split())
+"""How the size of a collection is read from Redis."""
+
+ENLARGING = frozenset("lpush rpush sadd zadd hset xadd".split())
+"""How an entry is added to a collection of Redis."""
+
+ADDING = frozenset("incr aincr incrby hincrby incrbyfloat hincrbyfloat".split()) | ENLARGING
+"""How a counter or a collection grows."""
+
+
+def _decided(unit: Unit, act: Access) -> Iterator[Access]:
+    """The accesses that were compared and so decided that the act runs, with no lock over both."""
+    for number, sense in act.control:
+        check = unit.access(number)
+        if check is not None and sense.vague and not unit.guarded(check, act, World.PROCESSES):
+            yield check
 
 
 def _ordered_checks(unit: Unit, act: Access) -> Iterator[Access]:

@@ -43,7 +43,7 @@ class Taken:
     one: bool
     """One item is chosen of all that would do."""
     whole: bool = False
-    """All of a collection is read and then removed with what was added since."""
+    """All of a collection is read and then removed, or marked, with what was added since."""
 
 
 def unclaimed_items(unit: Unit) -> Iterator[Taken]:
@@ -53,6 +53,7 @@ def unclaimed_items(unit: Unit) -> Iterator[Taken]:
     yield from _documents(unit)
     yield from _drained(unit)
     yield from _statements(unit)
+    yield from _sets_marked(unit)
     yield from _entries(unit)
     yield from _picks(unit)
 
@@ -84,8 +85,14 @@ def _removed_rows(unit: Unit) -> Iterator[Taken]:
             and any(name == row.name or name.startswith(f"{row.name}.") for name in (mark.subject, *mark.related))
             for mark in unit.marks("call", "slow", "enqueue", "spawn")
         )
-        if worked and not _kept_out(unit, look, removal):
+        handed = look.value.part("ordered") is not None and _given_back(unit, look, removal)
+        if (worked or handed) and not _kept_out(unit, look, removal):
             yield taken
+
+
+def _given_back(unit: Unit, look: Access, act: Access) -> bool:
+    """Whether something of what was read is returned after the act."""
+    return any(look.id in mark.stems and unit.before(act.id, mark.id) for mark in unit.marks("returned"))
 
 
 def _documents(unit: Unit) -> Iterator[Taken]:
@@ -128,8 +135,8 @@ COLLECTIONS = frozenset("hgetall hvals hkeys lrange smembers zrange zrangebyscor
 
 def _statements(unit: Unit) -> Iterator[Taken]:
     """Statements that change or delete by a key what another statement chose."""
-    for write in unit.accesses(Op.WRITE, Op.DELETE, kinds=(Kind.TABLE,)):
-        if write.how in ("conditional", "picks"):
+    for write in unit.accesses(Op.WRITE, Op.UPDATE, Op.DELETE, kinds=(Kind.TABLE,)):
+        if write.how in ("conditional", "picks") or (write.op is Op.UPDATE and write.how not in SETTING):
             continue
         for number in sorted(write.value.stems | write.chosen):
             look = unit.access(number)
@@ -138,11 +145,38 @@ def _statements(unit: Unit) -> Iterator[Taken]:
             chosen = _columns(look)
             columns = write.assigned & chosen - write.tested
             if columns and not write.tested & chosen:
-                yield Taken(Pair(unit, look, write), min(columns), look.how in ONE)
+                taken = Taken(Pair(unit, look, write), min(columns), look.how in ONE)
+                if write.op is not Op.UPDATE or worked_on(unit, taken) or _given_back(unit, look, write):
+                    yield taken
                 break
             if write.op is Op.DELETE and look.how in ONE and write.tested & KEYS and not _looked_at(unit, write):
                 yield Taken(Pair(unit, look, write), "", True)
                 break
+
+
+SETTING = ("update", "aupdate")
+"""How columns of all rows of a query are set."""
+
+
+def _sets_marked(unit: Unit) -> Iterator[Taken]:
+    """All rows that fit are read and worked on one by one, and then all that fit by now are marked as done."""
+    for write in unit.accesses(Op.UPDATE, kinds=(Kind.TABLE,)):
+        columns = write.assigned & _columns(write)
+        if write.how not in SETTING or not columns or write.tested & KEYS:
+            continue
+        for look in unit.accesses(Op.READ, Op.CHECK, kinds=(Kind.TABLE,)):
+            if look.how not in LISTED or look.resource != write.resource or not unit.before(look.id, write.id):
+                continue
+            if look.tested != write.tested or look.related != write.related or _kept_out(unit, look, write):
+                continue
+            taken = Taken(Pair(unit, look, write), min(columns), True, whole=True)
+            if worked_on(unit, taken, until=write):
+                yield taken
+                break
+
+
+LISTED = ("for", "list", "tuple", "set", "sorted")
+"""How all rows of a query are read."""
 
 
 def _entries(unit: Unit) -> Iterator[Taken]:
@@ -208,11 +242,19 @@ def _looked_at(unit: Unit, removal: Access) -> bool:
 
 def _works_on(unit: Unit, mark: Mark, taken: Taken) -> bool:
     """Whether a call does something to the item that was chosen: a method of it, or a function that it is handed to."""
-    index = taken.pair.second.value.row
-    name = unit.flow.rows[index].name if index is not None else ""
-    if not name or mark.what not in ("call", "slow") or _TRIFLING.search(mark.subject):
+    if mark.what not in ("call", "slow") or _TRIFLING.search(mark.subject):
         return False
-    return mark.subject.startswith(f"{name}.") or name in mark.related
+    if mark.place.unit not in (taken.pair.first.place.unit, taken.pair.second.place.unit):
+        return False  # where the same name means something else
+    index = taken.pair.second.value.row
+    rows = [row for row in unit.flow.rows if row.loaded == taken.pair.first.id]
+    names = {row.name for row in (rows if index is None else [unit.flow.rows[index]]) if row.name}
+    return any(
+        mark.subject.startswith(f"{name}.")
+        or name in mark.related
+        or (taken.whole and any(one.startswith(f"{name}.") for one in mark.related))
+        for name in names
+    )
 
 
 _TRIFLING = re.compile(
@@ -221,14 +263,33 @@ _TRIFLING = re.compile(
 """Calls that log, or note what was chosen."""
 
 
-def worked_on(unit: Unit, taken: Taken) -> bool:
-    """Whether anything is done because of the choice that is seen when it is done twice, apart from the taking itself."""
+def _sets_again(change: Access) -> bool:
+    """Whether the change does no harm when it is done twice: a row that is made if it is missing, columns that are set."""
+    return "or_create" in change.how or (change.how in SETTING and change.value.part("relative") is None)
+
+
+def worked_on(unit: Unit, taken: Taken, until: Access | None = None) -> bool:
+    """Whether anything is done because of the choice that is seen when it is done twice, apart from the taking itself.
+
+    What is done after `until`, if that is given, does not count.
+    """
     table = table_of(unit, taken.pair.second)
     for event in unit.events:
         if isinstance(event, Acquire) or event.id <= taken.pair.first.id:
             continue
-        if isinstance(event, Mark) and (event.what in ("spawn", "enqueue") or _works_on(unit, event, taken)):
-            return True
-        if isinstance(event, Access) and event.op in (Op.CREATE, Op.UPDATE) and table_of(unit, event) != table:
+        if until is not None and event.id >= until.id:
+            break
+        if isinstance(event, Mark):
+            told = event.what == "enqueue" and taken.pair.first.id in event.stems
+            if told or event.what == "spawn" or _works_on(unit, event, taken):
+                return True
+            continue
+        if (
+            isinstance(event, Access)  # no switch
+            and event.op in (Op.CREATE, Op.UPDATE)
+            and not _sets_again(event)
+            and table_of(unit, event) != table
+            and (taken.whole or not taken.one or taken.pair.first.id in event.controlled_by | event.value.stems)
+        ):
             return True
     return False

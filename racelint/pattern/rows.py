@@ -23,8 +23,6 @@ def row_updates(unit: Unit) -> Iterator[Pair]:
             continue
         row = unit.flow.rows[index]
         model = unit.module.scope.classes.get(row.model)
-        if write.how.startswith("super()"):  # what an object makes of its own fields whenever it is saved
-            continue
         if row.locked or row.new or (model is not None and model.versioned) or _is_plain_argument(unit, row):
             continue
         if _built_by_callers(unit, row):
@@ -33,9 +31,11 @@ def row_updates(unit: Unit) -> Iterator[Pair]:
             continue
         for number in sorted(write.value.stems):
             read = unit.access(number)
-            if read is None or read.op not in (Op.READ, Op.CHECK):
+            if read is None or read.op not in (Op.READ, Op.CHECK) or of_each_save(unit, read, write):
                 continue
             base, _, field = read.resource.name.rpartition(".")
+            if field.startswith("__"):
+                continue
             own = base == row.name if read.value.row is None else read.value.row == index
             part = write.value.part(field)
             if own and part is not None and number in part.stems and not unit.guarded(read, write, World.PROCESSES):
@@ -50,11 +50,13 @@ def recomputed(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Counts and sums of the rows that belong to a row, each with the save of the row that keeps it, without a row lock."""
     for write in unit.accesses(Op.WRITE, kinds=(Kind.ROW,)):
         row = unit.flow.rows[write.value.row] if write.value.row is not None else None
-        if row is None or row.locked or row.new or not row.name or write.how.startswith("super()"):
+        if row is None or row.locked or row.new or not row.name:
             continue
         for number in sorted(write.value.stems):
             read = unit.access(number)
             if read is None or read.resource.kind is not Kind.TABLE or read.how not in COUNTS:
+                continue
+            if of_each_save(unit, read, write):
                 continue
             of_row = read.resource.name.startswith(f"{row.name}.") or read.related & {
                 row.name,
@@ -64,6 +66,19 @@ def recomputed(unit: Unit) -> Iterator[tuple[Access, Access]]:
             if of_row and not unit.guarded(read, write, World.PROCESSES) and not unit.guarded(read, write):
                 yield read, write
                 break
+
+
+def of_each_save(unit: Unit, read: Access, write: Access) -> bool:
+    """Whether a model's own `save` makes something of what it reads: of its own fields, whenever it is saved."""
+    if not write.how.startswith("super()"):
+        return False
+    return write.place.unit == unit.facts.qualname or read.site == write.site or _called_by_saves(unit)
+
+
+def _called_by_saves(unit: Unit) -> bool:
+    """Whether only `save` of the class itself calls the unit."""
+    callers = unit.module.concurrency.callers.get(unit.facts.qualname, [])
+    return bool(callers) and all(c.name in WHOLE and c.owner == unit.facts.owner for c, _ in callers)
 
 
 def compared_with_locked(unit: Unit, write: Access) -> bool:

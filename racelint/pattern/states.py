@@ -8,7 +8,7 @@ from racelint.events import Access, Kind, Mark, Op, Row, Sense, Shape
 from racelint.finding import World
 from racelint.paths import shared_word
 from racelint.pattern.pair import Pair
-from racelint.pattern.rows import compared_with_locked
+from racelint.pattern.rows import compared_with_locked, of_each_save
 from racelint.pattern.transactions import row_locked_at
 from racelint.pattern.unit import Unit, exactly
 
@@ -22,12 +22,14 @@ def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | None]]:
     seen: set[int] = set()  # what is saved later on was left for this state already
     for write in unit.accesses(Op.WRITE, kinds=(Kind.ROW,)):
         row = unit.flow.rows[write.value.row] if write.value.row is not None else None
-        if row is None or row.locked or row.new or write.how.startswith("super()"):
+        if row is None or row.locked or row.new:
             continue
         if row.loaded is None and row.name != "self":
             continue
         check = _tested(unit, write, row)
-        if check is not None and (check.id in seen or compared_with_locked(unit, write)):
+        if check is not None and (
+            check.id in seen or of_each_save(unit, check, write) or compared_with_locked(unit, write)
+        ):
             continue
         seen.update([check.id] if check is not None else [])
         effect = _done_too(unit, check, write) if check is not None else None
@@ -55,6 +57,33 @@ def entries_marked(unit: Unit) -> Iterator[tuple[Pair, Access | Mark]]:
             if effect is not None:
                 yield Pair(unit, look, write), effect
             break
+    yield from _members_marked(unit)
+
+
+def _members_marked(unit: Unit) -> Iterator[tuple[Pair, Access | Mark]]:
+    """Members of a collection that are added because they were not in it, each with what else is done because of that."""
+    for add in unit.accesses(Op.UPDATE, Op.WRITE, kinds=(Kind.STORE,)):
+        if add.how not in ("sadd", "hset") or add.resource.owner != "store" or _asked(unit, add):
+            continue
+        for number, sense in sorted(add.control, key=lambda one: one[0]):
+            look = unit.access(number)
+            if look is None or sense is not Sense.ABSENT or look.how not in ("sismember", "hexists"):
+                continue
+            if not exactly(look.resource, add.resource) or unit.guarded(look, add, World.PROCESSES):
+                continue
+            effect = next((e for e in _effects(unit, add) if (number, sense) in e.control), None)
+            if effect is not None:
+                yield Pair(unit, look, add), effect
+                break
+
+
+def _asked(unit: Unit, add: Access) -> bool:
+    """Whether what the addition answers decides anything: whether the member was new."""
+    return any(
+        add.id in (event.controlled_by if isinstance(event, Access) else dict(event.control))
+        for event in unit.events
+        if isinstance(event, (Access, Mark))
+    )
 
 
 LOCK_WORDS = frozenset({"lock", "locks", "locked", "acquire", "mutex", "running", "once"})
@@ -115,7 +144,7 @@ def statements_after_test(unit: Unit) -> Iterator[tuple[Pair, Access]]:
             continue
         for number, sense in sorted(write.control, key=lambda one: one[0]):
             look = unit.access(number)
-            if look is None or not sense.vague or look.op is not Op.READ or look.how == "count":
+            if look is None or not sense.vague or look.op not in (Op.READ, Op.CHECK) or look.how == "count":
                 continue
             if look.resource != write.resource or look.tested != write.tested or not look.related & write.related:
                 continue
@@ -142,6 +171,7 @@ def _tested(unit: Unit, write: Access, row: Row) -> Access | None:
         if (
             check is None
             or check.op not in (Op.READ, Op.CHECK)
+            or check.how == "unsure"  # on some ways the unit itself has just set it
             or check.resource.kind not in (Kind.ROW, Kind.ATTRIBUTE)
         ):
             continue
@@ -154,8 +184,10 @@ def _tested(unit: Unit, write: Access, row: Row) -> Access | None:
 def _done_too(unit: Unit, check: Access, write: Access) -> Access | Mark | None:
     """Something that is seen when it is done twice and that the check decides, too."""
     for event in unit.events:
+        if write.how.startswith("super()") and event.site == write.site and write.place.unit != unit.facts.qualname:
+            continue  # what the model's own `save` does whenever it is called
         if isinstance(event, Access):
-            made = event.op in (Op.CREATE, Op.UPDATE) and event.resource.kind.external and event.id != write.id
+            made = event.op in (Op.CREATE, Op.UPDATE) and event.resource.kind.external and event.place != write.place
             if made and _same_branch(unit, check, write, event):
                 return event
         elif isinstance(event, Mark) and _is_seen(unit, event) and _same_branch(unit, check, write, event):
@@ -177,9 +209,8 @@ def _refused(unit: Unit, check: Access, write: Access) -> bool:
 
 
 def _on_other_branch(check: Access, write: Access, event: Mark) -> bool:
-    """Whether what this check saw lets only one of the two happen."""
-    mine = [sense for number, sense in write.control if number == check.id]
-    return any({one, sense} in OPPOSITES for number, sense in event.control if number == check.id for one in mine)
+    """Whether what this check saw, alone or with what was tested beside it, lets only one of the two happen."""
+    return check.id in dict(event.control) and excluded(write, event)
 
 
 def _same_branch(unit: Unit, check: Access, write: Access, event: Access | Mark) -> bool:

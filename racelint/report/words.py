@@ -41,6 +41,10 @@ HARMS: Mapping[str, Harm] = {
         "what another {unit} adds to {resource} in between is overwritten",
         {Role.WRITE: "writes back the old entries and one more"},
     ),
+    "unread entries": Harm(
+        "what another {unit} adds to {resource} in between is done away with, and nobody has read it",
+        {Role.WRITE: "takes what came in between, too", Role.ACT: "takes what came in between, too"},
+    ),
     "lost replacement": Harm(
         "what another {unit} puts into {resource} in between is dropped and never closed",
         {Role.WRITE: "drops whatever is there now"},

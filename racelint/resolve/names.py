@@ -55,6 +55,8 @@ class Names:
         callees = [call.callee for function in self.facts.functions for call in function.calls]
         if not imported & {"django", "mongoengine"} and any(".objects." in callee for callee in callees):
             return {"django"}
+        if "rest_framework" in imported:  # which is made for Django
+            return {"django"}
         if imported & MAPPERS:
             return set()
         if any(callee.endswith(_SESSION_CALLS) for callee in callees):

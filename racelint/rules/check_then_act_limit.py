@@ -47,6 +47,7 @@ from racelint.pattern import (
     Unit,
     children_then_parent,
     counted_then_added,
+    entries_enlarged,
     parent_then_child,
     row_evidence,
     slept_then_done,
@@ -67,6 +68,15 @@ def find(module: Module) -> Iterable[Finding]:
                 f"the rows of `{name}` are counted on line {module.line(count)} and one is added here; others that counted "
                 "meanwhile add theirs, too",
                 "lock the parent row before counting, or let one conditional statement count and add",
+            )
+        for check, act in entries_enlarged(unit):
+            yield report(
+                unit,
+                check,
+                act,
+                f"`{check.resource.name}` is compared with a limit on line {module.line(check)} and made larger here in a "
+                "separate step; others that compared meanwhile make it larger, too",
+                "add first and compare what the step answers, or do both in a script on the server",
             )
         for check, act in tested_then_drawn(unit):
             yield report(
@@ -139,5 +149,5 @@ RULE = Rule(
     "limit exceeded",
     __doc__,
     find,
-    needs=(Need.ROW_CREATION, Need.ROW_TEST, Need.PACE),
+    needs=(Need.ROW_CREATION, Need.ROW_TEST, Need.PACE, Need.QUEUE),
 )

@@ -40,6 +40,7 @@ from racelint.need import Need
 from racelint.pattern import (
     Evidence,
     Module,
+    Op,
     Taken,
     Unit,
     in_processes,
@@ -78,6 +79,11 @@ def _message(module: Module, taken: Taken, name: str) -> str:
         return f"the rows of `{name}` that are changed here are chosen by a subquery that locks none; another worker chooses the same"
     how = f"marked by `{taken.column}`" if taken.column else "removed"
     line = module.line(taken.pair.first)
+    if taken.whole and taken.pair.second.op is not Op.DELETE:
+        return (
+            f"the rows of `{name}` that line {line} reads are worked on, and all that fit by now are marked by "
+            f"`{taken.column}` here; rows that came in between are marked, too, and never worked on"
+        )
     if taken.whole:
         return f"all of `{name}` is read on line {line} and deleted here; what others add in between is deleted unread"
     return (
@@ -87,10 +93,14 @@ def _message(module: Module, taken: Taken, name: str) -> str:
 
 def _remedy(taken: Taken) -> tuple[Fix, str]:
     """The advice, and the harm where it is another one than the rule's."""
+    if taken.whole and taken.pair.second.op is not Op.DELETE:
+        return Fix(
+            "mark exactly the rows that were read, by their keys, or claim them before the work"
+        ), "unread entries"
     if taken.whole:
         return Fix(
             "rename the key before it is read, or read and delete it in one transaction (`MULTI`)"
-        ), "lost entries"
+        ), "unread entries"
     return Fix("choose and take in one step, or lock the row when it is chosen and skip locked ones"), ""
 
 

@@ -18,6 +18,7 @@ Story = Callable[[Telling], Timeline]
 STORIES: Mapping[str, Story] = {
     "lost update": updates.lost_update,
     "lost entries": updates.lost_entries,
+    "unread entries": updates.unread_entries,
     "old values written back": updates.old_values,
     "lost replacement": updates.lost_replacement,
     "number given twice": updates.number_twice,

@@ -55,6 +55,15 @@ def lost_entries(t: Telling) -> Timeline:
     return t.told("B's entry is lost: [x, a], expected [x, b, a]")
 
 
+def unread_entries(t: Telling) -> Timeline:
+    """All entries are deleted or marked, with those that came since they were read."""
+    t.a(t.first, "reads [x]")
+    t.switch()
+    t.other("adds y")
+    t.a(t.last, "deletes x and y" if t.says("deleted unread") else "marks x and y as done", wrong=True)
+    return t.told("y is lost: nobody has read it")
+
+
 def old_values(t: Telling) -> Timeline:
     """A whole row saved for some of its columns."""
     t.a(t.first, "loads p = 1, q = 1")
