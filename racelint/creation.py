@@ -99,7 +99,9 @@ def how_sure(unit: Unit, pair: Pair, evidence: Evidence) -> Confidence:
     function = unit.module.scope.functions.get(write.place.unit)
     called = function is not None and unit.module.concurrency.callers.get(function.qualname)
     if first_word(write.place.unit) in unit.module.models.lifecycle and not called:
-        return evidence.strength  # whoever connects or starts an object does so once
+        return (
+            Confidence.LOW if evidence.public else evidence.strength
+        )  # whoever connects or starts an object does so once
     return max(evidence.strength, Confidence.MEDIUM, key=lambda s: s.rank)
 
 
@@ -125,6 +127,10 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
             way = wrong_way(unit, check, write)
             evidence = rival(unit, write.resource, World.THREADS) if way else None
             if evidence is not None:
+                if (
+                    way == "unchecked" and check.place.unit != write.place.unit
+                ):  # what is far away may be made for other reasons
+                    evidence = replace(evidence, strength=Confidence.LOW)
                 if way == "early" and write.value.shape is Shape.TRUE and evidence.strength is not Confidence.HIGH:
                     evidence = replace(evidence, strength=Confidence.LOW)
                 unsaid = evidence.public or (evidence.called and write.resource.kind is Kind.ATTRIBUTE)
@@ -145,7 +151,7 @@ def wrong_way(unit: Unit, check: Access, write: Access) -> str:
     if write.value.shape is Shape.TRUE:
         return "flag" if has_side_effects(unit, check, write) and not write.resource.key else ""
     if unit.locked_at(write):
-        return "unchecked"
+        return "unchecked" if write.value.shape in MADE else ""  # else what is kept was there before
     return (
         "plain"
         if makes_resource(unit, write)
@@ -167,7 +173,9 @@ def finished_later(unit: Unit, write: Access) -> bool:
             write.resource.path + "."
         )
         fills = same(access.resource, write.resource) and (
-            access.op in (Op.UPDATE, Op.USE) or (bool(access.resource.key) and access.op is Op.WRITE)
+            access.op is Op.UPDATE
+            or (access.op is Op.USE and access.how != "start")
+            or (bool(access.resource.key) and access.op is Op.WRITE)
         )
         if write.value.shape is not Shape.TRUE and ((part and access.op.changes) or fills):
             return True

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from racelint.models.loader import load_models
-from racelint.paths import CONFIGURED, ENSURED, FOLDERS, OWN_WORDS, SHARED_WORDS
+from racelint.paths import CONFIGURED, ENSURED, FOLDERS, KEPT_WORDS, OWN_WORDS, SHARED_WORDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,18 @@ MEANINGS = (
         r"(?!)",
     ),
     Meaning(
-        f"{', '.join(f'`{word}`' for word in sorted(FOLDERS | CONFIGURED))} in the same places; {', '.join(f'`{word}`' for word in sorted(ENSURED))} where the function ensures",
-        "every start of the program makes the folder, or the file, if it is missing",
+        f"{', '.join(f'`{word}`' for word in sorted(CONFIGURED))} in the same places; {', '.join(f'`{word}`' for word in sorted(ENSURED))} where the function ensures",
+        "every start of the program makes the file if it is missing",
+        r"(?!)",
+    ),
+    Meaning(
+        "`mkdir`, `mkdirs`, `makedirs`, `mkpath`, or `ensure` with `dir`, `directory`, `folder`, `path` in the name of a function",
+        "anybody's folders are made there, also for several processes at once",
+        r"(?i)mk_?dirs?|make_?dirs?|mk_?path|ensure_?(dir|folder|path)",
+    ),
+    Meaning(
+        f"{', '.join(f'`{word}`' for word in sorted(KEPT_WORDS | FOLDERS))} in the same places",
+        "runs of the program share the file or folder, mostly one after the other: low confidence",
         r"(?!)",
     ),
     Meaning(
@@ -136,6 +146,6 @@ def says_something(name: str) -> bool:
         name.lstrip("_") in whole
         or name in whole
         or bool(words and words[0] in beginnings)
-        or not (SHARED_WORDS | FOLDERS | CONFIGURED | ENSURED).isdisjoint(words)
+        or not (SHARED_WORDS | KEPT_WORDS | FOLDERS | CONFIGURED | ENSURED).isdisjoint(words)
         or any(expression.search(name) for expression in expressions)
     )

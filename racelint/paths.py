@@ -51,13 +51,15 @@ _OWN = re.compile(
 )
 
 SHARED_WORDS = frozenset(
-    "cache caches cached lock locks lockfile pidfile state states session sessions spool queue registry "
-    "store cookie cookies checkpoint checkpoints memoized memorized db database shared".split()
+    "cache caches cached lock locks lockfile pidfile spool registry cookie cookies memoized memorized shared".split()
 )
 """Words of names of files and folders that several processes use.
 
 Not `socket`, which is the server's that makes it, nor `memo` and `storage`, which may mean anything.
 """
+
+KEPT_WORDS = frozenset("state states session sessions queue store checkpoint checkpoints db database".split())
+"""Words of what a program keeps from one run to the next: mostly one process at a time, so that they say little."""
 
 LOCKS = frozenset({"lock", "lockfile", "pidfile"})
 """Those of them that say that the file itself is what keeps others out."""
@@ -72,10 +74,14 @@ ENSURED = frozenset("config configs configuration settings".split())
 """The same if the function says that it ensures that they are there; else somebody makes one, once, by a command."""
 
 FOLDERS = frozenset(
-    "log logs data download downloads media upload uploads dirs mkdir mkdirs makedirs mkpath ensure share public backup "
-    "backups archive assets thumbnails".split()
+    "log logs data download downloads media upload uploads dirs ensure share public backup backups archive assets "
+    "thumbnails".split()
 )
-"""Words of names of folders that every start of a program makes when they are missing, and of functions that make any folder."""
+"""Words of names of folders that every start of a program makes when they are missing; one start at a time, as a rule."""
+
+_MAKERS = frozenset("mkdir mkdirs makedirs mkpath".split())
+_PLACES = frozenset("dir dirs directory directories folder folders path".split())
+
 
 _RUN = frozenset("temp tmp tempfile temporary working extract unpack copy copytree stash debug install build".split())
 """Words of names of functions and classes whose folders are of one run."""
@@ -140,6 +146,12 @@ _SPARE = frozenset("backup bak".split())
 _VAGUE = frozenset(
     "path file filename filepath fname fpath full abs absolute local name target dest destination source src dst".split()
 )
+
+
+def makes_any_folder(function: str) -> bool:
+    """Whether a function is called after the making of folders: `mkdir_p`, `ensure_directory`."""
+    words = {word.lower() for word in _WORD.findall(function)}
+    return bool(words & _MAKERS) or ("ensure" in words and bool(words & _PLACES))
 
 
 def is_of_one_row(path: str) -> bool:

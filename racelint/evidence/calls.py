@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from functools import cached_property
 
 from racelint.facts import CallSite, FunctionFacts
@@ -76,7 +77,7 @@ class Calls:
         if type_name.startswith(":"):
             found = scope.method(type_name[1:], method)
             return [found] if found else []
-        if type_name or first in names.imports or names is not scope:
+        if type_name or first in names.imports or names is not scope or method in _OF_BUILTINS:
             return []
         return self._by_method_name.get(method, [])
 
@@ -130,6 +131,12 @@ class Calls:
         made = path if path in self.scope.classes else dict(caller.locals_built).get(path, "")
         called = self.scope.method(made, "__call__") if made in self.scope.classes else None
         return [called] if called is not None else self.target(path, caller)
+
+    def handed(self, call: CallSite) -> tuple[str, ...]:
+        """The arguments of a call that starts units that can be one; what is mapped over is none."""
+        if call.callee.rpartition(".")[2] in POOL_MAPS:
+            return tuple(argument for place, argument in enumerate(call.arguments) if not place or "=" in argument)
+        return call.arguments
 
     def spawning_calls(self, caller: FunctionFacts) -> list[tuple[CallSite, Spawner]]:
         """The calls of a function that start units, with their models."""
@@ -198,6 +205,8 @@ def _last(path: str) -> str:
     return name
 
 
+_OF_BUILTINS = frozenset(name for kind in (dict, list, set, str, deque) for name in dir(kind))
+"""Methods that what is not known is as likely to have as a class of the module."""
 _THREADED = frozenset({"threading", "concurrent"})
 _LOOPS = frozenset({"asyncio", "tornado", "twisted", "trio", "anyio", "gevent", "eventlet"})
 GREENLETS = frozenset({"gevent", "eventlet"})

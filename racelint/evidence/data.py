@@ -22,6 +22,8 @@ class Root:
     """Called by a framework, which gives each run arguments of its own."""
     locked: bool = False
     """Its strength rests on the lock that the class has."""
+    told: bool = False
+    """The documentation says that a thread runs it."""
     body: bool = False
     """The `run` of a class of threads."""
     public: bool = False

@@ -73,7 +73,7 @@ def _started(module: Guards, caller: FunctionFacts, call: CallSite) -> list[tupl
     if spawner is None and not registers(call.callee.rpartition(".")[2]):
         return []
     found = []
-    for argument in call.arguments:
+    for argument in call.arguments if spawner is None else module.handed(call):
         path = argument.lstrip("*").rpartition("=")[2]
         if spawner is None and path not in caller.references:
             continue

@@ -52,7 +52,7 @@ def find_handlers(calls: Calls) -> list[Root]:
         for base in sorted(bases):
             known = (
                 models.handler_bases.get(base)
-                or models.handler_bases.get("." + base.rpartition(".")[2])
+                or (models.handler_bases.get("." + base.rpartition(".")[2]) if not calls.scope.is_plain(base) else None)
                 or next(
                     (
                         handler

@@ -140,8 +140,11 @@ class Concurrency(Guards, Writers):
                 if (left.guarded and right.guarded) or (first != second and self._apart(left, right, resource)):
                     strength = Confidence.LOW
                 elif strength is Confidence.LOW and left.public != right.public and not called and not self.unlikely:
+                    weak, strong = (left, right) if left.public else (right, left)
                     inner = world == "threads" and (
-                        self._step_of(first, second) or self._of_another_class(left, right, resource)
+                        (weak.strength is Confidence.LOW and not strong.told)  # nothing of its class speaks of threads
+                        or self._step_of(first, second)
+                        or self._of_another_class(left, right, resource)
                     )
                     strength = strength if inner else Confidence.MEDIUM
                 if best is None or strength.rank > weakest.rank:
@@ -198,6 +201,8 @@ class Concurrency(Guards, Writers):
         strong, weak = (self.scope.functions.get(r.unit) for r in ((right, left) if left.public else (left, right)))
         if resource is None or resource.kind is not Kind.ATTRIBUTE or strong is None:
             return False
+        if weak is not None and weak.owner and self._of_other_objects(weak, resource):
+            return True
         family = self.scope.family(resource.owner)
         if not strong.owner:
             return weak is not None and bool(weak.owner) and weak.owner not in family and not self._kept(resource.owner)
@@ -235,11 +240,26 @@ class Concurrency(Guards, Writers):
             shared = resource is not None and resource.kind is Kind.GLOBAL and unit is not None and not unit.owner
             guarded = shared and resource is not None and root.world == "threads" and self._lock_guards(resource, True)
             return Confidence.MEDIUM if guarded and not self.unlikely else Confidence.LOW
+        if unit is not None and unit.owner and self._of_other_objects(unit, resource):
+            return Confidence.LOW
         if unit is not None and not unit.owner:
             return root.strength if resource is not None and resource.kind is Kind.GLOBAL else Confidence.LOW
         if root.locked and resource is not None and not self._lock_guards(resource, root.world == "threads"):
             return Confidence.LOW
         return root.strength
+
+    def _of_other_objects(self, unit: FunctionFacts, resource: Resource | None) -> bool:
+        """Whether what a class has for its tasks or threads says nothing of the resource.
+
+        It belongs to objects of another class, which the first does not keep: a call may well make one for itself. So does what
+        a constructor does with no state of its class: it is called once for each object.
+        """
+        if resource is None:
+            return unit.name in BUILDERS
+        if resource.kind is not Kind.ATTRIBUTE or resource.owner not in self.scope.classes:
+            return False
+        family = self.scope.family(resource.owner)
+        return not (unit.owner in family or family & self._made_attributes(unit.owner) or self._kept(resource.owner))
 
     def _lock_guards(self, resource: Resource, changes_only: bool) -> bool:
         """Whether any function of the owner uses the resource inside a `with` of something that is named like a lock."""

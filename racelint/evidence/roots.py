@@ -44,6 +44,7 @@ class Roots(Calls):
                 "threads",
                 function.run_by == "threads",
                 Confidence.MEDIUM,
+                told=True,
             )
             for function in self.scope.facts.functions
             if function.run_by and not function.is_async and function.qualname not in started

@@ -19,7 +19,7 @@ def find_spawns(calls: Calls) -> list[Root]:
             if spawner.once:
                 continue
             several: dict[str, int] = {}
-            for argument in call.arguments:
+            for argument in calls.handed(call):
                 for unit in calls.spawned_units(argument, caller):
                     several[unit.qualname] = several.get(unit.qualname, 0) + 1
                     shared = _one_object(argument, caller)

@@ -42,6 +42,10 @@ _EXPECTED = re.compile(r"expect|revision|version|if_match|etag|generation|cas\b"
 """Names of arguments that make a save conditional."""
 
 
+PARTS = frozenset("attribute attr field header item member property value".split())
+"""Nouns of what belongs to an object in memory: `read_field(row, "text")`, `set_attr(node, "id", 1)`."""
+
+
 def named_pair(
     ev: Evaluator, where: cst.CSTNode, base: Value | None, method: str, arguments: Arguments, awaiting: cst.Await | None
 ) -> Value | None:
@@ -53,6 +57,8 @@ def named_pair(
     if base is not None and (base.type in ev.models.functions or base.type in ev.models.types):
         return None  # a library's class: its tables say what it does, or nothing is known
     if base is None and generic:
+        return None
+    if awaiting is None and noun in PARTS:
         return None
     if awaiting is None and (generic or verb in ("get", "set", "put", "update", "find")):
         return None

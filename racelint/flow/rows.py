@@ -325,8 +325,16 @@ def note_changed(ev: Evaluator, field: Value, stems: Ids) -> None:
         index = row_of(ev, owner) if owner is not None and ev.scope.is_mapped(owner.type.rpartition(":")[2]) else None
     else:
         index = next((n for n, row in enumerate(ev.rows) if row.name == name and n not in ev.rebound), None)
-    if index is not None and ev.rows[index].library != "sqlalchemy":  # there it is a set of related rows
+    if index is not None and _library(ev, index) != "sqlalchemy":  # there it is a set of related rows
         ev.state.written.setdefault(index, {})[column] = stems | {read.id}
+
+
+def _library(ev: Evaluator, index: int) -> str:
+    """The mapper of a row; of an argument that is the one that the module imports."""
+    known = ev.rows[index].library
+    if not known and any(origin.partition(".")[0] == "sqlalchemy" for origin in ev.scope.imports.values()):
+        return "sqlalchemy"
+    return known
 
 
 def set_field(ev: Evaluator, arguments: Arguments) -> bool:

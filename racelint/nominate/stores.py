@@ -10,7 +10,6 @@ from racelint.meeting import RANKS
 from racelint.paths import (
     CONFIGURED,
     ENSURED,
-    FOLDERS,
     KEY,
     PATH_STEPS,
     PATH_TESTS,
@@ -19,6 +18,7 @@ from racelint.paths import (
     is_command,
     is_of_one_run,
     is_storage,
+    makes_any_folder,
     words_of_paths,
 )
 from racelint.store_calls import READ, WRITE
@@ -215,8 +215,8 @@ def _says_shared(c: Candidate, names: frozenset[str]) -> bool:
     meant = SHARED_WORDS | {SYSTEM}
     if not names.isdisjoint(PATH_TESTS):
         meant |= CONFIGURED | ENSURED | {KEY}
-    if not names.isdisjoint(MAKES):
-        meant |= FOLDERS
+    if not names.isdisjoint(MAKES) and makes_any_folder(c.facts.name):
+        return True
     return is_storage(c.facts.owner) or not meant.isdisjoint(words)
 
 

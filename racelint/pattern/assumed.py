@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from racelint.events import Access, Op, Switch
 from racelint.evidence import Evidence
+from racelint.facts import FunctionFacts, Write
 from racelint.finding import Confidence, World
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.rivals import only_started, rivals
@@ -47,13 +48,20 @@ def assumed_at_start(unit: Unit) -> Iterator[tuple[Access, Evidence]]:
             continue
         if any(switch.id < act.id and unit.before(switch.id, act.id) for switch in unit.switches()):
             continue
-        for _, function, evidence in rivals(unit, act.resource, World.TASKS, TAKEN):
+        for write, function, evidence in rivals(unit, act.resource, World.TASKS, TAKEN):
             cancels = any(call.callee.endswith(".cancel") for call in function.calls)
-            if evidence.strength is not Confidence.LOW and not cancels:
+            if evidence.strength is not Confidence.LOW and not cancels and not _replaces(write, function):
                 shown.add(act.resource.place)
                 text = f"{evidence.text}; `{function.qualname}` takes it away"
                 yield act, Evidence(text, Confidence.MEDIUM, evidence.world)
                 break
+
+
+def _replaces(taken: Write, function: FunctionFacts) -> bool:
+    """Whether the function puts another object in the place right after it took the old one away, with no await in between."""
+    again = (w.line for w in function.writes if w.path == taken.path and w.how == "=" and w.shape in ("call", "other"))
+    line = min((line for line in again if line > taken.line), default=None)
+    return line is not None and not any(c.awaited and taken.line < c.line < line for c in function.calls)
 
 
 def _uses(unit: Unit) -> Iterator[Access]:

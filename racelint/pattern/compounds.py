@@ -12,6 +12,8 @@ from racelint.pattern.iterating import VIEWS
 from racelint.pattern.module import Module
 from racelint.pattern.unit import Unit, same
 
+HARMLESS = frozenset({"wait", "join", "flush"})
+"""Of what is right to do twice, what ends nothing."""
 OWNED = (Kind.ATTRIBUTE, Kind.GLOBAL, Kind.CLASS, Kind.CAPTURED)
 
 
@@ -110,7 +112,7 @@ def _steps(unit: Unit) -> Iterator[Access]:
     for access in unit.accesses(Op.UPDATE, Op.DELETE, Op.WRITE, Op.USE, kinds=OWNED):
         if access.place.unit != unit.facts.qualname:
             continue
-        ending = access.op is Op.USE and access.how in ends
+        ending = access.op is Op.USE and access.how in ends - HARMLESS
         if ending or access.op in (Op.UPDATE, Op.DELETE) or (access.op is Op.WRITE and bool(access.resource.key)):
             yield access
 
@@ -119,8 +121,13 @@ def _compounds(unit: Unit) -> Iterator[tuple[Access, Acquire]]:
     """Last steps of what the unit does in several steps under one lock: iterate, test and change, test and use."""
     for access in unit.accesses(kinds=OWNED):
         for lock in unit.locked_at(access):
-            if lock.world != "tasks" and (_iterates(unit, access) or _acts(unit, access, lock)):
+            if lock.world != "tasks" and not counts(lock) and (_iterates(unit, access) or _acts(unit, access, lock)):
                 yield access, lock
+
+
+def counts(lock: Acquire) -> bool:
+    """Whether it is called after what lets several in at once."""
+    return any(word in lock.lock.path.lower() for word in ("semaphore", "limiter"))
 
 
 def _iterates(unit: Unit, access: Access) -> bool:

@@ -47,6 +47,7 @@ def limit_before_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
                 and check.id in unit.flow.ordered
                 and not any(lock.id in check.held for lock in locks)
                 and not unit.guarded(check, act, World.THREADS)
+                and not any(_claimed(unit, check, lock) for lock in unit.locked_at(check))  # it gives back what it took
             ):
                 yield Pair(unit, check, act), locks[0]
                 break
@@ -107,9 +108,9 @@ def _looks_again(unit: Unit, act: Access) -> bool:
 
 
 def _claimed(unit: Unit, check: Access, lock: Acquire) -> bool:
-    """Whether the unit changed what it had checked while it still held the lock."""
+    """Whether the unit changed what it had checked while it still held the lock, or noted beside it that it is at work."""
     return any(
-        access.op.changes and lock.id in access.held and same(access.resource, check.resource)
+        access.op.changes and lock.id in access.held and access.resource.owner == check.resource.owner
         for access in unit.accesses(kinds=INTERNAL)
         if unit.before(check.id, access.id)
     )

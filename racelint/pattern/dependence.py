@@ -102,6 +102,7 @@ def store_updates(unit: Unit) -> Iterator[Pair]:
                 continue
             if (
                 not unit.before(number, write.id)
+                or (number, Sense.ABSENT) in write.control  # nothing was there that the write could be computed from
                 or unit.guarded(read, write, World.PROCESSES)
                 or in_transaction(unit, read, write)
                 or (

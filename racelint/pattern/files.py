@@ -11,6 +11,7 @@ from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.paths import (
     FOLDERS,
+    KEPT_WORDS,
     LOCKS,
     is_built,
     is_command,
@@ -23,6 +24,7 @@ from racelint.paths import (
     is_spare,
     is_storage,
     is_system_path,
+    makes_any_folder,
     says_little,
     shared_word,
 )
@@ -61,8 +63,13 @@ def written_in_place(access: Access) -> bool:
     return (access.op is Op.USE and access.how == "truncate") or (access.op is Op.WRITE and access.how in IN_PLACE)
 
 
-def used_by_others(unit: Unit, access: Access, more: frozenset[str] = frozenset()) -> Evidence | None:
-    """Why other processes use the same path: the unit runs in several, or names say what the file is for."""
+def used_by_others(
+    unit: Unit, access: Access, more: frozenset[str] = frozenset(), weak: frozenset[str] = frozenset()
+) -> Evidence | None:
+    """Why other processes use the same path: the unit runs in several, or names say what the file is for.
+
+    `more` are further words that say so here, `weak` some that say only that one run after the other does.
+    """
     found = unit.module.concurrency.handled_in_processes(unit.facts.qualname)
     if found is not None:
         return Evidence(found.text, Confidence.MEDIUM, "processes")
@@ -84,12 +91,21 @@ def used_by_others(unit: Unit, access: Access, more: frozenset[str] = frozenset(
             Confidence.MEDIUM,
             "processes",
         )
+    word = shared_word(resource.path, resource.name, unit.facts.qualname, *reversed(parts), only=KEPT_WORDS, more=weak)
+    if word:
+        return Evidence(f"`{word}` says that runs of a program share the path", Confidence.LOW, "processes")
     return None
 
 
 def made_by_others(unit: Unit, act: Access) -> Evidence | None:
     """Why other processes make the same folder."""
-    found = used_by_others(unit, act, FOLDERS)
+    if makes_any_folder(unit.facts.name) and not is_command(unit.module.path) and not is_built(act.resource.path):
+        return Evidence(
+            f"`{unit.facts.name}` makes folders for whoever calls it, also for several at once",
+            Confidence.MEDIUM,
+            "processes",
+        )
+    found = used_by_others(unit, act, weak=FOLDERS)
     if is_of_one_run(unit.facts.qualname) or is_of_one_row(act.resource.path):
         return None
     if found is None and is_parent(act.resource.path) and not is_command(unit.module.path):
@@ -307,7 +323,11 @@ def _taken_away(call: CallSite, removes: bool) -> tuple[str, ...]:
     """
     receiver, _, last = call.callee.rpartition(".")
     if last in _MOVING:
-        return call.arguments[:1] if receiver in ("", "os", "shutil") else (receiver,)
+        if receiver in ("", "os", "shutil"):
+            return call.arguments[:1]
+        return (receiver,) if len(call.arguments) == 1 else ()  # else it is that of a text
+    if last == "remove" and receiver not in ("", "os"):  # from a list
+        return ()
     return (receiver, *call.arguments) if last in _REMOVING or (removes and last in _LISTING) else ()
 
 

@@ -76,10 +76,15 @@ ENDS = frozenset({"close", "stop", "shutdown", "terminate", "join", "exit", "del
 
 
 def _replaced(unit: Unit, read: Access) -> bool:
-    """Whether the unit put another collection in the place of this one before: it has the old one alone."""
+    """Whether the unit put another collection in the place of this one before, or took the entry out: it has the old one alone."""
     return any(
-        write.how == "=" and same(write.resource, read.resource) and unit.before(write.id, read.id)
-        for write in unit.accesses(Op.WRITE)
+        write.how in ("=", "del", "pop")
+        and (
+            same(write.resource, read.resource)
+            or (bool(write.resource.key) and write.resource.place == read.resource.place)
+        )
+        and unit.before(write.id, read.id)
+        for write in unit.accesses(Op.WRITE, Op.DELETE)
     )
 
 

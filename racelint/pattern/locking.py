@@ -157,7 +157,7 @@ EXCUSED = frozenset(
     {"__setstate__", "__getstate__", "__copy__", "__deepcopy__", "__enter__", "__aenter__", *CONSTRUCTORS}
 )
 """Methods that may give an object its lock: nobody else has the object, or its parts, yet."""
-FRESH = ("fork", "init", "setup", "set_up", "restore", "unpickle", "reinit", "copy", "clone")
+FRESH = ("fork", "child", "init", "setup", "set_up", "restore", "unpickle", "reinit", "copy", "clone")
 """Parts of names of functions that do so before others use the object."""
 
 

@@ -14,6 +14,7 @@ from racelint.pattern.doubts import Reason
 from racelint.pattern.unit import Unit
 from racelint.resolve import CONSTRUCTORS, enclosing_self
 
+BUILDERS = frozenset({"__init__", "__post_init__"})
 MOST_RIVALS = 100
 """Who comes later is not asked for stronger evidence: where thousands change one thing, asking all for each takes the square."""
 
@@ -26,6 +27,8 @@ def rivals(
     for function, write in unit.module.concurrency.writers(resource):
         if wanted and write.shape not in wanted and write.how not in wanted:
             continue
+        if function.name in BUILDERS and resource.kind is Kind.ATTRIBUTE and write.path.startswith("self."):
+            continue  # of a new object, which nobody else has yet
         if world is World.TASKS and unit.module.concurrency.cancels(function, unit.facts.qualname):
             continue  # what comes after the await does not happen any more
         evidence = unit.module.concurrency.overlap(unit.facts.qualname, function.qualname, world.value, resource)

@@ -184,6 +184,10 @@ def row_evidence(unit: Unit, write: Access) -> Evidence:
     return Evidence("every process that serves the application works on the same rows", Confidence.MEDIUM, "processes")
 
 
+CONTEXTS = frozenset({"ctx", "context"})
+"""Names of what is handed through one run of something."""
+
+
 def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
     """That another run writes the same document meanwhile; a coroutine is part of a service, whose stores others reach, too.
 
@@ -191,6 +195,8 @@ def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
     called a cache, though, there are mostly values that can be made again. `served` says whether that is enough.
     """
     found = in_processes(unit)
+    if found is not None and pair.second.resource.name.partition(".")[0] in CONTEXTS:
+        return found.weakened()  # the store of one run
     if found is not None and (found.strength is not Confidence.LOW or unit.facts.is_async):
         return replace(found, strength=max(found.strength, Confidence.MEDIUM, key=lambda one: one.rank))
     resource = pair.second.resource

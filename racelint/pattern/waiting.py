@@ -44,6 +44,8 @@ def wrong_waits(unit: Unit) -> Iterator[Wait]:
         if any(unit.before(wait.id, check.id) for check in inside):
             continue
         if inside:
+            if _repeated(unit, wait, inside[0]):
+                continue
             if not limited or _goes_on(unit, wait, inside[0]):
                 yield Wait(Mistake.ONCE, wait, inside[0], world)
         elif checks:
@@ -60,6 +62,14 @@ def _changes(unit: Unit, access: Access) -> bool:
     """Whether anything else in the module changes what the access looks at."""
     return access.resource.kind in INTERNAL and any(
         function.qualname != unit.facts.qualname for function, _ in unit.module.concurrency.writers(access.resource)
+    )
+
+
+def _repeated(unit: Unit, wait: Mark, check: Access) -> bool:
+    """Whether the wait stands in a loop that looks at the same again before and after it, in another test."""
+    return any(
+        unit.before(wait.id, again.id) and unit.before(again.id, wait.id) and same(again.resource, check.resource)
+        for again in unit.accesses(Op.CHECK, kinds=INTERNAL)
     )
 
 

@@ -76,6 +76,11 @@ class Lineages(Names):
                         todo.append((located[0], located[1].qualname))
         return frozenset(found)
 
+    def is_plain(self, base: str) -> bool:
+        """Whether a base is a class of the project that has no bases: it is called like one of a library and is none."""
+        located = self.index.find_class(base, self.facts.path)
+        return located is not None and not located[1].bases
+
     def is_mapped(self, qualname: str) -> bool:
         """Whether objects of the class are rows of an object-relational mapper."""
         bases = self.base_names(qualname)

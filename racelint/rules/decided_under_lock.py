@@ -50,7 +50,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import COUNTING, Module, decided_under_lock, limit_before_lock, rival
+from racelint.pattern import COUNTING, Module, Op, Pair, decided_under_lock, limit_before_lock, rival
 from racelint.rule import Rule
 
 
@@ -61,6 +61,8 @@ def find(module: Module) -> Iterable[Finding]:
             evidence = rival(unit, pair.second.resource, World.THREADS)
             if evidence is None:
                 continue
+            if renews(pair):
+                evidence = evidence.weakened()
             name, held = pair.second.resource.shown, lock.lock.name
             yield module.finding(
                 RULE,
@@ -91,6 +93,12 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix(f"take `{held}` before the test, or test again under it"),
             )
+
+
+def renews(pair: Pair) -> bool:
+    """Whether a value that was compared is replaced by a new one: what two threads put there is mostly as good, only done twice."""
+    compared = any(number == pair.first.id and sense.vague for number, sense in pair.second.control)
+    return compared and pair.second.op is Op.WRITE and pair.second.how in ("=", "[]")
 
 
 RULE = Rule(

@@ -135,7 +135,7 @@ def races(unit: Unit) -> Iterator[Race]:
 def entry_removed(unit: Unit, listing: Access, act: Access) -> Evidence:
     """Why an entry of a folder can be gone: others do the same step, which removes it, or there is a function that does."""
     evidence = used_by_others(unit, listing) or used_by_others(unit, act)
-    if evidence is None or act.op is Op.DELETE:
+    if evidence is None or act.op is Op.DELETE or evidence.strength is Confidence.LOW:
         return evidence or UNKNOWN
     remover = removed_elsewhere(unit, act.resource) or removed_elsewhere(unit, listing.resource)
     return Evidence(f"`{remover}` removes or replaces it", Confidence.MEDIUM) if remover else UNKNOWN
@@ -176,7 +176,7 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
     elif act.op is Op.USE and not forgiven(unit, act):
         evidence = used_by_others(unit, act)
         remover = removed_elsewhere(unit, act.resource) if evidence is not None else ""
-        if remover:
+        if remover and evidence is not None and evidence.strength is not Confidence.LOW:
             evidence = Evidence(f"`{remover}` removes or replaces it", Confidence.MEDIUM)
         yield (
             test,

@@ -66,7 +66,8 @@ from racelint.rule import Rule
 
 Place = tuple[str, str]
 State = tuple[str, str, str]
-Guarded = tuple[Unit, Access, frozenset[Place]]
+Guarded = tuple[Unit, Access, frozenset[Place], frozenset[Place]]
+"""A change in a unit, the locks that are held there, and those of them that the function takes in which it is written."""
 
 
 def find(module: Module) -> Iterable[Finding]:
@@ -75,7 +76,7 @@ def find(module: Module) -> Iterable[Finding]:
     yield from sections(module)
     changes = changes_by_place(module)
     for place in sorted(changes):
-        for (unit, access, _), (other, guarded, locks), evidence in unguarded(changes[place]):
+        for (unit, access, _, _), (other, guarded, _, locks), evidence in unguarded(changes[place]):
             lock = min(name for _, name in locks)
             name = access.resource.shown
             yield module.finding(
@@ -142,10 +143,12 @@ def changes_by_place(module: Module) -> dict[State, list[Guarded]]:
             if access.place in forked:
                 continue
             locks = frozenset(lock.lock.place for lock in held)
+            own = frozenset(lock.lock.place for lock in held if lock.place.unit == access.place.unit)
             if any(unit.is_condition(lock) for lock in held):  # it may be made of another lock of the owner
                 locks |= module.locks_of(access.resource.owner)
+                own |= module.locks_of(access.resource.owner) if own else own
             if access.place.unit == unit.facts.qualname or locks:
-                found.setdefault((*access.resource.place, object_of(access)), []).append((unit, access, locks))
+                found.setdefault((*access.resource.place, object_of(access)), []).append((unit, access, locks, own))
     return found
 
 
@@ -165,19 +168,25 @@ def object_of(access: Access) -> str:
 
 
 def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Evidence]]:
-    """Changes that share no lock with a guarded one, if the guard is the custom: most changes, or threads that surely run."""
+    """Changes that share no lock with a guarded one, if the guard is the custom: most changes, or threads that surely run.
+
+    A lock that only a caller holds guards something else, as far as the function tells in which the change is written.
+    """
     for change in changes:
-        unit, access, locks = change
+        unit, access, locks, _ = change
         others = [
             c
             for c in changes
-            if ((c[2] and not c[2] & locks and c[1].place != access.place) or (c[2] and locks and not c[2] & locks))
+            if c[3]
+            and not c[3] & locks
+            and c[1].place != access.place
             and of_one_object(unit, c[0])
-            and not makes(unit, c[2])
+            and not makes(unit, c[3])
         ]
         if not others or not matters(access) or (not locks and unit.module.concurrency.called_under_lock(unit.facts)):
             continue
-        with_lock = sum(bool(c[2] & others[0][2]) for c in changes)
+        guarded = {c[1].place for c in changes if c[2] & others[0][3]}
+        without = {c[1].place for c in changes} - guarded
         evidence = None
         for other in others:
             found = unit.module.concurrency.overlap(
@@ -185,15 +194,16 @@ def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Eviden
             )
             if found is not None and (evidence is None or found.strength.rank > evidence.strength.rank):
                 evidence = found
-        if evidence is None or (len(locks) and with_lock < sum(bool(c[2] & locks) for c in changes)):
+        if evidence is None or (len(locks) and len(guarded) < len({c[1].place for c in changes if c[2] & locks})):
             continue
-        custom = with_lock >= 2 and len(changes) - with_lock <= 1
+        custom = len(guarded) >= 2 and len(without) <= 1
+        usual = evidence.strength is Confidence.HIGH and len(guarded) >= len(without)
         alone = ahead_of_starts(unit, access)
         set_back = access.value.shape is Shape.CONSTANT and not unit.module.concurrency.surely_in_threads(unit.facts)
         flag = access.value.shape in (Shape.TRUE, Shape.FALSE, Shape.NONE) or (
             set_back and evidence.strength is not Confidence.HIGH  # maybe before the threads begin
         )
-        if not locks and ((not custom and evidence.strength is not Confidence.HIGH) or flag or alone):
+        if not (custom or usual) or (not locks and (flag or alone)):
             evidence = Evidence(evidence.text, Confidence.LOW, evidence.world, True)
         yield change, others[0], evidence
 

@@ -60,11 +60,23 @@ def process_local_changes(module: Module, unit: Unit) -> Iterator[tuple[Access, 
     for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.GLOBAL,)):
         counts = write.op is Op.WRITE and write.how == "+="
         collects = write.op is Op.UPDATE and write.how in ("append", "add", "extend", "update")
-        if not (counts or collects) or fills(unit, write):
+        if not (counts or collects) or fills(unit, write) or "." in write.resource.name or counted_out(unit, write):
             continue
         read = looked_at(module, write)
         if read is not None:
             yield read, write, evidence
+
+
+def counted_out(unit: Unit, write: Access) -> bool:
+    """Whether the unit counts itself in and out again: what is at work in this process, which others have no part in."""
+    counts = unit.accesses(Op.WRITE, kinds=(Kind.GLOBAL,))
+    return write.how == "+=" and any(
+        other.id != write.id
+        and other.how == "+="
+        and other.resource.place == write.resource.place
+        and (unit.before(write.id, other.id) or unit.before(other.id, write.id))
+        for other in counts
+    )
 
 
 def fills(unit: Unit, write: Access) -> bool:

@@ -155,6 +155,8 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
     check, act = pair.first, pair.second
     if unit.claimed(check, act):
         return None
+    if act.op in (Op.USE, Op.READ, Op.DELETE) and act.handled & {"", "Exception", "BaseException"}:
+        return None
     if act.op is Op.USE and sense is Sense.PRESENT and not act.resource.key:
         via = act.value.via
         if via is None or via not in act.fresh or via == check.id or act.how in unit.module.models.idempotent:

@@ -32,6 +32,7 @@ from racelint.need import Need
 from racelint.pattern import (
     INTERNAL,
     Access,
+    Confidence,
     Evidence,
     Module,
     Op,
@@ -41,6 +42,7 @@ from racelint.pattern import (
     Switch,
     Unit,
     emptied_after_await,
+    first_word,
     replaced_meanwhile,
     same,
 )
@@ -110,7 +112,8 @@ def teardowns(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
             if (
                 read is None
                 or switch.id > write.id
-                or not (ends(unit, switch))
+                or not ends(unit, switch)
+                or (switch.callee == "" and started_here(unit, read))
                 or not unit.before(switch.id, write.id)
                 or unit.fresh(write, write.resource) is not None
             ):
@@ -122,9 +125,17 @@ def teardowns(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
             ):
                 break
             evidence = replaced_meanwhile(unit, write.resource)
+            if evidence is not None and evidence.strength is Confidence.MEDIUM and first_word(unit.facts.name) in ENDS:
+                evidence = evidence.weakened()  # whoever ends an object does not begin it meanwhile
             if evidence is not None:
                 yield Pair(unit, read, write, switch), evidence
                 break
+
+
+ENDS = frozenset(
+    "stop close aclose shutdown cleanup clean disconnect teardown unload terminate end exit finish".split()
+)
+"""First words of functions that end an object."""
 
 
 def ends(unit: Unit, switch: Switch) -> bool:
@@ -132,6 +143,17 @@ def ends(unit: Unit, switch: Switch) -> bool:
     if switch.callee in unit.module.models.idempotent or switch.callee in ("gather", "wait", "wait_for", "shield"):
         return True
     return switch.callee in ("", "async with") and switch.used is not None
+
+
+def started_here(unit: Unit, read: Access) -> bool:
+    """Whether the unit itself has put there what it awaits: it waits for its own work."""
+    return any(
+        same(write.resource, read.resource)
+        and write.id < read.id
+        and not write.value.shape.absent
+        and unit.before(write.id, read.id)
+        for write in unit.accesses(Op.WRITE, kinds=INTERNAL)
+    )
 
 
 def last_read(unit: Unit, resource: Resource, before: int) -> Access | None:

@@ -107,6 +107,8 @@ def torn_pairs(unit: Unit, neighbours: Neighbours) -> Iterator[tuple[Pair, Evide
             if switch is None or set_again(unit, first, second):
                 continue
             evidence = used_together(unit, first.resource, second.resource)
+            if evidence is not None and evidence.public:
+                evidence = evidence.weakened()  # whether they belong together is said by neighbouring statements only
             if evidence is not None:
                 yield Pair(unit, first, second, switch), evidence
 
