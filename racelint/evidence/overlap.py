@@ -142,7 +142,9 @@ class Concurrency(Guards, Writers):
                 elif strength is Confidence.LOW and left.public != right.public and not called and not self.unlikely:
                     weak, strong = (left, right) if left.public else (right, left)
                     inner = world == "threads" and (
-                        (weak.strength is Confidence.LOW and not strong.told)  # nothing of its class speaks of threads
+                        (
+                            weak.strength is Confidence.LOW and not (strong.told or strong.many)
+                        )  # nothing speaks of threads
                         or self._step_of(first, second)
                         or self._of_another_class(left, right, resource)
                     )
@@ -259,7 +261,29 @@ class Concurrency(Guards, Writers):
         if resource.kind is not Kind.ATTRIBUTE or resource.owner not in self.scope.classes:
             return False
         family = self.scope.family(resource.owner)
-        return not (unit.owner in family or family & self._made_attributes(unit.owner) or self._kept(resource.owner))
+        if unit.owner in family or self._kept(resource.owner):
+            return False
+        return not family & self._made_attributes(unit.owner) or self._called_under_lock_by(unit.owner, family)
+
+    def _called_under_lock_by(self, owner: str, family: frozenset[str]) -> bool:
+        """Whether the methods of a class call those of a part that it keeps only under a lock of theirs."""
+        known = self._known_parts.get((owner, family))
+        if known is None:
+            sites = [
+                self.held_around(caller, call) | self.held_on_entry(caller)
+                for caller in self.scope.every_function
+                if caller.owner == owner and caller.name not in BUILDERS
+                for call in caller.calls
+                if any(target.owner in family for target in self.target(call.callee, caller))
+            ]
+            guards = self.scope.models.guards
+            known = bool(sites) and all(any(part in held.lower() for held in site for part in guards) for site in sites)
+            self._known_parts[owner, family] = known
+        return known
+
+    @cached_property
+    def _known_parts(self) -> dict[tuple[str, frozenset[str]], bool]:
+        return {}
 
     def _lock_guards(self, resource: Resource, changes_only: bool) -> bool:
         """Whether any function of the owner uses the resource inside a `with` of something that is named like a lock."""

@@ -33,7 +33,7 @@ def iterated_by_threads(unit: Unit) -> Iterator[tuple[Access, int, Evidence]]:
         for read in (a for number in sorted(loop.stems) if (a := unit.access(number)) is not None):
             if read.how not in VIEWS or read.id in seen or unit.locked_at(read) or read.handled & {"", "RuntimeError"}:
                 continue
-            if read.resource.kind not in INTERNAL or _replaced(unit, read):
+            if read.resource.kind not in INTERNAL or _replaced(unit, read) or _is_entry(read):
                 continue
             seen.add(read.id)
             found = _changed_meanwhile(unit, read)
@@ -73,6 +73,11 @@ def _strength(
 
 ENDS = frozenset({"close", "stop", "shutdown", "terminate", "join", "exit", "del", "repr", "str"})
 """First words of functions that run when the others are done, or that only show something."""
+
+
+def _is_entry(read: Access) -> bool:
+    """Whether an entry of a collection is iterated: changes of the size of the collection itself do it no harm."""
+    return bool(read.resource.key)
 
 
 def _replaced(unit: Unit, read: Access) -> bool:
