@@ -505,3 +505,12 @@ def test_a_lock_is_not_taken_where_it_is_made() -> None:
     line = "        self.lock = asyncio.Lock()\n"
     early = LATE.replace(line, "").replace("        self.total = 0\n", "        self.total = 0\n" + line)
     assert "async with self.lock:" in text_of(repaired(early), early)
+
+
+@pytest.mark.parametrize(("test", "safe"), [("exists", True), ("is_file", False), ("is_dir", True)])
+def test_a_test_that_tells_folders_from_files_is_dropped_only_on_request(test: str, safe: bool) -> None:
+    """A folder of that name was left alone by one task; without the test, its removal as a file fails."""
+    act = "rmdir" if test == "is_dir" else "unlink"
+    text = f"from pathlib import Path\n\n\ndef reset(cache: Path) -> None:\n    if cache.{test}():\n        cache.{act}()\n"
+    assert (text_of(repaired(text, Applicability.SAFE), text) != text) is safe
+    assert text_of(repaired(text), text) != text

@@ -9,6 +9,7 @@ import libcst as cst
 from racelint.edits.code import Code, Statement
 from racelint.edits.imports import imported
 from racelint.finding import Applicability, Edit, Finding, Fix, Span
+from racelint.flow.summaries import source_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class Guarded:
     call: cst.Call
     absent: bool
     """The act is done if the path is not there."""
+    how: Applicability
+    """Unsafe where the test also tells files from folders, which the act does not."""
 
 
 def tolerate(code: Code, finding: Finding) -> Fix | None:
@@ -30,10 +33,10 @@ def tolerate(code: Code, finding: Finding) -> Fix | None:
     name = found.call.func.attr.value if isinstance(found.call.func, cst.Attribute) else _bare(found.call)
     if found.absent and name in ("makedirs", "mkdir"):
         if name == "makedirs" or _is_method(found.call, code):
-            return _with_keyword(code, found, "exist_ok", Applicability.SAFE)
+            return _with_keyword(code, found, "exist_ok")
         return _suppressing(code, found, "FileExistsError")
     if not found.absent and name == "unlink" and _is_method(found.call, code):
-        return _with_keyword(code, found, "missing_ok", Applicability.SAFE)
+        return _with_keyword(code, found, "missing_ok")
     if not found.absent and name in ("remove", "unlink", "rmdir"):
         return _suppressing(code, found, "FileNotFoundError")
     return None
@@ -65,7 +68,13 @@ def _guarded(code: Code, finding: Finding) -> Guarded | None:
     tested = branch.test.expression if isinstance(branch.test, cst.UnaryOperation) else branch.test
     if tested is not test or code.indentation(branch) is None or "#" in _header(code, branch, statement):
         return None
-    return Guarded(branch, statement, call, absent)
+    kind_matters = not absent and source_of(test.func).rpartition(".")[2] in (
+        "isfile",
+        "is_file",
+        "islink",
+        "is_symlink",
+    )
+    return Guarded(branch, statement, call, absent, Applicability.UNSAFE if kind_matters else Applicability.SAFE)
 
 
 def _header(code: Code, branch: cst.If, statement: Statement) -> str:
@@ -91,7 +100,7 @@ def _unwrapped(code: Code, found: Guarded, header: str) -> list[Edit]:
     ]
 
 
-def _with_keyword(code: Code, found: Guarded, keyword: str, applicability: Applicability) -> Fix | None:
+def _with_keyword(code: Code, found: Guarded, keyword: str) -> Fix | None:
     """The call with `keyword=True`; a keyword that is there already says that somebody decided otherwise."""
     call = found.call
     if any(argument.star or (argument.keyword and argument.keyword.value == keyword) for argument in call.args):
@@ -104,7 +113,7 @@ def _with_keyword(code: Code, found: Guarded, keyword: str, applicability: Appli
         span = code.span(call)
         here = Span(span.end_line, span.end_column - 1, span.end_line, span.end_column - 1)
         edit = Edit(here, f"{keyword}=True")
-    return Fix(f"drop the test and pass `{keyword}=True`", applicability, (*_unwrapped(code, found, ""), edit))
+    return Fix(f"drop the test and pass `{keyword}=True`", found.how, (*_unwrapped(code, found, ""), edit))
 
 
 def _suppressing(code: Code, found: Guarded, error: str) -> Fix | None:
@@ -113,6 +122,4 @@ def _suppressing(code: Code, found: Guarded, error: str) -> Fix | None:
     if suppress is None:
         return None
     header = f"with {suppress.name}({error}):"
-    return Fix(
-        f"drop the test and suppress `{error}`", Applicability.SAFE, (*suppress.edits, *_unwrapped(code, found, header))
-    )
+    return Fix(f"drop the test and suppress `{error}`", found.how, (*suppress.edits, *_unwrapped(code, found, header)))
