@@ -204,6 +204,24 @@ class Candidates:
                     found.add(key)
         return frozenset(found)
 
+    @cached_property
+    def changed_in_place(self) -> frozenset[str]:
+        """The keys whose collections are changed in place in a `with` of what is named like a lock."""
+        guards = self.scope.models.guards
+        return frozenset(
+            key
+            for key, changes in self.changers.items()
+            if any(
+                write.how not in ("=", "del") and any(part in name.lower() for name in write.within for part in guards)
+                for _, write in changes
+            )
+        )
+
+    def taken(self, function: FunctionFacts) -> frozenset[str]:
+        """What the function enters."""
+        within = {name for call in function.calls for name in call.within}
+        return frozenset(within.union(*(write.within for write in function.writes)))
+
     def is_guard(self, path: str) -> bool:
         """Whether what a `with` enters may be a lock: it is named like one, or the module makes one of that name."""
         known = self._guards.get(path)

@@ -38,7 +38,7 @@ class StoreTypes:
         self._own: dict[str, frozenset[str]] = {}
         self._effects: dict[tuple[str, frozenset[str]], frozenset[str]] = {}
         self._closed: dict[frozenset[str], frozenset[str]] = {}
-        self._paths: dict[str, frozenset[str]] = {}
+        self._said: dict[frozenset[str], dict[str, frozenset[str]]] = {}
 
     def within(self, functions: Iterable[FunctionFacts]) -> frozenset[str]:
         """The types in functions that hand values to each other, and those that methods of these types give."""
@@ -91,50 +91,47 @@ class StoreTypes:
         yield from types.intersection(told)
         paths = {call.callee for call in function.calls} | function.reads
         paths.update(a.lstrip("*").rpartition("=")[2] for call in function.calls for a in call.arguments)
+        libraries = names.libraries
+        said = self._said.setdefault(libraries, {})
+        parts = {part for path in paths for part in path.split(".")}
+        for part in parts:
+            known = said.get(part)
+            if known is None:
+                known = said[part] = frozenset(self._of_part(part, libraries))
+            yield from known
         for path in paths:
-            yield from self._of_path(path, names)
+            if path.partition(".")[0] in names.imports or path in self.models.functions:
+                yield from self._of_path(path, names)
         for call in function.calls:
-            yield from self._of_call(call, names.libraries)
+            yield from self._of_call(call, libraries)
         owner, _ = enclosing_self(function, self.scope)
         if owner and any(base.endswith(("Manager", "QuerySet")) for base in self.scope.base_names(owner)):
             yield _QUERY_SET
         if any(path.endswith(".DoesNotExist") for path in function.reads):
             yield "peewee.Model"
 
-    def _of_path(self, path: str, names: Scope | Home) -> frozenset[str]:
-        known = self._paths.get(path)
-        if known is None:
-            found = frozenset(self._find_of_path(path, names))
-            if names is not self.scope:
-                return found
-            known = self._paths[path] = found
-        return known
+    def _of_part(self, part: str, libraries: frozenset[str]) -> Iterator[str]:
+        """What a name anywhere in a path says by itself."""
+        for type_name, needed in self.models.receivers.get(part.lstrip("_"), ()):
+            if not needed or not libraries.isdisjoint(needed):
+                yield type_name
+        if "objects" in part or part in _MANAGERS or part.endswith(("_queryset", "_qs")):
+            yield _QUERY_SET
+        elif part == "query":
+            yield _QUERY
+        elif part[:1].isupper():
+            yield from self._queried
 
-    def _find_of_path(self, path: str, names: Scope | Home) -> Iterator[str]:
-        models, libraries = self.models, names.libraries
-        parts = path.split(".")
-        for part in parts:
-            for type_name, needed in models.receivers.get(part.lstrip("_"), ()):
-                if not needed or not libraries.isdisjoint(needed):
-                    yield type_name
-            if "objects" in part or part in _MANAGERS or part.endswith(("_queryset", "_qs")):
-                yield _QUERY_SET
-            elif part == "query":
-                yield _QUERY
-            elif part[:1].isupper():
-                yield from self._queried
-        if parts[0] in names.imports:
-            for length in range(1, len(parts) + 1):
-                origin = names.canonical(".".join(parts[:length]))
-                call = models.functions.get(origin)
-                if call is not None and call.returns:
-                    yield call.returns
-                elif origin in models.types:
-                    yield origin
-        else:
-            call = models.functions.get(path)
+    def _of_path(self, path: str, names: Scope | Home) -> Iterator[str]:
+        """What functions and classes of libraries in a path give or are."""
+        models, parts = self.models, path.split(".")
+        for length in range(1, len(parts) + 1) if parts[0] in names.imports else (len(parts),):
+            origin = names.canonical(".".join(parts[:length]))
+            call = models.functions.get(origin)
             if call is not None and call.returns:
                 yield call.returns
+            elif origin in models.types:
+                yield origin
 
     def _of_call(self, call: CallSite, libraries: frozenset[str]) -> Iterator[str]:
         receiver, _, method = call.callee.rpartition(".")

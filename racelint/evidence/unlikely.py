@@ -56,6 +56,16 @@ class Surroundings:
 
     def unlikely_unit(self, function: FunctionFacts) -> bool:
         """A test, or a step of a migration: it runs alone, wherever it stands."""
+        known = self._units.get(function.qualname)
+        if known is None:
+            known = self._units[function.qualname] = self._is_unlikely(function)
+        return known
+
+    @cached_property
+    def _units(self) -> dict[str, bool]:
+        return {}
+
+    def _is_unlikely(self, function: FunctionFacts) -> bool:
         owner = function.owner.rpartition(".")[2]
         return (
             self.unlikely

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from racelint.candidate import Candidate
+from racelint.facts import Write
 from racelint.finding import World
 from racelint.touch import waits_for_condition
 
@@ -33,15 +34,30 @@ def guarded_by_tasks(c: Candidate) -> bool:
 
 
 def under_lock(c: Candidate) -> bool:
-    """Whether state is changed under a lock, or by a helper that is called under one."""
+    """Whether state is changed under a lock that may not exclude those who change it, too: see `locking.useless_locks`."""
     if any(c.module.scope.canonical(built) == "copy.copy" for _, built in c.facts.locals_built):
         return c.module.concurrency.has_locks
     if not c.changes or not c.module.concurrency.has_locks:
         return False
     is_guard = c.module.is_guard
-    return any(call.callee.endswith(".acquire") or any(map(is_guard, call.within)) for call in c.calls) or any(
-        any(map(is_guard, write.within)) for writes in c.changes.values() for write in writes
+    taken = {guard for function in c.functions for guard in c.module.taken(function) if is_guard(guard)}
+    if not taken and not any(call.callee.endswith(".acquire") for call in c.calls):
+        return False
+    roots = (c.module.concurrency.roots[n] for n in c.module.concurrency.reached.get(c.facts.qualname, ()))
+    return (
+        any("." not in guard or guard.rpartition(".")[2][:1].isupper() for guard in taken)  # one that the call may make
+        or any(call.callee.endswith(".acquire") and call.arguments for call in c.calls)  # that may not be waited for
+        or any(root.world == "processes" and not root.handler for root in roots)
+        or any(_of_several(c, write) for writes in c.changes.values() for write in writes)
     )
+
+
+def _of_several(c: Candidate, write: Write) -> bool:
+    """Whether the change may be of what all objects of a class share, or removes an entry, which may be the lock of one key."""
+    root = write.path.partition(".")[0]
+    if write.how in ("del[]", "pop") or root == "cls" or root in c.module.scope.classes:
+        return True
+    return not any(root in function.local_names and root not in function.outer_names for function in c.functions)
 
 
 def used_under_lock(c: Candidate) -> bool:
@@ -60,10 +76,7 @@ def hands_out(c: Candidate) -> bool:
     """Whether a public function looks at a collection that is changed in place under a lock."""
     if c.facts.is_async or (c.facts.name.startswith("_") and not c.facts.name.startswith("__")):
         return False
-    return any(
-        key in c.module.guarded and any(w.how not in ("=", "del", "+=") for _, w in c.module.changers.get(key, ()))
-        for key in c.reads
-    )
+    return not c.module.changed_in_place.isdisjoint(c.reads)
 
 
 def declared_guard(c: Candidate) -> bool:
