@@ -175,6 +175,8 @@ def _said(value: Value | None, otherwise: Value) -> Value:
 
 def enabled_rules(config: Config, rules: Sequence[Rule]) -> tuple[Rule, ...]:
     """The rules that are on. The most exact selector decides: `--select RL102 --ignore RL1` keeps RL102, as in ruff."""
+    if config.select == ("ALL",) and not (config.extend_select or config.ignore or config.extend_ignore):
+        return tuple(rules)  # as nearly always, and it is asked for each file
     chosen = (*config.select, *config.extend_select)
     dropped = (*config.ignore, *config.extend_ignore)
     return tuple(rule for rule in rules if _exactness(chosen, rule) > _exactness(dropped, rule))

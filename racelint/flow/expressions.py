@@ -202,7 +202,8 @@ class Evaluator(Conditions):
         values = [self.plain(part.expression) for part in node.parts if isinstance(part, cst.FormattedStringExpression)]
         for value in values:
             stems |= value.stems
-        return Value(stems, text=source_of(node), origin=origin_of(source_of(node), *values))
+        text = source_of(node)
+        return Value(stems, text=text, origin=origin_of(text, *values))
 
     def lambda_(self, node: cst.Lambda) -> Value:
         return Value(shape=Shape.NEW, text="lambda", type="lambda")

@@ -146,6 +146,23 @@ def _print_literal(node: cst.Name | cst.SimpleString | cst.Integer | cst.Float) 
     return node.value
 
 
+def _print_strings(node: cst.ConcatenatedString) -> str | None:
+    """Plain strings side by side, as they are mostly written: each on its line, without a comment."""
+    parts: list[str] = []
+    rest: cst.BaseExpression = node
+    while isinstance(rest, cst.ConcatenatedString):
+        between, left = rest.whitespace_between, rest.left
+        if not isinstance(between, cst.ParenthesizedWhitespace) or between.first_line.comment or between.empty_lines:
+            return None
+        if rest.lpar or not isinstance(left, cst.SimpleString) or left.lpar:
+            return None
+        parts.append(left.value)
+        rest = rest.right
+    if not isinstance(rest, cst.SimpleString) or rest.lpar:
+        return None
+    return " ".join(" ".join([*parts, rest.value]).split())
+
+
 def _print_call(node: cst.Call) -> str:
     parts = []
     for argument in node.args:
@@ -215,6 +232,7 @@ _PRINTERS: dict[type[cst.CSTNode], Callable[..., str | None]] = {
     cst.Await: _print_await,
     cst.BinaryOperation: _print_binary,
     cst.FormattedString: _print_formatted,
+    cst.ConcatenatedString: _print_strings,
     cst.Tuple: _print_elements,
     cst.List: _print_elements,
 }
