@@ -56,7 +56,7 @@ def after_the_work(module: Module, unit: Unit) -> Iterable[Finding]:
         if wait is None or evidence is None:
             continue
         work = work_between(unit, wait, clear)
-        if work is None or decided_freshly(unit, wait, clear) or looked_again(unit, wait, clear):
+        if work is None or decided_freshly(work, clear) or looked_again(unit, wait, clear):
             continue
         name = clear.resource.shown
         yield module.finding(
@@ -153,15 +153,15 @@ def work_between(unit: Unit, wait: Access, clear: Access) -> Switch | Mark | Non
         switches = [s for s in unit.switches_between(wait.id, clear.id) if s.id > wait.id]
         own = next((s for s in switches if s.used is not None and same(s.used, wait.resource)), None)
         return next((s for s in switches if s is not own), None)
-    between = unit.between(wait.id, clear.id)
+    between = (event for event in unit.between(wait.id, clear.id) if event.place != wait.place)
     return next(
         (event for event in between if isinstance(event, Mark) and event.what == "call" and not logs(event)), None
     )
 
 
-def decided_freshly(unit: Unit, wait: Access, clear: Access) -> bool:
-    """Whether something else was looked at right before the clearing, which runs only because of it."""
-    return any(number > wait.id for number in clear.controlled_by & clear.fresh)
+def decided_freshly(work: Switch | Mark, clear: Access) -> bool:
+    """Whether something else was looked at after the work, right before the clearing, which runs only because of it."""
+    return any(number > work.id for number in clear.controlled_by & clear.fresh)
 
 
 def looked_again(unit: Unit, wait: Access, clear: Access) -> bool:
