@@ -122,7 +122,8 @@ def _by_saving_code(unit: Unit, job: Mark) -> EarlyJob | None:
     facts = unit.facts
     told = {name for name in job.related if "." in name or name == "instance"}
     if _is_receiver(unit) and told:
-        row = "instance" if _mentions(job, {"instance"}) else min(told).partition(".")[0]
+        keys = {name for name in told if name.endswith((".id", ".pk", ".uuid"))}
+        row = "instance" if _mentions(job, {"instance"}) else min(keys or told).partition(".")[0]
         return EarlyJob(job, None, row, "by a handler that runs inside the transaction of whoever saves")
     own = facts.name == "save" and bool(facts.owner) and unit.module.scope.is_mapped(facts.owner)
     saved = (change for change in _changes(unit) if change.how.startswith("super()"))
@@ -139,9 +140,14 @@ def _is_receiver(unit: Unit) -> bool:
     """Whether the unit handles such a signal: a decorator registers it, or a call of `connect` anywhere in the project."""
     if any(signal in source for source in _receivers(unit) for signal in _SIGNALS):
         return True
-    return unit.facts.name in _connected(unit.module.scope.index) and any(
-        name in ("sender", "instance", "kwargs") for name, _ in unit.facts.params
-    )
+    names = {name for name, _ in unit.facts.params}
+    if names >= _OF_POST_SAVE:
+        return True
+    return unit.facts.name in _connected(unit.module.scope.index) and bool(names & {"sender", "instance", "kwargs"})
+
+
+_OF_POST_SAVE = frozenset({"sender", "instance", "created"})
+"""Arguments that only `post_save` hands to its receivers, wherever they are connected to it."""
 
 
 @lru_cache(maxsize=1)
