@@ -77,9 +77,10 @@ class Calls:
         if type_name.startswith(":"):
             found = scope.method(type_name[1:], method)
             return [found] if found else []
-        if type_name or first in names.imports or names is not scope or method in _OF_BUILTINS:
+        if type_name or first in names.imports or names is not scope:
             return []
-        return self._by_method_name.get(method, [])
+        named = self._by_method_name.get(method, [])
+        return named if method not in _OF_BUILTINS or all(function.is_async for function in named) else []
 
     def local_type(self, name: str, function: FunctionFacts) -> str:
         """The type of a local name, a parameter or a module-level name as far as assignments tell."""
@@ -206,7 +207,7 @@ def _last(path: str) -> str:
 
 
 _OF_BUILTINS = frozenset(name for kind in (dict, list, set, str, deque) for name in dir(kind))
-"""Methods that what is not known is as likely to have as a class of the module."""
+"""Methods that what is not known is as likely to have as a class of the module; coroutines it has none."""
 _THREADED = frozenset({"threading", "concurrent"})
 _LOOPS = frozenset({"asyncio", "tornado", "twisted", "trio", "anyio", "gevent", "eventlet"})
 GREENLETS = frozenset({"gevent", "eventlet"})

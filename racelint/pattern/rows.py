@@ -31,7 +31,7 @@ def row_updates(unit: Unit) -> Iterator[Pair]:
             continue
         for number in sorted(write.value.stems):
             read = unit.access(number)
-            if read is None or read.op not in (Op.READ, Op.CHECK) or of_each_save(unit, read, write):
+            if read is None or read.op is not Op.READ or of_each_save(unit, read, write):
                 continue
             base, _, field = read.resource.name.rpartition(".")
             if field.startswith("__"):

@@ -175,13 +175,12 @@ def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Eviden
     for change in changes:
         unit, access, locks, _ = change
         others = [
-            c
+            (c[0], c[1], c[2], guards)
             for c in changes
-            if c[3]
-            and not c[3] & locks
-            and c[1].place != access.place
+            if (guards := guards_of(c, change))
+            and not guards & locks
             and of_one_object(unit, c[0])
-            and not makes(unit, c[3])
+            and not makes(unit, guards)
         ]
         if not others or not matters(access) or (not locks and unit.module.concurrency.called_under_lock(unit.facts)):
             continue
@@ -206,6 +205,16 @@ def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Eviden
         if not (custom or usual) or (not locks and (flag or alone)):
             evidence = Evidence(evidence.text, Confidence.LOW, evidence.world, True)
         yield change, others[0], evidence
+
+
+def guards_of(one: Guarded, other: Guarded) -> frozenset[Place]:
+    """The locks that speak for a change, seen from another: those of the function in which it is written.
+
+    Where both are made by one helper that takes none, its callers' locks have to do: they should be the same.
+    """
+    if one[1].place != other[1].place:
+        return one[3]
+    return one[2] if other[2] and not (one[3] or other[3]) else frozenset()
 
 
 def makes(unit: Unit, locks: frozenset[Place]) -> bool:
