@@ -37,6 +37,12 @@ MEANINGS = (
         "the caller holds the lock, if one of the callers does",
         r"(_locked|under_lock|with_lock|holding_lock|_unsafe|_nolock|_no_lock|_unlocked)$",
     ),
+    Meaning("the name of a column of a statement, for a variable", "what the statement reads from it", r"(?!)"),
+    Meaning(
+        "`sender`, `instance` and `created` together, as the arguments of a function",
+        "Django's `post_save` calls it",
+        r"^(sender|instance|created)$",
+    ),
     Meaning("`lifespan`, `startup`, `shutdown`", "runs once", r"(^|_)(lifespan|startup|shutdown)(_|$)"),
     Meaning(
         "`register`, `connect`, `listen`, `track`, `subscribe`, `attach`, `on_x`, `add_x_callback`",

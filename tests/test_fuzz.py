@@ -12,6 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from racelint.config import Config
+from racelint.finding import Confidence
+from racelint.run import lint_source
+
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 
@@ -109,3 +113,40 @@ def test_a_failing_case_is_kept_and_told(tmp_path: Path) -> None:
     assert "programs:0 failed, status -" in done.stdout
     assert (tmp_path / "kept" / "programs-0-0.case").read_bytes() == b"seen"
     assert "in programs" in (tmp_path / "kept" / "programs-0-0.txt").read_text()
+
+
+ONCE_FAILED = {
+    "a use that is decided by a test of what is no access": """\
+class C1:
+    async def add(self, n, session: AsyncSession = None, *args, **kw):
+        raise ValueError(n) from None
+        if not self.total:
+            pass
+        elif cache:
+            pass
+        else:
+            async for x in -self.total:
+                await task.delay(self.total.id)
+                try:
+                    try:
+                        yield 1
+                    except Exception:
+                        raise ValueError(n) from None
+                    else:
+                        async with self.queue, session.begin() as y:
+                            pass
+                    row.n = -self.total
+                except (KeyError, Row.DoesNotExist) as error:
+                    pass
+        if self.total:
+            await self.queue.get()
+            self.total = None
+""",
+}
+
+
+@pytest.mark.parametrize("case", ONCE_FAILED)
+def test_what_once_failed_is_judged(case: str) -> None:
+    """Programs that the fuzzer has found, made smaller."""
+    report = lint_source(ONCE_FAILED[case], "case.py", Config(min_confidence=Confidence.LOW, jobs=1))
+    assert report.problems == ()

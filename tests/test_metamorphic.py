@@ -62,6 +62,12 @@ def defined(tree: ast.Module) -> set[str]:
     keywords |= {
         keyword.removesuffix("_id") for keyword in keywords
     }  # `team_id` is a key of `Team`, or of the field `team`
+    statements = (
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.match(r"SELECT|UPDATE", node.value)
+    )
+    keywords |= {word for statement in statements for word in re.findall(r"\w+", statement)}  # columns
     return {known for known in names - imported if known not in keywords and known.lower() not in keywords}
 
 

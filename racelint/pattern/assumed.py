@@ -76,10 +76,10 @@ def _uses(unit: Unit) -> Iterator[Access]:
 
 def _looked(unit: Unit, act: Access) -> bool:
     """Whether any look at the resource, or at anything else of its owner, decided that the use is reached."""
+    looks = (look for number in act.controlled_by if (look := unit.access(number)) is not None)
     return any(
-        (check := unit.access(number)) is not None and check.resource.owner == act.resource.owner
-        for number in act.controlled_by
-        if number in act.fresh or same(unit.events[number].resource, act.resource)  # type: ignore[union-attr]
+        look.resource.owner == act.resource.owner and (look.id in act.fresh or same(look.resource, act.resource))
+        for look in looks
     )
 
 
