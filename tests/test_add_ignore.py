@@ -108,14 +108,15 @@ def test_an_existing_comment_gets_another_code(folder: Path) -> None:
 def test_statements_with_several_findings_get_one_comment(folder: Path) -> None:
     """With all codes, and a header is a statement."""
     (folder / "race.py").write_text(HEAD + WRITE + TAIL)
-    for path in (ROOT / "examples" / "racy").glob("*.py"):
+    twice = ROOT / "tests" / "fixtures" / "guard-declared" / "annotation" / "bad.py"
+    for path in (*(ROOT / "examples" / "racy").glob("*.py"), twice):
         (folder / path.name).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
     found = len(lint("--output-format", "concise").stdout.splitlines())
     result = lint("--add-ignore=known")
     assert result.stderr.startswith(f"racelint: {found} findings in ")
     assert lint("--min-confidence", "low", "--select", "RL901").output == ""
     assert lint().output == ""
-    assert "# racelint: ignore[RL105, RL107] known" in (folder / "versioned_state.py").read_text()
+    assert "# racelint: ignore[RL603, RL801] known" in (folder / "bad.py").read_text()
     before = {path: path.read_bytes() for path in folder.glob("*.py")}
     assert lint("--add-ignore").stderr == "racelint: 0 findings in 0 files ignored now\n"
     assert {path: path.read_bytes() for path in folder.glob("*.py")} == before

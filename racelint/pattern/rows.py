@@ -197,7 +197,8 @@ def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
     found = in_processes(unit)
     if found is not None and pair.second.resource.name.partition(".")[0] in CONTEXTS:
         return found.weakened()  # the store of one run
-    if found is not None and pair.second.resource.kind is Kind.TABLE and pair.second.resource.owner == "sqlalchemy":
+    in_table = pair.second.resource.kind is Kind.TABLE and pair.second.resource.owner == "sqlalchemy"
+    if found is not None and in_table and pair.version_check is None:
         return found.weakened()  # of the row, mostly the key alone is used
     if found is not None and (found.strength is not Confidence.LOW or unit.facts.is_async):
         return replace(found, strength=max(found.strength, Confidence.MEDIUM, key=lambda one: one.rank))

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import threading
+import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -119,6 +120,7 @@ def test_more_keys_than_threads_take_turns() -> None:
         turns.append(key)
         if key == "busy" and len(turns) < 1_000:
             log.put_sync("busy", 0)
+            time.sleep(0.001)  # or all turns are taken before the other key has come
 
     with LogWriter(write, workers=1) as log:
         log.put_sync("busy", 0)
