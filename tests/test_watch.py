@@ -50,6 +50,7 @@ class Watch:
             stdout=subprocess.PIPE if terminal is None else terminal,
             stderr=subprocess.STDOUT,
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a background job ignores it
         )
         # If what is waited for never comes, the end of the output does.
         self._guard = threading.Timer(100, self._process.kill)
