@@ -207,14 +207,11 @@ class Candidates:
     @cached_property
     def changed_in_place(self) -> frozenset[str]:
         """The keys whose collections are changed in place in a `with` of what is named like a lock."""
-        guards = self.scope.models.guards
+        names_lock = self.scope.models.names_lock
         return frozenset(
             key
             for key, changes in self.changers.items()
-            if any(
-                write.how not in ("=", "del") and any(part in name.lower() for name in write.within for part in guards)
-                for _, write in changes
-            )
+            if any(write.how not in ("=", "del") and any(map(names_lock, write.within)) for _, write in changes)
         )
 
     def taken(self, function: FunctionFacts) -> frozenset[str]:
@@ -227,7 +224,7 @@ class Candidates:
         known = self._guards.get(path)
         if known is None:
             lower, name = path.lower(), path.rpartition(".")[2]
-            named = any(part in lower for part in self.scope.models.guards) or "cond" in lower or "sem" in lower
+            named = self.scope.models.names_lock(path) or "cond" in lower or "sem" in lower
             known = self._guards[path] = named or name in self._lock_names
         return known
 

@@ -99,9 +99,8 @@ def how_sure(unit: Unit, pair: Pair, evidence: Evidence) -> Confidence:
     function = unit.module.scope.functions.get(write.place.unit)
     called = function is not None and unit.module.concurrency.callers.get(function.qualname)
     if first_word(write.place.unit) in unit.module.models.lifecycle and not called:
-        return (
-            Confidence.LOW if evidence.public else evidence.strength
-        )  # whoever connects or starts an object does so once
+        # whoever connects or starts an object does so once
+        return Confidence.LOW if evidence.public else evidence.strength
     return max(evidence.strength, Confidence.MEDIUM, key=lambda s: s.rank)
 
 
@@ -127,9 +126,8 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
             way = wrong_way(unit, check, write)
             evidence = rival(unit, write.resource, World.THREADS) if way else None
             if evidence is not None:
-                if (
-                    way == "unchecked" and check.place.unit != write.place.unit
-                ):  # what is far away may be made for other reasons
+                if way == "unchecked" and check.place.unit != write.place.unit:
+                    # what is far away may be made for other reasons
                     evidence = replace(evidence, strength=Confidence.LOW)
                 if way == "early" and write.value.shape is Shape.TRUE and evidence.strength is not Confidence.HIGH:
                     evidence = replace(evidence, strength=Confidence.LOW)

@@ -37,6 +37,14 @@ MEANINGS = (
         "the caller holds the lock, if one of the callers does",
         r"(_locked|under_lock|with_lock|holding_lock|_unsafe|_nolock|_no_lock|_unlocked)$",
     ),
+    Meaning(
+        "`ctx`, `context`",
+        "what one run of something is handed, with a store of its own: low confidence",
+        r"^(ctx|context)$",
+    ),
+    Meaning(
+        "`View`, `ViewSet`, `Mixin` at the end of a class", "`get_object` of it fetches a row", r"(View|ViewSet|Mixin)$"
+    ),
     Meaning("the name of a column of a statement, for a variable", "what the statement reads from it", r"(?!)"),
     Meaning(
         "`sender`, `instance` and `created` together, as the arguments of a function",

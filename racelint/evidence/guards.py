@@ -36,7 +36,7 @@ class Guards(Roots):
             for guard in (*self.held_around(caller, call), *self.held_on_entry(caller))
         ]
         held += [guard for others in self.held_outside(function) for guard in others]
-        return any(part in guard.lower() for guard in held for part in self.scope.models.guards)
+        return any(map(self.scope.models.names_lock, held))
 
     def held_outside(self, function: FunctionFacts) -> list[frozenset[str]]:
         """What is held around each call of the function in other modules."""
@@ -109,9 +109,9 @@ class Guards(Roots):
         for decorator in function.decorators:
             canonical = self.scope.names_in(function.qualname).canonical(decorator)
             call = self.scope.models.functions.get(canonical)
-            if (call is not None and call.effect in ("transaction", "lock", "lock-context")) or any(
-                part in decorator.lower() for part in self.scope.models.guards
-            ):
+            if (
+                call is not None and call.effect in ("transaction", "lock", "lock-context")
+            ) or self.scope.models.names_lock(decorator):
                 found.add(decorator)
         return frozenset(found)
 

@@ -142,9 +142,8 @@ class Concurrency(Guards, Writers):
                 elif strength is Confidence.LOW and left.public != right.public and not called and not self.unlikely:
                     weak, strong = (left, right) if left.public else (right, left)
                     inner = world == "threads" and (
-                        (
-                            weak.strength is Confidence.LOW and not (strong.told or strong.many)
-                        )  # nothing speaks of threads
+                        # nothing speaks of threads
+                        (weak.strength is Confidence.LOW and not (strong.told or strong.many))
                         or self._step_of(first, second)
                         or self._of_another_class(left, right, resource)
                     )
@@ -276,8 +275,7 @@ class Concurrency(Guards, Writers):
                 for call in caller.calls
                 if any(target.owner in family for target in self.target(call.callee, caller))
             ]
-            guards = self.scope.models.guards
-            known = bool(sites) and all(any(part in held.lower() for held in site for part in guards) for site in sites)
+            known = bool(sites) and all(any(map(self.scope.models.names_lock, site)) for site in sites)
             self._known_parts[owner, family] = known
         return known
 
@@ -297,17 +295,15 @@ class Concurrency(Guards, Writers):
         return {}
 
     def _looked_for_guards(self, resource: Resource, changes_only: bool) -> bool:
-        guards = self.scope.models.guards
-        if any(
-            part in guard.lower() for _, write in self.writers(resource) for guard in write.within for part in guards
-        ):
+        names_lock = self.scope.models.names_lock
+        if any(names_lock(guard) for _, write in self.writers(resource) for guard in write.within):
             return True
         if changes_only:
             return False
         family = self.scope.family(resource.owner) if resource.owner in self.scope.classes else frozenset()
         return any(
             f"self.{resource.path}" in function.reads
-            and any(part in guard.lower() for call in function.calls for guard in _taken(call) for part in guards)
+            and any(names_lock(guard) for call in function.calls for guard in _taken(call))
             for function in self.scope.every_function
             if function.owner in family
         )
@@ -337,11 +333,10 @@ class Concurrency(Guards, Writers):
     @cached_property
     def has_locks(self) -> bool:
         """Whether the module makes or takes anything that is a lock or named like one."""
-        guards = self.scope.models.guards
         names = (w for f in self.scope.facts.functions for call in f.calls for w in call.within)
         if any(self.lock_worlds(c.qualname) for c in self.scope.facts.classes) or locks_of(self.scope, ""):
             return True
-        return any(part in name.lower() for name in (*names, *self.scope.assigned) for part in guards)
+        return any(map(self.scope.models.names_lock, (*names, *self.scope.assigned)))
 
     def can_be_sure(self, function: FunctionFacts) -> bool:
         """Whether a finding in the function can have more than low confidence.

@@ -78,7 +78,7 @@ def is_lock(ev: Evaluator, value: Value) -> bool:
         return False
     text = (value.text or value.type).lower()
     last = text.partition("(")[0]
-    return any(part in last for part in ev.models.guards) or bool(_SHORT_NAMES.search(last))
+    return ev.models.names_lock(last) or bool(_SHORT_NAMES.search(last))
 
 
 def is_condition(ev: Evaluator, value: Value) -> bool:

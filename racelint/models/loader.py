@@ -252,6 +252,11 @@ class Models:
         }
         return frozenset(names - _COMMON)
 
+    def names_lock(self, path: str) -> bool:
+        """Whether something is called like what excludes others while it is held."""
+        lower = path.lower()
+        return any(part in lower for part in self.guards)
+
     def may_reach_stores(self, name: str) -> bool:
         """Whether a call with this last name may do anything that a table tells of."""
         return name in self.effects or name in self._last_names

@@ -120,9 +120,9 @@ def change_together(unit: Unit, one: Resource, other: Resource) -> bool:
     """Whether a function of the module changes both in one block of a lock, so that they belong together."""
     if one.owner != other.owner or one.place == other.place:
         return False
-    guards = unit.module.models.guards
+    names_lock = unit.module.models.names_lock
     places = [
         {(function.qualname, write.within) for function, write in unit.module.concurrency.writers(resource)}
         for resource in (one, other)
     ]
-    return any(any(part in guard.lower() for guard in within for part in guards) for _, within in places[0] & places[1])
+    return any(any(map(names_lock, within)) for _, within in places[0] & places[1])

@@ -95,7 +95,7 @@ class Module:
 
     def under_lock(self, function: FunctionFacts, write: Write) -> bool:
         """Whether something that is named like a lock is held at a change, as far as facts tell."""
-        if any(part in guard.lower() for guard in write.within for part in self.models.guards):
+        if any(map(self.models.names_lock, write.within)):
             return True
         return self.concurrency.called_under_lock(function) or bool(self.concurrency.decorator_guards(function))
 

@@ -7,6 +7,7 @@ from itertools import islice
 
 from racelint.events import Access, Kind, Resource
 from racelint.evidence import Evidence
+from racelint.evidence.overlap import BUILDERS
 from racelint.facts import CallSite, FunctionFacts, Write
 from racelint.finding import Confidence, World
 from racelint.grafts import shown_name
@@ -14,7 +15,6 @@ from racelint.pattern.doubts import Reason
 from racelint.pattern.unit import Unit
 from racelint.resolve import CONSTRUCTORS, enclosing_self
 
-BUILDERS = frozenset({"__init__", "__post_init__"})
 MOST_RIVALS = 100
 """Who comes later is not asked for stronger evidence: where thousands change one thing, asking all for each takes the square."""
 

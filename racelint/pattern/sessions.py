@@ -44,12 +44,11 @@ def _shared_sessions(unit: Unit, started: str) -> Iterator[str]:
 
 def _in_turn(unit: Unit, started: str, name: str) -> bool:
     """Whether the started function uses the session inside a `with` of a lock only."""
-    guards = unit.module.models.guards
+    names_lock = unit.module.models.names_lock
     targets = unit.module.concurrency.target(started, unit.facts)
     uses = [call for target in targets for call in target.calls if call.callee.startswith(name + ".")]
     return bool(uses) and all(
-        any(_is_lock_name(unit, guard) or any(part in guard.lower() for part in guards) for guard in call.within)
-        for call in uses
+        any(_is_lock_name(unit, guard) or names_lock(guard) for guard in call.within) for call in uses
     )
 
 
@@ -106,9 +105,7 @@ def _first_use(
         receiver, _, verb = call.callee.rpartition(".")
         if receiver != f"self.{attribute}" and receiver not in handed:
             continue
-        if verb in STATEMENTS and not any(
-            part in guard.lower() for guard in call.within for part in concurrency.scope.models.guards
-        ):
+        if verb in STATEMENTS and not any(map(concurrency.scope.models.names_lock, call.within)):
             return call
     return None
 

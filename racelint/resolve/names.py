@@ -29,8 +29,8 @@ class Names:
         self._attribute_types: dict[tuple[str, str], str] = {}
         self._lineages: dict[str, list[ClassFacts]] = {}
         self._homes: dict[str, Home] = {}
-        self.selves: dict[int, tuple[str, str]] = {}
-        """What `enclosing_self` said, by the identity of the function."""
+        self.selves: dict[int, tuple[FunctionFacts, tuple[str, str]]] = {}
+        """What `enclosing_self` said, by the identity of the function, which is kept so that nothing else gets it."""
         self.every_function: list[FunctionFacts] = list(facts.functions)
         """The functions of the module and those that were taken over: methods of bases that other modules define."""
 
@@ -148,8 +148,8 @@ def enclosing_self(function: FunctionFacts, scope: Names) -> tuple[str, str]:
     """The class whose instance a function sees, and by which name: also for functions nested in a method."""
     known = scope.selves.get(id(function))
     if known is None:
-        known = scope.selves[id(function)] = _enclosing_self(function, scope)
-    return known
+        known = scope.selves[id(function)] = function, _enclosing_self(function, scope)
+    return known[1]
 
 
 def _enclosing_self(function: FunctionFacts, scope: Names) -> tuple[str, str]:
