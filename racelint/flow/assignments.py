@@ -25,8 +25,8 @@ class Assignments(Evaluator):
 
     def __init__(self, program: Program, definition: Definition) -> None:
         super().__init__(program, definition)
-        self.assigned: dict[int, cst.CSTNode] = {}
-        """Per row: where a field of it was set last."""
+        self.assigned: dict[int, tuple[Definition, cst.CSTNode]] = {}
+        """Per row: where a field of it was set last, and in which definition that is, for it may be a helper."""
 
     def assign(self, node: cst.Assign) -> None:
         targets = [t.target for t in node.targets]
@@ -126,7 +126,7 @@ class Assignments(Evaluator):
                 self.state.unsure -= {(index, attr)}
                 relative = value.type == "django.F" or self._of_its_column(index, attr, value)
                 (self.relative.add if relative else self.relative.discard)((index, attr))
-                self.assigned[index] = node
+                self.assigned[index] = self.definition, node
                 root = target.value
                 if isinstance(root, cst.Name) and root.value in self.state.env and base.row is None:
                     self.state.env[root.value] = replace(self.state.env[root.value], row=index)

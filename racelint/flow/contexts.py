@@ -195,6 +195,7 @@ class Contexts(Leaving):
     def _commit_at_end(self, where: cst.CSTNode, value: Value) -> None:
         waiting = () if value.text == "transaction" and "django" in self.scope.libraries else sorted(self.state.written)
         for index in waiting:  # Django saves when it is told to, not at the commit
-            write_row(self, self.assigned.get(index, where), index, "commit")
+            home, node = self.assigned.get(index, (self.definition, where))
+            write_row(self, node if home is self.definition else where, index, "commit")
         if not any(guard.what == "transaction" for guard in self.acquisitions(self.state.held)):
             self.mark("commit", where, value.text)  # else the end of a savepoint
