@@ -85,6 +85,9 @@ def how_sure(unit: Unit, pair: Pair, evidence: Evidence) -> Confidence:
     write = pair.second
     if picked_up(unit, pair.first, write):
         return evidence.strength
+    if unit.locked_at(write):
+        # whoever takes a lock for it expects others, and means to do it once
+        return max(evidence.strength, Confidence.MEDIUM, key=lambda s: s.rank)
     if not makes_resource(unit, write):
         certain = (
             evidence.strength is Confidence.HIGH

@@ -26,6 +26,7 @@ from racelint.flow.managers import (
     unseen_look_up,
 )
 from racelint.flow.pairs import named_pair
+from racelint.flow.resources import COUNTED, EMPTINESS
 from racelint.flow.rows import change_field, home, library_of, set_field
 from racelint.flow.stores import apply_effect
 from racelint.flow.summaries import source_of
@@ -406,6 +407,9 @@ def _unknown(
 ) -> Value:
     where: cst.CSTNode = awaiting or node
     if base is not None and base.ref is not None:
+        if method == EMPTINESS and not node.args:
+            number = ev.emit(Op.CHECK if ev.testing else Op.READ, base.ref, node, how=method)
+            return Value(frozenset((number,)), Shape.CALL, via=number)
         ev.emit(Op.USE, base.ref, node, Value(arguments.stems, via=base.via), method)
     if "for_update" in method:
         resource = Resource(Kind.TABLE, home(ev, base or Value()), method, method)
@@ -447,15 +451,16 @@ def _unknown(
         if type_name == "sum":
             _note_summed(ev, node, arguments)
         looked = [
-            ev.read(v.ref, node, how=type_name).stems
+            ev.read(v.ref, node, how=type_name) if v.ref is not None and v.via is None else v
             for v in arguments.positional
-            if v.ref is not None and v.via is None
         ]
-        stems = arguments.stems.union(*looked)
-        via = arguments.positional[0].via if type_name == "bool" and arguments.positional else None
+        stems = arguments.stems.union(*(v.stems for v in looked))
+        via = looked[0].via if type_name == "bool" and looked else None
         rows = listed(ev, arguments.positional[0]) if type_name in _LISTS and arguments.positional else ()
         if via is None and type_name in (*_LISTS, "len") and (looked_up := _table_read(ev, arguments)) is not None:
             via = looked_up
+        elif type_name == "len" and looked:
+            rows = ((COUNTED, looked[0]),)
         return Value(
             stems,
             (Shape.CALL if node.args else Shape.EMPTY) if type_name in ("dict", "list", "set") else Shape.OTHER,

@@ -15,9 +15,7 @@ from racelint.events import (
 )
 from racelint.flow.graph import NO_CONTROL, Control
 from racelint.flow.names import Names
-from racelint.flow.resources import (
-    item_of,
-)
+from racelint.flow.resources import COUNTED, EMPTINESS, item_of
 from racelint.flow.summaries import source_of
 from racelint.frozen import replace
 
@@ -61,13 +59,16 @@ class Conditions(Names):
         from racelint.flow.managers import evaluated
 
         testing, self.testing = self.testing, True
-        value = evaluated(self, self.evaluate(node), node, "exists")
+        value = _of_counted(evaluated(self, self.evaluate(node), node, "exists"))
         self.testing = testing
         if value.ref is not None and value.via is None and type(node) is not cst.Call:
             number = self.emit(Op.CHECK, value.ref, node, how=self._test_kind())
             value = replace(value, stems=value.stems | {number}, via=number)
         self._checked(value)
         self._note_asked(value.stems, node)
+        asked = self.access(value.via) if value.via is not None else None
+        if asked is not None and asked.how == EMPTINESS:
+            return value, _senses(value, Sense.ABSENT), _senses(value, Sense.PRESENT)
         return value, _senses(value, Sense.PRESENT), _senses(value, Sense.ABSENT)
 
     def _missing_or_unfit(self, left: Control, right: Control, vague: Control) -> Control:
@@ -103,6 +104,7 @@ class Conditions(Names):
         false: Control = NO_CONTROL
         for part in node.comparisons:
             operator = type(part.operator)
+            some = _some(node.left, operator, part.comparator)
             if operator is cst.In or operator is cst.NotIn:
                 true_, false_, found = self._member(left, node.left, part)
                 self._compared(left, part.comparator)
@@ -110,27 +112,32 @@ class Conditions(Names):
                 continue
             right = self.evaluate(part.comparator)
             stems |= right.stems
-            if operator in _ORDERING:
+            if operator in _ORDERING and some is None:
                 self.ordered |= left.stems | right.stems
                 self.above |= (left if operator in (cst.GreaterThan, cst.GreaterThanEqual) else right).stems
                 self._compared(left, part.comparator)
                 self._compared(right, node.left)
-            self._checked(right)
+            self._checked(_of_counted(right))
             none = right if _is_nothing(part.comparator) else left if _is_nothing(node.left) else None
-            other = left if none is right else right
+            other = _of_counted(left if none is right else right)
             equal = operator is cst.Is or operator is cst.Equal
             unequal = operator is cst.IsNot or operator is cst.NotEqual
             if none is not None and (equal or unequal):
                 present, absent = _senses(other, Sense.PRESENT), _senses(other, Sense.ABSENT)
                 true |= absent if equal else present
                 false |= present if equal else absent
+            elif some is not None:
+                counted = _of_counted(right if isinstance(node.left, cst.Integer) else left)
+                present, absent = _senses(counted, Sense.PRESENT), _senses(counted, Sense.ABSENT)
+                true |= present if some else absent
+                false |= absent if some else present
             else:
                 both = Value(left.stems | right.stems)
                 self._compared(left, part.comparator)
                 self.compared |= left.stems | right.stems
                 true |= _vaguely(frozenset((n, Sense.OTHER) for n in both.stems), Sense.OTHER)
                 false |= _vaguely(frozenset((n, Sense.OTHER) for n in both.stems), Sense.OTHERWISE)
-        self._checked(left)
+        self._checked(_of_counted(left))
         self.testing = testing
         self._note_asked(stems, node)
         if stems & self.ordered and self.of_rows(stems):
@@ -179,6 +186,38 @@ class Conditions(Names):
 
 _ORDERING = frozenset({cst.LessThan, cst.LessThanEqual, cst.GreaterThan, cst.GreaterThanEqual})
 
+_TURNED = {
+    cst.LessThan: cst.GreaterThan,
+    cst.LessThanEqual: cst.GreaterThanEqual,
+    cst.GreaterThan: cst.LessThan,
+    cst.GreaterThanEqual: cst.LessThanEqual,
+}
+
+
+def _some(left: cst.BaseExpression, operator: type[cst.BaseCompOp], right: cst.BaseExpression) -> bool | None:
+    """Whether a comparison says that a collection holds something (`len(x) > 0`), or nothing; None if it says neither."""
+    if operator not in _TURNED:
+        return None
+    if isinstance(left, cst.Integer):
+        left, operator, right = right, _TURNED[operator], left
+    if not (_is_count(left) and isinstance(right, cst.Integer) and right.value in ("0", "1")):
+        return None
+    one = right.value == "1"
+    if operator is (cst.GreaterThanEqual if one else cst.GreaterThan):
+        return True
+    return False if operator is (cst.LessThan if one else cst.LessThanEqual) else None
+
+
+def _is_count(node: cst.BaseExpression) -> bool:
+    """Whether an expression is the number of a collection's elements."""
+    return (
+        isinstance(node, cst.Call)
+        and len(node.args) == 1
+        and isinstance(node.func, cst.Name)
+        and node.func.value == "len"
+    )
+
+
 _VERSION = re.compile(r"(^|_)(version|revision|rev|etag|generation|lock_version|row_version)(_|$)", re.IGNORECASE)
 
 
@@ -205,6 +244,12 @@ def _vaguely(control: Control, sense: Sense) -> Control:
 def _senses(value: Value, sense: Sense) -> Control:
     vague = Sense.OTHER if sense in (Sense.PRESENT, Sense.OTHER) else Sense.OTHERWISE
     return frozenset((number, sense if number == value.via else vague) for number in value.stems)
+
+
+def _of_counted(value: Value) -> Value:
+    """The number of a collection's elements as a test of the collection: of nothing, or of something."""
+    collection = value.part(COUNTED)
+    return value if collection is None or value.via is not None else replace(value, via=collection.via)
 
 
 def _is_nothing(node: cst.BaseExpression) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import libcst as cst
 
 from racelint.events import NO_IDS, Op, Shape, Value
@@ -20,6 +22,8 @@ def container_call(ev: Evaluator, node: cst.Call, base: Value, method: str, argu
         return None
     first = arguments.positional[0] if arguments.positional else None
     key = first.text if first is not None else ""
+    if method == "pop" and _INDEX.fullmatch(key):
+        key = ""  # an end of a list
     if method in ("get", "pop", "setdefault") and key:
         item = item_of(resource, key)
         if method == "get":
@@ -43,6 +47,9 @@ def container_call(ev: Evaluator, node: cst.Call, base: Value, method: str, argu
             ev.revise(value.via, value=Value(via=base.via))
         return replace(value, ref=None)
     return None
+
+
+_INDEX = re.compile(r"0|-1")
 
 
 def local_container_call(

@@ -65,7 +65,7 @@ def apply_effect(
             ),
         )
     if effect == "same":
-        return arguments.at(0) or Value()
+        return arguments.at(0) or base or Value()
     if effect == "pure":
         value = Value(
             arguments.stems | (base.stems if base else NO_IDS),
@@ -185,7 +185,10 @@ def _store_effect(
         if "LOCK_UN" in text or "UNLCK" in text:
             effect = "release"
         else:
-            ev.acquire(Resource(Kind.STORE, "lock", method, text), "lock", model.world, ev.place(where))
+            handle = arguments.at(0)
+            file = handle.part("path") if handle is not None else None
+            lock = Resource(Kind.STORE, "lock", method, text, key=file.text if file is not None else "")
+            ev.acquire(lock, "lock", model.world, ev.place(where))
             return Value()
     if effect == "release":
         for held in ev.acquisitions(ev.state.held):

@@ -217,6 +217,8 @@ def taken_by_threads(c: Candidate) -> bool:
     module = c.module
     if c.facts.is_async or c.rank(World.THREADS) < 0:
         return False
+    if "empty" in c.called and not c.called.isdisjoint(("get", "get_nowait")):
+        return c.rank(World.THREADS) >= module.least
     return any(key in module.takers and c.meets(key, module.takers, World.THREADS) >= module.least for key in c.reads)
 
 

@@ -73,7 +73,7 @@ from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.per_call import mixed_calls
 from racelint.pattern.queues import Taken, unclaimed_items, worked_on
 from racelint.pattern.replaced import replaced_meanwhile
-from racelint.pattern.rereading import rereads
+from racelint.pattern.rereading import rereads, takes_from_queue
 from racelint.pattern.rivals import (
     begun_twice,
     called_by_timer,
@@ -222,6 +222,7 @@ __all__ = [
     "stronger",
     "table_of",
     "table_updates",
+    "takes_from_queue",
     "tested_then_done",
     "tested_then_drawn",
     "thread_updates",

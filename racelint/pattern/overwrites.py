@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from racelint.events import Access, Kind, Op
+from racelint.events import Access, Acquire, Kind, Op
 from racelint.evidence import Evidence
 from racelint.finding import Confidence
 from racelint.paths import CACHED, is_own, is_system_path, shared_word
@@ -36,6 +36,7 @@ def emptied_in_place(unit: Unit) -> Iterator[tuple[Access, Evidence]]:
             or unit.locked_at(write)
             or _read_before(unit, write)
             or same_content(unit, write)
+            or _only_locked(unit, write)
         ):
             continue
         evidence = _readers(unit, write)
@@ -56,6 +57,19 @@ def _readers(unit: Unit, write: Access) -> Evidence | None:
     if reader and (handled or shared_word(resource.path, resource.name, facts.qualname)):
         return Evidence(f"`{reader}` reads it; {used.text}", used.strength, "processes")
     return Evidence(used.text, Confidence.LOW, "processes")
+
+
+def _only_locked(unit: Unit, write: Access) -> bool:
+    """Whether the file is opened for nothing but the lock on it, which leaves at most the number of its holder in it."""
+    locked = any(
+        isinstance(event, Acquire) and event.lock.owner == "lock" and event.lock.key == write.resource.path
+        for event in unit.events
+    )
+    return locked and all(
+        "getpid(" in unit.module.text(written.place)
+        for written in unit.accesses(Op.WRITE, kinds=(Kind.FILE,))
+        if same(written.resource, write.resource)
+    )
 
 
 def _put_in_place_later(unit: Unit, write: Access) -> bool:

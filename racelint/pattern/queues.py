@@ -124,10 +124,23 @@ def _drained(unit: Unit) -> Iterator[Taken]:
             alike = exactly(look.resource, removal.resource) or bool(
                 look.chosen & (removal.chosen | removal.value.stems)
             )
-            if alike and unit.before(look.id, removal.id) and not _kept_out(unit, look, removal):
+            if not alike or not unit.before(look.id, removal.id) or _kept_out(unit, look, removal):
+                continue
+            if not _put_aside(unit, look):
                 yield Taken(Pair(unit, look, removal), "", True, whole=True)
                 break
 
+
+def _put_aside(unit: Unit, look: Access) -> bool:
+    """Whether what is read was renamed before, so that whoever adds something does it elsewhere."""
+    return any(
+        rename.how in RENAMES and exactly(rename.resource, look.resource) and unit.before(rename.id, look.id)
+        for rename in unit.accesses(Op.WRITE, kinds=(Kind.STORE,))
+    )
+
+
+RENAMES = ("rename", "renamenx")
+"""How a key of Redis gets another name."""
 
 COLLECTIONS = frozenset("hgetall hvals hkeys lrange smembers zrange zrangebyscore zrevrange".split())
 """How the whole of a collection is read from Redis."""

@@ -10,7 +10,7 @@ from racelint.evidence import Evidence
 from racelint.finding import World
 from racelint.pattern.kept import kept_under_lock
 from racelint.pattern.pair import INTERNAL, Pair
-from racelint.pattern.rivals import rivals
+from racelint.pattern.rivals import rivals, with_itself
 from racelint.pattern.unit import Unit, same
 from racelint.resolve import CONSTRUCTORS as BUILDERS
 from racelint.resolve import TAKES
@@ -36,7 +36,10 @@ def rereads(unit: Unit) -> Iterator[Reread]:
         check = next((c for n, sense in use.control if (c := _found(unit, n, sense, use)) is not None), None)
         if check is None or _renewed(unit, check, use):
             continue
-        found = _remover(unit, use)
+        if takes_from_queue(use):
+            found = _other_taker(unit, use) if check.how == EMPTIED else None
+        else:
+            found = _remover(unit, use)
         if found is not None:
             seen.add(use.resource.place)
             evidence, remover = found
@@ -58,8 +61,25 @@ def _said_to_be_shared(unit: Unit, use: Access) -> bool:
     return bool(unit.module.locks_of(use.resource.owner))
 
 
+EMPTIED = "empty"
+"""How a queue is asked whether it holds anything."""
+
+
+def takes_from_queue(use: Access) -> bool:
+    """Whether the next entry of a queue is taken, which waits, for ever perhaps, where there is none."""
+    return not use.resource.key and use.how in ("get", "get_nowait")
+
+
+def _other_taker(unit: Unit, use: Access) -> tuple[Evidence, str] | None:
+    """Why the unit runs in several threads, which take from the same queue."""
+    evidence = with_itself(unit, World.THREADS, use.resource)
+    return (evidence, unit.facts.qualname) if evidence is not None and not evidence.public else None
+
+
 def _fails_when_gone(use: Access) -> bool:
     """Whether the use breaks when there is nothing any more, and nobody foresees it."""
+    if takes_from_queue(use):
+        return not use.handled & {"", "Empty", "QueueEmpty", "Exception"}
     if use.op is Op.DELETE:
         foreseen = use.handled & {"", "KeyError", "LookupError", "IndexError", "ValueError", "Exception"}
         ways = ("del", "pop", "remove") if use.resource.key else ("pop", "popleft", "popitem")

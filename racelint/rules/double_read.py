@@ -1,6 +1,7 @@
 """A shared attribute is tested and then read again, or removed, while another thread may clear it.
 
-The test says that it is there; when it is read the second time, it may be `None`, or the key gone.
+The test says that it is there; when it is read the second time, it may be `None`, or the key gone. Who finds a queue not empty waits for an
+entry that another thread has taken.
 
 ## Example
     import threading
@@ -43,7 +44,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, Op, rereads
+from racelint.pattern import Access, Module, Op, rereads, takes_from_queue
 from racelint.rule import Rule
 
 
@@ -52,22 +53,34 @@ def find(module: Module) -> Iterable[Finding]:
     for unit in module.units:
         for found in rereads(unit):
             check, use = found.pair.first, found.pair.second
-            name, removes = use.resource.shown, use.op is Op.DELETE
+            name = use.resource.shown
             whom = "another thread" if found.remover == unit.facts.qualname else f"`{found.remover}`"
+            seen, how, fix = _words(name, use)
             yield module.finding(
                 RULE,
                 unit,
                 use,
                 ((Role.CHECK, check), (Role.ACT, use)),
-                f"`{name}` is tested on line {module.line(check)} and {'removed' if removes else 'read again'} here; "
-                f"{whom} can take it away in between",
+                f"`{name}` is {seen} on line {module.line(check)} and {how} here; {whom} can take it away in between",
                 found.evidence,
                 World.THREADS,
                 name,
-                Fix("remove it in one step that tolerates its absence, or hold one lock over test and removal")
-                if removes
-                else Fix(f"read `{name}` once into a local, and test and use that"),
+                Fix(fix),
             )
+
+
+def _words(name: str, use: Access) -> tuple[str, str, str]:
+    """What the test says, what the use does, and what to write instead."""
+    if takes_from_queue(use):
+        return (
+            "found to hold an entry",
+            "it is waited for" if use.how == "get" else "it is taken",
+            "take with `get_nowait()` and catch `queue.Empty`, or let an entry that says so end the loop",
+        )
+    if use.op is Op.DELETE:
+        advice = "remove it in one step that tolerates its absence, or hold one lock over test and removal"
+        return "tested", "removed", advice
+    return "tested", "read again", f"read `{name}` once into a local, and test and use that"
 
 
 RULE = Rule(

@@ -118,10 +118,12 @@ def find_released(module: Module, unit: Unit) -> Iterable[Finding]:
 
 def version_checks(unit: Unit) -> Iterator[Pair]:
     """Store updates behind a comparison of a version that was read from the store."""
-    for write in unit.accesses(Op.WRITE, kinds=(Kind.STORE, Kind.FILE, Kind.TABLE, Kind.ROW)):
-        if write.how == "conditional":
+    for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.STORE, Kind.FILE, Kind.TABLE, Kind.ROW)):
+        if write.how == "conditional" or (write.op is Op.UPDATE and write.resource.kind is not Kind.TABLE):
             continue
         for mark in unit.marks("version"):
+            if write.op is Op.UPDATE and (mark.subject in write.tested or mark.subject not in write.assigned):
+                continue
             read = next(
                 (a for n in sorted(mark.stems) if (a := unit.access(n)) is not None and one_document(unit, a, write)),
                 None,
