@@ -279,6 +279,18 @@ class Candidates:
         )
 
     @cached_property
+    def has_statements(self) -> bool:
+        """Whether classes of the module, or modules that it imports from, keep statements of SQL."""
+        scope = self.scope
+        if any("." in name for name, _ in scope.facts.statements):
+            return True
+        for name in scope.imports:
+            found = scope.index.meaning(name, scope.facts)
+            if found is not None and found.module.path != scope.facts.path and found.module.statements:
+                return True
+        return False
+
+    @cached_property
     def handled(self) -> frozenset[str]:
         """The globals that a handler, which runs in several processes, changes."""
         found: set[str] = set()
@@ -459,6 +471,8 @@ class Candidate:
         Otherwise what is executed only reads: of a statement that comes from elsewhere nothing is known.
         """
         if any(function.sql for function in (*self.functions, self.module.scope.facts.module_body)):
+            return True
+        if self.module.has_statements:
             return True
         return not _STATEMENTS.isdisjoint(self.called)
 

@@ -11,6 +11,7 @@ from racelint.facts.declared import (
     note_assigned,
     note_model,
     note_reference,
+    note_statement,
     per_object,
     says_thread_safe,
     says_threaded,
@@ -44,11 +45,13 @@ class _Collector:
         self.arms: tuple[tuple[int, int], ...] = ()
         self.current = Gathered("", "", "")
         self.autocommit = False
+        self.statements: list[tuple[str, str]] = []
 
     def collect(self, tree: ast.Module, path: str) -> ModuleFacts:
         assigned: list[tuple[str, str]] = []
         for node in tree.body:
             note_assigned(node, assigned)
+            note_statement(node, "", self.statements)
         self.body(tree.body)
         return ModuleFacts(
             path,
@@ -58,6 +61,7 @@ class _Collector:
             self.current.freeze(),
             tuple(assigned),
             self.autocommit,
+            statements=tuple(self.statements),
         )
 
     def body(self, statements: list[ast.stmt]) -> None:
@@ -139,6 +143,7 @@ class _Collector:
         versioned = False
         for statement in node.body:
             note_assigned(statement, attributes)
+            note_statement(statement, qualname, self.statements)
             note_reference(statement, enforced)
             versioned = note_model(statement, unique) or versioned
         holder = Gathered(qualname, "", outer.qualname)

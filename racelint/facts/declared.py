@@ -30,6 +30,21 @@ def note_assigned(node: ast.stmt, into: list[tuple[str, str]]) -> None:
             into.append((target.id, built if shape in ("call", "await") and built else shape))
 
 
+def note_statement(node: ast.stmt, owner: str, into: list[tuple[str, str]]) -> None:
+    """Notes a constant of a module or of the class `owner` that may be a statement of SQL."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    value = node.value if isinstance(node, (ast.Assign, ast.AnnAssign)) else None
+    if len(targets) != 1 or not isinstance(targets[0], ast.Name) or not isinstance(value, ast.Constant):
+        return
+    if isinstance(value.value, str) and len(value.value) <= MOST_SQL and _STATEMENT.match(value.value):
+        into.append((f"{owner}.{targets[0].id}" if owner else targets[0].id, value.value))
+
+
+MOST_SQL = 20_000
+"""Longer texts are scripts of a schema or of data."""
+_STATEMENT = re.compile(r"\s*(with|select|insert|update|delete|replace|merge|lock|begin)\b", re.IGNORECASE)
+
+
 def per_object(statement: ast.stmt) -> str:
     """The name that a statement of a class body gives to an attribute of each object (`x: X = field(default_factory=X)`), or ""."""
     if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.value, ast.Call):

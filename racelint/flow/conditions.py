@@ -186,7 +186,7 @@ class Conditions(Names):
 
 _ORDERING = frozenset({cst.LessThan, cst.LessThanEqual, cst.GreaterThan, cst.GreaterThanEqual})
 
-_TURNED = {
+_TURNED: dict[type[cst.BaseCompOp], type[cst.BaseCompOp]] = {
     cst.LessThan: cst.GreaterThan,
     cst.LessThanEqual: cst.GreaterThanEqual,
     cst.GreaterThan: cst.LessThan,
@@ -199,7 +199,8 @@ def _some(left: cst.BaseExpression, operator: type[cst.BaseCompOp], right: cst.B
     if operator not in _TURNED:
         return None
     if isinstance(left, cst.Integer):
-        left, operator, right = right, _TURNED[operator], left
+        left, right = right, left
+        operator = _TURNED[operator]
     if not (_is_count(left) and isinstance(right, cst.Integer) and right.value in ("0", "1")):
         return None
     one = right.value == "1"

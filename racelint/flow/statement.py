@@ -18,7 +18,7 @@ from racelint.frozen import replace
 
 def literal(text: str) -> str | None:
     """The text of a string literal's source; f-strings keep their braces."""
-    stripped = text.lstrip("rRbBuUfF")
+    stripped = (text[1:-1].strip() if text[:1] == "(" else text).lstrip("rRbBuUfF")
     if stripped[:1] not in ("'", '"'):
         return None
     try:

@@ -300,8 +300,18 @@ def _sql(
                 )
                 value = replace(value, type="", row=len(ev.rows) - 1)
             return value
-        return None
+        text = _kept_statement(ev, statement)
+        if text is None:
+            return None
     return run_statement(ev, where, classify(text), base, method, arguments)
+
+
+def _kept_statement(ev: Evaluator, statement: Value) -> str | None:
+    """The text of a statement that a local name holds, or a constant of a module or a class."""
+    path = statement.text
+    if not path or path in ev.state.env:
+        return literal(statement.origin)
+    return ev.scope.statement(path, ev.function.owner)
 
 
 def _built_statement(

@@ -94,6 +94,19 @@ class Scope(Changes):
                     found.setdefault(call.callee, []).append(Making(call, *enclosing_self(function, self)))
         return found
 
+    def statement(self, path: str, owner: str) -> str | None:
+        """The text of a constant with a statement of SQL, which a dotted path means in a method of the class `owner`."""
+        first, _, rest = path.partition(".")
+        paths = [path]
+        if rest and first in ("self", "cls"):
+            paths = [f"{class_.qualname}.{rest}" for class_ in self.lineage(owner)] if owner else []
+        for one in paths:
+            found = self.index.meaning(one, self.facts)
+            text = dict(found.module.statements).get(found.name) if found is not None else None
+            if text is not None:
+                return text
+        return None
+
     def built_type(self, built: str) -> str:
         """The type of what a call of the dotted path gives: the class, or what a model says a function returns."""
         own = self.class_type(built)
@@ -139,6 +152,10 @@ class Home:
     def libraries(self) -> frozenset[str]:
         """As `Scope.libraries`."""
         return self.own.libraries
+
+    def statement(self, path: str, owner: str) -> str | None:
+        """As `Scope.statement`."""
+        return self.own.statement(path, owner.removeprefix(self.prefix))
 
     def class_named(self, name: str) -> ClassFacts | None:
         """As `Scope.class_named`."""
