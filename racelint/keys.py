@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from racelint.evidence import Concurrency
 from racelint.facts import FunctionFacts, Write
-from racelint.resolve import MAPPERS, enclosing_self
+from racelint.resolve import MAPPERS, enclosing_self, is_model_class
 
 Reach: TypeAlias = int
 """How the holder of a key is reached, the sum of these ways; a plain number, as many are joined for each definition."""
@@ -139,7 +139,8 @@ class StateKeys:
             if handed:
                 return ANY | GIVEN
             type_name = self.scope.annotated_type(annotations[root])
-            return GIVEN if not type_name or type_name.startswith(":") else NOWHERE
+            of_row = self.maps_rows and is_model_class(type_name)
+            return GIVEN if not type_name or type_name.startswith(":") or of_row else NOWHERE
         built = [built for local, built in function.locals_built if local == root]
         if not built or handed or any(self._may_be_shared(path, function) for path in built):
             return ANY | GIVEN

@@ -129,6 +129,26 @@ MEANINGS = (
         "what Django's signals and REST framework hand over and call",
         r"^(instance|serializer|perform_\w+|\w*ViewSet)$",
     ),
+    Meaning(
+        "`x_repo`, `x_repository`, `x_dao`, `crud`, and `db`, `session`, `conn`, `cursor` as arguments",
+        "a function named `find_x` or `create_x` of it, or that is handed it, looks rows up or makes them",
+        r"(?i)(^|_)(repos?|repositor(y|ies)|dao|crud|db|session|conn|connection|cursor|cur|tx|uow)$|(Repo|Repository|DAO)$",
+    ),
+    Meaning(
+        "`models`, `model`, `entities`, `orm`, `tables` in the name of a module",
+        "its classes are models, and an argument of one of them is a row",
+        r"(?i)^(models?|entit(y|ies)|orm|tables?)$",
+    ),
+    Meaning(
+        "`unique`, `unused`, `free`, `available` in the name of a function that is handed a model",
+        "it looks for a value that no row has yet",
+        r"(?i)uniqu|unused|_free_|^free_|available",
+    ),
+    Meaning(
+        "`create_x`, `insert_x`, `add_x`, `register_x` of a model's class",
+        "makes a row of the model",
+        r"^_*(create|insert|add|register)(_|$)",
+    ),
     Meaning("`x_queryset`, `x_qs`", "a query set of the rows `x`", r"_(queryset|qs)$"),
     Meaning("`guarded_by`", "declares the lock of an attribute", r"^guarded_by$"),
 )

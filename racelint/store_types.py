@@ -6,6 +6,7 @@ does on a type that can be there at all: one that is annotated, made, imported, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
@@ -28,6 +29,14 @@ KEYWORDS_ONLY = frozenset("get create update aget acreate aupdate".split())
 _MANAGERS = frozenset({"_default_manager", "_base_manager"})
 _OF_ROWS = (".Model", ".Document", ".Table")
 """Tails of types whose classes are queried by methods of their own."""
+
+
+_REPOSITORY = re.compile(r"(?i)(^|_)(repo|repos|repository|repositories|dao|crud)$|(Repo|Repository|DAO)$")
+
+
+def keeps_rows(name: str) -> bool:
+    """Whether what is called so is there to fetch and keep rows, whatever library it does that with."""
+    return _REPOSITORY.search(name) is not None
 
 
 class StoreTypes:

@@ -73,5 +73,6 @@ class Surroundings:
             or owner.startswith("Test")
             or owner.endswith(("Test", "Tests", "TestCase"))
             or self._serialised(function)
+            or (function.name in ("upgrade", "downgrade") and "down_revision" in self.scope.assigned)
             or any(name in ("schema_editor", "verbosity") for name, _ in function.params)
         )

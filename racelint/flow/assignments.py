@@ -7,6 +7,8 @@ import re
 import libcst as cst
 
 from racelint.events import (
+    NO_IDS,
+    Ids,
     Kind,
     Op,
     Shape,
@@ -119,8 +121,9 @@ class Assignments(Evaluator):
         text = source_of(target)
         resource, _ = self.resource_of(base, attr, text)
         if base.row is not None or self._is_record(base):
-            value = self._without_kept(value, text, node)
             index = row_of(self, base)
+            changed = self.state.written.get(index, {}).get(attr, NO_IDS) if index is not None else NO_IDS
+            value = self._without_kept(value, text, node, changed)
             if index is not None:
                 self.state.written.setdefault(index, {})[attr] = value.stems - value.opaque
                 self.state.unsure -= {(index, attr)}
@@ -141,13 +144,21 @@ class Assignments(Evaluator):
             )
             self.emit(Op.WRITE, resource, node, value, how, related)
 
-    def _without_kept(self, value: Value, target: str, node: cst.CSTNode) -> Value:
-        """The value without the field itself, where it is only kept: `row.owner = row.owner or user`."""
+    def _without_kept(self, value: Value, target: str, node: cst.CSTNode, changed: Ids) -> Value:
+        """The value without the field itself, where it is only kept, dressed or turned round, and nothing is added up.
+
+        `row.owner = row.owner or user`, `row.name = chosen(row)` that may give the old name, `row.name = f"{row.name} (old)"`,
+        `row.locked = not row.locked`. `changed` are the accesses that a change in place of what the field holds stems from.
+        """
         given = node.value if isinstance(node, cst.Assign) else None
-        if not isinstance(given, cst.BooleanOperation) or source_of(given.left) != target:
+        own = {n for n in value.stems if (a := self.access(n)) is not None and a.resource.name == target}
+        if given is None or not own or own & changed:
             return value
-        kept = {n for n in value.stems if (a := self.access(n)) is not None and a.resource.name == target}
-        return replace(value, stems=value.stems - kept)
+        kept = isinstance(given, cst.BooleanOperation) and source_of(given.left) == target
+        copied = value.via in own and value.part("changed") is None and not value.appended
+        if kept or copied or value.part("formatted") is not None or value.part("negated") is not None:
+            return replace(value, stems=value.stems - own)
+        return value
 
     def _of_its_column(self, index: int, field: str, value: Value) -> bool:
         """Whether the database computes the value from the column itself: `user.logins = User.logins + 1`."""
@@ -172,6 +183,7 @@ class Assignments(Evaluator):
         key = self.key(target)
         if isinstance(target.value, cst.Attribute):
             note_changed(self, base, value.stems | base.stems)
+        self._note_item_changed(target)
         if base.ref is not None:
             related = frozenset(text for text in (key, value.text) if text.isidentifier())
             self.emit(Op.WRITE, item_of(base.ref, key), node, value, "[]" if how == "=" else "[]+=", related)
@@ -185,6 +197,12 @@ class Assignments(Evaluator):
                 self.state.written.setdefault(known.row, {})[target.value.attr.value] = value.stems | base.stems
             self.state.env[root.value] = replace(known, stems=known.stems | value.stems)
 
+    def _note_item_changed(self, target: cst.Subscript) -> None:
+        """Notes that what a local name stands for is no longer what was read."""
+        known = self.state.env.get(target.value.value) if isinstance(target.value, cst.Name) else None
+        if known is not None and known.part("changed") is None:
+            self.state.env[known.text] = replace(known, known=(*known.known, ("changed", Value())))
+
     def delete(self, node: cst.Del) -> None:
         targets = [e.value for e in node.target.elements] if isinstance(node.target, cst.Tuple) else [node.target]
         for target in targets:
@@ -195,6 +213,7 @@ class Assignments(Evaluator):
                     note_changed(self, base, base.stems)
                 if base.ref is not None:
                     self.emit(Op.DELETE, item_of(base.ref, key), node, Value(shape=Shape.NONE), "del")
+                self._note_item_changed(target)
             elif isinstance(target, cst.Attribute):
                 base = self.plain(target.value)
                 resource, _ = self.resource_of(base, target.attr.value, source_of(target))

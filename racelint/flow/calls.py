@@ -23,7 +23,6 @@ from racelint.flow.managers import (
     own_method_of_manager,
     related_set,
     reverse_row,
-    unseen_look_up,
 )
 from racelint.flow.pairs import named_pair
 from racelint.flow.resources import COUNTED, EMPTINESS
@@ -31,6 +30,7 @@ from racelint.flow.rows import change_field, home, library_of, set_field
 from racelint.flow.stores import apply_effect
 from racelint.flow.summaries import source_of
 from racelint.flow.threads import body_of, constructed, started, waited
+from racelint.flow.unseen import created_by_base, created_in_counted, free_name, unseen_creation, unseen_look_up
 from racelint.frozen import replace
 from racelint.models.loader import Spawner
 from racelint.paths import is_own
@@ -103,6 +103,8 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
             return effect
     if base is not None and awaiting is None:
         change_field(ev, base, method, arguments)
+    if base is not None and created_in_counted(ev, node, base, method, arguments):
+        return Value(shape=Shape.NONE)
     if base is not None and base.ref is not None and awaiting is None:
         changed = container_call(ev, node, base, method, arguments)
         if changed is not None:
@@ -305,7 +307,8 @@ def _modelled_type(ev: Evaluator, base: Value, method: str) -> str:
         if known != ev.scope.names_in(ev.function.qualname).canonical(
             base.text
         ):  # of a class that no table describes, unless it came from the project by its name
-            return models.guess("", ev.libraries, method)
+            last = known.rpartition(".")[2]  # `db = app.request.db`
+            return models.guess(last if last.islower() else "", ev.libraries, method)
     guessed = models.guess(base.text.partition("(")[0], ev.libraries, method) if base.text else ""
     if guessed:
         return guessed
@@ -347,6 +350,12 @@ def _queried_class(ev: Evaluator, type_name: str, text: str) -> str:
         "",
     )
     return mapped or customary_model(ev, type_name, text)
+
+
+def _class_of(function: cst.BaseExpression, method: str) -> str:
+    """The source of a class that is called; `order.lines.model` is that of the related rows `order.lines`."""
+    text = source_of(function)
+    return text.removesuffix(".model") if method == "model" and text.count(".") > 1 else text
 
 
 def _spawner(ev: Evaluator, node: cst.Call, type_name: str, method: str, base: Value | None) -> Spawner | None:
@@ -427,9 +436,15 @@ def _unknown(
     waited(ev, node, base, method)
     started(ev, node, base, method)
     dump_to_path(ev, where, method, arguments)
+    made = created_by_base(ev, where, base, method, arguments) if base is not None else None
+    if made is not None:
+        return made
     pair = named_pair(ev, where, base, method, arguments, awaiting)
+    if pair is None and awaiting is None:
+        pair = free_name(ev, where, method, arguments)
     if pair is None:
         pair = unseen_look_up(ev, where, base, method, arguments)
+        unseen_creation(ev, where, base, method, arguments)
     if awaiting is not None:
         ev.switch(awaiting, arguments.stems | (base.stems if base else NO_IDS), method, base.ref if base else None)
         if pair is not None:
@@ -480,7 +495,7 @@ def _unknown(
         known = (("keys", Value(text=" ".join(sorted(texts)))),)
     constructor = (type_name.rpartition(".")[2] or method)[:1].isupper() or (base is not None and method == "model")
     if constructor and ev.program.maps_rows:
-        known = (*known, note_made(ev, node, type_name or source_of(node.func), arguments))
+        known = (*known, note_made(ev, node, type_name or _class_of(node.func, method), arguments))
     return Value(
         stems,
         Shape.NEW if constructor else Shape.CALL,

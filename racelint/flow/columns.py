@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import libcst as cst
 
 from racelint.events import NO_IDS, Ids, Value
@@ -38,9 +40,33 @@ def clause_columns(base: Value, method: str, arguments: Arguments) -> tuple[tupl
         parts.append(("ordered", Value()))
     if method in ("values", "values_list") or base.part("plain") is not None:
         parts.append(("plain", Value()))  # no rows that could be saved
+    given = base.part("given")
+    asked = {*(given.text.split() if given is not None else ()), *given_columns(method, arguments)}
+    if asked:
+        parts.append(("given", Value(text=" ".join(sorted(asked)))))
     if base.type == "django.QuerySet" and arguments.stems | chosen_by(base):
         parts.append(("chosen", Value(arguments.stems | chosen_by(base))))
     return tuple(parts)
+
+
+KEPT = ("limited", "ordered", "given")
+"""What is known of a query that is kept with its read."""
+
+
+def kept_with_read(query: Value) -> Value | None:
+    """That some of the rows of a query are wanted only, in which order, and which columns are compared with what was handed in."""
+    parts = tuple(part for part in query.known if part[0] in KEPT)
+    return Value(known=parts) if parts else None
+
+
+def given_columns(method: str, arguments: Arguments) -> set[str]:
+    """The columns that keywords compare with a name or an attribute, and not with a constant: a row is asked for by its own value."""
+    if method in SHAPING:
+        return set()
+    return {name.partition("__")[0] for name, value in arguments.keywords.items() if _GIVEN.fullmatch(value.text)}
+
+
+_GIVEN = re.compile(r"[a-z_]\w*(\.[a-z_]\w*)*")
 
 
 def choosing_keywords(method: str, arguments: Arguments) -> frozenset[str]:

@@ -68,7 +68,13 @@ def local_container_call(
                 value,
                 stems=value.stems | arguments.stems,
                 appended=value.appended or method in ("append", "extend", "insert", "add", "appendleft"),
+                known=value.known if value.part("changed") is not None else (*value.known, ("changed", Value())),
             )
+        elif method in UPDATES and ev.of_rows(arguments.stems):
+            held = value.part("holds")
+            stems = arguments.stems | (held.stems if held is not None else NO_IDS)
+            known = (*(part for part in value.known if part[0] != "holds"), ("holds", Value(stems)))
+            ev.state.env[root.value] = replace(value, known=known)
 
 
 def handed_out(ev: Evaluator, where: cst.Return, node: cst.BaseExpression, value: Value) -> None:

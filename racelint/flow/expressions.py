@@ -87,6 +87,8 @@ class Evaluator(Conditions):
         known: tuple[tuple[str, Value], ...] = ()
         if left.part("path") is not None or left.type == "pathlib.Path":
             known = (("path", Value(text=self._joined(left, right, node))),)
+        elif isinstance(node.operator, cst.Modulo) and isinstance(node.left, cst.SimpleString):
+            known = (("formatted", Value()),)
         self.note_next(node.operator, left, right, node)
         kept = next((value.type for value in (left, right) if value.type in ("pathlib.Path", "django.F")), "")
         computed = isinstance(node.left, (cst.IfExp, cst.BooleanOperation))  # `(last.number if last else 0) + 1`
@@ -127,7 +129,10 @@ class Evaluator(Conditions):
         value = self.evaluate(node.expression)
         number = isinstance(node.operator, cst.Minus) and isinstance(node.expression, (cst.Integer, cst.Float))
         return Value(
-            value.stems, shape=Shape.CONSTANT if number else Shape.OTHER, text=source_of(node) if number else ""
+            value.stems,
+            shape=Shape.CONSTANT if number else Shape.OTHER,
+            text=source_of(node) if number else "",
+            known=(("negated", Value()),) if isinstance(node.operator, cst.Not) else (),
         )
 
     def boolean(self, node: cst.BooleanOperation) -> Value:
@@ -203,7 +208,7 @@ class Evaluator(Conditions):
         for value in values:
             stems |= value.stems
         text = source_of(node)
-        return Value(stems, text=text, origin=origin_of(text, *values))
+        return Value(stems, text=text, origin=origin_of(text, *values), known=(("formatted", Value()),))
 
     def lambda_(self, node: cst.Lambda) -> Value:
         return Value(shape=Shape.NEW, text="lambda", type="lambda")

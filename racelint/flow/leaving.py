@@ -21,7 +21,7 @@ from racelint.events import (
     Value,
 )
 from racelint.flow.assignments import Assignments
-from racelint.flow.columns import tested_columns
+from racelint.flow.columns import kept_with_read, tested_columns
 from racelint.flow.graph import NO_CONTROL, Control, State, join
 from racelint.flow.managers import missing_rows
 from racelint.flow.summaries import Definition, Program, source_of
@@ -194,7 +194,9 @@ class Leaving(Assignments):
             loaded = value.via
             if loaded is None:
                 table = Resource(Kind.TABLE, library, name.text, name.text)
-                loaded = self.emit(Op.READ, table, node.iter, how="for", tested=tested_columns(value))
+                loaded = self.emit(
+                    Op.READ, table, node.iter, kept_with_read(value), "for", tested=tested_columns(value)
+                )
             self.rows.append(Row("", name.text, library, loaded, value.part("locked") is not None))
             value = replace(value, stems=frozenset((loaded,)), via=loaded, row=len(self.rows) - 1)
 

@@ -8,7 +8,7 @@ import libcst as cst
 
 from racelint.events import Kind, Op, Resource, Sense, Shape, Value
 from racelint.flow.arguments import Arguments
-from racelint.flow.columns import tested_columns
+from racelint.flow.columns import kept_with_read, tested_columns
 from racelint.flow.expressions import Evaluator
 from racelint.flow.graph import NO_CONTROL, Control
 from racelint.flow.recording import Recorder
@@ -169,28 +169,6 @@ def missing_rows(ev: Evaluator, caught: cst.BaseExpression | None) -> Control:
     return found
 
 
-_LOOK_UP = frozenset("get find lookup fetch retrieve load query select search existing".split())
-
-
-def unseen_look_up(
-    ev: Evaluator, node: cst.CSTNode, base: Value | None, method: str, arguments: Arguments
-) -> Value | None:
-    """A look-up by a function that cannot be seen, in a module that works with rows; its name says that it looks something up.
-
-    None for a name that is a verb alone unless `self` has it: too many objects have a `get`.
-    """
-    verb, _, noun = method.lstrip("_").partition("_")
-    if verb not in _LOOK_UP or "create" in noun or not ev.program.maps_rows or not arguments.texts:
-        return None
-    if not noun and (base is None or base.text not in ("self", "cls")):
-        return None
-    receiver = base.text.rpartition(".")[2] if base is not None else ""
-    name = f"{method}()"
-    resource = Resource(Kind.TABLE, "unseen", f"{receiver} {method}", name)
-    number = ev.emit(Op.READ, resource, node, how="look-up", related=arguments.texts)
-    return Value(frozenset((number,)), Shape.CALL, via=number)
-
-
 def evaluated(ev: Recorder, value: Value, node: cst.CSTNode, how: str) -> Value:
     """A query set whose rows are asked for is read; any other value stays what it is."""
     model = value.part("model")
@@ -204,9 +182,8 @@ def evaluated(ev: Recorder, value: Value, node: cst.CSTNode, how: str) -> Value:
     keys = value.part("keys")
     related = frozenset(k for k in (keys.text.split() if keys is not None else ()) if not k.endswith("="))
     resource = Resource(Kind.TABLE, value.type.partition(".")[0], model.text, model.text)
-    number = ev.emit(
-        Op.CHECK if ev.testing else Op.READ, resource, node, how=how, related=related, tested=tested_columns(value)
-    )
+    op = Op.CHECK if ev.testing else Op.READ
+    number = ev.emit(op, resource, node, kept_with_read(value), how, related, tested_columns(value))
     if value.part("locked") is not None:
         ev.locked_reads.add(number)
     return replace(value, stems=frozenset((number,)), via=number)

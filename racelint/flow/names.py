@@ -23,6 +23,7 @@ from racelint.flow.resources import (
 from racelint.flow.summaries import source_of
 from racelint.frozen import replace
 from racelint.grafts import is_grafted
+from racelint.resolve import is_model_class
 
 OWN_TO_THREAD = frozenset({"threading.local", "_thread._local", "gevent.local.local", "werkzeug.local.Local"})
 """Types whose objects have attributes of their own in each thread."""
@@ -183,11 +184,15 @@ class Names(Recorder):
             return None, ""
         if base.ref is not None:
             return part_of(base, attr, text), ""
-        if not base.type and (
-            base.text in self._parameters or (self.program.maps_rows and base.text in self.function.local_names)
+        if (not base.type and self.program.maps_rows and base.text in self.function.local_names) or (
+            base.text in self._parameters and (not base.type or self._annotated_as_row(base.type))
         ):
             return Resource(Kind.ARGUMENT, f"?{self.function.qualname}", f"{base.text}.{attr}", text), ""
         return None, ""
+
+    def _annotated_as_row(self, type_name: str) -> bool:
+        """Whether an argument's annotation names a class of the project's models, whose code is not seen."""
+        return self.program.maps_rows and is_model_class(type_name)
 
     @property
     def _parameters(self) -> set[str]:
@@ -204,7 +209,7 @@ class Names(Recorder):
         return Value(
             base.stems,
             text=source_of(node),
-            known=base.known if base.part("rows of") is None else (),
+            known=(*(base.known if base.part("rows of") is None else ()), *_limit(base, node)),
             row=None,
             type=base.type if base.type.endswith("QuerySet") else "",
             born=base.born,
@@ -240,3 +245,10 @@ class Names(Recorder):
         elif isinstance(target, (cst.Tuple, cst.List)):
             for element in target.elements:
                 self.bind_target(element.value, value)
+
+
+def _limit(base: Value, node: cst.Subscript) -> tuple[tuple[str, Value], ...]:
+    """That some of the rows of a query set are wanted only: the first ones, in a slice."""
+    inner = node.slice[0].slice
+    limited = base.type.endswith("QuerySet") and isinstance(inner, cst.Slice) and inner.upper is not None
+    return (("limited", Value()),) if limited else ()

@@ -8,7 +8,7 @@ import libcst as cst
 
 from racelint.events import NO_IDS, Ids, Kind, Op, Resource, Row, Shape, Value
 from racelint.flow.arguments import Arguments
-from racelint.flow.columns import choosing_keywords, chosen_by, clause_columns, tested_columns
+from racelint.flow.columns import choosing_keywords, chosen_by, clause_columns, kept_with_read, tested_columns
 from racelint.flow.expressions import Evaluator
 from racelint.flow.made import columns_of, create_made, create_served, handled_at_flush, is_served
 from racelint.flow.managers import asked_of
@@ -178,12 +178,12 @@ def orm_effect(
         if base.type == "sqlalchemy.Result" and base.via is not None:
             ev.rows.append(Row("", name, "sqlalchemy", base.via, locked))
             return Value(base.stems, Shape.CALL, via=base.via, row=len(ev.rows) - 1)
-        ordered = base.part("ordered")
+        asked = replace(base, known=(*base.known, *clause_columns(base, method, arguments)))
         number = ev.emit(
             Op.READ,
             resource,
             where,
-            Value(known=(("ordered", ordered),)) if ordered is not None else None,
+            kept_with_read(asked),
             method,
             related=_keys_of(base) | arguments.texts,
             tested=tested_columns(base) | frozenset(arguments.keywords),
@@ -317,12 +317,17 @@ def change_field(ev: Evaluator, base: Value, method: str, arguments: Arguments) 
 def note_changed(ev: Evaluator, field: Value, stems: Ids) -> None:
     """What a field of a row holds is changed in place, to something that was computed from the accesses."""
     read = ev.access(field.via) if field.via is not None else None
-    if read is None or read.resource.kind not in (Kind.ROW, Kind.ATTRIBUTE):
+    if read is None or read.resource.kind not in (Kind.ROW, Kind.ATTRIBUTE, Kind.ARGUMENT):
         return
     name, _, column = read.resource.name.rpartition(".")
     if read.resource.kind is Kind.ATTRIBUTE:  # of a model's own methods
         owner = ev.state.env.get(name) if "sqlalchemy" not in ev.libraries or "django" in ev.libraries else None
         index = row_of(ev, owner) if owner is not None and ev.scope.is_mapped(owner.type.rpartition(":")[2]) else None
+    elif read.resource.kind is Kind.ARGUMENT:  # only Django's rows are saved by a call of their own
+        held = ev.state.env.get(name) if "django" in ev.libraries else None
+        index = row_of(ev, held) if held is not None else None
+        if held is not None and index is not None:
+            ev.state.env[name] = replace(held, row=index)
     else:
         index = next((n for n, row in enumerate(ev.rows) if row.name == name and n not in ev.rebound), None)
     if index is not None and _library(ev, index) != "sqlalchemy":  # there it is a set of related rows

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import libcst as cst
 
 from racelint.events import (
+    NO_IDS,
     Access,
     Flow,
     Kind,
@@ -165,7 +166,10 @@ class Walker(Contexts):
 
     def expression(self, node: cst.Expr) -> None:
         self.unused = node.value
-        note_dropped(self, self.evaluate(node.value), node.value)
+        value = self.evaluate(node.value)
+        note_dropped(self, value, node.value)
+        if value.type == "stopped":  # it raises
+            self._stop()
 
     def return_(self, node: cst.Return) -> None:
         value = self.evaluate(node.value) if node.value is not None else Value(shape=Shape.NONE)
@@ -178,7 +182,9 @@ class Walker(Contexts):
 
     def _note_returned(self, node: cst.Return, value: Value) -> None:
         """Marks that something of a row that was read is given to the caller."""
-        rows = frozenset(n for n in value.stems if (a := self.access(n)) is not None and a.resource.kind is Kind.TABLE)
+        held = value.part("holds")  # by a list that they were added to
+        stems = value.stems | (held.stems if held is not None else NO_IDS)
+        rows = frozenset(n for n in stems if (a := self.access(n)) is not None and a.resource.kind is Kind.TABLE)
         if rows:
             self.mark("returned", node, stems=rows)
 
@@ -195,7 +201,7 @@ class Walker(Contexts):
         asserting, self.asserting = self.asserting, True
         _, true, _ = self.condition(node.test)
         self.asserting = asserting
-        self.state.control |= true
+        self.state.control |= frozenset(known for known in true if not self.of_rows(frozenset((known[0],))))  # certain
 
     def if_(self, node: cst.If) -> None:
         told = self._told(node.test)

@@ -66,6 +66,8 @@ def apply_effect(
         )
     if effect == "same":
         return arguments.at(0) or base or Value()
+    if effect == "stop":
+        return Value(type="stopped")
     if effect == "pure":
         value = Value(
             arguments.stems | (base.stems if base else NO_IDS),
@@ -256,6 +258,10 @@ def _keyed(
     if effect == "update" and value.stems and _sets(arguments, model.value):
         op = Op.WRITE
     assigned = frozenset(arguments.keywords) | _fields(arguments, model.value)
+    if method == "bulk_write" and (one := _one_of_many(arguments)) is not None:
+        (tested, assigned), method = one, "update_many"
+    if effect == "atomic" and where is ev.unused:
+        value = replace(value, known=(*value.known, ("unasked", Value())))
     number = write_store(ev, resource, where, value, method, op, arguments, tested, assigned, chosen)
     return Value(frozenset((number,)) if effect == "atomic" else NO_IDS, via=number if effect == "atomic" else None)
 
@@ -270,6 +276,15 @@ def _fields(arguments: Arguments, index: int | None) -> frozenset[str]:
     return frozenset(_FIELD.findall(text)) if text.startswith("{") else frozenset()
 
 
+def _one_of_many(arguments: Arguments) -> tuple[frozenset[str], frozenset[str]] | None:
+    """The fields that the updates of a list choose documents by, and those that they set; None if the list is not seen."""
+    first = arguments.at(0)
+    written = source_of(arguments.nodes[0].value) if arguments.nodes and first is not None else ""
+    found = _UPDATE.search(written if first is None or written.startswith("[") else first.origin)
+    return (frozenset(_FIELD.findall(found[1])), frozenset(_FIELD.findall(found[2]))) if found else None
+
+
+_UPDATE = re.compile(r"\b(?:UpdateOne|UpdateMany|ReplaceOne)\(\s*({[^}]*})\s*,(.*)", re.DOTALL)
 _FIELD = re.compile(r"""["']([A-Za-z_]\w*)["']\s*:""")
 
 

@@ -68,6 +68,7 @@ EFFECTS = frozenset(
         "statement",
         "enqueue",
         "remove",
+        "stop",
     ]
 )
 _CHANGING = frozenset(
@@ -263,7 +264,9 @@ class Models:
 
     @cached_property
     def _last_names(self) -> frozenset[str]:
-        return frozenset(name.rpartition(".")[2] for name, call in self.functions.items() if call.effect != "none")
+        return frozenset(
+            name.rpartition(".")[2] for name, call in self.functions.items() if call.effect not in ("none", "stop")
+        )
 
     def given_by(self, types: frozenset[str]) -> frozenset[str]:
         """The types of what methods of these types give, of what methods of those give, and so on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from racelint.candidate import Candidate
+from racelint.facts import CallSite
 from racelint.finding import Confidence, World
 from racelint.meeting import RANKS
 from racelint.paths import (
@@ -22,6 +23,7 @@ from racelint.paths import (
     words_of_paths,
 )
 from racelint.store_calls import READ, WRITE
+from racelint.store_types import keeps_rows
 from racelint.touch import steps_on_paths
 
 _READS = ("read", "row", "row-locked", "exists", "query", "query-locked", "sql", "json-load", "file-read")
@@ -99,16 +101,37 @@ def _sets_fields(c: Candidate) -> bool:
 
 def row_creation(c: Candidate) -> bool:
     """Whether rows are looked up and a row is made."""
-    own = any(_OWN_CREATION.search(call.callee) for call in c.calls)
+    counted = {call.callee.rpartition(".")[0] for call in c.calls if call.callee.endswith((".count", ".acount"))}
+    own = any(
+        _OWN_CREATION.search(call.callee)
+        or _creates_unseen(call)
+        or _FREE.search(call.callee)
+        or (call.callee.endswith((".add", ".aadd")) and call.callee.rpartition(".")[0] in counted)
+        for call in c.calls
+    )
     if not (own or c.does("create", "add", "save", "sql") or (c.changes and c.does(*_ENDS))):
         return False
-    if any(call.callee == "hasattr" for call in c.calls):
+    if any(call.callee == "hasattr" or _FREE.search(call.callee) for call in c.calls):
         return True
     if any(path.endswith(".DoesNotExist") for function in c.functions for path in function.reads):
         return True
     return bool(c.does(*_LOOKS)) and (own or c.does(*_CREATIONS, *_LOOKS) > 1)
 
 
+def _creates_unseen(call: CallSite) -> bool:
+    """Whether a call is named after a creation, of a model's class, a repository or a function that is handed a session."""
+    if _UNSEEN_CREATION.search(call.callee) is None:
+        return False
+    receiver = call.callee.rpartition(".")[0].rpartition(".")[2]
+    if receiver[:1].isupper() or receiver in ("cls", "super") or keeps_rows(receiver):
+        return True
+    return any(_SESSION.search(argument) for argument in call.arguments)
+
+
+_UNSEEN_CREATION = re.compile(r"(^|\.)_*(create|insert|add|register)(_\w+)?$")
+_FREE = re.compile(r"(?i)(^|\.)\w*(uniqu|unused|_free_|available)\w*$|(^|\.)free_\w+$")
+"""A function that finds what no row has yet."""
+_SESSION = re.compile(r"(^|[._=])(db|session|conn|connection|cursor|cur|tx|uow)$")
 _OWN_CREATION = re.compile(r"\.objects\.a?create_\w+$")
 """A method that a project gives a manager: `User.objects.create_user`."""
 

@@ -61,7 +61,7 @@ from racelint.pattern.made import (
     torn_down,
 )
 from racelint.pattern.module import Module
-from racelint.pattern.numbers import free_names, next_numbers
+from racelint.pattern.numbers import found_names, free_names, next_numbers
 from racelint.pattern.overwrites import (
     emptied_in_place,
     moved_from_elsewhere,
@@ -166,6 +166,7 @@ __all__ = [
     "extremes",
     "first_word",
     "forgiven",
+    "found_names",
     "free_names",
     "halves",
     "has_side_effects",

@@ -19,6 +19,8 @@ def same_rows(look: Access, new: Access) -> bool:
     """
     if look.resource.kind is Kind.STORE and look.resource.owner == "store":  # a document, looked up in its collection
         return bool(new.resource.name) and look.resource.path.rpartition(".")[2] == new.resource.name
+    if new.resource.owner == "unseen":  # it was found for this very look-up
+        return look.id < new.id and look.resource.name == new.resource.name
     if look.resource.kind is not Kind.TABLE or look.id == new.id:
         return False
     one, other = look.resource.name, new.resource.name

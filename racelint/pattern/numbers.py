@@ -65,6 +65,19 @@ def free_names(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 break
 
 
+def found_names(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Values that a function found no row of a table to have, each with the row of it that is saved with the value."""
+    looks = [a for a in unit.accesses(Op.READ, kinds=(Kind.TABLE,)) if a.how == "free name"]
+    for new in unit.accesses(Op.CREATE, Op.WRITE, kinds=(Kind.TABLE, Kind.ROW)) if looks else ():
+        if constraint_handled(unit, new):
+            continue
+        for look in looks:
+            of_table = look.resource.name == new.resource.name if new.op is Op.CREATE else same_model(unit, look, new)
+            if look.id in new.value.stems and of_table and not _kept_out(unit, look, new):
+                yield look, new
+                break
+
+
 def _given_when_free(unit: Unit, test: Access, write: Access, columns: set[str]) -> bool:
     """Whether the save, or the assignment of the column to the row, waited for the test to find nothing."""
     names = [name.rpartition(".")[2] for name in test.related]

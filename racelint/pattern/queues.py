@@ -56,6 +56,7 @@ def unclaimed_items(unit: Unit) -> Iterator[Taken]:
     yield from _sets_marked(unit)
     yield from _entries(unit)
     yield from _picks(unit)
+    yield from _peeked(unit)
 
 
 def _rows(unit: Unit) -> Iterator[Taken]:
@@ -65,9 +66,14 @@ def _rows(unit: Unit) -> Iterator[Taken]:
         look = unit.access(row.loaded) if row is not None and row.loaded is not None else None
         if row is None or look is None or row.locked or row.new or not _chooses(look) or not row.name:
             continue
-        columns = set(write.resource.path.split(",")) & _columns(look)
+        columns = set(write.resource.path.split(",")) & _columns(look) - _given_columns(look)
         if columns and not _kept_out(unit, look, write):
-            yield Taken(Pair(unit, look, write), min(columns), look.how in ONE)
+            yield Taken(Pair(unit, look, write), min(columns), look.how in ONE or _some_given(unit, look, write))
+
+
+def _some_given(unit: Unit, look: Access, write: Access) -> bool:
+    """Whether the first rows of those that would do are marked and given to the caller."""
+    return look.value.part("limited") is not None and _given_back(unit, look, write)
 
 
 def _removed_rows(unit: Unit) -> Iterator[Taken]:
@@ -210,6 +216,19 @@ def _entries(unit: Unit) -> Iterator[Taken]:
                 break
 
 
+def _peeked(unit: Unit) -> Iterator[Taken]:
+    """The entry at the end of a list is read, and then whatever stands there by now is removed, unseen."""
+    for removal in unit.accesses(Op.UPDATE, kinds=(Kind.STORE,)):
+        if removal.how not in ("lpop", "rpop") or removal.value.part("unasked") is None:
+            continue
+        for look in unit.accesses(Op.READ, Op.CHECK, kinds=(Kind.STORE,)):
+            if look.how != "lindex" or not exactly(look.resource, removal.resource) or look.id > removal.id:
+                continue
+            if unit.before(look.id, removal.id) and not _kept_out(unit, look, removal):
+                yield Taken(Pair(unit, look, removal), "", True)
+                break
+
+
 LISTING = frozenset({"smembers", "lrange", "zrange", "hgetall", "hkeys"})
 """Reads of all entries: what is then removed may be what is dead, which is no harm done twice."""
 
@@ -225,6 +244,12 @@ def _picks(unit: Unit) -> Iterator[Taken]:
 def _columns(look: Access) -> frozenset[str]:
     """The columns by which rows were chosen, without the kind of comparison."""
     return frozenset(name.partition("__")[0] for name in look.tested)
+
+
+def _given_columns(look: Access) -> frozenset[str]:
+    """The columns that were compared with what the unit was handed: whoever asks so names the row and does not choose."""
+    given = look.value.part("given")
+    return frozenset(given.text.split()) if given is not None else frozenset()
 
 
 def _chooses(look: Access) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from racelint.events import Access, Acquire, Event, Kind, Mark, Op, Row
+from racelint.pattern.rows import KEYS
 from racelint.pattern.transactions import row_locked_at, transactions_at
 from racelint.pattern.unit import Unit, held_at
 
@@ -172,11 +173,19 @@ def _read_before(unit: Unit, lock: Acquire) -> IdleLock | None:
         row = unit.flow.rows[index]
         if row.locked or row.new or (row.loaded is not None and row.loaded > lock.id):
             continue
-        if look.related & {f"{row.name}.pk", f"{row.name}.id"}:
+        if look.related & {f"{row.name}.pk", f"{row.name}.id"} or _read_alike(unit, row, look):
             return IdleLock(
                 lock, row.name, write, "is taken for the row after it was read, and the copy read before is saved"
             )
     return None
+
+
+def _read_alike(unit: Unit, row: Row, look: Access) -> bool:
+    """Whether the row was read by the same key as the one that is locked."""
+    read = unit.access(row.loaded) if row.loaded is not None else None
+    if read is None or read.resource != look.resource or not read.tested & KEYS:
+        return False
+    return read.tested == look.tested and bool(read.related) and read.related == look.related
 
 
 def _is_used(unit: Unit, row: Row) -> bool:

@@ -9,6 +9,7 @@ from racelint.events import Access, Kind, Mark, Op, Row
 from racelint.evidence import Evidence
 from racelint.facts import CallSite, ClassFacts, FunctionFacts
 from racelint.finding import Confidence, World
+from racelint.paths import is_command
 from racelint.pattern.lookups import COUNTS
 from racelint.pattern.pair import Pair
 from racelint.pattern.rivals import in_processes
@@ -181,6 +182,8 @@ def row_evidence(unit: Unit, write: Access) -> Evidence:
     found = in_processes(unit)
     if found is not None and found.strength is not Confidence.LOW:
         return found
+    if is_command(unit.module.scope.facts.path):
+        return Evidence("somebody may run the command while the application works on the same rows", Confidence.LOW)
     return Evidence("every process that serves the application works on the same rows", Confidence.MEDIUM, "processes")
 
 

@@ -6,7 +6,7 @@ module; `type[…]` around it stands for the class itself.
 
 from racelint.resolve.changes import CONSTRUCTORS, TAKES
 from racelint.resolve.lineages import MAPPED_BASES, THREADS
-from racelint.resolve.names import MAPPERS, enclosing_self
+from racelint.resolve.names import MAPPERS, enclosing_self, is_model_class
 from racelint.resolve.outside import outside_bases
 from racelint.resolve.scope import Home, Scope, locks_of
 
@@ -19,6 +19,7 @@ __all__ = [
     "Home",
     "Scope",
     "enclosing_self",
+    "is_model_class",
     "locks_of",
     "outside_bases",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -142,6 +143,15 @@ MAPPERS = frozenset(
 
 _SESSION_CALLS = ("session.query", "session.add", "session.commit", "session.flush")
 """Ends of calls that are SQLAlchemy's by custom."""
+
+
+_MODELS = re.compile(r"(^|\.)(models?|entit(y|ies)|orm|tables?)(\.|$)")
+
+
+def is_model_class(type_name: str) -> bool:
+    """Whether a dotted name is that of a class in a module that keeps the models of a project: `shop.models.Order`."""
+    module, _, name = type_name.rpartition(".")
+    return name[:1].isupper() and _MODELS.search(module) is not None
 
 
 def enclosing_self(function: FunctionFacts, scope: Names) -> tuple[str, str]:

@@ -40,7 +40,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, free_names, next_numbers, row_evidence
+from racelint.pattern import Module, found_names, free_names, next_numbers, row_evidence
 from racelint.rule import Rule
 
 
@@ -62,7 +62,7 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix("let a sequence or a locked row count, or save under a unique constraint and try again"),
             )
-        for test, write in free_names(unit):
+        for test, write in (*free_names(unit), *found_names(unit)):
             name = test.resource.name
             yield module.finding(
                 RULE,

@@ -35,9 +35,13 @@ from racelint.rule import Rule
 
 
 def find(module: Module) -> Iterable[Finding]:
-    """A module global that a handler changes and that decides or answers something in a handler."""
+    """A module global that a handler changes and that decides or answers something in a handler; each once."""
+    told: set[tuple[str, str]] = set()
     for unit in module.units:
         for read, write, evidence in process_local_changes(module, unit):
+            if write.resource.place in told:
+                continue
+            told.add(write.resource.place)
             name = write.resource.shown
             yield module.finding(
                 RULE,
