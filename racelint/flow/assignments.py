@@ -184,6 +184,10 @@ class Assignments(Evaluator):
         if isinstance(target.value, cst.Attribute):
             note_changed(self, base, value.stems | base.stems)
         self._note_item_changed(target)
+        if base.row is not None and (column := self.column_named(base.row, key)):
+            self.state.written.setdefault(base.row, {})[column] = value.stems - value.opaque
+            self.assigned[base.row] = self.definition, node
+            return
         if base.ref is not None:
             related = frozenset(text for text in (key, value.text) if text.isidentifier())
             self.emit(Op.WRITE, item_of(base.ref, key), node, value, "[]" if how == "=" else "[]+=", related)

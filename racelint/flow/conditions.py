@@ -9,6 +9,7 @@ import libcst as cst
 from racelint.events import (
     NO_IDS,
     Ids,
+    Kind,
     Op,
     Sense,
     Value,
@@ -140,9 +141,10 @@ class Conditions(Names):
         self._checked(_of_counted(left))
         self.testing = testing
         self._note_asked(stems, node)
-        if stems & self.ordered and self.of_rows(stems):
+        if stems & self.ordered and self.of_entries(stems):
             sides = (node.left, *(target.comparator for target in node.comparisons))
             self.mark("ordered", node, related=frozenset(source_of(s) for s in sides), stems=stems)
+        self._note_fields(node, stems)
         if stems:
             compared_parts = (node.left, *(target.comparator for target in node.comparisons))
             versions = [name for operand in compared_parts if (name := _version(operand))]
@@ -151,6 +153,18 @@ class Conditions(Names):
         operands = (node.left, *(compared.comparator for compared in node.comparisons))
         names = " ".join(operand.value for operand in operands if isinstance(operand, cst.Name))
         return Value(stems, known=(("keys", Value(text=names)),) if names else ()), true, false
+
+    def _note_fields(self, node: cst.Comparison, stems: Ids) -> None:
+        """Marks which field of a document, or column of what a statement has read, is compared: `order["status"] != "new"`."""
+        of_stores = {
+            n for n in stems if (a := self.access(n)) is not None and a.resource.kind in (Kind.STORE, Kind.TABLE)
+        }
+        if not of_stores:
+            return
+        for operand in (node.left, *(target.comparator for target in node.comparisons)):
+            name = _field(operand)
+            if name:
+                self.mark("compared", node, name, stems=frozenset(of_stores))
 
     def _compared(self, value: Value, other: cst.BaseExpression) -> None:
         """Notes with a read of state what its value is compared with; a read of a store says by which keys it looks."""
@@ -218,6 +232,17 @@ def _is_count(node: cst.BaseExpression) -> bool:
         and node.func.value == "len"
     )
 
+
+def _field(node: cst.BaseExpression) -> str:
+    """The last name of `row.status`, `row["status"]` and `row.get("status")`; "" for anything else."""
+    if isinstance(node, cst.Attribute):
+        return node.attr.value
+    text = source_of(node) if isinstance(node, (cst.Subscript, cst.Call)) else ""
+    found = _LAST_FIELD.search(text)
+    return found[1] if found is not None else ""
+
+
+_LAST_FIELD = re.compile(r"""(?:\[|\.get\()["'](\w+)["'](?:\]|\)|,[^()]*\))$""")
 
 _VERSION = re.compile(r"(^|_)(version|revision|rev|etag|generation|lock_version|row_version)(_|$)", re.IGNORECASE)
 

@@ -117,14 +117,7 @@ class Names(Recorder):
         attr = node.attr.value
         text = source_of(node)
         if base.row is not None:
-            row = self.rows[base.row]
-            set_here = self.state.written.get(base.row, {}).get(attr)
-            if set_here is not None and (base.row, attr) not in self.state.unsure:  # no longer what was loaded
-                return Value(set_here, text=text)
-            column = Resource(Kind.ROW, row.model or row.name, attr, text)
-            number = self.emit(Op.READ, column, node, Value(row=base.row), "unsure" if set_here is not None else "")
-            stems = {number, *((row.loaded,) if row.loaded is not None else ()), *(set_here or ())}
-            return Value(frozenset(stems), text=text, via=number)
+            return self._column(base.row, attr, text, node)
         resource, type_name = self.resource_of(base, attr, text)
         if type_name.startswith("property:"):
             value = self.inline(type_name[9:], [base], {}, node)
@@ -188,7 +181,20 @@ class Names(Recorder):
             base.text in self._parameters and (not base.type or self._annotated_as_row(base.type))
         ):
             return Resource(Kind.ARGUMENT, f"?{self.function.qualname}", f"{base.text}.{attr}", text), ""
+        if not base.type and base.via is not None and self._is_held_row(base):
+            return Resource(Kind.ARGUMENT, f"?{self.function.qualname}", f"{base.text}.{attr}", text), ""
         return None, ""
+
+    def _is_held_row(self, base: Value) -> bool:
+        """Whether the value is what a column of a row gives in Django: `line.product`, mostly a row of another table."""
+        holder = self.state.env.get(base.text.partition(".")[0])
+        return (
+            base.text.count(".") == 1
+            and base.text.replace(".", "_").isidentifier()
+            and holder is not None
+            and holder.row is not None
+            and "django" in self.libraries
+        )
 
     def _annotated_as_row(self, type_name: str) -> bool:
         """Whether an argument's annotation names a class of the project's models, whose code is not seen."""
@@ -198,11 +204,29 @@ class Names(Recorder):
     def _parameters(self) -> set[str]:
         return {name for name, _ in self.function.params}
 
+    def _column(self, index: int, attr: str, text: str, node: cst.CSTNode) -> Value:
+        """What a column of a row holds."""
+        row = self.rows[index]
+        set_here = self.state.written.get(index, {}).get(attr)
+        if set_here is not None and (index, attr) not in self.state.unsure:  # no longer what was loaded
+            return Value(set_here, text=text)
+        column = Resource(Kind.ROW, row.model or row.name, attr, text)
+        number = self.emit(Op.READ, column, node, Value(row=index), "unsure" if set_here is not None else "")
+        stems = {number, *((row.loaded,) if row.loaded is not None else ()), *(set_here or ())}
+        return Value(frozenset(stems), text=text, via=number)
+
+    def column_named(self, row: int | None, key: str) -> str:
+        """The column of a mapped row that a subscript names, as rows of `oslo.db` allow; "" for anything else."""
+        mapped = row is not None and self.rows[row].library == "sqlalchemy"
+        return key[1:-1] if mapped and key[:1] in "\"'" and key[1:-1].isidentifier() else ""
+
     def subscript(self, node: cst.Subscript) -> Value:
         testing, self.testing = self.testing, False
         base = self.evaluate(node.value)
         key = self.key(node)
         self.testing = testing
+        if base.row is not None and (column := self.column_named(base.row, key)):
+            return self._column(base.row, column, source_of(node), node)
         if base.ref is not None:
             value = self.read(item_of(base.ref, key), node)
             return replace(value, stems=value.stems | base.stems)

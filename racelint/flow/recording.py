@@ -204,6 +204,11 @@ class Recorder(Builder):
         """Whether any of the accesses is of rows or tables."""
         return any((a := self.access(n)) is not None and a.resource.kind in (Kind.ROW, Kind.TABLE) for n in stems)
 
+    def of_entries(self, stems: Ids) -> bool:
+        """Whether any of the accesses is of rows, tables or documents."""
+        kinds = (Kind.ROW, Kind.TABLE, Kind.STORE)
+        return any((a := self.access(n)) is not None and a.resource.kind in kinds for n in stems)
+
     def merge(self, *states: State) -> None:
         """Joins the given states into the current one."""
         self.state = join(states)

@@ -156,6 +156,10 @@ def _store_effect(
         return table_effect(ev, where, effect, model, base, method, arguments)
     if effect in ("read", "exists", "write", "update", "delete", "atomic"):
         return _keyed(ev, where, effect, model, base, method, arguments)
+    if effect == "expire":
+        key = arguments.at(model.key)
+        ev.mark("expire", where, f"{base.text}[{key.text if key is not None else ''}]")
+        return Value()
     if effect == "remove":
         return _remove(ev, where, model, base, arguments)
     if effect in ("query", "query-locked", "row", "row-locked", "create", "save", "add", "refresh"):
@@ -258,8 +262,10 @@ def _keyed(
     if effect == "update" and value.stems and _sets(arguments, model.value):
         op = Op.WRITE
     assigned = frozenset(arguments.keywords) | _fields(arguments, model.value)
-    if method == "bulk_write" and (one := _one_of_many(arguments)) is not None:
-        (tested, assigned), method = one, "update_many"
+    if method == "bulk_write":
+        op, value = Op.UPDATE, Value()  # what it is told stems from what was read, at least the keys do
+        if (one := _one_of_many(arguments)) is not None:
+            (tested, assigned), method = one, "update_many"
     if effect == "atomic" and where is ev.unused:
         value = replace(value, known=(*value.known, ("unasked", Value())))
     number = write_store(ev, resource, where, value, method, op, arguments, tested, assigned, chosen)

@@ -69,6 +69,7 @@ EFFECTS = frozenset(
         "enqueue",
         "remove",
         "stop",
+        "expire",
     ]
 )
 _CHANGING = frozenset(

@@ -76,8 +76,8 @@ def row_update(c: Candidate) -> bool:
 
 
 def store_changes(c: Candidate) -> bool:
-    """Whether stores are changed twice."""
-    return _mutations(c) > 1
+    """Whether stores are changed twice, or a key is changed and told when it ends."""
+    return _mutations(c) > 1 or bool(c.does("expire"))
 
 
 def commit(c: Candidate) -> bool:

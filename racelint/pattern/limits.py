@@ -51,8 +51,8 @@ def tested_then_drawn(unit: Unit) -> Iterator[tuple[Access, Access]]:
 
 def _statements_drawn(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Columns that one statement reads and a test compares by order, each with the statement that the database computes it in."""
-    for act in unit.accesses(Op.UPDATE, kinds=(Kind.TABLE,)):
-        if act.how == "conditional":
+    for act in unit.accesses(Op.UPDATE, kinds=(Kind.TABLE, Kind.STORE)):
+        if act.how == "conditional" or (act.resource.kind is Kind.STORE and "_id" not in act.tested):
             continue
         for mark in unit.marks("ordered"):
             columns = {re.findall(r"\w+", side)[-1] for side in mark.related if re.search(r"[A-Za-z_]\w*\W*$", side)}
@@ -61,7 +61,8 @@ def _statements_drawn(unit: Unit) -> Iterator[tuple[Access, Access]]:
             check = next((c for c in _decided(unit, act) if c.id in mark.stems and c.op in (Op.READ, Op.CHECK)), None)
             if check is None or check.how in COUNTS or check.resource != act.resource:
                 continue
-            if check.tested == act.tested and check.related & act.related and not row_locked_at(unit, act):
+            alike = check.resource.kind is Kind.STORE or check.related & act.related
+            if check.tested == act.tested and alike and not row_locked_at(unit, act):
                 yield check, act
                 break
 
@@ -71,7 +72,7 @@ def entries_enlarged(unit: Unit) -> Iterator[tuple[Access, Access]]:
     for act in unit.accesses(Op.UPDATE, kinds=(Kind.STORE,)):
         if act.how not in ADDING or act.resource.owner != "store":
             continue
-        for check in _decided(unit, act):
+        for check in _decided(unit, act, Sense.ABSENT):
             asked = check.how in SIZES if act.how in ENLARGING else check.how in ("get", "aget", "hget")
             if asked and exactly(check.resource, act.resource) and _small_enough(unit, act, check):
                 yield check, act
@@ -81,7 +82,8 @@ def entries_enlarged(unit: Unit) -> Iterator[tuple[Access, Access]]:
 def _small_enough(unit: Unit, act: Access, check: Access) -> bool:
     """Whether the act runs because what was read is below something."""
     sense = Sense.OTHERWISE if check.id in unit.flow.above else Sense.OTHER
-    return check.id in unit.flow.ordered and (check.id, sense) in act.control
+    seen = dict(act.control).get(check.id)
+    return check.id in unit.flow.ordered and seen in (sense, Sense.ABSENT)  # it may be that there is none yet
 
 
 SIZES = frozenset("llen scard zcard hlen xlen".split())
@@ -94,11 +96,11 @@ ADDING = frozenset("incr aincr incrby hincrby incrbyfloat hincrbyfloat".split())
 """How a counter or a collection grows."""
 
 
-def _decided(unit: Unit, act: Access) -> Iterator[Access]:
+def _decided(unit: Unit, act: Access, *also: Sense) -> Iterator[Access]:
     """The accesses that were compared and so decided that the act runs, with no lock over both."""
     for number, sense in act.control:
         check = unit.access(number)
-        if check is not None and sense.vague and not unit.guarded(check, act, World.PROCESSES):
+        if check is not None and (sense.vague or sense in also) and not unit.guarded(check, act, World.PROCESSES):
             yield check
 
 

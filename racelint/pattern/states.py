@@ -137,30 +137,54 @@ def _worked(unit: Unit, take: Access, removal: Access) -> bool:
     return any(take.id < mark.id < removal.id for mark in unit.marks("call", "slow", "enqueue"))
 
 
-def statements_after_test(unit: Unit) -> Iterator[tuple[Pair, Access]]:
-    """Rows whose columns were tested after one statement and are changed by another, with what is added because of it."""
-    for write in unit.accesses(Op.WRITE, kinds=(Kind.TABLE,)):
+def statements_after_test(unit: Unit) -> Iterator[tuple[Pair, Access | Mark]]:
+    """Rows and documents whose columns were tested after one statement and are changed by another, with what else is done then."""
+    for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.TABLE, Kind.STORE)):
         if write.how in ("conditional", "picks") or not write.tested or not write.assigned or write.value.stems:
+            continue
+        if write.op is Op.UPDATE and write.how not in ("update_one", "update", "aupdate"):
             continue
         for number, sense in sorted(write.control, key=lambda one: one[0]):
             look = unit.access(number)
             if look is None or not sense.vague or look.op not in (Op.READ, Op.CHECK) or look.how == "count":
                 continue
-            if look.resource != write.resource or look.tested != write.tested or not look.related & write.related:
+            if not _of_same_rows(look, write) or unit.guarded(look, write, World.PROCESSES):
                 continue
-            if unit.guarded(look, write, World.PROCESSES) or row_locked_at(unit, write):
+            if row_locked_at(unit, write):
                 continue
-            added = next(
-                (
-                    a
-                    for a in unit.accesses(Op.CREATE, Op.UPDATE, kinds=(Kind.TABLE,))
-                    if (number, sense) in a.control and a.resource != write.resource
-                ),
-                None,
-            )
-            if added is not None:
+            left = _compared_fields(unit, look, write) & write.assigned - write.tested
+            added = next((e for e in _done_because(unit, (number, sense), write) if left or _adds_row(e)), None)
+            if added is not None and (write.op is Op.WRITE or left):
                 yield Pair(unit, look, write), added
                 break
+
+
+def _of_same_rows(look: Access, write: Access) -> bool:
+    """Whether a statement changes what the other has read, by the same keys."""
+    if write.resource.kind is Kind.STORE:
+        return exactly(look.resource, write.resource) and "_id" in write.tested
+    return look.resource == write.resource and look.tested == write.tested and bool(look.related & write.related)
+
+
+def _compared_fields(unit: Unit, look: Access, write: Access) -> frozenset[str]:
+    """The fields of what was read that were compared with something before the write."""
+    marks = (mark for mark in unit.marks("compared") if look.id in mark.stems and unit.before(mark.id, write.id))
+    return frozenset(mark.subject for mark in marks)
+
+
+def _done_because(unit: Unit, because: tuple[int, Sense], write: Access) -> Iterator[Access | Mark]:
+    """What is seen when it happens twice, and happens because of the test: a row of another table, something begun."""
+    for event in unit.events:
+        if isinstance(event, Access):
+            other = event.resource != write.resource and event.resource.kind is Kind.TABLE
+            if other and event.op in (Op.CREATE, Op.UPDATE) and because in event.control:
+                yield event
+        elif isinstance(event, Mark) and because in event.control and _is_seen(unit, event):
+            yield event
+
+
+def _adds_row(event: Access | Mark) -> bool:
+    return isinstance(event, Access)
 
 
 def _tested(unit: Unit, write: Access, row: Row) -> Access | None:
@@ -176,6 +200,8 @@ def _tested(unit: Unit, write: Access, row: Row) -> Access | None:
         ):
             continue
         base, _, field = check.resource.name.rpartition(".")
+        if check.resource.kind is Kind.ROW and check.value.row == write.value.row:
+            base, field = row.name, check.resource.path
         if base == row.name and field in fields and not unit.guarded(check, write, World.PROCESSES):
             return check
     return None

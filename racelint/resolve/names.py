@@ -62,6 +62,8 @@ class Names:
             return set()
         if any(callee.endswith(_SESSION_CALLS) for callee in callees):
             return {"sqlalchemy"}
+        if any(_counts_on_argument(function) for function in self.facts.functions):
+            return {"django"}
         if any(path.endswith(".DoesNotExist") for function in self.facts.functions for path in function.reads):
             return {"peewee"}
         return set()
@@ -140,6 +142,22 @@ MAPPERS = frozenset(
     {"django", "sqlalchemy", "tortoise", "peewee", "sqlmodel", "mongoengine", "flask_sqlalchemy", "piccolo", "ormar"}
 )
 """Packages that map objects to rows."""
+
+
+def _counts_on_argument(function: FunctionFacts) -> bool:
+    """Whether a number is added to a column of an argument, which then saves itself: `voucher.uses += 1`, `voucher.save()`."""
+    saved = {
+        call.callee.removesuffix(".save")
+        for call in function.calls
+        if call.callee.endswith(".save") and not call.arguments
+    }
+    if not saved:
+        return False
+    names = {name for name, _ in function.params if name not in ("self", "cls")} & saved
+    return any(
+        w.how in ("+=", "-=") and w.path.partition(".")[0] in names and w.path.count(".") == 1 for w in function.writes
+    )
+
 
 _SESSION_CALLS = ("session.query", "session.add", "session.commit", "session.flush")
 """Ends of calls that are SQLAlchemy's by custom."""

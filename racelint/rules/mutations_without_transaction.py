@@ -37,9 +37,21 @@ Changes in different functions that no function of the module joins. `ATOMIC_REQ
 
 from collections.abc import Iterable, Iterator
 
-from racelint.finding import Finding, Fix, Role, World
+from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Kind, Module, Op, Unit, halves, one_change, row_evidence, transactions_at
+from racelint.pattern import (
+    Access,
+    Evidence,
+    Kind,
+    Mark,
+    Module,
+    Op,
+    Unit,
+    halves,
+    one_change,
+    row_evidence,
+    transactions_at,
+)
 from racelint.rule import Rule
 
 
@@ -64,7 +76,42 @@ def find(module: Module) -> Iterable[Finding]:
                 second.resource.name,
                 Fix("put both changes into one transaction"),
             )
+        yield from kept_for_ever(module, unit)
 
+
+def kept_for_ever(module: Module, unit: Unit) -> Iterable[Finding]:
+    """Keys of Redis that are set by one command and given an end by another."""
+    for first, mark in without_end(unit):
+        name = first.resource.name
+        yield module.finding(
+            RULE,
+            unit,
+            mark,
+            ((Role.WRITE, first), (Role.ACT, mark)),
+            f"`{name}` is set on line {module.line(first)} and told here, in a separate step, when it ends; if the process stops in "
+            "between, it never does",
+            Evidence("every process that is connected reaches the same entry", Confidence.MEDIUM, "processes"),
+            World.PROCESSES,
+            name,
+            Fix("set it with its time to live (`ex=`), or send both commands in one transaction (`MULTI`) or script"),
+        )
+
+
+def without_end(unit: Unit) -> Iterator[tuple[Access, Mark]]:
+    """Changes of a key, each with the later command that gives it a time to live, and that nobody repeats if it was not reached."""
+    for mark in unit.marks("expire"):
+        for first in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.STORE,)):
+            if first.resource.owner != "store" or first.resource.name != mark.subject or first.id > mark.id:
+                continue
+            because = any(number == first.id for number, _ in mark.control)
+            alone = first.how == "set" and not first.assigned & _ENDS
+            taken = first.how in ("incr", "incrby", "setnx") and because
+            if (alone or taken) and unit.before(first.id, mark.id):
+                yield first, mark
+                break
+
+
+_ENDS = frozenset({"ex", "px", "exat", "pxat", "keepttl"})
 
 COMMITTING = frozenset({"django", "asyncpg", "tortoise", "peewee", "databases"})
 """Libraries that commit each statement by itself unless a transaction is open."""
