@@ -48,7 +48,7 @@ def told(flow: Flow) -> list[str]:
                 lines.append("switch")
             case Acquire() if event.what != "open file":  # which guards nothing
                 lines.append(f"take {event.what}")
-            case Mark() if event.what in ("commit", "rollback", "spawn", "enqueue"):
+            case Mark() if event.what in ("commit", "rollback", "spawn", "enqueue", "expire"):
                 lines.append(event.what)
             case _:
                 pass
@@ -267,6 +267,12 @@ EFFECTS_AT_WORK = {
         SQLITE,
     ),
     "remove": Case("r.lrem('k', 1, 'a')", ("delete store r['k']",), above=REDIS),
+    "expire": Case("r.set('k', 1)\nr.expire('k', 60)", ("write store r['k']", "expire"), above=REDIS),
+    "stop": Case(
+        "n = r.get('k')\nif n:\n    abort(404)\nr.incr('k')",
+        ("check store r['k']", "update store r['k']"),
+        above=REDIS + "\nfrom flask import abort",
+    ),
     "enqueue": Case(
         "with transaction.atomic():\n    a = Account.objects.create()\n    notify.delay(a.pk)",
         ("take transaction", "create table Account", "read row a.pk", "enqueue", "commit"),

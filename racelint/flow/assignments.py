@@ -155,10 +155,18 @@ class Assignments(Evaluator):
         if given is None or not own or own & changed:
             return value
         kept = isinstance(given, cst.BooleanOperation) and source_of(given.left) == target
-        copied = value.via in own and value.part("changed") is None and not value.appended
+        same = value.part("changed") is None and not value.appended
+        copied = same and (value.via in own or (isinstance(given, cst.Name) and self._chosen(value, own)))
         if kept or copied or value.part("formatted") is not None or value.part("negated") is not None:
             return replace(value, stems=value.stems - own)
         return value
+
+    def _chosen(self, value: Value, own: set[int]) -> bool:
+        """Whether a local name stands for what the column held on one way and for something else on another, with nothing computed."""
+        loaded = {row.loaded for row in self.rows}
+        return (
+            value.via is None and not value.origin and value.part("computed") is None and not value.stems - own - loaded
+        )
 
     def _of_its_column(self, index: int, field: str, value: Value) -> bool:
         """Whether the database computes the value from the column itself: `user.logins = User.logins + 1`."""

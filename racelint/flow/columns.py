@@ -40,6 +40,11 @@ def clause_columns(base: Value, method: str, arguments: Arguments) -> tuple[tupl
         parts.append(("ordered", Value()))
     if method in ("values", "values_list") or base.part("plain") is not None:
         parts.append(("plain", Value()))  # no rows that could be saved
+    sets = base.part("sets")
+    if method == "values" and base.part("statement") is not None:
+        parts.append(("sets", Value(text=" ".join(sorted(arguments.keywords)))))
+    elif sets is not None:
+        parts.append(("sets", sets))
     given = base.part("given")
     asked = {*(given.text.split() if given is not None else ()), *given_columns(method, arguments)}
     if asked:

@@ -89,6 +89,8 @@ class Evaluator(Conditions):
             known = (("path", Value(text=self._joined(left, right, node))),)
         elif isinstance(node.operator, cst.Modulo) and isinstance(node.left, cst.SimpleString):
             known = (("formatted", Value()),)
+        elif left.stems or right.stems:
+            known = (("computed", Value()),)
         self.note_next(node.operator, left, right, node)
         kept = next((value.type for value in (left, right) if value.type in ("pathlib.Path", "django.F")), "")
         computed = isinstance(node.left, (cst.IfExp, cst.BooleanOperation))  # `(last.number if last else 0) + 1`

@@ -320,6 +320,8 @@ def note_changed(ev: Evaluator, field: Value, stems: Ids) -> None:
     if read is None or read.resource.kind not in (Kind.ROW, Kind.ATTRIBUTE, Kind.ARGUMENT):
         return
     name, _, column = read.resource.name.rpartition(".")
+    if column in _OF_FORMS:
+        return
     if read.resource.kind is Kind.ATTRIBUTE:  # of a model's own methods
         owner = ev.state.env.get(name) if "sqlalchemy" not in ev.libraries or "django" in ev.libraries else None
         index = row_of(ev, owner) if owner is not None and ev.scope.is_mapped(owner.type.rpartition(":")[2]) else None
@@ -332,6 +334,10 @@ def note_changed(ev: Evaluator, field: Value, stems: Ids) -> None:
         index = next((n for n, row in enumerate(ev.rows) if row.name == name and n not in ev.rebound), None)
     if index is not None and _library(ev, index) != "sqlalchemy":  # there it is a set of related rows
         ev.state.written.setdefault(index, {})[column] = stems | {read.id}
+
+
+_OF_FORMS = frozenset({"cleaned_data", "validated_data", "initial_data", "initial", "errors", "fields"})
+"""Attributes of forms and serializers, which are saved, too."""
 
 
 def _library(ev: Evaluator, index: int) -> str:

@@ -359,6 +359,8 @@ def _built_statement(
     how = "conditional" if conditions is not None and len(conditions.text) > 1 else method
     if statement.part("picks") is not None:
         how = "picks"
-    assigned = frozenset(k[:-1] for k in (keys.text.split() if keys else ()) if k.endswith("="))
-    ev.emit(op, resource, where, Value(statement.stems), how, related, assigned=assigned)
+    sets, compared = statement.part("sets"), statement.part("compared")
+    assigned = frozenset(sets.text.split() if sets is not None else ())
+    tested = frozenset(compared.text.split() if compared is not None and kind != "insert" else ())
+    ev.emit(op, resource, where, Value(statement.stems), how, related, tested, assigned)
     return Value(type="sqlalchemy.Result", text=table)

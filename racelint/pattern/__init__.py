@@ -88,7 +88,15 @@ from racelint.pattern.rivals import (
     with_itself,
 )
 from racelint.pattern.row_locks import idle_locks
-from racelint.pattern.rows import recomputed, row_evidence, row_updates, store_rival, table_updates, whole_saves
+from racelint.pattern.rows import (
+    merged_unseen,
+    recomputed,
+    row_evidence,
+    row_updates,
+    store_rival,
+    table_updates,
+    whole_saves,
+)
 from racelint.pattern.sessions import connection_of_object, sessions_handed_out
 from racelint.pattern.started import started_before_claimed
 from racelint.pattern.starting import late_writes
@@ -183,6 +191,7 @@ __all__ = [
     "made_sure_by_all",
     "makes_known_resource",
     "makes_resource",
+    "merged_unseen",
     "mixed_calls",
     "moved_from_elsewhere",
     "named_temporary",

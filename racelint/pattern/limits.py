@@ -18,11 +18,21 @@ def counted_then_added(unit: Unit) -> Iterator[tuple[Access, Access]]:
     for new in unit.accesses(Op.CREATE, kinds=(Kind.TABLE,)):
         for number, sense in new.control:
             count = unit.access(number)
-            if count is None or not sense.vague or count.how not in COUNTS or not same_rows(count, new):
+            if count is None or not sense.vague or count.how not in COUNTS:
+                continue
+            if not same_rows(count, new) and not _drawn_from_sum(unit, count, new):
                 continue
             if not row_locked_at(unit, new):
                 yield count, new
                 break
+
+
+def _drawn_from_sum(unit: Unit, total: Access, new: Access) -> bool:
+    """Whether a row of another table, of the same holder, says how much is taken of what was added up: the amount compared with it."""
+    if total.how not in ("aggregate", "aaggregate", "sum") or not total.related & new.related:
+        return False
+    marks = (mark for mark in unit.marks("ordered") if total.id in mark.stems)
+    return any(mark.related & new.related - total.related for mark in marks)
 
 
 def tested_then_drawn(unit: Unit) -> Iterator[tuple[Access, Access]]:

@@ -29,6 +29,10 @@ def same_rows(look: Access, new: Access) -> bool:
     for called, model in ((one, other), (other, one)):
         if called.endswith(("_queryset", "_qs")) and named_after(called.rpartition("_")[0], model):
             return True
+    if one.endswith(("_class", "_model")) and named_after(
+        one.rpartition("_")[0], other
+    ):  # which class it is was handed in
+        return True
     if look.how == "look-up":
         own = other in ("self.model", "self.Meta.model") and look.resource.path.startswith(("self ", "cls "))
         return bool(look.related) and look.related <= _given(new) and (own or named_after(look.resource.path, other))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -9,7 +10,6 @@ from racelint.events import Access, Kind, Mark, Op, Row
 from racelint.evidence import Evidence
 from racelint.facts import CallSite, ClassFacts, FunctionFacts
 from racelint.finding import Confidence, World
-from racelint.paths import is_command
 from racelint.pattern.lookups import COUNTS
 from racelint.pattern.pair import Pair
 from racelint.pattern.rivals import in_processes
@@ -182,9 +182,23 @@ def row_evidence(unit: Unit, write: Access) -> Evidence:
     found = in_processes(unit)
     if found is not None and found.strength is not Confidence.LOW:
         return found
-    if is_command(unit.module.scope.facts.path):
+    if _BY_HAND.search(unit.module.scope.facts.path):
         return Evidence("somebody may run the command while the application works on the same rows", Confidence.LOW)
     return Evidence("every process that serves the application works on the same rows", Confidence.MEDIUM, "processes")
+
+
+_BY_HAND = re.compile(r"(^|[/\\])((cli|management)([/\\]|\.py$)|(manage|__main__)\.py$)")
+"""Modules whose functions somebody runs at a terminal."""
+
+
+def merged_unseen(unit: Unit, pair: Pair) -> bool:
+    """Whether what a column of an argument holds is changed in place, and nothing tells that the unit runs several times at once.
+
+    A row is often handed in by whoever has just made it.
+    """
+    place = pair.first.resource.place
+    changes = unit.accesses(Op.WRITE, Op.UPDATE, Op.DELETE, kinds=(Kind.ARGUMENT,))
+    return any(change.resource.place == place for change in changes) and in_processes(unit) is None
 
 
 CONTEXTS = frozenset({"ctx", "context"})

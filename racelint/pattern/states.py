@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Kind, Mark, Op, Row, Sense, Shape
+from racelint.events import Access, Kind, Mark, Op, Row, Sense, Shape, Switch
 from racelint.finding import World
 from racelint.paths import shared_word
 from racelint.pattern.pair import Pair
+from racelint.pattern.rivals import in_processes
 from racelint.pattern.rows import compared_with_locked, of_each_save
 from racelint.pattern.transactions import row_locked_at
 from racelint.pattern.unit import Unit, exactly
 
 
-def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | None]]:
+def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | Switch | None]]:
     """Saves of a field of a row whose old value decided, each with what else is done because of it.
 
     Without anything else to be done twice, two runs that both set the same flag do no harm, unless the second should have
@@ -24,7 +25,7 @@ def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | None]]:
         row = unit.flow.rows[write.value.row] if write.value.row is not None else None
         if row is None or row.locked or row.new:
             continue
-        if row.loaded is None and row.name != "self":
+        if row.loaded is None and row.name != "self" and not _looked_up(unit, write):
             continue
         check = _tested(unit, write, row)
         if check is not None and (
@@ -32,7 +33,7 @@ def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | None]]:
         ):
             continue
         seen.update([check.id] if check is not None else [])
-        effect = _done_too(unit, check, write) if check is not None else None
+        effect = (_done_too(unit, check, write) or _done_while(unit, write)) if check is not None else None
         if check is not None and (effect is not None or _refused(unit, check, write)):
             yield Pair(unit, check, write), effect
 
@@ -196,7 +197,7 @@ def _tested(unit: Unit, write: Access, row: Row) -> Access | None:
             check is None
             or check.op not in (Op.READ, Op.CHECK)
             or check.how == "unsure"  # on some ways the unit itself has just set it
-            or check.resource.kind not in (Kind.ROW, Kind.ATTRIBUTE)
+            or check.resource.kind not in (Kind.ROW, Kind.ATTRIBUTE, Kind.ARGUMENT)
         ):
             continue
         base, _, field = check.resource.name.rpartition(".")
@@ -207,7 +208,7 @@ def _tested(unit: Unit, write: Access, row: Row) -> Access | None:
     return None
 
 
-def _done_too(unit: Unit, check: Access, write: Access) -> Access | Mark | None:
+def _done_too(unit: Unit, check: Access, write: Access) -> Access | Mark | Switch | None:
     """Something that is seen when it is done twice and that the check decides, too."""
     for event in unit.events:
         if write.how.startswith("super()") and event.site == write.site and write.place.unit != unit.facts.qualname:
@@ -216,9 +217,32 @@ def _done_too(unit: Unit, check: Access, write: Access) -> Access | Mark | None:
             made = event.op in (Op.CREATE, Op.UPDATE) and event.resource.kind.external and event.place != write.place
             if made and _same_branch(unit, check, write, event):
                 return event
-        elif isinstance(event, Mark) and _is_seen(unit, event) and _same_branch(unit, check, write, event):
+        elif isinstance(event, (Mark, Switch)) and _is_seen(unit, event) and _same_branch(unit, check, write, event):
             return event
     return None
+
+
+def _looked_up(unit: Unit, write: Access) -> bool:
+    """Whether a row that a function of other code has looked up decided."""
+    return any((a := unit.access(number)) is not None and a.how == "look-up" for number in write.controlled_by)
+
+
+def _done_while(unit: Unit, write: Access) -> Mark | None:
+    """What is done between the save of a state and that of the next one, in a unit that runs several times at once.
+
+    `if job.running: return`, then `job.running = True`, the work, and `job.running = False`: the state is there to keep others out.
+    """
+    columns = set(write.resource.path.split(","))
+    ends = (
+        other
+        for other in unit.accesses(Op.WRITE, kinds=(Kind.ROW,))
+        if other.id > write.id and other.value.row == write.value.row and columns & set(other.resource.path.split(","))
+    )
+    end = next((other for other in ends if unit.before(write.id, other.id)), None)
+    if end is None or in_processes(unit) is None:
+        return None
+    works = unit.marks("call", "slow")
+    return next((m for m in works if write.id < m.id < end.id and set(write.related) & set(m.related)), None)
 
 
 def _refused(unit: Unit, check: Access, write: Access) -> bool:
@@ -239,7 +263,7 @@ def _on_other_branch(check: Access, write: Access, event: Mark) -> bool:
     return check.id in dict(event.control) and excluded(write, event)
 
 
-def _same_branch(unit: Unit, check: Access, write: Access, event: Access | Mark) -> bool:
+def _same_branch(unit: Unit, check: Access, write: Access, event: Access | Mark | Switch) -> bool:
     """Whether the event happens because of the check, and whenever the state is left: not before a further test of another thing."""
     control = dict(event.control)
     loaded = unit.flow.rows[write.value.row].loaded if write.value.row is not None else None
@@ -248,7 +272,7 @@ def _same_branch(unit: Unit, check: Access, write: Access, event: Access | Mark)
     return check.id in control and (event.id > write.id or write.controlled_by <= set(control))
 
 
-def excluded(one: Access, other: Access | Mark) -> bool:
+def excluded(one: Access, other: Access | Mark | Switch) -> bool:
     """Whether only one of the two can happen in a run: they stand on two branches of one test."""
     return any({mine, sense} in OPPOSITES for number, mine in one.control for n, sense in other.control if n == number)
 
@@ -257,9 +281,11 @@ OPPOSITES = ({Sense.PRESENT, Sense.ABSENT}, {Sense.OTHER, Sense.OTHERWISE})
 """What a check cannot have seen both of: one happens on the one branch, the other on the other."""
 
 
-def _is_seen(unit: Unit, mark: Mark) -> bool:
+def _is_seen(unit: Unit, event: Mark | Switch) -> bool:
     """Whether a call starts a unit or is named after a beginning: `send_receipt`, `gateway.charge`, `notify.delay`."""
-    words = {part.lstrip("_").partition("_")[0] for part in mark.subject.split(".")}
-    return mark.what in ("spawn", "enqueue") or (
-        mark.what in ("call", "slow") and bool(words & unit.module.models.beginnings)
+    if isinstance(event, Switch):
+        return event.callee.lstrip("_").partition("_")[0] in unit.module.models.beginnings
+    words = {part.lstrip("_").partition("_")[0] for part in event.subject.split(".")}
+    return event.what in ("spawn", "enqueue") or (
+        event.what in ("call", "slow") and bool(words & unit.module.models.beginnings)
     )

@@ -32,7 +32,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, recomputed, row_evidence, row_updates, table_updates
+from racelint.pattern import Module, merged_unseen, recomputed, row_evidence, row_updates, table_updates
 from racelint.rule import Rule
 
 
@@ -41,6 +41,8 @@ def find(module: Module) -> Iterable[Finding]:
     for unit in module.units:
         for pair in (*row_updates(unit), *table_updates(unit)):
             evidence = row_evidence(unit, pair.second)
+            if merged_unseen(unit, pair):
+                evidence = evidence.weakened()
             if pair.version_check is not None:
                 continue
             name = pair.first.resource.name
