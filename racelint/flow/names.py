@@ -25,8 +25,10 @@ from racelint.frozen import replace
 from racelint.grafts import is_grafted
 from racelint.resolve import is_model_class
 
-OWN_TO_THREAD = frozenset({"threading.local", "_thread._local", "gevent.local.local", "werkzeug.local.Local"})
-"""Types whose objects have attributes of their own in each thread."""
+OWN_TO_THREAD = frozenset(
+    {"threading.local", "_thread._local", "gevent.local.local", "werkzeug.local.Local", "flask.g", "quart.g"}
+)
+"""Types, and the objects of libraries, which have attributes of their own in each thread or request: anything may be in them."""
 
 
 class Names(Recorder):
@@ -135,7 +137,7 @@ class Names(Recorder):
             path = base.part("path")
             part = Value(text=f"{path.text if path is not None else base.text}.{attr}")
             return Value(base.stems, type=base.type if attr == "parent" else "", text=text, known=(("path", part),))
-        if base.type and not base.type.startswith((":", "def:", "type[")):
+        if base.type and not base.type.startswith((":", "def:", "type[")) and base.type not in OWN_TO_THREAD:
             return Value(base.stems, type=f"{base.type}.{attr}", text=text, known=base.known, opaque=base.opaque)
         return Value(base.stems, text=text, known=base.known, opaque=base.opaque, born=base.born)
 
