@@ -156,6 +156,14 @@ def _note_summed(ev: Evaluator, node: cst.Call, arguments: Arguments) -> None:
                 ev.revise(number, how="sum")
 
 
+_SIGNALLED = frozenset("send asend send_robust asend_robust".split())
+"""How a signal of Django is sent; other things that are sent know no sender."""
+
+_DRESSING = frozenset(
+    "replace strip lstrip rstrip lower upper title capitalize casefold removeprefix removesuffix".split()
+)
+"""Methods of texts that give the same text in another dress."""
+
 _LISTS = ("list", "tuple", "set", "sorted")
 """Functions that hold the elements of their argument."""
 
@@ -455,6 +463,8 @@ def _unknown(
     if pair is not None:
         return pair
     called = type_name or (base.text + "." + method if base is not None else method)
+    if "sender" in arguments.keywords and method in _SIGNALLED:
+        called = "signal"  # its receivers run here and now, and mostly note what has happened
     ev.mark("call", node, called, arguments.texts)
     if type_name == "setattr" and set_field(ev, arguments):
         return Value(shape=Shape.NONE)
@@ -489,6 +499,8 @@ def _unknown(
         )
     stems = arguments.stems | (base.stems if base is not None else NO_IDS)
     known = base.known if base is not None else ()
+    if base is not None and base.stems and method in _DRESSING:
+        known = (*known, ("formatted", Value()))
     if not known:
         known = next((v.known for v in arguments.every if v.part("path") is not None), ())
     if not known and (texts := arguments.texts):

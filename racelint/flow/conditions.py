@@ -103,13 +103,14 @@ class Conditions(Names):
         stems = left.stems
         true: Control = NO_CONTROL
         false: Control = NO_CONTROL
+        found: int | None = None
         for part in node.comparisons:
             operator = type(part.operator)
             some = _some(node.left, operator, part.comparator)
             if operator is cst.In or operator is cst.NotIn:
-                true_, false_, found = self._member(left, node.left, part)
+                true_, false_, inside = self._member(left, node.left, part)
                 self._compared(left, part.comparator)
-                true, false, stems = true | true_, false | false_, stems | found
+                true, false, stems = true | true_, false | false_, stems | inside
                 continue
             right = self.evaluate(part.comparator)
             stems |= right.stems
@@ -125,6 +126,7 @@ class Conditions(Names):
             unequal = operator is cst.IsNot or operator is cst.NotEqual
             if none is not None and (equal or unequal):
                 present, absent = _senses(other, Sense.PRESENT), _senses(other, Sense.ABSENT)
+                found = other.via if unequal and len(node.comparisons) == 1 and self._is_external(other.via) else None
                 true |= absent if equal else present
                 false |= present if equal else absent
             elif some is not None:
@@ -152,7 +154,12 @@ class Conditions(Names):
                 self.mark("version", node, versions[0], stems=stems)
         operands = (node.left, *(compared.comparator for compared in node.comparisons))
         names = " ".join(operand.value for operand in operands if isinstance(operand, cst.Name))
-        return Value(stems, known=(("keys", Value(text=names)),) if names else ()), true, false
+        return Value(stems, via=found, known=(("keys", Value(text=names)),) if names else ()), true, false
+
+    def _is_external(self, number: int | None) -> bool:
+        """Whether the access is one of a store: `known = rows.first() is not None` says whether a row is there."""
+        access = self.access(number) if number is not None else None
+        return access is not None and access.resource.kind.external
 
     def _note_fields(self, node: cst.Comparison, stems: Ids) -> None:
         """Marks which field of a document, or column of what a statement has read, is compared: `order["status"] != "new"`."""

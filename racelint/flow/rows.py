@@ -320,7 +320,7 @@ def note_changed(ev: Evaluator, field: Value, stems: Ids) -> None:
     if read is None or read.resource.kind not in (Kind.ROW, Kind.ATTRIBUTE, Kind.ARGUMENT):
         return
     name, _, column = read.resource.name.rpartition(".")
-    if column in _OF_FORMS:
+    if column in _OF_FORMS or name.lower().endswith(("form", "formset", "serializer")):
         return
     if read.resource.kind is Kind.ATTRIBUTE:  # of a model's own methods
         owner = ev.state.env.get(name) if "sqlalchemy" not in ev.libraries or "django" in ev.libraries else None
