@@ -62,16 +62,24 @@ def find_handlers(calls: Calls) -> list[Root]:
                     None,
                 )
             )
-            if known is None:
+            if known is None or (known.when and known.when.isdisjoint(_used(calls))):
                 continue
             for method in calls.scope.methods.get(class_.qualname, {}).values():
                 if not method.name.startswith("_"):
-                    own = known.processes and not known.shared
+                    own = (known.processes or bool(known.when)) and not known.shared
                     _handler_root(roots, method, known.what, known.world, known.processes, own)
             break
     if libraries & GREENLETS:  # its requests are greenlets, which switch only where they block
         roots = [replace(root, world="greenlets") if root.world == "threads" else root for root in roots]
     return roots
+
+
+def _used(calls: Calls) -> set[str]:
+    """The last names of what the module imports, derives from and calls."""
+    facts = calls.scope.facts
+    found = {origin for _, origin in facts.imports} | {base for class_ in facts.classes for base in class_.bases}
+    found |= {call.callee for function in (*facts.functions, facts.module_body) for call in function.calls}
+    return {name.rpartition(".")[2] for name in found}
 
 
 def _possible_decorators(calls: Calls) -> list[tuple[str, Handler]]:

@@ -112,7 +112,7 @@ class Concurrency(Guards, Writers):
         With a resource: that they overlap on the same one; runs that have an object of their own do not share its attributes.
         A unit that the module starts itself beside its public methods is stronger evidence than two public methods.
         """
-        own = resource is not None and resource.kind is Kind.ATTRIBUTE
+        own = resource is not None and resource.kind is Kind.ATTRIBUTE and not self._of_class(resource)
         captured = f"{resource.owner}." if resource is not None and resource.kind is Kind.CAPTURED else ""
         given = resource is not None and resource.kind is Kind.ARGUMENT
         ones, others = self.reached.get(one, frozenset()), self.reached.get(other, frozenset())
@@ -152,6 +152,11 @@ class Concurrency(Guards, Writers):
                     best, weakest = (left if left.many else right), strength
                     public, elsewhere = left.public and right.public, left.called or right.called
         return Evidence(best.text, weakest, world, public, elsewhere) if best is not None else None
+
+    def _of_class(self, resource: Resource) -> bool:
+        """Whether the attribute is written as one of a class, which all its objects share."""
+        root = resource.name.partition(".")[0]
+        return root == "cls" or root in self.scope.classes
 
     def _has_own(self, root: Root, resource: Resource | None) -> bool:
         """Whether each run from the root may have an object of its own.

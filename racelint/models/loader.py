@@ -144,6 +144,8 @@ class Handler:
     """Runs in several worker processes in production."""
     shared: bool = False
     """All requests of a process are given to one object of the class, which others make anew for each."""
+    when: frozenset[str] = frozenset()
+    """Last names of classes, one of which the module must use: a server that runs each request in a thread."""
 
 
 POOL_MAPS = frozenset({"map", "imap", "imap_unordered", "starmap", "map_async"})
@@ -372,7 +374,8 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
         )
     for raw in _tables(data, "handlers", where):
         what, world = (_word(raw, key, f"{where}: handlers") for key in ("what", "world"))
-        handler = Handler(what, world, bool(raw.get("processes")), bool(raw.get("shared")))
+        when = frozenset(_strings(raw.get("when", []), where))
+        handler = Handler(what, world, bool(raw.get("processes")), bool(raw.get("shared")), when)
         for decorator in _strings(raw.get("decorators", []), where):
             models.handler_decorators.append((decorator, handler, imports))
         for base in _strings(raw.get("bases", []), where):
