@@ -69,9 +69,35 @@ def find_handlers(calls: Calls) -> list[Root]:
                     own = (known.processes or bool(known.when)) and not known.shared
                     _handler_root(roots, method, known.what, known.world, known.processes, own)
             break
+    _add_registered(calls, roots)
     if libraries & GREENLETS:  # its requests are greenlets, which switch only where they block
         roots = [replace(root, world="greenlets") if root.world == "threads" else root for root in roots]
     return roots
+
+
+def _add_registered(calls: Calls, roots: list[Root]) -> None:
+    """Adds what is handed to calls that make it a handler: `app.router.add_get("/", index)`."""
+    models, libraries = calls.scope.models, calls.scope.libraries
+    known = {
+        name: handler
+        for name, handler, imports in models.registrations
+        if not imports or not libraries.isdisjoint(imports)
+    }
+    if not known:
+        return
+    seen = {root.unit for root in roots}
+    for caller in (*calls.scope.facts.functions, calls.scope.facts.module_body):
+        for call in caller.calls:
+            handler = known.get("." + call.callee.rpartition(".")[2] if "." in call.callee else "")
+            handler = handler or known.get(calls.scope.canonical(call.callee))
+            if handler is None:
+                continue
+            for argument in call.arguments:
+                path = argument.rpartition("=")[2]
+                for unit in calls.target(path, caller) if path in caller.references else ():
+                    if unit.qualname not in seen:
+                        seen.add(unit.qualname)
+                        _handler_root(roots, unit, handler.what, handler.world, handler.processes)
 
 
 def _used(calls: Calls) -> set[str]:

@@ -165,6 +165,8 @@ class Models:
     """By dotted name, or `.method` for any receiver."""
     handler_decorators: list[tuple[str, Handler, tuple[str, ...]]] = field(default_factory=list)
     """Last names of decorators (`.get` for `@x.get`), with the imports they need."""
+    registrations: list[tuple[str, Handler, tuple[str, ...]]] = field(default_factory=list)
+    """Dotted names, or `.method` of any receiver, of calls that are given a handler, with the imports they need."""
     handler_bases: dict[str, Handler] = field(default_factory=dict)
     parameter_handlers: list[tuple[str, Handler, tuple[str, ...]]] = field(default_factory=list)
     """Name of the first parameter, with the imports."""
@@ -378,6 +380,8 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
         handler = Handler(what, world, bool(raw.get("processes")), bool(raw.get("shared")), when)
         for decorator in _strings(raw.get("decorators", []), where):
             models.handler_decorators.append((decorator, handler, imports))
+        for call in _strings(raw.get("registered", []), where):
+            models.registrations.append((call, handler, imports))
         for base in _strings(raw.get("bases", []), where):
             models.handler_bases[base] = handler
         for parameter in _strings(raw.get("parameters", []), where):
