@@ -30,7 +30,14 @@ from racelint.flow.rows import change_field, home, library_of, set_field
 from racelint.flow.stores import apply_effect
 from racelint.flow.summaries import source_of
 from racelint.flow.threads import body_of, constructed, started, waited
-from racelint.flow.unseen import created_by_base, created_in_counted, free_name, unseen_creation, unseen_look_up
+from racelint.flow.unseen import (
+    created_by_base,
+    created_in_counted,
+    free_name,
+    is_queried,
+    unseen_creation,
+    unseen_look_up,
+)
 from racelint.frozen import replace
 from racelint.models.loader import Spawner
 from racelint.paths import is_own
@@ -281,7 +288,8 @@ def _construct(ev: Evaluator, node: cst.Call, type_name: str, arguments: Argumen
         made = note_made(ev, node, class_name, arguments)
         return Value(arguments.stems, Shape.NEW, type=type_name, row=len(ev.rows) - 1, known=(keys, made))
     constructed(ev, node, class_name)
-    return Value(shape=Shape.NEW, type=type_name, text=source_of(node))
+    known = (note_made(ev, node, source_of(node.func), arguments),) if is_queried(ev, node.func) else ()
+    return Value(shape=Shape.NEW, type="" if known else type_name, text=source_of(node), known=known)
 
 
 def _modelled_type(ev: Evaluator, base: Value, method: str) -> str:
@@ -505,7 +513,11 @@ def _unknown(
         known = next((v.known for v in arguments.every if v.part("path") is not None), ())
     if not known and (texts := arguments.texts):
         known = (("keys", Value(text=" ".join(sorted(texts)))),)
-    constructor = (type_name.rpartition(".")[2] or method)[:1].isupper() or (base is not None and method == "model")
+    constructor = (
+        (type_name.rpartition(".")[2] or method)[:1].isupper()
+        or (base is not None and method == "model")
+        or is_queried(ev, node.func)
+    )
     if constructor and ev.program.maps_rows:
         known = (*known, note_made(ev, node, type_name or _class_of(node.func, method), arguments))
     return Value(

@@ -76,7 +76,10 @@ def table_effect(
     )
     value = Value(frozenset((number,)), via=number)
     if model.returns == "row":  # the row, and whether it was made
-        ev.rows.append(Row("", name, home(ev, base), number))
+        locked = base.part("locked") is not None
+        ev.rows.append(Row("", name, home(ev, base), number, locked))
+        if locked:
+            ev.acquire(resource, "row lock", "processes", ev.place(where))
         return replace(value, known=(("0", replace(value, row=len(ev.rows) - 1)),))
     return replace(value, type=model.returns, known=(("model", Value(text=name)),) if model.returns else ())
 

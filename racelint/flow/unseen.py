@@ -11,6 +11,7 @@ from racelint.events import Access, Kind, Op, Resource, Row, Shape, Value
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.managers import table_name
+from racelint.flow.summaries import source_of
 from racelint.store_types import keeps_rows
 
 _LOOK_UP = frozenset("get find lookup fetch retrieve load query select search existing".split())
@@ -103,6 +104,14 @@ def free_name(ev: Evaluator, node: cst.CSTNode, method: str, arguments: Argument
 
 _FREE = re.compile(r"(?i)uniqu|unused|_free_|^free_|available")
 """Parts of the names of functions that find what nothing has yet."""
+
+
+def is_queried(ev: Evaluator, function: cst.BaseExpression) -> bool:
+    """Whether what is called is the class of the rows that were asked for: `model(**values)` after `session.query(model)`."""
+    if not ev.program.maps_rows or not isinstance(function, (cst.Name, cst.Attribute)):
+        return False
+    text = source_of(function)
+    return any(look.resource.name == text for look in _looks(ev))
 
 
 def _is_model(ev: Evaluator, base: Value) -> bool:

@@ -49,6 +49,10 @@ def same_rows(look: Access, new: Access) -> bool:
 
 def by_generated_key(look: Access, new: Access) -> bool:
     """Whether the row was looked up by a key that the database gives to the new one: two new rows are two rows."""
+    if (
+        not new.assigned and look.related and look.related <= new.related
+    ):  # `INSERT INTO t VALUES (…)` with the key among them
+        return False
     return bool(look.tested) and look.tested & KEYS != frozenset() and not new.assigned & KEYS
 
 
