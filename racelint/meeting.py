@@ -53,7 +53,7 @@ class Meetings:
         for number in self.concurrency.reached.get(function.qualname, ()):
             root = self.concurrency.roots[number]
             rank = RANKS[root.strength]
-            if root.world != world.value or not (ways := self._ways(root, reach)):
+            if root.world != world.value or not (ways := self._ways(root, reach, function.owner)):
                 continue
             numbers.append(number)
             many = many or root.many
@@ -67,9 +67,10 @@ class Meetings:
             public = max(public, rank)
         return Runs(frozenset(numbers), public, other, len(numbers) == 1 and not many)
 
-    def _ways(self, root: Root, reach: Reach) -> Reach:
-        """The ways on which runs from the root meet others: not on their own object, nor on what a framework hands them."""
-        if root.own_object:
+    def _ways(self, root: Root, reach: Reach, owner: str) -> Reach:
+        """The ways on which runs from the root meet others in a method of `owner`: not on their own object, nor on what a
+        framework hands them."""
+        if root.own_object and not self.concurrency.of_another_object(root, owner):
             reach &= ~OWN
         if root.handler or root.called:
             reach &= ~GIVEN

@@ -167,10 +167,19 @@ class Concurrency(Guards, Writers):
         unit = self.scope.functions.get(root.unit)
         if root.made and unit is not None and resource is not None:
             return "." not in resource.path and resource.owner in self.scope.family(unit.owner)
+        if root.own_object and resource is not None and self.of_another_object(root, resource.owner):
+            return False
         if root.own_object or not root.called or resource is None:
             return root.own_object
         of_object = unit is not None and unit.owner and not {"classmethod", "staticmethod"} & set(unit.decorators)
         return not of_object and not self._kept(resource.owner)
+
+    def of_another_object(self, root: Root, owner: str) -> bool:
+        """Whether objects of the class `owner` are none that runs from the root have for themselves: the module keeps one."""
+        unit = self.scope.functions.get(root.unit)
+        if unit is None or owner not in self.scope.classes or owner in self.scope.family(unit.owner):
+            return False
+        return self._kept(owner)
 
     def _step_of(self, one: int, other: int) -> bool:
         """Whether the public one of two roots is a step of what the other one runs: nobody else needs to call it."""
