@@ -51,6 +51,26 @@ MEANINGS = (
         "Django's `post_save` calls it",
         r"^(sender|instance|created)$",
     ),
+    Meaning(
+        "`environ` and `start_response` as the arguments of `__call__`, `get_response` as that of the constructor",
+        "a server calls the object for each request",
+        r"(?!)",
+    ),
+    Meaning(
+        "`XResponse`, `XException`, `XError`, `XRedirect`",
+        "an object of one request, though it is called as an application is",
+        rf"({'|'.join(sorted(load_models().one_request))})",
+    ),
+    Meaning(
+        "`process_request`, `process_view`, `process_response`, `process_exception`, `process_template_response`",
+        "a server calls these methods of a middleware one after the other for each request",
+        r"^process_(request|view|response|exception|template_response)$",
+    ),
+    Meaning(
+        "`start`, `connect`, `open`, `setup`, `close`, `stop`, `shutdown` and their kin as the first word",
+        "runs before or after all others",
+        rf"^_*({'|'.join(sorted(load_models().lifecycle))})(_|$)",
+    ),
     Meaning("`lifespan`, `startup`, `shutdown`", "runs once", r"(^|_)(lifespan|startup|shutdown)(_|$)"),
     Meaning(
         "`register`, `connect`, `listen`, `track`, `subscribe`, `attach`, `on_x`, `add_x_callback`",
@@ -165,6 +185,7 @@ def _said() -> tuple[frozenset[str], frozenset[str], tuple[re.Pattern[str], ...]
     handlers = {name for name, _, _ in models.parameter_handlers} | {
         name.rpartition(".")[2] for name, _, _ in models.handler_decorators
     }
+    handlers |= {name for signature, made_with, _ in models.called_objects for name in (*signature, made_with)}
     whole = calls | handlers | set(models.receivers) | set(models.row_methods) | models.idempotent
     return frozenset(whole), frozenset(models.beginnings), tuple(re.compile(m.pattern) for m in MEANINGS)
 

@@ -47,6 +47,10 @@ def find_handlers(calls: Calls) -> list[Root]:
                 if function.params[0][0] == name and any(i in libraries for i in imports):
                     _handler_root(roots, function, handler.what, handler.world, handler.processes)
                     break
+        if function.name == "__call__" and function.owner:
+            found = _called_object(calls, function)
+            if found is not None:
+                _handler_root(roots, function, found.what, found.world, found.processes)
     for class_ in calls.scope.facts.classes:
         bases = calls.scope.base_names(class_.qualname) if class_.bases else ()
         for base in sorted(bases):
@@ -106,6 +110,22 @@ def _used(calls: Calls) -> set[str]:
     found = {origin for _, origin in facts.imports} | {base for class_ in facts.classes for base in class_.bases}
     found |= {call.callee for function in (*facts.functions, facts.module_body) for call in function.calls}
     return {name.rpartition(".")[2] for name in found}
+
+
+def _called_object(calls: Calls, function: FunctionFacts) -> Handler | None:
+    """What calls the object for each request, if its `__call__` and its constructor say so by the names of their parameters."""
+    names = tuple(name for name, *_ in function.params[1:])
+    lineage = {c.name for c in calls.scope.lineage(function.owner)} | calls.scope.base_names(function.owner)
+    words = calls.scope.models.one_request
+    if any(word in name.rpartition(".")[2] for name in lineage for word in words):
+        return None
+    for signature, made_with, handler in calls.scope.models.called_objects:
+        if names[: len(signature)] != signature:
+            continue
+        constructor = calls.scope.method(function.owner, "__init__") if made_with else None
+        if not made_with or (constructor is not None and made_with in [name for name, *_ in constructor.params[1:2]]):
+            return handler
+    return None
 
 
 def _possible_decorators(calls: Calls) -> list[tuple[str, Handler]]:

@@ -143,7 +143,10 @@ class Concurrency(Guards, Writers):
                     weak, strong = (left, right) if left.public else (right, left)
                     inner = world == "threads" and (
                         # nothing speaks of threads
-                        (weak.strength is Confidence.LOW and not (strong.told or strong.many))
+                        (
+                            weak.strength is Confidence.LOW
+                            and not (strong.told or strong.many or self._beside_own_thread(strong, weak, resource))
+                        )
                         or self._step_of(first, second)
                         or self._of_another_class(left, right, resource)
                     )
@@ -180,6 +183,25 @@ class Concurrency(Guards, Writers):
         if unit is None or owner not in self.scope.classes or owner in self.scope.family(unit.owner):
             return False
         return self._kept(owner)
+
+    def _beside_own_thread(self, root: Root, public: Root, resource: Resource | None) -> bool:
+        """Whether the root is a thread that works on the object's own attributes: whoever calls its methods is another one.
+
+        Who starts, ends or sets up the object does so before or after; what the thread itself calls by that name is its step.
+        """
+        unit, other = self.scope.functions.get(root.unit), self.scope.functions.get(public.unit)
+        return (
+            resource is not None
+            and resource.kind is Kind.ATTRIBUTE
+            and root.strength is Confidence.HIGH
+            and not (root.handler or root.called)
+            and unit is not None
+            and other is not None
+            and bool(unit.owner)
+            and resource.owner in self.scope.family(unit.owner)
+            and other.name.lstrip("_").partition("_")[0] not in self.scope.models.lifecycle
+            and other.name not in {name.rpartition(".")[2] for name in self.runs(root.unit)}
+        )
 
     def _step_of(self, one: int, other: int) -> bool:
         """Whether the public one of two roots is a step of what the other one runs: nobody else needs to call it."""

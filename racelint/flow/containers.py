@@ -6,7 +6,7 @@ import re
 
 import libcst as cst
 
-from racelint.events import NO_IDS, Op, Shape, Value
+from racelint.events import NO_IDS, Access, Op, Shape, Value
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.resources import CONTAINER_READS, CONTAINERS, REMOVALS, UPDATES, item_of
@@ -83,8 +83,25 @@ def handed_out(ev: Evaluator, where: cst.Return, node: cst.BaseExpression, value
         if value.stems:
             ev.mark("hand out", where, stems=value.stems)
         return
-    access = ev.access(value.via) if value.via is not None else None
+    access = ev.access(value.via) if value.via is not None else _viewed(ev, node)
     if access is not None and (
         access.how in ("keys", "values", "items") or (value.ref is not None and value.type in CONTAINERS)
     ):
         ev.mark("hand out", where, stems=frozenset((access.id,)))
+
+
+def _viewed(ev: Evaluator, node: cst.BaseExpression) -> Access | None:
+    """The call of `keys`, `values` or `items` that an expression ends with, on an attribute whose type is not known."""
+    if not (
+        isinstance(node, cst.Call)
+        and not node.args
+        and isinstance(node.func, cst.Attribute)
+        and node.func.attr.value in VIEWS
+    ):
+        return None
+    last = next((event for event in reversed(ev.events) if isinstance(event, Access)), None)
+    return last if last is not None and last.op is Op.USE and last.how == node.func.attr.value else None
+
+
+VIEWS = frozenset({"keys", "values", "items"})
+"""Methods that give live views."""

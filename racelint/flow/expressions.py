@@ -248,16 +248,16 @@ class Evaluator(Conditions):
         self.merge(before, body)
         return stems
 
-    def iterate(self, node: cst.BaseExpression, where: cst.CSTNode) -> Value:
-        """Walks the iterable of a loop."""
+    def iterate(self, node: cst.BaseExpression, where: cst.CSTNode, how: str = "iterate") -> Value:
+        """Walks the iterable of a loop; `how` is the view of it that the loop goes through."""
         inner = lazily_taken(node)
         if inner is not None:
-            return self.iterate(inner, where)
+            return self.iterate(inner[0], where, inner[1] or how)
         value = self.plain(node)
         if value.ref is not None and value.via == self.next_id - 1:
-            self.revise(value.via, how="iterate")
+            self.revise(value.via, how=how)
         elif value.ref is not None:
-            number = self.emit(Op.READ, value.ref, node, Value(via=value.via), how="iterate")
+            number = self.emit(Op.READ, value.ref, node, Value(via=value.via), how=how)
             return replace(value, stems=value.stems | {number}, via=number)
         return value
 

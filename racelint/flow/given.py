@@ -26,6 +26,8 @@ def _given_names(definition: Definition) -> frozenset[str]:
     facts = definition.facts
     own = 1 if facts.owner and "staticmethod" not in facts.decorators else 0
     found = {name for name, _ in facts.params[own:]}
+    stars = definition.node.params.star_arg, definition.node.params.star_kwarg
+    found |= {star.name.value for star in stars if isinstance(star, cst.Param)}
     assignments = [(_names(value), _targets(targets)) for value, targets in _assignments(definition.node)]
     while True:
         more = {name for value, targets in assignments if value & found for name in targets} - found

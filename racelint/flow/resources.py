@@ -52,16 +52,20 @@ COUNTED = "counted"
 CONTAINER_READS = frozenset(["get", "keys", "values", "items", "copy", "index", "count"])
 
 
-LAZY = frozenset(["enumerate", "reversed", "iter", "iteritems", "itervalues", "iterkeys"])
-"""Functions that go through a collection while a loop goes through their result."""
+LAZY = {"enumerate": "", "reversed": "", "iter": "", "iteritems": "items", "itervalues": "values", "iterkeys": "keys"}
+"""Functions that go through a collection while a loop goes through their result, with the view of it that only mappings have."""
 
 
-def lazily_taken(node: cst.BaseExpression) -> cst.BaseExpression | None:
-    """The collection that a call such as `enumerate(self.jobs)` goes through while a loop takes from it; None for other expressions."""
+def lazily_taken(node: cst.BaseExpression) -> tuple[cst.BaseExpression, str] | None:
+    """The collection that a call such as `enumerate(self.jobs)` goes through while a loop takes from it, and the view of it."""
     if not isinstance(node, cst.Call) or len(node.args) != 1 or node.args[0].star or node.args[0].keyword:
         return None
     function = node.func.attr if isinstance(node.func, cst.Attribute) else node.func
-    return node.args[0].value if isinstance(function, cst.Name) and function.value in LAZY else None
+    return (
+        (node.args[0].value, LAZY[function.value])
+        if isinstance(function, cst.Name) and function.value in LAZY
+        else None
+    )
 
 
 def attribute_resource(scope: Scope, owner: str, attribute: str, shown: str) -> Resource:

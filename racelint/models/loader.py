@@ -168,6 +168,8 @@ class Models:
     registrations: list[tuple[str, Handler, tuple[str, ...]]] = field(default_factory=list)
     """Dotted names, or `.method` of any receiver, of calls that are given a handler, with the imports they need."""
     handler_bases: dict[str, Handler] = field(default_factory=dict)
+    called_objects: list[tuple[tuple[str, ...], str, Handler]] = field(default_factory=list)
+    """Names of the parameters of `__call__`, and of the constructor's first one, by which objects are known that are called so."""
     parameter_handlers: list[tuple[str, Handler, tuple[str, ...]]] = field(default_factory=list)
     """Name of the first parameter, with the imports."""
     types: set[str] = field(default_factory=set)
@@ -194,6 +196,10 @@ class Models:
     libraries: set[str] = field(default_factory=set)
     """Packages whose tables describe stores."""
     row_methods: set[str] = field(default_factory=set)
+    process_wide: set[str] = field(default_factory=set)
+    """Dotted names of collections of the interpreter that any thread may resize."""
+    one_request: set[str] = field(default_factory=set)
+    """Words in names of classes whose objects are of one request, though they are called as an application is."""
     slow: set[str] = field(default_factory=set)
     """Dotted names of calls that take long, and of modules all of whose calls do (with a dot at the end)."""
     exclusive: set[str] = field(default_factory=set)
@@ -380,16 +386,20 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
         handler = Handler(what, world, bool(raw.get("processes")), bool(raw.get("shared")), when)
         for decorator in _strings(raw.get("decorators", []), where):
             models.handler_decorators.append((decorator, handler, imports))
-        for call in _strings(raw.get("registered", []), where):
-            models.registrations.append((call, handler, imports))
+        for registration in _strings(raw.get("registered", []), where):
+            models.registrations.append((registration, handler, imports))
         for base in _strings(raw.get("bases", []), where):
             models.handler_bases[base] = handler
+        for signature in _strings(raw.get("calls", []), where):
+            models.called_objects.append((tuple(signature.split()), str(raw.get("made-with", "")), handler))
         for parameter in _strings(raw.get("parameters", []), where):
             models.parameter_handlers.append((parameter, handler, imports))
     models.constraint_errors.update(_strings(data.get("constraint-errors", []), where))
     models.guards.extend(_strings(data.get("guards", []), where))
     models.idempotent.update(_strings(data.get("idempotent", []), where))
     models.beginnings.update(_strings(data.get("beginnings", []), where))
+    models.process_wide.update(_strings(data.get("process-wide", []), where))
+    models.one_request.update(_strings(data.get("one-request", []), where))
     models.slow.update(_strings(data.get("slow", []), where))
     models.serialised.update(_strings(data.get("serialised", []), where))
     models.one_at_a_time.update(_strings(data.get("one-at-a-time", []), where))

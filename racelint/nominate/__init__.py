@@ -14,7 +14,7 @@ from racelint.evidence import Concurrency
 from racelint.finding import Confidence
 from racelint.meeting import RANKS
 from racelint.need import Need, Nominee
-from racelint.nominate import locks, state, stores
+from racelint.nominate import locks, state, stores, threads
 from racelint.resolve import Scope
 
 
@@ -76,6 +76,9 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.STATE_AND_STORE: state.state_and_store,
     Need.ITERATION: state.iteration,
     Need.THREAD_ITERATION: state.thread_iteration,
+    Need.PROCESS_WIDE_ITERATION: threads.process_wide_iteration,
+    Need.EMPTIED_BY_THREADS: threads.emptied_by_threads,
+    Need.KEPT_BY_HOOK: threads.kept_by_hook,
     Need.REFILL: state.refill,
     Need.COMPLETION: state.completion,
     Need.WAKE_UP: state.wake_up,

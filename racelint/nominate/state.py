@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from racelint.candidate import Candidate
+from racelint.evidence.hooks import stands_for_decorated
 from racelint.evidence.starts import may_start
 from racelint.facts import CallSite, Write
 from racelint.finding import Confidence, World
@@ -244,13 +245,17 @@ def cached_resource(c: Candidate) -> bool:
 def per_call_state(c: Candidate) -> bool:
     """Whether state is set and looked at, and another run of the same unit may do so, too."""
     world = World.TASKS if c.facts.is_async else World.THREADS
-    if c.facts.name in CONSTRUCTORS or (c.facts.is_async and not c.suspends) or c.rank(world) < 0:
+    if (
+        c.facts.name in CONSTRUCTORS
+        or (c.facts.is_async and not c.suspends)
+        or (c.rank(world) < 0 and not stands_for_decorated(c.facts))
+    ):
         return False
     return any(
         key in c.reads
         and any(write.how == "=" and write.shape not in _FIXED for write in writes)
         and (world is World.THREADS or c.switches_between(key))
-        and c.meets_itself(key, world) >= c.module.least
+        and (c.meets_itself(key, world) >= c.module.least or stands_for_decorated(c.facts))
         for key, writes in c.changes.items()
     )
 

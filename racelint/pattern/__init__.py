@@ -13,6 +13,7 @@ from racelint.paths import CONFIGURED, ENSURED
 from racelint.pattern.assumed import assumed_at_start, assumed_set
 from racelint.pattern.compounds import broken_compounds, broken_sections
 from racelint.pattern.constraints import parent_then_child, unconstrained
+from racelint.pattern.counters import numbered
 from racelint.pattern.deciding import COUNTING, decided_under_lock, limit_before_lock
 from racelint.pattern.declared import unguarded_accesses
 from racelint.pattern.dependence import (
@@ -25,6 +26,7 @@ from racelint.pattern.dependence import (
     thread_updates,
 )
 from racelint.pattern.doubts import Doubts
+from racelint.pattern.drained import drained_by_threads
 from racelint.pattern.emptied import emptied_after_await
 from racelint.pattern.escaping import escapes
 from racelint.pattern.files import (
@@ -44,7 +46,8 @@ from racelint.pattern.files import (
     written_in_place,
     written_then_hidden,
 )
-from racelint.pattern.iterating import VIEWS, iterated_by_threads
+from racelint.pattern.hooks import kept_by_hooks
+from racelint.pattern.iterating import VIEWS, iterated_by_threads, process_wide
 from racelint.pattern.jobs import early_jobs, sends_on_commit
 from racelint.pattern.kept import kept_under_lock
 from racelint.pattern.limits import children_then_parent, counted_then_added, entries_enlarged, tested_then_drawn
@@ -71,6 +74,7 @@ from racelint.pattern.overwrites import (
 from racelint.pattern.pacing import slept_then_done
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.per_call import mixed_calls
+from racelint.pattern.pruned import pruned
 from racelint.pattern.queues import Taken, unclaimed_items, worked_on
 from racelint.pattern.replaced import replaced_meanwhile
 from racelint.pattern.rereading import rereads, takes_from_queue
@@ -164,6 +168,7 @@ __all__ = [
     "counted_then_added",
     "decided",
     "decided_under_lock",
+    "drained_by_threads",
     "early_jobs",
     "emptied_after_await",
     "emptied_in_place",
@@ -183,6 +188,7 @@ __all__ = [
     "in_processes",
     "in_transaction",
     "iterated_by_threads",
+    "kept_by_hooks",
     "kept_under_lock",
     "late_writes",
     "limit_before_lock",
@@ -196,11 +202,14 @@ __all__ = [
     "moved_from_elsewhere",
     "named_temporary",
     "next_numbers",
+    "numbered",
     "one_change",
     "one_document",
     "only_started",
     "parent_then_child",
     "pid_file_of_one",
+    "process_wide",
+    "pruned",
     "read_meanwhile",
     "recomputed",
     "related",

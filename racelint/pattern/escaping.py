@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from racelint.events import Access, Kind, Mark
+from racelint.events import Access, Kind, Mark, Op
 from racelint.finding import Confidence
 from racelint.pattern.unit import Unit
 
@@ -36,6 +36,8 @@ def escapes(unit: Unit) -> Iterator[Escape]:
         locks = changed_under(unit, read, [lock.lock.path for lock in held])
         if locks is None:
             continue
+        if read.op is Op.USE and not _is_mapping(unit, read):
+            continue
         live = read.how in LIVE
         if held or live:
             strength = Confidence.MEDIUM if held or live else Confidence.LOW
@@ -57,3 +59,11 @@ def changed_under(unit: Unit, read: Access, held: list[str]) -> str | None:
         return next((name for name in held if any(name in names for names in found)), None)
     common = set.intersection(*found)
     return min(common) if common else None
+
+
+def _is_mapping(unit: Unit, read: Access) -> bool:
+    """Whether what is not known to be a collection is set by key somewhere, and no object of a class that is in view."""
+    scope, resource = unit.module.scope, read.resource
+    if resource.owner in scope.classes and scope.attribute_type(resource.owner, resource.path).startswith(":"):
+        return False
+    return any(write.how == "[]" for _, write in unit.module.concurrency.writers(resource))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from racelint.events import Access, Op
+from racelint.events import Access, Mark, Op
 from racelint.evidence import Evidence
 from racelint.facts import FunctionFacts, Write
 from racelint.finding import Confidence, World
@@ -39,6 +40,30 @@ def iterated_by_threads(unit: Unit) -> Iterator[tuple[Access, int, Evidence]]:
             found = _changed_meanwhile(unit, read)
             if found is not None:
                 yield read, *found
+
+
+def process_wide(unit: Unit) -> Iterator[tuple[Mark, str, Evidence]]:
+    """Loops over collections of the interpreter, such as `sys.modules`, which any import resizes, where threads are about."""
+    scope, concurrency = unit.module.scope, unit.module.concurrency
+    if unit.facts.is_async:
+        return
+    for loop in unit.marks("loop"):
+        if loop.place.unit != unit.facts.qualname:
+            continue
+        text = unit.module.text(loop.place)
+        name = scope.canonical(_VIEWED.sub("", text))
+        if name not in scope.models.process_wide:
+            continue
+        threaded = concurrency.threaded or not scope.libraries.isdisjoint(("threading", "concurrent"))
+        reason = "the module deals with threads" if threaded else "nothing tells of threads"
+        yield (
+            loop,
+            text,
+            Evidence(f"any thread may change `{name}`; {reason}", Confidence.MEDIUM if threaded else Confidence.LOW),
+        )
+
+
+_VIEWED = re.compile(r"\.(items|keys|values)\(\)$")
 
 
 def _changed_meanwhile(unit: Unit, read: Access) -> tuple[int, Evidence] | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from racelint.events import Access, Kind, Op, Shape
 from racelint.evidence import Evidence
+from racelint.evidence.hooks import stands_for_decorated
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence, World
 from racelint.pattern.pair import Pair
@@ -37,6 +38,12 @@ def mixed_calls(unit: Unit) -> Iterator[Mixed]:
         if write.resource.place in seen or not _of_this_call(unit, write):
             continue
         evidence = with_itself(unit, world, write.resource)
+        if stands_for_decorated(unit.facts) and (evidence is None or evidence.strength is Confidence.LOW):
+            evidence = Evidence(
+                f"`{unit.facts.name}` stands for the decorated function, which may be called while it runs",
+                Confidence.MEDIUM,
+                world.value,
+            )
         if evidence is None or (world is World.THREADS and evidence.public and evidence.strength is Confidence.LOW):
             continue
         if world is World.THREADS and unit.module.concurrency.called_under_lock(unit.facts):

@@ -31,7 +31,7 @@ def rereads(unit: Unit) -> Iterator[Reread]:
     if unit.is_constructor or unit.facts.is_async:
         return
     for use in unit.accesses(Op.READ, Op.USE, Op.DELETE, kinds=SHARED):
-        if use.resource.place in seen or not _fails_when_gone(use) or unit.rechecked_locked(use):
+        if use.resource.place in seen or not fails_when_gone(use) or unit.rechecked_locked(use):
             continue
         check = next((c for n, sense in use.control if (c := _found(unit, n, sense, use)) is not None), None)
         if check is None or _renewed(unit, check, use):
@@ -39,16 +39,16 @@ def rereads(unit: Unit) -> Iterator[Reread]:
         if takes_from_queue(use):
             found = _other_taker(unit, use) if check.how == EMPTIED else None
         else:
-            found = _remover(unit, use)
+            found = remover(unit, use)
         if found is not None:
             seen.add(use.resource.place)
-            evidence, remover = found
+            evidence, name = found
             unsaid = evidence.public or (
                 evidence.called and use.op is Op.DELETE and use.resource.kind is Kind.ATTRIBUTE
             )
             if unsaid and not _said_to_be_shared(unit, use):
                 evidence = evidence.weakened()
-            yield Reread(Pair(unit, check, use), evidence, remover)
+            yield Reread(Pair(unit, check, use), evidence, name)
 
 
 SHARED = tuple(kind for kind in INTERNAL if kind is not Kind.ARGUMENT)
@@ -76,7 +76,7 @@ def _other_taker(unit: Unit, use: Access) -> tuple[Evidence, str] | None:
     return (evidence, unit.facts.qualname) if evidence is not None and not evidence.public else None
 
 
-def _fails_when_gone(use: Access) -> bool:
+def fails_when_gone(use: Access) -> bool:
     """Whether the use breaks when there is nothing any more, and nobody foresees it."""
     if takes_from_queue(use):
         return not use.handled & {"", "Empty", "QueueEmpty", "Exception"}
@@ -96,11 +96,22 @@ def _fails_when_gone(use: Access) -> bool:
 def _found(unit: Unit, number: int, sense: Sense, use: Access) -> Access | None:
     """The check that saw the thing, if it is one of the same thing, read apart from the use, and no lock covers both."""
     check = unit.access(number)
-    if check is None or sense is not Sense.PRESENT or not same(check.resource, use.resource):
+    if check is None or not same(check.resource, use.resource):
         return None
-    if check.id in (use.id, use.value.via) or bool(check.resource.key) is not bool(use.resource.key):
+    counted = sense is Sense.OTHER and use.resource.key in ENDS and not check.resource.key
+    if sense is not Sense.PRESENT and not counted:
+        return None
+    if check.id in (use.id, use.value.via):
+        return None
+    if bool(check.resource.key) is not bool(use.resource.key) and (check.resource.key or use.resource.key not in ENDS):
         return None
     return None if unit.guarded(check, use, World.THREADS) else check
+
+
+TAKEN_ANYWHERE = ("pop", "popleft", "popitem", "remove", "clear")
+"""Removals after which a collection may be empty."""
+ENDS = ("0", "-1")
+"""Keys of the entries that a collection which is not empty has."""
 
 
 def _renewed(unit: Unit, check: Access, use: Access) -> bool:
@@ -114,12 +125,14 @@ def _renewed(unit: Unit, check: Access, use: Access) -> bool:
     )
 
 
-def _remover(unit: Unit, use: Access) -> tuple[Evidence, str] | None:
+def remover(unit: Unit, use: Access) -> tuple[Evidence, str] | None:
     """The strongest evidence that another function takes away what is used."""
     gone = TAKES if use.resource.key or use.op is Op.DELETE else ("none", "del")
     best: tuple[Evidence, str] | None = None
     for write, function, evidence in rivals(unit, use.resource, World.THREADS, gone):
         whole = write.how in ("=", "del") or write.shape == "none"
+        if use.op is Op.READ and use.resource.key in ENDS and write.how not in TAKEN_ANYWHERE:
+            continue
         if (
             function.name in BUILDERS
             or (function.qualname == unit.facts.qualname and use.op is not Op.DELETE)

@@ -11,7 +11,7 @@ from racelint.rule import Listed, Rule
 
 RULES: tuple[Rule, ...] = (
     Listed("RL101", "await-in-update", Need.STATE_OF_TASKS),
-    Listed("RL102", "stale-write", Need.STATE_OF_TASKS, Need.STATE_OF_THREADS),
+    Listed("RL102", "stale-write", Need.STATE_OF_TASKS, Need.STATE_OF_THREADS, Need.EMPTIED_BY_THREADS),
     Listed("RL103", "load-transform-save", Need.STORE_UPDATE),
     Listed("RL104", "append-by-rewrite", Need.STORE_UPDATE),
     Listed("RL105", "orm-lost-update", Need.ROW_UPDATE, Need.ROW_TEST),
@@ -20,7 +20,7 @@ RULES: tuple[Rule, ...] = (
         "RL107", "version-checked-outside-write", Need.STORE_UPDATE, Need.VERSIONED_WRITE, Need.ROW_UPDATE, Need.QUEUE
     ),
     Listed("RL108", "stale-check", Need.STATE_OF_TASKS, Need.TASK_START, Need.FIRST_STEP),
-    Listed("RL109", "per-call-state", Need.PER_CALL_STATE),
+    Listed("RL109", "per-call-state", Need.PER_CALL_STATE, Need.KEPT_BY_HOOK),
     Listed("RL110", "reset-then-refill", Need.REFILL),
     Listed("RL111", "double-read", Need.TAKEN_BY_THREADS),
     Listed("RL201", "mutations-without-transaction", Need.STORE_CHANGES),
@@ -52,7 +52,7 @@ RULES: tuple[Rule, ...] = (
     Listed("RL701", "file-check-then-use", Need.FILE_STEPS),
     Listed("RL702", "non-atomic-overwrite", Need.FILE_STEPS),
     Listed("RL801", "unsynchronised-thread-write", Need.STATE_OF_THREADS),
-    Listed("RL802", "mutated-while-iterated", Need.ITERATION, Need.THREAD_ITERATION),
+    Listed("RL802", "mutated-while-iterated", Need.ITERATION, Need.THREAD_ITERATION, Need.PROCESS_WIDE_ITERATION),
     Listed("RL900", "unreadable-file"),
     Listed("RL901", "unused-suppression"),
     Listed("RL902", "analysis-limit"),

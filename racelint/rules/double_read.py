@@ -44,12 +44,28 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Module, Op, rereads, takes_from_queue
+from racelint.pattern import Access, Module, Op, pruned, rereads, takes_from_queue
 from racelint.rule import Rule
 
 
 def find(module: Module) -> Iterable[Finding]:
-    """A test, and a second read that needs what the first one saw."""
+    """A test, and a second read that needs what the first one saw; an entry that was listed, and its removal."""
+    for unit in module.units:
+        for found in pruned(unit):
+            listed, removal = found.pair.first, found.pair.second
+            name = removal.resource.shown
+            whom = "another thread" if found.remover == unit.facts.qualname else f"`{found.remover}`"
+            yield module.finding(
+                RULE,
+                unit,
+                removal,
+                ((Role.CHECK, listed), (Role.ACT, removal)),
+                f"`{name}` is found on line {module.line(listed)} and removed here; {whom} can take it away in between",
+                found.evidence,
+                World.THREADS,
+                name,
+                Fix("remove it in one step that tolerates its absence (`pop(key, None)`), or hold one lock over both"),
+            )
     for unit in module.units:
         for found in rereads(unit):
             check, use = found.pair.first, found.pair.second

@@ -56,6 +56,7 @@ from racelint.pattern import (
     Switch,
     Unit,
     iterated_by_threads,
+    process_wide,
     rivals,
     same,
 )
@@ -89,6 +90,18 @@ def find(module: Module) -> Iterable[Finding]:
 def between_threads(module: Module) -> Iterator[Finding]:
     """Iterated without a copy and without a lock, while a thread changes its size."""
     for unit in module.units:
+        for loop, text, evidence in process_wide(unit):
+            yield module.finding(
+                RULE,
+                unit,
+                loop,
+                ((Role.READ, loop),),
+                f"`{text}` is iterated here while another thread may change it",
+                evidence,
+                World.THREADS,
+                text,
+                Fix(f"iterate over a copy, `list({text})`"),
+            )
         for read, change, evidence in iterated_by_threads(unit):
             name = read.resource.name
             yield module.finding(
@@ -154,5 +167,5 @@ RULE = Rule(
     "iteration fails",
     __doc__,
     find,
-    needs=(Need.ITERATION, Need.THREAD_ITERATION),
+    needs=(Need.ITERATION, Need.THREAD_ITERATION, Need.PROCESS_WIDE_ITERATION),
 )

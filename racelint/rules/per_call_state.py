@@ -24,19 +24,20 @@ Two calls on one object mix their values: one goes on with what the other was gi
 ## Missed alarms
 Values that a call does not compute from its arguments, such as the time; values that other methods read, too, because they may
 be meant to stay; collections that each call empties and fills. Between threads, objects that only callers outside of the module
-share.
+share, unless they are applications or middlewares of a server, or decorate functions.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, first_word, mixed_calls
+from racelint.pattern import Module, first_word, kept_by_hooks, mixed_calls
 from racelint.rule import Rule
 
 
 def find(module: Module) -> Iterable[Finding]:
     """A write of what this call was given, a switch, and a read that takes it for the same value."""
+    yield from hooks(module)
     for unit in module.units:
         for mixed in mixed_calls(unit):
             write, read, switch = mixed.pair.first, mixed.pair.second, mixed.pair.switch
@@ -59,6 +60,25 @@ def find(module: Module) -> Iterable[Finding]:
             )
 
 
+def hooks(module: Module) -> Iterator[Finding]:
+    """A read of what an earlier hook of the same object keeps there for one of several jobs."""
+    for unit in module.units:
+        for kept in kept_by_hooks(unit):
+            name = kept.read.resource.shown
+            yield module.finding(
+                RULE,
+                unit,
+                kept.read,
+                ((Role.WRITE, kept.write), (Role.READ, kept.read)),
+                f"`{name}` is set by `{kept.setter}` on line {module.line(kept.write)} and read back here; the object is shared, so another "
+                "call may set its own value in between",
+                kept.evidence,
+                World.THREADS,
+                name,
+                Fix(f"keep the value with what is worked on, or make `{name}` a `ContextVar`"),
+            )
+
+
 RULE = Rule(
     "RL109",
     "per-call-state",
@@ -66,5 +86,5 @@ RULE = Rule(
     "values of two calls are mixed",
     __doc__,
     find,
-    needs=(Need.PER_CALL_STATE,),
+    needs=(Need.PER_CALL_STATE, Need.KEPT_BY_HOOK),
 )

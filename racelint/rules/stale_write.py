@@ -23,7 +23,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, Unit, copied_to_processes, rival, stale_writes, thread_updates
+from racelint.pattern import Module, Unit, copied_to_processes, drained_by_threads, rival, stale_writes, thread_updates
 from racelint.rule import Rule
 
 
@@ -57,6 +57,22 @@ def _between_tasks(module: Module, unit: Unit) -> Iterable[Finding]:
 
 
 def _between_threads(module: Module, unit: Unit) -> Iterable[Finding]:
+    for pair, found in drained_by_threads(unit):
+        name = pair.second.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            pair.second,
+            ((Role.READ, pair.first), (Role.WRITE, pair.second)),
+            f"`{name}` is read on line {module.line(pair.first)} and emptied here without a lock; what another thread adds in "
+            "between is lost",
+            found,
+            World.THREADS,
+            name,
+            Fix(
+                f"hold one lock over the reading and the emptying of `{name}`, and where it is added to; or swap it first"
+            ),
+        )
     for pair in thread_updates(unit):
         evidence = rival(unit, pair.second.resource, World.THREADS)
         if (
@@ -67,6 +83,8 @@ def _between_threads(module: Module, unit: Unit) -> Iterable[Finding]:
             or copied_to_processes(unit, pair.second.resource)
         ):
             continue
+        if pair.second.how == "[]":  # mostly an entry that is renewed, which is as good from another thread
+            evidence = evidence.weakened()
         name = pair.second.resource.shown
         yield module.finding(
             RULE,
@@ -92,5 +110,6 @@ RULE = Rule(
     needs=(
         Need.STATE_OF_TASKS,
         Need.STATE_OF_THREADS,
+        Need.EMPTIED_BY_THREADS,
     ),
 )

@@ -41,7 +41,17 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Evidence, Module, Resource, Unit, copied_to_processes, extremes, rival, thread_updates
+from racelint.pattern import (
+    Evidence,
+    Module,
+    Resource,
+    Unit,
+    copied_to_processes,
+    extremes,
+    numbered,
+    rival,
+    thread_updates,
+)
 from racelint.rule import Rule
 
 
@@ -85,7 +95,7 @@ def find(module: Module) -> Iterable[Finding]:
 
 def met(unit: Unit, resource: Resource) -> Evidence | None:
     """Another thread that changes the resource meanwhile, of which the module itself tells."""
-    evidence = rival(unit, resource, World.THREADS)
+    evidence = numbered(unit, resource) or rival(unit, resource, World.THREADS)
     if evidence is None or evidence.public or unit.module.concurrency.called_under_lock(unit.facts):
         return None
     return None if copied_to_processes(unit, resource) else evidence

@@ -1,0 +1,89 @@
+"""Methods of one object that are called one after the other for each job, and what the first keeps in the object for the second.
+
+`__enter__` and `__exit__` of an object by which a function is decorated, and the hooks of a middleware: other jobs come in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.evidence.data import Evidence
+from racelint.evidence.overlap import Concurrency
+from racelint.facts import FunctionFacts
+from racelint.finding import Confidence
+from racelint.resolve import enclosing_self
+
+PAIRS = {
+    "__exit__": ("__enter__",),
+    "process_response": ("process_request", "process_view"),
+    "process_exception": ("process_request", "process_view"),
+    "process_template_response": ("process_request", "process_view"),
+}
+"""By hook those that run before it for the same job."""
+_FIXED = frozenset(["none", "false", "true", "empty", "constant"])
+"""Shapes of values that are the same for each job."""
+_OWN_EACH = ("threading.local", "gevent.local.local", "werkzeug.local.Local", "asgiref.local.Local")
+"""Bases whose objects have attributes of their own for each thread."""
+
+
+def kept_for_later(concurrency: Concurrency, function: FunctionFacts) -> Iterator[tuple[str, FunctionFacts, Evidence]]:
+    """The attributes (`self.start`) that a hook reads and an earlier one sets for each job, with why jobs come in between."""
+    earlier = PAIRS.get(function.name) if function.owner and function.params else None
+    if (
+        not earlier
+        or function.is_async
+        or any(base in _OWN_EACH for base in concurrency.scope.base_names(function.owner))
+    ):
+        return
+    own = function.params[0][0]
+    evidence: Evidence | None = None
+    for name in earlier:
+        opener = concurrency.scope.method(function.owner, name)
+        if opener is None or opener.is_async or not opener.params or opener.params[0][0] != own:
+            continue
+        for write in opener.writes:
+            if (
+                write.how != "="
+                or write.shape in _FIXED
+                or write.path not in function.reads
+                or write.path.partition(".")[0] != own
+                or write.path in opener.reads
+                or any(map(concurrency.scope.models.names_lock, write.within))
+            ):
+                continue
+            evidence = evidence or _shared(concurrency, function)
+            if evidence is None:
+                return
+            yield write.path, opener, evidence
+
+
+def _shared(concurrency: Concurrency, function: FunctionFacts) -> Evidence | None:
+    """Why several jobs use one object, if they do."""
+    if function.name != "__exit__":
+        roots = (concurrency.roots[number] for number in concurrency.reached.get(function.qualname, ()))
+        root = next((root for root in roots if root.handler and root.world == "threads" and not root.own_object), None)
+        return Evidence(root.text, root.strength, root.world) if root is not None else None
+    scope = concurrency.scope
+    family = scope.family(function.owner)
+    for nested in scope.facts.functions:
+        if nested.parent and not nested.is_async and "wraps" in {d.rpartition(".")[2] for d in nested.decorators}:
+            owner, own = enclosing_self(nested, scope)
+            if owner in family and any(own in call.within for call in nested.calls):
+                return Evidence(
+                    f"all calls of a function that is decorated by an object enter that one in `{nested.qualname}`",
+                    Confidence.MEDIUM,
+                    "threads",
+                )
+    if (
+        "contextlib.ContextDecorator" in scope.base_names(function.owner)
+        and scope.method(function.owner, "_recreate_cm") is None
+    ):
+        return Evidence(
+            "all calls of a function that is decorated by an object enter that one", Confidence.MEDIUM, "threads"
+        )
+    return None
+
+
+def stands_for_decorated(function: FunctionFacts) -> bool:
+    """Whether the function is what a decorator puts in the place of another one: whoever calls that runs it."""
+    return bool(function.parent) and any(decorator.rpartition(".")[2] == "wraps" for decorator in function.decorators)

@@ -1,0 +1,47 @@
+"""Numbers that a method of a shared object counts up and gives out."""
+
+from __future__ import annotations
+
+from racelint.events import Access, Kind, Op, Resource
+from racelint.evidence import Evidence
+from racelint.finding import Confidence
+from racelint.pattern.made import first_word
+from racelint.pattern.unit import Unit
+
+
+def numbered(unit: Unit, resource: Resource) -> Evidence | None:
+    """That the unit counts up and ends by reading what it counted, where the object has a lock for its threads.
+
+    Two callers are given one number. A lock says that threads share the object, whatever it guards elsewhere.
+    """
+    if resource.kind is not Kind.ATTRIBUTE or unit.facts.name.startswith("__"):
+        return None
+    module = unit.module
+    locks = module.locks_of(resource.owner)
+    if not locks or module.concurrency.called_under_lock(unit.facts) or not _for_public(unit):
+        return None
+    accesses = [event for event in unit.events if isinstance(event, Access)]
+    last = accesses[-1] if accesses else None
+    if last is None or last.op is not Op.READ or last.resource != resource or last.how or unit.locked_at(last):
+        return None
+    if not any(
+        a.how == "+=" and a.resource == resource and a.id < last.id and module.text(a.place).endswith("+= 1")
+        for a in accesses
+    ):
+        return None
+    lock = min(name for _, name in locks)
+    return Evidence(
+        f"`{lock}` says that threads share the object; two that call `{unit.facts.name}` at once get one number",
+        Confidence.MEDIUM,
+        "threads",
+    )
+
+
+def _for_public(unit: Unit) -> bool:
+    """Whether public methods of the object, which any thread may call, get their numbers from the unit."""
+    concurrency = unit.module.concurrency
+    callers = [caller for caller, _ in concurrency.callers.get(unit.facts.qualname, ())]
+    return unit.facts.name.startswith("_") and any(
+        not caller.name.startswith("_") and first_word(caller.name) not in unit.module.models.lifecycle
+        for caller in callers
+    )
