@@ -14,7 +14,7 @@ from racelint.meeting import RANKS, Meetings, Runs
 from racelint.resolve import CONSTRUCTORS, TAKES, Scope, enclosing_self, locks_of
 from racelint.spans import Spans
 from racelint.store_calls import THREAD_CALLS, StoreCalls
-from racelint.touch import is_property
+from racelint.touch import ENDINGS, first_word, is_property
 
 HELPER_DEPTH = 3
 """How deep helpers are followed, as in `flow`."""
@@ -167,6 +167,15 @@ class Candidates:
         return {key: functions for key, functions in found.items() if functions}
 
     @cached_property
+    def enders(self) -> dict[str, list[FunctionFacts]]:
+        """Who sets a key to true to end something, by its name."""
+        found = {
+            key: [f for f, w in changes if w.shape == "true" and first_word(f.name) in ENDINGS]
+            for key, changes in self.changers.items()
+        }
+        return {key: functions for key, functions in found.items() if functions}
+
+    @cached_property
     def neighbours(self) -> dict[str, frozenset[str]]:
         """For an attribute those that any method changes in the statement next to it."""
         found: dict[str, set[str]] = {}
@@ -265,6 +274,12 @@ class Candidates:
             for argument in call.arguments
             for target in self.concurrency.target(argument, function)
         )
+
+    @cached_property
+    def cancelled(self) -> frozenset[str]:
+        """The paths whose `cancel` any function calls."""
+        calls = (call.callee for function in self.scope.facts.functions for call in function.calls)
+        return frozenset(callee.removesuffix(".cancel") for callee in calls if callee.endswith(".cancel"))
 
     def makes_own_lock(self, function: FunctionFacts) -> bool:
         """Whether a function takes a lock that it makes itself, in a `with` or by a local name, or puts it in an old one's place."""

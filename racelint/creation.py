@@ -19,13 +19,16 @@ from racelint.pattern import (
     Unit,
     begins_something,
     decided,
+    exactly,
     first_word,
     has_side_effects,
     kept_under_lock,
+    made_sure_by_each,
     makes_known_resource,
     makes_resource,
     rival,
     same,
+    stronger,
 )
 
 MADE = (Shape.AWAITED, Shape.NEW, Shape.CALL, Shape.SPAWNED)
@@ -62,12 +65,32 @@ def _made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence
             or unit.guarded(pair.first, write)
         ):
             continue
-        evidence = rival(unit, write.resource)
+        expected = waited_for_by_others(unit, pair)
+        evidence = stronger(rival(unit, write.resource), expected)
+        if not keyed and makes_resource(unit, write):
+            evidence = stronger(evidence, made_sure_by_each(unit, write))
         if evidence is None or not does_work(unit, pair):
             continue
-        if not has_side_effects(unit, pair.first, write):
+        if evidence is not expected and not has_side_effects(unit, pair.first, write):
             evidence = Evidence(evidence.text, how_sure(unit, pair, evidence), evidence.world)
         yield pair, evidence
+
+
+def waited_for_by_others(unit: Unit, pair: Pair) -> Evidence | None:
+    """The evidence that others come while the first one is at work: who finds the resource there waits for it to be completed."""
+    check, write = pair.first, pair.second
+    if write.value.shape in (Shape.AWAITED, Shape.NONE):
+        return None
+    for switch in unit.switches():
+        if (check.id, Sense.PRESENT) not in switch.control or switch.callee not in ("", "wait", "shield", "wait_for"):
+            continue
+        looks = (unit.access(number) for number in switch.stems)
+        if (switch.used is not None and exactly(switch.used, write.resource)) or any(
+            look is not None and exactly(look.resource, write.resource) for look in looks
+        ):
+            text = f"who finds it there waits for it on line {unit.module.line(switch)}: several are expected at once"
+            return Evidence(text, Confidence.MEDIUM)
+    return None
 
 
 def picked_up(unit: Unit, check: Access, write: Access) -> bool:

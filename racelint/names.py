@@ -91,6 +91,27 @@ MEANINGS = (
         r"(?!)",
     ),
     Meaning(
+        "`stop`, `close`, `shutdown`, `unload`, `end`, `finish` and their kin as the first word of a function",
+        "ends the object",
+        r"(?i)^_*(async_)?(stop|close|aclose|shutdown|cleanup|disconnect|teardown|unload|terminate|end|exit|finish|cancel)(_|$)",
+    ),
+    Meaning(
+        "`execute`, `request`, `send`, `query`, `call`, `fetch`, `publish` and their kin, for a function",
+        "the one operation that an object is there for: each call is another one. As the first word of what is awaited before an "
+        "event is cleared: asks for an answer",
+        r"^_*(execute|request|send|query|call|invoke|fetch|command|post|get|put|delete|publish|write|emit|notify|transmit)(_|$)",
+    ),
+    Meaning(
+        "`remove`, `unsubscribe`, `unregister`, `off`, `detach` and their kin in the name of a function",
+        "by it a listener goes",
+        r"(?i)(^|_)(remove|unsubscribe|unregister|off|detach|del|delete|discard|unlisten|disconnect)(_|$)",
+    ),
+    Meaning(
+        "`on_x`, `handle_x`, `notify_x`, `emit_x`, `callback`, `dispatch` of what a loop goes over",
+        "code of a listener, which may end its own subscription",
+        r"^(on_|handle|notify|emit|callback|dispatch)",
+    ),
+    Meaning(
         ", ".join(f"`{word}`" for word in sorted(load_models().once)) + " as the last word of a field, `_at` aside",
         "a right that is given once is gone",
         rf"(?i)(^|_)({'|'.join(sorted(load_models().once))})(_(at|on|by))?$",

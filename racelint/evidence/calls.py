@@ -115,6 +115,32 @@ class Calls:
             for call in caller.calls:
                 for callee in self._precise(call.callee, caller):
                     found.setdefault(callee.qualname, []).append((caller, call))
+                    for other in self._overriding(callee) if callee.owner and call.callee.count(".") == 1 else ():
+                        found.setdefault(other.qualname, []).append((caller, call))
+        return found
+
+    def _overriding(self, method: FunctionFacts) -> list[FunctionFacts]:
+        """The methods that derived classes of the module have in its place, if it is a step that they are to fill in."""
+        return self._steps.get((method.owner, method.name), []) if method.stub else []
+
+    @cached_property
+    def _steps(self) -> dict[tuple[str, str], list[FunctionFacts]]:
+        """By class and name: what derived classes of the module define under the name of a method of the module that has no body.
+
+        A base class of another module has too many children to say that any two of its methods meet in one of them.
+        """
+        scope = self.scope
+        here = {class_.qualname for class_ in scope.facts.classes}
+        found: dict[tuple[str, str], list[FunctionFacts]] = {}
+        for class_ in scope.facts.classes:
+            own = scope.methods.get(class_.qualname, {}) if class_.bases else {}
+            for base in scope.lineage(class_.qualname)[1:] if own else ():
+                if base.qualname not in here:
+                    continue
+                for name, method in own.items():
+                    stub = scope.methods.get(base.qualname, {}).get(name)
+                    if stub is not None and stub.stub:
+                        found.setdefault((base.qualname, name), []).append(method)
         return found
 
     def _precise(self, path: str, caller: FunctionFacts) -> list[FunctionFacts]:

@@ -72,6 +72,8 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.ANYTHING: state.anything,
     Need.STATE_OF_TASKS: state.state_of_tasks,
     Need.MADE_BY_TASKS: state.made_by_tasks,
+    Need.FLAG_OF_TASKS: state.flag_of_tasks,
+    Need.ENDED: state.ended,
     Need.PAIR: state.pair,
     Need.STATE_AND_STORE: state.state_and_store,
     Need.ITERATION: state.iteration,

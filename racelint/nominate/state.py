@@ -58,13 +58,40 @@ def made_by_tasks(c: Candidate) -> bool:
     )
 
 
+def flag_of_tasks(c: Candidate) -> bool:
+    """Whether a coroutine that others await looks at a flag and sets it."""
+    function = c.facts
+    return (
+        c.suspends
+        and bool(function.owner)
+        and any(w.shape in ("true", "false") and w.path in function.reads for w in function.writes)
+        and any(call.awaited for _, call in c.module.concurrency.callers.get(function.qualname, ()))
+    )
+
+
+def ended(c: Candidate) -> bool:
+    """Whether a coroutine looks at a flag that another unit sets to end it, and sets something else."""
+    module = c.module
+    if not c.suspends or c.rank(World.TASKS) < 0 or module.enders.keys().isdisjoint(c.reads):
+        return False
+    if not any(w.how == "=" and w.shape not in _FIXED for writes in c.changes.values() for w in writes):
+        return False
+    return any(
+        c.meets(key, module.enders, World.TASKS) >= module.least for key in module.enders.keys() & c.reads.keys()
+    )
+
+
 _MADE = frozenset(["call", "await", "other", "display", "empty"])
 """Shapes of what may be a new object; `other` may be a local name that holds one."""
 
 
 def _may_leak(c: Candidate, key: str) -> bool:
     """Whether what the key is set to may be a connection, a task or the like: something made here is, or the module closes it."""
-    return key in c.module.closed or any(_makes(c, call) for call in c.calls)
+    return key in c.module.closed or not _WAITS.isdisjoint(c.called) or any(_makes(c, call) for call in c.calls)
+
+
+_WAITS = frozenset({"wait", "shield", "wait_for"})
+"""Last names of calls that wait for what another task completes."""
 
 
 def _makes(c: Candidate, call: CallSite) -> bool:
@@ -109,10 +136,15 @@ def iteration(c: Candidate) -> bool:
     module = c.module
     if not c.suspends or not any(function.loop_names for function in c.functions):
         return False
+    calls_entries = any(
+        call.awaited and call.callee.partition(".")[0] in function.loop_names
+        for function in c.functions
+        for call in function.calls
+    )
     return any(
-        c.meets(key, module.resizing, World.TASKS) >= module.least
+        calls_entries or c.meets(key, module.resizing, World.TASKS) >= module.least
         for key in c.reads
-        if key in module.changers and c.switches_between(key)
+        if key in module.resizing and c.switches_between(key)
     )
 
 
@@ -150,6 +182,8 @@ def completion(c: Candidate) -> bool:
             not c.module.least or call.callee.rpartition(".")[2] in TIMERS
         ):
             return True
+    if not c.facts.is_async and any(_cancelled(c, call) for call in c.facts.calls):
+        return True
     timed = c.facts.qualname in c.module.timed
     return (timed or c.suspends) and any(
         call.callee.rpartition(".")[2] in COMPLETIONS and (timed or call.switches > 0 or call.looped)
@@ -157,15 +191,21 @@ def completion(c: Candidate) -> bool:
     )
 
 
+def _cancelled(c: Candidate, call: CallSite) -> bool:
+    """Whether the call completes a future in an attribute that another function cancels."""
+    holder, _, method = call.callee.rpartition(".")
+    return method in COMPLETIONS and "." in holder and holder in c.module.cancelled
+
+
 TIMERS = frozenset({"call_later", "call_at"})
 
 
 def wake_up(c: Candidate) -> bool:
-    """Whether an event is waited for, or asked, and cleared."""
-    if "clear" not in c.called:
+    """Whether an event is waited for, or asked, and cleared or replaced."""
+    if c.called.isdisjoint(("clear", "Event")):
         return False
     names = {call.callee.rpartition(".")[2] for call in c.calls}
-    return "clear" in names and ("wait" in names or "is_set" in names)
+    return ("clear" in names and ("wait" in names or "is_set" in names)) or ("Event" in names and "wait" in names)
 
 
 def task_start(c: Candidate) -> bool:

@@ -28,6 +28,7 @@ from racelint.pattern.dependence import (
 from racelint.pattern.doubts import Doubts
 from racelint.pattern.drained import drained_by_threads
 from racelint.pattern.emptied import emptied_after_await
+from racelint.pattern.ended import begun_after_end
 from racelint.pattern.escaping import escapes
 from racelint.pattern.files import (
     awaited_then_read,
@@ -46,6 +47,7 @@ from racelint.pattern.files import (
     written_in_place,
     written_then_hidden,
 )
+from racelint.pattern.half_ready import ready_too_early
 from racelint.pattern.hooks import kept_by_hooks
 from racelint.pattern.iterating import VIEWS, iterated_by_threads, process_wide
 from racelint.pattern.jobs import early_jobs, sends_on_commit
@@ -57,7 +59,6 @@ from racelint.pattern.made import (
     begins_something,
     calls_resource,
     claims_too_late,
-    first_word,
     has_side_effects,
     makes_known_resource,
     makes_resource,
@@ -84,6 +85,7 @@ from racelint.pattern.rivals import (
     copied_to_processes,
     in_processes,
     made_sure_by_all,
+    made_sure_by_each,
     only_started,
     read_meanwhile,
     rival,
@@ -116,9 +118,12 @@ from racelint.pattern.transactions import (
 )
 from racelint.pattern.unit import Unit, exactly, same
 from racelint.pattern.waiting import Mistake, Wait, wrong_waits
+from racelint.resolve import CONSTRUCTORS
+from racelint.touch import first_word
 
 __all__ = [
     "CONFIGURED",
+    "CONSTRUCTORS",
     "COUNTING",
     "COUNTS",
     "ENSURED",
@@ -152,6 +157,7 @@ __all__ = [
     "assumed_set",
     "awaited_then_read",
     "begins_something",
+    "begun_after_end",
     "begun_twice",
     "broken_compounds",
     "broken_sections",
@@ -195,6 +201,7 @@ __all__ = [
     "listed_then_used",
     "made_by_others",
     "made_sure_by_all",
+    "made_sure_by_each",
     "makes_known_resource",
     "makes_resource",
     "merged_unseen",
@@ -211,6 +218,7 @@ __all__ = [
     "process_wide",
     "pruned",
     "read_meanwhile",
+    "ready_too_early",
     "recomputed",
     "related",
     "released_unseen",

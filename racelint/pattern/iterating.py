@@ -10,10 +10,10 @@ from racelint.evidence import Evidence
 from racelint.facts import FunctionFacts, Write
 from racelint.finding import Confidence, World
 from racelint.pattern.kept import kept_under_lock
-from racelint.pattern.made import first_word
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.rivals import rivals
 from racelint.pattern.unit import Unit, same
+from racelint.touch import first_word
 
 VIEWS = ("iterate", "items", "keys", "values")
 """How a collection is read by whoever iterates it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from racelint.events import Access, Kind, Mark, Op, Resource, Shape
 from racelint.pattern.unit import Unit, same
+from racelint.touch import first_word
 
 
 def makes_resource(unit: Unit, write: Access) -> bool:
@@ -70,12 +71,6 @@ def claims_too_late(unit: Unit, check: Access, write: Access) -> bool:
         and switch.callee != "acquire"
         for switch in unit.switches_between(check.id, write.id)
     )
-
-
-def first_word(name: str) -> str:
-    """The first word of a function's name: `setup` of `Pool._async_setup_all`."""
-    words = [word for word in name.rpartition(".")[2].lower().split("_") if word and word not in ("async", "do", "a")]
-    return words[0] if words else ""
 
 
 def _stateful(unit: Unit, class_name: str) -> bool:

@@ -139,6 +139,35 @@ def made_sure_by_all(unit: Unit, act: Access) -> Evidence | None:
     )
 
 
+def made_sure_by_each(unit: Unit, act: Access) -> Evidence | None:
+    """The same for one operation that is called with other arguments each time: `execute`, `request`."""
+    found = made_sure_by_all(unit, act)
+    function = unit.module.scope.functions.get(act.place.unit)
+    if found is not None or function is None or not function.owner or not function.is_async:
+        return found
+    if _of_one_reader(unit, function.owner):
+        return None
+    for caller, call in unit.module.concurrency.callers.get(function.qualname, ()):
+        if (
+            caller.is_async
+            and caller.owner
+            and not caller.name.startswith("_")
+            and caller.name in OPERATIONS
+            and _comes_first(call, caller)
+        ):
+            return Evidence(
+                f"`{caller.name}` makes sure of it first, each time, and callers may run it several times at once",
+                Confidence.MEDIUM,
+            )
+    return None
+
+
+OPERATIONS = frozenset(
+    "execute execute_command request send query call invoke fetch fetch_all fetch_one fetchrow command post get put delete publish".split()
+)
+"""Names of the one operation that an object is there for: each call is another one."""
+
+
 def used_by_many(unit: Unit) -> Evidence | None:
     """The evidence that several public coroutines of the object, which callers may start at once, lead to the unit."""
     concurrency = unit.module.concurrency

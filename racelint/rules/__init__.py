@@ -19,7 +19,7 @@ RULES: tuple[Rule, ...] = (
     Listed(
         "RL107", "version-checked-outside-write", Need.STORE_UPDATE, Need.VERSIONED_WRITE, Need.ROW_UPDATE, Need.QUEUE
     ),
-    Listed("RL108", "stale-check", Need.STATE_OF_TASKS, Need.TASK_START, Need.FIRST_STEP),
+    Listed("RL108", "stale-check", Need.STATE_OF_TASKS, Need.TASK_START, Need.FIRST_STEP, Need.ENDED),
     Listed("RL109", "per-call-state", Need.PER_CALL_STATE, Need.KEPT_BY_HOOK),
     Listed("RL110", "reset-then-refill", Need.REFILL),
     Listed("RL111", "double-read", Need.TAKEN_BY_THREADS),
@@ -29,7 +29,7 @@ RULES: tuple[Rule, ...] = (
     Listed("RL204", "enqueued-before-commit", Need.JOB),
     Listed("RL301", "init-flag-in-constructor", Need.FLAG_IN_CONSTRUCTOR),
     Listed("RL302", "unlocked-singleton", Need.STATE_OF_THREADS, Need.CACHED_RESOURCE),
-    Listed("RL303", "lazy-init-across-await", Need.STATE_OF_TASKS, Need.MADE_BY_TASKS),
+    Listed("RL303", "lazy-init-across-await", Need.STATE_OF_TASKS, Need.MADE_BY_TASKS, Need.FLAG_OF_TASKS),
     Listed("RL304", "check-then-insert", Need.STATE_OF_TASKS, Need.MADE_BY_TASKS, Need.STATE_OF_THREADS),
     Listed("RL305", "teardown-across-await", Need.STATE_OF_TASKS),
     Listed("RL306", "started-before-ready", Need.THREAD_START),

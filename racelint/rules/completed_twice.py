@@ -18,6 +18,8 @@ second completion raises `InvalidStateError` in the timer, or in the worker that
             if not future.done():
                 future.set_result(answer)
 
+The same goes for a future in an attribute that one callback completes and another one cancels, where both leave it in its place.
+
 ## Missed alarms
 Futures kept in attributes that are completed after a switch point and of which nobody asked before it.
 """
@@ -57,7 +59,20 @@ def find(module: Module) -> Iterable[Finding]:
                 continue
             sure = Confidence.MEDIUM if is_future(unit, access) else Confidence.LOW
             switch = waited(unit, access)
-            if switch is not None:
+            ender = ended_by(unit, access)
+            if ender and sure is Confidence.MEDIUM:
+                shown.add(name)
+                yield finding(
+                    module,
+                    unit,
+                    access,
+                    ((Role.ACT, access),),
+                    name,
+                    f"is completed here without asking whether `{ender}` ended it before; it stays in its place until the one who "
+                    "waits for it runs again",
+                    sure,
+                )
+            elif switch is not None:
                 shown.add(name)
                 yield finding(
                     module,
@@ -160,6 +175,30 @@ def kept_to_itself(unit: Unit, access: Access) -> bool:
         call.callee.endswith("shield") for function in unit.module.scope.facts.functions for call in function.calls
     )
     return not handed or shielded
+
+
+def ended_by(unit: Unit, access: Access) -> str:
+    """Who may have cancelled a future in an attribute, or have let it time out, and leaves it there; "" if nobody.
+
+    Only for callbacks and other plain functions, which run between the cancellation and the next step of the one who waits.
+    """
+    name = access.resource.name
+    owner, dot, attribute = name.partition(".")
+    if unit.facts.is_async or not dot or "." in attribute or owner != "self" or not unit.facts.owner:
+        return ""
+    if any(write.path == name for write in unit.facts.writes):
+        return ""
+    scope = unit.module.scope
+    family = scope.family(unit.facts.owner)
+    if not any(made_future(write.built_from) for _, write in scope.attribute_writes(unit.facts.owner, attribute)):
+        return ""
+    for function in scope.facts.functions:
+        if function.owner not in family or function.qualname == unit.facts.qualname:
+            continue
+        cancelled = any(call.callee == f"{name}.cancel" for call in function.calls)
+        if cancelled and not function.is_async and all(write.path != name for write in function.writes):
+            return function.name
+    return ""
 
 
 def is_future(unit: Unit, access: Access) -> bool:

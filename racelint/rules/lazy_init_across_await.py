@@ -1,6 +1,7 @@
 """Something is created because it is missing, and stored only after an await.
 
-Other tasks find it missing too while the first one waits: it is created twice, and all but the last leak.
+Other tasks find it missing too while the first one waits: it is created twice, and all but the last leak. The other way round,
+where a flag says that all is ready before the await that makes it so, others go on with what is not there yet.
 
 ## Example
     async def session(self) -> Session:
@@ -24,13 +25,14 @@ from collections.abc import Iterable
 from racelint.creation import made_across_await
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module
+from racelint.pattern import Module, Unit, ready_too_early
 from racelint.rule import Rule
 
 
 def find(module: Module) -> Iterable[Finding]:
     """Checked absent, switch, written present, not claimed before."""
     for unit in module.units:
+        yield from half_ready(module, unit)
         for pair, evidence in made_across_await(unit, keyed=False):
             if pair.switch is None:
                 continue
@@ -49,6 +51,25 @@ def find(module: Module) -> Iterable[Finding]:
             )
 
 
+def half_ready(module: Module, unit: Unit) -> Iterable[Finding]:
+    """The flag changed, then the awaited work that it stands for; and somebody relies on it."""
+    for check, claim, switch, user, evidence in ready_too_early(unit):
+        name = claim.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            claim,
+            ((Role.CHECK, check), (Role.WRITE, claim), (Role.SWITCH, switch)),
+            f"`{name}` is set here, before the work at the await on line {module.line(switch)} is done; who comes meanwhile finds it "
+            f"set, and `{user}` goes on with what is not ready",
+            evidence,
+            World.TASKS,
+            name,
+            Fix(f"hold one lock over test, work and flag, and set `{name}` last; or keep the task and await it"),
+            "half-made state used",
+        )
+
+
 RULE = Rule(
     "RL303",
     "lazy-init-across-await",
@@ -59,5 +80,6 @@ RULE = Rule(
     needs=(
         Need.STATE_OF_TASKS,
         Need.MADE_BY_TASKS,
+        Need.FLAG_OF_TASKS,
     ),
 )

@@ -1,8 +1,9 @@
 """An event is cleared after the work that follows its `wait()`, not before it.
 
 The one who sets the event meanwhile finds it set already; the clearing then takes the news away, and the next `wait()` sleeps
-although there is work to do. The same happens to a request to stop that comes before a new task or thread, which clears it
-first, has run its first step.
+although there is work to do. The same happens where a new event is put in the place of the old one; to a request to stop that
+comes before a new task or thread, which clears it first, has run its first step; and to an answer that comes before the event is
+cleared to wait for it.
 
 ## Example
     async def run(self) -> None:
@@ -34,7 +35,20 @@ from collections.abc import Iterable
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import INTERNAL, Access, Evidence, Mark, Module, Op, Switch, Unit, only_started, rivals, same
+from racelint.pattern import (
+    INTERNAL,
+    Access,
+    Evidence,
+    Mark,
+    Module,
+    Op,
+    Switch,
+    Unit,
+    first_word,
+    only_started,
+    rivals,
+    same,
+)
 from racelint.rule import Rule
 
 
@@ -43,12 +57,13 @@ def find(module: Module) -> Iterable[Finding]:
     for unit in module.units:
         yield from after_the_work(module, unit)
         yield from at_the_start(module, unit)
+        yield from after_the_request(module, unit)
 
 
 def after_the_work(module: Module, unit: Unit) -> Iterable[Finding]:
     """Waited for, work, cleared, and waited for again with no look at the work in between; and somebody else sets it."""
-    for clear in unit.accesses(Op.USE, Op.DELETE, kinds=INTERNAL):
-        if clear.how != "clear":
+    for clear in unit.accesses(Op.USE, Op.DELETE, Op.WRITE, kinds=INTERNAL):
+        if not forgets(unit, clear):
             continue
         world = World.TASKS if unit.facts.is_async else World.THREADS
         evidence = set_by(unit, clear, world)
@@ -64,13 +79,95 @@ def after_the_work(module: Module, unit: Unit) -> Iterable[Finding]:
             unit,
             clear,
             ((Role.READ, wait), (Role.SWITCH, work), (Role.ACT, clear)),
-            f"`{name}` is waited for on line {module.line(wait)} and cleared here, after the work; a `set()` that comes "
-            f"during the work, from line {module.line(work)} on, is lost",
+            f"`{name}` is waited for on line {module.line(wait)} and {CLEARED if clear.how == 'clear' else REPLACED} here, after "
+            f"the work; a `set()` that comes during the work, from line {module.line(work)} on, is lost",
             evidence,
             world,
             name,
             Fix(f"clear `{name}` right after the `wait()`, before the work"),
         )
+
+
+CLEARED, REPLACED = "cleared", "replaced by a new one"
+
+
+def forgets(unit: Unit, access: Access) -> bool:
+    """Whether the access clears an event, or puts a new one in its place."""
+    if access.op is Op.WRITE:
+        return access.how == "=" and not access.resource.key and is_event(unit, access.value.type)
+    return access.how == "clear"
+
+
+def is_event(unit: Unit, dotted: str) -> bool:
+    """Whether the dotted name is that of a class of events."""
+    return dotted in EVENTS
+
+
+EVENTS = frozenset({"asyncio.Event", "threading.Event", "anyio.Event", "trio.Event", "multiprocessing.Event"})
+
+
+def after_the_request(module: Module, unit: Unit) -> Iterable[Finding]:
+    """Something is sent with an await, then the event that announces the answer is cleared and waited for."""
+    for clear in unit.accesses(Op.USE, Op.DELETE, kinds=INTERNAL) if unit.facts.is_async else ():
+        if clear.how != "clear" or clear.place.unit != unit.facts.qualname:
+            continue
+        wait = next(
+            (
+                use
+                for use in unit.accesses(Op.USE, kinds=INTERNAL)
+                if use.how == "wait"
+                and use.id > clear.id
+                and same(use.resource, clear.resource)
+                and use.controlled_by == clear.controlled_by
+                and all(
+                    s.used is not None and same(s.used, clear.resource) for s in unit.switches_between(clear.id, use.id)
+                )
+            ),
+            None,
+        )
+        request = asked_for(unit, clear) if wait is not None else None
+        if wait is None or request is None or set_before(unit, clear):
+            continue
+        evidence = set_by(unit, clear, World.TASKS)
+        if evidence is None:
+            continue
+        name = clear.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            clear,
+            ((Role.SWITCH, request), (Role.ACT, clear), (Role.READ, wait)),
+            f"`{name}` is cleared here and then waited for, after the await on line {module.line(request)} that asks for it; an "
+            "answer which comes during that await is erased",
+            evidence,
+            World.TASKS,
+            name,
+            Fix(f"clear `{name}` before line {module.line(request)}"),
+        )
+
+
+def asked_for(unit: Unit, clear: Access) -> Switch | None:
+    """The await in the statement right before the clearing, if it sends something."""
+    before = [
+        s
+        for s in unit.switches()
+        if s.id < clear.id
+        and s.site.unit == unit.facts.qualname
+        and s.statement == clear.statement - 1
+        and unit.before(s.id, clear.id)
+        and not (s.used is not None and same(s.used, clear.resource))
+    ]
+    line = unit.module.line(clear)
+    last = max(
+        (call for call in unit.facts.calls if call.awaited and call.line < line), key=lambda c: c.line, default=None
+    )
+    return before[0] if before and last is not None and first_word(last.callee) in SENDS else None
+
+
+SENDS = frozenset(
+    {"send", "request", "write", "publish", "put", "emit", "notify", "call", "execute", "query", "transmit"}
+)
+"""First words of calls that make another side do something."""
 
 
 def at_the_start(module: Module, unit: Unit) -> Iterable[Finding]:
@@ -139,7 +236,7 @@ def waited_for(unit: Unit, clear: Access) -> Access | None:
             for use in unit.accesses(Op.USE, kinds=INTERNAL)
             if use.how == "wait"
             and same(use.resource, clear.resource)
-            and use.id < clear.id
+            and (use.id < clear.id or clear.op is Op.WRITE)
             and unit.before(use.id, clear.id)
             and unit.before(clear.id, use.id)
         ),

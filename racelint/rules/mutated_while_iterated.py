@@ -46,11 +46,13 @@ from collections.abc import Iterable, Iterator
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import (
+    CONSTRUCTORS,
     INTERNAL,
     VIEWS,
     Access,
     Confidence,
     Evidence,
+    Mark,
     Module,
     Op,
     Switch,
@@ -59,6 +61,7 @@ from racelint.pattern import (
     process_wide,
     rivals,
     same,
+    stronger,
 )
 from racelint.rule import Rule
 
@@ -79,7 +82,7 @@ def find(module: Module) -> Iterable[Finding]:
                 unit,
                 read,
                 ((Role.READ, read), (Role.SWITCH, switch)),
-                f"`{name}` is iterated here with an await on line {module.line(switch)} in the loop; other tasks change it meanwhile",
+                f"`{name}` is iterated here with an await on line {module.line(switch)} in the loop; others change it meanwhile",
                 evidence,
                 World.TASKS,
                 name,
@@ -127,7 +130,9 @@ def iterations(unit: Unit) -> Iterator[tuple[Access, Switch, Evidence]]:
             if swapped(unit, read):
                 continue
             switch = next((s for s in unit.switches_between(read.id, loop.id) if s.id > loop.id), None)
-            evidence = resized_by(unit, read) if switch is not None else None
+            evidence = (
+                stronger(resized_by(unit, read), resized_by_entries(unit, read, loop)) if switch is not None else None
+            )
             if switch is not None and evidence is not None and not unit.guarded(read, switch):
                 yield read, switch, evidence
                 break
@@ -158,6 +163,50 @@ def resized_by(unit: Unit, read: Access) -> Evidence | None:
 
 
 LISTS = ("list", "deque", "collections.deque")
+TAKES_ONE = ("del[]", "pop", "remove", "discard")
+"""How one entry is taken out."""
+
+
+def resized_by_entries(unit: Unit, read: Access, loop: Mark) -> Evidence | None:
+    """Who takes entries out, where what is awaited in the loop is code of the entries: a listener that ends its subscription."""
+    concurrency = unit.module.concurrency
+    if read.handled & {"", "RuntimeError"} and read.how != "iterate":
+        return None
+    call = next(
+        (c for s in unit.switches_between(read.id, loop.id) if s.id > loop.id and (c := entry_called(unit, s))), ""
+    )
+    if not call:
+        return None
+    for function, write in concurrency.writers(read.resource):
+        if write.how not in TAKES_ONE or function.is_async or function.name in CONSTRUCTORS:
+            continue
+        if function.name.startswith("_") and not function.parent:
+            continue
+        if function.parent or any(word in ENDS_ONE for word in function.name.lower().split("_")):
+            return Evidence(
+                f"`{call}` is code of the entries, which may call `{function.qualname}`, which takes them out on line {write.line}",
+                Confidence.MEDIUM,
+                World.TASKS.value,
+            )
+    return None
+
+
+ENDS_ONE = frozenset(
+    {"remove", "unsubscribe", "unregister", "off", "detach", "del", "delete", "discard", "unlisten", "disconnect"}
+)
+"""Words in the names of functions by which a listener goes."""
+
+
+def entry_called(unit: Unit, switch: Switch) -> str:
+    """The awaited call at the switch point, if it calls what a loop goes over, or a method of that; "" if not."""
+    function = unit.module.scope.functions.get(switch.place.unit)
+    line = unit.module.line(switch)
+    for call in function.calls if function is not None else ():
+        root, dot, method = call.callee.partition(".")
+        told = not dot or method.startswith(("on_", "handle", "notify", "emit", "callback", "dispatch", "__call__"))
+        if call.awaited and told and call.line == line and function is not None and root in function.loop_names:
+            return call.callee
+    return ""
 
 
 RULE = Rule(

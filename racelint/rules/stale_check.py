@@ -42,6 +42,7 @@ from racelint.pattern import (
     assumed_at_start,
     assumed_set,
     begins_something,
+    begun_after_end,
     claims_too_late,
     decided,
     has_side_effects,
@@ -67,6 +68,7 @@ def find(module: Module) -> Iterable[Finding]:
     for unit in module.units:
         yield from raised_too_late(module, unit)
         yield from taken_for_granted(module, unit)
+        yield from begun_too_late(module, unit)
         for pair, kind, evidence in stale_checks(unit):
             if pair.switch is None:
                 continue
@@ -103,6 +105,25 @@ def raised_too_late(module: Module, unit: Unit) -> Iterable[Finding]:
             name,
             Fix(f"set `{name}` before the task is started"),
             "done twice",
+        )
+
+
+def begun_too_late(module: Module, unit: Unit) -> Iterable[Finding]:
+    """Something begun after an await, while somebody may have ended the object, who found nothing to end."""
+    for check, switch, begin, ender, evidence in begun_after_end(unit):
+        flag, name = check.resource.shown, begin.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            begin,
+            ((Role.CHECK, check), (Role.SWITCH, switch), (Role.ACT, begin)),
+            f"`{flag}` is checked on line {module.line(check)}, before the await on line {module.line(switch)}; if `{ender}` runs "
+            f"meanwhile, it finds no `{name}` to end, and what is made here lives on",
+            Evidence(f"{evidence.text}; `{ender}` sets `{flag}`", evidence.strength, evidence.world),
+            World.TASKS,
+            flag,
+            Fix(f"check `{flag}` again after the await, or hold one lock over both"),
+            "leak",
         )
 
 
@@ -248,5 +269,5 @@ RULE = Rule(
     "decision on old state",
     __doc__,
     find,
-    needs=(Need.STATE_OF_TASKS, Need.TASK_START, Need.FIRST_STEP),
+    needs=(Need.STATE_OF_TASKS, Need.TASK_START, Need.FIRST_STEP, Need.ENDED),
 )

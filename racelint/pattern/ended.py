@@ -1,0 +1,88 @@
+"""What a unit begins after an await although a flag, tested before it, may say by now that all is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.events import Access, Op, Sense, Switch
+from racelint.evidence import Evidence
+from racelint.facts import FunctionFacts
+from racelint.finding import Confidence
+from racelint.pattern.made import makes_known_resource
+from racelint.pattern.pair import INTERNAL
+from racelint.pattern.unit import Unit, same
+from racelint.touch import ENDINGS, first_word
+
+
+def begun_after_end(unit: Unit) -> Iterator[tuple[Access, Switch, Access, str, Evidence]]:
+    """The test of a flag, an await, the start of something that nobody ends any more, who raises the flag, and why at once.
+
+    Who raises the flag ends what is there, and finds nothing yet.
+    """
+    if not unit.facts.is_async or unit.is_constructor:
+        return
+    shown: set[int] = set()
+    for begin in unit.accesses(Op.WRITE, kinds=INTERNAL):
+        if begin.resource.key or not makes_known_resource(unit, begin) or begin.id in shown:
+            continue
+        for number, sense in begin.control:
+            check = unit.access(number)
+            if check is None or sense is not Sense.ABSENT or number in begin.fresh or check.resource.key:
+                continue
+            if (
+                check.resource.kind not in INTERNAL
+                or same(check.resource, begin.resource)
+                or unit.guarded(check, begin)
+            ):
+                continue
+            switch = unit.switch_between(number, begin.id)
+            if switch is None or _looked_again(unit, check, begin):
+                continue
+            found = _ended_by(unit, check, begin)
+            if found is not None:
+                shown.add(begin.id)
+                yield check, switch, begin, *found
+                break
+
+
+def _looked_again(unit: Unit, check: Access, begin: Access) -> bool:
+    """Whether the flag is looked at again between the last await and the start, or at any time after it."""
+    return any(
+        same(look.resource, check.resource)
+        and look.id != check.id
+        and (look.id in begin.fresh or unit.before(begin.id, look.id))
+        for look in unit.accesses(Op.CHECK, Op.READ, kinds=INTERNAL)
+        if look.id > check.id
+    )
+
+
+def _ended_by(unit: Unit, check: Access, begin: Access) -> tuple[str, Evidence] | None:
+    """The function that raises the flag and ends what the start has made, and the evidence that it comes meanwhile."""
+    concurrency = unit.module.concurrency
+    mine = concurrency.runs(unit.facts.qualname)
+    for function, write in concurrency.writers(check.resource):
+        if write.shape != "true" or function.qualname in mine or first_word(function.name) not in ENDINGS:
+            continue
+        if any(other.path == write.path and other.shape == "false" for other in function.writes):
+            continue  # it only says that the end is under way
+        if not _ends(unit, function, begin) or concurrency.cancels(function, unit.facts.qualname):
+            continue
+        found = concurrency.overlap(unit.facts.qualname, function.qualname, "tasks", check.resource)
+        if found is not None and found.strength is not Confidence.LOW:
+            return function.qualname, found
+    return None
+
+
+def _ends(unit: Unit, function: FunctionFacts, begin: Access) -> bool:
+    """Whether the function, or one that it calls, closes or cancels what the start puts in its place."""
+    scope, idempotent = unit.module.scope, unit.module.models.idempotent
+    wanted = "." + begin.resource.path
+    for name in unit.module.concurrency.runs(function.qualname):
+        known = scope.functions.get(name)
+        for call in known.calls if known is not None else ():
+            holder, _, method = call.callee.rpartition(".")
+            if holder.endswith(wanted) and method in idempotent:
+                return True
+            if any(argument.endswith(wanted) for argument in call.arguments) and first_word(method) in ENDINGS:
+                return True
+    return False
