@@ -168,9 +168,9 @@ class Candidates:
 
     @cached_property
     def enders(self) -> dict[str, list[FunctionFacts]]:
-        """Who sets a key to true to end something, by its name."""
+        """Who raises or lowers a flag to end something, by its name."""
         found = {
-            key: [f for f, w in changes if w.shape == "true" and first_word(f.name) in ENDINGS]
+            key: [f for f, w in changes if w.shape in ("true", "false") and first_word(f.name) in ENDINGS]
             for key, changes in self.changers.items()
         }
         return {key: functions for key, functions in found.items() if functions}

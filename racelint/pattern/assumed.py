@@ -50,11 +50,24 @@ def assumed_at_start(unit: Unit) -> Iterator[tuple[Access, Evidence]]:
             continue
         for write, function, evidence in rivals(unit, act.resource, World.TASKS, TAKEN):
             cancels = any(call.callee.endswith(".cancel") for call in function.calls)
+            if _starts(unit, function):
+                continue  # it puts there what the task is to use
             if evidence.strength is not Confidence.LOW and not cancels and not _replaces(write, function):
                 shown.add(act.resource.place)
                 text = f"{evidence.text}; `{function.qualname}` takes it away"
                 yield act, Evidence(text, Confidence.MEDIUM, evidence.world)
                 break
+
+
+def _starts(unit: Unit, function: FunctionFacts) -> bool:
+    """Whether the function itself starts the task."""
+    concurrency = unit.module.concurrency
+    return any(
+        started.qualname == unit.facts.qualname
+        for call, _ in concurrency.spawning_calls(function)
+        for argument in call.arguments
+        for started in concurrency.spawned_units(argument, function)
+    )
 
 
 def _replaces(taken: Write, function: FunctionFacts) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Op, Sense, Switch
+from racelint.events import Access, Op, Sense, Shape, Switch
 from racelint.evidence import Evidence
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
@@ -23,11 +23,11 @@ def begun_after_end(unit: Unit) -> Iterator[tuple[Access, Switch, Access, str, E
         return
     shown: set[int] = set()
     for begin in unit.accesses(Op.WRITE, kinds=INTERNAL):
-        if begin.resource.key or not makes_known_resource(unit, begin) or begin.id in shown:
+        if begin.resource.key or begin.how != "=" or not _makes(unit, begin) or begin.id in shown:
             continue
         for number, sense in begin.control:
             check = unit.access(number)
-            if check is None or sense is not Sense.ABSENT or number in begin.fresh or check.resource.key:
+            if check is None or sense.vague or number in begin.fresh or check.resource.key or check.how == "while":
                 continue
             if (
                 check.resource.kind not in INTERNAL
@@ -38,7 +38,7 @@ def begun_after_end(unit: Unit) -> Iterator[tuple[Access, Switch, Access, str, E
             switch = unit.switch_between(number, begin.id)
             if switch is None or _looked_again(unit, check, begin):
                 continue
-            found = _ended_by(unit, check, begin)
+            found = _ended_by(unit, check, sense, begin)
             if found is not None:
                 shown.add(begin.id)
                 yield check, switch, begin, *found
@@ -56,14 +56,20 @@ def _looked_again(unit: Unit, check: Access, begin: Access) -> bool:
     )
 
 
-def _ended_by(unit: Unit, check: Access, begin: Access) -> tuple[str, Evidence] | None:
+def _makes(unit: Unit, begin: Access) -> bool:
+    """Whether what is set was just made, as far as it says so itself: who ends it says the rest."""
+    return makes_known_resource(unit, begin) or begin.value.shape in (Shape.AWAITED, Shape.NEW, Shape.CALL)
+
+
+def _ended_by(unit: Unit, check: Access, sense: Sense, begin: Access) -> tuple[str, Evidence] | None:
     """The function that raises the flag and ends what the start has made, and the evidence that it comes meanwhile."""
     concurrency = unit.module.concurrency
     mine = concurrency.runs(unit.facts.qualname)
+    over, on = ("true", "false") if sense is Sense.ABSENT else ("false", "true")
     for function, write in concurrency.writers(check.resource):
-        if write.shape != "true" or function.qualname in mine or first_word(function.name) not in ENDINGS:
+        if write.shape != over or function.qualname in mine or first_word(function.name) not in ENDINGS:
             continue
-        if any(other.path == write.path and other.shape == "false" for other in function.writes):
+        if any(other.path == write.path and other.shape == on for other in function.writes):
             continue  # it only says that the end is under way
         if not _ends(unit, function, begin) or concurrency.cancels(function, unit.facts.qualname):
             continue

@@ -171,6 +171,8 @@ OPERATIONS = frozenset(
 def used_by_many(unit: Unit) -> Evidence | None:
     """The evidence that several public coroutines of the object, which callers may start at once, lead to the unit."""
     concurrency = unit.module.concurrency
+    if concurrency.called_under_lock(unit.facts):
+        return None  # one after the other
     roots = [concurrency.roots[number] for number in sorted(concurrency.reached.get(unit.facts.qualname, ()))]
     users = [root.unit for root in roots if root.public and root.world == "tasks" and root.unit != unit.facts.qualname]
     if len(set(users)) < 2 or _of_one_reader(unit, unit.facts.owner):
