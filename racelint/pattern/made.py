@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from racelint.events import Access, Kind, Mark, Op, Resource, Shape
 from racelint.pattern.unit import Unit, same
-from racelint.touch import first_word
+from racelint.touch import first_word as first_word
 
 
 def makes_resource(unit: Unit, write: Access) -> bool:
