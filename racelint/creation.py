@@ -155,13 +155,22 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                 if way == "unchecked" and check.place.unit != write.place.unit:
                     # what is far away may be made for other reasons
                     evidence = replace(evidence, strength=Confidence.LOW)
-                if way == "early" and write.value.shape is Shape.TRUE and evidence.strength is not Confidence.HIGH:
+                if (
+                    way == "early"
+                    and write.value.shape is Shape.TRUE
+                    and (evidence.strength is not Confidence.HIGH or _ends(unit, write))
+                ):
                     evidence = replace(evidence, strength=Confidence.LOW)
                 unsaid = evidence.public or (evidence.called and write.resource.kind is Kind.ATTRIBUTE)
                 if way == "flag" and unsaid and not kept_under_lock(unit, write.resource):
                     evidence = replace(evidence, strength=Confidence.LOW)
                 yield Pair(unit, check, write), way, evidence
                 break
+
+
+def _ends(unit: Unit, write: Access) -> bool:
+    """Whether the flag is raised by what ends the object: that comes first, so that nobody starts anything anew."""
+    return write.place.unit.rpartition(".")[2].lstrip("_") in unit.module.models.idempotent
 
 
 def wrong_way(unit: Unit, check: Access, write: Access) -> str:
@@ -203,7 +212,7 @@ def finished_later(unit: Unit, write: Access) -> bool:
         )
         if write.value.shape is not Shape.TRUE and ((part and access.op.changes) or fills):
             return True
-        made = access.op is Op.WRITE and access.value.shape in (Shape.NEW, Shape.CALL, Shape.AWAITED, Shape.SPAWNED)
+        made = access.op is Op.WRITE and access.value.shape in (Shape.NEW, Shape.CALL, Shape.AWAITED)
         if write.value.shape is Shape.TRUE and made and access.resource.owner == write.resource.owner:
             return True
     return False

@@ -207,7 +207,7 @@ class Calls:
     @cached_property
     def _futures_of_threads(self) -> bool:
         """Whether futures are completed, and call back, in threads here: no library of event loops is used."""
-        return not self.scope.libraries.isdisjoint(_THREADED) and self.scope.libraries.isdisjoint(_LOOPS)
+        return not self.scope.libraries.isdisjoint(_THREADED) and self.scope.libraries.isdisjoint(LOOPS)
 
     def in_greenlets(self, known: Spawner | None, method: str) -> Spawner | None:
         """`spawn` starts a greenlet where a library of those is imported: a plain function, which switches only where it blocks."""
@@ -235,7 +235,7 @@ def _last(path: str) -> str:
 _OF_BUILTINS = frozenset(name for kind in (dict, list, set, str, deque) for name in dir(kind))
 """Methods that what is not known is as likely to have as a class of the module; coroutines it has none."""
 _THREADED = frozenset({"threading", "concurrent"})
-_LOOPS = frozenset({"asyncio", "tornado", "twisted", "trio", "anyio", "gevent", "eventlet"})
+LOOPS = frozenset({"asyncio", "tornado", "twisted", "trio", "anyio", "gevent", "eventlet"})
 GREENLETS = frozenset({"gevent", "eventlet"})
 _PROCESS_POOLS = frozenset({"ProcessPoolExecutor", "Pool"})
 POOLS = frozenset({"ThreadPoolExecutor", "ProcessPoolExecutor", "Pool", "ThreadPool", "Executor"})

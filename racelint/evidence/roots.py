@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from racelint.evidence.calls import Calls
+from racelint.evidence.calls import LOOPS, Calls
 from racelint.evidence.data import Root
 from racelint.evidence.handlers import RUNS_ONCE, find_callbacks, find_handlers
 from racelint.evidence.spawns import find_spawns
@@ -121,6 +121,14 @@ class Roots(Calls):
         return any(function.is_async for function in self.scope.facts.functions)
 
     @cached_property
+    def _on_loop(self) -> bool:
+        """Whether the module works on an event loop and deals with no threads: a lock comes from a base that others use, too."""
+        libraries = self.scope.libraries
+        return not libraries.isdisjoint(LOOPS) and libraries.isdisjoint(
+            ("threading", "concurrent", "_thread", "multiprocessing")
+        )
+
+    @cached_property
     def _run_once(self) -> frozenset[str]:
         """Functions that `asyncio.run` and its kin start, and those that only they call: one run after the other."""
         callers: dict[str, set[str]] = {}
@@ -157,9 +165,9 @@ class Roots(Calls):
         lock_worlds = self.lock_worlds(qualname)
         if is_async and ("tasks" in lock_worlds):
             return Confidence.HIGH, "is a public coroutine method of a class that has a lock for its tasks"
-        if not is_async and "threads" in lock_worlds:
+        if not is_async and "threads" in lock_worlds and not self._on_loop:
             return Confidence.MEDIUM, "is a public method of a class that has a lock for its threads"
-        if not is_async and self._documented(qualname):
+        if not is_async and self._documented(qualname) and not self._on_loop:
             return Confidence.MEDIUM, "is a public method of a class that is documented as safe for threads"
         if is_async and self._has_queue(qualname):
             return Confidence.MEDIUM, "is a public coroutine method of a class whose users meet at a queue"

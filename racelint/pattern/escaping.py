@@ -36,6 +36,8 @@ def escapes(unit: Unit) -> Iterator[Escape]:
         locks = changed_under(unit, read, [lock.lock.path for lock in held])
         if locks is None:
             continue
+        if _replaced(unit, read, mark):
+            continue
         if read.op is Op.USE and not _is_mapping(unit, read):
             continue
         live = read.how in LIVE
@@ -59,6 +61,14 @@ def changed_under(unit: Unit, read: Access, held: list[str]) -> str | None:
         return next((name for name in held if any(name in names for names in found)), None)
     common = set.intersection(*found)
     return min(common) if common else None
+
+
+def _replaced(unit: Unit, read: Access, mark: Mark) -> bool:
+    """Whether another collection is put in the place of what was read: the caller has the old one alone."""
+    return any(
+        write.how == "=" and write.resource == read.resource and read.id < write.id < mark.id
+        for write in unit.accesses(Op.WRITE)
+    )
 
 
 def _is_mapping(unit: Unit, read: Access) -> bool:

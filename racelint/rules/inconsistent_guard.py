@@ -178,7 +178,7 @@ def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Eviden
             (c[0], c[1], c[2], guards)
             for c in changes
             if (guards := guards_of(c, change))
-            and not guards & locks
+            and not one_lock(unit, guards, locks)
             and of_one_object(unit, c[0])
             and not makes(unit, guards)
         ]
@@ -205,6 +205,16 @@ def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Eviden
         if not (custom or usual) or (not locks and (flag or alone)):
             evidence = Evidence(evidence.text, Confidence.LOW, evidence.world, True)
         yield change, others[0], evidence
+
+
+def one_lock(unit: Unit, some: frozenset[Place], others: frozenset[Place]) -> bool:
+    """Whether one of the locks is among the others: a base calls by the same name the lock that each subclass makes."""
+    scope = unit.module.scope
+    return any(
+        one == other or (one[1] == other[1] and (other[0] in scope.family(one[0]) or one[0] in scope.family(other[0])))
+        for one in some
+        for other in others
+    )
 
 
 def guards_of(one: Guarded, other: Guarded) -> frozenset[Place]:
