@@ -13,7 +13,7 @@ from racelint.paths import CONFIGURED, ENSURED
 from racelint.pattern.assumed import assumed_at_start, assumed_set
 from racelint.pattern.compounds import broken_compounds, broken_sections
 from racelint.pattern.constraints import parent_then_child, unconstrained
-from racelint.pattern.counters import numbered
+from racelint.pattern.counters import numbered, own_to_thread
 from racelint.pattern.deciding import COUNTING, decided_under_lock, limit_before_lock
 from racelint.pattern.declared import unguarded_accesses
 from racelint.pattern.dependence import (
@@ -213,6 +213,7 @@ __all__ = [
     "one_change",
     "one_document",
     "only_started",
+    "own_to_thread",
     "parent_then_child",
     "pid_file_of_one",
     "process_wide",

@@ -1,8 +1,8 @@
-"""Numbers that a method of a shared object counts up and gives out."""
+"""Numbers that a method of a shared object counts up and gives out, and what each thread has for itself."""
 
 from __future__ import annotations
 
-from racelint.events import Access, Kind, Op, Resource
+from racelint.events import Access, Kind, Mark, Op, Resource
 from racelint.evidence import Evidence
 from racelint.finding import Confidence
 from racelint.pattern.made import first_word
@@ -45,3 +45,16 @@ def _for_public(unit: Unit) -> bool:
         not caller.name.startswith("_") and first_word(caller.name) not in unit.module.models.lifecycle
         for caller in callers
     )
+
+
+def own_to_thread(unit: Unit, resource: Resource) -> bool:
+    """Whether the unit asks which thread it runs in, and the resource may be what it keeps for that one: an entry, another object."""
+    if resource.name.startswith("self.") and not resource.key:
+        return False
+    return any(
+        isinstance(event, Mark) and event.what == "call" and event.subject.rpartition(".")[2] in _WHICH
+        for event in unit.events
+    )
+
+
+_WHICH = ("get_ident", "current_thread", "get_native_id")

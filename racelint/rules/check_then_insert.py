@@ -34,7 +34,7 @@ from dataclasses import replace
 from racelint.creation import made_across_await, made_without_lock
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Confidence, Module, Unit
+from racelint.pattern import Access, Confidence, Module, Unit, own_to_thread
 from racelint.rule import Rule
 
 
@@ -58,7 +58,7 @@ def find(module: Module) -> Iterable[Finding]:
                 Fix("hold one lock over test and insertion, or insert the task or a placeholder before awaiting"),
             )
         for pair, _, found in made_without_lock(unit, keyed=True):
-            apart = keyed_by_argument(unit, pair.second)
+            apart = keyed_by_argument(unit, pair.second) or own_to_thread(unit, pair.second.resource)
             evidence = replace(found, strength=Confidence.LOW) if found.public or apart else found
             name = pair.second.resource.shown
             yield module.finding(

@@ -202,7 +202,7 @@ def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Eviden
         flag = access.value.shape in (Shape.TRUE, Shape.FALSE, Shape.NONE) or (
             set_back and evidence.strength is not Confidence.HIGH  # maybe before the threads begin
         )
-        if not (custom or usual) or (not locks and (flag or alone)):
+        if not ((custom and not evidence.public) or usual) or (not locks and (flag or alone)):
             evidence = Evidence(evidence.text, Confidence.LOW, evidence.world, True)
         yield change, others[0], evidence
 

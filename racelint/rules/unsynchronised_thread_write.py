@@ -49,6 +49,7 @@ from racelint.pattern import (
     copied_to_processes,
     extremes,
     numbered,
+    own_to_thread,
     rival,
     thread_updates,
 )
@@ -96,6 +97,8 @@ def find(module: Module) -> Iterable[Finding]:
 def met(unit: Unit, resource: Resource) -> Evidence | None:
     """Another thread that changes the resource meanwhile, of which the module itself tells."""
     evidence = numbered(unit, resource) or rival(unit, resource, World.THREADS)
+    if evidence is not None and own_to_thread(unit, resource):
+        return evidence.weakened()
     if evidence is None or evidence.public or unit.module.concurrency.called_under_lock(unit.facts):
         return None
     return None if copied_to_processes(unit, resource) else evidence
