@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from racelint.models.loader import load_models
-from racelint.paths import CONFIGURED, ENSURED, FOLDERS, KEPT_WORDS, OWN_WORDS, SHARED_WORDS
+from racelint.paths import CONFIGURED, ENSURED, FILE_LOCK, FOLDERS, KEPT_WORDS, OWN_WORDS, SHARED_WORDS, words_of_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +130,9 @@ MEANINGS = (
         r"(?!)",
     ),
     Meaning(
-        "`mkdir`, `mkdirs`, `makedirs`, `mkpath`, or `ensure` with `dir`, `directory`, `folder`, `path` in the name of a function",
-        "anybody's folders are made there, also for several processes at once",
-        r"(?i)mk_?dirs?|make_?dirs?|mk_?path|ensure_?(dir|folder|path)",
+        "`mkdir`, `mkdirs`, `makedirs`, `mkpath`, or `ensure`, `make`, `create`, `prepare`, `check` with `dir`, `directory`, `folder`, `path` in the name of a function; `symlink`",
+        "anybody's folders or links are made there, also for several processes at once",
+        r"(?i)mk_?dirs?|mk_?path|(ensure|make|create|prepare|check)_?(dir|folder|path)|sym_?link|hardlink",
     ),
     Meaning(
         f"{', '.join(f'`{word}`' for word in sorted(KEPT_WORDS | FOLDERS))} in the same places",
@@ -144,7 +144,17 @@ MEANINGS = (
         "one run has the file for itself",
         "|".join(OWN_WORDS) + r"|te?mp|workspace|scratch|pid",
     ),
-    Meaning("`XStorage`", "a class whose files processes share", r"(?i)storage$"),
+    Meaning(
+        "`FileLock`, `lock_file`, `flock` and their kin, called in a module",
+        "processes are kept apart there, so that several run it",
+        FILE_LOCK.pattern,
+    ),
+    Meaning(
+        "`x_dir()`, `x_folder()`, `x_home()`, `x_root()`, `X_DIR` in the path of a folder that is made",
+        "one place for all processes",
+        r"(?i)dir|folder|home|root|^[A-Z][A-Z0-9]*_[A-Z0-9_]*$",
+    ),
+    Meaning("`XStorage`, `XPersistence`", "a class whose files processes share", r"(?i)(storage|persistence)$"),
     Meaning("`build`, `builds` in a path", "one build has the file for itself", r"(?i)builds?"),
     Meaning(
         "`poetry.lock`, `dependencies_lock` and their kin",
@@ -222,6 +232,6 @@ def says_something(name: str) -> bool:
         name.lstrip("_") in whole
         or name in whole
         or bool(words and words[0] in beginnings)
-        or not (SHARED_WORDS | KEPT_WORDS | FOLDERS | CONFIGURED | ENSURED).isdisjoint(words)
+        or not (SHARED_WORDS | KEPT_WORDS | FOLDERS | CONFIGURED | ENSURED).isdisjoint(words_of_name(name))
         or any(expression.search(name) for expression in expressions)
     )

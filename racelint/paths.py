@@ -80,6 +80,7 @@ FOLDERS = frozenset(
 """Words of names of folders that every start of a program makes when they are missing; one start at a time, as a rule."""
 
 _MAKERS = frozenset("mkdir mkdirs makedirs mkpath".split())
+_MAKING = frozenset("make create prepare check".split())
 _PLACES = frozenset("dir dirs directory directories folder folders path".split())
 
 
@@ -87,17 +88,37 @@ _RUN = frozenset("temp tmp tempfile temporary working extract unpack copy copytr
 """Words of names of functions and classes whose folders are of one run."""
 
 _COMMANDS = frozenset(
-    "cli commands command management scripts script bin __main__ examples setup tools test tests testing".split()
+    "cli commands command management scripts script bin __main__ examples setup test tests testing".split()
 )
 """Parts of paths of modules that a user runs once at a time."""
 
+COMMAND_LIBRARIES = frozenset("argparse click typer optparse docopt fire absl gflags".split())
+"""What a module imports that is a command itself."""
+
+WINDOW_LIBRARIES = frozenset("tkinter Tkinter PyQt4 PyQt5 PyQt6 PySide PySide2 PySide6 gi wx kivy qtpy".split())
+"""What a module imports that is part of a window, of which a user has one."""
+
+PROCESS_LIBRARIES = "torch.distributed torch.multiprocessing torch_xla pytorch_lightning lightning horovod mpi4py deepspeed accelerate".split()
+"""What a module imports that every process of a training or computation runs."""
+
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_COMPOUND = re.compile(
+    r"(?P<first>cache|lock|spool|registry|cookie|state|session|db|log|data|download|upload|media|backup)"
+    r"(?:dir|dirs|file|files|path|paths|folder|folders|root|name|filename|db)"
+    r"|(?:io|http|web|py|disk|file|image|font|build|url|page|user|ast|pickle|json|meta|index|tag|query|result)(?P<last>cache)s?"
+)
 _SYSTEM = re.compile(r"""^[rbuf]*["']/(var|etc|run|tmp|dev/shm)/""")
 _SYSTEM_ANYWHERE = re.compile(r"""["']/(var|etc|run|tmp|dev/shm)/""")
 
 
 _PUBLIC = re.compile(r"""["'{]/?(var/)?tmp/|gettempdir\(""")
 _PREDICTABLE = re.compile(r"mk[ds]temp|TemporaryDirectory|NamedTemporaryFile|uuid|token_|urandom|random")
+
+
+FILE_LOCK = re.compile(
+    r"(?i)(?:^|[._]|(?<=[a-z]))(?:file_?lock|process_?lock|lock_?(?:file|path|dir|parent)\w*|flock|lockf)(?:$|\.)"
+)
+"""Calls that lock between processes."""
 
 
 def is_own(path: str) -> bool:
@@ -115,10 +136,14 @@ def is_system_path(path: str) -> bool:
     return _SYSTEM.match(path) is not None
 
 
-def is_command(module: str) -> bool:
-    """Whether a module is part of a command line, which a user runs once at a time."""
+def is_command(module: str, script: bool = True) -> bool:
+    """Whether a module is part of a command line, which a user runs once at a time.
+
+    `script`: whether it can be run itself, without which `tools` is a package like any other.
+    """
     parts = module.replace("\\", "/").removesuffix(".py").split("/")
-    return not _COMMANDS.isdisjoint(part if part.startswith("__") else part.strip("_") for part in parts)
+    known = _COMMANDS | {"tools"} if script else _COMMANDS
+    return not known.isdisjoint(part if part.startswith("__") else part.strip("_") for part in parts)
 
 
 def is_of_one_run(*names: str) -> bool:
@@ -151,7 +176,16 @@ _VAGUE = frozenset(
 def makes_any_folder(function: str) -> bool:
     """Whether a function is called after the making of folders: `mkdir_p`, `ensure_directory`."""
     words = {word.lower() for word in _WORD.findall(function)}
-    return bool(words & _MAKERS) or ("ensure" in words and bool(words & _PLACES))
+    if words & _MAKERS or ("ensure" in words and words & _PLACES):
+        return True
+    public = not function.startswith("_")
+    return public and bool(words & _MAKING) and bool(words & (_PLACES - {"path"})) and words.isdisjoint(_RUN)
+
+
+def makes_any_link(function: str) -> bool:
+    """Whether a function is called after the making of links: `sym_link`, `force_symlink`."""
+    words = {word.lower() for word in _WORD.findall(function)}
+    return bool(words & {"symlink", "hardlink"}) or {"sym", "link"} <= words
 
 
 def is_of_one_row(path: str) -> bool:
@@ -162,18 +196,31 @@ def is_of_one_row(path: str) -> bool:
 _ROW = re.compile(r"\.(id|pk)(\)|\})*[\"']?$")
 
 
+def words_of_name(text: str) -> list[str]:
+    """The words of a name; of one that was put together of two, as `cachedir`, the one that says what it is."""
+    found = []
+    for word in map(str.lower, _WORD.findall(text)):
+        together = _COMPOUND.fullmatch(word)
+        found.append(str(together["first"] or together["last"]) if together and word not in SHARED_WORDS else word)
+    return found
+
+
 def words_of_paths(text: str) -> frozenset[str]:
     """The words of a text that would say that processes share a path, if they stood in one."""
-    found = {word.lower() for word in _WORD.findall(text)} & _SAYING
+    found = set(words_of_name(text)) & _SAYING
     if _KEY_FILE.search(text):
         found.add(KEY)
     if _SYSTEM_ANYWHERE.search(text):
         found.add(SYSTEM)
+    if is_parent(text) or ".parent" in text:
+        found.add(PARENT)
+    if _ROOTED.search(text) or _CONSTANT_ANYWHERE.search(text):
+        found.add(ROOTED)
     return frozenset(found)
 
 
-KEY, SYSTEM = "key", "/"
-"""Stand among such words for a file that holds a key, and for a path of the machine."""
+KEY, SYSTEM, PARENT, ROOTED = "key", "/", "..", "~"
+"""Stand among such words for a file that holds a key, a path of the machine, the folder of a path, and a place that is known."""
 
 _SAYING = SHARED_WORDS | CONFIGURED | ENSURED | FOLDERS
 
@@ -183,9 +230,27 @@ def is_parent(path: str) -> bool:
     return "dirname(" in path or path.endswith(".parent")
 
 
+_ROOTED = re.compile(
+    r"expanduser\(|\bhome\(\)|environ\b|getenv\(|gettempdir\(|__file__|sys\.(?:prefix|executable)|getsitepackages|getusersitepackages"
+    r"|(?<![\w.])\w*(?:dir|folder|home|root)\(\)"
+    r"|(?:user|site)_(?:cache|data|config|log|state|runtime)_(?:dir|path)\b"
+)
+"""What names a place that is the same for all processes of a user: the home, the environment, the folder of the package."""
+_CONSTANT = re.compile(
+    r"(?:[A-Za-z_]\w*\.)*[A-Z][A-Z0-9]*_[A-Z0-9_]*(?![A-Za-z0-9(])|[rub]*[\"'](?![^\"']*[{%])[^\"']+[\"']$"
+)
+_CONSTANT_ANYWHERE = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b|\(\s*[rub]*[\"'][^\"'\n{%]+[\"']\s*\)")
+
+
+def place_of_all(path: str) -> str:
+    """What says that the path is one place for all processes that run the code; "" if nothing does."""
+    found = _ROOTED.search(path) or _CONSTANT.match(path)
+    return found.group().rstrip("(") if found else ""
+
+
 def is_storage(class_name: str) -> bool:
     """Whether a class is called after a storage: `FileStorage`; what only speaks of one may mean anything."""
-    return class_name.lower().endswith("storage")
+    return class_name.lower().endswith(("storage", "persistence"))
 
 
 def is_built(path: str) -> bool:
@@ -196,9 +261,9 @@ def is_built(path: str) -> bool:
 def shared_word(*names: str, more: frozenset[str] = frozenset(), only: frozenset[str] = SHARED_WORDS) -> str:
     """The first word of the names that says that several processes use the path; "" if there is none."""
     for name in names:
-        for word in _WORD.findall(_OTHER_MEANING.sub("", name)):
-            if word.lower() in only or word.lower() in more:
-                return str(word).lower()
+        for word in words_of_name(_OTHER_MEANING.sub("", name)):
+            if word in only or word in more:
+                return word
         if more >= CONFIGURED and _KEY_FILE.search(name):
             return "key"
     return ""

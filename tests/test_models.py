@@ -230,6 +230,12 @@ EFFECTS_AT_WORK = {
         "path",
         "import os",
     ),
+    "open-mode": Case(
+        "with made.open('wb') as file:\n    file.write(b'')",
+        ("use file made", "write file made"),
+        "made",
+        "import pathlib",
+    ),
     "file-handle": Case(
         "file = os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL))", ("create file path",), "path", "import os"
     ),

@@ -12,7 +12,7 @@ from racelint.facts import FunctionFacts
 from racelint.flow.arguments import Arguments
 from racelint.flow.containers import container_call, local_container_call
 from racelint.flow.expressions import BUILTIN_PURE, WRAPPERS, Evaluator
-from racelint.flow.files import dump_to_path, used_as_key
+from racelint.flow.files import dump_to_path, tolerated, used_as_key
 from racelint.flow.futures import completed_later, future_call, oldest
 from racelint.flow.locks import lock_call, taken_by_function
 from racelint.flow.made import is_served, made_row, note_made
@@ -104,7 +104,7 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
     if model is not None:
         unseen = any(argument.star == "**" for argument in node.args)  # it may be among them
         if model.unless and (unseen or set(model.unless) & set(arguments.keywords)):
-            model = replace(model, effect="none" if model.effect.startswith("file-") else "atomic")
+            model = replace(model, effect=tolerated(model.effect))
         effect = apply_effect(ev, node, model, base, method, arguments, awaiting)
         if effect is not None:
             return effect

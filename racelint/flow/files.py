@@ -104,6 +104,17 @@ def _open(call: FileCall) -> Value | None:
     return _opened(call, call.target, mode, literal=given is None or given.text[:1] in ("'", '"'))
 
 
+def _open_mode(call: FileCall) -> Value | None:
+    """`x.open("wb")`: with a mode as its first argument, what is opened is a path."""
+    given = call.arguments.at(0)
+    if given is None or not _MODE.fullmatch(given.text):
+        return None
+    return _opened(call, call.target, given.text.strip("'\""))
+
+
+_MODE = re.compile(r"""["'][rwax][bt+]{0,2}["']""")
+
+
 def _opened(call: FileCall, target: Resource | None, mode: str, literal: bool = True) -> Value:
     if literal and target is not None and "a" not in mode:
         op, how = (Op.CREATE, "exclusive") if "x" in mode else (Op.USE, TRUNCATED) if "w" in mode else (Op.USE, "open")
@@ -167,8 +178,22 @@ def _make(call: FileCall) -> Value | None:
 
 
 def _remove(call: FileCall) -> Value | None:
-    call.emit(Op.DELETE, call.target, call.method)
+    call.emit(Op.DELETE, call.target, TOLERANT if call.model.effect == TOLERATED else call.method)
     return Value()
+
+
+TOLERANT = "tolerant"
+"""How a path is removed that need not be there."""
+
+TOLERATED = "file-remove-any"
+"""The effect of such a removal, which no table names."""
+
+
+def tolerated(effect: str) -> str:
+    """What an effect becomes by the argument that `unless` names: it never fails, or is one step."""
+    if effect == "file-remove":
+        return TOLERATED
+    return "none" if effect.startswith("file-") else "atomic"
 
 
 def _use(call: FileCall) -> Value | None:
@@ -310,6 +335,7 @@ def used_as_key(ev: Evaluator, node: cst.Call, arguments: Arguments) -> None:
 
 FILE_EFFECTS: dict[str, Callable[[FileCall], Value | None]] = {
     "open": _open,
+    "open-mode": _open_mode,
     "open-flags": _open_flags,
     "file-handle": _handle,
     "json-load": _load,
@@ -317,6 +343,7 @@ FILE_EFFECTS: dict[str, Callable[[FileCall], Value | None]] = {
     "file-check": _check,
     "file-make": _make,
     "file-remove": _remove,
+    TOLERATED: _remove,
     "file-use": _use,
     "file-list": _list,
     "file-read": _read,

@@ -268,8 +268,23 @@ def _caught_names(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> frozens
 
 
 def _raises(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> bool:
-    """Whether a handler ends by raising, whatever it was that it caught."""
+    """Whether a handler ends by raising, whatever it was that it caught, or ends the program."""
     last = handler.body.body[-1] if handler.body.body else None
     if isinstance(last, cst.SimpleStatementLine):
         last = last.body[-1]
-    return isinstance(last, cst.Raise)
+    if isinstance(last, cst.Expr) and isinstance(last.value, cst.Call):
+        return source_of(last.value.func) in _ENDING
+    return isinstance(last, cst.Raise) and not any(_goes_on(statement) for statement in handler.body.body)
+
+
+_ENDING = frozenset({"sys.exit", "exit", "quit", "os._exit"})
+
+
+def _goes_on(statement: cst.CSTNode) -> bool:
+    """Whether a statement of a handler leaves it for some of the errors: `if error.errno == EEXIST: return`."""
+    if not isinstance(statement, cst.If) or not isinstance(statement.body, cst.IndentedBlock):
+        return False
+    last = statement.body.body[-1] if statement.body.body else None
+    return isinstance(last, cst.SimpleStatementLine) and isinstance(
+        last.body[-1], cst.Return | cst.Continue | cst.Break
+    )

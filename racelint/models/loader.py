@@ -31,6 +31,7 @@ EFFECTS = frozenset(
         "file-name",
         "file-handle",
         "open-flags",
+        "open-mode",
         "lock",
         "acquire",
         "release",

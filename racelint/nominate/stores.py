@@ -11,15 +11,20 @@ from racelint.meeting import RANKS
 from racelint.paths import (
     CONFIGURED,
     ENSURED,
+    FILE_LOCK,
     KEY,
+    PARENT,
     PATH_STEPS,
     PATH_TESTS,
+    PROCESS_LIBRARIES,
+    ROOTED,
     SHARED_WORDS,
     SYSTEM,
     is_command,
     is_of_one_run,
     is_storage,
     makes_any_folder,
+    makes_any_link,
     words_of_paths,
 )
 from racelint.store_calls import READ, WRITE
@@ -227,7 +232,8 @@ def file_steps(c: Candidate) -> bool:
         return True
     if not names.isdisjoint(EVERYBODYS) or (not names.isdisjoint(PATH_TESTS) and _waits(c)):
         return True
-    alone = is_command(c.module.scope.facts.path) or is_of_one_run(c.facts.owner)
+    script = "__name__" in c.module.scope.facts.module_body.reads
+    alone = is_command(c.module.scope.facts.path, script) or is_of_one_run(c.facts.owner)
     return not alone and _says_shared(c, names)
 
 
@@ -238,9 +244,20 @@ def _says_shared(c: Candidate, names: frozenset[str]) -> bool:
     meant = SHARED_WORDS | {SYSTEM}
     if not names.isdisjoint(PATH_TESTS):
         meant |= CONFIGURED | ENSURED | {KEY}
-    if not names.isdisjoint(MAKES) and makes_any_folder(c.facts.name):
-        return True
+    if not names.isdisjoint(MAKES):
+        if makes_any_folder(c.facts.name) or makes_any_link(c.facts.name) or _in_processes(c):
+            return True
+        if not names.isdisjoint(PATH_TESTS):
+            meant |= {PARENT, ROOTED}
     return is_storage(c.facts.owner) or not meant.isdisjoint(words)
+
+
+def _in_processes(c: Candidate) -> bool:
+    """Whether the module takes a lock between processes, or imports what runs it in several."""
+    facts = c.module.scope.facts
+    if any(FILE_LOCK.search(call.callee) for f in facts.functions for call in f.calls):
+        return True
+    return any(f"{o}.".startswith(f"{name}.") for o in c.module.scope.imports.values() for name in PROCESS_LIBRARIES)
 
 
 MAKES = frozenset("mkdir makedirs mkfifo symlink link copytree symlink_to hardlink_to".split())

@@ -35,15 +35,15 @@ from racelint.pattern.files import (
     copied,
     forgiven,
     listed_then_used,
-    made_by_others,
+    made_after_any_test,
     named_temporary,
     pid_file_of_one,
     removed_elsewhere,
     removed_then_made,
     same_content,
     spare_copy,
+    tested_before_lock,
     tested_then_done,
-    used_by_others,
     written_in_place,
     written_then_hidden,
 )
@@ -104,6 +104,7 @@ from racelint.pattern.rows import (
     whole_saves,
 )
 from racelint.pattern.sessions import connection_of_object, sessions_handed_out
+from racelint.pattern.sharing import linked_by_others, made_by_others, used_by_others
 from racelint.pattern.started import started_before_claimed
 from racelint.pattern.starting import late_writes
 from racelint.pattern.states import entries_marked, released_unseen, state_changes, statements_after_test
@@ -198,7 +199,9 @@ __all__ = [
     "kept_under_lock",
     "late_writes",
     "limit_before_lock",
+    "linked_by_others",
     "listed_then_used",
+    "made_after_any_test",
     "made_by_others",
     "made_sure_by_all",
     "made_sure_by_each",
@@ -251,6 +254,7 @@ __all__ = [
     "table_of",
     "table_updates",
     "takes_from_queue",
+    "tested_before_lock",
     "tested_then_done",
     "tested_then_drawn",
     "thread_updates",

@@ -5,25 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from racelint.events import Access, Kind, Op, Resource, Sense, Shape
-from racelint.evidence import Evidence
+from racelint.events import Access, Acquire, Kind, Op, Resource, Sense, Shape
 from racelint.facts import CallSite, FunctionFacts
-from racelint.finding import Confidence
 from racelint.paths import (
-    FOLDERS,
-    KEPT_WORDS,
+    FILE_LOCK,
     LOCKS,
-    is_built,
-    is_command,
-    is_of_one_row,
-    is_of_one_run,
     is_own,
-    is_parent,
     is_pid_file,
     is_predictable,
     is_spare,
-    is_storage,
-    is_system_path,
     makes_any_folder,
     says_little,
     shared_word,
@@ -48,7 +38,8 @@ _RUNNABLE = re.compile(r"(?<![\w])0?o?[57]00(?!\d)|S_I(RWX|X)U(SR)?")
 
 def forgiven(unit: Unit, act: Access) -> bool:
     """Whether the unit goes on when the step fails."""
-    return bool(act.forgiven & TOLERANT) and unit.safe(act, because=lambda: "the unit goes on when the step fails")
+    tolerated = act.how == "tolerant" or bool(act.forgiven & TOLERANT)
+    return tolerated and unit.safe(act, because=lambda: "the unit goes on when the step fails")
 
 
 def file_accesses(unit: Unit, *ops: Op) -> Iterator[Access]:
@@ -63,61 +54,11 @@ def written_in_place(access: Access) -> bool:
     return (access.op is Op.USE and access.how == "truncate") or (access.op is Op.WRITE and access.how in IN_PLACE)
 
 
-def used_by_others(
-    unit: Unit, access: Access, more: frozenset[str] = frozenset(), weak: frozenset[str] = frozenset()
-) -> Evidence | None:
-    """Why other processes use the same path: the unit runs in several, or names say what the file is for.
-
-    `more` are further words that say so here, `weak` some that say only that one run after the other does.
-    """
-    found = unit.module.concurrency.handled_in_processes(unit.facts.qualname)
-    if found is not None:
-        return Evidence(found.text, Confidence.MEDIUM, "processes")
-    resource = access.resource
-    if is_command(unit.module.path) or is_of_one_run(unit.facts.owner) or is_built(resource.path):
-        return None
-    if is_system_path(resource.path):
-        return Evidence("the path is the same for every process of the machine", Confidence.MEDIUM, "processes")
-    word = shared_word(resource.path, resource.name, more=more)
-    if word:
-        return Evidence(f"`{word}` in the path says that processes share it", Confidence.MEDIUM, "processes")
-    if is_storage(unit.facts.owner):
-        return Evidence(f"`{unit.facts.owner}` is a storage, which processes share", Confidence.MEDIUM, "processes")
-    parts = unit.module.path.replace("\\", "/").removesuffix(".py").split("/")[-2:]
-    word = shared_word(unit.facts.qualname, *reversed(parts), more=more)
-    if word:
-        return Evidence(
-            f"`{word}` in the name of `{unit.facts.qualname}` or of its module says that processes share the path",
-            Confidence.MEDIUM,
-            "processes",
-        )
-    word = shared_word(resource.path, resource.name, unit.facts.qualname, *reversed(parts), only=KEPT_WORDS, more=weak)
-    if word:
-        return Evidence(f"`{word}` says that runs of a program share the path", Confidence.LOW, "processes")
-    return None
-
-
-def made_by_others(unit: Unit, act: Access) -> Evidence | None:
-    """Why other processes make the same folder."""
-    if makes_any_folder(unit.facts.name) and not is_command(unit.module.path) and not is_built(act.resource.path):
-        return Evidence(
-            f"`{unit.facts.name}` makes folders for whoever calls it, also for several at once",
-            Confidence.MEDIUM,
-            "processes",
-        )
-    found = used_by_others(unit, act, weak=FOLDERS)
-    if is_of_one_run(unit.facts.qualname) or is_of_one_row(act.resource.path):
-        return None
-    if found is None and is_parent(act.resource.path) and not is_command(unit.module.path):
-        return Evidence(
-            "it is the folder of other files, which several processes can write", Confidence.LOW, "processes"
-        )
-    return found
-
-
 def tested_then_done(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Tests of a path (or reads of a file) and the step on it that runs only because of what they saw."""
     for act in file_accesses(unit, Op.CREATE, Op.DELETE, Op.USE, Op.WRITE):
+        if _tested_again(unit, act):
+            continue
         for number, sense in act.control:
             test = unit.access(number)
             if (
@@ -132,6 +73,72 @@ def tested_then_done(unit: Unit) -> Iterator[tuple[Access, Access]]:
             ):
                 yield test, act
                 break
+
+
+def tested_before_lock(unit: Unit) -> Iterator[tuple[Access, Access, str]]:
+    """Tests before a lock between processes, each with the step under the lock that rests on what was seen, and the lock.
+
+    The first one who holds the lock changes what was tested; who waited for it does not look again.
+    """
+    seen: set[int] = set()
+    for act in file_accesses(unit, Op.CREATE, Op.DELETE, Op.USE, Op.WRITE):
+        if act.op is Op.USE and not written_in_place(act):
+            continue
+        locks = [lock for lock in unit.locked_at(act) if _between_processes(lock) and lock.id not in seen]
+        for test in unit.accesses(Op.CHECK, kinds=(Kind.FILE,)):
+            late = [lock for lock in locks if lock.id not in test.held and unit.before(test.id, lock.id)]
+            if (
+                late
+                and one_path(unit, test, act)
+                and not any(_looks(act, other, late[-1]) for other in unit.accesses(Op.CHECK, Op.READ, Op.USE))
+            ):
+                seen.add(late[-1].id)
+                yield test, act, late[-1].lock.shown
+                break
+
+
+def _tested_again(unit: Unit, act: Access) -> bool:
+    """Whether a test under the lock that is held at the step decides that it runs."""
+    return any(
+        (test := unit.access(number)) is not None
+        and test.op in (Op.CHECK, Op.READ)
+        and test.id != act.id
+        and one_path(unit, test, act)
+        and unit.guarded(test, act)
+        for number, _ in act.control
+    )
+
+
+def _between_processes(lock: Acquire) -> bool:
+    return lock.world == "processes" or FILE_LOCK.search(lock.lock.shown.partition("(")[0]) is not None
+
+
+def _looks(act: Access, other: Access, lock: Acquire) -> bool:
+    """Whether an access looks at the path of the step under the lock, before it."""
+    return (
+        lock.id in other.held
+        and other.id < act.id
+        and not written_in_place(other)
+        and same(other.resource, act.resource)
+    )
+
+
+def made_after_any_test(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Folders that a function makes which is there for that, with a test of what may be another name of them.
+
+    `os.mkdir(head)` in a loop over what was found missing before.
+    """
+    if not makes_any_folder(unit.facts.name):
+        return
+    tests = [test for test in unit.accesses(Op.CHECK, kinds=(Kind.FILE,)) if test.how not in ("name", "read")]
+    for act in file_accesses(unit, Op.CREATE):
+        test = next((test for test in tests if unit.before(test.id, act.id) and not unit.guarded(test, act)), None)
+        if (
+            test is not None
+            and act.how in ("mkdir", "makedirs")
+            and not any(act is made for _, made in tested_then_done(unit))
+        ):
+            yield test, act
 
 
 def _fits(test: Access, act: Access, sense: Sense) -> bool:

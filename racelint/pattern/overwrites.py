@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from racelint.events import Access, Acquire, Kind, Op
 from racelint.evidence import Evidence
 from racelint.finding import Confidence
-from racelint.paths import CACHED, is_own, is_system_path, shared_word
+from racelint.paths import CACHED, is_own, is_storage, is_system_path, shared_word
 from racelint.pattern.files import (
     file_accesses,
     forgiven,
     one_path,
     read_elsewhere,
     same_content,
-    used_by_others,
     written_in_place,
 )
 from racelint.pattern.pair import INTERNAL
+from racelint.pattern.sharing import used_by_others
 from racelint.pattern.unit import Unit, same
 
 
@@ -54,7 +54,7 @@ def _readers(unit: Unit, write: Access) -> Evidence | None:
         return used
     reader = read_elsewhere(unit, resource)
     handled = unit.module.concurrency.handled_in_processes(facts.qualname) is not None
-    if reader and (handled or shared_word(resource.path, resource.name, facts.qualname)):
+    if reader and (handled or is_storage(facts.owner) or shared_word(resource.path, resource.name, facts.qualname)):
         return Evidence(f"`{reader}` reads it; {used.text}", used.strength, "processes")
     return Evidence(used.text, Confidence.LOW, "processes")
 
@@ -73,12 +73,32 @@ def _only_locked(unit: Unit, write: Access) -> bool:
 
 
 def _put_in_place_later(unit: Unit, write: Access) -> bool:
-    """Whether the file is renamed over another one afterwards, or removed: it was a temporary one."""
+    """Whether the file is renamed over another one afterwards, or removed: it was a temporary one.
+
+    Removed if all goes well: what a handler removes is what was written in part.
+    """
     return any(
-        same(other.resource, write.resource) and unit.before(write.id, other.id)
+        same(other.resource, write.resource)
+        and unit.before(write.id, other.id)
+        and (other.op is not Op.DELETE or not _only_handled(unit, write, other))
         for other in unit.accesses(Op.USE, Op.DELETE, kinds=(Kind.FILE,))
         if other.op is Op.DELETE or other.how in ("replace", "move")
     )
+
+
+def _only_handled(unit: Unit, one: Access, other: Access) -> bool:
+    """Whether all ways from one access to the other lead through the handler of an exception."""
+    handlers = {mark.id for mark in unit.marks("handler")}
+    seen: set[int] = set()
+    todo = list(unit.flow.after[one.id]) if handlers else [other.id]
+    while todo:
+        number = todo.pop()
+        if number == other.id:
+            return False
+        if number not in seen and number not in handlers:
+            seen.add(number)
+            todo.extend(unit.flow.after[number])
+    return True
 
 
 def _read_before(unit: Unit, write: Access) -> bool:

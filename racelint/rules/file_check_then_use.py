@@ -35,13 +35,16 @@ from racelint.pattern import (
     awaited_then_read,
     copied,
     forgiven,
+    linked_by_others,
     listed_then_used,
+    made_after_any_test,
     made_by_others,
     named_temporary,
     pid_file_of_one,
     removed_elsewhere,
     removed_then_made,
     same_content,
+    tested_before_lock,
     tested_then_done,
     used_by_others,
     written_in_place,
@@ -90,7 +93,22 @@ def races(unit: Unit) -> Iterator[Race]:
             "read it until its content is whole, or write it under another name and rename it",
             "half-written file",
         )
+    early = list(tested_before_lock(unit))
+    late = {act.id for _, act, _ in early}
     for test, act in tested_then_done(unit):
+        if act.id not in late:
+            yield from tested(unit, test, act)
+    for test, act, lock in early:
+        shown = lock.replace("{", "{{").replace("}", "}}")
+        yield (
+            test,
+            act,
+            f"{{name}} is tested on line {{line}} and not again here, under `{shown}`; who waited for it does the work again",
+            Evidence(f"`{lock}` keeps processes apart, so there are several", Confidence.MEDIUM),
+            "test it again under the lock",
+            "done twice",
+        )
+    for test, act in made_after_any_test(unit):
         yield from tested(unit, test, act)
     for removal, act in removed_then_made(unit):
         if not forgiven(unit, act):
@@ -98,7 +116,7 @@ def races(unit: Unit) -> Iterator[Race]:
                 removal,
                 act,
                 "{name} is removed on line {line} and made again here; another process can make it in between",
-                used_by_others(unit, act) or UNKNOWN,
+                linked_by_others(unit, act) or UNKNOWN,
                 TOLERATE,
                 "",
             )

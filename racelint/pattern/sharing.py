@@ -1,0 +1,139 @@
+"""Why other processes use a path: what a unit is run by, what names say of the file, where a folder lies."""
+
+from __future__ import annotations
+
+from racelint.events import Access
+from racelint.evidence import Evidence
+from racelint.finding import Confidence
+from racelint.paths import (
+    COMMAND_LIBRARIES,
+    FILE_LOCK,
+    FOLDERS,
+    KEPT_WORDS,
+    PROCESS_LIBRARIES,
+    WINDOW_LIBRARIES,
+    is_built,
+    is_command,
+    is_of_one_row,
+    is_of_one_run,
+    is_parent,
+    is_storage,
+    is_system_path,
+    makes_any_folder,
+    makes_any_link,
+    place_of_all,
+    shared_word,
+)
+from racelint.pattern.unit import Unit
+
+
+def used_by_others(
+    unit: Unit, access: Access, more: frozenset[str] = frozenset(), weak: frozenset[str] = frozenset()
+) -> Evidence | None:
+    """Why other processes use the same path: the unit runs in several, or names say what the file is for.
+
+    `more` are further words that say so here, `weak` some that say only that one run after the other does.
+    """
+    found = unit.module.concurrency.handled_in_processes(unit.facts.qualname)
+    if found is not None:
+        return Evidence(found.text, Confidence.MEDIUM, "processes")
+    resource = access.resource
+    if of_a_command(unit) or is_of_one_run(unit.facts.owner) or is_built(resource.path):
+        return None
+    if is_system_path(resource.path):
+        return Evidence("the path is the same for every process of the machine", Confidence.MEDIUM, "processes")
+    word = shared_word(resource.path, resource.name, more=more)
+    if word:
+        return Evidence(f"`{word}` in the path says that processes share it", Confidence.MEDIUM, "processes")
+    if is_storage(unit.facts.owner):
+        return Evidence(f"`{unit.facts.owner}` is a storage, which processes share", Confidence.MEDIUM, "processes")
+    parts = unit.module.path.replace("\\", "/").removesuffix(".py").split("/")[-2:]
+    word = shared_word(unit.facts.qualname, *reversed(parts), more=more)
+    if word:
+        return Evidence(
+            f"`{word}` in the name of `{unit.facts.qualname}` or of its module says that processes share the path",
+            Confidence.MEDIUM,
+            "processes",
+        )
+    word = shared_word(resource.path, resource.name, unit.facts.qualname, *reversed(parts), only=KEPT_WORDS, more=weak)
+    if word:
+        return Evidence(f"`{word}` says that runs of a program share the path", Confidence.LOW, "processes")
+    return None
+
+
+def made_by_others(unit: Unit, act: Access) -> Evidence | None:
+    """Why other processes make the same folder."""
+    path = act.resource.path
+    if makes_any_folder(unit.facts.name) and not of_a_command(unit) and not is_built(path):
+        return _medium(f"`{unit.facts.name}` makes folders for whoever calls it, also for several at once")
+    found = used_by_others(unit, act, weak=FOLDERS)
+    if is_of_one_run(unit.facts.qualname) or is_of_one_row(path):
+        return None
+    if (found is not None and found.strength is Confidence.MEDIUM) or _of_one_program(unit) or is_built(path):
+        return found
+    return _meeting(unit, act) or found
+
+
+def linked_by_others(unit: Unit, act: Access) -> Evidence | None:
+    """Why other processes make or use the same link."""
+    if act.how in ("symlink", "link", "symlink_to", "hardlink_to") and makes_any_link(unit.facts.name):
+        return _medium(f"`{unit.facts.name}` makes links for whoever calls it; who follows one finds none in between")
+    return used_by_others(unit, act)
+
+
+def _meeting(unit: Unit, act: Access) -> Evidence | None:
+    """What says that processes meet where a folder is made: the place, the module, or that the files of several lie in it."""
+    path = act.resource.path
+    place = place_of_all(path)
+    if place:
+        return _medium(f"`{place}` is the same place for every process that runs this")
+    lock = _lock_between_processes(unit)
+    if lock:
+        return _medium(f"`{lock}` in the same module keeps processes apart, so there are several")
+    many = _in_many_processes(unit)
+    if many:
+        return _medium(f"`{many}` runs the module in several processes at once")
+    if is_parent(path):
+        return _medium("it is the folder of other files, which several processes can write")
+    return None
+
+
+def _lock_between_processes(unit: Unit) -> str:
+    """What the module takes that is a lock between processes; "" if there is none."""
+    facts = unit.module.scope.facts
+    return next(
+        (
+            call.callee
+            for function in (*facts.functions, facts.module_body)
+            for call in function.calls
+            if FILE_LOCK.search(call.callee)
+        ),
+        "",
+    )
+
+
+def _in_many_processes(unit: Unit) -> str:
+    """What the module imports that is run by every process of a computation; "" if there is nothing."""
+    origins = unit.module.scope.imports.values()
+    return next((name for name in PROCESS_LIBRARIES if any(f"{o}.".startswith(f"{name}.") for o in origins)), "")
+
+
+def of_a_command(unit: Unit) -> bool:
+    """Whether the module is part of a command line."""
+    return is_command(unit.module.path, script=_is_script(unit))
+
+
+def _is_script(unit: Unit) -> bool:
+    return "__name__" in unit.module.scope.facts.module_body.reads
+
+
+def _of_one_program(unit: Unit) -> bool:
+    """Whether the module is a command or a window, of which a user runs one at a time."""
+    if of_a_command(unit) or _is_script(unit):
+        return True
+    roots = {origin.partition(".")[0] for origin in unit.module.scope.imports.values()}
+    return not roots.isdisjoint(COMMAND_LIBRARIES | WINDOW_LIBRARIES)
+
+
+def _medium(text: str) -> Evidence:
+    return Evidence(text, Confidence.MEDIUM, "processes")
