@@ -172,8 +172,10 @@ class Evaluator(Conditions):
     def display(self, node: cst.List | cst.Tuple | cst.Set) -> Value:
         stems: Ids = NO_IDS
         starred = False
+        values = []
         for element in node.elements:
             value = self.evaluate(element.value)
+            values.append(value)
             stems |= value.stems
             starred = (
                 starred
@@ -181,11 +183,13 @@ class Evaluator(Conditions):
                 or (isinstance(element, cst.StarredElement) and bool(value.stems) and len(node.elements) > 1)
             )
         empty = not node.elements
+        text = source_of(node) if isinstance(node, cst.Tuple) else ""
         return Value(
             stems,
             Shape.EMPTY if empty else Shape.NEW,
             type=type(node).__name__.lower(),
-            text=source_of(node) if isinstance(node, cst.Tuple) else "",
+            text=text,
+            origin=origin_of(text, *values) if text else "",
             appended=starred,
         )
 
