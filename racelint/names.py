@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from functools import cache
 
 from racelint.models.loader import load_models
-from racelint.paths import CONFIGURED, ENSURED, FILE_LOCK, FOLDERS, KEPT_WORDS, OWN_WORDS, SHARED_WORDS, words_of_name
+from racelint.paths import (
+    CONFIGURED,
+    ENSURED,
+    FILE_LOCK,
+    FIRST,
+    FOLDERS,
+    KEPT_WORDS,
+    OWN_WORDS,
+    SHARED_WORDS,
+    words_of_name,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +158,11 @@ MEANINGS = (
         "`FileLock`, `lock_file`, `flock` and their kin, called in a module",
         "processes are kept apart there, so that several run it",
         FILE_LOCK.pattern,
+    ),
+    Meaning(
+        "`main_process`, `is_master`, `rank_zero`, `get_rank` and their kin",
+        "one process of several does it alone",
+        FIRST.pattern,
     ),
     Meaning(
         "`x_dir()`, `x_folder()`, `x_home()`, `x_root()`, `X_DIR` in the path of a folder that is made",

@@ -115,6 +115,11 @@ _PUBLIC = re.compile(r"""["'{]/?(var/)?tmp/|gettempdir\(""")
 _PREDICTABLE = re.compile(r"mk[ds]temp|TemporaryDirectory|NamedTemporaryFile|uuid|token_|urandom|random")
 
 
+FIRST = re.compile(
+    r"(?i)(?:main|master|primary)_?process|global_zero|rank_?(?:0|zero)|(?:get|local|global)_rank|is_(?:main|master|chief)|\brank$"
+)
+"""Names that ask which process of a computation runs, so that the first one alone goes on."""
+
 FILE_LOCK = re.compile(
     r"(?i)(?:^|[._]|(?<=[a-z]))(?:file_?lock|process_?lock|lock_?(?:file|path|dir|parent)\w*|flock|lockf)(?:$|\.)"
 )
@@ -270,7 +275,7 @@ def shared_word(*names: str, more: frozenset[str] = frozenset(), only: frozenset
 
 
 _OTHER_MEANING = re.compile(
-    r"state_dict|(?i:dependenc(y|ies)|requirements|packages?|poetry|uv|pdm|cargo|pipfile|conda|yarn|npm)[._-]?lock(file)?"
+    r"state_dict|(?:lower|upper)case_token|(?i:dependenc(y|ies)|requirements|packages?|poetry|uv|pdm|cargo|pipfile|conda|yarn|npm)[._-]?lock(file)?"
 )
 """What holds such a word and does not mean it: the weights of a model, the list of pinned dependencies."""
 

@@ -13,6 +13,7 @@ from racelint.events import (
     Shape,
     Value,
 )
+from racelint.flow.files import touched
 from racelint.flow.leaving import Leaving
 from racelint.flow.locks import is_lock, lock_world
 from racelint.flow.row_locks import end_row_locks
@@ -50,6 +51,8 @@ class Contexts(Leaving):
                 opened.append(number)
             elif (path := self._written_within(item, value)) is not None:
                 opened.append(self.acquire(path, "open file", "any", self.place(item.item), False))
+            if item.asname is None:
+                touched(self, value)
             if value.type == "transaction":
                 commits.append((item.item, value))
             lock = number is not None

@@ -127,6 +127,19 @@ TRUNCATED = "truncate"
 """How a file is used that is opened for writing."""
 
 
+def touched(ev: Evaluator, value: Value) -> None:
+    """`with open(path, "w"): pass`: nothing is written, whoever does so."""
+    path, last = value.part("path"), ev.events[-1] if ev.events else None
+    if (
+        value.type == "file"
+        and path is not None
+        and isinstance(last, Access)
+        and last.how == TRUNCATED
+        and last.resource.path == path.text
+    ):
+        ev.revise(last.id, how="touch")
+
+
 def _open_flags(call: FileCall) -> Value | None:
     """`os.open`, whose flags say what becomes of the file."""
     flags = call.arguments.nodes[1].value if len(call.arguments.nodes) > 1 else None

@@ -310,13 +310,16 @@ def _written_between(unit: Unit, opened: Access, act: Access) -> bool:
     return bool(written) and all(written)
 
 
-def removed_elsewhere(unit: Unit, resource: Resource) -> str:
-    """The function of the module that removes the path, a folder it is in, or moves it away; "" if none does."""
+def removed_elsewhere(unit: Unit, resource: Resource, folder: bool = False) -> str:
+    """The function of the module that removes the path, a folder it is in, or moves it away; "" if none does.
+
+    `folder`: the path is a folder, which is still there when its entries are gone.
+    """
     names = _names(unit.facts, resource)
     for function in unit.module.scope.facts.functions:
         if function.qualname == unit.facts.qualname:
             continue
-        removes = any(call.callee.rpartition(".")[2] in _REMOVING for call in function.calls)
+        removes = not folder and any(call.callee.rpartition(".")[2] in _REMOVING for call in function.calls)
         for call in function.calls:
             if any(_means(unit.facts, function, names, given) for given in _taken_away(call, removes)):
                 return function.qualname

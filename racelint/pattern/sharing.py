@@ -8,6 +8,7 @@ from racelint.finding import Confidence
 from racelint.paths import (
     COMMAND_LIBRARIES,
     FILE_LOCK,
+    FIRST,
     FOLDERS,
     KEPT_WORDS,
     PROCESS_LIBRARIES,
@@ -64,6 +65,8 @@ def used_by_others(
 def made_by_others(unit: Unit, act: Access) -> Evidence | None:
     """Why other processes make the same folder."""
     path = act.resource.path
+    if _by_the_first(unit):
+        return None
     if makes_any_folder(unit.facts.name) and not of_a_command(unit) and not is_built(path):
         return _medium(f"`{unit.facts.name}` makes folders for whoever calls it, also for several at once")
     found = used_by_others(unit, act, weak=FOLDERS)
@@ -110,6 +113,13 @@ def _lock_between_processes(unit: Unit) -> str:
         ),
         "",
     )
+
+
+def _by_the_first(unit: Unit) -> bool:
+    """Whether only one process of a computation, the first, does it."""
+    facts = unit.facts
+    names = (*facts.decorators, *facts.reads, *(call.callee for call in facts.calls))
+    return any(FIRST.search(name) for name in names)
 
 
 def _in_many_processes(unit: Unit) -> str:

@@ -193,7 +193,7 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
         )
     elif act.op is Op.USE and not forgiven(unit, act):
         evidence = used_by_others(unit, act)
-        remover = removed_elsewhere(unit, act.resource) if evidence is not None else ""
+        remover = removed_elsewhere(unit, act.resource, act.how == "list") if evidence is not None else ""
         if remover and evidence is not None and evidence.strength is not Confidence.LOW:
             evidence = Evidence(f"`{remover}` removes or replaces it", Confidence.MEDIUM)
         yield (
