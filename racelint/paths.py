@@ -73,6 +73,9 @@ CONFIGURED = frozenset("secret secrets token tokens credentials password passwor
 ENSURED = frozenset("config configs configuration settings".split())
 """The same if the function says that it ensures that they are there; else somebody makes one, once, by a command."""
 
+ATOMIC = frozenset("atomic atomically".split())
+"""Words of functions that put a file in place so that others never see a part of it."""
+
 FOLDERS = frozenset(
     "log logs data download downloads media upload uploads dirs ensure share public backup backups archive assets "
     "thumbnails".split()

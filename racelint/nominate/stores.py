@@ -9,6 +9,7 @@ from racelint.facts import CallSite
 from racelint.finding import Confidence, World
 from racelint.meeting import RANKS
 from racelint.paths import (
+    ATOMIC,
     CONFIGURED,
     ENSURED,
     FILE_LOCK,
@@ -25,6 +26,7 @@ from racelint.paths import (
     is_storage,
     makes_any_folder,
     makes_any_link,
+    words_of_name,
     words_of_paths,
 )
 from racelint.store_calls import READ, WRITE
@@ -232,6 +234,8 @@ def file_steps(c: Candidate) -> bool:
         return True
     if not names.isdisjoint(EVERYBODYS) or (not names.isdisjoint(PATH_TESTS) and _waits(c)):
         return True
+    if not names.isdisjoint(PATH_TESTS) and any(FILE_LOCK.search(call.callee) for call in c.calls):
+        return True
     script = "__name__" in c.module.scope.facts.module_body.reads
     alone = is_command(c.module.scope.facts.path, script) or is_of_one_run(c.facts.owner)
     return not alone and _says_shared(c, names)
@@ -240,6 +244,8 @@ def file_steps(c: Candidate) -> bool:
 def _says_shared(c: Candidate, names: frozenset[str]) -> bool:
     """Whether anything says that other processes use a path: the text of the definition, or what it, its class or module is called."""
     module = c.module.scope.facts.path.replace("\\", "/").removesuffix(".py").split("/")[-2:]
+    if not ATOMIC.isdisjoint(words_of_name(c.facts.qualname)) and not {"replace", "rename", "move"}.isdisjoint(names):
+        return True
     words = words_of_paths(" ".join([c.facts.qualname, *module])).union(*(f.path_words for f in c.functions))
     meant = SHARED_WORDS | {SYSTEM}
     if not names.isdisjoint(PATH_TESTS):

@@ -9,7 +9,7 @@ from racelint.events import Access, Acquire, Event, Ids, Kind, Mark, Op, Resourc
 from racelint.evidence import Evidence
 from racelint.facts import Write
 from racelint.finding import Confidence, Role, World
-from racelint.paths import CONFIGURED, ENSURED
+from racelint.paths import ATOMIC, CONFIGURED, ENSURED
 from racelint.pattern.assumed import assumed_at_start, assumed_set
 from racelint.pattern.compounds import broken_compounds, broken_sections
 from racelint.pattern.constraints import parent_then_child, unconstrained
@@ -123,6 +123,7 @@ from racelint.resolve import CONSTRUCTORS
 from racelint.touch import first_word
 
 __all__ = [
+    "ATOMIC",
     "CONFIGURED",
     "CONSTRUCTORS",
     "COUNTING",

@@ -68,7 +68,9 @@ def tested_then_done(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 and one_path(unit, test, act)
                 and _fits(test, act, sense)
                 and not unit.guarded(test, act)
-                and not (_said_first(unit, test, sense) and not written_in_place(act))  # writing in place never fails
+                and not (
+                    _said_first(unit, test, act, sense) and not written_in_place(act)
+                )  # writing in place never fails
                 and not _either_way(unit, test, act, sense)
             ):
                 yield test, act
@@ -206,10 +208,18 @@ def spare_copy(access: Access) -> bool:
     return is_spare(access.resource.path)
 
 
-def _said_first(unit: Unit, test: Access, sense: Sense) -> bool:
-    """Whether the test only gives a nicer error: where it comes out otherwise, the unit raises, as the step would."""
+def _said_first(unit: Unit, test: Access, act: Access, sense: Sense) -> bool:
+    """Whether the test only gives a nicer error: where it comes out otherwise, the unit raises, as the step would.
+
+    Not if it does so only if another test of the path comes out badly, too: `elif not os.path.isdir(path): raise`.
+    """
     return any(
-        any(number == test.id and other is not sense for number, other in mark.control) for mark in unit.marks("raise")
+        any(number == test.id and other is not sense for number, other in mark.control)
+        and not any(
+            number != test.id and (number, other) not in act.control and _asks(unit, number, test.resource)
+            for number, other in mark.control
+        )
+        for mark in unit.marks("raise")
     )
 
 

@@ -79,7 +79,8 @@ def made_by_others(unit: Unit, act: Access) -> Evidence | None:
 
 def linked_by_others(unit: Unit, act: Access) -> Evidence | None:
     """Why other processes make or use the same link."""
-    if act.how in ("symlink", "link", "symlink_to", "hardlink_to") and makes_any_link(unit.facts.name):
+    links = act.how in ("symlink", "link", "symlink_to", "hardlink_to")
+    if links and makes_any_link(unit.facts.name) and not of_a_command(unit):
         return _medium(f"`{unit.facts.name}` makes links for whoever calls it; who follows one finds none in between")
     return used_by_others(unit, act)
 

@@ -39,6 +39,7 @@ from collections.abc import Iterable, Iterator
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import (
+    ATOMIC,
     Access,
     Evidence,
     Module,
@@ -92,7 +93,7 @@ def overwrites(unit: Unit) -> Iterator[tuple[Access, Access, str, Evidence, str]
     for write, target in replaced_from_fixed_name(unit):
         message = "{name} takes what was written on line {line} under a fixed name; two writers mix there"
         advice = "give each writer a temporary file of its own in the same folder: `atomic_write`"
-        yield write, target, message, used_by_others(unit, target) or UNKNOWN, advice
+        yield write, target, message, used_by_others(unit, target, ATOMIC) or UNKNOWN, advice
     for target in moved_from_elsewhere(unit):
         message = "{name} gets a file of another folder, which may be copied piece by piece"
         yield target, target, message, used_by_others(unit, target) or UNKNOWN, ADVICE
