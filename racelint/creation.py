@@ -161,6 +161,9 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                     and (evidence.strength is not Confidence.HIGH or _ends(unit, write))
                 ):
                     evidence = replace(evidence, strength=Confidence.LOW)
+                once = first_word(unit.facts.name) in unit.module.models.lifecycle
+                if way == "plain" and once and evidence.strength is not Confidence.HIGH:
+                    evidence = replace(evidence, strength=Confidence.LOW)
                 unsaid = evidence.public or (evidence.called and write.resource.kind is Kind.ATTRIBUTE)
                 if way == "flag" and unsaid and not kept_under_lock(unit, write.resource):
                     evidence = replace(evidence, strength=Confidence.LOW)
@@ -171,6 +174,16 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
 def _ends(unit: Unit, write: Access) -> bool:
     """Whether the flag is raised by what ends the object: that comes first, so that nobody starts anything anew."""
     return write.place.unit.rpartition(".")[2].lstrip("_") in unit.module.models.idempotent
+
+
+def _handed_in(unit: Unit, write: Access) -> bool:
+    """Whether the value is an argument of the function that keeps it: it was made before, and is kept all the same."""
+    function = unit.module.scope.functions.get(write.place.unit)
+    return (
+        write.value.shape is Shape.OTHER
+        and function is not None
+        and write.value.text in [name for name, *_ in function.params]
+    )
 
 
 def wrong_way(unit: Unit, check: Access, write: Access) -> str:
@@ -187,7 +200,7 @@ def wrong_way(unit: Unit, check: Access, write: Access) -> str:
         return "unchecked" if write.value.shape in MADE else ""  # else what is kept was there before
     return (
         "plain"
-        if makes_resource(unit, write)
+        if (makes_resource(unit, write) and not _handed_in(unit, write))
         or (write.resource.name.startswith("cls.") and write.value.shape is not Shape.NEW)
         else ""
     )

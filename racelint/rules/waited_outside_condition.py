@@ -100,6 +100,9 @@ HARMS = {
 def evidence_for(unit: Unit, wait: Wait) -> Evidence:
     """A condition has two sides: who waits does so because somebody else notifies."""
     found = rival(unit, wait.at.resource, wait.world)
+    writes = [write for _, write in unit.module.concurrency.writers(wait.at.resource)]
+    if wait.mistake is Mistake.ONCE and writes and all(write.shape == "true" for write in writes):
+        return Evidence("the flag is raised only, so it holds for all who are woken", Confidence.LOW)
     if found is not None and found.strength is Confidence.HIGH:
         return found
     return Evidence(f"units that wait for `{wait.wait.subject}` run beside those that notify it", Confidence.MEDIUM)
