@@ -9,10 +9,14 @@ from racelint.facts import FunctionFacts
 from racelint.resolve import Scope, enclosing_self
 
 _TEST_FILE = re.compile(
-    r"(^|/)(test_[^/]*|[^/]*_tests?|tests?|conftest|setup|noxfile)\.py$|(^|/)([a-z_]*migrations?|alembic|benchmarks?|scripts?)/"
+    r"(^|/)(test_[^/]*|[^/]*_tests?|tests?|conftest|setup|noxfile|migrations|sample_?data)\.py$|(^|/)tests/__init__\.py$|(^|/)([a-z_]*migrations?|alembic|benchmarks?|scripts?)/"
 )
 _COMMAND = re.compile(r"(^|/)(management|cli/commands)/")
 _IMPORT_OF_TESTS = frozenset({"pytest", "unittest"})
+
+
+_MADE_UP = frozenset({"factory", "faker", "model_bakery", "mixer"})
+"""Libraries that make data up, for tests and demonstrations."""
 
 
 class Surroundings:
@@ -36,7 +40,7 @@ class Surroundings:
 
     @cached_property
     def _test(self) -> bool:
-        if _TEST_FILE.search(self._path):
+        if _TEST_FILE.search(self._path) or _MADE_UP & self.scope.libraries:
             return True
         parts = self._path.split("/")[:-1]
         return ("tests" in parts or "test" in parts) and bool(_IMPORT_OF_TESTS & self.scope.libraries)
