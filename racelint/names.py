@@ -212,6 +212,11 @@ MEANINGS = (
         r"(?i)uniqu|unused|_free_|^free_|available",
     ),
     Meaning(
+        "`token`, `nonce`, `otp`, `secret`, `code` in the name of a column by which a row is asked for",
+        "what is handed out once, and is gone when somebody has shown it",
+        r"(?i)token|nonce|otp|secret|(^|_)code$",
+    ),
+    Meaning(
         "`create_x`, `insert_x`, `add_x`, `register_x` of a model's class",
         "makes a row of the model",
         r"^_*(create|insert|add|register)(_|$)",

@@ -18,7 +18,7 @@ def counted_then_added(unit: Unit) -> Iterator[tuple[Access, Access]]:
     for new in unit.accesses(Op.CREATE, kinds=(Kind.TABLE,)):
         for number, sense in new.control:
             count = unit.access(number)
-            if count is None or not sense.vague or count.how not in COUNTS:
+            if count is None or not sense.vague or count.how not in COUNTS or number not in unit.flow.ordered:
                 continue
             if not same_rows(count, new) and not _drawn_from_sum(unit, count, new):
                 continue

@@ -253,7 +253,12 @@ def _columns(look: Access) -> frozenset[str]:
 def _given_columns(look: Access) -> frozenset[str]:
     """The columns that were compared with what the unit was handed: whoever asks so names the row and does not choose."""
     given = look.value.part("given")
-    return frozenset(given.text.split()) if given is not None else frozenset()
+    columns = given.text.split() if given is not None else ()
+    return frozenset(name for name in columns if _ONCE.search(name) is None)
+
+
+_ONCE = re.compile(r"(?i)token|nonce|otp|secret|(^|_)code$")
+"""Names of columns that hold what is handed out once: whoever shows it takes it."""
 
 
 def _chooses(look: Access) -> bool:
