@@ -65,7 +65,7 @@ class Leaving(Assignments):
         self.handled.pop()
         self.forgiven.pop()
         inside = frozenset(range(first, min(self.next_id, len(self.events))))
-        body_end = self.state
+        body_end, body_ends = self.state, self.next_id
         if node.orelse is not None and not body_end.dead:
             self.block(node.orelse.body)
             body_end = self.state
@@ -77,6 +77,7 @@ class Leaving(Assignments):
             if _caught_names(handler) & MISSING:
                 self.state.control |= self._looked_up(inside)
                 self.state.control |= missing_rows(self, handler.type)
+            self.state.control |= self._raised_for_missing(first, body_ends, _caught_names(handler))
             self.mark("handler", handler)
             self.block(handler.body)
             ends.append(self.state)
@@ -97,6 +98,17 @@ class Leaving(Assignments):
         state.held = before.held & (body_end.held if not body_end.dead else before.held)
         state.dead = False
         return state
+
+    def _raised_for_missing(self, first: int, last: int, caught: frozenset[str]) -> Control:
+        """What decided that a helper raised an exception that is caught here: that there is no such row or entry."""
+        raised = [control for place, name, control in self.raised if first <= place <= last and name in caught]
+        if not raised:
+            return NO_CONTROL
+        return frozenset(
+            (number, sense)
+            for number, sense in frozenset.intersection(*raised)
+            if sense is Sense.ABSENT and (a := self.access(number)) is not None and a.resource.kind.external
+        )
 
     def _same_stretch(self, number: int) -> bool:
 

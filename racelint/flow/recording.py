@@ -68,6 +68,8 @@ class Recorder(Builder):
         """The reads of several rows that locked them."""
         self.rebound: set[int] = set()
         """Rows whose names have been given to something else."""
+        self.raised: list[tuple[int, str, Control]] = []
+        """Where exceptions are raised, their last names, and what decided that they are."""
         self.returned: list[Value] = []
         self._sorted: dict[Control, tuple[tuple[int, Sense], ...]] = {}
 

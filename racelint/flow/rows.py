@@ -135,9 +135,10 @@ def orm_effect(
 ) -> Value | None:
     name = model_name(base)
     if effect in ("query", "query-locked"):
-        first = arguments.at(0)
+        first = arguments.at(0) or arguments.keywords.get("model")
         if (model.key == 0 or method == "select_from") and first is not None:
-            name = asked_of(first.text or source_of(arguments.nodes[0].value))
+            text = first.text or source_of(arguments.nodes[0].value)
+            name = asked_of(first.origin if text == "model" and first.origin else text)
             looked = ev.access(first.via) if first.via is not None else None
             if looked is not None and looked.how == "exists":  # `query(rows.exists())` has looked already
                 return replace(first, type="sqlalchemy.Query", known=(("asked", first),))

@@ -191,6 +191,8 @@ class Walker(Contexts):
     def raise_(self, node: cst.Raise) -> None:
         if node.exc is not None:
             self.evaluate(node.exc)
+            name = source_of(node.exc.func if isinstance(node.exc, cst.Call) else node.exc).rpartition(".")[2]
+            self.raised.append((self.next_id, name, self.state.control))
         if any(
             (check := self.access(n)) is not None and check.resource.kind is Kind.FILE for n, _ in self.state.control
         ):

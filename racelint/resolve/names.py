@@ -139,7 +139,18 @@ class Names:
 
 
 MAPPERS = frozenset(
-    {"django", "sqlalchemy", "tortoise", "peewee", "sqlmodel", "mongoengine", "flask_sqlalchemy", "piccolo", "ormar"}
+    {
+        "django",
+        "sqlalchemy",
+        "tortoise",
+        "peewee",
+        "sqlmodel",
+        "mongoengine",
+        "flask_sqlalchemy",
+        "flask_mongoengine",
+        "piccolo",
+        "ormar",
+    }
 )
 """Packages that map objects to rows."""
 
