@@ -117,9 +117,15 @@ def _before_save(unit: Unit, job: Mark) -> EarlyJob | None:
     return None
 
 
+_WITHOUT_TRANSACTIONS = frozenset({"mongoengine", "flask_mongoengine"})
+"""Mappers whose saves are there at once."""
+
+
 def _by_saving_code(unit: Unit, job: Mark) -> EarlyJob | None:
     """A job that a signal of the saving code, or a model's own `save`, sends: the transaction around the save is open."""
     facts = unit.facts
+    if unit.module.scope.libraries & _WITHOUT_TRANSACTIONS:
+        return None
     told = {name for name in job.related if "." in name or name == "instance"}
     if _is_receiver(unit) and told:
         keys = {name for name in told if name.endswith((".id", ".pk", ".uuid"))}

@@ -211,7 +211,8 @@ def _tested(unit: Unit, write: Access, row: Row) -> Access | None:
 def _done_too(unit: Unit, check: Access, write: Access) -> Access | Mark | Switch | None:
     """Something that is seen when it is done twice and that the check decides, too."""
     for event in unit.events:
-        if write.how.startswith("super()") and event.site == write.site and write.place.unit != unit.facts.qualname:
+        by_save = write.how.startswith("super()") or write.place.unit.rpartition(".")[2] in ("save", "asave")
+        if by_save and event.site == write.site and write.place.unit != unit.facts.qualname:
             continue  # what the model's own `save` does whenever it is called
         if isinstance(event, Access):
             made = event.op in (Op.CREATE, Op.UPDATE) and event.resource.kind.external and event.place != write.place
