@@ -66,6 +66,11 @@ class Roots(Calls):
                 if class_.rpartition(".")[2].startswith("Test"):
                     continue
                 strength, why = self.class_strength(class_, function.is_async)
+                if strength is Confidence.LOW and self._asks(function):
+                    strength, why = (
+                        Confidence.MEDIUM,
+                        "asks for answers that are told apart by keys, as several are under way",
+                    )
             elif function.is_async:
                 strength, why = Confidence.MEDIUM, "is a public coroutine function over module state"
             else:
@@ -171,11 +176,6 @@ class Roots(Calls):
             return Confidence.MEDIUM, "is a public method of a class that is documented as safe for threads"
         if is_async and self._has_queue(qualname):
             return Confidence.MEDIUM, "is a public coroutine method of a class whose users meet at a queue"
-        if is_async and self._keeps_waiters(qualname):
-            return (
-                Confidence.MEDIUM,
-                "is a public coroutine method of a class that keeps those who wait in a collection",
-            )
         if is_async and self._kept(qualname):
             return Confidence.MEDIUM, "is a public method of an object that lives as long as the module"
         return Confidence.LOW, "is a public coroutine method" if is_async else "is a public method"
@@ -199,20 +199,24 @@ class Roots(Calls):
         """Whether objects of the class have a queue for tasks: who puts and who takes are two."""
         return not _QUEUES.isdisjoint(self._made_attributes(qualname))
 
-    def _keeps_waiters(self, qualname: str) -> bool:
-        """Whether coroutines of the class put what they wait for into a collection of the object: there are several at once."""
-        known = self._waiting.get(qualname)
-        if known is None:
-            known = self._waiting[qualname] = any(
-                keeps_waiter(method)
-                for class_ in self.scope.lineage(qualname)
-                for method in self.scope.methods.get(class_.qualname, {}).values()
-            )
-        return known
-
-    @cached_property
-    def _waiting(self) -> dict[str, bool]:
-        return {}
+    def _asks(self, function: FunctionFacts) -> bool:
+        """Whether the coroutine, or one that it awaits, waits for an answer that it finds by a key: others ask meanwhile."""
+        if not function.is_async:
+            return False
+        level, seen = [function], {function.qualname}
+        for _ in range(3):
+            if any(map(keeps_answer, level)):
+                return True
+            below = {
+                called.qualname: called
+                for caller in level
+                for call in caller.calls
+                if call.awaited
+                for called in self.target(call.callee, caller)
+            }
+            level = [called for name, called in below.items() if name not in seen]
+            seen.update(below)
+        return False
 
     def _made_attributes(self, qualname: str) -> frozenset[str]:
         """What the attributes of objects of the class are that a call makes, that are handed in, or that the class declares."""
@@ -305,26 +309,15 @@ class Roots(Calls):
 
 _WAITED_FOR = frozenset({"create_future", "Future", "Event"})
 """Last names of calls that make something which one waits for and another completes."""
-_PUTS = frozenset({"append", "appendleft", "add", "setdefault"})
 
 
-def keeps_waiter(function: FunctionFacts) -> bool:
-    """Whether the coroutine makes a future or event and puts it into a collection of its object, to wait for it."""
+def keeps_answer(function: FunctionFacts) -> bool:
+    """Whether the coroutine makes a future or event and puts it into a dictionary of its object, to wait for it."""
     if not (function.is_async and function.suspends):
         return False
     mine = {local for local, built in function.locals_built if built.rpartition(".")[2] in _WAITED_FOR}
-    if not mine:
-        return False
     lines = {write.line for write in function.writes if write.built_from.rpartition(".")[2] in _WAITED_FOR}
-    if any(
+    return bool(mine) and any(
         write.how == "[]" and write.path.startswith("self.") and (write.built_from in mine or write.line in lines)
         for write in function.writes
-    ):
-        return True
-    held = {local for local, built in function.locals_built if built.startswith("self.")}
-    return any(
-        call.callee.rpartition(".")[2] in _PUTS
-        and (call.callee.startswith("self.") or call.callee.partition(".")[0] in held)
-        and not mine.isdisjoint(call.arguments)
-        for call in function.calls
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from racelint.events import Access, Acquire, Event, Ids, Kind, Mark, Op, Resource, Switch
+from racelint.events import Access, Acquire, Event, Ids, Kind, Mark, Op, Resource, Shape, Switch
 from racelint.finding import World
 from racelint.pattern.doubts import Reason
 from racelint.resolve import CONSTRUCTORS
@@ -247,6 +247,30 @@ class Unit:
         checks = [found for n, _ in access.control if (found := self.access(n)) is not None]
         check_places = {check.resource.place for check in checks}
         return access.resource.place in check_places and first.id in access.controlled_by | access.fresh
+
+    def kept_out(self, first: Access, last: Access) -> bool:
+        """Whether a flag is up from before `first` to after `last`, which others look at before they change the resource."""
+        concurrency, scope = self.module.concurrency, self.module.scope
+        flags = {
+            f"self.{write.resource.path}"
+            for write in self.accesses(Op.WRITE)
+            if write.value.shape is Shape.TRUE and write.id < first.id and self.before(write.id, first.id)
+        }
+        if not flags:
+            return False
+        rivals = [f for f, w in concurrency.writers(last.resource) if w.shape not in ("none", "false", "empty")]
+        rivals = [f for f in rivals if f.qualname != self.facts.qualname and f.name not in CONSTRUCTORS]
+        return bool(rivals) and all(
+            any(
+                not flags.isdisjoint(function.reads)
+                for name in (
+                    rival.qualname,
+                    *(caller.qualname for caller, _ in concurrency.callers.get(rival.qualname, ())),
+                )
+                if (function := scope.functions.get(name)) is not None
+            )
+            for rival in rivals
+        )
 
     def is_condition(self, lock: Acquire) -> bool:
         """Whether the lock is a condition, which may be made of another lock."""

@@ -124,6 +124,8 @@ def teardowns(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
                 or read.id in write.fresh
             ):
                 break
+            if unit.kept_out(read, write):
+                break
             evidence = replaced_meanwhile(unit, write.resource)
             if evidence is not None and evidence.strength is Confidence.MEDIUM and first_word(unit.facts.name) in ENDS:
                 evidence = evidence.weakened()  # whoever ends an object does not begin it meanwhile
