@@ -258,7 +258,21 @@ class Roots(Calls):
     def cancels(self, function: FunctionFacts, unit: str) -> bool:
         """Whether the function cancels the task that the unit runs in, which ends where it waits."""
         cancelled = {call.callee.removesuffix(".cancel") for call in function.calls if call.callee.endswith(".cancel")}
-        return any(path in cancelled and unit in self.runs(started) for path, started in self.kept_tasks)
+        if any(path in cancelled and unit in self.runs(started) for path, started in self.kept_tasks):
+            return True
+        return not cancelled.isdisjoint(function.loop_names) and self._starts_below(function, unit)
+
+    def _starts_below(self, function: FunctionFacts, unit: str) -> bool:
+        """Whether the function, or one that it calls, starts the task that the unit runs in: it is one of those that it ends in a loop."""
+        functions = (self.scope.functions.get(name) for name in self.runs(function.qualname))
+        return any(
+            unit in self.runs(started.qualname)
+            for starter in functions
+            if starter is not None
+            for call, _ in self.spawning_calls(starter)
+            for argument in call.arguments
+            for started in self.spawned_units(argument, starter)
+        )
 
     def runs(self, unit: str) -> list[str]:
         """The unit and the functions of the module that it calls, directly or through others; nearest first."""

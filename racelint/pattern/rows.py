@@ -14,6 +14,7 @@ from racelint.pattern.lookups import COUNTS
 from racelint.pattern.pair import Pair
 from racelint.pattern.rivals import in_processes
 from racelint.pattern.unit import Unit
+from racelint.touch import first_word
 
 
 def row_updates(unit: Unit) -> Iterator[Pair]:
@@ -217,7 +218,10 @@ def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
     in_table = pair.second.resource.kind is Kind.TABLE and pair.second.resource.owner == "sqlalchemy"
     if found is not None and in_table and pair.version_check is None:
         return found.weakened()  # of the row, mostly the key alone is used
-    if found is not None and (found.strength is not Confidence.LOW or unit.facts.is_async):
+    once = (
+        first_word(unit.facts.name) in unit.module.models.lifecycle
+    )  # whoever starts or sets up an object does so once
+    if found is not None and (found.strength is not Confidence.LOW or (unit.facts.is_async and not once)):
         return replace(found, strength=max(found.strength, Confidence.MEDIUM, key=lambda one: one.rank))
     resource = pair.second.resource
     kept = resource.kind is Kind.STORE and resource.owner == "store" and not resource.path.endswith("cache")

@@ -35,7 +35,7 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Confidence, Evidence, Kind, Module, Op, Pair, Resource, Shape, Unit
+from racelint.pattern import Access, Confidence, Evidence, Kind, Module, Op, Pair, Resource, Shape, Unit, same
 from racelint.rule import Rule
 
 Neighbours = dict[tuple[str, str], dict[tuple[str, str], frozenset[str]]]
@@ -104,13 +104,28 @@ def torn_pairs(unit: Unit, neighbours: Neighbours) -> Iterator[tuple[Pair, Evide
             if first.id in second.fresh or unit.guarded(first, second):
                 continue
             switch = unit.switch_between(first.id, second.id)
-            if switch is None or set_again(unit, first, second):
+            if switch is None or set_again(unit, first, second) or ended_one_by_one(unit, first, second):
                 continue
             evidence = used_together(unit, first.resource, second.resource)
             if evidence is not None and evidence.public:
                 evidence = evidence.weakened()  # whether they belong together is said by neighbouring statements only
             if evidence is not None:
                 yield Pair(unit, first, second, switch), evidence
+
+
+def ended_one_by_one(unit: Unit, first: Access, second: Access) -> bool:
+    """Whether both are set to nothing, and the awaits in between end what the second one held: each has a life of its own."""
+    if first.value.shape is not Shape.NONE or second.value.shape is not Shape.NONE:
+        return False
+    switches = unit.switches_between(first.id, second.id)
+    return bool(switches) and all(
+        (switch.used is not None and same(switch.used, second.resource))
+        or any(
+            (look := unit.access(number)) is not None and same(look.resource, second.resource)
+            for number in switch.stems | switch.handed
+        )
+        for switch in switches
+    )
 
 
 def changed_side_by_side(module: Module) -> Neighbours:
