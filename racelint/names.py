@@ -212,6 +212,11 @@ MEANINGS = (
         r"(?i)uniqu|unused|_free_|^free_|available",
     ),
     Meaning(
+        "`status`, `state` as the last word of a column",
+        "a row that a function of other code has looked up leaves a state",
+        r"(^|_)(status|state)$",
+    ),
+    Meaning(
         "`token`, `nonce`, `otp`, `secret`, `code` in the name of a column by which a row is asked for",
         "what is handed out once, and is gone when somebody has shown it",
         r"(?i)token|nonce|otp|secret|(^|_)code$",

@@ -471,7 +471,9 @@ def _unknown(
     if pair is not None:
         return pair
     called = type_name or (base.text + "." + method if base is not None else method)
-    if "sender" in arguments.keywords and method in _SIGNALLED:
+    first = arguments.positional[0].text if arguments.positional else ""
+    of_sender = "sender" in arguments.keywords or (first in ("self", "cls", "None") and bool(arguments.keywords))
+    if of_sender and method in _SIGNALLED:
         called = "signal"  # its receivers run here and now, and mostly note what has happened
     ev.mark("call", node, called, arguments.texts)
     if type_name == "setattr" and set_field(ev, arguments):

@@ -78,7 +78,9 @@ def _known_of_both(one: Value, other: Value) -> tuple[tuple[str, Value], ...]:
     """The parts of the one that has some; of two different paths it is not known which it is."""
     if one.part("path") is not None and other.part("path") is not None:
         return tuple(part for part in one.known if part[0] != "path")
-    return one.known or other.known
+    known = one.known or other.known
+    marks = {part for value in (one, other) for part in value.known if part[0] in ("changed", "computed")}
+    return (*known, *sorted(marks - set(known), key=lambda part: part[0])) if marks else known
 
 
 def join(states: Iterable[State]) -> State:

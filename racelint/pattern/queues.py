@@ -61,17 +61,13 @@ def unclaimed_items(unit: Unit) -> Iterator[Taken]:
 
 def _rows(unit: Unit) -> Iterator[Taken]:
     """Rows that are saved with another value of the column by which they were chosen."""
-    told: set[int] = set()
     for write in unit.accesses(Op.WRITE, kinds=(Kind.ROW,)):
         row = unit.flow.rows[write.value.row] if write.value.row is not None else None
         look = unit.access(row.loaded) if row is not None and row.loaded is not None else None
         if row is None or look is None or row.locked or row.new or not _chooses(look) or not row.name:
             continue
-        if look.id in told:  # what is saved later on has been taken already
-            continue
         columns = set(write.resource.path.split(",")) & _columns(look) - _given_columns(look)
         if columns and not _kept_out(unit, look, write):
-            told.add(look.id)
             yield Taken(Pair(unit, look, write), min(columns), look.how in ONE or _some_given(unit, look, write))
 
 

@@ -25,7 +25,7 @@ def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | Switch | N
         row = unit.flow.rows[write.value.row] if write.value.row is not None else None
         if row is None or row.locked or row.new:
             continue
-        if row.loaded is None and row.name != "self" and not _looked_up(unit, write):
+        if row.loaded is None and row.name != "self" and not _looked_up(unit, write, row):
             continue
         check = _tested(unit, write, row)
         if check is not None and (
@@ -216,16 +216,25 @@ def _done_too(unit: Unit, check: Access, write: Access) -> Access | Mark | Switc
             continue  # what the model's own `save` does whenever it is called
         if isinstance(event, Access):
             made = event.op in (Op.CREATE, Op.UPDATE) and event.resource.kind.external and event.place != write.place
-            if made and _same_branch(unit, check, write, event):
+            known = event.how != "add" or event.resource.name[:1].isupper()  # else it may be there already
+            if made and known and _same_branch(unit, check, write, event):
                 return event
         elif isinstance(event, (Mark, Switch)) and _is_seen(unit, event) and _same_branch(unit, check, write, event):
             return event
     return None
 
 
-def _looked_up(unit: Unit, write: Access) -> bool:
-    """Whether a row that a function of other code has looked up decided."""
+def _looked_up(unit: Unit, write: Access, row: Row) -> bool:
+    """Whether the state of a row that a function of other code has looked up is left."""
+    if any(name == row.name for name, _ in unit.facts.params):
+        return False
+    if all(column.rpartition("_")[2] not in _STATES | unit.module.models.once for column in write.assigned):
+        return False
     return any((a := unit.access(number)) is not None and a.how == "look-up" for number in write.controlled_by)
+
+
+_STATES = frozenset({"status", "state"})
+"""Last words of the names of columns that hold a state."""
 
 
 def _done_while(unit: Unit, write: Access) -> Mark | None:

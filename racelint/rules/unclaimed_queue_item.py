@@ -54,11 +54,13 @@ from racelint.rule import Rule
 def find(module: Module) -> Iterable[Finding]:
     """What is chosen by its state, and given another state by what names it alone."""
     for unit in module.units:
+        told: set[int] = set()  # what is saved later on has been taken already
         for taken in unclaimed_items(unit):
             evidence = _evidence(unit, taken)
-            if evidence is None:
-                continue
             look, act = taken.pair.first, taken.pair.second
+            if evidence is None or (look.id in told and act.value.row is not None):
+                continue
+            told.add(look.id)
             name = act.resource.name
             steps = ((Role.READ, look), (Role.WRITE, act)) if look is not act else ((Role.WRITE, act),)
             yield module.finding(
