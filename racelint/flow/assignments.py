@@ -156,7 +156,7 @@ class Assignments(Evaluator):
             return value
         kept = isinstance(given, cst.BooleanOperation) and source_of(given.left) == target
         same = value.part("changed") is None and not value.appended
-        copied = same and (value.via in own or (isinstance(given, cst.Name) and self._chosen(value, own)))
+        copied = same and (value.via in own or (isinstance(given, (cst.Name, cst.Call)) and self._chosen(value, own)))
         if kept or copied or value.part("formatted") is not None or value.part("negated") is not None:
             return replace(value, stems=value.stems - own)
         return value
@@ -164,9 +164,8 @@ class Assignments(Evaluator):
     def _chosen(self, value: Value, own: set[int]) -> bool:
         """Whether a local name stands for what the column held on one way and for something else on another, with nothing computed."""
         loaded = {row.loaded for row in self.rows}
-        return (
-            value.via is None and not value.origin and value.part("computed") is None and not value.stems - own - loaded
-        )
+        plain = not value.origin and (not value.text or value.text.isidentifier()) and value.part("computed") is None
+        return plain and value.via is None and not value.stems - own - loaded
 
     def _of_its_column(self, index: int, field: str, value: Value) -> bool:
         """Whether the database computes the value from the column itself: `user.logins = User.logins + 1`."""

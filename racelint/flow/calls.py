@@ -522,6 +522,8 @@ def _unknown(
     )
     if constructor and ev.program.maps_rows:
         known = (*known, note_made(ev, node, type_name or _class_of(node.func, method), arguments))
+    if type_name.partition(".")[0] in TRANSPARENT:
+        known = (*known, ("computed", Value()))
     return Value(
         stems,
         Shape.NEW if constructor else Shape.CALL,

@@ -56,6 +56,10 @@ MOST_SHOWN_OF_A_DICT = 9
 """Larger dictionaries are data, not filters whose source is worth keeping."""
 
 
+COMPUTED: tuple[tuple[str, Value], ...] = (("computed", Value()),)
+"""What is known of a value that was not merely kept or handed on."""
+
+
 class Evaluator(Conditions):
     """Walks expressions of one unit and of the helpers it calls."""
 
@@ -90,7 +94,7 @@ class Evaluator(Conditions):
         elif isinstance(node.operator, cst.Modulo) and isinstance(node.left, cst.SimpleString):
             known = (("formatted", Value()),)
         elif left.stems or right.stems:
-            known = (("computed", Value()),)
+            known = COMPUTED
         self.note_next(node.operator, left, right, node)
         kept = next((value.type for value in (left, right) if value.type in ("pathlib.Path", "django.F")), "")
         computed = isinstance(node.left, (cst.IfExp, cst.BooleanOperation))  # `(last.number if last else 0) + 1`
@@ -134,7 +138,7 @@ class Evaluator(Conditions):
             value.stems,
             shape=Shape.CONSTANT if number else Shape.OTHER,
             text=source_of(node) if number else "",
-            known=(("negated", Value()),) if isinstance(node.operator, cst.Not) else (),
+            known=(("negated", Value()),) if isinstance(node.operator, cst.Not) else COMPUTED if value.stems else (),
         )
 
     def boolean(self, node: cst.BooleanOperation) -> Value:
@@ -191,6 +195,7 @@ class Evaluator(Conditions):
             text=text,
             origin=origin_of(text, *values) if text else "",
             appended=starred,
+            known=COMPUTED if stems else (),
         )
 
     def dict_(self, node: cst.Dict) -> Value:
@@ -202,6 +207,7 @@ class Evaluator(Conditions):
                 stems |= self.evaluate(part).stems
                 names.update([part.value] if isinstance(part, cst.Name) else [])
         known = (("keys", Value(text=" ".join(sorted(names)))),) if names else ()
+        known = (*known, *COMPUTED) if stems else known
         origin = source_of(node) if len(node.elements) < MOST_SHOWN_OF_A_DICT else ""
         return Value(stems, Shape.NEW if node.elements else Shape.EMPTY, type="dict", known=known, origin=origin)
 
@@ -224,7 +230,8 @@ class Evaluator(Conditions):
         iterated = node.for_in.iter
         born = self.state.env[iterated.value].born if _is_local(iterated, self.state) else -1
         shape = Shape.OTHER if isinstance(node, cst.GeneratorExp) else Shape.NEW
-        return Value(stems, shape, type="list" if isinstance(node, cst.ListComp) else "", born=born)
+        kind = "list" if isinstance(node, cst.ListComp) else ""
+        return Value(stems, shape, type=kind, born=born, known=COMPUTED if stems else ())
 
     def _comp_for(self, loop: cst.CompFor, node: cst.ListComp | cst.SetComp | cst.GeneratorExp | cst.DictComp) -> Ids:
         from racelint.flow.managers import evaluated

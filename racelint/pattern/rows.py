@@ -199,7 +199,9 @@ def merged_unseen(unit: Unit, pair: Pair) -> bool:
     """
     place = pair.first.resource.place
     changes = unit.accesses(Op.WRITE, Op.UPDATE, Op.DELETE, kinds=(Kind.ARGUMENT,))
-    return any(change.resource.place == place for change in changes) and in_processes(unit) is None
+    found = in_processes(unit)
+    unsure = found is None or found.strength is Confidence.LOW
+    return unsure and any(change.resource.place == place for change in changes)
 
 
 CONTEXTS = frozenset({"ctx", "context"})
