@@ -159,6 +159,7 @@ MEANINGS = (
         "processes are kept apart there, so that several run it",
         FILE_LOCK.pattern,
     ),
+    Meaning("`convert`, `migrate`, `upgrade` in the name of a function", "runs once", r"(?i)convert|migrat|upgrade"),
     Meaning("`atomic`, `atomically`", "what is written is put in place for others", r"(?i)atomic"),
     Meaning(
         "`main_process`, `is_master`, `rank_zero`, `get_rank` and their kin",

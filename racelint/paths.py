@@ -19,6 +19,12 @@ PATH_STEPS = frozenset(
 )
 """Last names of steps on paths, which other processes can come between."""
 
+PATH_STATS = frozenset("stat lstat getmtime getsize getctime getatime".split())
+"""Those of them that ask for what a path is like; what is done next can rest on it."""
+
+NEEDING = PATH_STATS | {"open"}
+"""How a file is used that has to be there."""
+
 PATH_MOVES = frozenset("mkdir makedirs remove unlink rmtree rmdir rename replace move".split())
 _PATH_DUMPS = frozenset(
     "dump _dump savez savez_compressed to_csv to_parquet to_pickle to_feather write_parquet urlretrieve".split()
@@ -157,6 +163,11 @@ def is_command(module: str, script: bool = True) -> bool:
 def is_of_one_run(*names: str) -> bool:
     """Whether the names of functions and classes say that their paths are those of one run."""
     return any(word.lower() in _RUN for name in names for word in _WORD.findall(name))
+
+
+def is_conversion(function: str) -> bool:
+    """Whether a function is called after a change that is made once, by who administers."""
+    return any(word.lower() in ("convert", "migrate", "migration", "upgrade") for word in _WORD.findall(function))
 
 
 def is_pid_file(path: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from racelint.evidence import Concurrency
 from racelint.evidence.starts import may_start
 from racelint.facts import FunctionFacts
-from racelint.paths import PATH_MOVES, PATH_OPENS, PATH_STEPS, PATH_TESTS, PATH_WRITES
+from racelint.paths import PATH_MOVES, PATH_OPENS, PATH_STATS, PATH_STEPS, PATH_TESTS, PATH_WRITES
 from racelint.resolve import CONSTRUCTORS, Scope, enclosing_self
 
 COMPLETIONS = frozenset({"set_result", "set_exception"})
@@ -141,6 +141,18 @@ def _has_two_steps(function: FunctionFacts, scope: Scope, concurrency: Concurren
     )
 
 
+def tests_a_path(function: FunctionFacts) -> bool:
+    """Whether a short helper says whether a path is there."""
+    return function.statements <= MOST_OF_A_TEST and any(
+        call.callee.rpartition(".")[2] in ("exists", "isdir", "isfile", "lexists", "is_dir", "is_file")
+        for call in function.calls
+    )
+
+
+MOST_OF_A_TEST = 3
+"""How many statements a helper has at most that only tests a path."""
+
+
 def steps_on_paths(names: frozenset[str]) -> bool:
     """Whether calls with these last names can test a path before a step on it, or write a file whose name says that others read it."""
     if "mktemp" in names or ("move" in names and any("temp" in name.lower() for name in names)):
@@ -149,6 +161,8 @@ def steps_on_paths(names: frozenset[str]) -> bool:
     if not steps:
         return False
     if names & PATH_TESTS and len(names & (PATH_TESTS | PATH_STEPS)) > 1:
+        return True
+    if names & PATH_STATS and names & PATH_MOVES:
         return True
     if len(steps & PATH_MOVES) > 1 or (("chmod" in steps) and steps & {"open", "write_text", "write_bytes"}):
         return True

@@ -26,6 +26,7 @@ from racelint.flow.graph import NO_CONTROL, Control, State, join
 from racelint.flow.managers import missing_rows
 from racelint.flow.summaries import Definition, Program, source_of
 from racelint.frozen import replace
+from racelint.paths import NEEDING
 
 
 @dataclass(slots=True)
@@ -78,6 +79,8 @@ class Leaving(Assignments):
                 self.state.control |= self._looked_up(inside)
                 self.state.control |= missing_rows(self, handler.type)
             self.state.control |= self._raised_for_missing(first, body_ends, _caught_names(handler))
+            if _caught_names(handler) & ABSENT_FILE:
+                self.state.control |= self._files_used(inside)
             self.mark("handler", handler)
             self.block(handler.body)
             ends.append(self.state)
@@ -167,6 +170,17 @@ class Leaving(Assignments):
             (read.id, Sense.ABSENT)
             for read in reads
             if read.op in (Op.READ, Op.CHECK) and (read.resource.kind.external or read.resource.key)
+        )
+
+    def _files_used(self, inside: Ids) -> Control:
+        """The steps of a body that need a file, whose failure says that there is none."""
+        return frozenset(
+            (event.id, Sense.ABSENT)
+            for number in inside
+            if isinstance(event := self.events[number], Access)
+            and event.resource.kind is Kind.FILE
+            and event.op is Op.USE
+            and event.how in NEEDING
         )
 
     def break_(self, node: cst.Break) -> None:
@@ -269,6 +283,10 @@ MISSING = frozenset(
     }
 )
 """Exceptions that say that what was looked up is not there."""
+
+
+ABSENT_FILE = frozenset({"FileNotFoundError", "OSError", "IOError", "EnvironmentError"})
+"""Exceptions that say that a file is not there."""
 
 
 def _caught_names(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> frozenset[str]:

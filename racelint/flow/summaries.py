@@ -20,7 +20,7 @@ from racelint.flow.places import Place, places_of
 from racelint.models.loader import Models
 from racelint.resolve import MAPPERS, Scope
 from racelint.source import Source, read_source, split_lines
-from racelint.touch import calls_store, changes_state, reads_store, touches_changing_state
+from racelint.touch import calls_store, changes_state, reads_store, tests_a_path, touches_changing_state
 
 
 @contextmanager
@@ -295,6 +295,7 @@ class Program:
             or changes_state(function, self.scope)
             or calls_store(function, self.scope)
             or reads_store(function, self.scope)
+            or tests_a_path(function)
             or (self.maps_rows and any("." in call.callee for call in function.calls))
             or any(spawner in call.callee for call in function.calls for spawner in ("create_task", "ensure_future"))
             or (

@@ -10,6 +10,8 @@ from racelint.facts import CallSite, FunctionFacts
 from racelint.paths import (
     FILE_LOCK,
     LOCKS,
+    NEEDING,
+    PATH_STATS,
     is_own,
     is_pid_file,
     is_predictable,
@@ -63,7 +65,7 @@ def tested_then_done(unit: Unit) -> Iterator[tuple[Access, Access]]:
             test = unit.access(number)
             if (
                 test is not None
-                and test.op in (Op.CHECK, Op.READ)
+                and _is_test(test, act)
                 and test.id != act.id
                 and one_path(unit, test, act)
                 and _fits(test, act, sense)
@@ -84,7 +86,7 @@ def tested_before_lock(unit: Unit) -> Iterator[tuple[Access, Access, str]]:
     """
     seen: set[int] = set()
     for act in file_accesses(unit, Op.CREATE, Op.DELETE, Op.USE, Op.WRITE):
-        if act.op is Op.USE and not written_in_place(act):
+        if (act.op is Op.USE and not written_in_place(act)) or act.how == "copy" or _same_again(unit, act):
             continue
         locks = [lock for lock in unit.locked_at(act) if _between_processes(lock) and lock.id not in seen]
         for test in unit.accesses(Op.CHECK, kinds=(Kind.FILE,)):
@@ -97,6 +99,11 @@ def tested_before_lock(unit: Unit) -> Iterator[tuple[Access, Access, str]]:
                 seen.add(late[-1].id)
                 yield test, act, late[-1].lock.shown
                 break
+
+
+def _same_again(unit: Unit, act: Access) -> bool:
+    """Whether who does it once more changes nothing: the same text is written."""
+    return written_in_place(act) and (same_content(unit, act) or copied(unit, act))
 
 
 def _tested_again(unit: Unit, act: Access) -> bool:
@@ -143,10 +150,19 @@ def made_after_any_test(unit: Unit) -> Iterator[tuple[Access, Access]]:
             yield test, act
 
 
+def _is_test(test: Access, act: Access) -> bool:
+    """Whether a step can rest on what an access saw of the path."""
+    if test.op is Op.USE:
+        return test.how in PATH_STATS if act.op is Op.DELETE else test.how in NEEDING
+    return test.op in (Op.CHECK, Op.READ)
+
+
 def _fits(test: Access, act: Access, sense: Sense) -> bool:
     """Whether the step goes with what was seen: made where nothing was, used where something was."""
     makes = act.op is Op.CREATE or written_in_place(act)
-    if test.op is Op.READ or test.how in _LOOSE:
+    if test.op is Op.USE and act.op is Op.DELETE:
+        return True
+    if test.op in (Op.READ, Op.USE) or test.how in _LOOSE:
         return makes and sense is Sense.ABSENT
     return sense is not (Sense.PRESENT if makes else Sense.ABSENT)
 

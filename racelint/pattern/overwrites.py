@@ -165,12 +165,17 @@ def replaced_from_fixed_name(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 break
 
 
-_MADE = re.compile(r"NamedTemporaryFile|mkstemp|mkdtemp|mktemp|TemporaryDirectory")
+_MADE = re.compile(r"NamedTemporaryFile|mkstemp|mkdtemp|mktemp|TemporaryDirectory|gettempdir\(\)")
 
 
 def moved_from_elsewhere(unit: Unit) -> Iterator[Access]:
     """Moves of a temporary file that need not be in the folder of the file it replaces."""
     for target in file_accesses(unit, Op.WRITE):
         source = target.value.text
-        if target.how == "move" and _MADE.search(source) and "dir=" not in source:
+        if (
+            target.how == "move"
+            and _MADE.search(source)
+            and "dir=" not in source
+            and "gettempdir" not in target.resource.path
+        ):
             yield target

@@ -15,6 +15,7 @@ from racelint.paths import (
     WINDOW_LIBRARIES,
     is_built,
     is_command,
+    is_conversion,
     is_of_one_row,
     is_of_one_run,
     is_parent,
@@ -65,7 +66,7 @@ def used_by_others(
 def made_by_others(unit: Unit, act: Access) -> Evidence | None:
     """Why other processes make the same folder."""
     path = act.resource.path
-    if _by_the_first(unit):
+    if _by_the_first(unit) or is_conversion(unit.facts.name):
         return None
     if makes_any_folder(unit.facts.name) and not of_a_command(unit) and not is_built(path):
         return _medium(f"`{unit.facts.name}` makes folders for whoever calls it, also for several at once")
