@@ -86,7 +86,7 @@ def tested_before_lock(unit: Unit) -> Iterator[tuple[Access, Access, str]]:
     """
     seen: set[int] = set()
     for act in file_accesses(unit, Op.CREATE, Op.DELETE, Op.USE, Op.WRITE):
-        if (act.op is Op.USE and not written_in_place(act)) or act.how == "copy" or _same_again(unit, act):
+        if not _puts_or_takes(act) or act.how == "copy" or _same_again(unit, act):
             continue
         locks = [lock for lock in unit.locked_at(act) if _between_processes(lock) and lock.id not in seen]
         for test in unit.accesses(Op.CHECK, kinds=(Kind.FILE,)):
@@ -99,6 +99,14 @@ def tested_before_lock(unit: Unit) -> Iterator[tuple[Access, Access, str]]:
                 seen.add(late[-1].id)
                 yield test, act, late[-1].lock.shown
                 break
+
+
+def _puts_or_takes(act: Access) -> bool:
+    """Whether the path is made, removed, written from the start, or put in place."""
+    return act.op in (Op.CREATE, Op.DELETE) or written_in_place(act) or (act.op is Op.WRITE and act.how in _MOVED)
+
+
+_MOVED = ("replace", "move")
 
 
 def _same_again(unit: Unit, act: Access) -> bool:
