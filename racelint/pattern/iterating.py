@@ -106,12 +106,17 @@ def _is_entry(read: Access) -> bool:
 
 
 def _replaced(unit: Unit, read: Access) -> bool:
-    """Whether the unit put another collection in the place of this one before, or took the entry out: it has the old one alone."""
+    """Whether the unit put another collection in the place of this one before, or took the entry out: it has the old one alone.
+
+    What is read anew from its place is none that was taken out.
+    """
+    source = unit.access(read.value.via) if read.value.via is not None else None
+    held = source is not None and source.statement != read.statement  # by a local name
     return any(
         write.how in ("=", "del", "pop")
         and (
-            same(write.resource, read.resource)
-            or (bool(write.resource.key) and write.resource.place == read.resource.place)
+            (same(write.resource, read.resource) and not write.resource.key)
+            or (held and bool(write.resource.key) and write.resource.place == read.resource.place)
         )
         and unit.before(write.id, read.id)
         for write in unit.accesses(Op.WRITE, Op.DELETE)
