@@ -155,9 +155,17 @@ class Calls:
         if equals and name not in ("target", "func", "function", "callback", "error_callback", "fn", "coro"):
             return []
         path = value if equals else argument
+        chosen = self.chosen(path, caller)
+        if chosen:
+            return [unit for one in chosen for unit in self.target(one, caller)]
         made = path if path in self.scope.classes else dict(caller.locals_built).get(path, "")
         called = self.scope.method(made, "__call__") if made in self.scope.classes else None
         return [called] if called is not None else self.target(path, caller)
+
+    def chosen(self, path: str, caller: FunctionFacts) -> tuple[str, ...]:
+        """What a name has in turn that a loop over what stands there binds: the units that it stands for."""
+        found = [paths for name, paths in caller.choices if name == path]
+        return found[0] if len(found) == 1 else ()  # of several loops it is not known which one is meant
 
     def handed(self, call: CallSite) -> tuple[str, ...]:
         """The arguments of a call that starts units that can be one; what is mapped over is none."""

@@ -23,11 +23,12 @@ def find_spawns(calls: Calls) -> list[Root]:
                 for unit in calls.spawned_units(argument, caller):
                     several[unit.qualname] = several.get(unit.qualname, 0) + 1
                     shared = _one_object(argument, caller)
-                    in_turn = call.awaited and call.looped  # each one is over before the next begins
+                    looped = call.looped and not calls.chosen(argument.rpartition("=")[2], caller)
+                    in_turn = call.awaited and looped  # each one is over before the next begins
                     many = shared and (
                         argument.startswith("*")
                         or several[unit.qualname] > 1
-                        or ((spawner.many or call.looped) and not in_turn)
+                        or ((spawner.many or looped) and not in_turn)
                     )
                     alone[unit.qualname] = alone.get(unit.qualname, True) and not shared and _joined(call)
                     world = "threads" if spawner.world == "processes" and _told_result(argument) else spawner.world

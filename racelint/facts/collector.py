@@ -22,6 +22,7 @@ from racelint.facts.source_text import (
     SHORTEST_SQL,
     annotation_name,
     arguments_of,
+    choices_of,
     dotted,
     says_nothing,
     says_sql,
@@ -228,6 +229,7 @@ class _Collector:
                 self.current.suspend()
             self.target(node.target, None, "=")
             self.current.looped.update(n.id for n in ast.walk(node.target) if isinstance(n, ast.Name))
+            self.current.choices += choices_of(node.target, node.iter)
             self.loops += 1
         self.body(node.body)
         self.current.end_loop(began)
@@ -381,6 +383,7 @@ class _Collector:
         began = self.current.switches
         for generator in node.generators:
             self.visit(generator.iter)
+            self.current.choices += choices_of(generator.target, generator.iter)
             if generator.is_async:
                 self.current.suspend()
             for name in ast.walk(generator.target):

@@ -93,6 +93,8 @@ class FunctionFacts:
     """If it may step on a path: the words in its text that say of paths that processes share them (`paths.words_of_paths`)."""
     run_by: str = ""
     """`thread` or `threads` if its documentation says that another one, or any, runs it."""
+    choices: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Names that loops over what stands there bind, each with the dotted sources of what it has in turn."""
 
     @property
     def name(self) -> str:

@@ -14,6 +14,7 @@ class Gathered:
     __slots__ = (
         "built",
         "calls",
+        "choices",
         "column",
         "decorators",
         "first",
@@ -62,6 +63,7 @@ class Gathered:
         self.built: list[tuple[str, str]] = []
         self.statements = 0
         self.looped: set[str] = set()
+        self.choices: list[tuple[str, tuple[str, ...]]] = []
         self.stub = False
         self.run_by = ""
         self.path_words: frozenset[str] = frozenset()
@@ -126,4 +128,5 @@ class Gathered:
             self.yields_within,
             self.path_words,
             self.run_by,
+            tuple(self.choices),
         )

@@ -124,6 +124,26 @@ def _called_in(node: ast.Lambda) -> list[str]:
     return [dotted(inner.func) for inner in ast.walk(node.body) if isinstance(inner, ast.Call)]
 
 
+def choices_of(target: ast.expr, collection: ast.expr) -> list[tuple[str, tuple[str, ...]]]:
+    """The names that a loop over what stands there (`for job in (self.read, self.write)`) binds, each with the paths that it has
+    in turn."""
+    if not isinstance(collection, (ast.Tuple, ast.List, ast.Set)):
+        return []
+    if isinstance(target, ast.Name):
+        paths = tuple(path for element in collection.elts if (path := dotted(element)))
+        return [(target.id, paths)] if paths else []
+    if not isinstance(target, ast.Tuple) or not all(
+        isinstance(row, ast.Tuple) and len(row.elts) == len(target.elts) for row in collection.elts
+    ):
+        return []
+    rows = [row.elts for row in collection.elts if isinstance(row, ast.Tuple)]
+    return [
+        choice
+        for place, name in enumerate(target.elts)
+        for choice in choices_of(name, ast.List([row[place] for row in rows], ast.Load()))
+    ]
+
+
 SHORTEST_SQL = len("COMMIT")
 """Shorter strings are not looked at."""
 _SQL = re.compile(
