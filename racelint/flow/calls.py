@@ -6,41 +6,32 @@ import re
 
 import libcst as cst
 
-from racelint.events import NO_IDS, Ids, Kind, Op, Resource, Row, Shape, Switch, Value
+from racelint.events import NO_IDS, Ids, Op, Row, Shape, Switch, Value
 from racelint.evidence.starts import THREADED
 from racelint.facts import FunctionFacts
 from racelint.flow.arguments import Arguments
 from racelint.flow.containers import container_call, local_container_call
-from racelint.flow.expressions import BUILTIN_PURE, WRAPPERS, Evaluator
-from racelint.flow.files import dump_to_path, tolerated, used_as_key
-from racelint.flow.futures import completed_later, future_call, oldest
-from racelint.flow.locks import lock_call, taken_by_function
+from racelint.flow.expressions import WRAPPERS, Evaluator
+from racelint.flow.files import dump_to_path, tolerated
+from racelint.flow.futures import completed_later
 from racelint.flow.made import is_served, made_row, note_made
 from racelint.flow.managers import (
     customary_model,
-    evaluated,
-    listed,
     own_method_of_manager,
     related_set,
-    reverse_row,
 )
-from racelint.flow.pairs import named_pair
-from racelint.flow.resources import COUNTED, EMPTINESS
-from racelint.flow.rows import change_field, home, library_of, set_field
+from racelint.flow.rows import change_field, library_of
 from racelint.flow.stores import apply_effect
 from racelint.flow.summaries import source_of
-from racelint.flow.threads import body_of, constructed, started, waited
+from racelint.flow.threads import body_of, constructed
+from racelint.flow.unmodelled import unmodelled_call
 from racelint.flow.unseen import (
-    created_by_base,
     created_in_counted,
-    free_name,
     is_queried,
-    unseen_creation,
     unseen_look_up,
 )
 from racelint.frozen import replace
 from racelint.models.loader import Spawner
-from racelint.paths import is_own
 from racelint.resolve import enclosing_self
 
 
@@ -118,31 +109,12 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
             return changed
     if base is not None and base.ref is None and awaiting is None:
         local_container_call(ev, function, base, method, arguments)
-    return _unknown(ev, node, awaiting, base, method, type_name, arguments)
+    return unmodelled_call(ev, node, awaiting, base, method, type_name, arguments)
 
-
-REARRANGED = frozenset({"zip", "enumerate", "reversed", "filter", "map"})
-"""Functions that give back the elements of their arguments."""
 
 QUERIES = ("django.QuerySet", "sqlalchemy.Query", "sqlalchemy.Statement")
 """What a helper that locks rows may give to be refined: a query, if a method of one is called on it."""
 
-TRANSPARENT = frozenset(
-    {
-        "json",
-        "copy",
-        "dataclasses",
-        "decimal",
-        "operator",
-        "functools",
-        "itertools",
-        "math",
-        "pickle",
-        "typing",
-        "orjson",
-    }
-)
-"""Modules whose functions compute their result from their arguments."""
 
 _THREAD_CALLS = {
     "asyncio.to_thread": 0,
@@ -152,34 +124,6 @@ _THREAD_CALLS = {
     "fastapi.concurrency.run_in_threadpool": 0,
 }
 """Run their argument in a thread and wait for it; the number is the argument's position."""
-
-
-def _note_summed(ev: Evaluator, node: cst.Call, arguments: Arguments) -> None:
-    """`sum(line.price for line in order.lines.all())`: the rows that are gone through are added up."""
-    if node.args and isinstance(node.args[0].value, (cst.GeneratorExp, cst.ListComp)):
-        for number in arguments.stems:
-            read = ev.access(number)
-            if read is not None and read.resource.kind is Kind.TABLE and read.how == "for":
-                ev.revise(number, how="sum")
-
-
-_SIGNALLED = frozenset("send asend send_robust asend_robust".split())
-"""How a signal of Django is sent; other things that are sent know no sender."""
-
-_DRESSING = frozenset(
-    "replace strip lstrip rstrip lower upper title capitalize casefold removeprefix removesuffix".split()
-)
-"""Methods of texts that give the same text in another dress."""
-
-_LISTS = ("list", "tuple", "set", "sorted")
-"""Functions that hold the elements of their argument."""
-
-
-def _table_read(ev: Evaluator, arguments: Arguments) -> int | None:
-    """The read of a table whose rows are the only argument: they are there or not as their list is."""
-    via = arguments.positional[0].via if len(arguments.positional) == 1 else None
-    access = ev.access(via) if via is not None else None
-    return via if access is not None and access.resource.kind is Kind.TABLE else None
 
 
 def _elsewhere(ev: Evaluator, function: cst.BaseExpression) -> FunctionFacts | None:
@@ -368,12 +312,6 @@ def _queried_class(ev: Evaluator, type_name: str, text: str) -> str:
     return mapped or customary_model(ev, type_name, text)
 
 
-def _class_of(function: cst.BaseExpression, method: str) -> str:
-    """The source of a class that is called; `order.lines.model` is that of the related rows `order.lines`."""
-    text = source_of(function)
-    return text.removesuffix(".model") if method == "model" and text.count(".") > 1 else text
-
-
 def _spawner(ev: Evaluator, node: cst.Call, type_name: str, method: str, base: Value | None) -> Spawner | None:
     spawners = ev.models.spawners
     known = spawners.get(type_name)
@@ -419,119 +357,3 @@ def started_units(ev: Evaluator, node: cst.Call) -> frozenset[str]:
     """Qualified names of the functions of the module that a spawn starts."""
     paths = (source_of(a.value.func if isinstance(a.value, cst.Call) else a.value) for a in node.args)
     return frozenset(f.qualname for path in paths for f in ev.program.concurrency.target(path, ev.function))
-
-
-def _unknown(
-    ev: Evaluator,
-    node: cst.Call,
-    awaiting: cst.Await | None,
-    base: Value | None,
-    method: str,
-    type_name: str,
-    arguments: Arguments,
-) -> Value:
-    where: cst.CSTNode = awaiting or node
-    if base is not None and base.ref is not None:
-        if method == EMPTINESS and not node.args:
-            number = ev.emit(Op.CHECK if ev.testing else Op.READ, base.ref, node, how=method)
-            return Value(frozenset((number,)), Shape.CALL, via=number)
-        ev.emit(Op.USE, base.ref, node, Value(arguments.stems, via=base.via), method)
-    if "for_update" in method:
-        resource = Resource(Kind.TABLE, home(ev, base or Value()), method, method)
-        number = ev.emit(Op.READ, resource, where, how=method)
-        ev.rows.append(Row("", method, "", number, True))
-        ev.acquire(resource, "row lock", "processes", ev.place(where))
-        if awaiting is not None:
-            ev.switch(awaiting, callee=method)
-        refined = (("locked", Value()), ("model", Value(text=method)))
-        return Value(frozenset((number,)), Shape.CALL, row=len(ev.rows) - 1, known=refined)
-    lock = lock_call(ev, node, base, method, awaiting) or future_call(ev, node, base, method, awaiting)
-    if lock is not None:
-        return lock
-    taken_by_function(ev, where, base, method, arguments)
-    waited(ev, node, base, method)
-    started(ev, node, base, method)
-    dump_to_path(ev, where, method, arguments)
-    made = created_by_base(ev, where, base, method, arguments) if base is not None else None
-    if made is not None:
-        return made
-    pair = named_pair(ev, where, base, method, arguments, awaiting)
-    if pair is None and awaiting is None:
-        pair = free_name(ev, where, method, arguments)
-    if pair is None:
-        pair = unseen_look_up(ev, where, base, method, arguments)
-        unseen_creation(ev, where, base, method, arguments)
-    if awaiting is not None:
-        ev.switch(awaiting, arguments.stems | (base.stems if base else NO_IDS), method, base.ref if base else None)
-        if pair is not None:
-            return replace(pair, shape=Shape.AWAITED)
-        return Value(
-            shape=Shape.AWAITED, known=base.known if base is not None and base.part("path") is not None else ()
-        )
-    if pair is not None:
-        return pair
-    called = type_name or (base.text + "." + method if base is not None else method)
-    first = arguments.positional[0].text if arguments.positional else ""
-    of_sender = "sender" in arguments.keywords or (first in ("self", "cls", "None") and bool(arguments.keywords))
-    if of_sender and method in _SIGNALLED:
-        called = "signal"  # its receivers run here and now, and mostly note what has happened
-    ev.mark("call", node, called, arguments.texts)
-    if type_name == "setattr" and set_field(ev, arguments):
-        return Value(shape=Shape.NONE)
-    if type_name == "hasattr" and (reverse := reverse_row(ev, node, arguments)) is not None:
-        return reverse
-    if type_name in BUILTIN_PURE:
-        used_as_key(ev, node, arguments)
-        arguments.positional = [evaluated(ev, value, node, type_name) for value in arguments.positional]
-        if type_name == "sum":
-            _note_summed(ev, node, arguments)
-        looked = [
-            ev.read(v.ref, node, how=type_name) if v.ref is not None and v.via is None else v
-            for v in arguments.positional
-        ]
-        stems = arguments.stems.union(*(v.stems for v in looked))
-        via = looked[0].via if type_name == "bool" and looked else None
-        rows = listed(ev, arguments.positional[0]) if type_name in _LISTS and arguments.positional else ()
-        if via is None and type_name in (*_LISTS, "len") and (looked_up := _table_read(ev, arguments)) is not None:
-            via = looked_up
-        elif type_name == "len" and looked:
-            rows = ((COUNTED, looked[0]),)
-        return Value(
-            stems,
-            (Shape.CALL if node.args else Shape.EMPTY) if type_name in ("dict", "list", "set") else Shape.OTHER,
-            via=via,
-            type=type_name if type_name in ("dict", "list", "set") else "",
-            text=source_of(node),
-            appended=any(v.appended for v in arguments.every),
-            opaque=NO_IDS.union(*(v.opaque for v in arguments.every)),
-            born=oldest(arguments),
-            known=rows,
-        )
-    stems = arguments.stems | (base.stems if base is not None else NO_IDS)
-    known = base.known if base is not None else ()
-    if base is not None and base.stems and method in _DRESSING:
-        known = (*known, ("formatted", Value()))
-    if not known:
-        known = next((v.known for v in arguments.every if v.part("path") is not None), ())
-    if not known and (texts := arguments.texts):
-        known = (("keys", Value(text=" ".join(sorted(texts)))),)
-    constructor = (
-        (type_name.rpartition(".")[2] or method)[:1].isupper()
-        or (base is not None and method == "model")
-        or is_queried(ev, node.func)
-    )
-    if constructor and ev.program.maps_rows:
-        known = (*known, note_made(ev, node, type_name or _class_of(node.func, method), arguments))
-    if type_name.partition(".")[0] in TRANSPARENT:
-        known = (*known, ("computed", Value()))
-    return Value(
-        stems,
-        Shape.NEW if constructor else Shape.CALL,
-        type=type_name if constructor else "",
-        origin=source_of(node) if is_own(type_name) else "",
-        appended=any(v.appended for v in arguments.every),
-        known=known,
-        opaque=NO_IDS if type_name.partition(".")[0] in TRANSPARENT else arguments.stems,
-        born=oldest(arguments) if type_name in REARRANGED else -1,
-        row=arguments.positional[0].row if type_name in ("cast", "typing.cast") and arguments.positional else None,
-    )
