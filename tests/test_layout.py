@@ -27,6 +27,7 @@ LAYERS = """
     store_calls
     elsewhere
     meeting spans
+    candidates
     candidate
     nominate
     flow

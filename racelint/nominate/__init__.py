@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from copy import copy
 
-from racelint.candidate import Candidate, Candidates
+from racelint.candidate import Candidate
+from racelint.candidates import Candidates
 from racelint.evidence import Concurrency
 from racelint.finding import Confidence
 from racelint.meeting import RANKS

@@ -1,0 +1,371 @@
+"""The definitions of a module as nomination sees them: what all of them have to know, from facts alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+
+from racelint.evidence import Concurrency, Root
+from racelint.evidence.starts import THREADED
+from racelint.facts import FunctionFacts, Write
+from racelint.finding import Confidence, World
+from racelint.keys import Reach, StateKeys
+from racelint.meeting import RANKS, Meetings, Runs
+from racelint.resolve import CONSTRUCTORS, TAKES, Scope, enclosing_self, locks_of
+from racelint.spans import Spans
+from racelint.store_calls import THREAD_CALLS, StoreCalls
+from racelint.touch import ENDINGS, first_word, is_property
+
+HELPER_DEPTH = 3
+"""How deep helpers are followed, as in `flow`."""
+
+
+GROWS = frozenset(["+=", "append", "add", "extend", "update"])
+"""Changes of counters and collections that other processes should see."""
+
+
+class Candidates:
+    """The definitions of one module, with what all of them have to know."""
+
+    def __init__(self, scope: Scope, concurrency: Concurrency, least: Confidence) -> None:
+        self.scope, self.concurrency = scope, concurrency
+        self.least = RANKS[least]
+        """The rank of the confidence that is wanted."""
+        self._guards: dict[str, bool] = {}
+        self._kinds: dict[tuple[int, str, World, Reach], list[Runs]] = {}
+        self._helpers: dict[tuple[str, bool], tuple[FunctionFacts, ...]] = {}
+        self._called: dict[str, frozenset[str]] = {}
+        self.keys, self.meetings, self.stores = StateKeys(concurrency), Meetings(concurrency), StoreCalls(concurrency)
+        self.spans = Spans(self, self.keys, HELPER_DEPTH)
+
+    # one function
+
+    def called(self, function: FunctionFacts) -> frozenset[str]:
+        """The last names of what a function calls, and of what it hands to calls."""
+        known = self._called.get(function.qualname)
+        if known is None:
+            paths = {call.callee for call in function.calls}.union(*(call.arguments for call in function.calls))
+            known = self._called[function.qualname] = frozenset(path.rpartition(".")[2] for path in paths)
+        return known
+
+    def helpers(self, function: FunctionFacts, handed: bool) -> tuple[FunctionFacts, ...]:
+        """The functions of the module that a function calls, or whose body is a property that it reads.
+
+        `handed` is whether it is a helper itself: then its arguments may be objects of the module, whatever they are called.
+        """
+        key = (function.qualname, handed)
+        known = self._helpers.get(key)
+        if known is None:
+            found = {f.qualname: f for f in self._run_by(function, handed)}
+            known = self._helpers[key] = tuple(found.values())
+        return known
+
+    def with_helpers(self, facts: FunctionFacts) -> tuple[FunctionFacts, ...]:
+        """A definition and the helpers that are walked in place of their calls."""
+        found = {facts.qualname: facts}
+        level = [facts]
+        for _ in range(HELPER_DEPTH):
+            below = {
+                f.qualname: f
+                for caller in level
+                for f in self.helpers(caller, caller is not facts)
+                if not (f.stub or f.yields)
+            }
+            level = [function for name, function in below.items() if name not in found]
+            found.update(below)
+        return tuple(found.values())
+
+    def _run_by(self, function: FunctionFacts, handed: bool) -> Iterator[FunctionFacts]:
+        seen: set[str] = set()
+        for call in function.calls:
+            if call.callee not in seen:
+                seen.add(call.callee)
+                yield from self.targets(call.callee, function, handed)
+            if call.callee.rpartition(".")[2] in THREAD_CALLS:
+                for argument in call.arguments:
+                    yield from self.targets(argument, function, handed)
+        yield from self.properties_read(function)
+
+    def properties_read(self, function: FunctionFacts) -> Iterator[FunctionFacts]:
+        """The properties of the module that a function may run by reading an attribute of their name."""
+        for path in function.reads & self._property_paths:
+            yield from self._properties[path.partition(".")[2]]
+
+    def targets(self, callee: str, function: FunctionFacts, handed: bool) -> Iterable[FunctionFacts]:
+        """What a call may run as far as flows follow it: the receiver's type is known, or may come out of a helper."""
+        receiver, dot, name = callee.rpartition(".")
+        if not dot:
+            return self.concurrency.target(callee, function)
+        if name not in self._method_names:
+            return ()
+        root, dot, _ = receiver.partition(".")
+        if not dot and not handed and self._untyped(root, function):
+            return ()
+        return self.concurrency.target(callee, function) or (self._method_names[name] if dot else ())
+
+    def _untyped(self, name: str, function: FunctionFacts) -> bool:
+        """Whether nothing tells the type of a local name: it is an argument without annotation, or made by no helper."""
+        if name not in function.local_names or name == enclosing_self(function, self.scope)[1]:
+            return False
+        if self.concurrency.local_type(name, function):
+            return False
+        return not any(
+            local == name and self.concurrency.target(built, function) for local, built in function.locals_built
+        )
+
+    @cached_property
+    def _method_names(self) -> dict[str, list[FunctionFacts]]:
+        found: dict[str, list[FunctionFacts]] = {}
+        for function in self.scope.every_function:
+            if function.owner:
+                found.setdefault(function.name, []).append(function)
+        return found
+
+    @cached_property
+    def _properties(self) -> dict[str, list[FunctionFacts]]:
+        found: dict[str, list[FunctionFacts]] = {}
+        for function in self.scope.every_function:
+            if function.owner and is_property(function):
+                found.setdefault(function.name, []).append(function)
+        return found
+
+    @cached_property
+    def _property_paths(self) -> frozenset[str]:
+        """Paths of two parts, as in `reads`, that may run a property."""
+        return frozenset(
+            path
+            for function in (self.scope.every_function if self._properties else ())
+            for path in function.reads
+            if path.partition(".")[2] in self._properties
+        )
+
+    # the module
+
+    @cached_property
+    def changers(self) -> dict[str, list[tuple[FunctionFacts, Write]]]:
+        """Who changes a key in the module, constructors that fill their new object left out."""
+        found: dict[str, list[tuple[FunctionFacts, Write]]] = {}
+        for function in self.scope.every_function:
+            for key, writes in self.keys.changes(function, True).items():
+                later = [(function, w) for w in writes if not self.scope.in_construction(function, w)]
+                if later:
+                    found.setdefault(key, []).extend(later)
+        return found
+
+    @cached_property
+    def changing(self) -> dict[str, list[FunctionFacts]]:
+        """The functions of `changers`."""
+        return {key: [f for f, _ in changes] for key, changes in self.changers.items()}
+
+    @cached_property
+    def resizing(self) -> dict[str, list[FunctionFacts]]:
+        """Those of them that put something into a collection or take it out."""
+        return {
+            key: [f for f, w in changes if w.how not in ("=", "+=", "del")] for key, changes in self.changers.items()
+        }
+
+    def kinds(self, who: dict[str, list[FunctionFacts]], key: str, world: World, reach: Reach) -> list[Runs]:
+        """How the functions start that do something to a key; `who` is `changing`, `resizing` or `takers`."""
+        question = (id(who), key, world, reach)
+        known = self._kinds.get(question)
+        if known is None:
+            known = self._kinds[question] = self.meetings.kinds(who.get(key, ()), world, reach)
+        return known
+
+    @cached_property
+    def takers(self) -> dict[str, list[FunctionFacts]]:
+        """Who sets a key to nothing, deletes it or takes something out of it."""
+        found = {
+            key: [f for f, w in changes if w.shape in ("none", "false", "empty") or w.how in TAKES]
+            for key, changes in self.changers.items()
+        }
+        return {key: functions for key, functions in found.items() if functions}
+
+    @cached_property
+    def enders(self) -> dict[str, list[FunctionFacts]]:
+        """Who raises or lowers a flag to end something, by its name."""
+        found = {
+            key: [f for f, w in changes if w.shape in ("true", "false") and first_word(f.name) in ENDINGS]
+            for key, changes in self.changers.items()
+        }
+        return {key: functions for key, functions in found.items() if functions}
+
+    @cached_property
+    def neighbours(self) -> dict[str, frozenset[str]]:
+        """For an attribute those that any method changes in the statement next to it."""
+        found: dict[str, set[str]] = {}
+        for function in self.scope.every_function:
+            lines = [
+                (write.line, key)
+                for key, writes in self.keys.changes(function, True).items()
+                if key.startswith(".")
+                for write in writes
+                if not self.scope.in_construction(function, write)
+            ]
+            on_line: dict[int, set[str]] = {}
+            for line, key in lines:
+                on_line.setdefault(line, set()).add(key)
+            for line, key in lines:
+                for near in (line - 1, line, line + 1):
+                    others = on_line.get(near, set()) - {key}
+                    if others:
+                        found.setdefault(key, set()).update(others)
+        return {key: frozenset(others) for key, others in found.items()}
+
+    @cached_property
+    def guarded(self) -> frozenset[str]:
+        """What is changed under a lock anywhere: in a `with` of it, in a helper that is called in one, or after `acquire`."""
+        found: set[str] = set()
+        for function in self.scope.every_function:
+            everything = (
+                self.concurrency.called_under_lock(function)
+                or bool(self.concurrency.decorator_guards(function))
+                or any(call.callee.endswith((".acquire", ".__enter__")) for call in function.calls)
+                or any(self.is_guard(name) for call in function.calls for name in call.within)
+            )
+            for key, writes in self.keys.changes(function, True).items():
+                if everything or any(self.is_guard(name) for write in writes for name in write.within):
+                    found.add(key)
+        return frozenset(found)
+
+    @cached_property
+    def changed_in_place(self) -> frozenset[str]:
+        """The keys whose collections are changed in place in a `with` of what is named like a lock."""
+        names_lock = self.scope.models.names_lock
+        return frozenset(
+            key
+            for key, changes in self.changers.items()
+            if any(write.how not in ("=", "del") and any(map(names_lock, write.within)) for _, write in changes)
+        )
+
+    def taken(self, function: FunctionFacts) -> frozenset[str]:
+        """What the function enters."""
+        within = {name for call in function.calls for name in call.within}
+        return frozenset(within.union(*(write.within for write in function.writes)))
+
+    def is_guard(self, path: str) -> bool:
+        """Whether what a `with` enters may be a lock: it is named like one, or the module makes one of that name."""
+        known = self._guards.get(path)
+        if known is None:
+            lower, name = path.lower(), path.rpartition(".")[2]
+            named = self.scope.models.names_lock(path) or "cond" in lower or "sem" in lower
+            known = self._guards[path] = named or name in self._lock_names
+        return known
+
+    @cached_property
+    def _lock_names(self) -> frozenset[str]:
+        return frozenset(name for owner in ("", *self.scope.classes) for name in locks_of(self.scope, owner))
+
+    @cached_property
+    def starts_threads(self) -> bool:
+        """Whether anything in the module starts threads, or is one."""
+        concurrency = self.concurrency
+        return any(self.scope.is_thread(class_.qualname) for class_ in self.scope.facts.classes) or any(
+            spawner.world in THREADED
+            for function in self.scope.every_function
+            for _, spawner in concurrency.spawning_calls(function)
+        )
+
+    @cached_property
+    def read_by_threads(self) -> frozenset[str]:
+        """The attributes that functions look at which anything but their being public says to run in threads.
+
+        A subclass's function may run instead of the one that is known to.
+        """
+        functions = self.scope.every_function
+        names = {f.name for f in functions if any(r.world in THREADED and not r.public for r in self._roots(f))}
+        return frozenset(
+            key
+            for f in functions
+            if f.name in names
+            for helper in self.with_helpers(f)
+            for key in self.keys.reads(helper, helper is not f)
+            if key.startswith(".")
+        )
+
+    @cached_property
+    def timed(self) -> frozenset[str]:
+        """The functions that an event loop is asked to call when time has passed."""
+        return frozenset(
+            target.qualname
+            for function in (self.scope.every_function if self.scope.has_timers else ())
+            for call in function.calls
+            if call.callee.endswith((".call_later", ".call_at"))
+            for argument in call.arguments
+            for target in self.concurrency.target(argument, function)
+        )
+
+    @cached_property
+    def cancelled(self) -> frozenset[str]:
+        """The paths whose `cancel` any function calls."""
+        calls = (call.callee for function in self.scope.facts.functions for call in function.calls)
+        return frozenset(callee.removesuffix(".cancel") for callee in calls if callee.endswith(".cancel"))
+
+    def makes_own_lock(self, function: FunctionFacts) -> bool:
+        """Whether a function takes a lock that it makes itself, in a `with` or by a local name, or puts it in an old one's place."""
+        scope = self.scope
+        taken = {*(built for _, built in function.locals_built), *(w for c in function.calls for w in c.within)}
+        taken |= {name for write in function.writes for name in write.within}
+        if function.name not in CONSTRUCTORS:  # there nobody holds the old one
+            taken |= {write.built_from for write in function.writes if write.built_from}
+        return any(
+            (known := scope.models.functions.get(scope.canonical(path))) is not None and known.effect == "lock"
+            for path in taken
+        )
+
+    @cached_property
+    def has_statements(self) -> bool:
+        """Whether classes of the module, or modules that it imports from, keep statements of SQL."""
+        scope = self.scope
+        if any("." in name for name, _ in scope.facts.statements):
+            return True
+        for name in scope.imports:
+            found = scope.index.meaning(name, scope.facts)
+            if found is not None and found.module.path != scope.facts.path and found.module.statements:
+                return True
+        return False
+
+    @cached_property
+    def handled(self) -> frozenset[str]:
+        """The globals that a handler, which runs in several processes, changes."""
+        found: set[str] = set()
+        for function in self.scope.every_function:
+            keys = {
+                key
+                for key, writes in self.keys.changes(function, True).items()
+                if key in self.scope.module_names and any(write.how in GROWS for write in writes)
+            }
+            if keys and any(
+                root.processes or (root.world == "processes" and root.many) for root in self._roots(function)
+            ):
+                found |= keys
+        return frozenset(found)
+
+    @cached_property
+    def with_connections(self) -> frozenset[str]:
+        """The classes whose methods make a connection that takes one command at a time."""
+        scope = self.scope
+        made = scope.models.one_at_a_time
+        if scope.libraries.isdisjoint(name.partition(".")[0] for name in made):
+            return frozenset()
+        return frozenset(
+            function.owner
+            for function in scope.facts.functions
+            if function.owner and any(scope.canonical(call.callee) in made for call in function.calls)
+        )
+
+    def _roots(self, function: FunctionFacts) -> Iterator[Root]:
+        return (self.concurrency.roots[n] for n in self.concurrency.reached.get(function.qualname, ()))
+
+    @cached_property
+    def closed(self) -> frozenset[str]:
+        """The keys on which any function calls something such as `close`."""
+        idempotent = self.scope.models.idempotent
+        receivers = {
+            call.callee.rpartition(".")[0]
+            for function in self.scope.every_function
+            for call in function.calls
+            if call.callee.rpartition(".")[2] in idempotent
+        }
+        parts = {part for receiver in receivers for part in receiver.split(".")}
+        return frozenset({*parts, *("." + part for part in parts)})
