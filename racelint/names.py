@@ -53,6 +53,11 @@ MEANINGS = (
         r"^(ctx|context)$",
     ),
     Meaning(
+        "`configure` at the beginning of the name of a method",
+        "completes a row before others use it",
+        r"^_*configure(_|$)",
+    ),
+    Meaning(
         "`View`, `ViewSet`, `Mixin` at the end of a class", "`get_object` of it fetches a row", r"(View|ViewSet|Mixin)$"
     ),
     Meaning("the name of a column of a statement, for a variable", "what the statement reads from it", r"(?!)"),

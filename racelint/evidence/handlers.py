@@ -40,17 +40,17 @@ def find_handlers(calls: Calls) -> list[Root]:
                 if (name.startswith(".") and "." in decorator and ("." + decorator.rpartition(".")[2]) == name) or (
                     canonical == name or (not name.startswith(".") and canonical.endswith("." + name))
                 ):
-                    _handler_root(roots, function, handler.what, handler.world, handler.processes)
+                    _handler_root(roots, function, handler)
                     break
         if not function.owner and not function.parent and function.params:
             for name, handler, imports in models.parameter_handlers:
                 if function.params[0][0] == name and any(i in libraries for i in imports):
-                    _handler_root(roots, function, handler.what, handler.world, handler.processes)
+                    _handler_root(roots, function, handler)
                     break
         if function.name == "__call__" and function.owner:
             found = _called_object(calls, function)
             if found is not None:
-                _handler_root(roots, function, found.what, found.world, found.processes)
+                _handler_root(roots, function, found)
     for class_ in calls.scope.facts.classes:
         bases = calls.scope.base_names(class_.qualname) if class_.bases else ()
         for base in sorted(bases):
@@ -71,7 +71,7 @@ def find_handlers(calls: Calls) -> list[Root]:
             for method in calls.scope.methods.get(class_.qualname, {}).values():
                 if not method.name.startswith("_"):
                     own = (known.processes or bool(known.when)) and not known.shared
-                    _handler_root(roots, method, known.what, known.world, known.processes, own)
+                    _handler_root(roots, method, known, own)
             break
     _add_registered(calls, roots)
     if libraries & GREENLETS:  # its requests are greenlets, which switch only where they block
@@ -101,7 +101,7 @@ def _add_registered(calls: Calls, roots: list[Root]) -> None:
                 for unit in calls.target(path, caller) if path in caller.references else ():
                     if unit.qualname not in seen:
                         seen.add(unit.qualname)
-                        _handler_root(roots, unit, handler.what, handler.world, handler.processes)
+                        _handler_root(roots, unit, handler)
 
 
 def _used(calls: Calls) -> set[str]:
@@ -140,18 +140,17 @@ def _possible_decorators(calls: Calls) -> list[tuple[str, Handler]]:
     ]
 
 
-def _handler_root(
-    roots: list[Root], function: FunctionFacts, what: str, world: str, processes: bool, own_object: bool = False
-) -> None:
-    real_world = "tasks" if function.is_async else ("threads" if world == "tasks" else world)
+def _handler_root(roots: list[Root], function: FunctionFacts, handler: Handler, own_object: bool = False) -> None:
+    world = handler.world
+    real_world = "tasks" if function.is_async or handler.on_loop else ("threads" if world == "tasks" else world)
     roots.append(
         Root(
             function.qualname,
-            f"`{function.name}` is {what}",
+            f"`{function.name}` is {handler.what}",
             real_world,
             True,
             Confidence.HIGH,
-            processes,
+            handler.processes,
             own_object,
             True,
         )

@@ -106,7 +106,7 @@ class Conditions(Names):
         found: int | None = None
         for part in node.comparisons:
             operator = type(part.operator)
-            some = _some(node.left, operator, part.comparator)
+            some = _some(node.left, operator, part.comparator, self._is_number_of_rows(left))
             if operator is cst.In or operator is cst.NotIn:
                 true_, false_, inside = self._member(left, node.left, part)
                 self._compared(left, part.comparator)
@@ -173,6 +173,11 @@ class Conditions(Names):
             if name:
                 self.mark("compared", node, name, stems=frozenset(of_stores))
 
+    def _is_number_of_rows(self, value: Value) -> bool:
+        """Whether a value is what a query says of how many rows there are."""
+        read = self.access(value.via) if value.via is not None else None
+        return read is not None and read.resource.kind is Kind.TABLE and read.how in ("count", "acount")
+
     def _compared(self, value: Value, other: cst.BaseExpression) -> None:
         """Notes with a read of state what its value is compared with; a read of a store says by which keys it looks."""
         read = self.access(value.via) if value.via is not None else None
@@ -215,14 +220,19 @@ _TURNED: dict[type[cst.BaseCompOp], type[cst.BaseCompOp]] = {
 }
 
 
-def _some(left: cst.BaseExpression, operator: type[cst.BaseCompOp], right: cst.BaseExpression) -> bool | None:
-    """Whether a comparison says that a collection holds something (`len(x) > 0`), or nothing; None if it says neither."""
+def _some(
+    left: cst.BaseExpression, operator: type[cst.BaseCompOp], right: cst.BaseExpression, counted: bool
+) -> bool | None:
+    """Whether a comparison says that a collection holds something (`len(x) > 0`), or nothing; None if it says neither.
+
+    `counted` says that the left side is a number of rows.
+    """
     if operator not in _TURNED:
         return None
     if isinstance(left, cst.Integer):
         left, right = right, left
-        operator = _TURNED[operator]
-    if not (_is_count(left) and isinstance(right, cst.Integer) and right.value in ("0", "1")):
+        operator, counted = _TURNED[operator], False
+    if not ((counted or _is_count(left)) and isinstance(right, cst.Integer) and right.value in ("0", "1")):
         return None
     one = right.value == "1"
     if operator is (cst.GreaterThanEqual if one else cst.GreaterThan):

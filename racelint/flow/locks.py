@@ -27,7 +27,7 @@ def lock_call(
     if method in ("acquire", "__aenter__"):
         if awaiting is not None:
             ev.switch(awaiting, callee="acquire")
-        if ev.unused is node and _may_fail(node):
+        if ev.unused is node and _may_fail(node) and not _raises(ev, base):
             ev.mark("unsure lock", node, base.text)
             return Value(shape=Shape.CALL)
         ev.acquire(lock, "lock", lock_world(ev, base), ev.place(node))
@@ -36,6 +36,12 @@ def lock_call(
         if held.what == "lock" and (held.lock.place, held.lock.name) == (lock.place, lock.name):
             ev.release(held.id)
     return Value()
+
+
+def _raises(ev: Evaluator, lock: Value) -> bool:
+    """Whether `acquire` raises where the lock cannot be had, so that there is no answer to look at."""
+    call = ev.models.functions.get(lock.type)
+    return call is not None and call.raises
 
 
 def taken_by_function(ev: Evaluator, where: cst.CSTNode, base: Value | None, method: str, arguments: Arguments) -> None:

@@ -103,7 +103,7 @@ _COMMON = frozenset(
     ["get", "first", "all", "count", "values", "keys", "read", "open", "last", "exists", "one", "load", "find"]
 )
 """Names that too many other objects have, too: they count only where the rest says that a store is used."""
-_CALL_KEYS = {"effect", "key", "value", "sql", "returns", "world", "path", "unless", "names"}
+_CALL_KEYS = {"effect", "key", "value", "sql", "returns", "world", "path", "unless", "names", "raises"}
 
 
 class ModelError(ValueError):
@@ -123,6 +123,8 @@ class Call:
     unless: tuple[str, ...] = ()
     named_key: str = ""
     """The keyword by which the key is given, if it is."""
+    raises: bool = False
+    """A lock whose `acquire` raises where it cannot be had, instead of answering."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,8 @@ class Handler:
     """Runs in several worker processes in production."""
     shared: bool = False
     """All requests of a process are given to one object of the class, which others make anew for each."""
+    on_loop: bool = False
+    """A function that is no coroutine runs on the event loop, too, and not in a thread."""
     when: frozenset[str] = frozenset()
     """Last names of classes, one of which the module must use: a server that runs each request in a thread."""
 
@@ -348,6 +352,7 @@ def _call(table: object, where: str) -> Call:
         table.get("world", "any"),
         tuple([unless] if isinstance(unless, str) else unless),
         str(dict(table.get("names", {})).get("key", "")),
+        bool(table.get("raises")),
     )
 
 
@@ -384,7 +389,8 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
     for raw in _tables(data, "handlers", where):
         what, world = (_word(raw, key, f"{where}: handlers") for key in ("what", "world"))
         when = frozenset(_strings(raw.get("when", []), where))
-        handler = Handler(what, world, bool(raw.get("processes")), bool(raw.get("shared")), when)
+        processes, shared, on_loop = (bool(raw.get(key)) for key in ("processes", "shared", "on-loop"))
+        handler = Handler(what, world, processes, shared, on_loop, when)
         for decorator in _strings(raw.get("decorators", []), where):
             models.handler_decorators.append((decorator, handler, imports))
         for registration in _strings(raw.get("registered", []), where):

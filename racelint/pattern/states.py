@@ -12,6 +12,7 @@ from racelint.pattern.rivals import in_processes
 from racelint.pattern.rows import compared_with_locked, of_each_save
 from racelint.pattern.transactions import row_locked_at
 from racelint.pattern.unit import Unit, exactly
+from racelint.touch import first_word
 
 
 def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | Switch | None]]:
@@ -23,7 +24,7 @@ def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | Switch | N
     seen: set[int] = set()  # what is saved later on was left for this state already
     for write in unit.accesses(Op.WRITE, kinds=(Kind.ROW,)):
         row = unit.flow.rows[write.value.row] if write.value.row is not None else None
-        if row is None or row.locked or row.new:
+        if row is None or row.locked or row.new or (row.name == "self" and first_word(unit.facts.name) in CONFIGURING):
             continue
         if row.loaded is None and row.name != "self" and not _looked_up(unit, write, row):
             continue
@@ -36,6 +37,10 @@ def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | Switch | N
         effect = (_done_too(unit, check, write) or _done_while(unit, write)) if check is not None else None
         if check is not None and (effect is not None or _refused(unit, check, write)):
             yield Pair(unit, check, write), effect
+
+
+CONFIGURING = frozenset({"configure"})
+"""First words of names of methods that complete an object before others use it."""
 
 
 def entries_marked(unit: Unit) -> Iterator[tuple[Pair, Access | Mark]]:

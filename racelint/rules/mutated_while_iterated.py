@@ -127,7 +127,7 @@ def iterations(unit: Unit) -> Iterator[tuple[Access, Switch, Evidence]]:
             read = unit.access(number)
             if read is None or read.resource.kind not in INTERNAL or read.how not in VIEWS or read.id > loop.id:
                 continue
-            if swapped(unit, read):
+            if swapped(unit, read) or "RuntimeError" in read.handled:  # who foresees it does something about it
                 continue
             switch = next((s for s in unit.switches_between(read.id, loop.id) if s.id > loop.id), None)
             evidence = (
