@@ -195,19 +195,19 @@ class Candidates:
         """For an attribute those that any method changes in the statement next to it."""
         found: dict[str, set[str]] = {}
         for function in self.scope.every_function:
-            lines = [
-                (write.line, key)
+            places = [
+                (write.statement, key)
                 for key, writes in self.keys.changes(function, True).items()
                 if key.startswith(".")
                 for write in writes
                 if not self.scope.in_construction(function, write)
             ]
-            on_line: dict[int, set[str]] = {}
-            for line, key in lines:
-                on_line.setdefault(line, set()).add(key)
-            for line, key in lines:
-                for near in (line - 1, line, line + 1):
-                    others = on_line.get(near, set()) - {key}
+            by_place: dict[int, set[str]] = {}
+            for place, key in places:
+                by_place.setdefault(place, set()).add(key)
+            for place, key in places:
+                for near in (place - 1, place, place + 1):
+                    others = by_place.get(near, set()) - {key}
                     if others:
                         found.setdefault(key, set()).update(others)
         return {key: frozenset(others) for key, others in found.items()}

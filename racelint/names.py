@@ -198,9 +198,9 @@ MEANINGS = (
     ),
     Meaning("`pk`, `id`, `x_id`", "the key of a row", r"^_?(pk|id|\w+_(pk|id))$"),
     Meaning(
-        "`instance`, `serializer`, `perform_create`, `XViewSet`",
+        "`instance`, `serializer`, `perform_create`, `XViewSet`, `XSerializer`",
         "what Django's signals and REST framework hand over and call",
-        r"^(instance|serializer|perform_\w+|\w*ViewSet)$",
+        r"^(instance|serializer|perform_\w+|\w*ViewSet|\w+Serializer)$",
     ),
     Meaning(
         "`x_repo`, `x_repository`, `x_dao`, `crud`, and `db`, `session`, `conn`, `cursor` as arguments",

@@ -200,11 +200,7 @@ def _outermost(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunction
                 todo.append(node)
 
 
-BY_LINES = pytest.mark.xfail(reason="neighbouring statements are told by their lines", strict=True)
-REMARKED = [pytest.param(p, id=name(p), marks=BY_LINES if name(p) == "torn-pair/list-and-index" else ()) for p in CASES]
-
-
-@pytest.mark.parametrize("path", REMARKED)
+@pytest.mark.parametrize("path", CASES, ids=name)
 def test_remarks_unrelated_code_and_a_condition_that_holds_change_nothing(path: Path) -> None:
     """The same findings on lines with the same text, deeper and further down."""
     text = path.read_text(encoding="utf-8")

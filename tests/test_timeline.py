@@ -33,6 +33,8 @@ OUTCOMES: Mapping[str, str] = {
     "limit exceeded": r"the limit is exceeded|refers to one that is gone",
     "double initialisation": r"made twice|done twice",
     "half-made object used": r"before it is complete",
+    "half-made state used": r"before the work is done",
+    "leak": r"lives on",
     "use of something that is gone": r"A fails",
     "removal of what is gone": r"A's removal fails",
     "used before it is set": r"B fails",

@@ -308,7 +308,7 @@ class _Collector:
             if path:
                 self.note_read(path)  # which says, too, when it is written
                 how = "del[]" if how == "del" else "[]+=" if how == "+=" else "[]"
-                self.note_write(Write(path, how, shape, node.lineno, self.within, built))
+                self.note_write(Write(path, how, shape, node.lineno, self.within, built, self.current.statements))
             else:
                 self.visit(node.value)
             return
@@ -320,7 +320,7 @@ class _Collector:
         if path:
             if isinstance(node, ast.Attribute):
                 self.note_read(dotted(node.value))
-            self.note_write(Write(path, how, shape, node.lineno, self.within, built))
+            self.note_write(Write(path, how, shape, node.lineno, self.within, built, self.current.statements))
         elif isinstance(node, ast.Attribute):
             self.visit(node.value)
 
@@ -414,7 +414,9 @@ class _Collector:
                 self.note_read(path)
                 self.current.references.add(path)
                 if function.attr in MUTATORS:
-                    self.note_write(Write(path, function.attr, "other", node.lineno, self.within))
+                    self.note_write(
+                        Write(path, function.attr, "other", node.lineno, self.within, "", self.current.statements)
+                    )
             else:
                 self.visit(function.value)
         elif isinstance(function, ast.Name):

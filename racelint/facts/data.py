@@ -36,6 +36,8 @@ class Write:
     within: tuple[str, ...]
     built_from: str = ""
     """Dotted source of the constructor or function whose result is written."""
+    statement: int = 0
+    """Which statement of its function it belongs to, counted from 1."""
 
 
 @dataclass(frozen=True, slots=True)

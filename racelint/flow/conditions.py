@@ -106,7 +106,8 @@ class Conditions(Names):
         found: int | None = None
         for part in node.comparisons:
             operator = type(part.operator)
-            some = _some(node.left, operator, part.comparator, self._is_number_of_rows(left))
+            rows = self._is_number_of_rows(left)
+            some = _some(node.left, operator, part.comparator, rows)
             if operator is cst.In or operator is cst.NotIn:
                 true_, false_, inside = self._member(left, node.left, part)
                 self._compared(left, part.comparator)
@@ -114,7 +115,7 @@ class Conditions(Names):
                 continue
             right = self.evaluate(part.comparator)
             stems |= right.stems
-            if operator in _ORDERING and some is None:
+            if operator in _ORDERING and (some is None or rows):
                 self.ordered |= left.stems | right.stems
                 self.above |= (left if operator in (cst.GreaterThan, cst.GreaterThanEqual) else right).stems
                 self._compared(left, part.comparator)
@@ -131,7 +132,11 @@ class Conditions(Names):
                 false |= present if equal else absent
             elif some is not None:
                 counted = _of_counted(right if isinstance(node.left, cst.Integer) else left)
-                present, absent = _senses(counted, Sense.PRESENT), _senses(counted, Sense.ABSENT)
+                # How many are left is as good a limit as any other, but that there are none says it.
+                present, absent = (
+                    _senses(counted, Sense.OTHER if rows else Sense.PRESENT),
+                    _senses(counted, Sense.ABSENT),
+                )
                 true |= present if some else absent
                 false |= absent if some else present
             else:
@@ -232,7 +237,9 @@ def _some(
     if isinstance(left, cst.Integer):
         left, right = right, left
         operator, counted = _TURNED[operator], False
-    if not ((counted or _is_count(left)) and isinstance(right, cst.Integer) and right.value in ("0", "1")):
+    if not isinstance(right, cst.Integer) or not (counted or _is_count(left)):
+        return None
+    if right.value not in (("0",) if counted else ("0", "1")):  # room for one row is a limit
         return None
     one = right.value == "1"
     if operator is (cst.GreaterThanEqual if one else cst.GreaterThan):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from racelint.events import Access, Acquire, Kind, Op, Resource, Sense, Shape
 from racelint.facts import CallSite, FunctionFacts
+from racelint.finding import World
 from racelint.paths import (
     FILE_LOCK,
     LOCKS,
@@ -94,6 +95,7 @@ def tested_before_lock(unit: Unit) -> Iterator[tuple[Access, Access, str]]:
             if (
                 late
                 and one_path(unit, test, act)
+                and not unit.guarded(test, act, World.PROCESSES)
                 and not any(_looks(act, other, late[-1]) for other in unit.accesses(Op.CHECK, Op.READ, Op.USE))
             ):
                 seen.add(late[-1].id)

@@ -134,18 +134,18 @@ def changed_side_by_side(module: Module) -> Neighbours:
     scope = module.scope
     for function in scope.facts.functions:
         places = [
-            (write.line, (scope.defining_class(function.owner, path), path))
+            (write.statement, (scope.defining_class(function.owner, path), path))
             for write in function.writes
             if function.owner and function.params and not scope.in_construction(function, write)
             for root, _, path in (write.path.partition("."),)
             if root == function.params[0][0] and path and "." not in path
         ]
-        on_line: dict[int, set[tuple[str, str]]] = {}
-        for line, one in places:
-            on_line.setdefault(line, set()).add(one)
-        for line, one in places:
-            for near in (line - 1, line, line + 1):
-                for other in sorted(on_line.get(near, set()) - {one}):
+        by_place: dict[int, set[tuple[str, str]]] = {}
+        for place, one in places:
+            by_place.setdefault(place, set()).add(one)
+        for place, one in places:
+            for near in (place - 1, place, place + 1):
+                for other in sorted(by_place.get(near, set()) - {one}):
                     mine = found.setdefault(one, {})
                     mine[other] = mine.get(other, frozenset()) | {function.qualname}
     return found

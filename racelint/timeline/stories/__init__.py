@@ -29,6 +29,8 @@ STORIES: Mapping[str, Story] = {
     "limit exceeded": checks.limit_exceeded,
     "double initialisation": checks.made_twice,
     "half-made object used": checks.used_half_made,
+    "half-made state used": checks.used_half_ready,
+    "leak": checks.begun_after_end,
     "use of something that is gone": checks.used_when_gone,
     "removal of what is gone": checks.removed_when_gone,
     "used before it is set": checks.used_before_set,

@@ -25,11 +25,16 @@ def done_twice(t: Telling) -> Timeline:
         t.b(t.last, "writes it")
         t.a(t.last, "writes it again, over B's", wrong=True)
         return t.told("both write the file, and B goes on with what is overwritten")
+    between = [step for step in t.finding.trace[1:-1] if step.role is not Role.SWITCH]
     t.a(t.first, "may go on")
     t.switch()
     t.b(t.first, "may go on, too")
+    for step in between:
+        t.b(step, "does it")
     t.b(t.last, "acts")
-    t.a(t.last, "acts, too", wrong=True)
+    for step in between:
+        t.a(step, "does it again", wrong=True)
+    t.a(t.last, "acts, too", wrong=not between)
     return t.told("both pass the check, and it is done twice")
 
 
@@ -117,6 +122,25 @@ def used_half_made(t: Telling) -> Timeline:
     t.b(t.first, "there is one: uses it half made", wrong=True)
     t.a(None, "completes it")
     return t.told("B uses it before it is complete")
+
+
+def used_half_ready(t: Telling) -> Timeline:
+    """A flag set before the work that it stands for."""
+    t.a(t.first, "the flag is down")
+    t.a(t.finding.trace[1], "sets the flag")
+    t.switch("begins the work, B runs")
+    t.b(t.first, "the flag is up: goes on with what is not ready", wrong=True)
+    t.a(None, "has done the work")
+    return t.told("B goes on before the work is done")
+
+
+def begun_after_end(t: Telling) -> Timeline:
+    """Something begun after others have ended the object."""
+    t.a(t.first, "may go on")
+    t.switch()
+    t.other("ends all that there is")
+    t.a(t.last, "makes something that nobody ends", wrong=True)
+    return t.told("what A makes lives on after the end")
 
 
 def used_when_gone(t: Telling) -> Timeline:

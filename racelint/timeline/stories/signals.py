@@ -15,6 +15,12 @@ def lost_announcement(t: Telling) -> Timeline:
         t.a(t.first, "clears it, and B's news with it", wrong=True)
         t.a(t.last, "it is not set")
         return t.told("B's `set()` is erased, and A never learns of it")
+    if t.first.role is Role.SWITCH:
+        t.switch("asks, B runs")
+        t.other("answers: sets it")
+        t.a(t.finding.trace[1], "clears it, and B's answer with it", wrong=True)
+        t.a(t.last, "waits for what has come already")
+        return t.told("B's answer is erased, and A waits for another one")
     t.a(t.first, "is woken by the first news")
     t.switch("works, B runs")
     t.other("sets it: there is more")
