@@ -7,6 +7,7 @@ import atexit
 import inspect
 import types
 from collections.abc import Awaitable, Callable, Generator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ ROUNDS = 20
 LOOKS, BETWEEN = 20, 0.005
 """How often, after how many seconds each, the world is looked at for an answer. Too few do not make a verdict wrong: the order is then
 a milder one."""
+BUSY = 2.0
+"""Seconds for which threads are waited for that work for the calls: on a busy machine they take long."""
 LIMIT = 5.0
 """Seconds after which a call does not end."""
 
@@ -57,8 +60,29 @@ def check_tasks(
 def _loop() -> asyncio.AbstractEventLoop:
     """One loop for all orders of all tests: a lock at the top of a module belongs to the first loop on which it is waited for."""
     loop = asyncio.new_event_loop()
+    loop.set_default_executor(_workers())
     atexit.register(loop.close)
     return loop
+
+
+class _Workers(ThreadPoolExecutor):
+    """The threads of the loop, which know what they have to do."""
+
+    def __init__(self) -> None:
+        super().__init__(thread_name_prefix="asyncio")
+        self.busy: set[Future[Any]] = set()
+        """What is not done yet."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future = super().submit(fn, *args, **kwargs)
+        self.busy.add(future)
+        future.add_done_callback(self.busy.discard)
+        return future
+
+
+@cache
+def _workers() -> _Workers:
+    return _Workers()
 
 
 async def _run(
@@ -157,12 +181,12 @@ class _Unit:
                 if self._at_rest():
                     return
                 await asyncio.sleep(0)
-            for _ in range(LOOKS):
-                if self._steps != before or self._at_rest():
-                    break
+            looks = 0
+            while self._steps == before and not self._at_rest():
+                if looks >= (BUSY / BETWEEN if _workers().busy else LOOKS):
+                    return
                 await asyncio.wait({self.task}, timeout=BETWEEN)
-            else:
-                return
+                looks += 1
 
     def _at_rest(self) -> bool:
         return self._held or self.task.done()
