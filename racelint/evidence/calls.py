@@ -150,22 +150,26 @@ class Calls:
 
     # what calls start
 
-    def spawned_units(self, argument: str, caller: FunctionFacts) -> list[FunctionFacts]:
+    def spawned_units(self, argument: str, caller: FunctionFacts, line: int = 0) -> list[FunctionFacts]:
+        """The units that an argument of a call on a line stands for."""
         name, equals, value = argument.partition("=")
         if equals and name not in ("target", "func", "function", "callback", "error_callback", "fn", "coro"):
             return []
         path = value if equals else argument
-        chosen = self.chosen(path, caller)
+        chosen = self.chosen(path, caller, line)
         if chosen:
             return [unit for one in chosen for unit in self.target(one, caller)]
         made = path if path in self.scope.classes else dict(caller.locals_built).get(path, "")
         called = self.scope.method(made, "__call__") if made in self.scope.classes else None
         return [called] if called is not None else self.target(path, caller)
 
-    def chosen(self, path: str, caller: FunctionFacts) -> tuple[str, ...]:
+    def chosen(self, path: str, caller: FunctionFacts, line: int) -> tuple[str, ...]:
         """What a name has in turn that a loop over what stands there binds: the units that it stands for."""
-        found = [paths for name, paths in caller.choices if name == path]
-        return found[0] if len(found) == 1 else ()  # of several loops it is not known which one is meant
+        loops = [(first, paths) for name, first, paths in caller.choices if name == path]
+        before = (
+            loops if len(loops) == 1 else [loop for loop in loops if loop[0] <= line]
+        )  # a comprehension may follow its call
+        return before[-1][1] if before else ()
 
     def handed(self, call: CallSite) -> tuple[str, ...]:
         """The arguments of a call that starts units that can be one; what is mapped over is none."""

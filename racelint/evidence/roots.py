@@ -145,7 +145,9 @@ class Roots(Calls):
             for call, spawner in self.spawning_calls(caller):
                 if spawner.once:
                     found.update(
-                        unit.qualname for argument in call.arguments for unit in self.spawned_units(argument, caller)
+                        unit.qualname
+                        for argument in call.arguments
+                        for unit in self.spawned_units(argument, caller, call.line)
                     )
         found |= {
             f.qualname
@@ -251,7 +253,9 @@ class Roots(Calls):
             kept = {write.line: write.path for write in caller.writes if write.shape == "call" and "." in write.path}
             for call, _ in self.spawning_calls(caller) if kept else ():
                 if call.line in kept:
-                    units = (unit for argument in call.arguments for unit in self.spawned_units(argument, caller))
+                    units = (
+                        unit for argument in call.arguments for unit in self.spawned_units(argument, caller, call.line)
+                    )
                     found += ((kept[call.line], unit.qualname) for unit in units)
         return found
 

@@ -20,10 +20,10 @@ def find_spawns(calls: Calls) -> list[Root]:
                 continue
             several: dict[str, int] = {}
             for argument in calls.handed(call):
-                for unit in calls.spawned_units(argument, caller):
+                for unit in calls.spawned_units(argument, caller, call.line):
                     several[unit.qualname] = several.get(unit.qualname, 0) + 1
                     shared = _one_object(argument, caller)
-                    looped = call.looped and not calls.chosen(argument.rpartition("=")[2], caller)
+                    looped = call.looped and not calls.chosen(argument.rpartition("=")[2], caller, call.line)
                     in_turn = call.awaited and looped  # each one is over before the next begins
                     many = shared and (
                         argument.startswith("*")

@@ -95,8 +95,9 @@ class FunctionFacts:
     """If it may step on a path: the words in its text that say of paths that processes share them (`paths.words_of_paths`)."""
     run_by: str = ""
     """`thread` or `threads` if its documentation says that another one, or any, runs it."""
-    choices: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """Names that loops over what stands there bind, each with the dotted sources of what it has in turn."""
+    choices: tuple[tuple[str, int, tuple[str, ...]], ...] = ()
+    """Names that loops over what stands there bind, each with the line of what the loop goes over and the dotted sources of what
+    it has in turn; in the order of the lines."""
 
     @property
     def name(self) -> str:

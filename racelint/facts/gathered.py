@@ -63,7 +63,7 @@ class Gathered:
         self.built: list[tuple[str, str]] = []
         self.statements = 0
         self.looped: set[str] = set()
-        self.choices: list[tuple[str, tuple[str, ...]]] = []
+        self.choices: list[tuple[str, int, tuple[str, ...]]] = []
         self.stub = False
         self.run_by = ""
         self.path_words: frozenset[str] = frozenset()
