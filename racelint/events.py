@@ -171,6 +171,10 @@ class Place:
     node: int
 
 
+EMPTINESS = "empty"
+"""How a queue is asked whether it holds nothing: the method's name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """One access of a resource."""

@@ -7,6 +7,7 @@ import re
 import libcst as cst
 
 from racelint.events import (
+    EMPTINESS,
     NO_IDS,
     Ids,
     Kind,
@@ -16,7 +17,7 @@ from racelint.events import (
 )
 from racelint.flow.graph import NO_CONTROL, Control
 from racelint.flow.names import Names
-from racelint.flow.resources import COUNTED, EMPTINESS, item_of
+from racelint.flow.resources import COUNTED, item_of
 from racelint.flow.summaries import source_of
 from racelint.frozen import replace
 

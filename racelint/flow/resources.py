@@ -45,8 +45,6 @@ UPDATES = frozenset(
     ]
 )
 REMOVALS = frozenset(["pop", "popitem", "remove", "discard", "clear", "popleft", "get_nowait"])
-EMPTINESS = "empty"
-"""The method by which a queue says that it holds nothing."""
 COUNTED = "counted"
 """What is known of the number of a collection's elements: the collection."""
 CONTAINER_READS = frozenset(["get", "keys", "values", "items", "copy", "index", "count"])

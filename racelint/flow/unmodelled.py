@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
-from racelint.events import NO_IDS, Kind, Op, Resource, Row, Shape, Value
+from racelint.events import EMPTINESS, NO_IDS, Kind, Op, Resource, Row, Shape, Value
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import BUILTIN_PURE, Evaluator
 from racelint.flow.files import dump_to_path, used_as_key
@@ -17,7 +17,7 @@ from racelint.flow.managers import (
     reverse_row,
 )
 from racelint.flow.pairs import named_pair
-from racelint.flow.resources import COUNTED, EMPTINESS
+from racelint.flow.resources import COUNTED
 from racelint.flow.rows import home, set_field
 from racelint.flow.summaries import source_of
 from racelint.flow.threads import started, waited

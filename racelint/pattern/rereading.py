@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from racelint.events import Access, Kind, Op, Sense
+from racelint.events import EMPTINESS, Access, Kind, Op, Sense
 from racelint.evidence import Evidence
 from racelint.finding import World
 from racelint.pattern.kept import kept_under_lock
@@ -37,7 +37,7 @@ def rereads(unit: Unit) -> Iterator[Reread]:
         if check is None or _renewed(unit, check, use):
             continue
         if takes_from_queue(use):
-            found = _other_taker(unit, use) if check.how == EMPTIED else None
+            found = _other_taker(unit, use) if check.how == EMPTINESS else None
         else:
             found = remover(unit, use)
         if found is not None:
@@ -59,10 +59,6 @@ def _said_to_be_shared(unit: Unit, use: Access) -> bool:
     if use.op is Op.DELETE:
         return kept_under_lock(unit, use.resource)
     return bool(unit.module.locks_of(use.resource.owner))
-
-
-EMPTIED = "empty"
-"""How a queue is asked whether it holds anything."""
 
 
 def takes_from_queue(use: Access) -> bool:
