@@ -63,6 +63,10 @@ class StoreCalls:
         found = self._effects_by_path(callee, function, types)
         if found == SQL and self._tells_no_statement(call):
             found = NOTHING
+        if "sql" in found:
+            found = found - SQL | self._of_statement(call, function)
+        elif _QUERY <= found and (built := _built(callee.rpartition(".")[0])) and not _QUERY <= built:
+            found -= _QUERY  # a condition of a statement that changes rows
         named = _named(callee, call.awaited)
         if named:
             root, _, rest = callee.partition(".")
@@ -70,6 +74,18 @@ class StoreCalls:
             if not own or all(target.stub for target in self.concurrency.target(callee, function)):
                 found |= named  # otherwise its body is seen
         return found
+
+    def _of_statement(self, call: CallSite, function: FunctionFacts) -> frozenset[str]:
+        """What the statement may do that a call runs: one that is built there, or in a local, is known by the functions that build it."""
+        paths = list(call.arguments[:1])
+        for path in paths:
+            root = path.partition(".")[0]
+            paths += [built for local, built in function.locals_built if local == root and built not in paths]
+        built = NOTHING.union(*map(_built, paths))
+        if not built:
+            return SQL  # a text, or one that comes from elsewhere
+        inner = any(_QUERY <= _built(other.callee) for other in function.calls)
+        return built | _QUERY if inner else built
 
     def _tells_no_statement(self, call: CallSite) -> bool:
         """Whether a call whose name alone says that it may run a statement is given none, or is that of an imported module."""
@@ -123,6 +139,22 @@ class StoreCalls:
     def uses_stores(self) -> bool:
         """Whether a library is imported whose table describes a store."""
         return bool(self.scope.libraries & self.scope.models.libraries)
+
+
+_QUERY = frozenset(["query"])
+_BUILDS = {
+    **dict.fromkeys("select exists query".split(), _QUERY),
+    **dict.fromkeys("insert replace merge upsert".split(), frozenset(["create", "update", "sql-write"])),
+    "update": frozenset(["update", "sql-write"]),
+    "delete": frozenset(["delete"]),
+}
+"""Words in the names of functions that build statements, under whatever name they are imported, with what those do."""
+
+
+def _built(path: str) -> frozenset[str]:
+    """What a statement does that a dotted path builds: `delete.where`, `sa.select`, `pg_insert`."""
+    words = path.replace(".", "_").lower().split("_")
+    return NOTHING.union(*(_BUILDS[word] for word in words if word in _BUILDS))
 
 
 def _verb(name: str) -> str:

@@ -34,7 +34,7 @@ from racelint.store_types import keeps_rows
 from racelint.touch import steps_on_paths
 
 _READS = ("read", "row", "row-locked", "exists", "query", "query-locked", "sql", "json-load", "file-read")
-WRITES = ("write", "sql", "json-dump", "file-write")
+WRITES = ("write", "sql", "sql-write", "json-dump", "file-write")
 _LOOKS = ("named-read", "look", "row", "row-locked", "exists", "read", "query", "query-locked", "sql")
 _CREATIONS = ("create", "add", "save", "sql", "commit", "transaction", "begin")
 _CHANGES = ("write", "update", "delete", "create", "save", "add", "sql", "atomic", "commit", "transaction", "begin")
@@ -112,13 +112,14 @@ def row_creation(c: Candidate) -> bool:
     own = any(
         _OWN_CREATION.search(call.callee)
         or _creates_unseen(call)
-        or _FREE.search(call.callee)
+        or _finds_free(call)
         or (call.callee.endswith((".add", ".aadd")) and call.callee.rpartition(".")[0] in counted)
         for call in c.calls
     )
     if not (own or c.does("create", "add", "save", "sql") or (c.changes and c.does(*_ENDS))):
         return False
-    if any(call.callee == "hasattr" or _FREE.search(call.callee) for call in c.calls):
+    libraries = c.module.scope.libraries
+    if any(_finds_free(call) or (call.callee == "hasattr" and "django" in libraries) for call in c.calls):
         return True
     if any(path.endswith(".DoesNotExist") for function in c.functions for path in function.reads):
         return True
@@ -136,8 +137,18 @@ def _creates_unseen(call: CallSite) -> bool:
 
 
 _UNSEEN_CREATION = re.compile(r"(^|\.)_*(create|insert|add|register)(_\w+)?$")
-_FREE = re.compile(r"(?i)(^|\.)\w*(uniqu|unused|_free_|available)\w*$|(^|\.)free_\w+$")
-"""A function that finds what no row has yet."""
+_FREE = re.compile(r"(?i)uniqu|unused|_free_|^free_|available")
+"""Names of functions that find what no row has yet."""
+
+
+def _finds_free(call: CallSite) -> bool:
+    """Whether a function that is named so is handed a model."""
+    if _FREE.search(call.callee.rpartition(".")[2]) is None:
+        return False
+    models = (argument.rpartition("=")[2].rpartition(".")[2] for argument in call.arguments)
+    return any(model[:1].isupper() and not model.isupper() for model in models)
+
+
 _SESSION = re.compile(r"(^|[._=])(db|session|conn|connection|cursor|cur|tx|uow)$")
 _OWN_CREATION = re.compile(r"\.objects\.a?create_\w+$")
 """A method that a project gives a manager: `User.objects.create_user`."""
@@ -207,8 +218,9 @@ def row_lock(c: Candidate) -> bool:
 
 def queue(c: Candidate) -> bool:
     """Whether rows or entries are read and changed or removed."""
-    steps = c.does(*_READS, *_CHANGES, "remove")
-    return _mutations(c) > 0 and (steps > 1 or bool(c.does("sql")))  # one statement of SQL may do both
+    if not (_mutations(c) and c.does("write", *_READS)):  # who sets an entry where there was none knows what was there
+        return False
+    return c.does(*_READS, *_CHANGES, "remove") > 1 or bool(c.does("sql"))  # one statement of SQL may do both
 
 
 def file_steps(c: Candidate) -> bool:
