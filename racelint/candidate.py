@@ -13,6 +13,8 @@ from racelint.resolve import enclosing_self
 _SQL, _QUERY = frozenset(["sql"]), frozenset(["query"])
 _STATEMENTS = frozenset("update delete insert replace merge upsert with_for_update".split())
 """Last names of calls that make a statement which changes or locks rows."""
+_BUILDERS = frozenset({"sqlalchemy", "sqlmodel"})
+"""The libraries whose calls do."""
 
 
 class Candidate:
@@ -137,7 +139,10 @@ class Candidate:
             return True
         if self.module.has_statements:
             return True
-        return not _STATEMENTS.isdisjoint(self.called)
+        if _STATEMENTS.isdisjoint(self.called):
+            return False
+        scope = self.module.scope
+        return any(not scope.names_in(f.qualname).libraries.isdisjoint(_BUILDERS) for f in self.functions)
 
     @cached_property
     def _any_effect(self) -> frozenset[str]:

@@ -28,6 +28,9 @@ ANY = 4
 Keys = dict[str, Reach]
 
 
+_ENTRIES = frozenset({"get", "setdefault"})
+"""Methods that give what a collection holds."""
+
 Span: TypeAlias = "tuple[int, int, int, int]"
 """Suspension points before the first and the last touch, the first look and the last change."""
 AT_ONCE = (0, 0, 0, 0)
@@ -90,12 +93,21 @@ class StateKeys:
                 yield root
         elif not dot and write.how not in ("=", "+=", "del"):  # changes what an attribute or a global holds
             for local, built in function.locals_built:
-                if local == root:
+                if local == root and not self._is_made_by(built, function):
                     holder, dot, part = built.partition(".")
                     if dot:
                         yield "." + part.partition(".")[0]
                     elif holder in self.scope.module_names or function.parent:  # not what a call makes
                         yield holder
+
+    def _is_made_by(self, built: str, function: FunctionFacts) -> bool:
+        """Whether an object that an attribute holds makes the value, by a method that is none of a collection or of the module."""
+        return (
+            built.count(".") > 1
+            and built.rpartition(".")[2] not in _ENTRIES
+            and any(call.callee == built for call in function.calls)
+            and not self.concurrency.target(built, function)
+        )
 
     def span(self, key: str, function: FunctionFacts, handed: bool) -> Span:
         """How many suspension points of a function stand before the places where it touches the key itself."""

@@ -14,6 +14,8 @@ Types: TypeAlias = "frozenset[str]"
 
 NOTHING: frozenset[str] = frozenset()
 READ, WRITE = "named-read", "named-write"
+LOOK_UP = frozenset("get find lookup fetch retrieve load query select search existing".split())
+"""Verbs of calls that look something up."""
 LOOK = frozenset(["look"])
 """Effect of `get_x`: it may look rows up."""
 VERBS = {
@@ -46,7 +48,7 @@ class StoreCalls:
             known = self._effects[function.qualname, types] = []
             for call in function.calls:
                 name = call.callee.rpartition(".")[2]
-                if not (self.scope.models.may_reach_stores(name) or name in THREAD_CALLS or _verb(name) in VERBS):
+                if not (self.scope.models.may_reach_stores(name) or name in THREAD_CALLS or verb_of(name) in VERBS):
                     continue
                 found = self._effects_of(call, function, types)
                 if found:
@@ -157,7 +159,8 @@ def _built(path: str) -> frozenset[str]:
     return NOTHING.union(*(_BUILDS[word] for word in words if word in _BUILDS))
 
 
-def _verb(name: str) -> str:
+def verb_of(name: str) -> str:
+    """The first word of a function's name."""
     return name.lstrip("_").partition("_")[0]
 
 

@@ -12,9 +12,8 @@ from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.managers import table_name
 from racelint.flow.summaries import source_of
+from racelint.store_calls import LOOK_UP
 from racelint.store_types import keeps_rows
-
-_LOOK_UP = frozenset("get find lookup fetch retrieve load query select search existing".split())
 
 _CREATION = frozenset("create insert add register".split())
 
@@ -29,7 +28,7 @@ def unseen_look_up(
     verb, _, noun = method.lstrip("_").partition("_")
     receiver = base.text.rpartition(".")[2] if base is not None else ""
     repository = keeps_rows(receiver)
-    if verb not in _LOOK_UP or "create" in noun or not arguments.texts or not (ev.program.maps_rows or repository):
+    if verb not in LOOK_UP or "create" in noun or not arguments.texts or not (ev.program.maps_rows or repository):
         return None
     if not noun and (base is None or base.text not in ("self", "cls")) and not repository:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from racelint.candidate import Candidate
 from racelint.evidence.hooks import stands_for_decorated
 from racelint.evidence.starts import may_start
-from racelint.facts import CallSite, Write
+from racelint.facts import CallSite, FunctionFacts, Write
 from racelint.finding import Confidence, World
 from racelint.meeting import RANKS
 from racelint.nominate.stores import WRITES
@@ -64,9 +64,15 @@ def flag_of_tasks(c: Candidate) -> bool:
     return (
         c.suspends
         and bool(function.owner)
-        and any(w.shape in ("true", "false") and w.path in function.reads for w in function.writes)
+        and any(_raises(w, function) and w.path in function.reads for w in function.writes)
         and any(call.awaited for _, call in c.module.concurrency.callers.get(function.qualname, ()))
     )
+
+
+def _raises(write: Write, function: FunctionFacts) -> bool:
+    """Whether a flag is set to one of its two values; a local name or an entry of a collection is none."""
+    shared = "." in write.path or write.path in function.outer_names or write.path not in function.local_names
+    return shared and write.how == "=" and write.shape in ("true", "false")
 
 
 def ended(c: Candidate) -> bool:

@@ -29,7 +29,7 @@ from racelint.paths import (
     words_of_name,
     words_of_paths,
 )
-from racelint.store_calls import READ, WRITE
+from racelint.store_calls import LOOK_UP, READ, VERBS, WRITE, verb_of
 from racelint.store_types import keeps_rows
 from racelint.touch import steps_on_paths
 
@@ -108,32 +108,41 @@ def _sets_fields(c: Candidate) -> bool:
 
 def row_creation(c: Candidate) -> bool:
     """Whether rows are looked up and a row is made."""
+    maps_rows = c.module.keys.maps_rows
     counted = {call.callee.rpartition(".")[0] for call in c.calls if call.callee.endswith((".count", ".acount"))}
     own = any(
         _OWN_CREATION.search(call.callee)
-        or _creates_unseen(call)
-        or _finds_free(call)
+        or _creates_unseen(c, call)
+        or (maps_rows and _finds_free(call))
         or (call.callee.endswith((".add", ".aadd")) and call.callee.rpartition(".")[0] in counted)
         for call in c.calls
     )
     if not (own or c.does("create", "add", "save", "sql") or (c.changes and c.does(*_ENDS))):
         return False
     libraries = c.module.scope.libraries
-    if any(_finds_free(call) or (call.callee == "hasattr" and "django" in libraries) for call in c.calls):
+    if any(
+        (maps_rows and _finds_free(call)) or (call.callee == "hasattr" and "django" in libraries) for call in c.calls
+    ):
         return True
     if any(path.endswith(".DoesNotExist") for function in c.functions for path in function.reads):
         return True
     return bool(c.does(*_LOOKS)) and (own or c.does(*_CREATIONS, *_LOOKS) > 1)
 
 
-def _creates_unseen(call: CallSite) -> bool:
-    """Whether a call is named after a creation, of a model's class, a repository or a function that is handed a session."""
-    if _UNSEEN_CREATION.search(call.callee) is None:
+def _creates_unseen(c: Candidate, call: CallSite) -> bool:
+    """Whether a call is named after a creation: of a model's class, or of a repository, or handed a session, that was asked before."""
+    if _UNSEEN_CREATION.search(call.callee) is None or not call.arguments:
         return False
     receiver = call.callee.rpartition(".")[0].rpartition(".")[2]
-    if receiver[:1].isupper() or receiver in ("cls", "super") or keeps_rows(receiver):
-        return True
-    return any(_SESSION.search(argument) for argument in call.arguments)
+    if receiver[:1].isupper() or receiver in ("cls", "super"):
+        return c.module.keys.maps_rows
+    if not keeps_rows(receiver) and not any(_SESSION.search(argument) for argument in call.arguments):
+        return False
+    return any(
+        (verb_of(asked) in LOOK_UP or VERBS.get(verb_of(asked)) == READ) and receiver == holder.rpartition(".")[2]
+        for other in c.calls
+        for holder, _, asked in (other.callee.rpartition("."),)
+    )
 
 
 _UNSEEN_CREATION = re.compile(r"(^|\.)_*(create|insert|add|register)(_\w+)?$")
