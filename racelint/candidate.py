@@ -120,7 +120,10 @@ class Candidate:
     @cached_property
     def effects(self) -> list[frozenset[str]]:
         """What the calls do to stores, one entry a call that may do anything; two if it stands in a loop or a helper."""
-        found, stores = [], self.module.stores
+        stores = self.module.stores
+        if not any(map(stores.asked, self.functions)):
+            return []
+        found: list[frozenset[str]] = []
         types = stores.types.within(self.functions)
         for function in self.functions:
             effects = stores.effects(function, types)

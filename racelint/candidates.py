@@ -326,20 +326,24 @@ class Candidates:
         return False
 
     @cached_property
+    def grown(self) -> frozenset[str]:
+        """The globals that any function counts up or adds to."""
+        return frozenset(
+            key
+            for key, changes in self.changers.items()
+            if key in self.scope.module_names and any(write.how in GROWS for _, write in changes)
+        )
+
+    @cached_property
     def handled(self) -> frozenset[str]:
-        """The globals that a handler, which runs in several processes, changes."""
-        found: set[str] = set()
-        for function in self.scope.every_function:
-            keys = {
-                key
-                for key, writes in self.keys.changes(function, True).items()
-                if key in self.scope.module_names and any(write.how in GROWS for write in writes)
-            }
-            if keys and any(
-                root.processes or (root.world == "processes" and root.many) for root in self._roots(function)
-            ):
-                found |= keys
-        return frozenset(found)
+        """Those of them that a handler changes, which runs in several processes."""
+        return frozenset(
+            key
+            for key in self.grown
+            for function, write in self.changers[key]
+            if write.how in GROWS
+            and any(root.processes or (root.world == "processes" and root.many) for root in self._roots(function))
+        )
 
     @cached_property
     def with_connections(self) -> frozenset[str]:

@@ -40,16 +40,27 @@ class StoreCalls:
         self.scope, self.concurrency = concurrency.scope, concurrency
         self.types = StoreTypes(concurrency)
         self._effects: dict[tuple[str, Types], list[frozenset[str]]] = {}
+        self._asked: dict[str, list[CallSite]] = {}
+
+    def asked(self, function: FunctionFacts) -> list[CallSite]:
+        """The calls of a function whose names say that they may do something to a store, whatever the types are."""
+        known = self._asked.get(function.qualname)
+        if known is None:
+            reach = self.scope.models.may_reach_stores
+            known = self._asked[function.qualname] = [
+                call
+                for call in function.calls
+                for name in (call.callee.rpartition(".")[2],)
+                if reach(name) or name in THREAD_CALLS or verb_of(name) in VERBS
+            ]
+        return known
 
     def effects(self, function: FunctionFacts, types: Types) -> list[frozenset[str]]:
         """What each call of a function may do to a store, if values have these types; calls that do nothing are left out."""
         known = self._effects.get((function.qualname, types))
         if known is None:
             known = self._effects[function.qualname, types] = []
-            for call in function.calls:
-                name = call.callee.rpartition(".")[2]
-                if not (self.scope.models.may_reach_stores(name) or name in THREAD_CALLS or verb_of(name) in VERBS):
-                    continue
+            for call in self.asked(function):
                 found = self._effects_of(call, function, types)
                 if found:
                     known.extend([found, found] if call.looped else [found])
@@ -67,7 +78,7 @@ class StoreCalls:
             found = NOTHING
         if "sql" in found:
             found = found - SQL | self._of_statement(call, function)
-        elif _QUERY <= found and (built := _built(callee.rpartition(".")[0])) and not _QUERY <= built:
+        elif found >= _QUERY and (built := _built(callee.rpartition(".")[0])) and not built >= _QUERY:
             found -= _QUERY  # a condition of a statement that changes rows
         named = _named(callee, call.awaited)
         if named:
@@ -86,7 +97,7 @@ class StoreCalls:
         built = NOTHING.union(*map(_built, paths))
         if not built:
             return SQL  # a text, or one that comes from elsewhere
-        inner = any(_QUERY <= _built(other.callee) for other in function.calls)
+        inner = any(_built(other.callee) >= _QUERY for other in function.calls)
         return built | _QUERY if inner else built
 
     def _tells_no_statement(self, call: CallSite) -> bool:

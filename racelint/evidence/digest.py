@@ -57,7 +57,7 @@ def digest_of(module: Guards) -> Digest:
                 target = foreign(call.callee, caller, module.scope)
                 if target is not None and (call.awaited or call.callee not in module.handed_over(caller)):
                     calls.append(_outside_call(module, caller, call, target))
-    roots = tuple(root for root in module.roots if not (root.public or _inner(root)))
+    roots = tuple(root for root in module.telling_roots if not _inner(root))
     above = _leads_to(module) if roots or calls or started else {}
     return Digest(path, roots, tuple(started), tuple(calls), above)
 

@@ -55,7 +55,7 @@ class Guards(Roots):
         if not function.name.startswith("_") and not function.parent and not outside:
             return frozenset()
         sites = self.callers.get(function.qualname, [])
-        if not (sites or outside) or depth == 0 or self._used_as_value(function):
+        if not (sites or outside) or depth == 0:
             return frozenset()
         everywhere = list(outside)
         for caller, call in sites:
@@ -70,7 +70,10 @@ class Guards(Roots):
             everywhere.append(frozenset(guard_name(guard, caller) for guard in here))
         promised = bool(_LOCKED_NAME.search(function.name))
         join = frozenset.union if promised else frozenset.intersection
-        held = self._entry[function.qualname] = join(*everywhere) if everywhere else frozenset()
+        held = join(*everywhere) if everywhere else frozenset()
+        if held and self._used_as_value(function):  # then others call it, too
+            held = frozenset()
+        self._entry[function.qualname] = held
         return held
 
     def held_around(self, caller: FunctionFacts, call: CallSite) -> frozenset[str]:

@@ -64,7 +64,7 @@ class Outside:
             self._alone.pop(module.path)
         if module.path not in self.index.users:
             return alone
-        return alone.joined(Neighbours(tuple(self.roots_of(module)), self.held_around(module)))
+        return alone.joined(lambda: Neighbours(tuple(self.roots_of(module)), self.held_around(module)))
 
     def _seen_alone(self, module: ModuleFacts) -> Concurrency:
         known = self._alone.get(module.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -50,12 +51,10 @@ def _taken(call: CallSite) -> tuple[str, ...]:
 class Concurrency(Guards, Writers):
     """The units of one module and what can run while they do."""
 
-    _outside = NOBODY
+    _ask: Callable[[], Neighbours] | None = None
 
-    def joined(self, outside: Neighbours) -> Concurrency:
-        """The same units, with what other modules do with them."""
-        if outside == NOBODY:
-            return self
+    def joined(self, ask: Callable[[], Neighbours]) -> Concurrency:
+        """The same units, with what other modules do with them, which is asked for when it is first needed."""
         found = copy(self)
         for name in (
             "reached",
@@ -63,11 +62,20 @@ class Concurrency(Guards, Writers):
             "threaded",
             "_known_writers",
             "_known_guards",
+            "_outside",
+            "roots",
         ):  # rest on what other modules do
             found.__dict__.pop(name, None)
-        found.roots = [*self.roots, *outside.roots]
-        found._outside = outside
+        found._ask = ask
         return found
+
+    @cached_property
+    def _outside(self) -> Neighbours:
+        return NOBODY if self._ask is None else self._ask()
+
+    @cached_property
+    def roots(self) -> list[Root]:
+        return [*self.own_roots, *self._outside.roots]
 
     def held_outside(self, function: FunctionFacts) -> list[frozenset[str]]:
         return self._outside.held.get(function.qualname, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 
 from racelint.evidence.calls import LOOPS, Calls
@@ -26,16 +27,33 @@ class Roots(Calls):
 
     def __init__(self, scope: Scope) -> None:
         super().__init__(scope)
-        self.roots: list[Root] = []
-        self.roots += find_spawns(self)
-        self.roots += find_handlers(self)
-        self.roots += find_callbacks(self, self.roots)
-        self.roots += self._documented_bodies()
-        self._find_public()
+        self.told: list[Root] = []
+        """The roots that something in the module tells of; what is public may be one besides."""
+        self.told += find_spawns(self)
+        self.told += find_handlers(self)
+        self.told += find_callbacks(self, self.told)
+        self.told += self._documented_bodies()
+
+    @cached_property
+    def own_roots(self) -> list[Root]:
+        """All roots that the module shows: found when they are first asked for, which is not so for every module."""
+        return [*self.told, *self._find_public()]
+
+    @property
+    def roots(self) -> list[Root]:
+        """All roots that are known."""
+        return self.own_roots
+
+    @property
+    def telling_roots(self) -> list[Root]:
+        """Those that more tells of than that they are public."""
+        if not any(class_.thread_safe for class_ in self.scope.classes.values()):
+            return self.told
+        return [root for root in self.own_roots if not root.public]
 
     def _documented_bodies(self) -> list[Root]:
         """Functions whose documentation says that another thread runs them, or any."""
-        started = {root.unit for root in self.roots}
+        started = {root.unit for root in self.told}
         return [
             Root(
                 function.qualname,
@@ -50,9 +68,9 @@ class Roots(Calls):
             if function.run_by and not function.is_async and function.qualname not in started
         ]
 
-    def _find_public(self) -> None:
+    def _find_public(self) -> Iterator[Root]:
         """Public coroutines of classes that live long: what callers outside of the module may run at once."""
-        started = {root.unit for root in self.roots} | self._run_once
+        started = {root.unit for root in self.told} | self._run_once
         for function in self.scope.every_function:
             if function.qualname in started:  # the module says itself how it runs
                 continue
@@ -78,29 +96,25 @@ class Roots(Calls):
             text = f"`{shown_name(function.qualname)}` {why}; callers may run it at once"
             if not function.is_async:
                 documented = self._documented(function.owner)
-                self.roots.append(
-                    Root(
-                        function.qualname,
-                        text,
-                        "threads",
-                        True,
-                        strength,
-                        locked=bool(function.owner) and not documented,
-                        public=not documented,
-                        documented=documented,
-                    )
+                yield Root(
+                    function.qualname,
+                    text,
+                    "threads",
+                    True,
+                    strength,
+                    locked=bool(function.owner) and not documented,
+                    public=not documented,
+                    documented=documented,
                 )
             if function.is_async or (self._has_coroutines and not inner):
-                self.roots.append(
-                    Root(
-                        function.qualname,
-                        text,
-                        "tasks",
-                        True,
-                        strength,
-                        locked=strength is Confidence.HIGH,
-                        public=True,
-                    )
+                yield Root(
+                    function.qualname,
+                    text,
+                    "tasks",
+                    True,
+                    strength,
+                    locked=strength is Confidence.HIGH,
+                    public=True,
                 )
 
     def _called_elsewhere(self, function: FunctionFacts) -> bool:
@@ -154,7 +168,7 @@ class Roots(Calls):
             for f in self.scope.facts.functions
             if RUNS_ONCE.search(f.name) or any(d.rpartition(".")[2] in _ONCE_DECORATORS for d in f.decorators)
         }
-        spawned = {root.unit for root in self.roots}
+        spawned = {root.unit for root in self.told}
         while True:
             more = {
                 name for name, by in callers.items() if name not in found and name not in spawned and by and by <= found
@@ -294,7 +308,7 @@ class Roots(Calls):
                     call, caller
                 ):
                     found.setdefault(caller.qualname, []).append(callee)
-        started = {root.unit for root in self.roots if not root.public}
+        started = {root.unit for root in self.told}
         for function in self.scope.every_function:
             if function.parent and function.qualname not in started:  # it runs where its parent does
                 found.setdefault(function.parent, []).append(function.qualname)

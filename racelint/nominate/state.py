@@ -25,17 +25,20 @@ def anything(c: Candidate) -> bool:
 def state_of_tasks(c: Candidate) -> bool:
     """Whether a coroutine looks at state that another task changes or takes away, and then changes it, or uses what it found."""
     module = c.module
-    if not c.suspends or c.rank(World.TASKS) < 0:
+    if not c.suspends:
         return False
-    several = c.of_several_operations()
     for key in c.reads:
         if key not in module.changers or not c.switches_between(key):
             continue
+        if c.rank(World.TASKS) < 0:
+            return False
         if c.meets(key, module.takers, World.TASKS) >= module.least:
             return True
         if key not in c.changes or not c.changes_later(key):
             continue
-        if c.meets(key, module.changing, World.TASKS) >= module.least or (several and _advances(c.changes[key])):
+        if c.meets(key, module.changing, World.TASKS) >= module.least:
+            return True
+        if _advances(c.changes[key]) and c.of_several_operations():
             return True
     return False
 
@@ -47,14 +50,17 @@ def _advances(writes: list[Write]) -> bool:
 
 def made_by_tasks(c: Candidate) -> bool:
     """Whether a coroutine looks at state and sets it to something that leaks when it is made twice."""
-    if not c.suspends or c.rank(World.TASKS) < 0:
+    if not c.suspends:
         return False
-    return any(
-        key in c.reads
-        and any(w.shape in _MADE and w.how in ("=", "[]") for w in writes)
-        and c.switches_between(key)
-        and _may_leak(c, key)
-        for key, writes in c.changes.items()
+    return (
+        any(
+            key in c.reads
+            and any(w.shape in _MADE and w.how in ("=", "[]") for w in writes)
+            and c.switches_between(key)
+            and _may_leak(c, key)
+            for key, writes in c.changes.items()
+        )
+        and c.rank(World.TASKS) >= 0
     )
 
 
@@ -78,7 +84,7 @@ def _raises(write: Write, function: FunctionFacts) -> bool:
 def ended(c: Candidate) -> bool:
     """Whether a coroutine looks at a flag that another unit sets to end it, and sets something else."""
     module = c.module
-    if not c.suspends or c.rank(World.TASKS) < 0 or module.enders.keys().isdisjoint(c.reads):
+    if not c.suspends or module.enders.keys().isdisjoint(c.reads):
         return False
     if not any(w.how == "=" and w.shape not in _FIXED for writes in c.changes.values() for w in writes):
         return False
@@ -122,7 +128,7 @@ def pair(c: Candidate) -> bool:
     pairs = [(key, other) for key in keys for other in module.neighbours[key] if other in c.changes]
     if not pairs:
         return False
-    if c.suspends and c.rank(World.TASKS) >= module.least and any(c.switches_between(*pair) for pair in pairs):
+    if c.suspends and any(c.switches_between(*pair) for pair in pairs) and c.rank(World.TASKS) >= module.least:
         return True
     return module.meetings.runs(c.facts, World.THREADS).other == RANKS[Confidence.HIGH]
 
@@ -132,8 +138,8 @@ def state_and_store(c: Candidate) -> bool:
     return (
         c.suspends
         and bool(c.changes)
-        and c.rank(World.TASKS) >= c.module.least
         and bool(c.does(WRITE, *WRITES, "create", "update", "atomic", "add", "save", "commit", "transaction"))
+        and c.rank(World.TASKS) >= c.module.least
     )
 
 
@@ -157,7 +163,7 @@ def iteration(c: Candidate) -> bool:
 def thread_iteration(c: Candidate) -> bool:
     """Whether what a thread resizes is iterated."""
     module = c.module
-    if c.facts.is_async or c.rank(World.THREADS) < 0 or not any(function.loop_names for function in c.functions):
+    if c.facts.is_async or not any(function.loop_names for function in c.functions):
         return False
     return any(
         c.meets(key, module.resizing, World.THREADS) >= module.least for key in c.reads if key in module.changers
@@ -166,13 +172,16 @@ def thread_iteration(c: Candidate) -> bool:
 
 def refill(c: Candidate) -> bool:
     """Whether a coroutine empties a collection and fills it."""
-    if not c.suspends or c.rank(World.TASKS) < c.module.least:
+    if not c.suspends:
         return False
-    return any(
-        len(writes) > 1
-        and any(write.shape == "empty" or write.how == "clear" for write in writes)
-        and c.switches_between(key)
-        for key, writes in c.changes.items()
+    return (
+        any(
+            len(writes) > 1
+            and any(write.shape == "empty" or write.how == "clear" for write in writes)
+            and c.switches_between(key)
+            for key, writes in c.changes.items()
+        )
+        and c.rank(World.TASKS) >= c.module.least
     )
 
 
@@ -229,7 +238,7 @@ def task_start(c: Candidate) -> bool:
 def first_step(c: Candidate) -> bool:
     """Whatever a task that the module starts uses before its first suspension point may be gone by then."""
     module = c.module
-    if not c.facts.is_async or c.rank(World.TASKS) < module.least or module.takers.keys().isdisjoint(c.reads):
+    if not c.facts.is_async or module.takers.keys().isdisjoint(c.reads) or c.rank(World.TASKS) < module.least:
         return False
     numbers = module.concurrency.reached.get(c.facts.qualname, ())
     return any(not root.public and not root.handler for root in (module.concurrency.roots[n] for n in numbers))
@@ -238,8 +247,6 @@ def first_step(c: Candidate) -> bool:
 def state_of_threads(c: Candidate) -> bool:
     """Whether state is looked at and changed, and a thread changes it, too."""
     module = c.module
-    if c.rank(World.THREADS) < 0:
-        return False
     return any(
         key in c.reads and key in module.changers and c.meets(key, module.changing, World.THREADS) >= module.least
         for key in c.changes
@@ -262,7 +269,7 @@ def _others_change(c: Candidate, key: str) -> bool:
 def taken_by_threads(c: Candidate) -> bool:
     """Whether state is looked at that a thread takes away."""
     module = c.module
-    if c.facts.is_async or c.rank(World.THREADS) < 0:
+    if c.facts.is_async:
         return False
     if "empty" in c.called and not c.called.isdisjoint(("get", "get_nowait")):
         return c.rank(World.THREADS) >= module.least
@@ -291,11 +298,7 @@ def cached_resource(c: Candidate) -> bool:
 def per_call_state(c: Candidate) -> bool:
     """Whether state is set and looked at, and another run of the same unit may do so, too."""
     world = World.TASKS if c.facts.is_async else World.THREADS
-    if (
-        c.facts.name in CONSTRUCTORS
-        or (c.facts.is_async and not c.suspends)
-        or (c.rank(world) < 0 and not stands_for_decorated(c.facts))
-    ):
+    if c.facts.name in CONSTRUCTORS or (c.facts.is_async and not c.suspends):
         return False
     return any(
         key in c.reads
@@ -312,8 +315,10 @@ _FIXED = frozenset(["none", "false", "true", "empty"])
 
 def state_of_processes(c: Candidate) -> bool:
     """Whether a global is looked at or changed that a handler changes."""
-    handled = c.module.handled
-    return bool(handled) and not (handled.isdisjoint(c.reads) and handled.isdisjoint(c.changes))
+    module = c.module
+    if not module.grown or (module.grown.isdisjoint(c.reads) and module.grown.isdisjoint(c.changes)):
+        return False
+    return not (module.handled.isdisjoint(c.reads) and module.handled.isdisjoint(c.changes))
 
 
 def thread_start(c: Candidate) -> bool:

@@ -19,7 +19,7 @@ def process_wide_iteration(c: Candidate) -> bool:
 
 def emptied_by_threads(c: Candidate) -> bool:
     """Whether something is looked at and emptied, or set to nothing, that a thread adds to."""
-    if c.facts.is_async or c.rank(World.THREADS) < 0:
+    if c.facts.is_async:
         return False
     return any(
         key in c.reads
