@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -152,7 +153,9 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
             way = wrong_way(unit, check, write)
             evidence = rival(unit, write.resource, World.THREADS) if way else None
             if evidence is not None:
-                if way == "unchecked" and check.place.unit != write.place.unit:
+                if way == "flag" and check.how == "while":
+                    continue  # a loop that runs until the flag is up
+                if way == "unchecked" and (check.place.unit != write.place.unit or _computed_again(unit, check, write)):
                     # what is far away may be made for other reasons
                     evidence = replace(evidence, strength=Confidence.LOW)
                 if (
@@ -169,6 +172,17 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                     evidence = replace(evidence, strength=Confidence.LOW)
                 yield Pair(unit, check, write), way, evidence
                 break
+
+
+def _computed_again(unit: Unit, check: Access, write: Access) -> bool:
+    """Whether a list or the like is put together, which is the same for who does it a second time."""
+    built = write.value.type in ("list", "tuple", "dict", "set", "frozenset", "sorted") or _PUT_TOGETHER.match(
+        write.value.text or write.value.origin
+    )
+    return bool(built) and not makes_resource(unit, write) and not has_side_effects(unit, check, write)
+
+
+_PUT_TOGETHER = re.compile(r"[\[{]|(list|tuple|dict|set|frozenset|sorted)\(")
 
 
 def _ends(unit: Unit, write: Access) -> bool:

@@ -52,7 +52,7 @@ OWN_WORDS = (
 _OWN = re.compile(
     "|".join(OWN_WORDS)
     + r"|(?<!int\()(?<!round\()time\.(time(_ns)?|perf_counter(_ns)?|monotonic(_ns)?)\(\)"  # at full resolution
-    r"|(?<!get)(?<![a-z])(te?mp_?dir|te?mp_?path|te?mp_?file(name)?|te?mp_?folder|workspace|scratch)(?![a-z])"
+    r"|(?<!get)(?<![a-z])(te?mp_?dir|te?mp_?path|te?mp_([a-z]+_)?file(name)?|te?mp_?file(name)?|te?mp_?folder|workspace|scratch)(?![a-z])"
     r"|(?<![a-z])pid(?!_?(file|path|dir|lock)|[a-z])",
 )
 
@@ -104,7 +104,7 @@ _COMMANDS = frozenset(
 COMMAND_LIBRARIES = frozenset("argparse click typer optparse docopt fire absl gflags".split())
 """What a module imports that is a command itself."""
 
-WINDOW_LIBRARIES = frozenset("tkinter Tkinter PyQt4 PyQt5 PyQt6 PySide PySide2 PySide6 gi wx kivy qtpy".split())
+WINDOW_LIBRARIES = frozenset("tkinter Tkinter PyQt4 PyQt5 PyQt6 PySide PySide2 PySide6 gi wx kivy qtpy curses".split())
 """What a module imports that is part of a window, of which a user has one."""
 
 PROCESS_LIBRARIES = "torch.distributed torch.multiprocessing torch_xla pytorch_lightning lightning horovod mpi4py deepspeed accelerate".split()

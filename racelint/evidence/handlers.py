@@ -40,7 +40,9 @@ def find_handlers(calls: Calls) -> list[Root]:
                 if (name.startswith(".") and "." in decorator and ("." + decorator.rpartition(".")[2]) == name) or (
                     canonical == name or (not name.startswith(".") and canonical.endswith("." + name))
                 ):
-                    _handler_root(roots, function, handler)
+                    # a method is one of a class of views: each request has an object of its own
+                    own = bool(function.owner) and handler.processes and not handler.shared
+                    _handler_root(roots, function, handler, own)
                     break
         if not function.owner and not function.parent and function.params:
             for name, handler, imports in models.parameter_handlers:

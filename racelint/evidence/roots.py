@@ -18,6 +18,10 @@ _ONCE_DECORATORS = frozenset({"on_event", "on_startup", "on_shutdown", "before_s
 """Decorators of functions that a framework runs when the application starts or ends."""
 
 
+_COMMAND_DECORATORS = frozenset({"command", "option", "argument"})
+"""Decorators of commands that somebody runs at a terminal."""
+
+
 _QUEUES = frozenset({"asyncio.Queue", "asyncio.LifoQueue", "asyncio.PriorityQueue"})
 """Queues between tasks."""
 
@@ -163,10 +167,13 @@ class Roots(Calls):
                         for argument in call.arguments
                         for unit in self.spawned_units(argument, caller, call.line)
                     )
+        terminal = not self.scope.libraries.isdisjoint(("click", "asyncclick", "typer"))
         found |= {
             f.qualname
             for f in self.scope.facts.functions
-            if RUNS_ONCE.search(f.name) or any(d.rpartition(".")[2] in _ONCE_DECORATORS for d in f.decorators)
+            if RUNS_ONCE.search(f.name)
+            or any(d.rpartition(".")[2] in _ONCE_DECORATORS for d in f.decorators)
+            or (terminal and any(d.rpartition(".")[2] in _COMMAND_DECORATORS for d in f.decorators))
         }
         spawned = {root.unit for root in self.told}
         while True:

@@ -67,6 +67,8 @@ def named_pair(
     receiver = base.text if base is not None else ""
     if not receiver and base is not None:
         return None
+    if verb == "write" and awaiting is None and base is not None and where is not ev.unused and base.ref is None:
+        return None  # what is written is handed on: it encodes a value, and nothing is stored
     first = arguments.positional[0] if arguments.positional else None
     key = ""
     if (first is not None and verb in _READ_VERBS and not arguments.keywords.get("default")) or (

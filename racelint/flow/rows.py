@@ -286,8 +286,20 @@ def _save(ev: Evaluator, where: cst.CSTNode, base: Value, method: str, arguments
         _forget_made(ev, base)
         row = next((n for n, one in enumerate(ev.rows) if one.name == ev.rows[row].name and not one.new), row)
     partly = bool({"update_fields", "only"} & set(arguments.keywords)) or arguments.starred
-    write_row(ev, where, row, f"{method} fields" if partly else method)
+    write_row(ev, where, row, f"{method} fields" if partly else method, _named_fields(arguments))
     return Value()
+
+
+def _named_fields(arguments: Arguments) -> frozenset[str] | None:
+    """The columns that a save names, if they stand there: only those are written."""
+    for node in arguments.nodes:
+        if node.keyword is not None and node.keyword.value == "update_fields":
+            listed = node.value
+            if isinstance(listed, (cst.List, cst.Tuple, cst.Set)):
+                names = [one.value.raw_value for one in listed.elements if isinstance(one.value, cst.SimpleString)]
+                if len(names) == len(listed.elements):
+                    return frozenset(map(str, names))
+    return None
 
 
 def _forget_made(ev: Evaluator, base: Value) -> None:
@@ -365,10 +377,18 @@ _IN_PLACE = frozenset("append extend insert pop setdefault update".split())
 """Methods that change a collection; with keywords only, `update` is that of a set of related rows."""
 
 
-def write_row(ev: Evaluator, where: cst.CSTNode, index: int, how: str) -> None:
-    """Emits the write of a row with all that its fields were computed from; what the database computes itself is an update."""
+def write_row(ev: Evaluator, where: cst.CSTNode, index: int, how: str, named: frozenset[str] | None = None) -> None:
+    """Emits the write of a row with all that its fields were computed from; what the database computes itself is an update.
+
+    Of `named` columns only those that are named; the others stay changed in memory.
+    """
     row = ev.rows[index]
     fields = ev.state.written.pop(index, {})
+    if named is not None:
+        kept = {name: stems for name, stems in fields.items() if name not in named}
+        fields = {name: stems for name, stems in fields.items() if name in named}
+        if kept:
+            ev.state.written[index] = kept
     table = row.model or row.name
     if (row.new and index not in ev.stored) or KEYS & set(fields):  # a copy under a new key
         ev.stored.add(index)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
 from racelint.facts import ClassFacts, FunctionFacts, ModuleFacts
 from racelint.index.modules import Modules, folder, module_path, shared
 from racelint.index.tables import Table
+from racelint.paths import WINDOW_LIBRARIES
 
 __all__ = ["Found", "Index", "Located"]
 
@@ -16,6 +18,11 @@ MOST_HOPS = 6
 """Re-exports that are followed from one module to the next."""
 MOST_BASES = 20
 """Classes of a lineage."""
+
+_OF_TESTS = re.compile(r"(^|/)(tests?|testing|examples|docs)/")
+
+_RELATIONS = frozenset({"relationship", "ManyToManyField", "dynamic_loader"})
+"""Last names of what mappers call a relation to several rows of another table."""
 
 Located = tuple[ModuleFacts, ClassFacts]
 
@@ -163,6 +170,38 @@ class Index:
             if best is None or score > best[0]:
                 best = (score, (module, class_))
         return best[1] if best else None
+
+    @cached_property
+    def windowed(self) -> bool:
+        """Whether the project is a program with windows, of which a user runs one: many of its modules deal with them.
+
+        Also those that take what a window is made of from another module of the project. One backend among many says nothing.
+        """
+        modules = [module for module in self.modules if not _OF_TESTS.search(module.path)]
+        direct = {
+            module_path(m.path) for m in modules if any(o.partition(".")[0] in WINDOW_LIBRARIES for _, o in m.imports)
+        }
+        count = 0
+        for module in modules if direct else ():
+            split = (self._modules.split(origin.removesuffix(".*"), module.path) for _, origin in module.imports)
+            count += module_path(module.path) in direct or any(
+                found is not None and found[0] in direct for found in split
+            )
+        return count * 4 >= len(modules) > 0 and len(direct) > 1
+
+    @cached_property
+    def relations(self) -> frozenset[str]:
+        """Names of attributes that classes declare as relations to other rows (`relationship(…)`), and none as anything else.
+
+        A list that is assigned to one is compared with the rows that are linked: only those that differ are added or taken out.
+        """
+        declared: set[str] = set()
+        others: set[str] = set()
+        for module in self.modules:
+            for class_ in module.classes:
+                for name, built in class_.attributes:
+                    (declared if built.rpartition(".")[2] in _RELATIONS else others).add(name)
+        return frozenset(declared - others)
 
     @cached_property
     def overridden(self) -> frozenset[tuple[str, str, str]]:

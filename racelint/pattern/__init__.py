@@ -114,6 +114,7 @@ from racelint.pattern.transactions import (
     one_change,
     related,
     row_locked_at,
+    row_locked_since,
     table_of,
     transactions_at,
 )
@@ -237,6 +238,7 @@ __all__ = [
     "rivals",
     "row_evidence",
     "row_locked_at",
+    "row_locked_since",
     "row_updates",
     "same",
     "same_content",

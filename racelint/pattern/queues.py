@@ -67,6 +67,7 @@ def _rows(unit: Unit) -> Iterator[Taken]:
         if row is None or look is None or row.locked or row.new or not _chooses(look) or not row.name:
             continue
         columns = set(write.resource.path.split(",")) & _columns(look) - _given_columns(look)
+        columns -= unit.module.scope.index.relations  # taken out of a set of rows, not given a state
         if columns and not _kept_out(unit, look, write):
             yield Taken(Pair(unit, look, write), min(columns), look.how in ONE or _some_given(unit, look, write))
 
@@ -301,7 +302,7 @@ def _works_on(unit: Unit, mark: Mark, taken: Taken) -> bool:
 
 
 _TRIFLING = re.compile(
-    r"(^|\.)(debug|info|warning|warn|error|exception|log|print|append|add|str|repr|len|getattr|isinstance)$"
+    r"(^|\.)(debug|info|warning|warn|error|exception|log|print|append|add|str|repr|len|getattr|isinstance|(is|has)_\w+)$"
 )
 """Calls that log, or note what was chosen."""
 

@@ -36,7 +36,7 @@ def row_updates(unit: Unit) -> Iterator[Pair]:
             if read is None or read.op is not Op.READ or of_each_save(unit, read, write):
                 continue
             base, _, field = read.resource.name.rpartition(".")
-            if field.startswith("__"):
+            if field.startswith("__") or field in unit.module.scope.index.relations:
                 continue
             own = base == row.name if read.value.row is None else read.value.row == index
             part = write.value.part(field)
@@ -183,13 +183,17 @@ def row_evidence(unit: Unit, write: Access) -> Evidence:
     found = in_processes(unit)
     if found is not None and found.strength is not Confidence.LOW:
         return found
-    if _BY_HAND.search(unit.module.scope.facts.path):
+    if _BY_HAND.search(unit.module.scope.facts.path) or not TERMINAL.isdisjoint(unit.module.scope.libraries):
         return Evidence("somebody may run the command while the application works on the same rows", Confidence.LOW)
     return Evidence("every process that serves the application works on the same rows", Confidence.MEDIUM, "processes")
 
 
-_BY_HAND = re.compile(r"(^|[/\\])((cli|management)([/\\]|\.py$)|(manage|__main__)\.py$)")
+_BY_HAND = re.compile(r"(^|[/\\])((cli|cmdline|management)([/\\]|\.py$)|(manage|__main__)\.py$)")
 """Modules whose functions somebody runs at a terminal."""
+
+
+TERMINAL = frozenset({"argparse", "optparse", "docopt", "fire"})
+"""What modules import that are run at a terminal. Not `click`, with which web applications have commands beside their views."""
 
 
 def merged_unseen(unit: Unit, pair: Pair) -> bool:
@@ -204,6 +208,8 @@ def merged_unseen(unit: Unit, pair: Pair) -> bool:
     return unsure and any(change.resource.place == place for change in changes)
 
 
+_OWN = frozenset({"self", "cls"})
+
 CONTEXTS = frozenset({"ctx", "context"})
 """Names of what is handed through one run of something."""
 
@@ -217,6 +223,9 @@ def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
     found = in_processes(unit)
     if found is not None and pair.second.resource.name.partition(".")[0] in CONTEXTS:
         return found.weakened()  # the store of one run
+    root = pair.second.resource.name.partition(".")[0]
+    if found is not None and found.public and root in {name for name, _ in unit.facts.params if name not in _OWN}:
+        return found.weakened()  # of what is handed in, nothing says that others have it, too
     in_table = pair.second.resource.kind is Kind.TABLE and pair.second.resource.owner == "sqlalchemy"
     if found is not None and in_table and pair.version_check is None:
         return found.weakened()  # of the row, mostly the key alone is used

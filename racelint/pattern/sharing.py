@@ -6,7 +6,9 @@ from racelint.events import Access
 from racelint.evidence import Evidence
 from racelint.finding import Confidence
 from racelint.paths import (
+    CACHED,
     COMMAND_LIBRARIES,
+    CONFIGURED,
     FILE_LOCK,
     FIRST,
     FOLDERS,
@@ -45,8 +47,13 @@ def used_by_others(
     if is_system_path(resource.path):
         return Evidence("the path is the same for every process of the machine", Confidence.MEDIUM, "processes")
     word = shared_word(resource.path, resource.name, more=more)
+    alone = word in CACHED | CONFIGURED and unit.module.scope.index.windowed
     if word:
-        return Evidence(f"`{word}` in the path says that processes share it", Confidence.MEDIUM, "processes")
+        return Evidence(
+            f"`{word}` in the path says that {'runs of a program' if alone else 'processes'} share it",
+            Confidence.LOW if alone else Confidence.MEDIUM,  # a user has one window of the program
+            "processes",
+        )
     if is_storage(unit.facts.owner):
         return Evidence(f"`{unit.facts.owner}` is a storage, which processes share", Confidence.MEDIUM, "processes")
     parts = unit.module.path.replace("\\", "/").removesuffix(".py").split("/")[-2:]
@@ -68,7 +75,7 @@ def made_by_others(unit: Unit, act: Access) -> Evidence | None:
     path = act.resource.path
     if _by_the_first(unit) or is_conversion(unit.facts.name):
         return None
-    if makes_any_folder(unit.facts.name) and not of_a_command(unit) and not is_built(path):
+    if makes_any_folder(unit.facts.name) and not _of_one_program(unit) and not is_built(path):
         return _medium(f"`{unit.facts.name}` makes folders for whoever calls it, also for several at once")
     found = used_by_others(unit, act, weak=FOLDERS)
     if is_of_one_run(unit.facts.qualname) or is_of_one_row(path):

@@ -21,6 +21,17 @@ def row_locked_at(unit: Unit, event: Event) -> bool:
     return any(isinstance(e, Acquire) and e.what in ("row lock", "lock") and e.shared for e in held)
 
 
+def row_locked_since(unit: Unit, look: Access, act: Access) -> bool:
+    """Whether rows were locked on every way to the look, and still are at the act if the way to it led through the look."""
+    locks = [e for e in (unit.events[n] for n in sorted(held_at(look))) if isinstance(e, Acquire)]
+    if not any(lock.what == "row lock" and lock.shared for lock in locks):
+        return False
+    still = held_at(act)
+    if any(lock.what == "transaction" and lock.id not in still for lock in locks):
+        return False
+    return not any(isinstance(e, Mark) and e.what in ("commit", "rollback") for e in unit.between(look.id, act.id))
+
+
 def table_of(unit: Unit, access: Access) -> str:
     """The table or model of a change, as far as it is known."""
     index = access.value.row

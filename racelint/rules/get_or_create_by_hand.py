@@ -45,6 +45,7 @@ from racelint.pattern import (
     constraint_handled,
     row_evidence,
     row_locked_at,
+    row_locked_since,
     same_rows,
     table_of,
     unconstrained,
@@ -219,6 +220,8 @@ def created_unseen(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 and look.op in (Op.READ, Op.CHECK)
                 and look.how not in ("exists", "aexists", "count", "acount")
             ):
+                continue
+            if row_locked_since(unit, look, new):
                 continue
             if not unit.guarded(look, new, World.PROCESSES) and not unit.guarded(look, new):
                 yield look, new

@@ -116,6 +116,7 @@ def teardowns(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
                 or (switch.callee == "" and started_here(unit, read))
                 or not unit.before(switch.id, write.id)
                 or unit.fresh(write, write.resource) is not None
+                or swapped(unit, write)
             ):
                 continue
             if (
@@ -138,6 +139,16 @@ ENDS = frozenset(
     "stop close aclose shutdown cleanup clean disconnect teardown unload terminate end exit finish".split()
 )
 """First words of functions that end an object."""
+
+
+def swapped(unit: Unit, write: Access) -> bool:
+    """Whether the statement that forgets it takes out what is there by then: `old, self._c = self._c, None`."""
+    return any(
+        read.statement == write.statement
+        and read.place.unit == write.place.unit
+        and same(read.resource, write.resource)
+        for read in unit.accesses(Op.READ, Op.CHECK)
+    )
 
 
 def ends(unit: Unit, switch: Switch) -> bool:

@@ -103,7 +103,8 @@ def torn_pairs(unit: Unit, neighbours: Neighbours) -> Iterator[tuple[Pair, Evide
                 yield from torn_by_thread(unit, first, second, elsewhere)
             if first.id in second.fresh or unit.guarded(first, second):
                 continue
-            switch = unit.switch_between(first.id, second.id)
+            # what is written in the next round of a loop, after an await at its top, is another pair
+            switch = next((s for s in unit.switches_between(first.id, second.id) if first.id < s.id < second.id), None)
             if switch is None or set_again(unit, first, second) or ended_one_by_one(unit, first, second):
                 continue
             evidence = used_together(unit, first.resource, second.resource)
