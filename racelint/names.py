@@ -32,9 +32,10 @@ class Meaning:
 MEANINGS = (
     Meaning(
         "`load_x`/`save_x`, `read_x`/`write_x`, `get_x`/`set_x`, `fetch`, `find`, `retrieve`, `download`, `store`, `put`, `dump`, "
-        "`update`, `upload`",
+        "`update`, `upload`, as the first word or the last: `metadata_get`/`metadata_set`",
         "read and write a document whose code cannot be seen",
-        r"^_*(load|save|read|write|get|set|fetch|find|retrieve|download|store|put|dump|update|upload)(_|$)",
+        r"^_*(load|save|read|write|get|set|fetch|find|retrieve|download|store|put|dump|update|upload)(_|$)"
+        r"|_(load|save|read|write|get|set|fetch|find|retrieve|download|store|put|dump|update|upload)$",
     ),
     Meaning(
         "`lock`, `mutex`, `semaphore`, `cond`, `limiter`, `exclusive`, `synchronized`, `linearizer`, `single_flight` in a name",

@@ -51,7 +51,7 @@ class StoreCalls:
                 call
                 for call in function.calls
                 for name in (call.callee.rpartition(".")[2],)
-                if reach(name) or name in THREAD_CALLS or verb_of(name) in VERBS
+                if reach(name) or name in THREAD_CALLS or verb_of(name) in VERBS or (call.arguments and _last(name) in VERBS)
             ]
         return known
 
@@ -130,6 +130,7 @@ class StoreCalls:
             built = [built for local, built in function.locals_built if local == root]
             if any(
                 self._effects_by_path(b, function, types, depth - 1)
+                or models.guess(b, scope.libraries) in models.functions  # `self.session_factory()`
                 or (self.uses_stores and self.concurrency.target(b, function))
                 for b in built
             ):
@@ -175,12 +176,18 @@ def verb_of(name: str) -> str:
     return name.lstrip("_").partition("_")[0]
 
 
+def _last(name: str) -> str:
+    return name.rpartition("_")[2]
+
+
 def _named(path: str, awaited: bool) -> frozenset[str]:
     """The effect of `load_x`/`save_x` and their kin, with and without what is loaded or saved."""
     verb, _, noun = path.rpartition(".")[2].lstrip("_").partition("_")
     effect = VERBS.get(verb)
-    if effect is None:
-        return NOTHING
+    if effect is None:  # `metadata_get`
+        noun, _, verb = path.rpartition(".")[2].lstrip("_").rpartition("_")
+        effect = VERBS.get(verb) if noun else None
+        return frozenset((effect, f"{effect} {noun}")) if effect is not None else NOTHING
     if awaited or (noun and verb not in ("get", "set", "put", "update", "find")):
         return frozenset((effect, f"{effect} {noun}"))
     return LOOK if noun and effect == READ else NOTHING

@@ -86,6 +86,8 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
     helper = _elsewhere(ev, function) if model is None and awaiting is not None else None
     if helper is not None and not helper.owner and not ev.program.may_suspend(helper):
         awaiting = None
+    if model is None and not type_name and callee.text:
+        model = ev.models.functions.get(ev.models.guess(callee.text, ev.libraries))  # `self.session_factory()`
     if model is None and base is not None:
         base = related_set(ev, base, node, method) or base
         found = _modelled_type(ev, base, method)

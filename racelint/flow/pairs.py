@@ -46,11 +46,20 @@ PARTS = frozenset("attribute attr field header item member property value".split
 """Nouns of what belongs to an object in memory: `read_field(row, "text")`, `set_attr(node, "id", 1)`."""
 
 
+def split_name(method: str) -> tuple[str, str, bool]:
+    """The verb of a name, what it speaks of, and whether the verb comes last: `metadata_get`, as C and key-value stores name it."""
+    verb, _, noun = method.lstrip("_").partition("_")
+    if verb in _READ_VERBS or verb in _WRITE_VERBS:
+        return verb, noun, False
+    noun, _, verb = method.lstrip("_").rpartition("_")
+    return (verb, noun, True) if noun and noun not in PARTS else ("", "", False)
+
+
 def named_pair(
     ev: Evaluator, where: cst.CSTNode, base: Value | None, method: str, arguments: Arguments, awaiting: cst.Await | None
 ) -> Value | None:
     """`load_x`/`save_x` and their kin on one key, when their bodies cannot be seen."""
-    verb, _, noun = method.lstrip("_").partition("_")
+    verb, noun, last = split_name(method)
     if verb not in _READ_VERBS and verb not in _WRITE_VERBS:
         return None
     generic = not noun
@@ -60,8 +69,10 @@ def named_pair(
         return None
     if awaiting is None and noun in PARTS:
         return None
-    if awaiting is None and (generic or verb in ("get", "set", "put", "update", "find")):
+    if awaiting is None and (generic or (verb in ("get", "set", "put", "update", "find") and not last)):
         return None
+    if last and len(arguments.every) < (1 if verb in _READ_VERBS else 2):
+        return None  # without a key it is what many name a property: `size_get()`
     if base is not None and base.type.startswith(("def:", "super", "lambda", "typing")):
         return None
     receiver = base.text if base is not None else ""

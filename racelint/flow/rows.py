@@ -130,6 +130,14 @@ def _built_class(added: Value) -> str:
     return made.text.rpartition(".")[2] if made is not None else added.text.partition("(")[0]
 
 
+def _asks_for_count(arguments: Arguments) -> bool:
+    """Whether a query asks for the number of rows alone: `query(func.count(Task.id))`."""
+    return len(arguments.nodes) == 1 and _COUNT.search(source_of(arguments.nodes[0].value)) is not None
+
+
+_COUNT = re.compile(r"(^|\.)count\(")
+
+
 def orm_effect(
     ev: Evaluator, where: cst.CSTNode, effect: str, model: Call, base: Value, method: str, arguments: Arguments
 ) -> Value | None:
@@ -149,10 +157,10 @@ def orm_effect(
         locked = effect == "query-locked" or base.part("locked") is not None
         statement = base.part("statement")
         known: tuple[tuple[str, Value], ...] = (("model", Value(text=name)), ("keys", Value(text=wanted)))
+        if base.part("counts") is not None or (model.returns == "sqlalchemy.Query" and _asks_for_count(arguments)):
+            known = (*known, ("counts", Value()))
         if statement is not None:
-            counts = base.part("counts")
-            counted = (("counts", counts),) if counts is not None else ()
-            known = (*known, ("statement", statement), *counted, *_clauses(base, method, arguments, name))
+            known = (*known, ("statement", statement), *_clauses(base, method, arguments, name))
             if base.part("picks") is not None or _picks(ev, arguments, name):
                 known = (*known, ("picks", Value()))
         known = (*known, *clause_columns(base, method, arguments))
@@ -183,15 +191,18 @@ def orm_effect(
             ev.rows.append(Row("", name, "sqlalchemy", base.via, locked))
             return Value(base.stems, Shape.CALL, via=base.via, row=len(ev.rows) - 1)
         asked = replace(base, known=(*base.known, *clause_columns(base, method, arguments)))
+        counted = base.type == "sqlalchemy.Query" and base.part("counts") is not None
         number = ev.emit(
             Op.READ,
             resource,
             where,
             kept_with_read(asked),
-            method,
+            "count" if counted else method,
             related=_keys_of(base) | arguments.texts,
             tested=tested_columns(base) | frozenset(arguments.keywords),
         )
+        if counted:
+            return Value(frozenset((number,)), Shape.CALL, via=number)
         ev.rows.append(Row("", name, base.type.partition(".")[0] or "django", number, locked))
         if locked:
             ev.acquire(resource, "row lock", "processes", ev.place(where))

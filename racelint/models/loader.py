@@ -296,8 +296,10 @@ class Models:
 
     @cached_property
     def _returned(self) -> dict[str, set[str]]:
-        """By type what its own methods give."""
-        found: dict[str, set[str]] = {}
+        """By type what its own methods give, and what its objects give when they are called."""
+        found: dict[str, set[str]] = {
+            name: {call.returns} for name, call in self.functions.items() if name in self.types and call.returns
+        }
         for (type_name, _), call in self.methods.items():
             if call.returns:
                 found.setdefault(type_name, set()).add(call.returns)

@@ -50,11 +50,15 @@ def _others_reach_stores(c: Candidate) -> bool:
 
 def store_update(c: Candidate) -> bool:
     """Whether a store is read and written."""
-    by_tables = bool(c.does(*_READS)) and bool(c.does(*WRITES)) and c.does(*_READS, *WRITES) > 1
+    writes = WRITES if c.called.isdisjoint(_SETTERS) else (*WRITES, "update")
+    by_tables = bool(c.does(*_READS)) and bool(c.does(*writes)) and c.does(*_READS, *writes) > 1
     if by_tables and c.does(*_SERVED):  # whoever is connected reaches the same entry
         return True
     return (by_tables or _named_alike(c)) and _others_reach_stores(c)
 
+
+_SETTERS = frozenset({"update_one", "update_many"})
+"""Updates that may be told the new value, instead of how the old one changes: `{"$set": …}`."""
 
 _SERVED = ("read", "write", "sql", "exists")
 """Effects on what a server keeps, or several processes at least."""

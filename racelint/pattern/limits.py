@@ -62,7 +62,8 @@ def tested_then_drawn(unit: Unit) -> Iterator[tuple[Access, Access]]:
 def _statements_drawn(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Columns that one statement reads and a test compares by order, each with the statement that the database computes it in."""
     for act in unit.accesses(Op.UPDATE, kinds=(Kind.TABLE, Kind.STORE)):
-        if act.how == "conditional" or (act.resource.kind is Kind.STORE and "_id" not in act.tested):
+        one = "_id" in act.tested or act.how == "update_one"  # else it may be many documents
+        if act.how == "conditional" or (act.resource.kind is Kind.STORE and not one):
             continue
         for mark in unit.marks("ordered"):
             columns = {re.findall(r"\w+", side)[-1] for side in mark.related if re.search(r"[A-Za-z_]\w*\W*$", side)}

@@ -43,7 +43,7 @@ CONFIGURING = frozenset({"configure"})
 """First words of names of methods that complete an object before others use it."""
 
 
-def entries_marked(unit: Unit) -> Iterator[tuple[Pair, Access | Mark]]:
+def entries_marked(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | None]]:
     """Entries of a store that are set to a constant because there were none, each with what else is done because of it.
 
     What is computed when a cache has none is computed twice without harm; a mark that says "taken" or "sent" keeps nobody out.
@@ -64,6 +64,35 @@ def entries_marked(unit: Unit) -> Iterator[tuple[Pair, Access | Mark]]:
                 yield Pair(unit, look, write), effect
             break
     yield from _members_marked(unit)
+    yield from _items_put(unit)
+
+
+def _items_put(unit: Unit) -> Iterator[tuple[Pair, None]]:
+    """Items of DynamoDB that are put because there was none of their key, where another answer refuses the call.
+
+    `put_item` replaces whatever is there by then, and who came first was told that the item is its own.
+    """
+    for write in unit.accesses(Op.WRITE, kinds=(Kind.STORE,)):
+        if write.how != "put_item" or {"ConditionalCheckFailedException", "ClientError"} & write.handled:
+            continue
+        for number, sense in sorted(write.control, key=lambda one: one[0]):
+            look = unit.access(number)
+            if look is None or look.how != "get_item" or look.resource.path != write.resource.path:
+                continue
+            if sense not in (Sense.ABSENT, Sense.OTHERWISE) or unit.guarded(look, write, World.PROCESSES):
+                continue
+            if not any(call.id < write.id and _computes(call, number) for call in unit.marks("call")):
+                yield Pair(unit, look, write), None
+            break
+
+
+def _computes(call: Mark, look: int) -> bool:
+    """Whether a call because nothing was found may make the value that is kept to save time, which does no harm twice."""
+    first = call.subject.partition(".")[0].lower()
+    return look in dict(call.control) and first not in _STAMPS
+
+
+_STAMPS = frozenset({"", "time", "datetime", "uuid", "log", "logger", "logging", "str", "int", "dict"})
 
 
 def _members_marked(unit: Unit) -> Iterator[tuple[Pair, Access | Mark]]:
