@@ -116,8 +116,8 @@ _COMPOUND = re.compile(
     r"(?:dir|dirs|file|files|path|paths|folder|folders|root|name|filename|db)"
     r"|(?:io|http|web|py|disk|file|image|font|build|url|page|user|ast|pickle|json|meta|index|tag|query|result)(?P<last>cache)s?"
 )
-_SYSTEM = re.compile(r"""^[rbuf]*["']/(var|etc|run|tmp|dev/shm)/""")
-_SYSTEM_ANYWHERE = re.compile(r"""["']/(var|etc|run|tmp|dev/shm)/""")
+_SYSTEM = re.compile(r"""^[rbuf]*["']/(var|etc|run|tmp|srv|opt|mnt|dev/shm)/""")
+_SYSTEM_ANYWHERE = re.compile(r"""["']/(var|etc|run|tmp|srv|opt|mnt|dev/shm)/""")
 
 
 _PUBLIC = re.compile(r"""["'{]/?(var/)?tmp/|gettempdir\(""")

@@ -161,7 +161,10 @@ class Concurrency(Guards, Writers):
                     strength = strength if inner else Confidence.MEDIUM
                 if best is None or strength.rank > weakest.rank:
                     best, weakest = (left if left.many else right), strength
-                    public, elsewhere = left.public and right.public, left.called or right.called
+                    public = (
+                        left.public and right.public and not (self.meets_at_lock(left) and self.meets_at_lock(right))
+                    )
+                    elsewhere = left.called or right.called
         return Evidence(best.text, weakest, world, public, elsewhere) if best is not None else None
 
     def _of_class(self, resource: Resource) -> bool:
@@ -290,8 +293,37 @@ class Concurrency(Guards, Writers):
         if unit is not None and not unit.owner:
             return root.strength if resource is not None and resource.kind is Kind.GLOBAL else Confidence.LOW
         if root.locked and resource is not None and not self._lock_guards(resource, root.world == "threads"):
-            return Confidence.LOW
+            return Confidence.MEDIUM if self.meets_at_lock(root) else Confidence.LOW
         return root.strength
+
+    def meets_at_lock(self, root: Root) -> bool:
+        """Whether threads meet in the very method: it takes the lock of its object, but not for all that it does.
+
+        Who brings the object up or takes it down does that once, whatever it locks.
+        """
+        unit = self.scope.functions.get(root.unit)
+        if (
+            not root.locked
+            or root.world != "threads"
+            or unit is None
+            or unit.name.lstrip("_").partition("_")[0] in self.scope.models.lifecycle
+        ):
+            return False
+        known = self._meeting.get(unit.qualname)
+        if known is None:
+            own = {
+                f"self.{name}"
+                for class_ in self.scope.lineage(unit.owner)
+                for name in locks_of(self.scope, class_.qualname)
+            }
+            known = self._meeting[unit.qualname] = any(
+                not own.isdisjoint(write.within) for write in unit.writes if write.path.startswith("self.")
+            )
+        return known
+
+    @cached_property
+    def _meeting(self) -> dict[str, bool]:
+        return {}
 
     def _of_other_objects(self, unit: FunctionFacts, resource: Resource | None) -> bool:
         """Whether what a class has for its tasks or threads says nothing of the resource.

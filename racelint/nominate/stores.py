@@ -276,11 +276,16 @@ def _says_shared(c: Candidate, names: frozenset[str]) -> bool:
     if not names.isdisjoint(PATH_TESTS):
         meant |= CONFIGURED | ENSURED | {KEY}
     if not names.isdisjoint(MAKES):
-        if makes_any_folder(c.facts.name) or makes_any_link(c.facts.name) or _in_processes(c):
+        if makes_any_folder(c.facts.name) or makes_any_link(c.facts.name) or _in_processes(c) or _in_threads(c):
             return True
         if not names.isdisjoint(PATH_TESTS):
             meant |= {PARENT, ROOTED}
     return is_storage(c.facts.owner) or not meant.isdisjoint(words)
+
+
+def _in_threads(c: Candidate) -> bool:
+    """Whether the module itself starts threads that run the definition."""
+    return c.module.concurrency.surely_in_threads(c.facts)
 
 
 def _in_processes(c: Candidate) -> bool:

@@ -329,21 +329,24 @@ def written_then_hidden(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 and same(write.resource, act.resource)
                 and unit.before(write.id, act.id)
                 and not _PRIVATE.search(unit.module.text(write.place))
-                and _written_between(unit, write, act)
+                and (_holds_secret(unit, write) or _still_open(unit, act))
                 and not any("umask" in mark.subject for mark in unit.marks("call"))
             ):
                 yield write, act
                 break
 
 
-def _written_between(unit: Unit, opened: Access, act: Access) -> bool:
-    """Whether the content comes before the file is made private, and none after."""
-    written = [
-        write.id < act.id
+def _holds_secret(unit: Unit, opened: Access) -> bool:
+    """Whether content is written; also what is written later is read by whoever has opened the file before it was hidden."""
+    return any(
+        same(write.resource, opened.resource) and write.id >= opened.id
         for write in unit.accesses(Op.WRITE, kinds=(Kind.FILE,))
-        if same(write.resource, act.resource) and write.id >= opened.id
-    ]
-    return bool(written) and all(written)
+    )
+
+
+def _still_open(unit: Unit, act: Access) -> bool:
+    """Whether the file is hidden while it is open, so that it is filled afterwards, maybe by a helper that is handed it."""
+    return any(isinstance(e := unit.events[number], Acquire) and e.what == "open file" for number in act.held)
 
 
 def removed_elsewhere(unit: Unit, resource: Resource, folder: bool = False) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from racelint.events import Access
 from racelint.evidence import Evidence
 from racelint.finding import Confidence
@@ -107,7 +109,21 @@ def _meeting(unit: Unit, act: Access) -> Evidence | None:
         return _medium(f"`{many}` runs the module in several processes at once")
     if is_parent(path):
         return _medium("it is the folder of other files, which several processes can write")
-    return None
+    return _met_by_threads(unit, path)
+
+
+def _met_by_threads(unit: Unit, path: str) -> Evidence | None:
+    """That the module starts several threads that make the folder; none of them was handed a part of its path."""
+    own = unit.facts.local_names | {name for name, _ in unit.facts.params}
+    if own & {*_NAMES.findall(path)} - {"self", "cls"}:
+        return None
+    concurrency = unit.module.concurrency
+    roots = (concurrency.roots[number] for number in sorted(concurrency.reached.get(unit.facts.qualname, ())))
+    root = next((r for r in roots if r.world == "threads" and r.many and r.strength is Confidence.HIGH), None)
+    return _medium(root.text) if root is not None and not root.handler else None
+
+
+_NAMES = re.compile(r"(?<![\w.\"'])([A-Za-z_]\w*)")
 
 
 def _lock_between_processes(unit: Unit) -> str:

@@ -81,15 +81,15 @@ def _items_put(unit: Unit) -> Iterator[tuple[Pair, None]]:
                 continue
             if sense not in (Sense.ABSENT, Sense.OTHERWISE) or unit.guarded(look, write, World.PROCESSES):
                 continue
-            if not any(call.id < write.id and _computes(call, number) for call in unit.marks("call")):
+            if not any(call.id < write.id and _computes(call, (number, sense)) for call in unit.marks("call")):
                 yield Pair(unit, look, write), None
             break
 
 
-def _computes(call: Mark, look: int) -> bool:
+def _computes(call: Mark, seen: tuple[int, Sense]) -> bool:
     """Whether a call because nothing was found may make the value that is kept to save time, which does no harm twice."""
     first = call.subject.partition(".")[0].lower()
-    return look in dict(call.control) and first not in _STAMPS
+    return seen in call.control and first not in _STAMPS
 
 
 _STAMPS = frozenset({"", "time", "datetime", "uuid", "log", "logger", "logging", "str", "int", "dict"})
