@@ -46,8 +46,14 @@ def has_side_effects(unit: Unit, check: Access, write: Access) -> bool:
 
 
 def begins_something(unit: Unit, check: Access, write: Access) -> bool:
-    """Whether a call awaited between the two is named after a beginning: `connect`, `start`, `register`, …"""
+    """Whether a call awaited between the two is named after a beginning: `connect`, `start`, `register`, …
+
+    So may be the helper in which the write stands: `if not self.connected: await self._connect()`.
+    """
     beginnings = unit.module.models.beginnings
+    helper = write.place.unit
+    if helper != check.place.unit and first_word(helper) in beginnings:
+        return True
     return any(
         switch.callee.lstrip("_").partition("_")[0] in beginnings
         for switch in unit.switches_between(check.id, write.id)
