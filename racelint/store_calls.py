@@ -51,7 +51,10 @@ class StoreCalls:
                 call
                 for call in function.calls
                 for name in (call.callee.rpartition(".")[2],)
-                if reach(name) or name in THREAD_CALLS or verb_of(name) in VERBS or (call.arguments and _last(name) in VERBS)
+                if reach(name)
+                or name in THREAD_CALLS
+                or verb_of(name) in VERBS
+                or (call.arguments and _last(name) in VERBS)
             ]
         return known
 

@@ -247,10 +247,17 @@ def first_step(c: Candidate) -> bool:
 def state_of_threads(c: Candidate) -> bool:
     """Whether state is looked at and changed, and a thread changes it, too."""
     module = c.module
+    if any(w.how == "+=" and w.path.endswith(".value") for w in c.facts.writes) and _shares_memory(c):
+        return True
     return any(
         key in c.reads and key in module.changers and c.meets(key, module.changing, World.THREADS) >= module.least
         for key in c.changes
     ) or _updates_what_it_holds(c)
+
+
+def _shares_memory(c: Candidate) -> bool:
+    """Whether the module imports what makes values that processes share."""
+    return any(origin.startswith("multiprocessing") for origin in c.module.scope.imports.values())
 
 
 def _updates_what_it_holds(c: Candidate) -> bool:
@@ -272,7 +279,7 @@ def taken_by_threads(c: Candidate) -> bool:
     if c.facts.is_async:
         return False
     if "empty" in c.called and not c.called.isdisjoint(("get", "get_nowait")):
-        return c.rank(World.THREADS) >= module.least
+        return max(c.rank(World.THREADS), c.rank(World.PROCESSES)) >= module.least
     return any(key in module.takers and c.meets(key, module.takers, World.THREADS) >= module.least for key in c.reads)
 
 

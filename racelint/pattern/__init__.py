@@ -48,6 +48,7 @@ from racelint.pattern.files import (
     written_then_hidden,
 )
 from racelint.pattern.half_ready import ready_too_early
+from racelint.pattern.handed import counted_in_shared_memory, emptied_by_each
 from racelint.pattern.hooks import kept_by_hooks
 from racelint.pattern.iterating import VIEWS, iterated_by_threads, process_wide
 from racelint.pattern.jobs import early_jobs, sends_on_commit
@@ -174,12 +175,14 @@ __all__ = [
     "constraint_handled",
     "copied",
     "copied_to_processes",
+    "counted_in_shared_memory",
     "counted_then_added",
     "decided",
     "decided_under_lock",
     "drained_by_threads",
     "early_jobs",
     "emptied_after_await",
+    "emptied_by_each",
     "emptied_in_place",
     "entries_enlarged",
     "entries_marked",

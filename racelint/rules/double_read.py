@@ -44,7 +44,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Module, Op, pruned, rereads, takes_from_queue
+from racelint.pattern import Access, Module, Op, emptied_by_each, pruned, rereads, takes_from_queue
 from racelint.rule import Rule
 
 
@@ -67,6 +67,19 @@ def find(module: Module) -> Iterable[Finding]:
                 Fix("remove it in one step that tolerates its absence (`pop(key, None)`), or hold one lock over both"),
             )
     for unit in module.units:
+        for asked, take, name, evidence in emptied_by_each(unit):
+            yield module.finding(
+                RULE,
+                unit,
+                take,
+                ((Role.CHECK, asked), (Role.ACT, take)),
+                f"`{name}` is found to hold an entry on line {module.line(asked)} and it is waited for here; another thread can take "
+                "it away in between",
+                evidence,
+                World.THREADS,
+                name,
+                Fix("take with `get_nowait()` and catch `queue.Empty`, or let an entry that says so end the loop"),
+            )
         for found in rereads(unit):
             check, use = found.pair.first, found.pair.second
             name = use.resource.shown

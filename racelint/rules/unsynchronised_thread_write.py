@@ -1,7 +1,8 @@
 """Shared state is read and written back in one statement by several threads, without a lock.
 
 `self.n += 1` reads, adds and writes: a thread that writes in between loses its change. So does a maximum that is kept by
-`if n > self.highest: self.highest = n`.
+`if n > self.highest: self.highest = n`. A `multiprocessing.Value` that processes count up is no better: its own lock guards the
+read and the write, each alone.
 
 ## Example
     import threading
@@ -47,6 +48,7 @@ from racelint.pattern import (
     Resource,
     Unit,
     copied_to_processes,
+    counted_in_shared_memory,
     extremes,
     numbered,
     own_to_thread,
@@ -59,6 +61,19 @@ from racelint.rule import Rule
 def find(module: Module) -> Iterable[Finding]:
     """A read and a dependent write in one statement, or a maximum that is kept, with no lock for threads."""
     for unit in module.units:
+        for read, write, started in counted_in_shared_memory(unit):
+            name = write.resource.shown
+            yield module.finding(
+                RULE,
+                unit,
+                write,
+                ((Role.READ, read), (Role.WRITE, write)),
+                f"`{name}` is read and written back here without a lock; another process may write it in between",
+                started,
+                World.PROCESSES,
+                name,
+                Fix(f"hold `{name.removesuffix('.value')}.get_lock()` around each change"),
+            )
         for pair in extremes(unit):
             evidence = met(unit, pair.second.resource)
             if evidence is None:
@@ -107,7 +122,7 @@ def met(unit: Unit, resource: Resource) -> Evidence | None:
 RULE = Rule(
     "RL801",
     "unsynchronised-thread-write",
-    (World.THREADS,),
+    (World.THREADS, World.PROCESSES),
     "lost update",
     __doc__,
     find,

@@ -1,0 +1,113 @@
+"""What several threads or processes are handed by whoever starts them: a queue that each empties, a number that each counts up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.events import Access, Kind, Mark, Op
+from racelint.evidence import Evidence
+from racelint.facts import FunctionFacts
+from racelint.finding import Confidence
+from racelint.pattern.unit import Unit
+
+QUEUES = frozenset(
+    "queue.Queue queue.LifoQueue queue.PriorityQueue queue.SimpleQueue multiprocessing.Queue multiprocessing.JoinableQueue".split()
+)
+VALUES = frozenset({"multiprocessing.Value", "multiprocessing.sharedctypes.Value"})
+
+
+def emptied_by_each(unit: Unit) -> Iterator[tuple[Mark, Mark, str, Evidence]]:
+    """The question whether a queue that was handed in is empty, the blocking call that takes from it, its name, who else does."""
+    if unit.facts.is_async:
+        return
+    given = {name for name, _ in unit.facts.params[bool(unit.facts.owner) :]}
+    for asked in unit.marks("call"):
+        name, _, method = asked.subject.rpartition(".")
+        if method != "empty" or name not in given:
+            continue
+        take = next(
+            (
+                mark
+                for mark in unit.marks("call")
+                if mark.subject == f"{name}.get"
+                and unit.before(asked.id, mark.id)
+                and unit.module.text(mark.place).endswith("get()")
+            ),
+            None,
+        )
+        evidence = _started_with(unit, QUEUES, ("threads", "processes")) if take is not None else None
+        if take is not None and evidence is not None:
+            yield asked, take, name, evidence
+            return
+
+
+def counted_in_shared_memory(unit: Unit) -> Iterator[tuple[Access, Access, Evidence]]:
+    """The read and the write of one `counter.value += 1`, where `counter` is a `multiprocessing.Value`, and who else does it.
+
+    Its own lock guards the read and the write, each alone.
+    """
+    for write in unit.accesses(Op.WRITE):
+        holder, dot, last = write.resource.path.rpartition(".")
+        if last != "value" or not dot or write.how != "+=" or unit.locked_at(write):
+            continue
+        read = next(
+            (
+                a
+                for n in sorted(write.value.stems)
+                if (a := unit.access(n)) is not None and a.resource == write.resource
+            ),
+            None,
+        )
+        if read is None:
+            continue
+        if write.resource.kind is Kind.ARGUMENT:
+            evidence = _started_with(unit, VALUES, ("processes", "threads"))
+        else:
+            evidence = _started(unit, ("processes", "threads")) if _built(unit, write, holder) in VALUES else None
+        if evidence is not None:
+            yield read, write, evidence
+
+
+def _built(unit: Unit, write: Access, holder: str) -> str:
+    """What made the object whose `value` is written."""
+    scope = unit.module.scope
+    if write.resource.kind is Kind.GLOBAL:
+        return scope.built_type(scope.assigned.get(holder, ""))
+    return scope.attribute_type(write.resource.owner, holder) if write.resource.owner in scope.classes else ""
+
+
+def _started(unit: Unit, worlds: tuple[str, ...]) -> Evidence | None:
+    """That the module starts the unit for many at once."""
+    concurrency = unit.module.concurrency
+    for number in sorted(concurrency.reached.get(unit.facts.qualname, ())):
+        root = concurrency.roots[number]
+        if (
+            root.world in worlds
+            and root.many
+            and root.strength is Confidence.HIGH
+            and not (root.handler or root.public)
+        ):
+            return Evidence(root.text, Confidence.MEDIUM, root.world)
+    return None
+
+
+def _started_with(unit: Unit, made_by: frozenset[str], worlds: tuple[str, ...]) -> Evidence | None:
+    """The same, where whoever starts it makes one object of these for all of them."""
+    concurrency, scope = unit.module.concurrency, unit.module.scope
+    for caller in (*scope.facts.functions, scope.facts.module_body):
+        if any(scope.names_in(caller.qualname).built_type(built) in made_by for built in _makes(unit, caller)) and any(
+            target.qualname == unit.facts.qualname
+            for call, _ in concurrency.spawning_calls(caller)
+            for argument in concurrency.handed(call)
+            for target in concurrency.spawned_units(argument, caller, call.line)
+        ):
+            return _started(unit, worlds)
+    return None
+
+
+def _makes(unit: Unit, caller: FunctionFacts) -> Iterator[str]:
+    """What makes the locals of a function, or the names of the module where the module itself is the caller."""
+    scope = unit.module.scope
+    yield from (
+        built for _, built in (scope.facts.assigned if caller is scope.facts.module_body else caller.locals_built)
+    )
