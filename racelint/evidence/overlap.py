@@ -143,7 +143,9 @@ class Concurrency(Guards, Writers):
                     continue
                 if captured and not (left.unit.startswith(captured) and right.unit.startswith(captured)):
                     continue
-                strength = min(self._strength(left, resource), self._strength(right, resource), key=lambda s: s.rank)
+                strength = min(
+                    self._strength(left, resource, one), self._strength(right, resource, other), key=lambda s: s.rank
+                )
                 called = left.called or right.called or left.documented or right.documented
                 if (left.guarded and right.guarded) or (first != second and self._apart(left, right, resource)):
                     strength = Confidence.LOW
@@ -161,9 +163,8 @@ class Concurrency(Guards, Writers):
                     strength = strength if inner else Confidence.MEDIUM
                 if best is None or strength.rank > weakest.rank:
                     best, weakest = (left if left.many else right), strength
-                    public = (
-                        left.public and right.public and not (self.meets_at_lock(left) and self.meets_at_lock(right))
-                    )
+                    at_lock = self.meets_at_lock(left, one) and self.meets_at_lock(right, other)
+                    public = left.public and right.public and not at_lock
                     elsewhere = left.called or right.called
         return Evidence(best.text, weakest, world, public, elsewhere) if best is not None else None
 
@@ -273,8 +274,8 @@ class Concurrency(Guards, Writers):
                 return True
         return False
 
-    def _strength(self, root: Root, resource: Resource | None) -> Confidence:
-        """How much a root says of one resource.
+    def _strength(self, root: Root, resource: Resource | None, at: str) -> Confidence:
+        """How much a root says of one resource that is accessed in the function `at`.
 
         A class's lock says that tasks share the object only where it guards what is looked at; that a function of the module
         is public says something of the module's own state only.
@@ -293,17 +294,19 @@ class Concurrency(Guards, Writers):
         if unit is not None and not unit.owner:
             return root.strength if resource is not None and resource.kind is Kind.GLOBAL else Confidence.LOW
         if root.locked and resource is not None and not self._lock_guards(resource, root.world == "threads"):
-            return Confidence.MEDIUM if self.meets_at_lock(root) else Confidence.LOW
+            return Confidence.MEDIUM if self.meets_at_lock(root, at) else Confidence.LOW
         return root.strength
 
-    def meets_at_lock(self, root: Root) -> bool:
-        """Whether threads meet in the very method: it takes the lock of its object, but not for all that it does.
+    def meets_at_lock(self, root: Root, at: str) -> bool:
+        """Whether threads meet in the very method `at`: it takes the lock of its object, but not for all that it does.
 
-        Who brings the object up or takes it down does that once, whatever it locks.
+        A method that it calls may be one that others call, too, or for which they hold a lock. Who brings the object up or takes
+        it down does that once, whatever it locks.
         """
         unit = self.scope.functions.get(root.unit)
         if (
-            not root.locked
+            root.unit != at
+            or not root.locked
             or root.world != "threads"
             or unit is None
             or unit.name.lstrip("_").partition("_")[0] in self.scope.models.lifecycle

@@ -329,23 +329,25 @@ def written_then_hidden(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 and same(write.resource, act.resource)
                 and unit.before(write.id, act.id)
                 and not _PRIVATE.search(unit.module.text(write.place))
-                and (_holds_secret(unit, write) or _still_open(unit, act))
+                and (_written_between(unit, write, act) or _still_open(unit, act))
                 and not any("umask" in mark.subject for mark in unit.marks("call"))
             ):
                 yield write, act
                 break
 
 
-def _holds_secret(unit: Unit, opened: Access) -> bool:
-    """Whether content is written; also what is written later is read by whoever has opened the file before it was hidden."""
-    return any(
-        same(write.resource, opened.resource) and write.id >= opened.id
+def _written_between(unit: Unit, opened: Access, act: Access) -> bool:
+    """Whether the content comes before the file is made private, and none after."""
+    written = [
+        write.id < act.id
         for write in unit.accesses(Op.WRITE, kinds=(Kind.FILE,))
-    )
+        if same(write.resource, act.resource) and write.id >= opened.id
+    ]
+    return bool(written) and all(written)
 
 
 def _still_open(unit: Unit, act: Access) -> bool:
-    """Whether the file is hidden while it is open, so that it is filled afterwards, maybe by a helper that is handed it."""
+    """Whether the file is hidden while it is open and then filled, maybe by a helper: who opened it before reads that, too."""
     return any(isinstance(e := unit.events[number], Acquire) and e.what == "open file" for number in act.held)
 
 
