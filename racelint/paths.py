@@ -97,7 +97,7 @@ _RUN = frozenset("temp tmp tempfile temporary working extract unpack copy copytr
 """Words of names of functions and classes whose folders are of one run."""
 
 _COMMANDS = frozenset(
-    "cli commands command management scripts script bin __main__ examples setup test tests testing".split()
+    "cli cmdline commands command management manage scripts script bin __main__ examples setup test tests testing".split()
 )
 """Parts of paths of modules that a user runs once at a time."""
 
@@ -195,6 +195,8 @@ _VAGUE = frozenset(
 def makes_any_folder(function: str) -> bool:
     """Whether a function is called after the making of folders: `mkdir_p`, `ensure_directory`."""
     words = {word.lower() for word in _WORD.findall(function)}
+    if "empty" in words:  # whoever has it emptied has it alone
+        return False
     if words & _MAKERS or ("ensure" in words and words & _PLACES):
         return True
     public = not function.startswith("_")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from racelint.events import Access, Kind, Op, Sense
@@ -32,7 +33,7 @@ def declared(unit: Unit, model: str) -> list[ClassFacts]:
 def unconstrained(unit: Unit) -> Iterator[Access]:
     """`get_or_create` by columns of which none is unique, neither alone nor with others."""
     for made in unit.accesses(Op.UPDATE, kinds=(Kind.TABLE,)):
-        if "or_create" not in made.how or unit.guards(made, made, "lock", "row lock"):
+        if "or_create" not in made.how or unit.guards(made, made, "lock", "row lock") or _of_new_thing(unit, made):
             continue
         columns = {name.partition("__")[0] for name in made.assigned} - _DEFAULTS
         classes = declared(unit, made.resource.name) if columns and not columns & _KEYS else []
@@ -41,6 +42,23 @@ def unconstrained(unit: Unit) -> Iterator[Access]:
         if classes and all(_field(c) & fields for c in columns) and not any(_field(c) & unique for c in columns):
             yield made
 
+
+def _of_new_thing(unit: Unit, made: Access) -> bool:
+    """Whether the row is about what a call of the unit has just created elsewhere: `issue = tracker.create_issue()`, `url=issue.url`.
+
+    Nobody else knows that yet.
+    """
+    of_objects = {name.partition(".")[0].partition("[")[0] for name in made.related}
+    built = (
+        callee.rpartition(".")[2]
+        for local, callee in unit.facts.locals_built
+        if local in of_objects and made.place.unit == unit.facts.qualname
+    )
+    return any(_CREATES.search(name) for name in built)
+
+
+_CREATES = re.compile(r"(^|_)(create|new|report|submit)(_|$)")
+"""Words in names of calls that create something, mostly in another system."""
 
 _DEFAULTS = frozenset({"defaults", "create_defaults"})
 _KEYS = frozenset({"pk", "id", ""})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from racelint.events import Access, Kind, Mark, Op, Resource, Shape
 from racelint.pattern.unit import Unit, same
 from racelint.touch import first_word as first_word
@@ -55,9 +57,13 @@ def begins_something(unit: Unit, check: Access, write: Access) -> bool:
     if helper != check.place.unit and first_word(helper) in beginnings:
         return True
     return any(
-        switch.callee.lstrip("_").partition("_")[0] in beginnings
+        switch.callee.lstrip("_").partition("_")[0] in beginnings and not _ELSEWHERE.search(switch.callee)
         for switch in unit.switches_between(check.id, write.id)
     )
+
+
+_ELSEWHERE = re.compile(r"^_*run_.*(executor|thread|sync|blocking|pool)")
+"""Names of calls that have another function run somewhere else, whatever that does."""
 
 
 def claims_too_late(unit: Unit, check: Access, write: Access) -> bool:

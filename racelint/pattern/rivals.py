@@ -29,11 +29,26 @@ def rivals(
             continue
         if function.name in BUILDERS and resource.kind is Kind.ATTRIBUTE and write.path.startswith("self."):
             continue  # of a new object, which nobody else has yet
+        if _in_its_place(unit, function):
+            continue
         if world is World.TASKS and unit.module.concurrency.cancels(function, unit.facts.qualname):
             continue  # what comes after the await does not happen any more
         evidence = unit.module.concurrency.overlap(unit.facts.qualname, function.qualname, world.value, resource)
         if evidence is not None:
             yield write, function, evidence
+
+
+def _in_its_place(unit: Unit, function: FunctionFacts) -> bool:
+    """Whether objects have one of the two methods in the place of the other: no object runs both."""
+    mine = unit.facts
+    if mine.name != function.name or mine.owner == function.owner or not (mine.owner and function.owner):
+        return False
+    scope = unit.module.scope
+    for one, other in ((mine, function), (function, mine)):
+        above = {class_.qualname for class_ in scope.lineage(one.owner)}
+        if other.owner in above:
+            return all(call.callee != f"super.{one.name}" for call in one.calls)
+    return False
 
 
 def rival(unit: Unit, resource: Resource, world: World = World.TASKS, shapes: Iterable[str] = ()) -> Evidence | None:

@@ -77,9 +77,8 @@ class Lineages(Names):
         return frozenset(found)
 
     def is_plain(self, base: str) -> bool:
-        """Whether a base is a class of the project that has no bases: it is called like one of a library and is none."""
-        located = self.index.find_class(base, self.facts.path)
-        return located is not None and not located[1].bases
+        """Whether a base is a class of the project: it is called like one of a library and is none, whatever its own bases are."""
+        return base in self.classes or self.index.find_class(base, self.facts.path) is not None
 
     def is_mapped(self, qualname: str) -> bool:
         """Whether objects of the class are rows of an object-relational mapper."""
