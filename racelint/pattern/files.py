@@ -356,15 +356,27 @@ def removed_elsewhere(unit: Unit, resource: Resource, folder: bool = False) -> s
 
     `folder`: the path is a folder, which is still there when its entries are gone.
     """
-    names = _names(unit.facts, resource)
+    names, parts = _names(unit.facts, resource), tuple(resource.path.split(" / "))
     for function in unit.module.scope.facts.functions:
         if function.qualname == unit.facts.qualname:
             continue
         removes = not folder and any(call.callee.rpartition(".")[2] in _REMOVING for call in function.calls)
         for call in function.calls:
-            if any(_means(unit.facts, function, names, given) for given in _taken_away(call, removes)):
+            if any(
+                _means(unit.facts, function, names, given) or _joined_alike(function, parts, given)
+                for given in _taken_away(call, removes)
+            ):
                 return function.qualname
     return ""
+
+
+def _joined_alike(function: FunctionFacts, parts: tuple[str, ...], given: str) -> bool:
+    """Whether a local path of another function is joined of the same parts: `os.path.join(ROOT, name)`."""
+    return (
+        len(parts) > 1
+        and (given, "os.path.join") in function.locals_built
+        and any(call.callee == "os.path.join" and call.arguments == parts for call in function.calls)
+    )
 
 
 def _taken_away(call: CallSite, removes: bool) -> tuple[str, ...]:

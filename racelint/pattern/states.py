@@ -275,6 +275,7 @@ def _done_while(unit: Unit, write: Access) -> Mark | None:
     """What is done between the save of a state and that of the next one, in a unit that runs several times at once.
 
     `if job.running: return`, then `job.running = True`, the work, and `job.running = False`: the state is there to keep others out.
+    So is that of a row which a job of a queue works on, as the queue may hand it out twice.
     """
     columns = set(write.resource.path.split(","))
     ends = (
@@ -283,10 +284,18 @@ def _done_while(unit: Unit, write: Access) -> Mark | None:
         if other.id > write.id and other.value.row == write.value.row and columns & set(other.resource.path.split(","))
     )
     end = next((other for other in ends if unit.before(write.id, other.id)), None)
-    if end is None or in_processes(unit) is None:
+    if (end is None and not _is_job(unit)) or in_processes(unit) is None:
         return None
+    last = end.id if end is not None else len(unit.events)
     works = unit.marks("call", "slow")
-    return next((m for m in works if write.id < m.id < end.id and set(write.related) & set(m.related)), None)
+    return next((m for m in works if write.id < m.id < last and set(write.related) & set(m.related)), None)
+
+
+def _is_job(unit: Unit) -> bool:
+    """Whether a queue of jobs runs the unit."""
+    concurrency = unit.module.concurrency
+    roots = (concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ()))
+    return any(root.unit == unit.facts.qualname and root.world == "processes" and root.handler for root in roots)
 
 
 def _refused(unit: Unit, check: Access, write: Access) -> bool:

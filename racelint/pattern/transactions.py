@@ -63,11 +63,11 @@ def one_change(unit: Unit, first: Access, second: Access) -> bool:
 
 
 def _rewrites(first: Access, second: Access) -> bool:
-    """Whether some rows of a set are deleted and others changed, so that the set is another one in between."""
-    ops = {first.op, second.op}
+    """Whether some rows of a set are deleted and others changed or made anew, so that the set is another one in between."""
+    ops = (first.op, second.op)
     return (
         first.resource.kind is second.resource.kind is Kind.TABLE
-        and ops == {Op.DELETE, Op.UPDATE}
+        and ops in ((Op.DELETE, Op.UPDATE), (Op.UPDATE, Op.DELETE), (Op.DELETE, Op.CREATE))
         and bool(first.related & second.related)
     )
 

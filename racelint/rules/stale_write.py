@@ -75,15 +75,18 @@ def _between_threads(module: Module, unit: Unit) -> Iterable[Finding]:
         )
     for pair in thread_updates(unit):
         evidence = rival(unit, pair.second.resource, World.THREADS)
+        locks = unit.locked_at(pair.second) if unit.locked_at(pair.first) else []  # let go in between
         if (
             evidence is None
             or pair.restores
-            or evidence.public
+            or (evidence.public and not locks)
             or pair.in_one_step
             or copied_to_processes(unit, pair.second.resource)
         ):
             continue
-        if pair.second.how == "[]":  # mostly an entry that is renewed, which is as good from another thread
+        if (
+            pair.second.how == "[]" and not locks
+        ):  # mostly an entry that is renewed, which is as good from another thread
             evidence = evidence.weakened()
         name = pair.second.resource.shown
         yield module.finding(
@@ -91,8 +94,9 @@ def _between_threads(module: Module, unit: Unit) -> Iterable[Finding]:
             unit,
             pair.second,
             ((Role.READ, pair.first), (Role.WRITE, pair.second)),
-            f"`{name}` is read on line {module.line(pair.first)} and written back here without a lock; "
-            "another thread may write it in between",
+            f"`{name}` is read on line {module.line(pair.first)} and written back here "
+            + (f"under `{locks[0].lock.name}`, which is let go in between; " if locks else "without a lock; ")
+            + "another thread may write it in between",
             evidence,
             World.THREADS,
             name,
