@@ -68,6 +68,8 @@ class Conditions(Names):
             value = replace(value, stems=value.stems | {number}, via=number)
         self._checked(value)
         self._note_asked(value.stems, node)
+        if value.stems:
+            self._note_fields(node, _operands(node), value.stems)
         asked = self.access(value.via) if value.via is not None else None
         if asked is not None and asked.how == EMPTINESS:
             return value, _senses(value, Sense.ABSENT), _senses(value, Sense.PRESENT)
@@ -152,7 +154,7 @@ class Conditions(Names):
         if stems & self.ordered and self.of_entries(stems):
             sides = (node.left, *(target.comparator for target in node.comparisons))
             self.mark("ordered", node, related=frozenset(source_of(s) for s in sides), stems=stems)
-        self._note_fields(node, stems)
+        self._note_fields(node, [node.left, *(target.comparator for target in node.comparisons)], stems)
         if stems:
             compared_parts = (node.left, *(target.comparator for target in node.comparisons))
             versions = [name for operand in compared_parts if (name := _version(operand))]
@@ -167,14 +169,17 @@ class Conditions(Names):
         access = self.access(number) if number is not None else None
         return access is not None and access.resource.kind.external
 
-    def _note_fields(self, node: cst.Comparison, stems: Ids) -> None:
-        """Marks which field of a document, or column of what a statement has read, is compared: `order["status"] != "new"`."""
+    def _note_fields(self, node: cst.BaseExpression, operands: list[cst.BaseExpression], stems: Ids) -> None:
+        """Marks which field of a document, or column of what a statement has read, is compared or tested.
+
+        `order["status"] != "new"`, `if order["paid"]`, `compare_digest(user["token"], token)`.
+        """
         of_stores = {
             n for n in stems if (a := self.access(n)) is not None and a.resource.kind in (Kind.STORE, Kind.TABLE)
         }
         if not of_stores:
             return
-        for operand in (node.left, *(target.comparator for target in node.comparisons)):
+        for operand in operands:
             name = _field(operand)
             if name:
                 self.mark("compared", node, name, stems=frozenset(of_stores))
@@ -258,10 +263,19 @@ def _is_count(node: cst.BaseExpression) -> bool:
     )
 
 
+def _operands(node: cst.BaseExpression) -> list[cst.BaseExpression]:
+    """What a test asks about: what a function compares that is called so, or the expression itself."""
+    if isinstance(node, cst.Call) and "compare" in source_of(node.func).rpartition(".")[2]:
+        return [argument.value for argument in node.args]
+    return [node]
+
+
 def _field(node: cst.BaseExpression) -> str:
-    """The last name of `row.status`, `row["status"]` and `row.get("status")`; "" for anything else."""
+    """The last name of `row.status`, `row["status"]` and `row.get("status")`, or the name of a variable; "" for anything else."""
     if isinstance(node, cst.Attribute):
         return node.attr.value
+    if isinstance(node, cst.Name):
+        return node.value
     text = source_of(node) if isinstance(node, (cst.Subscript, cst.Call)) else ""
     found = _LAST_FIELD.search(text)
     return found[1] if found is not None else ""
