@@ -71,7 +71,7 @@ def table_effect(
         method,
         related,
         tested_columns(base),
-        frozenset(arguments.keywords),
+        frozenset(arguments.keywords) | (_set_by_dictionary(arguments) if method == "update" else frozenset()),
         chosen_by(base),
     )
     value = Value(frozenset((number,)), via=number)
@@ -82,6 +82,15 @@ def table_effect(
             ev.acquire(resource, "row lock", "processes", ev.place(where))
         return replace(value, known=(("0", replace(value, row=len(ev.rows) - 1)),))
     return replace(value, type=model.returns, known=(("model", Value(text=name)),) if model.returns else ())
+
+
+def _set_by_dictionary(arguments: Arguments) -> frozenset[str]:
+    """The columns that `update({"hits": …})` or `update({Page.hits: …})` sets."""
+    first = arguments.nodes[0].value if arguments.nodes else None
+    if not isinstance(first, cst.Dict):
+        return frozenset()
+    keys = (source_of(element.key) for element in first.elements if isinstance(element, cst.DictElement))
+    return frozenset(key.strip("\"'").rpartition(".")[2] for key in keys)
 
 
 BULK = ("bulk_update", "abulk_update")

@@ -96,6 +96,9 @@ def table_updates(unit: Unit) -> Iterator[Pair]:
             continue
         for number in sorted(write.value.stems):
             read = unit.access(number)
+            if read is not None and _reads_column(unit, read, write):
+                yield Pair(unit, read, write)
+                break
             if read is None or read.resource.kind is not Kind.ROW or read.resource.path not in write.assigned:
                 continue
             row = next((row for row in unit.flow.rows if row.name == read.resource.name.rpartition(".")[0]), None)
@@ -104,6 +107,21 @@ def table_updates(unit: Unit) -> Iterator[Pair]:
             if not unit.guarded(read, write, World.PROCESSES):
                 yield Pair(unit, read, write)
                 break
+
+
+def _reads_column(unit: Unit, read: Access, write: Access) -> bool:
+    """Whether a query gives the column of one row that the statement sets: `rows.values_list("hits", flat=True).get(pk=pk)`."""
+    if (
+        read.resource != write.resource
+        or read.op not in (Op.READ, Op.CHECK)
+        or read.how not in ("get", "first", "aget", "afirst")
+    ):
+        return False
+    if len(write.assigned) != 1 or read.tested - KEYS or not read.related & write.related:
+        return False
+    text, (column,) = unit.module.text(read.place), write.assigned
+    asked = re.search(r"\.values(_list)?\(\s*[\"'](\w+)[\"']\s*(,\s*flat=True\s*)?\)", text)
+    return asked is not None and asked[2] == column and not unit.guarded(read, write, World.PROCESSES)
 
 
 KEYS = frozenset({"pk", "id", "pk__in", "id__in"})

@@ -50,7 +50,7 @@ def one_change(unit: Unit, first: Access, second: Access) -> bool:
     """Whether two changes are halves of one: of two tables and related, or of two rows of one table by the same amount."""
     if table_of(unit, first) != table_of(unit, second):
         return related(unit, first, second)
-    if _rewrites(first, second):
+    if _rewrites(first, second) or _switches(first, second):
         return True
     moved = (
         _moves(first) and _moves(second) and first.value.stems == second.value.stems
@@ -69,6 +69,17 @@ def _rewrites(first: Access, second: Access) -> bool:
         first.resource.kind is second.resource.kind is Kind.TABLE
         and ops in ((Op.DELETE, Op.UPDATE), (Op.UPDATE, Op.DELETE), (Op.DELETE, Op.CREATE))
         and bool(first.related & second.related)
+    )
+
+
+def _switches(first: Access, second: Access) -> bool:
+    """Whether a column is taken from all rows of a set and given to one: in between none of them has it."""
+    return (
+        first.resource.kind is Kind.TABLE
+        and first.op in (Op.UPDATE, Op.WRITE)
+        and bool(first.tested - {"pk", "id"})
+        and second.resource.kind is Kind.ROW
+        and bool(first.assigned & set(second.resource.path.split(",")))
     )
 
 
@@ -125,7 +136,12 @@ def halves(unit: Unit, first: Access, second: Access) -> bool:
         return False
     if first.resource.kind is second.resource.kind is Kind.TABLE and not _mapped(first):
         return True
-    if _moves(first) or _moves(second) or (first.resource == second.resource and _rewrites(first, second)):
+    if (
+        _moves(first)
+        or _moves(second)
+        or (first.resource == second.resource and _rewrites(first, second))
+        or _switches(first, second)
+    ):
         return True
     return first.op is Op.CREATE and second.op is Op.UPDATE and bool(second.tested & {"pk", "id"})
 
