@@ -207,7 +207,7 @@ def wrong_way(unit: Unit, check: Access, write: Access) -> str:
     if unit.guarded(check, write, World.THREADS):
         return ""
     if unit.rechecked_locked(write) or write.value.shape in (Shape.CONSTANT, Shape.EMPTY):
-        return ""
+        return "plain" if write.value.shape is Shape.EMPTY and filled_at_once(unit, write) else ""
     if write.value.shape is Shape.TRUE:
         return "flag" if has_side_effects(unit, check, write) and not write.resource.key else ""
     if unit.locked_at(write):
@@ -218,6 +218,41 @@ def wrong_way(unit: Unit, check: Access, write: Access) -> str:
         or (write.resource.name.startswith("cls.") and write.value.shape is not Shape.NEW)
         else ""
     )
+
+
+def filled_at_once(unit: Unit, write: Access) -> bool:
+    """Whether the empty collection that is put under a key gets an entry: another one that is put there meanwhile loses it."""
+    return bool(write.resource.key) and any(
+        exactly(access.resource, write.resource)
+        and access.how in ("append", "add", "extend", "update", "insert", "appendleft")
+        and unit.before(write.id, access.id)
+        for access in unit.accesses(Op.UPDATE)
+    )
+
+
+def added_without_lock(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
+    """Members that are added to a set because they were not in it, where more is done because of that, and threads that do so, too."""
+    if unit.facts.is_async:
+        return
+    for add in unit.accesses(Op.UPDATE, kinds=INTERNAL):
+        for number, sense in add.control if add.how == "add" else ():
+            check = unit.access(number)
+            if (
+                check is None
+                or check.how != "in"
+                or sense is not Sense.ABSENT
+                or not same(check.resource, add.resource)
+            ):
+                continue
+            if unit.guarded(check, add, World.THREADS) or unit.rechecked_locked(add):
+                continue
+            works = unit.marks("call", "slow", "spawn", "start")
+            if not any(mark.id > add.id and (number, sense) in mark.control for mark in works):
+                continue
+            evidence = rival(unit, add.resource, World.THREADS, ("add",))
+            if evidence is not None and evidence.strength is Confidence.HIGH and not evidence.public:
+                yield Pair(unit, check, add), evidence
+                break
 
 
 def finished_later(unit: Unit, write: Access) -> bool:

@@ -31,7 +31,7 @@ Plain values are left alone: computing one twice costs time and nothing else.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from racelint.creation import made_across_await, made_without_lock
+from racelint.creation import added_without_lock, made_across_await, made_without_lock
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import Access, Confidence, Module, Unit, own_to_thread
@@ -72,6 +72,21 @@ def find(module: Module) -> Iterable[Finding]:
                 World.THREADS,
                 name,
                 Fix("use `setdefault`, `init_once` for each key, or one lock over test and insertion"),
+            )
+        for pair, evidence in added_without_lock(unit):
+            name = pair.first.resource.shown
+            yield module.finding(
+                RULE,
+                unit,
+                pair.second,
+                ((Role.CHECK, pair.first), (Role.ACT, pair.second)),
+                f"`{name}` is found missing on line {module.line(pair.first)} and added here; another thread can find it missing, "
+                "too, and both go on",
+                evidence,
+                World.THREADS,
+                name,
+                Fix("hold one lock over test and addition"),
+                "done twice",
             )
 
 
