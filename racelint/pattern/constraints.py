@@ -48,15 +48,16 @@ def _of_new_thing(unit: Unit, made: Access) -> bool:
 
     Nobody else knows that yet.
     """
-    of_objects = {name.partition(".")[0].partition("[")[0] for name in made.related}
+    written = set(_NAMES.findall(unit.module.text(made.place)))
     built = (
         callee.rpartition(".")[2]
         for local, callee in unit.facts.locals_built
-        if local in of_objects and made.place.unit == unit.facts.qualname
+        if local in written and made.place.unit == unit.facts.qualname
     )
     return any(_CREATES.search(name) for name in built)
 
 
+_NAMES = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 _CREATES = re.compile(r"(^|_)(create|new|report|submit)(_|$)")
 """Words in names of calls that create something, mostly in another system."""
 
