@@ -14,7 +14,8 @@ from racelint.meeting import RANKS, Meetings, Runs
 from racelint.resolve import CONSTRUCTORS, TAKES, Scope, enclosing_self, locks_of
 from racelint.spans import Spans
 from racelint.store_calls import THREAD_CALLS, StoreCalls
-from racelint.touch import ENDINGS, first_word, is_property
+from racelint.touch import ENDINGS, is_property
+from racelint.words import first_word
 
 HELPER_DEPTH = 3
 """How deep helpers are followed, as in `flow`."""

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from racelint.models.loader import load_models
+from racelint.evidence.roots import MAIN_LOOPS
+from racelint.models.loader import TAKEN, load_models
 from racelint.paths import (
     CONFIGURED,
     ENSURED,
@@ -86,6 +87,16 @@ MEANINGS = (
         "`start`, `connect`, `open`, `setup`, `close`, `stop`, `shutdown` and their kin as the first word",
         "runs before or after all others",
         rf"^_*({'|'.join(sorted(load_models().lifecycle))})(_|$)",
+    ),
+    Meaning(
+        "`run`, `main`, `serve`, `loop`, `mainloop` as the first word of a function without arguments",
+        "goes on as long as its object or program does, and does not run twice at once",
+        rf"^_*({'|'.join(sorted(MAIN_LOOPS))})(_|$)",
+    ),
+    Meaning(
+        "`Duplicate`, `AlreadyExists`, `UniqueViolation`, `UniqueConstraint`, `IntegrityError` in the name of an error",
+        "the database already has such a row",
+        TAKEN.pattern,
     ),
     Meaning("`lifespan`, `startup`, `shutdown`", "runs once", r"(^|_)(lifespan|startup|shutdown)(_|$)"),
     Meaning(

@@ -18,12 +18,6 @@ ENDINGS = frozenset(
 """First words of functions that end an object."""
 
 
-def first_word(name: str) -> str:
-    """The first word of a function's name: `setup` of `Pool._async_setup_all`."""
-    words = [word for word in name.rpartition(".")[2].lower().split("_") if word and word not in ("async", "do", "a")]
-    return words[0] if words else ""
-
-
 def is_property(function: FunctionFacts | None) -> bool:
     """Whether reading the attribute runs the function."""
     return function is not None and any(

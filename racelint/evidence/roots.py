@@ -13,6 +13,7 @@ from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.grafts import shown_name
 from racelint.resolve import CONSTRUCTORS, Scope
+from racelint.words import first_word
 
 _ONCE_DECORATORS = frozenset({"on_event", "on_startup", "on_shutdown", "before_serving", "after_serving"})
 """Decorators of functions that a framework runs when the application starts or ends."""
@@ -98,13 +99,14 @@ class Roots(Calls):
             else:
                 strength, why = Confidence.LOW, "is a public function"
             text = f"`{shown_name(function.qualname)}` {why}; callers may run it at once"
+            many = not _is_main_loop(function)
             if not function.is_async:
                 documented = self._documented(function.owner)
                 yield Root(
                     function.qualname,
                     text,
                     "threads",
-                    True,
+                    many,
                     strength,
                     locked=bool(function.owner) and not documented,
                     public=not documented,
@@ -115,7 +117,7 @@ class Roots(Calls):
                     function.qualname,
                     text,
                     "tasks",
-                    True,
+                    many,
                     strength,
                     locked=strength is Confidence.HIGH,
                     public=True,
@@ -355,6 +357,14 @@ class Roots(Calls):
 
 _WAITED_FOR = frozenset({"create_future", "Future", "Event"})
 """Last names of calls that make something which one waits for and another completes."""
+
+
+MAIN_LOOPS = frozenset({"run", "main", "serve", "loop", "mainloop"})
+
+
+def _is_main_loop(function: FunctionFacts) -> bool:
+    """Whether the function is called as what goes on as long as its object or program does: it is handed nothing and runs once."""
+    return first_word(function.name) in MAIN_LOOPS and len(function.params) <= bool(function.owner)
 
 
 def keeps_answer(function: FunctionFacts) -> bool:

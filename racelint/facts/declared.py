@@ -57,14 +57,36 @@ def says_thread_safe(node: ast.ClassDef) -> bool:
     """Whether the class's documentation says that threads may share an object."""
     constructors = (s for s in node.body if isinstance(s, ast.FunctionDef) and s.name == "__init__")
     texts = [ast.get_docstring(node, clean=False), *(ast.get_docstring(one, clean=False) for one in constructors)]
-    text = "\n".join(filter(None, texts))
-    found = [match.start() for match in _THREAD_SAFE.finditer(text)]
-    return bool(found) and not any(_NOT.search(text[max(0, start - 20) : start]) for start in found)
+    text = re.sub(rf"`+{node.name}`+", node.name, "\n\n".join(filter(None, texts)))
+    clauses = [(_clause(text, match.start()), text[match.end() :]) for match in _THREAD_SAFE.finditer(text)]
+    if any(_NOT.search(before[-20:]) for before, _ in clauses):
+        return False
+    return any(
+        _OF_OTHERS.search(before) is None and not (before.count(" ") > 1 and _THING.match(after))
+        for before, after in clauses
+    )
+
+
+def _clause(text: str, end: int) -> str:
+    """What stands in the sentence before a place, on one line."""
+    before = text[:end]
+    return " ".join(before[max(match.end() for match in _BEGIN.finditer(before)) :].split())
 
 
 _THREAD_SAFE = re.compile(
     r"thread[- ]?safe(?!ty|\s*\?)|safe(ly)? (to use|for use|across|between|from)[\w ]* threads", re.IGNORECASE
 )
+_BEGIN = re.compile(r"\A|[.;!?]\s|\n\s*\n|\n\s*[-*]\s")
+"""Where sentences and items of lists begin."""
+_OF_OTHERS = re.compile(
+    r"\b(us(e|es|ed|ing)|via|with|because|since|through|behind|unlike|than|like|if|when|unless|calls?|requires?|needs?|expects?|by)\b|`",
+    re.IGNORECASE,
+)
+"""What says that something else is safe: `uses a thread-safe queue`, ``the `deque` is thread-safe``."""
+_THING = re.compile(
+    r"\s+(queue|deque|dict|list|set|map|counter|container|collection|structure|type|buffer|lock)", re.IGNORECASE
+)
+"""What is safe in the midst of a sentence: `as long as the thread-safe queue is full`."""
 _NOT = re.compile(r"\b(not|never|isn't|aren't|non|un)\b|n't", re.IGNORECASE)
 
 

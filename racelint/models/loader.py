@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -269,6 +270,10 @@ class Models:
         }
         return frozenset(names - _COMMON)
 
+    def tells_taken(self, errors: Iterable[str]) -> bool:
+        """Whether one of the errors is that of a database about a second row where there may be one: `DBDuplicateEntry`."""
+        return any(error in self.constraint_errors or TAKEN.search(error) for error in errors)
+
     def names_lock(self, path: str) -> bool:
         """Whether something is called like what excludes others while it is held."""
         lower = path.lower()
@@ -469,3 +474,7 @@ def _check_parents(models: Models, name: str, where: str) -> None:
             raise ModelError(f"{where}: types.{name!r} is like itself")
         seen.add(parent)
         parent = models.parents.get(parent, "")
+
+
+TAKEN = re.compile(r"Duplicate|AlreadyExists?(Error|Exception)?$|UniqueViolation|UniqueConstraint|IntegrityError")
+"""Names that projects and libraries give to errors about a second such row."""

@@ -122,7 +122,7 @@ from racelint.pattern.transactions import (
 from racelint.pattern.unit import Unit, exactly, same
 from racelint.pattern.waiting import Mistake, Wait, wrong_waits
 from racelint.resolve import CONSTRUCTORS
-from racelint.touch import first_word
+from racelint.words import first_word
 
 __all__ = [
     "ATOMIC",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from racelint.events import Access, Kind, Mark, Op, Resource
 from racelint.evidence import Evidence
 from racelint.finding import Confidence
-from racelint.pattern.made import first_word
 from racelint.pattern.unit import Unit
+from racelint.words import first_word
 
 
 def numbered(unit: Unit, resource: Resource) -> Evidence | None:

@@ -9,10 +9,10 @@ from racelint.evidence import Evidence
 from racelint.finding import Confidence, World
 from racelint.pattern.emptied import ADDS
 from racelint.pattern.iterating import ENDS, VIEWS
-from racelint.pattern.made import first_word
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.rivals import rivals
 from racelint.pattern.unit import Unit, exactly, same
+from racelint.words import first_word
 
 COPIES = (*VIEWS, "copy")
 _ASKS = frozenset(["len", "bool", "isinstance", "id", "print", "repr", "str", "debug", "info", "warning", "error"])

@@ -11,7 +11,8 @@ from racelint.finding import Confidence
 from racelint.pattern.made import makes_known_resource
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.unit import Unit, same
-from racelint.touch import ENDINGS, first_word
+from racelint.touch import ENDINGS
+from racelint.words import first_word
 
 
 def begun_after_end(unit: Unit) -> Iterator[tuple[Access, Switch, Access, str, Evidence]]:

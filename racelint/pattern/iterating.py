@@ -13,7 +13,7 @@ from racelint.pattern.kept import kept_under_lock
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.rivals import rivals
 from racelint.pattern.unit import Unit, same
-from racelint.touch import first_word
+from racelint.words import first_word
 
 VIEWS = ("iterate", "items", "keys", "values")
 """How a collection is read by whoever iterates it."""

@@ -146,7 +146,7 @@ def children_then_parent(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Tests that nothing refers to a row, each with the deletion of the row."""
     for gone in unit.accesses(Op.DELETE, kinds=(Kind.TABLE,)):
         row = _row(unit, gone)
-        if row is None or row.locked or gone.handled & unit.module.models.constraint_errors:
+        if row is None or row.locked or unit.module.models.tells_taken(gone.handled):
             continue
         for number, sense in gone.control:
             check = unit.access(number)

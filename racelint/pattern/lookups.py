@@ -99,7 +99,7 @@ def constraint_handled(unit: Unit, new: Access) -> bool:
     """Whether an error of the database about a second such row is caught around the creation, or the statement avoids it."""
     if new.how == "conditional":
         return unit.safe(new, because=lambda: "the statement itself avoids a second such row")
-    handled = bool(new.handled & unit.module.models.constraint_errors)
+    handled = unit.module.models.tells_taken(new.handled)
     if new.resource.owner == "unseen":  # what it raises then is the project's own
         handled = bool(new.handled)
     return handled and unit.safe(new, because=lambda: "the error of the database about a second such row is handled")

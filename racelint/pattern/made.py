@@ -6,7 +6,7 @@ import re
 
 from racelint.events import Access, Kind, Mark, Op, Resource, Shape
 from racelint.pattern.unit import Unit, same
-from racelint.touch import first_word as first_word
+from racelint.words import first_word
 
 
 def makes_resource(unit: Unit, write: Access) -> bool:

@@ -14,7 +14,7 @@ from racelint.pattern.lookups import COUNTS
 from racelint.pattern.pair import Pair
 from racelint.pattern.rivals import in_processes
 from racelint.pattern.unit import Unit
-from racelint.touch import first_word
+from racelint.words import first_word
 
 
 def row_updates(unit: Unit) -> Iterator[Pair]:

@@ -12,7 +12,7 @@ from racelint.pattern.rivals import in_processes
 from racelint.pattern.rows import compared_with_locked, of_each_save
 from racelint.pattern.transactions import row_locked_at
 from racelint.pattern.unit import Unit, exactly
-from racelint.touch import first_word
+from racelint.words import first_word
 
 
 def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | Switch | None]]:

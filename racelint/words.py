@@ -1,0 +1,9 @@
+"""The words that names are made of."""
+
+from __future__ import annotations
+
+
+def first_word(name: str) -> str:
+    """The first word of a function's name: `setup` of `Pool._async_setup_all`."""
+    words = [word for word in name.rpartition(".")[2].lower().split("_") if word and word not in ("async", "do", "a")]
+    return words[0] if words else ""
