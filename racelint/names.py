@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from racelint.evidence.roots import MAIN_LOOPS
 from racelint.models.loader import TAKEN, load_models
 from racelint.paths import (
     CONFIGURED,
@@ -19,6 +18,7 @@ from racelint.paths import (
     SHARED_WORDS,
     words_of_name,
 )
+from racelint.words import MAIN_LOOPS
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,3 +7,7 @@ def first_word(name: str) -> str:
     """The first word of a function's name: `setup` of `Pool._async_setup_all`."""
     words = [word for word in name.rpartition(".")[2].lower().split("_") if word and word not in ("async", "do", "a")]
     return words[0] if words else ""
+
+
+MAIN_LOOPS = frozenset({"run", "main", "serve", "loop", "mainloop"})
+"""First words of functions that go on as long as their object or program does."""

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "racelint"
 
 LAYERS = """
     frozen
-    stack events finding paths testing
+    stack events finding paths words testing
     rewrite timeline
     source
     parse facts

@@ -13,7 +13,7 @@ from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.grafts import shown_name
 from racelint.resolve import CONSTRUCTORS, Scope
-from racelint.words import first_word
+from racelint.words import MAIN_LOOPS, first_word
 
 _ONCE_DECORATORS = frozenset({"on_event", "on_startup", "on_shutdown", "before_serving", "after_serving"})
 """Decorators of functions that a framework runs when the application starts or ends."""
@@ -357,9 +357,6 @@ class Roots(Calls):
 
 _WAITED_FOR = frozenset({"create_future", "Future", "Event"})
 """Last names of calls that make something which one waits for and another completes."""
-
-
-MAIN_LOOPS = frozenset({"run", "main", "serve", "loop", "mainloop"})
 
 
 def _is_main_loop(function: FunctionFacts) -> bool:
