@@ -38,6 +38,8 @@ class Root:
     """The path of that unit's module."""
     guarded: bool = False
     """That unit, or one on the way from it, makes the call under a lock."""
+    waited: bool = False
+    """Whoever starts it waits for its end, and does nothing else meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from racelint.evidence.data import Root
 from racelint.evidence.foreign import Receiver, Target, foreign
 from racelint.evidence.guards import Guards, guard_name
 from racelint.evidence.handlers import registers
+from racelint.evidence.spawns import is_waited_for
 from racelint.evidence.unlikely import Surroundings
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
@@ -87,7 +88,9 @@ def _started(module: Guards, caller: FunctionFacts, call: CallSite) -> list[tupl
         else:
             many = spawner.many or call.looped or argument.startswith("*")
             text = f"{where} starts it with `{call.callee}`{' for many at once' if many else ''}"
-            root = Root(unit.qualname, text, "tasks" if unit.is_async else spawner.world, many, Confidence.HIGH)
+            world = "tasks" if unit.is_async else spawner.world
+            waited = is_waited_for(module, call, caller)
+            root = Root(unit.qualname, text, world, many, Confidence.HIGH, waited=waited)
         found.append((target.module.path, replace(root, own_object=_own(argument, caller, target))))
     return found
 

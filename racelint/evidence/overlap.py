@@ -157,6 +157,7 @@ class Concurrency(Guards, Writers):
                             weak.strength is Confidence.LOW
                             and not (strong.told or strong.many or self._beside_own_thread(strong, weak, resource))
                         )
+                        or strong.waited  # by whoever called the object's method
                         or self._step_of(first, second)
                         or self._of_another_class(left, right, resource)
                     )

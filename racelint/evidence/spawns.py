@@ -42,7 +42,16 @@ def find_spawns(calls: Calls) -> list[Root]:
         text += " for many at once" if many else ", and other places start it too" if again else ""
         real_world = "tasks" if calls.scope.functions[name].is_async else world
         roots.append(
-            Root(name, text, real_world, many or again, Confidence.HIGH, own_object=alone[name], made=name in made)
+            Root(
+                name,
+                text,
+                real_world,
+                many or again,
+                Confidence.HIGH,
+                own_object=alone[name],
+                made=name in made,
+                waited=all(is_waited_for(calls, other_call, other) for other, other_call, _, _ in found),
+            )
         )
     for class_ in calls.scope.facts.classes:
         if class_.bases and calls.scope.is_thread(class_.qualname):
@@ -72,6 +81,24 @@ def _one_object(argument: str, caller: FunctionFacts) -> bool:
 def _joined(call: CallSite) -> bool:
     """Whether the unit is handed to a pool that is waited for before the block that made it ends: nobody goes on meanwhile."""
     return any(manager.rpartition(".")[2] in POOLS for manager in call.within)
+
+
+def is_waited_for(calls: Calls, call: CallSite, starter: FunctionFacts) -> bool:
+    """Whether the function that starts a unit stays until it ends and runs nothing else of the module: it ends the pool, or joins threads."""
+    if _joined(call):
+        pools = {manager for manager in call.within if manager.rpartition(".")[2] in POOLS}
+        meanwhile = [c for c in starter.calls if c is not call and pools & set(c.within)]
+    else:
+        end = min((c.line for c in starter.calls if _joins(c) and c.line > call.line), default=0)
+        if not end:
+            return False
+        meanwhile = [c for c in starter.calls if call.line < c.line < end]
+    return not any(calls.target(other.callee, starter) for other in meanwhile)
+
+
+def _joins(call: CallSite) -> bool:
+    """Whether the call waits until a thread or a queue is through; a text that is joined is handed something."""
+    return call.callee.endswith(".join") and not call.arguments
 
 
 def _both_run(one: CallSite, other: CallSite, same_caller: bool) -> bool:
