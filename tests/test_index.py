@@ -108,3 +108,23 @@ def test_command_that_locks() -> None:
         for path in ("shop/management/commands/close.py", "shop/migrations/0002_close.py")
     }
     assert found == {"shop/management/commands/close.py": ["RL604"], "shop/migrations/0002_close.py": []}
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("Thread-safe.", True),
+        ("A thread-safe cache.", True),
+        ("``Store`` objects\n    are thread-safe.", True),
+        ("Keeps values in a thread-safe way.", True),
+        ("Safe to use from several threads.", True),
+        ("Is *not* thread-safe.", False),
+        ("Uses a thread-safe queue.", False),
+        ("Keeps them in a `deque`, which is thread-safe.", False),
+        ("Waits as long as the thread-safe queue is full.", False),
+    ],
+)
+def test_whose_thread_safety_is_documented(text: str, safe: bool) -> None:
+    """Only what the documentation says of the class itself counts."""
+    facts = collect(Source("app.py", f'class Store:\n    """{text}"""\n'))
+    assert facts.classes[0].thread_safe is safe
