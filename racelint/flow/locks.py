@@ -9,6 +9,7 @@ import libcst as cst
 from racelint.events import Kind, Resource, Shape, Value
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
+from racelint.words import first_word
 
 
 def lock_call(
@@ -45,12 +46,30 @@ def _raises(ev: Evaluator, lock: Value) -> bool:
 
 
 def taken_by_function(ev: Evaluator, where: cst.CSTNode, base: Value | None, method: str, arguments: Arguments) -> None:
-    """A lock that is handed to a function called after what it does: `acquire_lock(self._lock, timeout)`."""
-    if base is not None or "acquire" not in method.lower():
+    """A lock that a function takes which is called after what it does: `acquire_lock(self._lock)`, `acquire_file_lock("state")`.
+
+    `release_lock(token)` gives back what was taken so without a lock that is known.
+    """
+    verb = first_word(method)
+    if (base is not None and base.text not in ev.scope.imports) or verb not in ("acquire", "release"):
         return
-    for value in arguments.every:
-        if value.ref is not None and is_lock(ev, value):
+    locks = [value for value in arguments.every if value.ref is not None and is_lock(ev, value)]
+    for value in locks if verb == "acquire" else ():
+        if value.ref is not None:
             ev.acquire(value.ref, "lock", lock_world(ev, value), ev.place(where))
+    if locks or not ev.models.names_lock(method):
+        return
+    if verb == "acquire":
+        name = arguments.positional[0].text if arguments.positional else method
+        ev.acquire(Resource(Kind.STORE, BY_FUNCTION, name, name), "lock", "any", ev.place(where))
+        return
+    for held in ev.acquisitions(ev.state.held):
+        if held.what == "lock" and held.lock.owner == BY_FUNCTION:
+            ev.release(held.id)
+
+
+BY_FUNCTION = "lock of a function"
+"""The owner of what is only known to be a lock by the name of the function that takes it."""
 
 
 def _unchanging(ev: Evaluator, base: Value) -> Resource:

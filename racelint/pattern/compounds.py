@@ -9,6 +9,7 @@ from racelint.events import Access, Acquire, Kind, Op, Shape
 from racelint.evidence import Evidence
 from racelint.finding import Confidence
 from racelint.pattern.iterating import VIEWS
+from racelint.pattern.locking import lets_several_in
 from racelint.pattern.module import Module
 from racelint.pattern.unit import Unit, same
 
@@ -121,13 +122,8 @@ def _compounds(unit: Unit) -> Iterator[tuple[Access, Acquire]]:
     """Last steps of what the unit does in several steps under one lock: iterate, test and change, test and use."""
     for access in unit.accesses(kinds=OWNED):
         for lock in unit.locked_at(access):
-            if lock.world != "tasks" and not counts(lock) and (_iterates(unit, access) or _acts(unit, access, lock)):
+            if lock.world != "tasks" and not lets_several_in(lock) and (_iterates(unit, access) or _acts(unit, access, lock)):
                 yield access, lock
-
-
-def counts(lock: Acquire) -> bool:
-    """Whether it is called after what lets several in at once."""
-    return any(word in lock.lock.path.lower() for word in ("semaphore", "limiter"))
 
 
 def _iterates(unit: Unit, access: Access) -> bool:

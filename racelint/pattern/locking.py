@@ -64,7 +64,7 @@ def _inside(unit: Unit, guard: Acquire) -> Iterator[Access]:
 def _one_per_object(unit: Unit) -> Iterator[Useless]:
     """A lock of one object around state that all objects of the class, or the whole module, share."""
     for guard in _locks(unit):
-        if not guard.shared or not lock_of_object(unit, guard):
+        if not guard.shared or lets_several_in(guard) or not lock_of_object(unit, guard):
             continue
         for change in _inside(unit, guard):
             if not change.op.changes or not shared_by_objects(unit, change) or not _in_two_steps(unit, change):
@@ -83,6 +83,11 @@ def _one_per_object(unit: Unit) -> Iterator[Useless]:
                 "guard what objects share by a lock that they share, too: of the class or the module",
             )
             break
+
+
+def lets_several_in(guard: Acquire) -> bool:
+    """Whether it is called after what lets several in at once: it limits a load and excludes nobody."""
+    return any(word in guard.lock.path.lower() for word in ("semaphore", "limiter"))
 
 
 def lock_of_object(unit: Unit, guard: Acquire) -> bool:
