@@ -122,7 +122,11 @@ def _compounds(unit: Unit) -> Iterator[tuple[Access, Acquire]]:
     """Last steps of what the unit does in several steps under one lock: iterate, test and change, test and use."""
     for access in unit.accesses(kinds=OWNED):
         for lock in unit.locked_at(access):
-            if lock.world != "tasks" and not lets_several_in(lock) and (_iterates(unit, access) or _acts(unit, access, lock)):
+            if (
+                lock.world != "tasks"
+                and not lets_several_in(lock)
+                and (_iterates(unit, access) or _acts(unit, access, lock))
+            ):
                 yield access, lock
 
 
