@@ -205,7 +205,9 @@ class Leaving(Assignments):
             self.repeating = repeating
             return true, false
 
+        self.until += not always
         self._loop(head, node.body, node.orelse, always)
+        self.until -= not always
 
     def for_(self, node: cst.For) -> None:
         value = self.iterate(node.iter, node)

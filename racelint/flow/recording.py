@@ -47,6 +47,8 @@ class Recorder(Builder):
         self.testing = False
         self.unused: cst.BaseExpression | None = None
         """The expression that is a statement of its own: nobody looks at its value."""
+        self.until = 0
+        """How many loops with a test of their own are around."""
         self.repeating = False
         self.asserting = False
         self.ordered: set[int] = set()

@@ -39,6 +39,8 @@ def constructed(ev: Evaluator, node: cst.Call, class_name: str) -> None:
 
 
 def waited(ev: Evaluator, node: cst.Call, base: Value | None, method: str) -> None:
-    """`condition.wait()`: the lock is given up, and taken again when another thread notifies; `limited` if not for ever."""
+    """`condition.wait()`: the lock is given up, and taken again when another thread notifies; `limited` if not for ever, `until` if a
+    loop asks for anything before it goes on."""
     if method == "wait" and base is not None and is_condition(ev, base):
-        ev.mark("wait", node, base.text, related=frozenset(("limited",) if node.args else ()))
+        said = (*(("limited",) if node.args else ()), *(("until",) if ev.until else ()))
+        ev.mark("wait", node, base.text, related=frozenset(said))

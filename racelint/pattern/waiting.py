@@ -52,7 +52,7 @@ def wrong_waits(unit: Unit) -> Iterator[Wait]:
             notified = [check for check in checks if notifies(unit, wait, check)]
             if notified and not limited and not _tested_in_lock(unit, wait, locks):
                 yield Wait(Mistake.OUTSIDE, wait, notified[0], world)
-        elif not limited and not _callers_repeat(unit):
+        elif not limited and "until" not in wait.related and not _callers_repeat(unit):
             used = next((a for a in unit.accesses(kinds=INTERNAL) if _follows(unit, wait, a)), None)
             if used is not None:
                 yield Wait(Mistake.UNTESTED, wait, used, world)
