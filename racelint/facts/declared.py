@@ -79,7 +79,7 @@ _THREAD_SAFE = re.compile(
 _BEGIN = re.compile(r"\A|[.;!?]\s|\n\s*\n|\n\s*[-*]\s")
 """Where sentences and items of lists begin."""
 _OF_OTHERS = re.compile(
-    r"\b(us(e|es|ed|ing)|via|with|because|since|through|behind|unlike|than|like|if|when|unless|calls?|requires?|needs?|expects?|by)\b|`",
+    r"\b(us(e|es|ed|ing)|via|with|because|since|through|behind|unlike|than|like|if|when|unless|calls?|requires?|needs?|expects?)\b|`",
     re.IGNORECASE,
 )
 """What says that something else is safe: `uses a thread-safe queue`, ``the `deque` is thread-safe``."""
