@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from racelint.evidence import Concurrency, Outside
+from racelint.expressions import expression
 from racelint.facts import FunctionFacts, ModuleFacts, collect_facts
 from racelint.finding import Confidence, Finding, Fix, NearMiss, Span, World
+from racelint.frozen import dataclass
 from racelint.index import Index
 from racelint.models.loader import load_models
 from racelint.need import Nominee
@@ -158,7 +159,7 @@ def _limit(program: Program, facts: FunctionFacts, why: str) -> Finding:
     )
 
 
-_HEAD = re.compile(r"\s*(?:async\s+)?def\b")
+_HEAD = expression(r"\s*(?:async\s+)?def\b")
 
 
 def _elsewhere(finding: Finding) -> bool:

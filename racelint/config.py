@@ -10,11 +10,12 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from racelint.finding import Confidence
+from racelint.frozen import dataclass
 
 if TYPE_CHECKING:
     from racelint.rule import Rule

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from racelint.expressions import expression
 from racelint.finding import World
 from racelint.pattern import (
     INTERNAL,
@@ -182,7 +182,7 @@ def _computed_again(unit: Unit, check: Access, write: Access) -> bool:
     return bool(built) and not makes_resource(unit, write) and not has_side_effects(unit, check, write)
 
 
-_PUT_TOGETHER = re.compile(r"[\[{]|(list|tuple|dict|set|frozenset|sorted)\(")
+_PUT_TOGETHER = expression(r"[\[{]|(list|tuple|dict|set|frozenset|sorted)\(")
 
 
 def _ends(unit: Unit, write: Access) -> bool:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import itertools
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from racelint.config import Config
+from racelint.expressions import expression
 from racelint.finding import Problem
+from racelint.frozen import dataclass
 from racelint.globs import IgnoreLine, compiled, read_ignore_line
 from racelint.source import read_bytes, shown, unreadable
 
@@ -141,7 +141,7 @@ class Excluded:
         return path != self._root and self(path)
 
 
-_MAGIC = re.compile(r"[*?\[!/]")
+_MAGIC = expression(r"[*?\[!/]")
 
 
 Matches = Callable[[str], bool]

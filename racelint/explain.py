@@ -13,6 +13,7 @@ import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
+from racelint.expressions import expression
 from racelint.finding import World
 from racelint.rule import Rule
 
@@ -37,7 +38,7 @@ without changing a finding; a test does so.
 | --- | --- |
 """
 
-_BLOCK = re.compile(r"^ {4}.*(?:\n+ {4}.*)*", re.MULTILINE)
+_BLOCK = expression(r"^ {4}.*(?:\n+ {4}.*)*", re.MULTILINE)
 """A block of code in a docstring."""
 
 

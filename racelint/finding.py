@@ -5,8 +5,9 @@ Lines and columns count from 1; columns count characters, not bytes; `end_column
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from racelint.frozen import dataclass
 
 
 class World(Enum):

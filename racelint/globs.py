@@ -13,8 +13,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-_TOKEN = re.compile(r"\*\*/|\*+|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
-_SPECIAL = re.compile(r"([\[\\^&|~])")
+from racelint.expressions import expression
+
+_TOKEN = expression(r"\*\*/|\*+|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
+_SPECIAL = expression(r"([\[\\^&|~])")
 
 
 def compiled(patterns: Iterable[str]) -> re.Pattern[str] | None:

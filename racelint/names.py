@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+from racelint.expressions import expression
 from racelint.models.loader import TAKEN, load_models
 from racelint.paths import (
     CONFIGURED,
@@ -265,7 +266,7 @@ def _said() -> tuple[frozenset[str], frozenset[str], tuple[re.Pattern[str], ...]
     return frozenset(whole), frozenset(models.beginnings), tuple(re.compile(m.pattern) for m in MEANINGS)
 
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_WORD = expression(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 def says_something(name: str) -> bool:

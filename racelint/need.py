@@ -7,10 +7,10 @@ fits a new rule, add one here and its function there: the tighter it is, the les
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from racelint.facts import FunctionFacts
+from racelint.frozen import dataclass
 
 
 class Need(Enum):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from racelint.expressions import expression
+
 PATH_TESTS = frozenset(
     "exists isfile isdir islink lexists is_file is_dir is_symlink access listdir scandir iterdir glob walk".split()
 )
@@ -49,7 +51,7 @@ OWN_WORDS = (
 )
 """Calls and names that make a path that nobody else has."""
 
-_OWN = re.compile(
+_OWN = expression(
     "|".join(OWN_WORDS)
     + r"|(?<!int\()(?<!round\()time\.(time(_ns)?|perf_counter(_ns)?|monotonic(_ns)?)\(\)"  # at full resolution
     r"|(?<!get)(?<![a-z])(te?mp_?dir|te?mp_?path|te?mp_([a-z]+_)?file(name)?|te?mp_?file(name)?|te?mp_?folder|workspace|scratch)(?![a-z])"
@@ -110,26 +112,26 @@ WINDOW_LIBRARIES = frozenset("tkinter Tkinter PyQt4 PyQt5 PyQt6 PySide PySide2 P
 PROCESS_LIBRARIES = "torch.distributed torch.multiprocessing torch_xla pytorch_lightning lightning horovod mpi4py deepspeed accelerate".split()
 """What a module imports that every process of a training or computation runs."""
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_COMPOUND = re.compile(
+_WORD = expression(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_COMPOUND = expression(
     r"(?P<first>cache|lock|spool|registry|cookie|state|session|db|log|data|download|upload|media|backup)"
     r"(?:dir|dirs|file|files|path|paths|folder|folders|root|name|filename|db)"
     r"|(?:io|http|web|py|disk|file|image|font|build|url|page|user|ast|pickle|json|meta|index|tag|query|result)(?P<last>cache)s?"
 )
-_SYSTEM = re.compile(r"""^[rbuf]*["']/(var|etc|run|tmp|srv|opt|mnt|dev/shm)/""")
-_SYSTEM_ANYWHERE = re.compile(r"""["']/(var|etc|run|tmp|srv|opt|mnt|dev/shm)/""")
+_SYSTEM = expression(r"""^[rbuf]*["']/(var|etc|run|tmp|srv|opt|mnt|dev/shm)/""")
+_SYSTEM_ANYWHERE = expression(r"""["']/(var|etc|run|tmp|srv|opt|mnt|dev/shm)/""")
 
 
-_PUBLIC = re.compile(r"""["'{]/?(var/)?tmp/|gettempdir\(""")
-_PREDICTABLE = re.compile(r"mk[ds]temp|TemporaryDirectory|NamedTemporaryFile|uuid|token_|urandom|random")
+_PUBLIC = expression(r"""["'{]/?(var/)?tmp/|gettempdir\(""")
+_PREDICTABLE = expression(r"mk[ds]temp|TemporaryDirectory|NamedTemporaryFile|uuid|token_|urandom|random")
 
 
-FIRST = re.compile(
+FIRST = expression(
     r"(?i)(?:main|master|primary)_?process|global_zero|rank_?(?:0|zero)|(?:get|local|global)_rank|is_(?:main|master|chief)|\brank$"
 )
 """Names that ask which process of a computation runs, so that the first one alone goes on."""
 
-FILE_LOCK = re.compile(
+FILE_LOCK = expression(
     r"(?i)(?:^|[._]|(?<=[a-z]))(?:file_?lock|process_?lock|lock_?(?:file|path|dir|parent)\w*|flock|lockf)(?:$|\.)"
 )
 """Calls that lock between processes."""
@@ -185,7 +187,7 @@ def says_little(name: str) -> bool:
     return all(word.lower() in _VAGUE for word in _WORD.findall(name))
 
 
-_PID_FILE = re.compile(r"(?<![a-z])pid_?file", re.IGNORECASE)
+_PID_FILE = expression(r"(?<![a-z])pid_?file", re.IGNORECASE)
 _SPARE = frozenset("backup bak".split())
 _VAGUE = frozenset(
     "path file filename filepath fname fpath full abs absolute local name target dest destination source src dst".split()
@@ -214,7 +216,7 @@ def is_of_one_row(path: str) -> bool:
     return _ROW.search(path) is not None
 
 
-_ROW = re.compile(r"\.(id|pk)(\)|\})*[\"']?$")
+_ROW = expression(r"\.(id|pk)(\)|\})*[\"']?$")
 
 
 def words_of_name(text: str) -> list[str]:
@@ -251,16 +253,16 @@ def is_parent(path: str) -> bool:
     return "dirname(" in path or path.endswith(".parent")
 
 
-_ROOTED = re.compile(
+_ROOTED = expression(
     r"expanduser\(|\bhome\(\)|environ\b|getenv\(|gettempdir\(|__file__|sys\.(?:prefix|executable)|getsitepackages|getusersitepackages"
     r"|(?<![\w.])\w*(?:dir|folder|home|root)\(\)"
     r"|(?:user|site)_(?:cache|data|config|log|state|runtime)_(?:dir|path)\b"
 )
 """What names a place that is the same for all processes of a user: the home, the environment, the folder of the package."""
-_CONSTANT = re.compile(
+_CONSTANT = expression(
     r"(?:[A-Za-z_]\w*\.)*[A-Z][A-Z0-9]*_[A-Z0-9_]*(?![A-Za-z0-9(])|[rub]*[\"'](?![^\"']*[{%])[^\"']+[\"']$"
 )
-_CONSTANT_ANYWHERE = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b|\(\s*[rub]*[\"'][^\"'\n{%]+[\"']\s*\)")
+_CONSTANT_ANYWHERE = expression(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b|\(\s*[rub]*[\"'][^\"'\n{%]+[\"']\s*\)")
 
 
 def place_of_all(path: str) -> str:
@@ -290,10 +292,10 @@ def shared_word(*names: str, more: frozenset[str] = frozenset(), only: frozenset
     return ""
 
 
-_OTHER_MEANING = re.compile(
+_OTHER_MEANING = expression(
     r"state_dict|(?:lower|upper)case_token|(?i:dependenc(y|ies)|requirements|packages?|poetry|uv|pdm|cargo|pipfile|conda|yarn|npm)[._-]?lock(file)?"
 )
 """What holds such a word and does not mean it: the weights of a model, the list of pinned dependencies."""
 
-_KEY_FILE = re.compile(r"(?i)(?<![a-z])keys?_?(file|path)|[a-z]_key[\"']|[.]key[\"']|[.]pem[\"']")
+_KEY_FILE = expression(r"(?i)(?<![a-z])keys?_?(file|path)|[a-z]_key[\"']|[.]key[\"']|[.]pem[\"']")
 """A file that holds a key; what only speaks of one may mean an entry of a dictionary."""

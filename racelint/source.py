@@ -12,9 +12,9 @@ import os
 import re
 import stat
 import zlib
-from dataclasses import dataclass
 
 from racelint.finding import Problem
+from racelint.frozen import dataclass
 
 VENDORED = "# Vendored from racelint"
 """How a file begins that is a copy of ours, and no business of its owner's."""

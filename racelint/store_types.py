@@ -6,11 +6,11 @@ does on a type that can be there at all: one that is annotated, made, imported, 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from racelint.evidence import Concurrency
+from racelint.expressions import expression
 from racelint.facts import CallSite, FunctionFacts
 from racelint.resolve import Home, Scope, enclosing_self
 
@@ -31,7 +31,7 @@ _OF_ROWS = (".Model", ".Document", ".Table")
 """Tails of types whose classes are queried by methods of their own."""
 
 
-_REPOSITORY = re.compile(r"(?i)(^|_)(repo|repos|repository|repositories|dao|crud)$|(Repo|Repository|DAO)$")
+_REPOSITORY = expression(r"(?i)(^|_)(repo|repos|repository|repositories|dao|crud)$|(Repo|Repository|DAO)$")
 
 
 def keeps_rows(name: str) -> bool:

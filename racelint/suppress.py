@@ -16,15 +16,17 @@ Only real comments count, not strings that look like one.
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from token import tok_name
 from typing import TYPE_CHECKING
 
+from racelint.expressions import expression
 from racelint.finding import Applicability, Confidence, Edit, Finding, Fix, Span, World
+from racelint.frozen import dataclass
 from racelint.source import Source
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ class Comments:
     """False if `tokenize` gave up: the comments are then guessed, and none is called unused."""
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class Suppression:
     """One directive of a comment, and what it has silenced so far."""
 
@@ -86,17 +88,17 @@ class Suppression:
     """Where the list stands, as offsets in the comment's text."""
     closed: bool = True
     """False if the closing bracket is missing; the directive then silences nothing."""
-    used: set[str] = field(default_factory=set)
+    used: set[str] = dataclasses.field(default_factory=set)
     """The codes of the findings it has silenced."""
 
 
-_DIRECTIVE = re.compile(
+_DIRECTIVE = expression(
     r"#\s*racelint:\s*ignore(?P<file>-file)?(?![\w-])(?:\s*(?P<open>\[)(?P<codes>[^\]]*)(?P<close>\])?)?"
 )
-_NOQA = re.compile(r"#\s*noqa\b(?::\s?(?P<codes>[A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*))?", re.IGNORECASE)
-_NOQA_OF_OURS = re.compile(r"#\s*noqa\b[^\n]*\bRL[0-9]", re.IGNORECASE)
-_NEXT_PART = re.compile(r"\s+#(?=\s|noqa|type:)")
-_CODE = re.compile(r"[^\s,]+")
+_NOQA = expression(r"#\s*noqa\b(?::\s?(?P<codes>[A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*))?", re.IGNORECASE)
+_NOQA_OF_OURS = expression(r"#\s*noqa\b[^\n]*\bRL[0-9]", re.IGNORECASE)
+_NEXT_PART = expression(r"\s+#(?=\s|noqa|type:)")
+_CODE = expression(r"[^\s,]+")
 
 
 def apply_suppressions(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from racelint.finding import Applicability
+from racelint.frozen import dataclass
 
 CLEAN, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses: nothing found; findings, or files that could not be parsed; wrong usage, a named path that cannot be

@@ -12,6 +12,7 @@ import libcst as cst
 
 from racelint.edits.code import Code, Statement
 from racelint.edits.locking import region
+from racelint.expressions import expression
 from racelint.finding import Applicability, Edit, Finding, Fix, Span
 from racelint.flow.summaries import source_of
 
@@ -157,12 +158,12 @@ def _literal(code: Code, span: Span) -> cst.SimpleString | None:
     return first if isinstance(first, cst.SimpleString) and "\\" not in first.value else None
 
 
-SELECT = re.compile(r"\s*SELECT\b(?!\s+DISTINCT)(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
-NO_ROWS = re.compile(
+SELECT = expression(r"\s*SELECT\b(?!\s+DISTINCT)(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+NO_ROWS = expression(
     r"\b(FOR\s+(UPDATE|SHARE)|UNION|GROUP\s+BY|HAVING|LEFT|RIGHT|FULL|WITH|COUNT|MAX|MIN|SUM|AVG|OVER)\b", re.IGNORECASE
 )
 """What says that the rows of the result are not rows of one table, or that they are locked already."""
-SUBQUERY = re.compile(r"\(\s*(SELECT\b[^()]*?\bLIMIT\s+\d+)\s*\)", re.IGNORECASE)
+SUBQUERY = expression(r"\(\s*(SELECT\b[^()]*?\bLIMIT\s+\d+)\s*\)", re.IGNORECASE)
 
 
 def _end_of_select(text: str) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from racelint.evidence.data import Root
 from racelint.evidence.foreign import Receiver, Target, foreign
@@ -12,6 +12,7 @@ from racelint.evidence.spawns import is_waited_for
 from racelint.evidence.unlikely import Surroundings
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
+from racelint.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

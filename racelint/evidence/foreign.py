@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
 from racelint.facts import FunctionFacts, ModuleFacts
+from racelint.frozen import dataclass
 from racelint.grafts import is_grafted
 from racelint.index import Located
 from racelint.resolve import Scope, enclosing_self

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 
 from racelint.evidence.roots import Roots
+from racelint.expressions import expression
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.grafts import shown_name
 from racelint.resolve import enclosing_self, locks_of
 
-_LOCKED_NAME = re.compile(r"(_locked|under_lock|with_lock|holding_lock|_unsafe|_nolock|_no_lock|_unlocked)$")
+_LOCKED_NAME = expression(r"(_locked|under_lock|with_lock|holding_lock|_unsafe|_nolock|_no_lock|_unlocked)$")
 """Names that say that the caller holds the lock; believed if at least one caller does."""
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from functools import cache
 
 from racelint.evidence.calls import GREENLETS, Calls
 from racelint.evidence.data import Root
+from racelint.expressions import expression
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
 from racelint.models.loader import Handler
 
-REGISTERS = re.compile(
+REGISTERS = expression(
     r"register|connect|listen|track|subscribe|attach|^on_|(add|set)_.*(callback|handler|listener|hook|watcher|observer)"
 )
 """Last names of calls that keep a function to call it later."""
@@ -24,7 +24,7 @@ def registers(name: str) -> bool:
     return REGISTERS.search(name) is not None
 
 
-RUNS_ONCE = re.compile(r"(^|_)(lifespan|startup|shutdown)(_|$)")
+RUNS_ONCE = expression(r"(^|_)(lifespan|startup|shutdown)(_|$)")
 """Names that frameworks and their users give to what runs when the application starts or ends."""
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 
+from racelint.expressions import expression
 from racelint.facts import FunctionFacts
 from racelint.resolve import Scope, enclosing_self
 
-_TEST_FILE = re.compile(
+_TEST_FILE = expression(
     r"(^|/)(test_[^/]*|[^/]*_tests?|tests?|testing|populate_[^/]*|conftest|setup|noxfile|migrations|sample_?data)\.py$|(^|/)tests/__init__\.py$|(^|/)([a-z_]*migrations?|alembic|benchmarks?|scripts?)/"
 )
-_COMMAND = re.compile(r"(^|/)(management|cli/commands)/")
+_COMMAND = expression(r"(^|/)(management|cli/commands)/")
 _IMPORT_OF_TESTS = frozenset({"pytest", "unittest"})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
+from racelint.expressions import expression
 from racelint.facts.source_text import annotation_name, dotted, shape_of
 
 
@@ -42,7 +43,7 @@ def note_statement(node: ast.stmt, owner: str, into: list[tuple[str, str]]) -> N
 
 MOST_SQL = 20_000
 """Longer texts are scripts of a schema or of data."""
-_STATEMENT = re.compile(r"\s*(with|select|insert|update|delete|replace|merge|lock|begin)\b", re.IGNORECASE)
+_STATEMENT = expression(r"\s*(with|select|insert|update|delete|replace|merge|lock|begin)\b", re.IGNORECASE)
 
 
 def per_object(statement: ast.stmt) -> str:
@@ -73,21 +74,21 @@ def _clause(text: str, end: int) -> str:
     return " ".join(before[max(match.end() for match in _BEGIN.finditer(before)) :].split())
 
 
-_THREAD_SAFE = re.compile(
+_THREAD_SAFE = expression(
     r"thread[- ]?safe(?!ty|\s*\?)|safe(ly)? (to use|for use|across|between|from)[\w ]* threads", re.IGNORECASE
 )
-_BEGIN = re.compile(r"\A|[.;!?]\s|\n\s*\n|\n\s*[-*]\s")
+_BEGIN = expression(r"\A|[.;!?]\s|\n\s*\n|\n\s*[-*]\s")
 """Where sentences and items of lists begin."""
-_OF_OTHERS = re.compile(
+_OF_OTHERS = expression(
     r"\b(us(e|es|ed|ing)|via|with|because|since|through|behind|unlike|than|like|if|when|unless|calls?|requires?|needs?|expects?)\b|`",
     re.IGNORECASE,
 )
 """What says that something else is safe: `uses a thread-safe queue`, ``the `deque` is thread-safe``."""
-_THING = re.compile(
+_THING = expression(
     r"\s+(queue|deque|dict|list|set|map|counter|container|collection|structure|type|buffer|lock)", re.IGNORECASE
 )
 """What is safe in the midst of a sentence: `as long as the thread-safe queue is full`."""
-_NOT = re.compile(r"\b(not|never|isn't|aren't|non|un)\b|n't", re.IGNORECASE)
+_NOT = expression(r"\b(not|never|isn't|aren't|non|un)\b|n't", re.IGNORECASE)
 
 
 def says_threaded(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
@@ -105,17 +106,17 @@ def says_threaded(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     return ""
 
 
-_SENTENCE = re.compile(r"[.!:]+\s|\n\s*\n")
-_OF_ITSELF = re.compile(
+_SENTENCE = expression(r"[.!:]+\s|\n\s*\n")
+_OF_ITSELF = expression(
     r"\s*(Note that )?(?i:this|the (method|function|loop|routine)|it|called|executed|invoked|only called|the [\w ]*loop)\b"
 )
-_RUN_BY = re.compile(
+_RUN_BY = expression(
     r"(\b(be|is|are|gets|being)( \w+ly)? |^\s*)(only )?(run|called|executed|invoked|the [\w ]*loop) ([\w ]{0,40}? )?"
     r"(in|on|from|by|inside|within|of|for) (an?|the|its|any|another|multiple|several|different|arbitrary)\s+"
     r"(?!(main|same|calling|current|caller)\b)([\w/-]+\s+){0,3}threads?\b(?! ?pool|[- ]?(safe|local))",
     re.IGNORECASE,
 )
-_SEVERAL = re.compile(r"\b(any|multiple|several|different|arbitrary) |threads$", re.IGNORECASE)
+_SEVERAL = expression(r"\b(any|multiple|several|different|arbitrary) |threads$", re.IGNORECASE)
 
 
 def note_reference(statement: ast.stmt, enforced: set[str]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
+from racelint.expressions import expression
 from racelint.facts.source_text import dotted
 from racelint.source import split_lines
 
-COMMENT = re.compile(r"#\s*racelint:\s*guarded-by\[\s*(?:self\.|cls\.)?(?P<lock>[\w.]+)\s*\]")
+COMMENT = expression(r"#\s*racelint:\s*guarded-by\[\s*(?:self\.|cls\.)?(?P<lock>[\w.]+)\s*\]")
 
 Declared = tuple[str, str, str]
 """The class ("" for the module), the name of the state in it, and the name of the lock, without `self.`."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-import re
+
+from racelint.expressions import expression
 
 
 def dotted(node: ast.AST | None) -> str:
@@ -148,7 +149,7 @@ def choices_of(target: ast.expr, collection: ast.expr) -> list[tuple[str, int, t
 
 SHORTEST_SQL = len("COMMIT")
 """Shorter strings are not looked at."""
-_SQL = re.compile(
+_SQL = expression(
     r"^\s*(?i:(?:insert|update|delete|replace|merge|begin|commit)\b)"
     r"|\b(?:INSERT|UPDATE|DELETE|REPLACE|MERGE|BEGIN|COMMIT|LOCK)\b|(?i:for\s+(?:no\s+key\s+)?update|advisory|get_lock)"
 )

@@ -14,6 +14,7 @@ from racelint.events import (
     Shape,
     Value,
 )
+from racelint.expressions import expression
 from racelint.flow.expressions import Evaluator
 from racelint.flow.resources import captured_resource, global_resource, item_of
 from racelint.flow.row_locks import note_dropped
@@ -232,7 +233,7 @@ class Assignments(Evaluator):
                     self.emit(Op.DELETE, resource, node, Value(shape=Shape.NONE), "del")
 
 
-_HELD = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+_HELD = expression(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 """A row that another object holds: `request.user`. Django sends it when its own `save` is called, and not before."""
 
 IN_PLACE = frozenset({"list", "set", "dict", "deque", "collections.deque", "Counter", "collections.Counter"})

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import libcst as cst
 
 from racelint.events import NO_IDS, Ids, Value
+from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
 
 CHOOSING = frozenset({"where", "filter", "having"})
@@ -71,7 +70,7 @@ def given_columns(method: str, arguments: Arguments) -> set[str]:
     return {name.partition("__")[0] for name, value in arguments.keywords.items() if _GIVEN.fullmatch(value.text)}
 
 
-_GIVEN = re.compile(r"[a-z_]\w*(\.[a-z_]\w*)*")
+_GIVEN = expression(r"[a-z_]\w*(\.[a-z_]\w*)*")
 
 
 def choosing_keywords(method: str, arguments: Arguments) -> frozenset[str]:

@@ -15,6 +15,7 @@ from racelint.events import (
     Sense,
     Value,
 )
+from racelint.expressions import expression
 from racelint.flow.graph import NO_CONTROL, Control
 from racelint.flow.names import Names
 from racelint.flow.resources import COUNTED, item_of
@@ -281,9 +282,9 @@ def _field(node: cst.BaseExpression) -> str:
     return found[1] if found is not None else ""
 
 
-_LAST_FIELD = re.compile(r"""(?:\[|\.get\()["'](\w+)["'](?:\]|\)|,[^()]*\))$""")
+_LAST_FIELD = expression(r"""(?:\[|\.get\()["'](\w+)["'](?:\]|\)|,[^()]*\))$""")
 
-_VERSION = re.compile(r"(^|_)(version|revision|rev|etag|generation|lock_version|row_version)(_|$)", re.IGNORECASE)
+_VERSION = expression(r"(^|_)(version|revision|rev|etag|generation|lock_version|row_version)(_|$)", re.IGNORECASE)
 
 
 def _version(node: cst.BaseExpression) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import libcst as cst
 
 from racelint.events import NO_IDS, Access, Op, Shape, Value
+from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.resources import CONTAINER_READS, CONTAINERS, REMOVALS, UPDATES, item_of
@@ -49,7 +48,7 @@ def container_call(ev: Evaluator, node: cst.Call, base: Value, method: str, argu
     return None
 
 
-_INDEX = re.compile(r"0|-1")
+_INDEX = expression(r"0|-1")
 
 
 def local_container_call(

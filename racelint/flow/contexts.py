@@ -13,6 +13,7 @@ from racelint.events import (
     Shape,
     Value,
 )
+from racelint.expressions import expression
 from racelint.flow.files import touched
 from racelint.flow.leaving import Leaving
 from racelint.flow.locks import is_lock, lock_world
@@ -23,7 +24,7 @@ from racelint.frozen import replace
 from racelint.resolve import enclosing_self
 
 _TEMPORARY = frozenset({"tempfile.NamedTemporaryFile", "tempfile.TemporaryFile", "tempfile.SpooledTemporaryFile"})
-_WRITING = re.compile(r"""^(?:\w+\.)*open\(.*["'][wax]b?\+?["']""", re.DOTALL)
+_WRITING = expression(r"""^(?:\w+\.)*open\(.*["'][wax]b?\+?["']""", re.DOTALL)
 """How a file is opened to be written."""
 
 

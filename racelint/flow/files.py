@@ -6,13 +6,13 @@ A path is told by the text of the expression that gives it, after what it was jo
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import libcst as cst
 
 from racelint.events import NO_IDS, Access, Kind, Op, Resource, Shape, Value
+from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.summaries import source_of
@@ -67,7 +67,7 @@ def file_of(value: Value, node: cst.BaseExpression | None) -> Resource | None:
     return Resource(Kind.FILE, "file", path, shown if len(shown) <= MOST_SHOWN else path)
 
 
-_PLAIN = re.compile(r"[A-Za-z_][\w.]*")
+_PLAIN = expression(r"[A-Za-z_][\w.]*")
 
 
 MOST_SHOWN = 60
@@ -112,7 +112,7 @@ def _open_mode(call: FileCall) -> Value | None:
     return _opened(call, call.target, given.text.strip("'\""))
 
 
-_MODE = re.compile(r"""["'][rwax][bt+]{0,2}["']""")
+_MODE = expression(r"""["'][rwax][bt+]{0,2}["']""")
 
 
 def _opened(call: FileCall, target: Resource | None, mode: str, literal: bool = True) -> Value:
@@ -331,7 +331,7 @@ def dump_to_path(ev: Evaluator, where: cst.CSTNode, method: str, arguments: Argu
         ev.emit(Op.WRITE, resource, where, arguments.positional[0], "dump")
 
 
-_FILE_NAME = re.compile(r"(\w+\.)*\w*(file|path|file_?name|fname)")
+_FILE_NAME = expression(r"(\w+\.)*\w*(file|path|file_?name|fname)")
 """Names of what is a path and no open file, where something is dumped to it."""
 
 

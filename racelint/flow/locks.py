@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import libcst as cst
 
 from racelint.events import Kind, Resource, Shape, Value
+from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.words import first_word
@@ -113,8 +112,8 @@ def is_condition(ev: Evaluator, value: Value) -> bool:
     return bool(_CONDITION_NAME.search(value.text.lower()))
 
 
-_SHORT_NAMES = re.compile(r"\b(_?cond(ition)?|_?sem)\b")
-_CONDITION_NAME = re.compile(r"(^|[._])cond(ition)?$|(^|[._])cv$|_cond(ition)?$")
+_SHORT_NAMES = expression(r"\b(_?cond(ition)?|_?sem)\b")
+_CONDITION_NAME = expression(r"(^|[._])cond(ition)?$|(^|[._])cv$|_cond(ition)?$")
 
 
 def lock_world(ev: Evaluator, value: Value) -> str:

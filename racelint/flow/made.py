@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 
 import libcst as cst
 
 from racelint.events import Access, Kind, Mark, Op, Resource, Row, Shape, Value
+from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.managers import table_name
@@ -31,7 +31,7 @@ def made_row(base: Value, method: str, row_methods: Collection[str]) -> bool:
     return base.row is None and base.shape is Shape.NEW and base.part("made") is not None and method in row_methods
 
 
-_FRONT = re.compile(r"(?<=\w)(Model)?(Serializer|Form)$")
+_FRONT = expression(r"(?<=\w)(Model)?(Serializer|Form)$")
 """The tail of the names of what stands in front of a model: saving it saves the model's row."""
 
 

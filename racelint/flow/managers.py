@@ -7,6 +7,7 @@ import re
 import libcst as cst
 
 from racelint.events import Kind, Op, Resource, Sense, Shape, Value
+from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
 from racelint.flow.columns import kept_with_read, tested_columns
 from racelint.flow.expressions import Evaluator
@@ -18,18 +19,18 @@ from racelint.models.loader import Call
 from racelint.resolve import MAPPERS
 from racelint.store_types import ANY_ARGUMENTS, KEYWORDS_ONLY, NO_ARGUMENTS
 
-_MANAGER = re.compile(
+_MANAGER = expression(
     r"(^|\.)(?:[A-Z]\w*|__class__|model|cls|type\(self\))\.(\w*objects\w*|_default_manager|_base_manager)$"
 )
 """`Order.objects` and its kin, also of a model that only an attribute names: `self.model.objects`."""
 
-_QUERY_SET = re.compile(r"^\w+_(queryset|qs)$")
+_QUERY_SET = expression(r"^\w+_(queryset|qs)$")
 """Names of arguments that are query sets: `order_queryset` is one of orders."""
 
-_OF_AN_OBJECT = re.compile(r"\.[A-Z]\w*\.[a-z_]\w*$")
+_OF_AN_OBJECT = expression(r"\.[A-Z]\w*\.[a-z_]\w*$")
 """The type of an attribute of an object whose class is only named: `shop.models.Order.lines`."""
 
-_NOT_ROWS = re.compile(r"path|(?<!pro)file|dir|url|storage|client|session|cache|config|settings|environ", re.IGNORECASE)
+_NOT_ROWS = expression(r"path|(?<!pro)file|dir|url|storage|client|session|cache|config|settings|environ", re.IGNORECASE)
 """Parts of names of attributes that have such methods and are no sets of rows."""
 
 
@@ -198,7 +199,7 @@ def listed(ev: Recorder, source: Value) -> tuple[tuple[str, Value], ...]:
     return (*kept, ("rows of", Value(text=read.resource.owner)))
 
 
-_MAPPED = re.compile(r"\b([A-Z]\w*)(?=\.|\b)(?!\()")
+_MAPPED = expression(r"\b([A-Z]\w*)(?=\.|\b)(?!\()")
 
 
 def asked_of(text: str) -> str:

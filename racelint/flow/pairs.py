@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import libcst as cst
 
 from racelint.events import Kind, Op, Resource, Shape, Value
+from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.stores import read_store, write_store
@@ -38,7 +37,7 @@ _READ_VERBS = frozenset(read for read, _ in _PAIRS)
 _WRITE_VERBS = frozenset(write for _, write in _PAIRS)
 
 
-_EXPECTED = re.compile(r"expect|revision|version|if_match|etag|generation|cas\b")
+_EXPECTED = expression(r"expect|revision|version|if_match|etag|generation|cas\b")
 """Names of arguments that make a save conditional."""
 
 

@@ -7,6 +7,7 @@ import re
 import libcst as cst
 
 from racelint.events import NO_IDS, Ids, Kind, Op, Resource, Row, Shape, Value
+from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
 from racelint.flow.columns import choosing_keywords, chosen_by, clause_columns, kept_with_read, tested_columns
 from racelint.flow.expressions import Evaluator
@@ -144,7 +145,7 @@ def _asks_for_count(arguments: Arguments) -> bool:
     return len(arguments.nodes) == 1 and _COUNT.search(source_of(arguments.nodes[0].value)) is not None
 
 
-_COUNT = re.compile(r"(^|\.)count\(")
+_COUNT = expression(r"(^|\.)count\(")
 
 
 def orm_effect(

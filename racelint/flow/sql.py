@@ -11,6 +11,8 @@ from enum import Enum
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
+from racelint.expressions import expression
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -76,19 +78,19 @@ NOTHING = Statement()
 MOST = 20_000
 """Longer texts are scripts of a schema or of data; no unit of work is built on one."""
 
-_SPOKEN = re.compile(
+_SPOKEN = expression(
     r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*|\(\s*)*(with|select|insert|update|delete|replace|merge|begin|start|commit|end|rollback|lock|set|create)\b",
     re.IGNORECASE | re.DOTALL,
 )
 """How a text that may be a statement begins; others need no parser."""
 
-_LOCKED = re.compile(r"\s*lock\s+(?:tables?\s+)?(?:only\s+)?[\"`]?(\w+)", re.IGNORECASE)
+_LOCKED = expression(r"\s*lock\s+(?:tables?\s+)?(?:only\s+)?[\"`]?(\w+)", re.IGNORECASE)
 """A lock of a table, which sqlglot does not parse, or takes for a command that it does not know."""
 
-_DRIVER_HOLES = re.compile(r"(?<!%)%(?:\(\w+\))?[sd]")
+_DRIVER_HOLES = expression(r"(?<!%)%(?:\(\w+\))?[sd]")
 """Placeholders of drivers of the `format` kind, which may stand for names, too, where the text is built by `%`."""
 
-_FORMATTED = re.compile(r"\{[^{}]*\}")
+_FORMATTED = expression(r"\{[^{}]*\}")
 """Holes of f-strings and of `str.format`."""
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import re
 
 import libcst as cst
 
 from racelint.events import Ids, Kind, Op, Resource, Shape, Value
+from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.rows import home
@@ -80,7 +80,7 @@ def _read(
     return Value(rows, Shape.CALL, via=number, type="cursor", known=(("model", Value(text=found.table)),))
 
 
-_CURSOR = re.compile(r"cur(sor|s)?$|txn$|c$|cr$")
+_CURSOR = expression(r"cur(sor|s)?$|txn$|c$|cr$")
 """Names of cursors that were handed in: what they have read is fetched from them."""
 
 _OPS = {Effect.WRITE: Op.WRITE, Effect.UPDATE: Op.UPDATE, Effect.CREATE: Op.CREATE, Effect.DELETE: Op.DELETE}

@@ -7,6 +7,7 @@ import re
 import libcst as cst
 
 from racelint.events import NO_IDS, Ids, Kind, Op, Resource, Row, Shape, Value
+from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
 from racelint.flow.columns import tested_columns
 from racelint.flow.expressions import Evaluator
@@ -238,7 +239,7 @@ def _sets(arguments: Arguments, index: int | None) -> bool:
     return node is not None and _SETS.search(source_of(node.value)) is not None
 
 
-_SETS = re.compile(r"""["']\$set["']""")
+_SETS = expression(r"""["']\$set["']""")
 
 
 def _keyed(
@@ -290,8 +291,8 @@ def _one_of_many(arguments: Arguments) -> tuple[frozenset[str], frozenset[str]] 
     return (frozenset(_FIELD.findall(found[1])), frozenset(_FIELD.findall(found[2]))) if found else None
 
 
-_UPDATE = re.compile(r"\b(?:UpdateOne|UpdateMany|ReplaceOne)\(\s*({[^}]*})\s*,(.*)", re.DOTALL)
-_FIELD = re.compile(r"""["']([A-Za-z_]\w*)["']\s*:""")
+_UPDATE = expression(r"\b(?:UpdateOne|UpdateMany|ReplaceOne)\(\s*({[^}]*})\s*,(.*)", re.DOTALL)
+_FIELD = expression(r"""["']([A-Za-z_]\w*)["']\s*:""")
 
 
 def _remove(ev: Evaluator, where: cst.CSTNode, model: Call, base: Value, arguments: Arguments) -> Value:

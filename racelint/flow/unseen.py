@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import libcst as cst
 
 from racelint.events import Access, Kind, Op, Resource, Row, Shape, Value
+from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.managers import table_name
@@ -101,7 +102,7 @@ def free_name(ev: Evaluator, node: cst.CSTNode, method: str, arguments: Argument
     return None
 
 
-_FREE = re.compile(r"(?i)uniqu|unused|_free_|^free_|available")
+_FREE = expression(r"(?i)uniqu|unused|_free_|^free_|available")
 """Parts of the names of functions that find what nothing has yet."""
 
 
@@ -142,10 +143,10 @@ def _named_after(class_name: str, model: str) -> bool:
     return bool(words) and set(words) <= set(re.findall(r"[A-Z][a-z0-9]*", class_name))
 
 
-_SESSION = re.compile(r"(^|[._])(db|session|conn|connection|cursor|cur|tx|uow)$")
+_SESSION = expression(r"(^|[._])(db|session|conn|connection|cursor|cur|tx|uow)$")
 """Names of what a function of the project is handed to work with the database."""
 
-_HOW = re.compile(r"(^|_)(by|for|with|from|where|in|on|of|and|or)(_.*|$)")
+_HOW = expression(r"(^|_)(by|for|with|from|where|in|on|of|and|or)(_.*|$)")
 """What of a function's name says how something is found or made, and not what."""
 
 

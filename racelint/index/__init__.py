@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
-from dataclasses import dataclass
 from functools import cached_property
 
+from racelint.expressions import expression
 from racelint.facts import ClassFacts, FunctionFacts, ModuleFacts
+from racelint.frozen import dataclass
 from racelint.index.modules import Modules, folder, module_path, shared
 from racelint.index.tables import Table
 from racelint.paths import WINDOW_LIBRARIES
@@ -19,7 +19,7 @@ MOST_HOPS = 6
 MOST_BASES = 20
 """Classes of a lineage."""
 
-_OF_TESTS = re.compile(r"(^|/)(tests?|testing|examples|docs)/")
+_OF_TESTS = expression(r"(^|/)(tests?|testing|examples|docs)/")
 
 _RELATIONS = frozenset({"relationship", "ManyToManyField", "dynamic_loader"})
 """Last names of what mappers call a relation to several rows of another table."""

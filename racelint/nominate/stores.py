@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from racelint.candidate import Candidate
+from racelint.expressions import expression
 from racelint.facts import CallSite
 from racelint.finding import Confidence, World
 from racelint.meeting import RANKS
@@ -39,7 +40,7 @@ _LOOKS = ("named-read", "look", "row", "row-locked", "exists", "read", "query", 
 _CREATIONS = ("create", "add", "save", "sql", "commit", "transaction", "begin")
 _CHANGES = ("write", "update", "delete", "create", "save", "add", "sql", "atomic", "commit", "transaction", "begin")
 _SAVES = ("save", "commit", "transaction", "begin")
-_VERSION = re.compile(r"version|revision|rev|etag|generation", re.IGNORECASE)
+_VERSION = expression(r"version|revision|rev|etag|generation", re.IGNORECASE)
 
 
 def _others_reach_stores(c: Candidate) -> bool:
@@ -149,8 +150,8 @@ def _creates_unseen(c: Candidate, call: CallSite) -> bool:
     )
 
 
-_UNSEEN_CREATION = re.compile(r"(^|\.)_*(create|insert|add|register)(_\w+)?$")
-_FREE = re.compile(r"(?i)uniqu|unused|_free_|^free_|available")
+_UNSEEN_CREATION = expression(r"(^|\.)_*(create|insert|add|register)(_\w+)?$")
+_FREE = expression(r"(?i)uniqu|unused|_free_|^free_|available")
 """Names of functions that find what no row has yet."""
 
 
@@ -162,8 +163,8 @@ def _finds_free(call: CallSite) -> bool:
     return any(model[:1].isupper() and not model.isupper() for model in models)
 
 
-_SESSION = re.compile(r"(^|[._=])(db|session|conn|connection|cursor|cur|tx|uow)$")
-_OWN_CREATION = re.compile(r"\.objects\.a?create_\w+$")
+_SESSION = expression(r"(^|[._=])(db|session|conn|connection|cursor|cur|tx|uow)$")
+_OWN_CREATION = expression(r"\.objects\.a?create_\w+$")
 """A method that a project gives a manager: `User.objects.create_user`."""
 
 
@@ -214,7 +215,7 @@ def job(c: Candidate) -> bool:
     return bool(c.does("enqueue"))
 
 
-_ROW_LOCK = re.compile(r"for_?update|advisory|lock", re.IGNORECASE)
+_ROW_LOCK = expression(r"for_?update|advisory|lock", re.IGNORECASE)
 
 
 def row_lock(c: Candidate) -> bool:

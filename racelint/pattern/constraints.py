@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from racelint.events import Access, Kind, Op, Sense
+from racelint.expressions import expression
 from racelint.facts import ClassFacts
 from racelint.finding import World
 from racelint.pattern.unit import Unit
@@ -57,8 +57,8 @@ def _of_new_thing(unit: Unit, made: Access) -> bool:
     return any(_CREATES.search(name) for name in built)
 
 
-_NAMES = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
-_CREATES = re.compile(r"(^|_)(create|new|report|submit)(_|$)")
+_NAMES = expression(r"(?<![\w.])[A-Za-z_]\w*")
+_CREATES = expression(r"(^|_)(create|new|report|submit)(_|$)")
 """Words in names of calls that create something, mostly in another system."""
 
 _DEFAULTS = frozenset({"defaults", "create_defaults"})

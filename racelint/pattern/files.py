@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from racelint.events import Access, Acquire, Kind, Op, Resource, Sense, Shape
+from racelint.expressions import expression
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import World
 from racelint.paths import (
@@ -34,8 +35,8 @@ IN_PLACE = frozenset(
 )
 """How a file is written by its path so that others can see a part of it."""
 
-_PRIVATE = re.compile(r"(?<![\w])0?o?[4-7]00(?!\d)|S_I[RWX]{1,3}USR|S_IREAD\b")
-_RUNNABLE = re.compile(r"(?<![\w])0?o?[57]00(?!\d)|S_I(RWX|X)U(SR)?")
+_PRIVATE = expression(r"(?<![\w])0?o?[4-7]00(?!\d)|S_I[RWX]{1,3}USR|S_IREAD\b")
+_RUNNABLE = expression(r"(?<![\w])0?o?[57]00(?!\d)|S_I(RWX|X)U(SR)?")
 """Modes that also let the owner run the file: programs and folders, which are no secrets."""
 
 
@@ -192,7 +193,7 @@ def one_path(unit: Unit, one: Access, other: Access) -> bool:
     return names <= known | {"self", "cls"}
 
 
-_FREE = re.compile(r"(?<![\w.\"'])([A-Za-z_]\w*)(?![\w(\"'])")
+_FREE = expression(r"(?<![\w.\"'])([A-Za-z_]\w*)(?![\w(\"'])")
 """Names in a path that are neither called nor parts of others."""
 
 
@@ -447,7 +448,7 @@ def _names(function: FunctionFacts, resource: Resource) -> frozenset[str]:
     return frozenset(names) | frozenset(made for name in names for made in _made_by(function, name))
 
 
-_NAME = re.compile(r"[A-Za-z_][\w.]*")
+_NAME = expression(r"[A-Za-z_][\w.]*")
 
 
 def _made_by(function: FunctionFacts, name: str) -> frozenset[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from racelint.events import Access, Mark, Op
 from racelint.evidence import Evidence
+from racelint.expressions import expression
 from racelint.facts import FunctionFacts, Write
 from racelint.finding import Confidence, World
 from racelint.pattern.kept import kept_under_lock
@@ -63,7 +63,7 @@ def process_wide(unit: Unit) -> Iterator[tuple[Mark, str, Evidence]]:
         )
 
 
-_VIEWED = re.compile(r"\.(items|keys|values)\(\)$")
+_VIEWED = expression(r"\.(items|keys|values)\(\)$")
 
 
 def _changed_meanwhile(unit: Unit, read: Access) -> tuple[int, Evidence] | None:

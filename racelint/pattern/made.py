@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from racelint.events import Access, Kind, Mark, Op, Resource, Shape
+from racelint.expressions import expression
 from racelint.pattern.unit import Unit, same
 from racelint.words import first_word
 
@@ -62,7 +61,7 @@ def begins_something(unit: Unit, check: Access, write: Access) -> bool:
     )
 
 
-_ELSEWHERE = re.compile(r"^_*run_.*(executor|thread|sync|blocking|pool)")
+_ELSEWHERE = expression(r"^_*run_.*(executor|thread|sync|blocking|pool)")
 """Names of calls that have another function run somewhere else, whatever that does."""
 
 

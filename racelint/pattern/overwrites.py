@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from racelint.events import Access, Acquire, Kind, Op
 from racelint.evidence import Evidence
+from racelint.expressions import expression
 from racelint.finding import Confidence
 from racelint.paths import CACHED, LOCKS, is_own, is_storage, is_system_path, shared_word
 from racelint.pattern.files import (
@@ -165,7 +165,7 @@ def replaced_from_fixed_name(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 break
 
 
-_MADE = re.compile(r"NamedTemporaryFile|mkstemp|mkdtemp|mktemp|TemporaryDirectory|gettempdir\(\)")
+_MADE = expression(r"NamedTemporaryFile|mkstemp|mkdtemp|mktemp|TemporaryDirectory|gettempdir\(\)")
 
 
 def moved_from_elsewhere(unit: Unit) -> Iterator[Access]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from racelint.events import Access, Acquire, Kind, Mark, Op
+from racelint.expressions import expression
 from racelint.finding import World
 from racelint.pattern.pair import Pair
 from racelint.pattern.transactions import row_locked_at, table_of, transactions_at
@@ -254,7 +254,7 @@ def _given_columns(look: Access) -> frozenset[str]:
     return frozenset(name for name in columns if _ONCE.search(name) is None)
 
 
-_ONCE = re.compile(r"(?i)token|nonce|otp|secret|(^|_)code$")
+_ONCE = expression(r"(?i)token|nonce|otp|secret|(^|_)code$")
 """Names of columns that hold what is handed out once: whoever shows it takes it."""
 
 
@@ -301,7 +301,7 @@ def _works_on(unit: Unit, mark: Mark, taken: Taken) -> bool:
     )
 
 
-_TRIFLING = re.compile(
+_TRIFLING = expression(
     r"(^|\.)(debug|info|warning|warn|error|exception|log|print|append|add|str|repr|len|getattr|isinstance|(is|has)_\w+)$"
 )
 """Calls that log, or note what was chosen."""

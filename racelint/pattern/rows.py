@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from racelint.events import Access, Kind, Mark, Op, Row
 from racelint.evidence import Evidence
+from racelint.expressions import expression
 from racelint.facts import CallSite, ClassFacts, FunctionFacts
 from racelint.finding import Confidence, World
 from racelint.pattern.lookups import COUNTS
@@ -206,7 +207,7 @@ def row_evidence(unit: Unit, write: Access) -> Evidence:
     return Evidence("every process that serves the application works on the same rows", Confidence.MEDIUM, "processes")
 
 
-_BY_HAND = re.compile(r"(^|[/\\])((cli|cmdline|management)([/\\]|\.py$)|(manage|__main__)\.py$)")
+_BY_HAND = expression(r"(^|[/\\])((cli|cmdline|management)([/\\]|\.py$)|(manage|__main__)\.py$)")
 """Modules whose functions somebody runs at a terminal."""
 
 

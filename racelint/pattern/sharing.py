@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from racelint.events import Access
 from racelint.evidence import Evidence
+from racelint.expressions import expression
 from racelint.finding import Confidence
 from racelint.paths import (
     CACHED,
@@ -123,7 +122,7 @@ def _met_by_threads(unit: Unit, path: str) -> Evidence | None:
     return _medium(root.text) if root is not None and not root.handler else None
 
 
-_NAMES = re.compile(r"(?<![\w.\"'])([A-Za-z_]\w*)")
+_NAMES = expression(r"(?<![\w.\"'])([A-Za-z_]\w*)")
 
 
 def _lock_between_processes(unit: Unit) -> str:

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Sequence
 
+from racelint.expressions import expression
 from racelint.finding import Finding, Span
 from racelint.rewrite import rewritten
 
@@ -57,5 +58,5 @@ def _same(source: str, text: str) -> bool:
     return here[:last] == there[:last] and here[last].startswith(there[last])
 
 
-_WORD = re.compile(r"\w+")
-_COMMENT = re.compile(r"#[^\n'\"]*$", re.MULTILINE)
+_WORD = expression(r"\w+")
+_COMMENT = expression(r"#[^\n'\"]*$", re.MULTILINE)

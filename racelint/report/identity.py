@@ -8,15 +8,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from racelint.expressions import expression
 from racelint.finding import Finding, Problem, Role
 from racelint.report.results import UNREADABLE
 
 LONGEST = 60
 """Characters of a statement that count: a trace cuts long ones, and where it does depends on how they are laid out."""
 
-_SEAM = re.compile(r"""(["'])\s+[bfruBFRU]{0,2}\1""")
-_LAYOUT = re.compile(r"""[\s(),'"\\]+""")
-_AROUND = re.compile(r" ?([^\w ]) ?")
+_SEAM = expression(r"""(["'])\s+[bfruBFRU]{0,2}\1""")
+_LAYOUT = expression(r"""[\s(),'"\\]+""")
+_AROUND = expression(r" ?([^\w ]) ?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from racelint.finding import Applicability, Finding, Problem
+from racelint.frozen import dataclass
 from racelint.source import read_source
 
 UNREADABLE = "RL900"

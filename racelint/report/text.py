@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from racelint.expressions import expression
 from racelint.finding import Applicability, Finding, Fix, Problem, Role, Span
 from racelint.report.code import fix_diff, is_intact
 from racelint.report.frame import Mark, Pen, draw, pen
@@ -232,7 +232,7 @@ def _definition(line: int, lines: Sequence[str]) -> int | None:
     return None
 
 
-_DEFINITION = re.compile(r"\s*(?:async\s+)?def\s")
+_DEFINITION = expression(r"\s*(?:async\s+)?def\s")
 
 
 def _indent(line: str) -> int:

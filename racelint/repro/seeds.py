@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Mapping
 
+from racelint.expressions import expression
 from racelint.finding import Finding
 from racelint.repro.guess import Guesser
 from racelint.repro.subject import Kind, Unit, calls, changes, own_nodes, units_of
 
-_LISTED = re.compile(r"\b(?:listdir|iterdir|scandir|glob|walk)\b")
-_FOLDERS = re.compile(r"\b(?:rmtree|rmdir)\b")
-_TAKES = re.compile(
+_LISTED = expression(r"\b(?:listdir|iterdir|scandir|glob|walk)\b")
+_FOLDERS = expression(r"\b(?:rmtree|rmdir)\b")
+_TAKES = expression(
     r"\b(?:unlink|remove|rename|replace|read_text|read_bytes|stat|getsize|getmtime)\b|\bopen\([^,()]*\)"
 )
 
@@ -22,8 +22,8 @@ def files(finding: Finding, paths: Mapping[str, str]) -> list[str]:
     steps = " ".join(step.text for step in finding.trace)
     act = finding.trace[-1].text if finding.trace else ""
     made = []
-    for expression in dict.fromkeys(paths.values()):
-        path = f"({expression})"
+    for shared in dict.fromkeys(paths.values()):
+        path = f"({shared})"
         if finding.code == "RL104":
             made.append(f'{path}.write_text("[]")')
         elif finding.code in ("RL103", "RL107", "RL401"):
@@ -31,7 +31,7 @@ def files(finding: Finding, paths: Mapping[str, str]) -> list[str]:
         elif finding.code == "RL702":
             made.append(f'{path}.write_text("old")')
         elif finding.code == "RL701" and _LISTED.search(steps):
-            made += [f"{path}.mkdir()", f'({expression} / "entry").touch()']
+            made += [f"{path}.mkdir()", f'({shared} / "entry").touch()']
         elif finding.code == "RL701" and (_FOLDERS.search(steps)):
             made.append(f"{path}.mkdir()")
         elif finding.code == "RL701" and _TAKES.search(act):

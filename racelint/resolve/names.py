@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from racelint.expressions import expression
 from racelint.facts import ClassFacts, FunctionFacts, ModuleFacts
 from racelint.index import Index
 from racelint.models.loader import Models
@@ -174,7 +174,7 @@ _SESSION_CALLS = ("session.query", "session.add", "session.commit", "session.flu
 """Ends of calls that are SQLAlchemy's by custom."""
 
 
-_MODELS = re.compile(r"(^|\.)(models?|entit(y|ies)|orm|tables?)(\.|$)")
+_MODELS = expression(r"(^|\.)(models?|entit(y|ies)|orm|tables?)(\.|$)")
 
 
 def is_model_class(type_name: str) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from racelint.expressions import expression
 from racelint.finding import Finding, Role, Step, World
 from racelint.timeline.data import Lane, Row, Timeline
 
@@ -25,11 +25,11 @@ _DOES = (
     r"(?:changes it|adds to it|reads it|uses both|(?:can )?takes? it away|sets it|removes or replaces it|"
     r"calls `[\w.]+`, which reads it)"
 )
-_NAMED = re.compile(rf"`([^`\s]+)` {_DOES}(?: too)?(?: on line (\d+))?")
-_COMMENT = re.compile(r"\s#[^'\"]*(?:[\"'][^'\"]*[\"'][^'\"]*)*$")
-_SOMEWHERE = re.compile(r"another thread changes it on line (\d+)")
-_READER = re.compile(r"reads it in `([^`\s]+)`")
-_HOLDER = re.compile(r"(?:guards it on line \d+ in `([^`\s]+)`|under which `([^`\s]+)` uses it)")
+_NAMED = expression(rf"`([^`\s]+)` {_DOES}(?: too)?(?: on line (\d+))?")
+_COMMENT = expression(r"\s#[^'\"]*(?:[\"'][^'\"]*[\"'][^'\"]*)*$")
+_SOMEWHERE = expression(r"another thread changes it on line (\d+)")
+_READER = expression(r"reads it in `([^`\s]+)`")
+_HOLDER = expression(r"(?:guards it on line \d+ in `([^`\s]+)`|under which `([^`\s]+)` uses it)")
 _ELSEWHERE = "::"
 """Between the module and the name of a function of another file."""
 
