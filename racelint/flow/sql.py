@@ -130,15 +130,19 @@ def _tree(text: str) -> exp.Expr | None:
             if any(not table.name or table.name == "?" for table in tables):
                 continue  # a placeholder stands for the table
             for table in tables:
-                name = table.name
-                if name.startswith(_HOLE):
-                    table.set("this", exp.to_identifier(holes[int(name[len(_HOLE) :])] if name != _HOLE else ""))
+                if _HOLE in table.name:
+                    table.set(
+                        "this",
+                        exp.to_identifier(_HOLES.sub(lambda hole: holes[int(hole[1])] if hole[1] else "", table.name)),
+                    )
             return tree
     return None
 
 
 _HOLE = "hole_"
 """What stands for a hole that Python fills."""
+_HOLES = expression(rf"{_HOLE}(\d*)")
+"""Holes in a name, of which they may be the whole or a part: `{prefix}_size`."""
 
 _SHARED_WORDS = (
     (re.compile(r"^\s*replace\s+into\b", re.IGNORECASE), "insert or replace into"),
