@@ -119,6 +119,18 @@ def globals_() -> str:
     )
 
 
+def statements() -> str:
+    """A function that builds and runs 2,000 statements, one that makes 2,000 rows by functions, and one that joins 2,000 threads."""
+    built = "".join(f"    s{i} = delete(A{i}).where(A{i}.id == {i})\n    session.execute(s{i})\n" for i in range(2_000))
+    made = "".join(f"    create_a{i}(session, n)\n" for i in range(2_000))
+    started = "".join(f"    t{i} = threading.Thread(target=made)\n    t{i}.start()\n" for i in range(2_000))
+    joined = "".join(f"    t{i}.join()\n" for i in range(2_000))
+    return (
+        "import threading\n\nfrom sqlalchemy import delete\n\n\n"
+        f"def built(session):\n{built}\n\ndef made(session, n):\n{made}\n\ndef started():\n{started}{joined}\n\n"
+    ) + one_race("")
+
+
 def folder(at: Path) -> None:
     """100,000 small files in one folder, and a race in one."""
     for number in range(100_000):
@@ -150,6 +162,7 @@ CASES = {
     "5,000 decorators": Case(decorators, "RL902"),
     "20,000 arguments": Case(arguments),
     "2,000 globals": Case(globals_, ""),
+    "2,000 statements, rows and threads": Case(statements),
 }
 
 

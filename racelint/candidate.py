@@ -9,6 +9,7 @@ from racelint.facts import CallSite, FunctionFacts, Write
 from racelint.finding import World
 from racelint.keys import ANY, GIVEN, OWN, Keys, Reach
 from racelint.resolve import enclosing_self
+from racelint.store_calls import looks_up
 
 _SQL, _QUERY = frozenset(["sql"]), frozenset(["query"])
 _STATEMENTS = frozenset("update delete insert replace merge upsert with_for_update".split())
@@ -116,6 +117,16 @@ class Candidate:
     def calls(self) -> list[CallSite]:
         """All calls."""
         return [call for function in self.functions for call in function.calls]
+
+    @cached_property
+    def asked(self) -> frozenset[str]:
+        """The last names of the objects that are asked for something by a call which is named so; "" for plain functions."""
+        return frozenset(
+            holder.rpartition(".")[2]
+            for call in self.calls
+            for holder, _, name in (call.callee.rpartition("."),)
+            if looks_up(name)
+        )
 
     @cached_property
     def effects(self) -> list[frozenset[str]]:

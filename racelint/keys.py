@@ -54,6 +54,7 @@ class StateKeys:
         self.scope, self.concurrency = concurrency.scope, concurrency
         self._reach: dict[tuple[str, str, bool], Reach] = {}
         self._reads: dict[tuple[str, bool], Keys] = {}
+        self._callees: dict[str, frozenset[str]] = {}
         self._changes: dict[tuple[str, bool], dict[str, list[Write]]] = {}
         self._spans: dict[tuple[str, bool], dict[str, Span]] = {}
         self.maps_rows = bool(self.scope.libraries & MAPPERS)
@@ -105,9 +106,15 @@ class StateKeys:
         return (
             built.count(".") > 1
             and built.rpartition(".")[2] not in _ENTRIES
-            and any(call.callee == built for call in function.calls)
+            and built in self._called(function)
             and not self.concurrency.target(built, function)
         )
+
+    def _called(self, function: FunctionFacts) -> frozenset[str]:
+        known = self._callees.get(function.qualname)
+        if known is None:
+            known = self._callees[function.qualname] = frozenset(call.callee for call in function.calls)
+        return known
 
     def span(self, key: str, function: FunctionFacts, handed: bool) -> Span:
         """How many suspension points of a function stand before the places where it touches the key itself."""

@@ -41,6 +41,7 @@ class StoreCalls:
         self.types = StoreTypes(concurrency)
         self._effects: dict[tuple[str, Types], list[frozenset[str]]] = {}
         self._asked: dict[str, list[CallSite]] = {}
+        self._statements: dict[str, tuple[dict[str, frozenset[str]], bool]] = {}
 
     def asked(self, function: FunctionFacts) -> list[CallSite]:
         """The calls of a function whose names say that they may do something to a store, whatever the types are."""
@@ -93,15 +94,15 @@ class StoreCalls:
 
     def _of_statement(self, call: CallSite, function: FunctionFacts) -> frozenset[str]:
         """What the statement may do that a call runs: one that is built there, or in a local, is known by the functions that build it."""
-        paths = list(call.arguments[:1])
-        for path in paths:
-            root = path.partition(".")[0]
-            paths += [built for local, built in function.locals_built if local == root and built not in paths]
-        built = NOTHING.union(*map(_built, paths))
+        path = call.arguments[0] if call.arguments else ""
+        known = self._statements.get(function.qualname)
+        if known is None:
+            known = self._statements[function.qualname] = _statements_of(function)
+        of_locals, selects = known
+        built = _built(path) | of_locals.get(path.partition(".")[0], NOTHING)
         if not built:
             return SQL  # a text, or one that comes from elsewhere
-        inner = any(_built(other.callee) >= _QUERY for other in function.calls)
-        return built | _QUERY if inner else built
+        return built | _QUERY if selects else built
 
     def _tells_no_statement(self, call: CallSite) -> bool:
         """Whether a call whose name alone says that it may run a statement is given none, or is that of an imported module."""
@@ -174,6 +175,23 @@ def _built(path: str) -> frozenset[str]:
     return NOTHING.union(*(_BUILDS[word] for word in words if word in _BUILDS))
 
 
+def _statements_of(function: FunctionFacts) -> tuple[dict[str, frozenset[str]], bool]:
+    """What the statements do that the locals of a function may hold, and whether any call of it begins a query."""
+    of_locals: dict[str, frozenset[str]] = {}
+    built_on: dict[str, set[str]] = {}
+    for local, built in function.locals_built:
+        of_locals[local] = of_locals.get(local, NOTHING) | _built(built)
+        built_on.setdefault(built.partition(".")[0], set()).add(local)
+    todo = list(of_locals)
+    while todo:  # each local changes as often as there are kinds, at most
+        local = todo.pop()
+        for other in built_on.get(local, ()):
+            if not of_locals[local] <= of_locals[other]:
+                of_locals[other] |= of_locals[local]
+                todo.append(other)
+    return of_locals, any(_built(call.callee) >= _QUERY for call in function.calls)
+
+
 def verb_of(name: str) -> str:
     """The first word of a function's name."""
     return name.lstrip("_").partition("_")[0]
@@ -181,6 +199,12 @@ def verb_of(name: str) -> str:
 
 def _last(name: str) -> str:
     return name.rpartition("_")[2]
+
+
+def looks_up(name: str) -> bool:
+    """Whether a function is called after what it looks up or reads."""
+    verb = verb_of(name)
+    return verb in LOOK_UP or VERBS.get(verb) == READ
 
 
 def _named(path: str, awaited: bool) -> frozenset[str]:

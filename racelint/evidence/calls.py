@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from functools import cached_property
+from typing import TypeAlias
 
 from racelint.facts import CallSite, FunctionFacts
 from racelint.models.loader import POOL_MAPS, Spawner
 from racelint.resolve import Scope, enclosing_self
+
+Waits: TypeAlias = "tuple[list[int], list[int], dict[str, list[CallSite]]]"
+"""Of a function: the lines where it joins threads, those where it calls functions of the module, and such calls by the pool around."""
 
 
 class Calls:
@@ -19,6 +23,8 @@ class Calls:
         self._counted = 0
         self._targets: dict[tuple[str, str], list[FunctionFacts]] = {}
         self._spawning: dict[str, list[tuple[CallSite, Spawner]]] = {}
+        self.waits: dict[str, Waits] = {}
+        """What `spawns.is_waited_for` has found out about the functions that start units."""
 
     def target(self, path: str, caller: FunctionFacts) -> list[FunctionFacts]:
         """The functions of this module that a dotted path in `caller` may mean."""

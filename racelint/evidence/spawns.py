@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from racelint.evidence.calls import POOLS, Calls
+from bisect import bisect_right
+
+from racelint.evidence.calls import POOLS, Calls, Waits
 from racelint.evidence.data import Root
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
@@ -85,15 +87,32 @@ def _joined(call: CallSite) -> bool:
 
 def is_waited_for(calls: Calls, call: CallSite, starter: FunctionFacts) -> bool:
     """Whether the function that starts a unit stays until it ends and runs nothing else of the module: it ends the pool, or joins threads."""
+    joins, own, within = _known_waits(calls, starter)
     if _joined(call):
-        pools = {manager for manager in call.within if manager.rpartition(".")[2] in POOLS}
-        meanwhile = [c for c in starter.calls if c is not call and pools & set(c.within)]
-    else:
-        end = min((c.line for c in starter.calls if _joins(c) and c.line > call.line), default=0)
-        if not end:
-            return False
-        meanwhile = [c for c in starter.calls if call.line < c.line < end]
-    return not any(calls.target(other.callee, starter) for other in meanwhile)
+        return all(other is call for pool in call.within for other in within.get(pool, ()))
+    join = bisect_right(joins, call.line)
+    if join == len(joins):
+        return False
+    following = bisect_right(own, call.line)
+    return following == len(own) or own[following] >= joins[join]
+
+
+def _known_waits(calls: Calls, starter: FunctionFacts) -> Waits:
+    known = calls.waits.get(starter.qualname)
+    if known is None:
+        known = calls.waits[starter.qualname] = _waits(calls, starter)
+    return known
+
+
+def _waits(calls: Calls, starter: FunctionFacts) -> Waits:
+    """The lines where a function joins threads, those where it calls functions of the module, and such calls by the pool around them."""
+    own = [call for call in starter.calls if calls.target(call.callee, starter)]
+    within: dict[str, list[CallSite]] = {}
+    for call in own:
+        for pool in call.within:
+            if pool.rpartition(".")[2] in POOLS:
+                within.setdefault(pool, []).append(call)
+    return sorted(call.line for call in starter.calls if _joins(call)), sorted(call.line for call in own), within
 
 
 def _joins(call: CallSite) -> bool:

@@ -30,7 +30,7 @@ from racelint.paths import (
     words_of_name,
     words_of_paths,
 )
-from racelint.store_calls import LOOK_UP, READ, VERBS, WRITE, verb_of
+from racelint.store_calls import READ, WRITE
 from racelint.store_types import keeps_rows
 from racelint.touch import steps_on_paths
 
@@ -143,11 +143,7 @@ def _creates_unseen(c: Candidate, call: CallSite) -> bool:
         return c.module.keys.maps_rows
     if not keeps_rows(receiver) and not any(_SESSION.search(argument) for argument in call.arguments):
         return False
-    return any(
-        (verb_of(asked) in LOOK_UP or VERBS.get(verb_of(asked)) == READ) and receiver == holder.rpartition(".")[2]
-        for other in c.calls
-        for holder, _, asked in (other.callee.rpartition("."),)
-    )
+    return receiver in c.asked
 
 
 _UNSEEN_CREATION = expression(r"(^|\.)_*(create|insert|add|register)(_\w+)?$")
