@@ -159,6 +159,7 @@ class Concurrency(Guards, Writers):
                         )
                         or strong.waited  # by whoever called the object's method
                         or self._step_of(first, second)
+                        or (strong.body and self._own_step(weak))
                         or self._of_another_class(left, right, resource)
                     )
                     strength = strength if inner else Confidence.MEDIUM
@@ -220,6 +221,14 @@ class Concurrency(Guards, Writers):
         """Whether the public one of two roots is a step of what the other one runs: nobody else needs to call it."""
         weak, strong = (one, other) if self.roots[one].public else (other, one)
         return strong in self.reached.get(self.roots[weak].unit, frozenset())
+
+    def _own_step(self, root: Root) -> bool:
+        """Whether other methods of its object call the method: it is one of what a thread, which the object is, does in turn."""
+        unit = self.scope.functions.get(root.unit)
+        return unit is not None and any(
+            caller.owner in self.scope.family(unit.owner) and call.callee == f"self.{unit.name}"
+            for caller, call in self.callers.get(unit.qualname, ())
+        )
 
     def _apart(self, left: Root, right: Root, resource: Resource | None) -> bool:
         """Whether each of two units may have its own object of the resource's class.

@@ -21,6 +21,20 @@ def given(program: Program, write: Place) -> frozenset[str]:
     return _names(value) & _given_names(definition)
 
 
+def behind(program: Program, place: Place) -> frozenset[str]:
+    """The names that an expression reads, and those that any of them is put together of in the function."""
+    definition = program.definition(place.unit)
+    if definition is None:
+        return frozenset()
+    found = _names(definition.nodes[place.node])
+    assignments = [(_names(value), _targets(targets)) for value, targets in _assignments(definition.node)]
+    while True:
+        more = {name for value, targets in assignments if targets & found for name in value} - found
+        if not more:
+            return found
+        found |= more
+
+
 def _given_names(definition: Definition) -> frozenset[str]:
     """The arguments, and the local names that anything with one of them in it is assigned to; not the own object."""
     facts = definition.facts

@@ -21,8 +21,15 @@ MOST_BASES = 20
 
 _OF_TESTS = expression(r"(^|/)(tests?|testing|examples|docs)/")
 
+_MANY_PROCESSES = frozenset(
+    "celery multiprocessing rq dramatiq huey gunicorn uwsgi uvicorn django flask fastapi starlette quart twisted".split()
+)
+"""What projects import that work in several processes, or may."""
+
 _RELATIONS = frozenset({"relationship", "ManyToManyField", "dynamic_loader"})
 """Last names of what mappers call a relation to several rows of another table."""
+_COLUMNS = ("Column", "column", "Field", "Key")
+"""How last names of what mappers call a column end."""
 
 Located = tuple[ModuleFacts, ClassFacts]
 
@@ -190,8 +197,28 @@ class Index:
         return count * 4 >= len(modules) > 0 and len(direct) > 1
 
     @cached_property
+    def on_one_loop(self) -> bool:
+        """Whether the project is a server whose one process answers all requests on Tornado's event loop.
+
+        Some module serves with it, and none forks, hands jobs to other processes or serves with anything else.
+        """
+        modules = [module for module in self.modules if not _OF_TESTS.search(module.path)] or self.modules
+        roots = {module.path: {origin.partition(".")[0] for _, origin in module.imports} for module in modules}
+        if any(not _MANY_PROCESSES.isdisjoint(found) for found in roots.values()) or not any(
+            "tornado" in found for found in roots.values()
+        ):
+            return False
+        calls = {
+            (call.callee.rpartition(".")[2], "tornado" in roots[module.path])
+            for module in modules
+            for function in (*module.functions, module.module_body)
+            for call in function.calls
+        }
+        return ("HTTPServer", True) in calls and not any("fork" in name for name, _ in calls)
+
+    @cached_property
     def relations(self) -> frozenset[str]:
-        """Names of attributes that classes declare as relations to other rows (`relationship(…)`), and none as anything else.
+        """Names of attributes that classes declare as relations to other rows (`relationship(…)`), and none as a column.
 
         A list that is assigned to one is compared with the rows that are linked: only those that differ are added or taken out.
         """
@@ -200,7 +227,11 @@ class Index:
         for module in self.modules:
             for class_ in module.classes:
                 for name, built in class_.attributes:
-                    (declared if built.rpartition(".")[2] in _RELATIONS else others).add(name)
+                    last = built.rpartition(".")[2]
+                    if last in _RELATIONS:
+                        declared.add(name)
+                    elif last.endswith(_COLUMNS) and last != "Field":  # that of schemas of what is sent and received
+                        others.add(name)
         return frozenset(declared - others)
 
     @cached_property

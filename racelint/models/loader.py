@@ -279,7 +279,7 @@ class Models:
     def names_lock(self, path: str) -> bool:
         """Whether something is called like what excludes others while it is held."""
         lower = path.lower()
-        return any(part in lower for part in self.guards)
+        return any(part in lower for part in self.guards) or ("gate" in lower and _GATE.search(lower) is not None)
 
     def may_reach_stores(self, name: str) -> bool:
         """Whether a call with this last name may do anything that a table tells of."""
@@ -477,6 +477,9 @@ def _check_parents(models: Models, name: str, where: str) -> None:
         seen.add(parent)
         parent = models.parents.get(parent, "")
 
+
+_GATE = expression(r"(^|[._])gate([._]|$)")
+"""A word too short to be looked for within others, as in `aggregate`."""
 
 TAKEN = expression(r"Duplicate|AlreadyExists?(Error|Exception)?$|UniqueViolation|UniqueConstraint|IntegrityError")
 """Names that projects and libraries give to errors about a second such row."""

@@ -55,7 +55,7 @@ from racelint.pattern.jobs import early_jobs, sends_on_commit
 from racelint.pattern.kept import kept_under_lock
 from racelint.pattern.limits import children_then_parent, counted_then_added, entries_enlarged, tested_then_drawn
 from racelint.pattern.locking import useless_locks
-from racelint.pattern.lookups import COUNTS, by_generated_key, by_new_row, constraint_handled, same_rows
+from racelint.pattern.lookups import COUNTS, by_generated_key, by_locked_row, by_new_row, constraint_handled, same_rows
 from racelint.pattern.made import (
     begins_something,
     calls_resource,
@@ -166,6 +166,7 @@ __all__ = [
     "broken_compounds",
     "broken_sections",
     "by_generated_key",
+    "by_locked_row",
     "by_new_row",
     "called_by_timer",
     "calls_resource",

@@ -46,9 +46,9 @@ def unconstrained(unit: Unit) -> Iterator[Access]:
 def _of_new_thing(unit: Unit, made: Access) -> bool:
     """Whether the row is about what a call of the unit has just created elsewhere: `issue = tracker.create_issue()`, `url=issue.url`.
 
-    Nobody else knows that yet.
+    Nobody else knows that yet, nor what was put together of it before.
     """
-    written = set(_NAMES.findall(unit.module.text(made.place)))
+    written = unit.module.behind(made.place)
     built = (
         callee.rpartition(".")[2]
         for local, callee in unit.facts.locals_built
@@ -57,7 +57,6 @@ def _of_new_thing(unit: Unit, made: Access) -> bool:
     return any(_CREATES.search(name) for name in built)
 
 
-_NAMES = expression(r"(?<![\w.])[A-Za-z_]\w*")
 _CREATES = expression(r"(^|_)(create|new|report|submit)(_|$)")
 """Words in names of calls that create something, mostly in another system."""
 

@@ -47,14 +47,24 @@ def _for_public(unit: Unit) -> bool:
     )
 
 
-def own_to_thread(unit: Unit, resource: Resource) -> bool:
-    """Whether the unit asks which thread it runs in, and the resource may be what it keeps for that one: an entry, another object."""
-    if resource.name.startswith("self.") and not resource.key:
+def own_to_thread(unit: Unit, access: Access) -> bool:
+    """Whether the unit asks which thread it runs in, and the resource may be what it keeps for that one: an entry, another object.
+
+    Or the helper that has the access asks, itself or by a function that it calls.
+    """
+    if access.resource.name.startswith("self.") and not access.resource.key:
         return False
-    return any(
-        isinstance(event, Mark) and event.what == "call" and event.subject.rpartition(".")[2] in _WHICH
-        for event in unit.events
-    )
+    if any(isinstance(e, Mark) and e.what == "call" and _asks_which(e.subject) for e in unit.events):
+        return True
+    helper = unit.module.scope.functions.get(access.place.unit)
+    if helper is None:
+        return False
+    asked = (f for call in helper.calls for f in unit.module.concurrency.target(call.callee, helper))
+    return any(_asks_which(call.callee) for function in (helper, *asked) for call in function.calls)
+
+
+def _asks_which(callee: str) -> bool:
+    return callee.rpartition(".")[2] in _WHICH
 
 
 _WHICH = ("get_ident", "current_thread", "get_native_id")

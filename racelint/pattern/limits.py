@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from racelint.events import Access, Kind, Op, Row, Sense
 from racelint.finding import World
-from racelint.pattern.lookups import COUNTS, same_rows
+from racelint.pattern.lookups import COUNTS, constraint_handled, same_rows
 from racelint.pattern.rows import KEYS
 from racelint.pattern.transactions import row_locked_at
 from racelint.pattern.unit import Unit, exactly
@@ -22,6 +22,8 @@ def counted_then_added(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 continue
             if not same_rows(count, new) and not _drawn_from_sum(unit, count, new):
                 continue
+            if count.tested and count.tested <= new.assigned and constraint_handled(unit, new):
+                continue  # whether there is just such a row was asked, and that there is by now is foreseen
             if not row_locked_at(unit, new):
                 yield count, new
                 break

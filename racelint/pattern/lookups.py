@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from racelint.events import Access, Kind
+from racelint.events import Access, Acquire, Kind
 from racelint.pattern.unit import Unit
 
 COUNTS = ("count", "acount", "aggregate", "aaggregate", "count_documents", "sum", "len")
@@ -59,6 +59,19 @@ def by_generated_key(look: Access, new: Access) -> bool:
 def by_new_row(unit: Unit, look: Access) -> bool:
     """Whether rows were looked up that belong to one which the unit itself has just made: nobody else adds to it yet."""
     return any(row.new and row.name in look.related for row in unit.flow.rows)
+
+
+def by_locked_row(unit: Unit, look: Access, new: Access) -> bool:
+    """Whether rows were looked up that belong to one which the unit has locked: who adds one for it, too, waits there first.
+
+    The row is that of the branch in which it was found; the lock need not be held on the other ways.
+    """
+    if not any(row.locked and row.name in look.related for row in unit.flow.rows):
+        return False
+    return any(
+        isinstance(event, Acquire) and event.what == "transaction"
+        for event in (unit.events[number] for number in sorted(look.held & new.held))
+    )
 
 
 KEYS = frozenset({"pk", "id"})

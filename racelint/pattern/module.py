@@ -111,6 +111,12 @@ class Module:
 
         return given(self.program, place)
 
+    def behind(self, place: Place) -> frozenset[str]:
+        """The names that stand at a place, and those that any of them was put together of before in the function."""
+        from racelint.flow.given import behind
+
+        return behind(self.program, place)
+
     def text(self, place: Place) -> str:
         """The source at a place, on one line."""
         definition = self.program.definition(place.unit)

@@ -30,7 +30,12 @@ def next_numbers(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 ),
                 None,
             )
-            if read is None or not unit.before(mark.id, new.id) or (row is not None and row.loaded == read.id):
+            if (
+                read is None
+                or mark.id > new.id
+                or not unit.before(mark.id, new.id)
+                or (row is not None and row.loaded == read.id)
+            ):
                 continue
             if not _kept_out(unit, read, new):
                 yield read, new

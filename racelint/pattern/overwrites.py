@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Acquire, Kind, Op
+from racelint.events import Access, Acquire, Kind, Op, Resource
 from racelint.evidence import Evidence
 from racelint.expressions import expression
 from racelint.finding import Confidence
@@ -50,6 +50,8 @@ def _readers(unit: Unit, write: Access) -> Evidence | None:
     if used is None:
         return None
     resource, facts = write.resource, unit.facts
+    if _taken_for_miss(unit, resource):
+        return Evidence(f"who reads it takes what is no whole file for none; {used.text}", Confidence.LOW, "processes")
     if shared_word(resource.path, resource.name, facts.owner, only=CACHED) or is_system_path(resource.path):
         return used
     reader = read_elsewhere(unit, resource)
@@ -57,6 +59,25 @@ def _readers(unit: Unit, write: Access) -> Evidence | None:
     if reader and (handled or is_storage(facts.owner) or shared_word(resource.path, resource.name, facts.qualname)):
         return Evidence(f"`{reader}` reads it; {used.text}", used.strength, "processes")
     return Evidence(used.text, Confidence.LOW, "processes")
+
+
+def _taken_for_miss(unit: Unit, resource: Resource) -> bool:
+    """Whether the function of the module that reads the file goes on without its content if it cannot be understood."""
+    reader = read_elsewhere(unit, resource)
+    there = unit.module.unit(reader) if reader else None
+    if there is None:
+        return False
+    reads = [read for read in there.accesses(Op.READ, kinds=(Kind.FILE,)) if _one_name(read.resource, resource)]
+    return bool(reads) and all(read.forgiven & _UNREADABLE for read in reads)
+
+
+_UNREADABLE = frozenset({"", "Exception", "BaseException", "ValueError", "JSONDecodeError"})
+"""Errors by which a half-written file shows; "" stands for all."""
+
+
+def _one_name(one: Resource, other: Resource) -> bool:
+    """Whether two functions call a file by the same name."""
+    return one.path == other.path or one.name == other.name
 
 
 def _only_locked(unit: Unit, write: Access) -> bool:
@@ -80,7 +101,7 @@ def _put_in_place_later(unit: Unit, write: Access) -> bool:
     return any(
         same(other.resource, write.resource)
         and unit.before(write.id, other.id)
-        and (other.op is not Op.DELETE or not _only_handled(unit, write, other))
+        and (other.op is not Op.DELETE or not unit.only_after_error(write, other))
         for other in unit.accesses(Op.USE, Op.DELETE, kinds=(Kind.FILE,))
         if other.op is Op.DELETE or other.how in ("replace", "move")
     )
@@ -93,21 +114,6 @@ def _opened_to_be_locked(unit: Unit, write: Access) -> bool:
         and bool(shared_word(write.resource.path, write.resource.name, only=LOCKS))
         and not any(same(other.resource, write.resource) for other in unit.accesses(Op.WRITE, kinds=(Kind.FILE,)))
     )
-
-
-def _only_handled(unit: Unit, one: Access, other: Access) -> bool:
-    """Whether all ways from one access to the other lead through the handler of an exception."""
-    handlers = {mark.id for mark in unit.marks("handler")}
-    seen: set[int] = set()
-    todo = list(unit.flow.after[one.id]) if handlers else [other.id]
-    while todo:
-        number = todo.pop()
-        if number == other.id:
-            return False
-        if number not in seen and number not in handlers:
-            seen.add(number)
-            todo.extend(unit.flow.after[number])
-    return True
 
 
 def _read_before(unit: Unit, write: Access) -> bool:

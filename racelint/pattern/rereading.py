@@ -135,6 +135,8 @@ def remover(unit: Unit, use: Access) -> tuple[Evidence, str] | None:
             or (use.resource.key and whole and write.shape != "empty")
         ):
             continue
+        if use.resource.kind is Kind.GLOBAL and evidence.public and not unit.module.under_lock(function, write):
+            evidence = evidence.weakened()  # who takes it away as the program ends does not think of threads
         if best is None or evidence.strength.rank > best[0].strength.rank:
             best = evidence, function.qualname
     return best

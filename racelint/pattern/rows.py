@@ -197,8 +197,13 @@ def _of_row(unit: Unit, mark: Mark, row: Row) -> bool:
     return any((a := unit.access(n)) is not None and a.resource.name.rpartition(".")[0] == row.name for n in mark.stems)
 
 
-def row_evidence(unit: Unit, write: Access) -> Evidence:
-    """Rows are reached by every process of the application, whatever this unit is."""
+def row_evidence(unit: Unit, write: Access, since: Access | None = None) -> Evidence:
+    """Rows are reached by every process of the application, whatever this unit is.
+
+    `since`: the access that the write rests on. A server that has one process and one loop comes to nothing else in between.
+    """
+    if since is not None and unit.module.scope.index.on_one_loop and not unit.switches_between(since.id, write.id):
+        return Evidence("one process answers all requests, one step after the other until it awaits", Confidence.LOW)
     found = in_processes(unit)
     if found is not None and found.strength is not Confidence.LOW:
         return found

@@ -57,6 +57,8 @@ def entries_marked(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | None]]:
                 continue
             if look.op not in (Op.READ, Op.CHECK) or unit.guarded(look, write, World.PROCESSES):
                 continue
+            if unit.only_after_error(look, write):
+                continue  # says that it failed, and keeps nobody out who comes meanwhile
             effect = next((e for e in _effects(unit, write) if (number, sense) in e.control), None)
             if effect is None and shared_word(look.resource.key, unit.facts.qualname, only=LOCK_WORDS):
                 effect = write

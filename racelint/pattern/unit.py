@@ -144,6 +144,20 @@ class Unit:
                 todo.extend(self._before_each[number])
         return frozenset(seen)
 
+    def only_after_error(self, one: Event, other: Event) -> bool:
+        """Whether all ways from one event to the other lead through the handler of an exception."""
+        handlers = {mark.id for mark in self.marks("handler")}
+        seen: set[int] = set()
+        todo = list(self.flow.after[one.id]) if handlers else [other.id]
+        while todo:
+            number = todo.pop()
+            if number == other.id:
+                return False
+            if number not in seen and number not in handlers:
+                seen.add(number)
+                todo.extend(self.flow.after[number])
+        return True
+
     def repeats(self, number: int) -> bool:
         """Whether the event stands in a loop."""
         return any(number in self.reach(follower) for follower in self.flow.after[number])

@@ -135,7 +135,7 @@ def report(unit: Unit, check: Access, act: Access, message: str, advice: str) ->
         act,
         ((Role.CHECK, check), (Role.ACT, act)),
         message,
-        row_evidence(unit, act),
+        row_evidence(unit, act, check),
         World.PROCESSES,
         act.resource.name,
         Fix(advice),

@@ -58,7 +58,7 @@ def find(module: Module) -> Iterable[Finding]:
                 Fix("hold one lock over test and insertion, or insert the task or a placeholder before awaiting"),
             )
         for pair, _, found in made_without_lock(unit, keyed=True):
-            apart = keyed_by_argument(unit, pair.second) or own_to_thread(unit, pair.second.resource)
+            apart = keyed_by_argument(unit, pair.second) or own_to_thread(unit, pair.second)
             evidence = replace(found, strength=Confidence.LOW) if found.public or apart else found
             name = pair.second.resource.shown
             yield module.finding(

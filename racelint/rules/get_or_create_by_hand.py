@@ -41,6 +41,7 @@ from racelint.pattern import (
     Sense,
     Unit,
     by_generated_key,
+    by_locked_row,
     by_new_row,
     constraint_handled,
     row_evidence,
@@ -66,7 +67,7 @@ def find(module: Module) -> Iterable[Finding]:
                 ((Role.CHECK, look), (Role.ACT, fetch)),
                 f"a row of `{name}` is tested on line {module.line(look)} and fetched here in a separate step, or else created; "
                 "another process can delete it in between",
-                row_evidence(unit, fetch),
+                row_evidence(unit, fetch, look),
                 World.PROCESSES,
                 name,
                 Fix("use `get_or_create`, or fetch it and handle that there is none"),
@@ -81,7 +82,7 @@ def find(module: Module) -> Iterable[Finding]:
                 ((Role.CHECK, look), (Role.ACT, new)),
                 f"the row of `{name}` that line {module.line(look)} looks up is retired if there is one, and a new one created "
                 "here; another process can do the same in between, and then there are two",
-                row_evidence(unit, new),
+                row_evidence(unit, new, look),
                 World.PROCESSES,
                 name,
                 Fix(
@@ -89,7 +90,7 @@ def find(module: Module) -> Iterable[Finding]:
                 ),
             )
         for look, new in (*created_unseen(unit), *missing_added(unit)):
-            evidence = row_evidence(unit, new)
+            evidence = row_evidence(unit, new, look)
             name = new.resource.name
             yield module.finding(
                 RULE,
@@ -187,7 +188,7 @@ def missing_added(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 ),
                 None,
             )
-            if look is None or not unit.before(mark.id, new.id):
+            if look is None or mark.id > new.id or not unit.before(mark.id, new.id):
                 continue
             if not unit.guarded(look, new, World.PROCESSES) and not unit.guarded(look, new):
                 yield look, new
@@ -221,7 +222,7 @@ def created_unseen(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 and look.how not in ("exists", "aexists", "count", "acount")
             ):
                 continue
-            if row_locked_since(unit, look, new):
+            if row_locked_since(unit, look, new) or by_locked_row(unit, look, new):
                 continue
             if not unit.guarded(look, new, World.PROCESSES) and not unit.guarded(look, new):
                 yield look, new

@@ -48,7 +48,7 @@ def find(module: Module) -> Iterable[Finding]:
     """A row is saved with one more than what was read of its table, with no lock and no constraint that is handled."""
     for unit in module.units:
         for read, new in next_numbers(unit):
-            evidence = row_evidence(unit, new)
+            evidence = row_evidence(unit, new, read)
             name = read.resource.name
             yield module.finding(
                 RULE,
@@ -71,7 +71,7 @@ def find(module: Module) -> Iterable[Finding]:
                 ((Role.CHECK, test), (Role.WRITE, write)),
                 f"a row of `{name}` is looked for on line {module.line(test)}, and what was free is saved here; another "
                 "process can take it in between",
-                row_evidence(unit, write),
+                row_evidence(unit, write, test),
                 World.PROCESSES,
                 name,
                 Fix("save under a unique constraint, and handle its error by trying the next one"),

@@ -40,7 +40,7 @@ def find(module: Module) -> Iterable[Finding]:
     """A field of a row is read, and the row is saved with a field computed from it, without a row lock."""
     for unit in module.units:
         for pair in (*row_updates(unit), *table_updates(unit)):
-            evidence = row_evidence(unit, pair.second)
+            evidence = row_evidence(unit, pair.second, pair.first)
             if merged_unseen(unit, pair):
                 evidence = evidence.weakened()
             if pair.version_check is not None:
@@ -69,7 +69,7 @@ def find(module: Module) -> Iterable[Finding]:
                 ((Role.READ, count), (Role.WRITE, write)),
                 f"what `{name}` keeps is counted on line {module.line(count)} and saved here; what others add in between is not "
                 "in it, and a later count of theirs is overwritten",
-                row_evidence(unit, write),
+                row_evidence(unit, write, count),
                 World.PROCESSES,
                 name,
                 Fix("lock the row before counting, or let one statement count and save (`update(total=Subquery(…))`)"),

@@ -166,6 +166,10 @@ def stale_checks(unit: Unit) -> Iterator[tuple[Pair, str, Evidence]]:
     for pair, sense in decided(unit):
         found = harmful(unit, pair, sense)
         known = last.get(pair.second.id)
+        if (
+            found is not None and pair.first.how == "assert"
+        ):  # says what holds, and decides nothing: mostly for a type checker
+            found = (found[0], found[1].weakened())
         if found is not None and (known is None or known[0].first.id < pair.first.id):
             last[pair.second.id] = (pair, *found)  # of several checks the one nearest to the act
     yield from last.values()

@@ -130,6 +130,8 @@ def teardowns(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
             evidence = replaced_meanwhile(unit, write.resource)
             if evidence is not None and evidence.strength is Confidence.MEDIUM and first_word(unit.facts.name) in ENDS:
                 evidence = evidence.weakened()  # whoever ends an object does not begin it meanwhile
+            if evidence is not None and started_here(unit, read):
+                evidence = evidence.weakened()  # whoever runs beside it would have replaced what it made itself at once
             if evidence is not None:
                 yield Pair(unit, read, write, switch), evidence
                 break

@@ -110,6 +110,10 @@ def torn_pairs(unit: Unit, neighbours: Neighbours) -> Iterator[tuple[Pair, Evide
             evidence = used_together(unit, first.resource, second.resource)
             if evidence is not None and evidence.public:
                 evidence = evidence.weakened()  # whether they belong together is said by neighbouring statements only
+            if evidence is not None and (first.value.shape in FLAG or second.value.shape in FLAG):
+                evidence = (
+                    evidence.weakened()
+                )  # one says that something is under way, the other what: they differ meanwhile
             if evidence is not None:
                 yield Pair(unit, first, second, switch), evidence
 
@@ -154,6 +158,9 @@ def changed_side_by_side(module: Module) -> Neighbours:
 
 PLAIN = (Shape.TRUE, Shape.FALSE, Shape.NONE, Shape.CONSTANT)
 """Values of flags and states, which stand beside what they tell of rather than belong to it."""
+
+
+FLAG = (Shape.TRUE, Shape.FALSE)
 
 
 def torn_by_thread(

@@ -109,7 +109,7 @@ def _remedy(taken: Taken) -> tuple[Fix, str]:
 def _evidence(unit: Unit, taken: Taken) -> Evidence | None:
     """One item that is chosen is meant for one worker; a loop over all of them has to be seen to run several times at once."""
     if taken.one:
-        return row_evidence(unit, taken.pair.second)
+        return row_evidence(unit, taken.pair.second, taken.pair.first)
     found = in_processes(unit)
     if found is None or not worked_on(unit, taken):
         return None

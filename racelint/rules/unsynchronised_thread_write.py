@@ -43,9 +43,9 @@ from collections.abc import Iterable
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import (
+    Access,
     Evidence,
     Module,
-    Resource,
     Unit,
     copied_to_processes,
     counted_in_shared_memory,
@@ -75,7 +75,7 @@ def find(module: Module) -> Iterable[Finding]:
                 Fix(f"hold `{name.removesuffix('.value')}.get_lock()` around each change"),
             )
         for pair in extremes(unit):
-            evidence = met(unit, pair.second.resource)
+            evidence = met(unit, pair.second)
             if evidence is None:
                 continue
             name = pair.second.resource.shown
@@ -92,7 +92,7 @@ def find(module: Module) -> Iterable[Finding]:
                 Fix(f"hold one lock over the comparison and the change of `{name}`"),
             )
         for pair in thread_updates(unit):
-            evidence = met(unit, pair.second.resource)
+            evidence = met(unit, pair.second)
             if evidence is None or pair.restores or not pair.in_one_step:
                 continue
             name = pair.second.resource.shown
@@ -109,10 +109,11 @@ def find(module: Module) -> Iterable[Finding]:
             )
 
 
-def met(unit: Unit, resource: Resource) -> Evidence | None:
+def met(unit: Unit, access: Access) -> Evidence | None:
     """Another thread that changes the resource meanwhile, of which the module itself tells."""
+    resource = access.resource
     evidence = numbered(unit, resource) or rival(unit, resource, World.THREADS)
-    if evidence is not None and own_to_thread(unit, resource):
+    if evidence is not None and own_to_thread(unit, access):
         return evidence.weakened()
     if evidence is None or evidence.public or unit.module.concurrency.called_under_lock(unit.facts):
         return None

@@ -81,7 +81,7 @@ def find(module: Module) -> Iterable[Finding]:
                     if effect is not None
                     else "pass the test, and the second is not refused"
                 ),
-                row_evidence(unit, pair.second),
+                row_evidence(unit, pair.second, pair.first),
                 World.PROCESSES,
                 name,
                 Fix(
