@@ -11,7 +11,7 @@ from typing import Protocol
 
 from racelint.facts import CallSite, FunctionFacts
 from racelint.facts.gathered import UNCHANGED, UNSEEN
-from racelint.keys import OWN, Span, StateKeys, joined
+from racelint.keys import Span, StateKeys, joined
 from racelint.store_calls import THREAD_CALLS
 
 NEVER: Span = (UNSEEN, UNCHANGED, UNSEEN, UNCHANGED)
@@ -36,41 +36,69 @@ class Spans:
         self.own = frozenset(function.qualname for function in keys.scope.facts.functions)
         self._sites: dict[tuple[str, bool], list[tuple[FunctionFacts, int, int]]] = {}
         self._known: dict[tuple[str, bool, int, tuple[str, ...]], Span] = {}
+        self._left: dict[tuple[str, tuple[str, ...]], bool] = {}
+        self._called: dict[str, list[tuple[FunctionFacts, bool]]] = {}
 
     def switches_between(self, function: FunctionFacts, keys: tuple[str, ...]) -> bool:
         """Whether others may run between two places where a definition, or a helper that it calls, touches one of the keys.
 
-        Not if both stand in one call of one method of the module, which touches its own object: it is looked at by itself, and
-        whatever starts the definition starts it, too.
+        Not if the definition leaves the keys to one helper (`left_to_one`).
         """
         first, last, _, _ = self._span(function, False, keys, self.depth)
-        return first < last and not self._all_in_one_method(function, keys, self.depth)
+        return first < last and not self.left_to_one(function, keys)
 
     def changes_later(self, function: FunctionFacts, key: str) -> bool:
         """Whether others may run between a place where the key is looked at and one where it is changed; else as above."""
         _, _, look, change = self._span(function, False, (key,), self.depth)
-        return look < change and not self._all_in_one_method(function, (key,), self.depth)
+        return look < change and not self.left_to_one(function, (key,))
 
-    def _all_in_one_method(self, function: FunctionFacts, keys: tuple[str, ...], depth: int) -> bool:
-        if not depth or any(self._touches(key, function, False) for key in keys):
-            return False
-        touching = [
-            (helper, low == high)
-            for helper, low, high in self._helpers(function, False)
-            if self._span(helper, True, keys, self.depth - 1) != NEVER
-        ]
-        if len(touching) != 1 or not touching[0][1]:
-            return False
-        helper = touching[0][0]
-        if helper.qualname not in self.own or not helper.is_async or not helper.owner:
-            return False
-        return all(self._of_own_object(key, helper) for key in keys) or self._all_in_one_method(helper, keys, depth - 1)
+    def left_to_one(self, function: FunctionFacts, keys: tuple[str, ...]) -> bool:
+        """Whether all that a definition does with the keys happens in one call of one function of the module.
 
-    def _of_own_object(self, key: str, function: FunctionFacts) -> bool:
-        """Whether the function itself touches the key, and only through its own object."""
+        That one is looked at by itself: whatever starts the definition starts it, too, and it gets at the keys as it does from here.
+        """
+        question = (function.qualname, keys)
+        known = self._left.get(question)
+        if known is None:
+            known = self._left[question] = self._find_left(function, keys)
+        return known
+
+    def _find_left(self, function: FunctionFacts, keys: tuple[str, ...]) -> bool:
+        if any(self._touches(key, function, False) for key in keys):
+            return False
+        found: FunctionFacts | None = None
+        for helper, once in self._runs(function):
+            if self._span(helper, True, keys, self.depth - 1) == NEVER:
+                continue
+            if found is not None or not once:
+                return False
+            found = helper
+        if found is None or found.parent or found.qualname not in self.own:
+            return False
+        if found.qualname not in self.keys.concurrency.callees.get(function.qualname, ()):
+            return False  # of all that is called so
+        return all(self._same_ways(key, found) for key in keys)
+
+    def _runs(self, function: FunctionFacts) -> list[tuple[FunctionFacts, bool]]:
+        """The helpers that a definition calls, one entry a call, and whether that is waited for and made once."""
+        known = self._called.get(function.qualname)
+        if known is None:
+            known = [
+                (helper, not call.looped and (call.awaited or not helper.is_async) and path == call.callee)
+                for call in function.calls
+                for path in _run_by(call)
+                for helper in self.helpers.targets(path, function, False)
+                if not (helper.stub or helper.yields)
+            ]
+            known += [(helper, False) for helper in self.helpers.properties_read(function)]
+            self._called[function.qualname] = known
+        return known
+
+    def _same_ways(self, key: str, function: FunctionFacts) -> bool:
+        """Whether a function gets at the objects that have the key in the same ways if it is called by another one."""
         roots = {path.partition(".")[0] for path in function.reads if "." + path.partition(".")[2] == key}
         roots |= {write.path.partition(".")[0] for write in self.keys.changes(function, True).get(key, ())}
-        return bool(roots) and all(self.keys.reach(root, function, True) == OWN for root in roots)
+        return all(self.keys.reach(root, function, True) == self.keys.reach(root, function, False) for root in roots)
 
     def _touches(self, key: str, function: FunctionFacts, handed: bool) -> bool:
         return key in self.keys.reads(function, handed) or key in self.keys.changes(function, handed)

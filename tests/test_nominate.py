@@ -14,7 +14,9 @@ from racelint.finding import Confidence
 from racelint.need import Need, Nominee
 from racelint.nominate import HOLDS
 from racelint.resolve import Scope
+from racelint.rules import RULES
 from racelint.run import lint_paths
+from racelint.source import Source
 
 ROOT = Path(__file__).parent.parent
 
@@ -44,3 +46,42 @@ def test_nomination_loses_no_finding(directory: str, least: Confidence, monkeypa
 def test_every_need_is_asked_for() -> None:
     """Each need has its question, and no question is without a need."""
     assert set(HOLDS) == set(Need)
+
+
+LEFT_TO_ONE = """
+import asyncio
+
+
+class Feed:
+    def __init__(self, link):
+        self.link = link
+        self.unread = 0
+
+    async def take(self):
+        before = self.unread
+        item = await self.link.take()
+        self.unread = before + 1
+        return item
+
+    async def take_text(self):
+        item = await self.take()
+        return item.text
+
+    async def take_two(self):
+        return await self.take(), await self.take()
+
+
+async def serve(feed):
+    await asyncio.gather(feed.take(), feed.take_text(), feed.take_two())
+"""
+
+
+def test_what_is_left_to_one_call_is_looked_at_where_it_is_done() -> None:
+    """Who only hands on what one method does is not parsed; who calls it twice is, as the two may belong together."""
+    facts = analyse.collect(Source("feed.py", LEFT_TO_ONE))
+    found = analyse.nominated(
+        facts, analyse.build_index([facts]), [one for one in RULES if one.code == "RL102"], least=Confidence.MEDIUM
+    )
+    assert found is not None
+    names = [nominee.facts.qualname for nominee in found.definitions]
+    assert names == ["Feed.take", "Feed.take_two"]
