@@ -324,6 +324,8 @@ def _same_branch(unit: Unit, check: Access, write: Access, event: Access | Mark 
     loaded = unit.flow.rows[write.value.row].loaded if write.value.row is not None else None
     if (loaded, Sense.ABSENT) in event.control or excluded(write, event):
         return False
+    if not unit.before(event.id, write.id) and not unit.before(write.id, event.id):
+        return False  # on two branches of a test of something else: the state is left without it
     return check.id in control and (event.id > write.id or write.controlled_by <= set(control))
 
 

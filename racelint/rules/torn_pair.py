@@ -215,9 +215,10 @@ def used_together(unit: Unit, one: Resource, other: Resource) -> Evidence | None
     best: Evidence | None = None
     for reader in unit.module.scope.facts.functions:
         if {"self." + one.path, "self." + other.path} <= reader.reads and reader.qualname != unit.facts.qualname:
-            found = unit.module.concurrency.overlap(unit.facts.qualname, reader.qualname, "tasks")
+            found = unit.module.concurrency.overlap(unit.facts.qualname, reader.qualname, "tasks", one)
             if found is not None and (best is None or found.strength.rank > best.strength.rank):
-                best = Evidence(f"{found.text}; `{reader.qualname}` uses both", found.strength, found.world)
+                text = f"{found.text}; `{reader.qualname}` uses both"
+                best = Evidence(text, found.strength, found.world, found.public)
     return best
 
 
