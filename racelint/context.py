@@ -16,6 +16,7 @@ from pathlib import Path
 
 from racelint.config import Config
 from racelint.discovery import File, found_below
+from racelint.facts import ATOMIC_REQUESTS
 from racelint.index.modules import Modules, module_path
 from racelint.source import Source, read_bytes
 
@@ -31,6 +32,7 @@ _IMPORTS = re.compile(
     rb"^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n(]*)|import[ \t]+([^\n]+))", re.MULTILINE
 )
 _COMMENT = re.compile(rb"#[^\n]*")
+_SETTING = ATOMIC_REQUESTS.encode()
 
 
 def context(
@@ -78,7 +80,7 @@ def project_root(path: Path) -> Path | None:
 def _near(named: Sequence[File], around: Sequence[File], given: Mapping[str, Source]) -> list[File]:
     """Of the files around, those that the named ones lead to by imports, the nearest first."""
     files = {module_path(file.path): file for file in (*named, *around)}
-    imports = _import_graph(files, given)
+    imports, settings = _import_graph(files, given)
     importers: dict[str, list[str]] = {}
     for path, targets in imports.items():
         for target in targets:
@@ -86,7 +88,7 @@ def _near(named: Sequence[File], around: Sequence[File], given: Mapping[str, Sou
     starts = [module_path(file.path) for file in named]
     ordered = [*_interleaved(_levels(starts, imports), _levels(starts, importers))]
     ordered += [target for path in ordered for target in imports.get(path, ())]  # what users import tells their types
-    wanted = dict.fromkeys(path for path in ordered if path not in starts)
+    wanted = dict.fromkeys(path for path in (*settings, *ordered) if path not in starts)
     return [files[path] for path in list(wanted)[:MOST_READ]]
 
 
@@ -106,10 +108,14 @@ def _interleaved(*ways: list[list[str]]) -> Iterator[str]:
             yield from level
 
 
-def _import_graph(files: Mapping[str, File], given: Mapping[str, Source]) -> dict[str, list[str]]:
-    """By module path: its package, and the module paths that its text imports, as far as they are among the files."""
+def _import_graph(files: Mapping[str, File], given: Mapping[str, Source]) -> tuple[dict[str, list[str]], list[str]]:
+    """By module path: its package, and the module paths that its text imports, as far as they are among the files.
+
+    Also the module paths of settings that say how each request is run, which nobody imports: frameworks find them by their name.
+    """
     modules = Modules(file.path for file in files.values())
     found: dict[str, list[str]] = {}
+    settings: list[str] = []
     left = MOST_BYTES
     for path, file in files.items():
         try:
@@ -117,12 +123,14 @@ def _import_graph(files: Mapping[str, File], given: Mapping[str, Source]) -> dic
         except OSError:  # it is reported where it is read for its facts, if it is
             continue
         left -= len(text)
+        if _SETTING in text:
+            settings.append(path)
         targets = (modules.split(origin, file.path) for origin in _origins(text))
         package = {above} if (above := posixpath.dirname(path)) in files else set()
         found[path] = sorted((package | {target[0] for target in targets if target is not None}) - {path})
         if left <= 0:
             break
-    return found
+    return found, settings
 
 
 def _text(file: File, given: Mapping[str, Source], most: int) -> bytes:

@@ -71,6 +71,14 @@ def test_what_is_imported_and_who_imports_it() -> None:
     assert "app/meter.py" not in shown(context(named("app/other.py"), Config()))
 
 
+def test_settings_that_say_how_requests_run(project: Path) -> None:
+    """Nobody imports them, and they decide whether the changes of a view are in a transaction."""
+    (project / "settings.py").write_text('DATABASES = {"default": {"ATOMIC_REQUESTS": True}}\n')
+    assert "settings.py" in shown(context(named("app/views.py"), Config()))
+    (project / "settings.py").write_text('DATABASES = {"default": {}}\n')
+    assert "settings.py" not in shown(context(named("app/views.py"), Config()))
+
+
 @pytest.mark.usefixtures("project")
 def test_findings_in_the_named_file_only() -> None:
     """The view is the evidence for the class; the view's own race is not reported."""

@@ -40,6 +40,8 @@ class Root:
     """That unit, or one on the way from it, makes the call under a lock."""
     waited: bool = False
     """Whoever starts it waits for its end, and does nothing else meanwhile."""
+    atomic: bool = False
+    """Settings of the project may put each of its runs into a transaction."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,6 +155,7 @@ def _handler_root(roots: list[Root], function: FunctionFacts, handler: Handler, 
             handler.processes,
             own_object,
             True,
+            atomic=handler.atomic and "transaction.non_atomic_requests" not in function.decorators,
         )
     )
 

@@ -2,5 +2,6 @@
 
 from racelint.facts.collector import collect_facts
 from racelint.facts.data import CallSite, ClassFacts, FunctionFacts, ModuleFacts, Write
+from racelint.facts.declared import ATOMIC_REQUESTS
 
-__all__ = ["CallSite", "ClassFacts", "FunctionFacts", "ModuleFacts", "Write", "collect_facts"]
+__all__ = ["ATOMIC_REQUESTS", "CallSite", "ClassFacts", "FunctionFacts", "ModuleFacts", "Write", "collect_facts"]

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from racelint.facts.data import MUTATORS, CallSite, ClassFacts, FunctionFacts, ModuleFacts, Write
 from racelint.facts.declared import (
+    ATOMIC_REQUESTS,
+    atomic_requests,
     note_assigned,
     note_model,
     note_reference,
@@ -62,6 +64,7 @@ class _Collector:
             self.current.freeze(),
             tuple(assigned),
             self.autocommit,
+            atomic_requests=ATOMIC_REQUESTS in self.source.text and atomic_requests(tree),
             statements=tuple(self.statements),
         )
 

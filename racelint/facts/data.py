@@ -147,6 +147,8 @@ class ModuleFacts:
     autocommit: bool = False
     guarded: tuple[tuple[str, str, str], ...] = ()
     """State that declares its lock: the class ("" for the module), the name of the state, the name of the lock."""
+    atomic_requests: bool = False
+    """Settings of Django that put each request into a transaction."""
     statements: tuple[tuple[str, str], ...] = ()
     """Constants of the module and of its classes (`Class.NAME`) that begin as statements of SQL do, with their texts."""
 

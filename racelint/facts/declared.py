@@ -162,3 +162,29 @@ def note_model(statement: ast.stmt, unique: set[str]) -> bool:
             elif isinstance(inner, ast.Constant) and inner.value == "version_id_col":
                 versioned = True
     return versioned
+
+
+ATOMIC_REQUESTS = "ATOMIC_REQUESTS"
+"""The key of a database in Django's settings that puts each request into a transaction."""
+
+
+def atomic_requests(tree: ast.Module) -> bool:
+    """Whether a module sets that key to True, or to what the environment says if it says so by default."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            pairs = zip(node.keys, node.values, strict=True)
+            if any(isinstance(k, ast.Constant) and k.value == ATOMIC_REQUESTS and _says_true(v) for k, v in pairs):
+                return True
+        elif isinstance(node, ast.Assign):
+            keys = [target.slice for target in node.targets if isinstance(target, ast.Subscript)]
+            named = any(isinstance(key, ast.Constant) and key.value == ATOMIC_REQUESTS for key in keys)
+            if named and _says_true(node.value):
+                return True
+    return False
+
+
+def _says_true(value: ast.expr) -> bool:
+    if isinstance(value, ast.Call):
+        given = [keyword.value for keyword in value.keywords if keyword.arg == "default"] or value.args[1:2]
+        return any(map(_says_true, given))
+    return isinstance(value, ast.Constant) and value.value is True

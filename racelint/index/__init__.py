@@ -61,6 +61,11 @@ class Index:
         return frozenset(origin.partition(".")[0] for module in self.modules for _, origin in module.imports)
 
     @cached_property
+    def atomic_requests(self) -> bool:
+        """Whether settings of the project put each request into a transaction."""
+        return any(module.atomic_requests for module in self.modules)
+
+    @cached_property
     def _by_path(self) -> dict[str, ModuleFacts]:
         return {module_path(module.path): module for module in self.modules}
 

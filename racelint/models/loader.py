@@ -154,6 +154,8 @@ class Handler:
     """A function that is no coroutine runs on the event loop, too, and not in a thread."""
     when: frozenset[str] = frozenset()
     """Last names of classes, one of which the module must use: a server that runs each request in a thread."""
+    atomic: bool = False
+    """Settings of the project may put each call into a transaction."""
 
 
 POOL_MAPS = frozenset({"map", "imap", "imap_unordered", "starmap", "map_async"})
@@ -398,8 +400,8 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
     for raw in _tables(data, "handlers", where):
         what, world = (_word(raw, key, f"{where}: handlers") for key in ("what", "world"))
         when = frozenset(_strings(raw.get("when", []), where))
-        processes, shared, on_loop = (bool(raw.get(key)) for key in ("processes", "shared", "on-loop"))
-        handler = Handler(what, world, processes, shared, on_loop, when)
+        processes, shared, on_loop, atomic = (bool(raw.get(k)) for k in ("processes", "shared", "on-loop", "atomic"))
+        handler = Handler(what, world, processes, shared, on_loop, when, atomic)
         for decorator in _strings(raw.get("decorators", []), where):
             models.handler_decorators.append((decorator, handler, imports))
         for registration in _strings(raw.get("registered", []), where):

@@ -109,6 +109,7 @@ from racelint.pattern.sharing import linked_by_others, made_by_others, used_by_o
 from racelint.pattern.started import started_before_claimed
 from racelint.pattern.starting import late_writes
 from racelint.pattern.states import entries_marked, released_unseen, state_changes, statements_after_test
+from racelint.pattern.surrounding import surrounded
 from racelint.pattern.transactions import (
     halves,
     in_one_breath,
@@ -258,6 +259,7 @@ __all__ = [
     "store_rival",
     "store_updates",
     "stronger",
+    "surrounded",
     "table_of",
     "table_updates",
     "takes_from_queue",

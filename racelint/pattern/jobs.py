@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from racelint.events import Access, Acquire, Kind, Mark, Op
 from racelint.index import Index
+from racelint.pattern.surrounding import AFTER_CHANGE, in_requests, receives
 from racelint.pattern.transactions import transactions_at
 from racelint.pattern.unit import Unit
 
@@ -53,6 +54,7 @@ def early_jobs(unit: Unit) -> Iterator[EarlyJob]:
         found = (
             _before_closed(unit, job)
             or _within(unit, job)
+            or _in_request(unit, job)
             or _before_commit(unit, job)
             or _before_save(unit, job)
             or _by_saving_code(unit, job)
@@ -88,6 +90,21 @@ def _within(unit: Unit, job: Mark) -> EarlyJob | None:
     for change in _changes(unit):
         if open_ & change.held and (row := _told_of(unit, job, change)) and _same_way(unit, change, job):
             return EarlyJob(job, change, row, f"in the transaction that changes it on line {unit.module.line(change)}")
+    return None
+
+
+def _in_request(unit: Unit, job: Mark) -> EarlyJob | None:
+    """A job that is sent by a request whose transaction, which settings ask for, has changed its row and ends with the response."""
+    if not in_requests(unit):
+        return None
+    for change in _changes(unit):
+        if (
+            change.resource.owner == "django"
+            and unit.before(change.id, job.id)
+            and (row := _told_of(unit, job, change))
+        ):
+            why = f"in the transaction of the request, which changes it on line {unit.module.line(change)}"
+            return EarlyJob(job, change, row, why)
     return None
 
 
@@ -127,7 +144,7 @@ def _by_saving_code(unit: Unit, job: Mark) -> EarlyJob | None:
     if unit.module.scope.libraries & _WITHOUT_TRANSACTIONS:
         return None
     told = {name for name in job.related if "." in name or name == "instance"}
-    if _is_receiver(unit) and told:
+    if receives(unit, AFTER_CHANGE) and told:
         keys = {name for name in told if name.endswith((".id", ".pk", ".uuid"))}
         row = "instance" if _mentions(job, {"instance"}) else min(keys or told).partition(".")[0]
         return EarlyJob(job, None, row, "by a handler that runs inside the transaction of whoever saves")
@@ -136,41 +153,6 @@ def _by_saving_code(unit: Unit, job: Mark) -> EarlyJob | None:
     if own and _mentions(job, {"self"}) and any(unit.before(change.id, job.id) for change in saved):
         return EarlyJob(job, None, "self", "by its own `save`, which runs inside the transaction of whoever saves")
     return None
-
-
-_SIGNALS = ("post_save", "m2m_changed", "post_delete")
-"""Signals of Django that are sent after a change, in the transaction of the change."""
-
-
-def _is_receiver(unit: Unit) -> bool:
-    """Whether the unit handles such a signal: a decorator registers it, or a call of `connect` anywhere in the project."""
-    if any(signal in source for source in _receivers(unit) for signal in _SIGNALS):
-        return True
-    names = {name for name, _ in unit.facts.params}
-    if names >= _OF_POST_SAVE:
-        return True
-    return unit.facts.name in _connected(unit.module.scope.index) and bool(names & {"sender", "instance", "kwargs"})
-
-
-_OF_POST_SAVE = frozenset({"sender", "instance", "created"})
-"""Arguments that only `post_save` hands to its receivers, wherever they are connected to it."""
-
-
-@lru_cache(maxsize=1)
-def _connected(index: Index) -> frozenset[str]:
-    """Names of the functions that are connected to a signal by a call."""
-    return frozenset(
-        call.arguments[0].rpartition(".")[2]
-        for module in index.modules
-        for function in (module.module_body, *module.functions)
-        for call in function.calls
-        if call.callee.endswith(tuple(f"{signal}.connect" for signal in _SIGNALS)) and call.arguments
-    )
-
-
-def _receivers(unit: Unit) -> list[str]:
-    """Sources of the decorators that register the unit."""
-    return [mark.subject for mark in unit.marks("decorator") if "receiver" in mark.subject.partition("(")[0]]
 
 
 def _told_of(unit: Unit, job: Mark, change: Access) -> str:

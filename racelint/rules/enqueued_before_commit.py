@@ -33,7 +33,8 @@ still open for writing when a job is told of its path.
         transaction.on_commit(partial(send_receipt.delay, order.pk))
 
 ## Missed alarms
-Transactions that a caller opens, `ATOMIC_REQUESTS` among them. Jobs that are told of a row by something else than its name.
+Transactions that a caller opens, other than those of `ATOMIC_REQUESTS` where settings of the project set it. Jobs that are told
+of a row by something else than its name.
 """
 
 from collections.abc import Iterable

@@ -32,7 +32,8 @@ Another process sees the first without the second, and an error or a crash betwe
             Invoice.objects.filter(pk=pk).update(paid=True)
 
 ## Missed alarms
-Changes in different functions that no function of the module joins. `ATOMIC_REQUESTS` is not read from the settings.
+Changes in different functions that no function of the module joins. Where settings of the project set `ATOMIC_REQUESTS`, changes in
+requests alone are in a transaction, also those that a middleware or a base class makes.
 """
 
 from collections.abc import Iterable, Iterator
@@ -50,6 +51,7 @@ from racelint.pattern import (
     halves,
     one_change,
     row_evidence,
+    surrounded,
     transactions_at,
 )
 from racelint.rule import Rule
@@ -59,6 +61,8 @@ def find(module: Module) -> Iterable[Finding]:
     """Two mutations that share a key, in a library that commits each statement by itself, outside any transaction."""
     for unit in module.units:
         for first, second in split_mutations(unit):
+            if surrounded(unit, first, second):
+                continue
             evidence = row_evidence(unit, second)
             if not halves(unit, first, second):
                 evidence = evidence.weakened()
