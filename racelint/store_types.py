@@ -82,6 +82,8 @@ class StoreTypes:
                     if write.built_from in params:
                         found.add(names.annotated_type(params[write.built_from]))
         found.update(scope.built_type(built) for _, built in scope.facts.assigned)
+        if "sqlalchemy" in scope.libraries and scope.core_tables:
+            found.add("sqlalchemy.Table")
         return frozenset(found & self.models.types)
 
     def _of(self, function: FunctionFacts) -> frozenset[str]:
@@ -128,7 +130,7 @@ class StoreTypes:
             yield _QUERY_SET
         elif part == "query":
             yield _QUERY
-        elif part[:1].isupper():
+        elif part[:1].isupper() or part == "cls":
             yield from self._queried
 
     def _of_path(self, path: str, names: Scope | Home) -> Iterator[str]:

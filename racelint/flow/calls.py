@@ -16,7 +16,9 @@ from racelint.flow.files import dump_to_path, tolerated
 from racelint.flow.futures import completed_later
 from racelint.flow.made import is_served, made_row, note_made
 from racelint.flow.managers import (
+    customary_mapper,
     customary_model,
+    is_own_class,
     own_method_of_manager,
     related_set,
 )
@@ -80,6 +82,8 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
         ev.mark("slow", node, type_name)
     if type_name.startswith("def:"):
         return _own(ev, node, awaiting, type_name[4:], base, arguments)
+    if type_name.startswith("self:") and is_own_class(ev, callee.text):
+        type_name = f"type[:{type_name[5:]}]"
     if type_name.startswith("type[:"):
         return _construct(ev, node, type_name[5:-1], arguments)
     model = ev.models.functions.get(type_name)
@@ -234,7 +238,9 @@ def _construct(ev: Evaluator, node: cst.Call, type_name: str, arguments: Argumen
         made = note_made(ev, node, class_name, arguments)
         return Value(arguments.stems, Shape.NEW, type=type_name, row=len(ev.rows) - 1, known=(keys, made))
     constructed(ev, node, class_name)
-    known = (note_made(ev, node, source_of(node.func), arguments),) if is_queried(ev, node.func) else ()
+    called = source_of(node.func)
+    built = class_name if called == "cls" else called
+    known = (note_made(ev, node, built, arguments),) if is_queried(ev, node.func) else ()
     return Value(shape=Shape.NEW, type="" if known else type_name, text=source_of(node), known=known)
 
 
@@ -256,8 +262,11 @@ def _modelled_type(ev: Evaluator, base: Value, method: str) -> str:
         return "row"
     if known.endswith(".objects") or base.text.endswith(".objects"):
         return "django.QuerySet"
-    if re.search(r"(^|\.)[A-Z]\w*\.query$", base.text):
+    if re.search(r"(^|\.)([A-Z]\w*|cls)\.query$", base.text):
         return "sqlalchemy.Query"
+    if known.startswith("self:") and base.ref is None and is_own_class(ev, base.text):
+        queried = _queried_class(ev, f"type[:{known[5:]}]", base.text) or customary_mapper(ev)
+        return queried if (queried, method) in models.methods else ""
     if known.startswith("self:") and base.ref is None:
         return "row" if ev.scope.is_mapped(known[5:]) else ""
     if known.startswith((":", "def:")) and base.ref is None:
@@ -271,6 +280,12 @@ def _modelled_type(ev: Evaluator, base: Value, method: str) -> str:
         ):  # of a class that no table describes, unless it came from the project by its name
             last = known.rpartition(".")[2]  # `db = app.request.db`
             return models.guess(last if last.islower() else "", ev.libraries, method)
+    if (
+        ("sqlalchemy.Table", method) in models.methods
+        and "sqlalchemy" in ev.libraries
+        and base.text in ev.scope.core_tables
+    ):
+        return "sqlalchemy.Table"
     guessed = models.guess(base.text.partition("(")[0], ev.libraries, method) if base.text else ""
     if guessed:
         return guessed

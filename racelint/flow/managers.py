@@ -134,10 +134,18 @@ def customary_model(ev: Evaluator, type_name: str, text: str) -> str:
         return ""
     if type_name.partition(".")[0] in MAPPERS:
         return ""
-    for library, model in _OWN_MANAGERS.items():
-        if library in ev.scope.libraries:
-            return model
-    return "peewee.Model" if f"{name}.DoesNotExist" in ev.function.reads else ""
+    return customary_mapper(ev) or ("peewee.Model" if f"{name}.DoesNotExist" in ev.function.reads else "")
+
+
+def customary_mapper(ev: Evaluator) -> str:
+    """The base of the models of an imported mapper whose model classes are their own managers; "" if there is none."""
+    return next((model for library, model in _OWN_MANAGERS.items() if library in ev.scope.libraries), "")
+
+
+def is_own_class(ev: Evaluator, text: str) -> bool:
+    """Whether a name is the class that a class method is called on."""
+    function = ev.function
+    return "classmethod" in function.decorators and bool(function.params) and text == function.params[0][0]
 
 
 _OWN_MANAGERS = {
@@ -199,10 +207,14 @@ def listed(ev: Recorder, source: Value) -> tuple[tuple[str, Value], ...]:
     return (*kept, ("rows of", Value(text=read.resource.owner)))
 
 
+_CORE = expression(r"(\w+)\.c\.\w")
 _MAPPED = expression(r"\b([A-Z]\w*)(?=\.|\b)(?!\()")
 
 
 def asked_of(text: str) -> str:
-    """The model that the argument of `select` or `query` speaks of: `Ticket`, `Ticket.number`, `func.max(Ticket.number)`."""
-    found = _MAPPED.search(text)
-    return found.group(1) if found is not None else text.partition(".")[0]
+    """The model that the argument of `select` or `query` speaks of: `Ticket`, `Ticket.number`, `func.max(Ticket.number)`.
+
+    Of a table that no class stands for, its name: `tickets.c.number`, `[self.tickets.c.number]`.
+    """
+    found = _CORE.search(text) or _MAPPED.search(text)
+    return found.group(1) if found is not None else text.lstrip("[( ").rpartition(".")[2]

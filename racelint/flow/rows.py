@@ -12,7 +12,7 @@ from racelint.flow.arguments import Arguments
 from racelint.flow.columns import choosing_keywords, chosen_by, clause_columns, kept_with_read, tested_columns
 from racelint.flow.expressions import Evaluator
 from racelint.flow.made import columns_of, create_made, create_served, handled_at_flush, is_served
-from racelint.flow.managers import asked_of
+from racelint.flow.managers import asked_of, table_name
 from racelint.flow.summaries import source_of
 from racelint.frozen import replace
 from racelint.models.loader import Call
@@ -40,7 +40,7 @@ def table_effect(
     ev: Evaluator, where: cst.CSTNode, effect: str, model: Call, base: Value, method: str, arguments: Arguments
 ) -> Value:
     """A query set reads, changes or deletes the rows that it selects, in one statement."""
-    name = model_name(base)
+    name = _table_of(ev, base)
     resource = Resource(Kind.TABLE, home(ev, base), name, name)
     related = _keys_of(base) | arguments.texts
     if effect in ("read", "exists"):
@@ -134,6 +134,12 @@ def model_name(base: Value) -> str:
     return re.sub(r"\.(objects|query)$", "", text).rpartition(".")[2]
 
 
+def _table_of(ev: Evaluator, base: Value) -> str:
+    """As `model_name`; what a class method asks its own class for are rows of that class."""
+    name = model_name(base)
+    return table_name(ev, name) if name == "cls" else name
+
+
 def _built_class(added: Value) -> str:
     """The name of the class that an object added to a session was built from, else its source."""
     made = added.part("made")
@@ -151,12 +157,13 @@ _COUNT = expression(r"(^|\.)count\(")
 def orm_effect(
     ev: Evaluator, where: cst.CSTNode, effect: str, model: Call, base: Value, method: str, arguments: Arguments
 ) -> Value | None:
-    name = model_name(base)
+    name = _table_of(ev, base)
     if effect in ("query", "query-locked"):
         first = arguments.at(0) or arguments.keywords.get("model")
         if (model.key == 0 or method == "select_from") and first is not None:
             text = first.text or source_of(arguments.nodes[0].value)
             name = asked_of(first.origin if text == "model" and first.origin else text)
+            name = table_name(ev, name) if name == "cls" else name
             looked = ev.access(first.via) if first.via is not None else None
             if looked is not None and looked.how == "exists":  # `query(rows.exists())` has looked already
                 return replace(first, type="sqlalchemy.Query", known=(("asked", first),))
@@ -443,7 +450,11 @@ def _picks(ev: Evaluator, arguments: Arguments, model: str) -> bool:
     """Whether a clause chooses by a query of the same table that takes some of the rows only and locks none."""
     for argument in arguments.nodes:
         text = source_of(argument.value)
-        if re.search(rf"\b(select|query)\({model}\b", text) and ".limit(" in text and "for_update" not in text:
+        if (
+            re.search(rf"\b(select|query)\({re.escape(model)}\b", text)
+            and ".limit(" in text
+            and "for_update" not in text
+        ):
             return True
         for name in re.findall(r"(?<![\w.])([a-z_]\w*)", text):
             query = ev.state.env.get(name)

@@ -13,7 +13,7 @@ from racelint.flow.columns import tested_columns
 from racelint.flow.expressions import Evaluator
 from racelint.flow.files import FILE_EFFECTS, file_effect, path_text
 from racelint.flow.jobs import enqueue
-from racelint.flow.managers import asked_of
+from racelint.flow.managers import asked_of, table_name
 from racelint.flow.row_locks import note_nested
 from racelint.flow.rows import flush, home, model_name, orm_effect, table_effect
 from racelint.flow.sql import classify
@@ -54,7 +54,11 @@ def apply_effect(
         return value
     if effect == "statement":
         first = arguments.at(0)
-        name = asked_of(first.text or source_of(node.args[0].value)) if first is not None else ""
+        if base is not None and base.type == "sqlalchemy.Table":  # `jobs.update()` is `update(jobs)`
+            name = base.text.rpartition(".")[2]
+        else:
+            name = asked_of(first.text or source_of(node.args[0].value)) if first is not None else ""
+            name = table_name(ev, name) if name == "cls" else name
         return Value(
             arguments.stems,
             type="sqlalchemy.Statement",

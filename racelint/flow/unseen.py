@@ -111,7 +111,8 @@ def is_queried(ev: Evaluator, function: cst.BaseExpression) -> bool:
     if not ev.program.maps_rows or not isinstance(function, (cst.Name, cst.Attribute)):
         return False
     text = source_of(function)
-    return any(look.resource.name == text for look in _looks(ev))
+    table = table_name(ev, text) if text == "cls" else text
+    return any(look.resource.name == table for look in _looks(ev))
 
 
 def _is_model(ev: Evaluator, base: Value) -> bool:

@@ -77,6 +77,12 @@ class Changes(Lineages):
             and w.path.partition(".")[0] not in f.local_names
         )
 
+    @cached_property
+    def core_tables(self) -> frozenset[str]:
+        """Paths whose columns are asked for as `jobs.c.id`: SQLAlchemy's tables, wherever they are made."""
+        paths = (p for f in self.every_function for p in (*f.reads, *(call.callee for call in f.calls)))
+        return frozenset(p.partition(".c.")[0].removesuffix(".c") for p in paths if p.endswith(".c") or ".c." in p)
+
     def in_construction(self, function: FunctionFacts, write: Write) -> bool:
         """Whether a constructor gives its own new object the attribute, which nobody else can reach yet."""
         if function.name not in CONSTRUCTORS or function.name in ("__new__", "__init_subclass__"):
