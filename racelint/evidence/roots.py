@@ -8,6 +8,7 @@ from functools import cached_property
 from racelint.evidence.calls import LOOPS, Calls
 from racelint.evidence.data import Root
 from racelint.evidence.handlers import RUNS_ONCE, find_callbacks, find_handlers
+from racelint.evidence.multiplied import started_by_many
 from racelint.evidence.spawns import find_spawns
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
@@ -38,6 +39,7 @@ class Roots(Calls):
         self.told += find_handlers(self)
         self.told += find_callbacks(self, self.told)
         self.told += self._documented_bodies()
+        self.told = started_by_many(self, self.told)
 
     @cached_property
     def own_roots(self) -> list[Root]:

@@ -24,7 +24,7 @@ def find_spawns(calls: Calls) -> list[Root]:
             for argument in calls.handed(call):
                 for unit in calls.spawned_units(argument, caller, call.line):
                     several[unit.qualname] = several.get(unit.qualname, 0) + 1
-                    shared = _one_object(argument, caller)
+                    shared = one_object(argument, caller)
                     looped = call.looped and not calls.chosen(argument.rpartition("=")[2], caller, call.line)
                     in_turn = call.awaited and looped  # each one is over before the next begins
                     many = shared and (
@@ -73,7 +73,7 @@ def _told_result(argument: str) -> bool:
     return argument.startswith(("callback=", "error_callback="))
 
 
-def _one_object(argument: str, caller: FunctionFacts) -> bool:
+def one_object(argument: str, caller: FunctionFacts) -> bool:
     """Whether all units that a loop starts work on one object: not if the receiver is the loop's own variable."""
     path = argument.lstrip("*").rpartition("=")[2]
     root, dot, _ = path.partition(".")

@@ -14,6 +14,7 @@ from racelint.facts.declared import (
     note_model,
     note_reference,
     note_statement,
+    notes_threads,
     per_object,
     says_thread_safe,
     says_threaded,
@@ -169,7 +170,7 @@ class _Collector:
                 versioned,
                 methods,
                 frozenset(name for statement in node.body if (name := per_object(statement))),
-                says_thread_safe(node),
+                says_thread_safe(node) or ("hread" in self.source.text and notes_threads(node, self.lines)),
                 frozenset(enforced),
             )
         )

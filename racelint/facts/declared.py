@@ -68,6 +68,34 @@ def says_thread_safe(node: ast.ClassDef) -> bool:
     )
 
 
+def notes_threads(node: ast.ClassDef, lines: list[str]) -> bool:
+    """Whether a comment in the class's constructor says that threads share what it sets up: `# used by several threads`."""
+    for one in node.body:
+        if isinstance(one, ast.FunctionDef) and one.name == "__init__":
+            text = ""
+            for line in lines[one.lineno : one.end_lineno]:
+                code, mark, comment = line.partition("#")
+                if mark and not ({"'", '"'} & set(code)):
+                    text += comment.strip() + " "
+                elif text and not text.endswith("\n"):
+                    text += "\n"
+            return any(_SHARED.search(note) and not _ALONE.search(note) for note in text.split("\n"))
+    return False
+
+
+_SHARED = expression(
+    r"^(for )?(cross-)?thread[- ]?safety\W*$|\bfor (cross-)?thread[- ]safety?\b|^multi-?threading\W*$"
+    r"|\b(shared|communicated|used|accessed|called|touched|modified|mutated|updated|changed|written|set)\b[\w\s,]{0,20}"
+    r"\b(between|across|by|from|among|in)\s+(the\s+)?(\w+\s+){0,2}threads\b",
+    re.IGNORECASE,
+)
+_ALONE = expression(
+    r"\b(not|never|no|isn't|aren't|non|un|without|unless|if|TODO|FIXME)\b|n't|\b(main|single|one|same|its own|each|per)[- ]thread",
+    re.IGNORECASE,
+)
+"""What takes that back, or only wishes it."""
+
+
 def _clause(text: str, end: int) -> str:
     """What stands in the sentence before a place, on one line."""
     before = text[:end]

@@ -118,6 +118,9 @@ def arguments_of(node: ast.Call) -> tuple[str, ...]:
     for keyword in node.keywords:
         called = _called_in(keyword.value) if isinstance(keyword.value, ast.Lambda) else [dotted(keyword.value)]
         found.extend(f"{keyword.arg or '**'}={name}" for name in called)
+    if found and dotted(node.func).endswith("Executor"):  # a pool of one thread runs one job after the other
+        sizes = [*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg == "max_workers")]
+        found += ["max_workers=1" for size in sizes if isinstance(size, ast.Constant) and size.value == 1]
     return tuple(found)
 
 

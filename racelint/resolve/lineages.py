@@ -154,7 +154,7 @@ class Lineages(Names):
         return any(base.rpartition(".")[2] in THREADS for base in self.base_names(qualname))
 
 
-THREADS = frozenset({"Thread", "Process", "Timer", "Greenlet"})
+THREADS = frozenset({"Thread", "QThread", "Process", "Timer", "Greenlet"})
 """Last names of classes whose objects run a body of their own once they are started."""
 
 _COLUMNS = ("Field", "ForeignKey", "Column", "mapped_column")

@@ -1,0 +1,120 @@
+"""Threads that are many at once because whoever starts them comes several times at once."""
+
+from __future__ import annotations
+
+from racelint.evidence.calls import Calls
+from racelint.evidence.data import Root
+from racelint.facts import FunctionFacts
+from racelint.finding import Confidence
+from racelint.frozen import replace
+from racelint.grafts import shown_name
+from racelint.words import MAIN_LOOPS, first_word
+
+
+def started_by_many(calls: Calls, told: list[Root]) -> list[Root]:
+    """The roots, where a thread that a unit starts is one of many if that unit runs several times at once itself.
+
+    A handler that hands its work to `asyncio.to_thread` has as many threads at work as requests are under way.
+    """
+    lone = {root.unit for root in told if root.world == "threads" and not (root.many or root.handler or root.body)}
+    busy = [root for root in told if root.many and root.world in ("tasks", "threads")]
+    if not lone:
+        return told
+    starters: dict[str, set[str]] = {}
+    fronts: dict[str, dict[str, str]] = {}
+    pooled: dict[str, str] = {}
+    several = _pools_of_several(calls)
+    for caller in calls.scope.facts.functions:
+        for call, spawner in calls.spawning_calls(caller):
+            pool = call.callee.endswith(".submit")
+            if spawner.once or spawner.world != "threads" or (call.arms and not (call.awaited or pool)):
+                continue  # who starts it only if it does not run yet has one
+            for argument in calls.handed(call):
+                for unit in calls.spawned_units(argument, caller, call.line):
+                    if unit.qualname in lone and _kept_object(argument, caller):
+                        starters.setdefault(unit.qualname, set()).add(caller.qualname)
+                        if call.awaited and unit.owner and unit.owner == caller.owner and caller.name[0] != "_":
+                            fronts.setdefault(unit.owner, {})[unit.qualname] = caller.qualname
+                        if several and pool and _called_often(calls, caller):
+                            pooled[unit.qualname] = caller.qualname
+    told = [_of_pool(_of_front(root, fronts), pooled) for root in told]
+    below: dict[str, set[str]] = {}
+    for callee, sites in calls.callers.items() if starters else ():
+        for caller, _ in sites:
+            below.setdefault(caller.qualname, set()).add(callee)
+    many: dict[str, Root] = {}
+    for root in sorted(busy, key=lambda one: one.strength.rank):
+        todo, seen = [root.unit], {root.unit}
+        while todo:
+            name = todo.pop()
+            many[name] = root
+            more = below.get(name, set()) - seen
+            seen |= more
+            todo.extend(more)
+    return [_one_of_many(calls, root, starters.get(root.unit, set()), many) for root in told]
+
+
+def _pools_of_several(calls: Calls) -> bool:
+    """Whether the module makes pools of threads, and none of them has one thread only."""
+    made = [
+        call
+        for function in (*calls.scope.facts.functions, calls.scope.facts.module_body)
+        for call in function.calls
+        if call.callee.endswith("ThreadPoolExecutor")
+    ]
+    return bool(made) and not any("max_workers=1" in call.arguments for call in made)
+
+
+def _called_often(calls: Calls, caller: FunctionFacts) -> bool:
+    """Whether the caller is a public method that is there to be called again and again, and not one that sets up or ends."""
+    word = first_word(caller.name)
+    public = bool(caller.owner) and bool(word) and not caller.name.startswith("_")
+    return public and word not in calls.scope.models.lifecycle and word not in MAIN_LOOPS
+
+
+def _of_pool(root: Root, pooled: dict[str, str]) -> Root:
+    """The root of a thread, as one of many if a public method hands it to a pool each time that it is called."""
+    by = pooled.get(root.unit, "")
+    if not by or root.many or root.world != "threads":
+        return root
+    also = f", as often as `{shown_name(by)}` is called"
+    return replace(root, text=root.text + also, many=True, strength=Confidence.MEDIUM, waited=False)
+
+
+def _of_front(root: Root, fronts: dict[str, dict[str, str]]) -> Root:
+    """The root of a thread, as one of many if its object is there for coroutines that hand its work to threads.
+
+    An object with several such methods (`aget`, `aput`) serves many tasks, whoever they are.
+    """
+    own = next((units for units in fronts.values() if root.unit in units), {})
+    if len(own) < 2 or root.many or root.world != "threads":
+        return root
+    one, other = sorted(own.values())[:2]
+    also = (
+        f"; `{shown_name(one)}` and `{shown_name(other)}` hand such work to threads, and callers may run them at once"
+    )
+    return replace(root, text=root.text + also, many=True, strength=Confidence.MEDIUM, waited=False)
+
+
+def _kept_object(argument: str, caller: FunctionFacts) -> bool:
+    """Whether what is started belongs to no object that the caller may have made or got for itself: `self.run`, `run`, `APP.run`."""
+    root, dot, _ = argument.lstrip("*").rpartition("=")[2].partition(".")
+    own = caller.params[0][0] if caller.owner and caller.params else ""
+    return not dot or root == own or root not in caller.local_names
+
+
+def _one_of_many(calls: Calls, root: Root, starters: set[str], many: dict[str, Root]) -> Root:
+    """The root of a thread, as one of many if one of those who start it is."""
+    by = max((many[name] for name in starters if name in many), key=lambda one: one.strength.rank, default=None)
+    if by is None or root.many or root.world != "threads":
+        return root
+    unit, starter = calls.scope.functions.get(root.unit), calls.scope.functions.get(by.unit)
+    apart = by.own_object and unit is not None and starter is not None and unit.owner == starter.owner
+    return replace(
+        root,
+        text=f"{root.text}, and `{shown_name(by.unit)}`, which comes to that, runs several times at once",
+        many=True,
+        strength=min(root.strength, by.strength, key=lambda one: one.rank),
+        own_object=root.own_object or apart,
+        waited=False,
+    )
