@@ -309,6 +309,8 @@ class Candidates:
         taken |= {name for write in function.writes for name in write.within}
         if function.name not in CONSTRUCTORS:  # there nobody holds the old one
             taken |= {write.built_from for write in function.writes if write.built_from}
+        if len(function.calls) == 1 and not function.writes:  # it may make one for whoever asks
+            taken.add(function.calls[0].callee)
         return any(
             (known := scope.models.functions.get(scope.canonical(path))) is not None and known.effect == "lock"
             for path in taken

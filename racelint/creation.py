@@ -211,7 +211,9 @@ def wrong_way(unit: Unit, check: Access, write: Access) -> str:
     if write.value.shape is Shape.TRUE:
         return "flag" if has_side_effects(unit, check, write) and not write.resource.key else ""
     if unit.locked_at(write):
-        return "unchecked" if write.value.shape in MADE else ""  # else what is kept was there before
+        return (
+            "unchecked" if write.value.shape in MADE or write.value.type == "file" else ""
+        )  # else what is kept was there before
     return (
         "plain"
         if (makes_resource(unit, write) and not _handed_in(unit, write))

@@ -42,6 +42,8 @@ class Root:
     """Whoever starts it waits for its end, and does nothing else meanwhile."""
     atomic: bool = False
     """Settings of the project may put each of its runs into a transaction."""
+    worker: str = ""
+    """The pool of one worker that all its runs are handed to: they, and all else that is, run one after another."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,8 @@ class Concurrency(Guards, Writers):
                 if (
                     right.world != world
                     or (first == second and not left.many)
+                    or (left.worker and left.worker == right.worker)
+                    or (first == second and left.body and own)
                     or (own and (self._has_own(left, resource) or self._has_own(right, resource)))
                     or (own and world == "tasks" and (_constructs(left, resource) or _constructs(right, resource)))
                     or (world == "threads" and resource is not None and self._builds_one_of(left, right, resource))

@@ -6,6 +6,7 @@ from bisect import bisect_right
 
 from racelint.evidence.calls import POOLS, Calls, Waits
 from racelint.evidence.data import Root
+from racelint.evidence.turns import lone_worker, over_in_its_round
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 
@@ -14,7 +15,7 @@ def find_spawns(calls: Calls) -> list[Root]:
     """The units that calls of the module start, and the bodies of its threads."""
     roots: list[Root] = []
     made: set[str] = set()
-    sites: dict[str, list[tuple[FunctionFacts, CallSite, bool, str]]] = {}
+    sites: dict[tuple[str, str], list[tuple[FunctionFacts, CallSite, bool, str]]] = {}
     alone: dict[str, bool] = {}
     for caller in (*calls.scope.facts.functions, calls.scope.facts.module_body):
         for call, spawner in calls.spawning_calls(caller):
@@ -22,11 +23,15 @@ def find_spawns(calls: Calls) -> list[Root]:
                 continue
             several: dict[str, int] = {}
             for argument in calls.handed(call):
-                for unit in calls.spawned_units(argument, caller, call.line):
+                units = calls.spawned_units(argument, caller, call.line)
+                if spawner.world == "tasks" and any(unit.is_async for unit in units):
+                    units = [unit for unit in units if unit.is_async]  # where the name alone tells, it is no other
+                for unit in units:
                     several[unit.qualname] = several.get(unit.qualname, 0) + 1
                     shared = one_object(argument, caller)
                     looped = call.looped and not calls.chosen(argument.rpartition("=")[2], caller, call.line)
-                    in_turn = call.awaited and looped  # each one is over before the next begins
+                    # each one is over before the next begins
+                    in_turn = (call.awaited and looped) or (looped and over_in_its_round(call, caller))
                     many = shared and (
                         argument.startswith("*")
                         or several[unit.qualname] > 1
@@ -34,24 +39,25 @@ def find_spawns(calls: Calls) -> list[Root]:
                     )
                     alone[unit.qualname] = alone.get(unit.qualname, True) and not shared and _joined(call)
                     world = "threads" if spawner.world == "processes" and _told_result(argument) else spawner.world
-                    sites.setdefault(unit.qualname, []).append((caller, call, many, world))
+                    world = "tasks" if unit.is_async else world
+                    sites.setdefault((unit.qualname, world), []).append((caller, call, many, world))
                     if unit.name == "__call__":
                         made.add(unit.qualname)
-    for name, found in sites.items():
-        caller, call, many, world = max(found, key=lambda site: site[2])
+    for (name, world), found in sites.items():
+        caller, call, many, _ = max(found, key=lambda site: site[2])
         again = any(_both_run(call, other_call, caller is other) for other, other_call, _, _ in found)
         text = f"line {call.line} starts it with `{call.callee}`"
         text += " for many at once" if many else ", and other places start it too" if again else ""
-        real_world = "tasks" if calls.scope.functions[name].is_async else world
         roots.append(
             Root(
                 name,
                 text,
-                real_world,
+                world,
                 many or again,
                 Confidence.HIGH,
                 own_object=alone[name],
                 made=name in made,
+                worker=_one_worker(calls, found),
                 waited=all(is_waited_for(calls, other_call, other) for other, other_call, _, _ in found),
             )
         )
@@ -64,8 +70,23 @@ def find_spawns(calls: Calls) -> list[Root]:
             )
             run = calls.scope.methods.get(class_.qualname, {}).get("run")
             if run is not None:
-                roots.append(Root(run.qualname, "it is the body of a thread", world, False, Confidence.HIGH, body=True))
+                many = world == "threads" and _built_often(calls, class_.qualname)
+                text = f"it is the body of a thread{', of which there are several' if many else ''}"
+                roots.append(Root(run.qualname, text, world, many, Confidence.HIGH, body=True))
     return roots
+
+
+def _built_often(calls: Calls, class_name: str) -> bool:
+    """Whether the module builds several objects of the class: in a loop, or at two places."""
+    functions = (*calls.scope.facts.functions, calls.scope.facts.module_body)
+    built = [call for function in functions for call in function.calls if call.callee == class_name]
+    return any(call.looped for call in built) or any(_both_run(built[0], call, True) for call in built[1:])
+
+
+def _one_worker(calls: Calls, sites: list[tuple[FunctionFacts, CallSite, bool, str]]) -> str:
+    """The pool of one worker that every site hands the unit to, if it is one."""
+    workers = {lone_worker(calls, call, caller) for caller, call, _, world in sites if world == "threads"}
+    return workers.pop() if len(workers) == 1 and all(world == "threads" for *_, world in sites) else ""
 
 
 def _told_result(argument: str) -> bool:

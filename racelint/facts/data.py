@@ -16,7 +16,8 @@ class CallSite:
     awaited: bool = False
     looped: bool = False
     arguments: tuple[str, ...] = ()
-    """Dotted sources of the arguments that are names, attributes or calls; "" for others; keywords as `name=source`."""
+    """Dotted sources of the arguments that are names, attributes or calls; `1` for that number, "" for others; keywords as
+    `name=source`."""
     arms: tuple[tuple[int, int], ...] = ()
     """The branches around it: line of the `if`, and 0 for its body or 1 for its `else`."""
     switches: int = 0

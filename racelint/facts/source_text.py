@@ -114,14 +114,20 @@ def arguments_of(node: ast.Call) -> tuple[str, ...]:
         elif inner is not argument and isinstance(inner, ast.Call) and dotted(inner.func) == "map" and inner.args:
             found.append("*" + dotted(inner.args[0]))
         else:
-            found.append(("*" if isinstance(argument, ast.Starred) else "") + dotted(inner))
+            found.append(("*" if isinstance(argument, ast.Starred) else "") + (dotted(inner) or _one(inner)))
     for keyword in node.keywords:
-        called = _called_in(keyword.value) if isinstance(keyword.value, ast.Lambda) else [dotted(keyword.value)]
+        value = keyword.value
+        called = _called_in(value) if isinstance(value, ast.Lambda) else [dotted(value) or _one(value)]
         found.extend(f"{keyword.arg or '**'}={name}" for name in called)
     if found and dotted(node.func).endswith("Executor"):  # a pool of one thread runs one job after the other
         sizes = [*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg == "max_workers")]
         found += ["max_workers=1" for size in sizes if isinstance(size, ast.Constant) and size.value == 1]
     return tuple(found)
+
+
+def _one(node: ast.expr) -> str:
+    """`1` for the number: that many workers are no crowd."""
+    return "1" if isinstance(node, ast.Constant) and node.value == 1 and node.value is not True else ""
 
 
 def _called_in(node: ast.Lambda) -> list[str]:

@@ -16,7 +16,7 @@ from racelint.events import (
 from racelint.expressions import expression
 from racelint.flow.files import touched
 from racelint.flow.leaving import Leaving
-from racelint.flow.locks import is_lock, lock_world
+from racelint.flow.locks import is_lock, lock_given, lock_world
 from racelint.flow.row_locks import end_row_locks
 from racelint.flow.rows import write_row
 from racelint.flow.summaries import source_of
@@ -110,6 +110,12 @@ class Contexts(Leaving):
         own = self._enter_own(expression)
         if own is not None:
             return own
+        given = lock_given(self, expression)
+        if given is not None and is_lock(self, given[0]):
+            lock = given[0].ref or Resource(Kind.STORE, "", text, text)
+            if node.asynchronous is not None:
+                self.switch(expression, callee="acquire")
+            return self.acquire(lock, "lock", lock_world(self, given[0]), self.place(expression), not given[1])
         named = replace(value, text=value.text or text)
         if isinstance(expression, cst.Call) and not value.type:
             named = replace(value, text=text.partition("(")[0])

@@ -6,8 +6,11 @@ import libcst as cst
 
 from racelint.events import Kind, Resource, Shape, Value
 from racelint.expressions import expression
+from racelint.facts import FunctionFacts
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
+from racelint.flow.resources import attribute_resource
+from racelint.flow.summaries import source_of
 from racelint.words import first_word
 
 
@@ -103,6 +106,52 @@ def is_lock(ev: Evaluator, value: Value) -> bool:
     text = (value.text or value.type).lower()
     last = text.partition("(")[0]
     return ev.models.names_lock(last) or bool(_SHORT_NAMES.search(last))
+
+
+def lock_given(ev: Evaluator, node: cst.BaseExpression) -> tuple[Value, bool] | None:
+    """The lock that a property or function of the module gives whoever asks, and whether it is a new one each time.
+
+    All that it does is to return a new one, or one that its object or the module has.
+    """
+    called = isinstance(node, cst.Call)
+    path = source_of(node.func if isinstance(node, cst.Call) else node)
+    if path.count(".") > 1 or (isinstance(node, cst.Call) and node.args) or not path.replace(".", "").isidentifier():
+        return None
+    targets = ev.program.concurrency.target(path, ev.function)
+    if len(targets) != 1 or targets[0].is_async or called == is_property(targets[0]):
+        return None
+    giver = targets[0]
+    if giver.writes or len(giver.calls) > 1 or giver.statements > 1 or giver.yields:
+        return None
+    body = " ".join(line.partition("#")[0] for line in ev.program.lines_of(giver)[giver.line : giver.last]).split()
+    if len(body) < 2 or body[-2] != "return":
+        return None
+    names, given = ev.scope.names_in(giver.qualname), body[-1]
+    if giver.calls:
+        anew = given == giver.calls[0].callee + "()" and not cached(giver)
+        return (Value(type=names.canonical(giver.calls[0].callee), text=path), True) if anew else None
+    first, _, rest = given.partition(".")
+    if rest and giver.params and first == giver.params[0][0] and path.partition(".")[0] == first:
+        resource = attribute_resource(ev.scope, giver.owner, rest, given)
+        return Value(ref=resource, type=ev.scope.attribute_type(giver.owner, rest), text=given), False
+    if not rest and given in names.assigned and not giver.owner:
+        return Value(
+            ref=Resource(Kind.GLOBAL, "", given, given), type=names.built_type(names.assigned[given]), text=given
+        ), False
+    return None
+
+
+def is_property(function: FunctionFacts) -> bool:
+    """Whether the function is read as an attribute."""
+    return any(decorator.rpartition(".")[2] == "property" for decorator in function.decorators)
+
+
+def cached(function: FunctionFacts) -> bool:
+    """Whether what the function gives may be kept by what decorates it."""
+    return any(decorator.rpartition(".")[2] not in ("property", *_SAME) for decorator in function.decorators)
+
+
+_SAME = ("staticmethod", "classmethod")
 
 
 def is_condition(ev: Evaluator, value: Value) -> bool:

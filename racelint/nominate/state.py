@@ -65,20 +65,34 @@ def made_by_tasks(c: Candidate) -> bool:
 
 
 def flag_of_tasks(c: Candidate) -> bool:
-    """Whether a coroutine that others await looks at a flag and sets it."""
+    """Whether a coroutine looks at a flag and sets it, and sets more by an await, or is awaited by others; or puts something
+    where it looked, and awaits."""
     function = c.facts
+    if not c.suspends:
+        return False
+    if any(
+        _is_shared(w, function) and w.how == "=" and w.shape in ("call", "empty") and w.path in function.reads
+        for w in function.writes
+    ):
+        return c.rank(World.TASKS) >= c.module.least
     return (
-        c.suspends
-        and bool(function.owner)
+        bool(function.owner)
         and any(_raises(w, function) and w.path in function.reads for w in function.writes)
-        and any(call.awaited for _, call in c.module.concurrency.callers.get(function.qualname, ()))
+        and (
+            any(w.shape == "await" and "." in w.path for w in function.writes)
+            or any(call.awaited for _, call in c.module.concurrency.callers.get(function.qualname, ()))
+        )
     )
 
 
 def _raises(write: Write, function: FunctionFacts) -> bool:
     """Whether a flag is set to one of its two values; a local name or an entry of a collection is none."""
-    shared = "." in write.path or write.path in function.outer_names or write.path not in function.local_names
-    return shared and write.how == "=" and write.shape in ("true", "false")
+    return _is_shared(write, function) and write.how == "=" and write.shape in ("true", "false")
+
+
+def _is_shared(write: Write, function: FunctionFacts) -> bool:
+    """Whether it is more than a local name that is written."""
+    return "." in write.path or write.path in function.outer_names or write.path not in function.local_names
 
 
 def ended(c: Candidate) -> bool:
@@ -134,7 +148,13 @@ def pair(c: Candidate) -> bool:
 
 
 def state_and_store(c: Candidate) -> bool:
-    """Whether a coroutine changes state and a store."""
+    """Whether a coroutine changes state and a store, or a request or job changes rows and puts something under a key."""
+    if (
+        c.does("write")
+        and c.does("sql", "update", "save", "commit", "transaction")
+        and c.module.concurrency.handled_in_processes(c.facts.qualname) is not None
+    ):
+        return True
     return (
         c.suspends
         and bool(c.changes)
@@ -249,10 +269,23 @@ def state_of_threads(c: Candidate) -> bool:
     module = c.module
     if any(w.how == "+=" and w.path.endswith(".value") for w in c.facts.writes) and _shares_memory(c):
         return True
-    return any(
+    if any(
         key in c.reads and key in module.changers and c.meets(key, module.changing, World.THREADS) >= module.least
         for key in c.changes
-    ) or _updates_what_it_holds(c)
+    ):
+        return True
+    return _updates_what_it_holds(c) or _fills_record(c)
+
+
+def _fills_record(c: Candidate) -> bool:
+    """Whether a function that the module starts in threads sets two things to what it was handed."""
+    given = {name for name, _ in c.facts.params}
+    set_to = {write.built_from for write in c.facts.writes if write.how in ("=", "[]")} & given
+    if len(set_to) < 2:
+        return False
+    concurrency = c.module.concurrency
+    roots = (concurrency.roots[n] for n in concurrency.reached.get(c.facts.qualname, ()))
+    return any(r.unit == c.facts.qualname and r.world == "threads" and r.many and not r.public for r in roots)
 
 
 def _shares_memory(c: Candidate) -> bool:

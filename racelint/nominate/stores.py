@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from racelint.candidate import Candidate
+from racelint.evidence.sessions import shared_sessions
 from racelint.expressions import expression
 from racelint.facts import CallSite
 from racelint.finding import Confidence, World
@@ -196,14 +197,9 @@ def shared_session(c: Candidate) -> bool:
     module, facts = c.module, c.facts
     if not facts.is_async or not module.stores.uses_stores:
         return False
-    concurrency, exclusive = module.concurrency, module.scope.models.exclusive_types
     if facts.owner in module.with_connections:
         return True
-    return any(
-        (call.looped or any(argument.startswith("*") for argument in call.arguments))
-        and concurrency.spawner(call.callee, facts) is not None
-        for call in facts.calls
-    ) and any(concurrency.local_type(name, facts) in exclusive for name in facts.local_names)
+    return next(shared_sessions(module.concurrency, facts), None) is not None
 
 
 def job(c: Candidate) -> bool:

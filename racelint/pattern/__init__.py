@@ -14,7 +14,7 @@ from racelint.pattern.assumed import assumed_at_start, assumed_set
 from racelint.pattern.compounds import broken_compounds, broken_sections
 from racelint.pattern.constraints import parent_then_child, unconstrained
 from racelint.pattern.counters import numbered, own_to_thread
-from racelint.pattern.deciding import COUNTING, decided_under_lock, limit_before_lock
+from racelint.pattern.deciding import ADDING, COUNTING, decided_under_lock, limit_before_lock
 from racelint.pattern.declared import unguarded_accesses
 from racelint.pattern.dependence import (
     decided,
@@ -47,6 +47,7 @@ from racelint.pattern.files import (
     written_in_place,
     written_then_hidden,
 )
+from racelint.pattern.half_made import published_half_made
 from racelint.pattern.half_ready import ready_too_early
 from racelint.pattern.handed import counted_in_shared_memory, emptied_by_each
 from racelint.pattern.hooks import kept_by_hooks
@@ -64,6 +65,7 @@ from racelint.pattern.made import (
     makes_known_resource,
     makes_resource,
     torn_down,
+    works_first,
 )
 from racelint.pattern.module import Module
 from racelint.pattern.numbers import found_names, free_names, next_numbers
@@ -78,6 +80,7 @@ from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.per_call import mixed_calls
 from racelint.pattern.pruned import pruned
 from racelint.pattern.queues import Taken, unclaimed_items, worked_on
+from racelint.pattern.records import filled_by_several
 from racelint.pattern.replaced import replaced_meanwhile
 from racelint.pattern.rereading import rereads, takes_from_queue
 from racelint.pattern.rivals import (
@@ -120,12 +123,14 @@ from racelint.pattern.transactions import (
     table_of,
     transactions_at,
 )
+from racelint.pattern.two_stores import written_to_both
 from racelint.pattern.unit import Unit, exactly, same
 from racelint.pattern.waiting import Mistake, Wait, wrong_waits
 from racelint.resolve import CONSTRUCTORS
 from racelint.words import first_word
 
 __all__ = [
+    "ADDING",
     "ATOMIC",
     "CONFIGURED",
     "CONSTRUCTORS",
@@ -191,6 +196,7 @@ __all__ = [
     "escapes",
     "exactly",
     "extremes",
+    "filled_by_several",
     "first_word",
     "forgiven",
     "found_names",
@@ -228,6 +234,7 @@ __all__ = [
     "pid_file_of_one",
     "process_wide",
     "pruned",
+    "published_half_made",
     "read_meanwhile",
     "ready_too_early",
     "recomputed",
@@ -277,7 +284,9 @@ __all__ = [
     "whole_saves",
     "with_itself",
     "worked_on",
+    "works_first",
     "written_in_place",
     "written_then_hidden",
+    "written_to_both",
     "wrong_waits",
 ]

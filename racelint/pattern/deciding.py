@@ -32,10 +32,10 @@ def decided_under_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
 
 
 def limit_before_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
-    """A limit that was tested before a lock was taken, the counting under the lock without another look, and the lock."""
-    for act in unit.accesses(Op.WRITE, kinds=INTERNAL):
+    """A limit that was tested before a lock was taken, the counting or adding under the lock without another look, and the lock."""
+    for act in unit.accesses(Op.WRITE, Op.UPDATE, kinds=INTERNAL):
         locks = [lock for lock in unit.locked_at(act) if lock.world != "tasks"]
-        if act.how not in COUNTING or not locks or unit.rechecked_locked(act) or _looks_again(unit, act):
+        if act.how not in (*COUNTING, *ADDING) or not locks or unit.rechecked_locked(act) or _looks_again(unit, act):
             continue
         for number, sense in act.control:
             check = unit.access(number)
@@ -55,6 +55,10 @@ def limit_before_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
 
 COUNTING = ("+=", "[]+=")
 """How a number is counted up or down: `self.n += 1`, `self.n["a"] -= 1`."""
+
+
+ADDING = ("append", "appendleft", "add")
+"""How a collection gets one more."""
 
 
 TOLERANT = frozenset({"discard", "setdefault", "clear"})

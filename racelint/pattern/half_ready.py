@@ -40,14 +40,15 @@ def ready_too_early(unit: Unit) -> Iterator[tuple[Access, Access, Switch, str, E
             ),
             None,
         )
-        if check is None or _taken_back(unit, claim) or not _seen_outside(unit, claim):
+        if check is None or _taken_back(unit, claim) or not seen_outside(unit, claim):
             continue
         if any(
             (look := unit.access(n)) is None or not same(look.resource, claim.resource) for n in claim.controlled_by
         ):
             continue
         made = list(_made_later(unit, check, claim))
-        found = _relied_on(unit, claim, [resource for _, resource in made]) if made else None
+        resources = [resource for _, resource in made]
+        found = (_used_by_itself(unit, check, resources) or _relied_on(unit, claim, resources)) if made else None
         if found is not None:
             yield check, claim, made[0][0], *found
 
@@ -68,7 +69,7 @@ def _taken_back(unit: Unit, claim: Access) -> bool:
     return not back.isdisjoint(seen)
 
 
-def _seen_outside(unit: Unit, claim: Access) -> bool:
+def seen_outside(unit: Unit, claim: Access) -> bool:
     """Whether the flag is also tested where the locks are not held that are held when it is changed."""
     locks = {lock.id for lock in unit.locked_at(claim)}
     return not locks or any(
@@ -110,6 +111,33 @@ def _missing_at_first(unit: Unit, resource: Resource) -> bool:
     scope = unit.module.scope
     first = [w for f, w in scope.attribute_writes(resource.owner, resource.path) if scope.in_construction(f, w)]
     return all(write.shape in ("none", "empty", "false") for write in first)
+
+
+def _used_by_itself(unit: Unit, check: Access, made: list[Resource]) -> tuple[str, Evidence] | None:
+    """The unit itself, if it uses what it makes where it finds the flag set, and the evidence that several come at once."""
+    for access in unit.accesses(Op.READ, Op.USE, kinds=INTERNAL):
+        if (
+            check.id not in access.controlled_by
+            and any(same(access.resource, resource) for resource in made)
+            and comes_at_once(unit, check, access)
+        ):
+            name = unit.facts.qualname
+            found = unit.module.concurrency.overlap(name, name, "tasks", access.resource)
+            return (unit.facts.name, found) if found is not None and found.strength is not Confidence.LOW else None
+    return None
+
+
+def comes_at_once(unit: Unit, first: Access, later: Access) -> bool:
+    """Whether there is a way from one access to the other on which nothing is waited for."""
+    seen, todo = {first.id}, [first.id]
+    while todo:
+        for number in unit.flow.after[todo.pop()]:
+            if number == later.id:
+                return True
+            if number not in seen and number <= later.id and not isinstance(unit.events[number], Switch):
+                seen.add(number)
+                todo.append(number)
+    return False
 
 
 def _relied_on(unit: Unit, claim: Access, made: list[Resource]) -> tuple[str, Evidence] | None:

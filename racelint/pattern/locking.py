@@ -9,6 +9,7 @@ from racelint.events import Access, Acquire, Event, Kind, Op
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
 from racelint.pattern.pair import INTERNAL
+from racelint.pattern.transfers import changed_under_own_lock
 from racelint.pattern.unit import Unit, same
 from racelint.resolve import CONSTRUCTORS
 
@@ -29,6 +30,7 @@ def useless_locks(unit: Unit) -> Iterator[Useless]:
     """Every lock of the unit that does not exclude those it should."""
     yield from _made_per_call(unit)
     yield from _one_per_object(unit)
+    yield from _of_this_object(unit)
     yield from _of_one_process(unit)
     yield from _replaced(unit)
     yield from _thrown_away(unit)
@@ -83,6 +85,20 @@ def _one_per_object(unit: Unit) -> Iterator[Useless]:
                 "guard what objects share by a lock that they share, too: of the class or the module",
             )
             break
+
+
+def _of_this_object(unit: Unit) -> Iterator[Useless]:
+    """The lock of one object around a change of another one."""
+    for change, guard in changed_under_own_lock(unit):
+        root = change.resource.name.partition(".")[0]
+        yield Useless(
+            change,
+            change,
+            guard.lock.name,
+            f"is the lock of this object, so it does not keep who changes `{root}` under its own",
+            Confidence.MEDIUM,
+            f"hold both locks, always in the same order, or let `{root}` make the change under its own",
+        )
 
 
 def lets_several_in(guard: Acquire) -> bool:

@@ -16,7 +16,7 @@ def makes_resource(unit: Unit, write: Access) -> bool:
 def makes_known_resource(unit: Unit, write: Access) -> bool:
     """The same as far as the value itself says so, not how its owner ends it."""
     value = write.value
-    if value.shape is Shape.SPAWNED or value.part("resource") is not None:
+    if value.shape is Shape.SPAWNED or value.part("resource") is not None or value.type == "file":
         return True
     call = unit.module.models.functions.get(value.type)
     if call is not None and call.effect in ("resource", "lock"):
@@ -81,6 +81,16 @@ def claims_too_late(unit: Unit, check: Access, write: Access) -> bool:
         and first_word(switch.callee) not in models.looks
         and switch.callee != "acquire"
         for switch in unit.switches_between(check.id, write.id)
+    )
+
+
+def works_first(unit: Unit, check: Access, act: Access) -> bool:
+    """Whether what is awaited between the two is more than a look, or what tolerates being done twice."""
+    models = unit.module.models
+    return any(
+        switch.callee not in (*models.idempotent, "", "wait", "acquire", "sleep")
+        and first_word(switch.callee) not in models.looks
+        for switch in unit.switches_between(check.id, act.id)
     )
 
 

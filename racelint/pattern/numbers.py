@@ -37,9 +37,15 @@ def next_numbers(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 or (row is not None and row.loaded == read.id)
             ):
                 continue
-            if not _kept_out(unit, read, new):
+            if not _same_row(read, new) and not _kept_out(unit, read, new):
                 yield read, new
                 break
+
+
+def _same_row(read: Access, new: Access) -> bool:
+    """Whether a statement changes the very row that was read: what may get lost is an update, and no other row has the number."""
+    chosen = bool(read.tested) and read.tested == new.tested and not read.related.isdisjoint(new.related)
+    return new.op is Op.WRITE and new.resource.kind is Kind.TABLE and chosen
 
 
 def _kept_out(unit: Unit, read: Access, new: Access) -> bool:

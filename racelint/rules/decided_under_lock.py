@@ -50,7 +50,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import COUNTING, Module, Op, Pair, decided_under_lock, limit_before_lock, rival
+from racelint.pattern import ADDING, COUNTING, Module, Op, Pair, decided_under_lock, limit_before_lock, rival
 from racelint.rule import Rule
 
 
@@ -77,7 +77,8 @@ def find(module: Module) -> Iterable[Finding]:
                 Fix(f"keep `{held}` from the test to the change, or test again under it"),
             )
         for pair, lock in limit_before_lock(unit):
-            evidence = rival(unit, pair.second.resource, World.THREADS, COUNTING)
+            how = COUNTING if pair.second.how in COUNTING else ADDING
+            evidence = rival(unit, pair.second.resource, World.THREADS, how)
             if evidence is None:
                 continue
             name, held = pair.second.resource.shown, lock.lock.name

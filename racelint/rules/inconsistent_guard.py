@@ -52,6 +52,7 @@ from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import (
     Access,
+    Acquire,
     Confidence,
     Evidence,
     Kind,
@@ -147,9 +148,19 @@ def changes_by_place(module: Module) -> dict[State, list[Guarded]]:
             if any(unit.is_condition(lock) for lock in held):  # it may be made of another lock of the owner
                 locks |= module.locks_of(access.resource.owner)
                 own |= module.locks_of(access.resource.owner) if own else own
+            if any(maybe_of_self(unit, lock) for lock in held):  # the locks of two objects, in a fixed order
+                locks |= module.locks_of(access.resource.owner)
+                own |= module.locks_of(access.resource.owner)
             if access.place.unit == unit.facts.qualname or locks:
                 found.setdefault((*access.resource.place, object_of(access)), []).append((unit, access, locks, own))
     return found
+
+
+def maybe_of_self(unit: Unit, lock: Acquire) -> bool:
+    """Whether the lock is that of an object under a local name, which may be the own object: `with first.lock, second.lock`."""
+    root, dot, name = lock.lock.name.partition(".")
+    local = root in unit.facts.local_names and root not in {given for given, _ in unit.facts.params}
+    return bool(dot) and local and any(name == known for _, known in unit.module.locks_of(unit.facts.owner))
 
 
 def after_fork(module: Module) -> frozenset[object]:

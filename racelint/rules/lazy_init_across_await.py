@@ -25,7 +25,7 @@ from collections.abc import Iterable
 from racelint.creation import made_across_await
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, Unit, ready_too_early
+from racelint.pattern import Module, Unit, published_half_made, ready_too_early
 from racelint.rule import Rule
 
 
@@ -66,6 +66,21 @@ def half_ready(module: Module, unit: Unit) -> Iterable[Finding]:
             World.TASKS,
             name,
             Fix(f"hold one lock over test, work and flag, and set `{name}` last; or keep the task and await it"),
+            "half-made state used",
+        )
+    for check, claim, switch, evidence in published_half_made(unit):
+        name = claim.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            claim,
+            ((Role.CHECK, check), (Role.WRITE, claim), (Role.SWITCH, switch)),
+            f"`{name}` is put here before it is ready, which it is after the await on line {module.span(switch.site).line}; who comes "
+            "meanwhile finds it there and goes on with it",
+            evidence,
+            World.TASKS,
+            name,
+            Fix(f"make it ready under a local name, then set `{name}`; or hold one lock over all of it"),
             "half-made state used",
         )
 

@@ -25,7 +25,8 @@ driver raises an error.
         await asyncio.gather(*(one(sku) for sku in skus))
 
 ## Missed alarms
-Sessions that tasks reach through an object, unless it makes a connection of a driver that takes one command at a time.
+Sessions that tasks reach through an object other than the one whose method starts them, unless that object makes a connection of a
+driver that takes one command at a time.
 """
 
 from collections.abc import Iterable

@@ -28,13 +28,26 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Confidence, Evidence, Kind, Module, Op, Pair, Unit, rival, with_itself
+from racelint.pattern import (
+    Access,
+    Confidence,
+    Evidence,
+    Kind,
+    Module,
+    Op,
+    Pair,
+    Unit,
+    rival,
+    with_itself,
+    written_to_both,
+)
 from racelint.rule import Rule
 
 
 def find(module: Module) -> Iterable[Finding]:
     """One value written to memory and to a store, or to two stores, with a switch between and no guard over both."""
     for unit in module.units:
+        yield from two_stores(module, unit)
         for pair, evidence in shadow_writes(unit):
             one, other = pair.first.resource.shown, pair.second.resource.shown
             switch = ((Role.SWITCH, pair.switch),) if pair.switch is not None else ()
@@ -50,6 +63,24 @@ def find(module: Module) -> Iterable[Finding]:
                 other,
                 Fix("keep the fact in one place and derive the other from it, or write through under one guard"),
             )
+
+
+def two_stores(module: Module, unit: Unit) -> Iterable[Finding]:
+    """A row, and a copy of what is in it under a key of another store."""
+    for first, second, evidence in written_to_both(unit):
+        one, other = first.resource.shown, second.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            second,
+            ((Role.WRITE, first), (Role.WRITE, second)),
+            f"`{one}` (line {module.line(first)}) and `{other}` (here) keep the same fact and are written one after the other; of two "
+            "processes that do so, one may be the last in one place and the other in the other",
+            evidence,
+            World.PROCESSES,
+            other,
+            Fix("take the copy out of the store after the commit, and let who reads next fill it from the row"),
+        )
 
 
 def shadow_writes(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:

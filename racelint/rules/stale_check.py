@@ -52,6 +52,7 @@ from racelint.pattern import (
     started_before_claimed,
     stronger,
     with_itself,
+    works_first,
 )
 from racelint.rule import Rule
 
@@ -220,11 +221,13 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
     )
     if grows and all(s.callee in WAITS for s in unit.switches_between(check.id, act.id)):
         return None  # woken up by whoever made room for it
+    claims = _claims_entry(check, act) and sense.vague and works_first(unit, check, act)
     limit = grows and sense.vague
     if limit and check.id not in unit.flow.ordered:
         return None
-    if not (grows or advances) or not (
+    if not (grows or advances or claims) or not (
         grows
+        or claims
         or has_side_effects(unit, check, act)
         or begins_something(unit, check, act)
         or claims_too_late(unit, check, act)
@@ -234,6 +237,18 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
     if advances:
         evidence = stronger(evidence, made_sure_by_all(unit, act))
     return ("limit" if grows and sense.vague else "twice", evidence) if evidence is not None else None
+
+
+def _claims_entry(check: Access, act: Access) -> bool:
+    """Whether one entry, which was compared with a constant, is set to another one: `if jobs[name] == "open": …; jobs[name] = "taken"`."""
+    return (
+        act.how == "[]"
+        and act.value.shape is Shape.CONSTANT
+        and bool(act.resource.key)
+        and act.resource.key == check.resource.key
+        and bool(check.related)
+        and act.value.text not in check.related
+    )
 
 
 def _counted(unit: Unit, check: Access, act: Access) -> bool:
@@ -258,12 +273,6 @@ WAITS = ("", "wait", "acquire")
 """Names of calls that wait for a sign of another unit; "" for an awaited future."""
 
 GROWING = ("append", "add", "appendleft")
-
-
-def does_work(unit: Unit, pair: Pair) -> bool:
-    """Whether what lies between check and act is more than what tolerates being done twice, such as closing."""
-    idempotent = unit.module.models.idempotent | {"sleep"}
-    return any(switch.callee not in idempotent for switch in unit.switches_between(pair.first.id, pair.second.id))
 
 
 RULE = Rule(

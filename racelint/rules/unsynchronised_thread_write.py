@@ -50,6 +50,7 @@ from racelint.pattern import (
     copied_to_processes,
     counted_in_shared_memory,
     extremes,
+    filled_by_several,
     numbered,
     own_to_thread,
     rival,
@@ -73,6 +74,23 @@ def find(module: Module) -> Iterable[Finding]:
                 World.PROCESSES,
                 name,
                 Fix(f"hold `{name.removesuffix('.value')}.get_lock()` around each change"),
+            )
+        for first, second, reader, filling in filled_by_several(unit):
+            one, other = first.resource.shown, second.resource.shown
+            yield module.finding(
+                RULE,
+                unit,
+                second,
+                ((Role.WRITE, first), (Role.WRITE, second)),
+                f"`{one}` (line {module.line(first)}) and `{other}` (here) are set one after the other by several threads without "
+                f"a lock; `{reader}` can find one thread's value of each",
+                filling,
+                World.THREADS,
+                other,
+                Fix(
+                    "keep both in one object that is replaced as a whole, or hold one lock wherever they are set or read"
+                ),
+                "torn pair",
             )
         for pair in extremes(unit):
             evidence = met(unit, pair.second)

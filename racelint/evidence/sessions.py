@@ -1,0 +1,126 @@
+"""Sessions and connections that several tasks get which a function starts at once, as far as facts tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.evidence.calls import Calls
+from racelint.facts import CallSite, FunctionFacts
+from racelint.resolve import enclosing_self, locks_of
+
+
+def shared_sessions(calls: Calls, facts: FunctionFacts) -> Iterator[tuple[CallSite, str, str]]:
+    """Calls that start several tasks which use one session of the function or its object: the call, the session, what is started."""
+    spawning = [call for call, _ in calls.spawning_calls(facts)] if facts.is_async else []
+    names = session_names(calls, facts) if spawning else []
+    for name in names:
+        started: list[tuple[CallSite, str]] = []
+        for call in spawning:
+            using = [path for path in calls.handed(call) if _uses(calls, facts, path.lstrip("*"), name)]
+            many = [
+                path
+                for path in using
+                if path.startswith("*") or (call.looped and not _made_anew(calls, facts, call, name))
+            ]
+            if not many and len(using) < 2 and _goes_on(facts, call) and _meets(started, call):
+                many = using
+            if many or len(using) > 1:
+                yield call, name, (many or using)[0].lstrip("*")
+                break
+            started += ((call, path) for path in using if _goes_on(facts, call))
+
+
+def session_names(calls: Calls, facts: FunctionFacts) -> list[str]:
+    """The names in a function, and the attributes of its object, that stand for one session or connection."""
+    exclusive = calls.scope.models.exclusive_types
+    found = [n for n in sorted(facts.local_names - facts.loop_names) if session_type(calls, n, facts) in exclusive]
+    owner, self_name = enclosing_self(facts, calls.scope)
+    if owner and "property" not in facts.decorators:
+        paths = {attribute for f in calls.scope.methods.get(owner, {}).values() for attribute in _attributes(f)}
+        for attribute in sorted(paths):
+            kind = calls.scope.attribute_type(owner, attribute)
+            if kind in exclusive and not kind.endswith("scoped_session"):
+                found.append(f"{self_name}.{attribute}")
+    return found
+
+
+def _attributes(function: FunctionFacts) -> Iterator[str]:
+    for call in function.calls:
+        root, _, rest = call.callee.partition(".")
+        attribute, dot, _ = rest.partition(".")
+        if root == "self" and dot and call.awaited:
+            yield attribute
+
+
+def session_type(calls: Calls, name: str, facts: FunctionFacts) -> str:
+    """The type of a local name, also where a method of something known gives it: `pool.acquire()`, `make_session()`."""
+    known = calls.local_type(name, facts)
+    built = dict(facts.locals_built).get(name, "")
+    if known or not built:
+        return known
+    models, (receiver, dot, method) = calls.scope.models, built.rpartition(".")
+    if not dot:
+        factory = models.functions.get(calls.local_type(built, facts))
+        return factory.returns if factory is not None else ""
+    made = models.method(calls.receiver_type(receiver, facts), method)
+    return made.returns if made is not None else ""
+
+
+def _uses(calls: Calls, facts: FunctionFacts, started: str, name: str) -> bool:
+    """Whether what is started is a method of the session, gets it as an argument, captures it or is a method of the same object."""
+    started = started.rpartition("=")[2]
+    if started.startswith(name + "."):
+        return True
+    targets = calls.target(started, facts)
+    if "." not in name and any(call.callee == started and name in call.arguments for call in facts.calls):
+        return not _in_turn(calls, targets, name)
+    own = [t for t in targets if "." in name or t.parent == facts.qualname]
+    uses = any(call.callee.startswith(name + ".") and call.awaited for t in own for call in t.calls)
+    return uses and not _in_turn(calls, own, name)
+
+
+def _in_turn(calls: Calls, targets: list[FunctionFacts], name: str) -> bool:
+    """Whether what is started uses the session inside a `with` of a lock only."""
+    uses = [(target, call) for target in targets for call in target.calls if call.callee.startswith(name + ".")]
+    return bool(uses) and all(any(_is_lock(calls, guard, target) for guard in call.within) for target, call in uses)
+
+
+def _is_lock(calls: Calls, name: str, facts: FunctionFacts) -> bool:
+    owner, self_name = enclosing_self(facts, calls.scope)
+    root, _, attribute = name.partition(".")
+    if attribute and root == self_name and attribute in locks_of(calls.scope, owner):
+        return True
+    call = calls.scope.models.functions.get(calls.local_type(name, facts))
+    return calls.scope.models.names_lock(name) or (call is not None and call.effect == "lock")
+
+
+def _made_anew(calls: Calls, facts: FunctionFacts, call: CallSite, name: str) -> bool:
+    """Whether the loop around a call makes the session in each round, by an await that stands in the same loop."""
+    built = dict(facts.locals_built).get(name, "")
+    makers = [c for c in facts.calls if built and c.callee == built and c.looped]
+    return bool(makers) and any(
+        first <= maker.switches < last and first <= call.switches <= last
+        for maker in makers
+        for first, last in facts.loops
+    )
+
+
+def _goes_on(facts: FunctionFacts, call: CallSite) -> bool:
+    """Whether what the call starts runs on while the function does, until the group around both ends."""
+    built = dict(facts.locals_built).get(call.callee.rpartition(".")[0], "")
+    return not call.awaited and built.rpartition(".")[2] in _GROUPS
+
+
+_GROUPS = frozenset({"TaskGroup", "open_nursery", "create_task_group"})
+"""What makes a group of tasks."""
+
+
+def _meets(started: list[tuple[CallSite, str]], call: CallSite) -> bool:
+    """Whether a task that was started before is under way where the call stands: of one group, and not in another arm."""
+    arms = dict(call.arms)
+    return any(
+        other.callee == call.callee
+        and other.within == call.within
+        and all(arms.get(line, arm) == arm for line, arm in other.arms)
+        for other, _ in started
+    )

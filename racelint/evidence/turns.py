@@ -1,0 +1,47 @@
+"""Units that are started often and yet run one after another."""
+
+from __future__ import annotations
+
+from racelint.evidence.calls import POOLS, Calls
+from racelint.facts import CallSite, FunctionFacts
+from racelint.resolve import enclosing_self
+
+ALONE = frozenset({"1", "max_workers=1", "processes=1"})
+"""What a pool is made with that has one worker."""
+
+
+def over_in_its_round(call: CallSite, starter: FunctionFacts) -> bool:
+    """Whether the loop that makes a thread joins it in the same round, by the name that the function gives it."""
+    made = {name for name, built in starter.locals_built if built == call.callee} - starter.loop_names
+    return call.looped and any(
+        other.looped and other.line >= call.line and not other.arguments and other.callee.removesuffix(".join") in made
+        for other in starter.calls
+        if other.callee.endswith(".join")
+    )
+
+
+def lone_worker(calls: Calls, call: CallSite, starter: FunctionFacts) -> str:
+    """The pool of one worker that a call hands a unit to, as the module knows it; "" if there may be more workers."""
+    receiver = call.callee.rpartition(".")[0]
+    root, dot, attribute = receiver.partition(".")
+    owner, self_name = enclosing_self(starter, calls.scope)
+    if dot:
+        if root != self_name or not owner:
+            return ""
+        makers = list(calls.scope.methods.get(owner, {}).values())
+        made = [w.line for m in makers for w in m.writes if w.path == f"self.{attribute}" and w.shape == "call"]
+        name = f"{owner}.{attribute}"
+    elif root in starter.local_names:
+        makers, name = [starter], f"{starter.qualname}.{root}"
+        if dict(starter.locals_built).get(root, "").rpartition(".")[2] not in POOLS:
+            return ""
+        made = [c.line for c in starter.calls if c.callee.rpartition(".")[2] in POOLS]
+    else:
+        makers, name = [calls.scope.facts.module_body], root
+        made = [w.line for m in makers for w in m.writes if w.path == root and w.shape == "call"]
+        if root in calls.scope.rebound_globals:
+            return ""
+    pools = {c.line: c for m in makers for c in m.calls if c.callee.rpartition(".")[2] in POOLS}
+    if not made or not all(line in pools and not ALONE.isdisjoint(pools[line].arguments) for line in made):
+        return ""
+    return name

@@ -1,0 +1,87 @@
+"""Records that several threads fill field by field, each with values of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from racelint.events import Access, Kind, Op, Shape
+from racelint.evidence import Evidence
+from racelint.facts import FunctionFacts
+from racelint.finding import Confidence
+from racelint.pattern.unit import Unit
+
+_KINDS = (Kind.ATTRIBUTE, Kind.CLASS, Kind.GLOBAL)
+
+
+def filled_by_several(unit: Unit) -> Iterator[tuple[Access, Access, str, Evidence]]:
+    """Two fields of one object that a thread sets, one after the other, to what it was handed; who reads both; and who else does it.
+
+    One thread's name stays beside another one's price. Only where the module starts the function itself, many times.
+    """
+    facts, concurrency = unit.facts, unit.module.concurrency
+    roots = [concurrency.roots[n] for n in concurrency.reached.get(facts.qualname, ())]
+    if not any(r.unit == facts.qualname and r.world == "threads" and r.many and not r.public for r in roots):
+        return
+    given = {name for name, _ in facts.params[bool(facts.owner) :]}
+    fields = [
+        write
+        for write in unit.accesses(Op.WRITE, kinds=_KINDS)
+        if write.how in ("=", "[]")
+        and write.value.text in given
+        and write.value.shape is Shape.OTHER
+        and not write.control
+        and not unit.locked_at(write)
+        and write.place.unit == facts.qualname
+    ]
+    for first, second in pairwise(fields):
+        if (
+            first.value.text == second.value.text
+            or first.statement == second.statement
+            or not _one_object(first, second)
+        ):
+            continue
+        reader = _reader(unit, first, second)
+        evidence = concurrency.overlap(facts.qualname, facts.qualname, "threads", second.resource) if reader else None
+        if evidence is not None and evidence.strength is Confidence.HIGH and not evidence.public:
+            yield first, second, reader, evidence
+            return
+
+
+def _one_object(first: Access, second: Access) -> bool:
+    """Whether the two are fields of one object, entries of one dictionary under fixed keys, or names of the module."""
+    one, other = first.resource, second.resource
+    if one.kind is not other.kind or one.owner != other.owner or one.shown == other.shown:
+        return False
+    if one.key or other.key:
+        return one.place == other.place and one.key[:1] in _QUOTES and other.key[:1] in _QUOTES
+    return one.name.rpartition(".")[0] == other.name.rpartition(".")[0]
+
+
+_QUOTES = ("'", '"')
+
+
+def _reader(unit: Unit, first: Access, second: Access) -> str:
+    """The function that reads both without a lock; "" if there is none."""
+    for function in unit.module.scope.facts.functions:
+        if function is not unit.facts and _reads_both(function, first, second):
+            return function.name
+    return ""
+
+
+def _reads_both(function: FunctionFacts, first: Access, second: Access) -> bool:
+    one, other = first.resource, second.resource
+    locked = any(call.within for call in function.calls) or any(write.within for write in function.writes)
+    if locked or {w.path for w in function.writes} & {one.name, other.name}:
+        return False
+    if one.key:
+        return one.name in function.reads
+    if "." not in one.name:
+        return {one.name, other.name} <= function.reads
+    roots = [
+        {path.partition(".")[0] for path in function.reads if path.partition(".")[2] == resource.path}
+        if one.kind is Kind.ATTRIBUTE
+        else {path for path in function.reads if path == resource.name}
+        for resource in (one, other)
+    ]
+    return bool(roots[0] & roots[1]) if one.kind is Kind.ATTRIBUTE else bool(roots[0] and roots[1])

@@ -1,0 +1,58 @@
+"""A value that is saved in a row and put into a cache or the like, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.events import Access, Kind, Op
+from racelint.evidence import Evidence
+from racelint.expressions import expression
+from racelint.finding import World
+from racelint.pattern.unit import Unit
+
+
+def written_to_both(unit: Unit) -> Iterator[tuple[Access, Access, Evidence]]:
+    """What a request or job writes to a table and under a key of another store, in the order in which it does, and who else does it.
+
+    Of two that do it at once, one may write the row last and the other the copy. Whoever takes the copy out of the store
+    instead, so that the next reader fills it from the row, has no such trouble.
+    """
+    evidence = unit.module.concurrency.handled_in_processes(unit.facts.qualname)
+    if evidence is None:
+        return
+    copies = [a for a in unit.accesses(Op.WRITE, kinds=(Kind.STORE,)) if a.how in _PUTS and a.resource.key]
+    rows = list(unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.TABLE, Kind.ROW))) if copies else []
+    for copy in copies:
+        for row in rows:
+            first, second = (row, copy) if unit.before(row.id, copy.id) else (copy, row)
+            if (
+                unit.before(first.id, second.id)
+                and not unit.before(second.id, first.id)
+                and _values(unit, row) & (_values(unit, copy) - _names_in(copy.resource.key))
+                and not unit.guarded(first, second, World.PROCESSES)
+                and not unit.guarded(first, second)
+                and not _made_here(unit, row)
+            ):
+                yield first, second, evidence
+                return
+
+
+_PUTS = frozenset({"set", "setex", "aset", "hset", "put"})
+"""Calls that put a value under a key whatever stood there."""
+_NAME = expression(r"[A-Za-z_]\w*")
+
+
+def _values(unit: Unit, access: Access) -> frozenset[str]:
+    """What the written values are called, and what of their sources is more than the whole of an argument."""
+    sources = (unit.access(number) for number in access.value.stems)
+    return access.related | {s.resource.shown for s in sources if s is not None and s.resource.key}
+
+
+def _names_in(key: str) -> frozenset[str]:
+    return frozenset(_NAME.findall(key))
+
+
+def _made_here(unit: Unit, row: Access) -> bool:
+    """Whether the row is a new one, which nobody else writes yet."""
+    index = row.value.row
+    return index is not None and unit.flow.rows[index].new
