@@ -253,6 +253,10 @@ class Candidates:
             known = self._guards[path] = named or name in self._lock_names
         return known
 
+    def is_plain_lock(self, path: str) -> bool:
+        """Whether a class or the module makes a lock of that name."""
+        return path.rpartition(".")[2] in self._lock_names
+
     @cached_property
     def _lock_names(self) -> frozenset[str]:
         return frozenset(name for owner in ("", *self.scope.classes) for name in locks_of(self.scope, owner))
@@ -263,7 +267,7 @@ class Candidates:
         concurrency = self.concurrency
         return any(self.scope.is_thread(class_.qualname) for class_ in self.scope.facts.classes) or any(
             spawner.world in THREADED
-            for function in self.scope.every_function
+            for function in (*self.scope.every_function, self.scope.facts.module_body)
             for _, spawner in concurrency.spawning_calls(function)
         )
 
@@ -309,8 +313,8 @@ class Candidates:
         taken |= {name for write in function.writes for name in write.within}
         if function.name not in CONSTRUCTORS:  # there nobody holds the old one
             taken |= {write.built_from for write in function.writes if write.built_from}
-        if len(function.calls) == 1 and not function.writes:  # it may make one for whoever asks
-            taken.add(function.calls[0].callee)
+        if len(function.calls) < 4:  # it may make one for whoever asks
+            taken.update(call.callee for call in function.calls)
         return any(
             (known := scope.models.functions.get(scope.canonical(path))) is not None and known.effect == "lock"
             for path in taken

@@ -150,7 +150,7 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
             check = unit.access(number)
             if check is None or sense is not Sense.ABSENT or not same(check.resource, write.resource):
                 continue
-            way = wrong_way(unit, check, write)
+            way = "" if _of_a_loop(unit, write) else wrong_way(unit, check, write)
             evidence = rival(unit, write.resource, World.THREADS) if way else None
             if evidence is not None:
                 if way == "flag" and check.how == "while":
@@ -172,6 +172,12 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                     evidence = replace(evidence, strength=Confidence.LOW)
                 yield Pair(unit, check, write), way, evidence
                 break
+
+
+def _of_a_loop(unit: Unit, write: Access) -> bool:
+    """Whether what is made is for tasks, as a lock of `asyncio` is: it is used in the one thread of their loop."""
+    call = unit.module.models.functions.get(write.value.type)
+    return call is not None and call.effect == "lock" and call.world == "tasks"
 
 
 def _computed_again(unit: Unit, check: Access, write: Access) -> bool:

@@ -30,6 +30,13 @@ class Neighbours:
 
 NOBODY = Neighbours()
 
+
+def is_lazy(function: FunctionFacts) -> bool:
+    """Whether a method is a property that may set something when it is first read."""
+    kinds = {d.rpartition(".")[2] for d in function.decorators}
+    return "cached_property" in kinds or (bool(function.writes) and "property" in kinds)
+
+
 BUILDERS = frozenset({"__init__", "__post_init__"})
 
 
@@ -112,7 +119,26 @@ class Concurrency(Guards, Writers):
                     continue
                 found[name].add(number)
                 todo.extend(self.callees.get(name, ()))
+                todo.extend(self._properties_read.get(name, ()))
         return {name: frozenset(numbers) for name, numbers in found.items()}
+
+    @cached_property
+    def _properties_read(self) -> dict[str, list[str]]:
+        """By function, the properties of its object that it reads; not where it holds anything, or its callers do."""
+        names = {f.name for f in self.scope.every_function if f.owner and is_lazy(f)}
+        found: dict[str, list[str]] = {}
+        for function in self.scope.every_function if names else ():
+            owner, self_name = enclosing_self(function, self.scope)
+            for path in sorted(function.reads) if owner else ():
+                root, _, name = path.partition(".")
+                if root != self_name or name not in names:
+                    continue
+                read = self.scope.method(owner, name)
+                if read is None or not is_lazy(read) or any(call.within for call in function.calls):
+                    continue
+                if not self.held_on_entry(function):
+                    found.setdefault(function.qualname, []).append(read.qualname)
+        return found
 
     def overlap(self, one: str, other: str, world: str, resource: Resource | None = None) -> Evidence | None:
         """The strongest evidence that a run of `one` and a run of `other` (possibly the same function) overlap.
@@ -424,7 +450,9 @@ class Concurrency(Guards, Writers):
     @cached_property
     def has_locks(self) -> bool:
         """Whether the module makes or takes anything that is a lock or named like one."""
-        names = (w for f in self.scope.facts.functions for call in f.calls for w in call.within)
+        functions = self.scope.facts.functions
+        names = [w for f in functions for call in f.calls for w in call.within]
+        names += (w for f in functions for write in f.writes for w in write.within)
         if any(self.lock_worlds(c.qualname) for c in self.scope.facts.classes) or locks_of(self.scope, ""):
             return True
         return any(map(self.scope.models.names_lock, (*names, *self.scope.assigned)))

@@ -162,6 +162,8 @@ class Roots(Calls):
         for name, callees in self.callees.items():
             for callee in callees:
                 callers.setdefault(callee, set()).add(name)
+        for callee, sites in self.callers.items():  # also on an object that the caller makes for itself
+            callers.setdefault(callee, set()).update(caller.qualname for caller, _ in sites)
         found: set[str] = set()
         for caller in (*self.scope.facts.functions, self.scope.facts.module_body):
             for call, spawner in self.spawning_calls(caller):

@@ -25,6 +25,7 @@ from racelint.facts.source_text import (
     SHORTEST_SQL,
     annotation_name,
     arguments_of,
+    asked_attribute,
     choices_of,
     dotted,
     says_nothing,
@@ -425,6 +426,8 @@ class _Collector:
                 self.visit(function.value)
         elif isinstance(function, ast.Name):
             self.current.reads.add(function.id)
+            if function.id in ("hasattr", "getattr") and (asked := asked_attribute(node)):
+                self.note_read(asked)
         else:
             self.visit(function)
         for argument in node.args:

@@ -125,6 +125,14 @@ def arguments_of(node: ast.Call) -> tuple[str, ...]:
     return tuple(found)
 
 
+def asked_attribute(node: ast.Call) -> str:
+    """The path of what `hasattr(self, "_pool")` asks about; "" if no name says it."""
+    if len(node.args) < 2 or not isinstance(node.args[0], ast.Name) or not isinstance(node.args[1], ast.Constant):
+        return ""
+    name = node.args[1].value
+    return f"{node.args[0].id}.{name}" if isinstance(name, str) and name.isidentifier() else ""
+
+
 def _one(node: ast.expr) -> str:
     """`1` for the number: that many workers are no crowd."""
     return "1" if isinstance(node, ast.Constant) and node.value == 1 and node.value is not True else ""

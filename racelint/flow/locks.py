@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import libcst as cst
+from libcst import matchers
 
 from racelint.events import Kind, Resource, Shape, Value
 from racelint.expressions import expression
@@ -33,12 +34,26 @@ def lock_call(
         if ev.unused is node and _may_fail(node) and not _raises(ev, base):
             ev.mark("unsure lock", node, base.text)
             return Value(shape=Shape.CALL)
-        ev.acquire(lock, "lock", lock_world(ev, base), ev.place(node))
+        ev.acquire(lock, "lock", lock_world(ev, base), ev.place(node), not _of_this_call(ev, base))
         return Value(shape=Shape.CALL)
     for held in ev.acquisitions(ev.state.held):
         if held.what == "lock" and (held.lock.place, held.lock.name) == (lock.place, lock.name):
             ev.release(held.id)
     return Value()
+
+
+def _of_this_call(ev: Evaluator, lock: Value) -> bool:
+    """Whether the call has made the lock for itself, and hands it to nobody."""
+    if lock.shape is not Shape.NEW or lock.ref is not None or lock_world(ev, lock) not in ("tasks", "threads"):
+        return False
+    function, name = ev.function, lock.text
+    if name not in function.local_names or name in function.outer_names:
+        return False
+    handed = {argument.rpartition("=")[2].lstrip("*") for call in function.calls for argument in call.arguments}
+    inner = function.qualname + "."
+    return name not in handed and not any(
+        name in f.reads for f in ev.scope.facts.functions if f.qualname.startswith(inner)
+    )
 
 
 def _raises(ev: Evaluator, lock: Value) -> bool:
@@ -121,24 +136,38 @@ def lock_given(ev: Evaluator, node: cst.BaseExpression) -> tuple[Value, bool] | 
     if len(targets) != 1 or targets[0].is_async or called == is_property(targets[0]):
         return None
     giver = targets[0]
-    if giver.writes or len(giver.calls) > 1 or giver.statements > 1 or giver.yields:
+    if giver.yields or any("." in write.path or write.path in giver.outer_names for write in giver.writes):
         return None
-    body = " ".join(line.partition("#")[0] for line in ev.program.lines_of(giver)[giver.line : giver.last]).split()
-    if len(body) < 2 or body[-2] != "return":
+    given = _returned(ev, giver)
+    names = ev.scope.names_in(giver.qualname)
+    if isinstance(given, cst.Call):
+        anew = not given.args and not cached(giver)
+        return (Value(type=names.canonical(source_of(given.func)), text=path), True) if anew else None
+    if given is None:
         return None
-    names, given = ev.scope.names_in(giver.qualname), body[-1]
-    if giver.calls:
-        anew = given == giver.calls[0].callee + "()" and not cached(giver)
-        return (Value(type=names.canonical(giver.calls[0].callee), text=path), True) if anew else None
-    first, _, rest = given.partition(".")
+    text = source_of(given)
+    first, _, rest = text.partition(".")
     if rest and giver.params and first == giver.params[0][0] and path.partition(".")[0] == first:
-        resource = attribute_resource(ev.scope, giver.owner, rest, given)
-        return Value(ref=resource, type=ev.scope.attribute_type(giver.owner, rest), text=given), False
-    if not rest and given in names.assigned and not giver.owner:
-        return Value(
-            ref=Resource(Kind.GLOBAL, "", given, given), type=names.built_type(names.assigned[given]), text=given
-        ), False
+        resource = attribute_resource(ev.scope, giver.owner, rest, text)
+        return Value(ref=resource, type=ev.scope.attribute_type(giver.owner, rest), text=text), False
+    if not rest and text in names.assigned and not giver.owner:
+        resource = Resource(Kind.GLOBAL, "", text, text)
+        return Value(ref=resource, type=names.built_type(names.assigned[text]), text=text), False
     return None
+
+
+def _returned(ev: Evaluator, giver: FunctionFacts) -> cst.Call | cst.Attribute | cst.Name | None:
+    """What the only `return` of a function gives, if it is a call or a name."""
+    if giver.statements > MOST_STATEMENTS:
+        return None
+    definition = ev.program.definition(giver.qualname)
+    found = matchers.findall(definition.node, matchers.Return()) if definition is not None else []
+    value = found[0].value if len(found) == 1 and isinstance(found[0], cst.Return) else None
+    return value if isinstance(value, (cst.Call, cst.Attribute, cst.Name)) else None
+
+
+MOST_STATEMENTS = 5
+"""What is longer does more than to give a lock."""
 
 
 def is_property(function: FunctionFacts) -> bool:

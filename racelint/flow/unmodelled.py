@@ -92,9 +92,23 @@ def unmodelled_call(
         return Value(shape=Shape.NONE)
     if type_name == "hasattr" and (reverse := reverse_row(ev, node, arguments)) is not None:
         return reverse
+    if type_name in ("hasattr", "getattr") and (asked := _asked_attribute(ev, node, arguments)) is not None:
+        return asked
     if type_name in BUILTIN_PURE:
         return _computed(ev, node, type_name, arguments)
     return _result(ev, node, base, method, type_name, arguments)
+
+
+def _asked_attribute(ev: Evaluator, node: cst.Call, arguments: Arguments) -> Value | None:
+    """What `hasattr(self, "_pool")` and `getattr(self, "_pool", None)` look at, if others can see it, too."""
+    if len(arguments.positional) not in (2, 3):
+        return None
+    name = arguments.positional[1].text.strip("'\"")
+    base = arguments.positional[0]
+    if not name.isidentifier() or name == arguments.positional[1].text or base.type[:5] not in ("self:", "type["):
+        return None
+    resource, type_name = ev.resource_of(base, name, f"{base.text}.{name}")
+    return ev.read(resource, node, type_name) if resource is not None else None
 
 
 def _computed(ev: Evaluator, node: cst.Call, type_name: str, arguments: Arguments) -> Value:

@@ -49,6 +49,7 @@ def under_lock(c: Candidate) -> bool:
         or any(call.callee.endswith(".acquire") and call.arguments for call in c.calls)  # that may not be waited for
         or any(root.world == "processes" and not root.handler for root in roots)
         or _of_another(c)
+        or any(not c.module.is_plain_lock(guard) for guard in taken)  # one of several
         or any(_of_several(c, write) for writes in c.changes.values() for write in writes)
     )
 

@@ -364,6 +364,14 @@ def state_of_processes(c: Candidate) -> bool:
 def thread_start(c: Candidate) -> bool:
     """Whether a thread is started and state is changed."""
     concurrency = c.module.concurrency
-    if not c.module.starts_threads or c.module.read_by_threads.isdisjoint(c.changes):
+    if not c.module.starts_threads:
+        return False
+    if c.facts.name in CONSTRUCTORS and any(
+        write.how in ("[]", "append", "appendleft", "add") and write.path not in c.facts.local_names
+        for write in c.facts.writes
+        if "." not in write.path
+    ):
+        return True  # it may put the object where threads find it
+    if c.module.read_by_threads.isdisjoint(c.changes):
         return False
     return any(may_start(concurrency, f) for f in c.functions)

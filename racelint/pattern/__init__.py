@@ -110,7 +110,7 @@ from racelint.pattern.rows import (
 from racelint.pattern.sessions import connection_of_object, sessions_handed_out
 from racelint.pattern.sharing import linked_by_others, made_by_others, used_by_others
 from racelint.pattern.started import started_before_claimed
-from racelint.pattern.starting import late_writes
+from racelint.pattern.starting import late_writes, shown_too_early
 from racelint.pattern.states import entries_marked, released_unseen, state_changes, statements_after_test
 from racelint.pattern.surrounding import surrounded
 from racelint.pattern.transactions import (
@@ -257,6 +257,7 @@ __all__ = [
     "same_rows",
     "sends_on_commit",
     "sessions_handed_out",
+    "shown_too_early",
     "slept_then_done",
     "spare_copy",
     "stale_writes",

@@ -31,6 +31,7 @@ def useless_locks(unit: Unit) -> Iterator[Useless]:
     yield from _made_per_call(unit)
     yield from _one_per_object(unit)
     yield from _of_this_object(unit)
+    yield from _one_of_several(unit)
     yield from _of_one_process(unit)
     yield from _replaced(unit)
     yield from _thrown_away(unit)
@@ -99,6 +100,29 @@ def _of_this_object(unit: Unit) -> Iterator[Useless]:
             Confidence.MEDIUM,
             f"hold both locks, always in the same order, or let `{root}` make the change under its own",
         )
+
+
+def _one_of_several(unit: Unit) -> Iterator[Useless]:
+    """A lock for one key of many around state that has nothing to do with the key: who has another key holds another lock."""
+    if not unit.module.concurrency.surely_in_threads(unit.facts):
+        return
+    for guard in _locks(unit):
+        if not guard.lock.key or guard.lock.key[:1] in "'\"0123456789" or guard.world not in ("threads", "any"):
+            continue
+        for change in _inside(unit, guard):
+            plain = change.resource.kind is Kind.GLOBAL or change.resource.name.startswith(("self.", "cls."))
+            alone = plain and not change.resource.key and change.resource.name.count(".") < 2
+            alone = alone and change.op.changes and _in_two_steps(unit, change)
+            if alone and unit.locked_at(change) == [guard] and change.resource.place != guard.lock.place:
+                yield Useless(
+                    guard,
+                    change,
+                    guard.lock.shown,
+                    "is the lock of one key, so it does not keep those who have another key",
+                    Confidence.MEDIUM,
+                    "guard what all keys share by one lock",
+                )
+                break
 
 
 def lets_several_in(guard: Acquire) -> bool:

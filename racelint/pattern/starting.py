@@ -41,6 +41,65 @@ def late_writes(unit: Unit) -> Iterator[Late]:
                 yield Late(start, write, found[0], found[1])
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A write that comes too late: the object is in a collection of the module already, where a thread finds it and reads that."""
+
+    show: Access
+    write: Access
+    reader: str
+    evidence: Evidence
+
+
+def shown_too_early(unit: Unit) -> Iterator[Shown]:
+    """Attributes that a constructor sets after it has put the object where a thread finds it that reads them."""
+    facts = unit.facts
+    if not unit.is_constructor or not facts.params:
+        return
+    name = facts.params[0][0]
+    shows = [
+        a
+        for a in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.GLOBAL,))
+        if a.how in ("[]", "append", "appendleft", "add") and name in a.related and not a.resource.owner
+    ]
+    for show in shows:
+        for write in unit.accesses(Op.WRITE, kinds=(Kind.ATTRIBUTE,)):
+            place, resource = write.resource.place, write.resource
+            if resource.key or resource.name != f"{name}.{resource.path}" or "." in resource.path:
+                continue
+            if not unit.before(show.id, write.id) or unit.locked_at(show):
+                continue
+            if any(a.resource.place == place and unit.before(a.id, show.id) for a in unit.accesses(Op.WRITE)):
+                continue
+            found = _finder(unit, show, write)
+            if found is not None:
+                yield Shown(show, write, *found)
+                return
+
+
+def _finder(unit: Unit, show: Access, write: Access) -> tuple[str, Evidence] | None:
+    """The function in a thread that goes through the collection and reads the attribute, and how it is known to be in a thread."""
+    concurrency, scope = unit.module.concurrency, unit.module.scope
+    for function in scope.facts.functions:
+        if function is unit.facts or show.resource.path not in function.reads:
+            continue
+        if not concurrency.surely_in_threads(function) or any(call.within for call in function.calls):
+            continue
+        runs = (scope.functions.get(name) for name in concurrency.runs(function.qualname))
+        if any(f is not None and f is not unit.facts and _uses(unit, f, write) for f in runs):
+            text = f"`{function.qualname}` runs in a thread and goes through `{show.resource.path}`"
+            return function.qualname, Evidence(text, Confidence.MEDIUM, "threads")
+    return None
+
+
+def _uses(unit: Unit, function: FunctionFacts, write: Access) -> bool:
+    """Whether the function reads an attribute of this name of its own object or of what a loop or a look-up gives it."""
+    attribute = "." + write.resource.path
+    reads = {path for path in function.reads if path.endswith(attribute)}
+    own = {path for path in reads if path.partition(".")[0] in ("self", "cls")}
+    return bool(reads - own) or (bool(own) and function.owner in unit.module.scope.family(unit.facts.owner))
+
+
 def starts(unit: Unit) -> Iterator[tuple[Mark, frozenset[str]]]:
     """Where threads begin to run, and the functions that they run."""
     for mark in unit.marks("start", "spawn"):

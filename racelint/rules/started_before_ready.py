@@ -32,7 +32,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, late_writes
+from racelint.pattern import Module, late_writes, shown_too_early
 from racelint.rule import Rule
 
 
@@ -52,6 +52,20 @@ def find(module: Module) -> Iterable[Finding]:
                 World.THREADS,
                 name,
                 Fix(f"set `{name}` first and start the thread last"),
+            )
+        for shown in shown_too_early(unit):
+            name, shelf = shown.write.resource.shown, shown.show.resource.path
+            yield module.finding(
+                RULE,
+                unit,
+                shown.write,
+                ((Role.ACT, shown.show), (Role.WRITE, shown.write)),
+                f"`{name}` is set here, after line {module.line(shown.show)} has put the object into `{shelf}`, where "
+                f"`{shown.reader}` finds it in another thread",
+                shown.evidence,
+                World.THREADS,
+                name,
+                Fix(f"put the object into `{shelf}` when all of it is set"),
             )
 
 
