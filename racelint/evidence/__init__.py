@@ -7,5 +7,6 @@ or one root that runs many times at once. The strength of the strongest such roo
 from racelint.evidence.data import Evidence, Root
 from racelint.evidence.outside import Outside
 from racelint.evidence.overlap import Concurrency
+from racelint.evidence.unlikely import runs_alone
 
-__all__ = ["Concurrency", "Evidence", "Outside", "Root"]
+__all__ = ["Concurrency", "Evidence", "Outside", "Root", "runs_alone"]

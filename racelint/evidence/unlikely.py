@@ -19,6 +19,13 @@ _MADE_UP = frozenset({"factory", "faker", "model_bakery", "mixer"})
 """Libraries that make data up, for tests and demonstrations."""
 
 
+def runs_alone(path: str) -> bool:
+    """Whether the module of a path is one of tests, migrations, commands or scripts, as far as its path tells."""
+    path = path.replace("\\", "/")
+    parts = path.split("/")[:-1]
+    return bool(_COMMAND.search(path) or _TEST_FILE.search(path)) or "tests" in parts or "test" in parts
+
+
 class Surroundings:
     """Whether the units of one module run alone because of where they stand."""
 

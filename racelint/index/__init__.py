@@ -66,6 +66,19 @@ class Index:
         return any(module.atomic_requests for module in self.modules)
 
     @cached_property
+    def mentions(self) -> dict[str, set[str]]:
+        """By last name: the paths of the modules that call, import or hand on something of that name."""
+        found: dict[str, set[str]] = {}
+        for module in self.modules:
+            paths = {origin for _, origin in module.imports}
+            for function in (module.module_body, *module.functions):
+                paths.update(call.callee for call in function.calls)
+                paths |= function.references | set(function.decorators)
+            for path in paths:
+                found.setdefault(path.rpartition(".")[2], set()).add(module.path)
+        return found
+
+    @cached_property
     def _by_path(self) -> dict[str, ModuleFacts]:
         return {module_path(module.path): module for module in self.modules}
 

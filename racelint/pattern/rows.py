@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from racelint.events import Access, Kind, Mark, Op, Row
-from racelint.evidence import Evidence
+from racelint.evidence import Evidence, runs_alone
 from racelint.expressions import expression
 from racelint.facts import CallSite, ClassFacts, FunctionFacts
 from racelint.finding import Confidence, World
@@ -209,7 +209,27 @@ def row_evidence(unit: Unit, write: Access, since: Access | None = None) -> Evid
         return found
     if _BY_HAND.search(unit.module.scope.facts.path) or not TERMINAL.isdisjoint(unit.module.scope.libraries):
         return Evidence("somebody may run the command while the application works on the same rows", Confidence.LOW)
+    seldom = _seldom_run(unit)
+    if seldom:
+        return Evidence(seldom, Confidence.LOW)
     return Evidence("every process that serves the application works on the same rows", Confidence.MEDIUM, "processes")
+
+
+def _seldom_run(unit: Unit) -> str:
+    """Why the application does not run the unit: all that mentions it are commands, tests and migrations, or nothing does.
+
+    That is known only of a module that others import, so that the project is in view. A method may be called by a template or
+    a framework, and what is decorated by whoever decorates it.
+    """
+    facts, index, path = unit.facts, unit.module.scope.index, unit.module.path
+    if path not in index.users or facts.parent or facts.decorators or facts.name.startswith("__"):
+        return ""
+    mentioning = index.mentions.get(facts.name, set())
+    if not all(map(runs_alone, mentioning)) or (facts.owner and not mentioning):
+        return ""
+    return (
+        f"only commands or tests call `{facts.name}`" if mentioning else f"nothing in the project calls `{facts.name}`"
+    )
 
 
 _BY_HAND = expression(r"(^|[/\\])((cli|cmdline|management)([/\\]|\.py$)|(manage|__main__)\.py$)")
