@@ -167,6 +167,8 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                 once = first_word(unit.facts.name) in unit.module.models.lifecycle
                 if way == "plain" and once and evidence.strength is not Confidence.HIGH:
                     evidence = replace(evidence, strength=Confidence.LOW)
+                if way in ("plain", "early") and set_up_elsewhere(unit, write):
+                    evidence = replace(evidence, strength=Confidence.LOW)
                 unsaid = evidence.public or (evidence.called and write.resource.kind is Kind.ATTRIBUTE)
                 if way == "flag" and unsaid and not kept_under_lock(unit, write.resource):
                     evidence = replace(evidence, strength=Confidence.LOW)
@@ -178,6 +180,23 @@ def _of_a_loop(unit: Unit, write: Access) -> bool:
     """Whether what is made is for tasks, as a lock of `asyncio` is: it is used in the one thread of their loop."""
     call = unit.module.models.functions.get(write.value.type)
     return call is not None and call.effect == "lock" and call.world == "tasks"
+
+
+def set_up_elsewhere(unit: Unit, write: Access) -> bool:
+    """Whether what makes a global is a function to set the module up, which other modules call, too: before there are threads."""
+    concurrency = unit.module.concurrency
+    function = unit.module.scope.functions.get(write.place.unit)
+    return (
+        function is not None
+        and write.resource.kind is Kind.GLOBAL
+        and first_word(function.name) in SETS_UP
+        and not function.params
+        and bool(concurrency.held_outside(function))
+    )
+
+
+SETS_UP = frozenset({"setup", "init", "initialize", "initialise", "configure"})
+"""First words of functions that set a module up."""
 
 
 def _computed_again(unit: Unit, check: Access, write: Access) -> bool:

@@ -15,6 +15,10 @@ _LOCKED_NAME = expression(r"(_locked|under_lock|with_lock|holding_lock|_unsafe|_
 """Names that say that the caller holds the lock; believed if at least one caller does."""
 
 
+MOST_TRIES = 3
+"""How often it is asked anew what callers hold that call each other."""
+
+
 class Guards(Roots):
     """What is held when the functions of one module are entered."""
 
@@ -38,6 +42,15 @@ class Guards(Roots):
         held += [guard for others in self.held_outside(function) for guard in others]
         return any(map(self.scope.models.names_lock, held))
 
+    def called_only_under_lock(self, function: FunctionFacts) -> bool:
+        """Whether all callers that are known hold something that is named like a lock, though others may be out of view."""
+        sites = [
+            self.held_around(caller, call) | self.held_on_entry(caller)
+            for caller, call in self.callers.get(function.qualname, ())
+        ]
+        sites += self.held_outside(function)
+        return bool(sites) and all(any(map(self.scope.models.names_lock, held)) for held in sites)
+
     def held_outside(self, function: FunctionFacts) -> list[frozenset[str]]:
         """What is held around each call of the function in other modules."""
         return []
@@ -47,10 +60,42 @@ class Guards(Roots):
 
         What is public may have callers that are not in view; it counts only where callers in other modules are.
         """
-        known = self._entry.get(function.qualname)
+        return self._on_entry(function, depth) or frozenset()
+
+    def _on_entry(self, function: FunctionFacts, depth: int) -> frozenset[str] | None:
+        """The same; None for a function that is being looked at, as one that calls itself through others adds nothing."""
+        name = function.qualname
+        known = self._entry.get(name)
         if known is not None:
             return known
-        self._entry[function.qualname] = frozenset()
+        if name in self._open:
+            self._met.add(name)
+            return None
+        self._open.add(name)
+        held = self._held_by_callers(function, depth)
+        self._open.discard(name)
+        self._met.discard(name)
+        if not self._met:
+            self._entry[name] = held
+        else:  # it rests on what is not known yet; where many call each other, that would take for ever
+            self._tries[name] = self._tries.get(name, 0) + 1
+            if self._tries[name] > MOST_TRIES:
+                self._entry[name] = frozenset()
+        return held
+
+    @cached_property
+    def _open(self) -> set[str]:
+        return set()
+
+    @cached_property
+    def _tries(self) -> dict[str, int]:
+        return {}
+
+    @cached_property
+    def _met(self) -> set[str]:
+        return set()
+
+    def _held_by_callers(self, function: FunctionFacts, depth: int) -> frozenset[str]:
         outside = self.held_outside(function)
         if not function.name.startswith("_") and not function.parent and not outside:
             return frozenset()
@@ -61,19 +106,17 @@ class Guards(Roots):
         for caller, call in sites:
             if caller.qualname == function.qualname or caller.name in ("__init__", "__new__"):
                 continue
-            here = (
-                self.held_around(caller, call)
-                | acquired_before(caller, call)
-                | self.decorator_guards(caller)
-                | self.held_on_entry(caller, depth - 1)
-            )
+            entry = self._on_entry(caller, depth - 1)
+            if entry is None:
+                continue
+            around = self.held_around(caller, call) | acquired_before(caller, call)
+            here = around | self.decorator_guards(caller) | entry
             everywhere.append(frozenset(guard_name(guard, caller) for guard in here))
         promised = bool(_LOCKED_NAME.search(function.name))
         join = frozenset.union if promised else frozenset.intersection
         held = join(*everywhere) if everywhere else frozenset()
         if held and self._used_as_value(function):  # then others call it, too
             held = frozenset()
-        self._entry[function.qualname] = held
         return held
 
     def held_around(self, caller: FunctionFacts, call: CallSite) -> frozenset[str]:

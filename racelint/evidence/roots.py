@@ -91,6 +91,8 @@ class Roots(Calls):
                 if class_.rpartition(".")[2].startswith("Test"):
                     continue
                 strength, why = self.class_strength(class_, function.is_async)
+                if strength is Confidence.MEDIUM and function.qualname in self._steps_of_threads:
+                    strength, why = Confidence.LOW, "is a step of a thread"
                 if strength is Confidence.LOW and self._asks(function):
                     strength, why = (
                         Confidence.MEDIUM,
@@ -124,6 +126,22 @@ class Roots(Calls):
                     locked=strength is Confidence.HIGH,
                     public=True,
                 )
+
+    @cached_property
+    def _steps_of_threads(self) -> frozenset[str]:
+        """Methods that objects which are threads run themselves, and that nothing in the project calls on another object."""
+        found: set[str] = set()
+        for root in self.told:
+            body = self.scope.functions.get(root.unit) if root.body else None
+            if body is not None and body.owner:
+                own = {
+                    m.qualname
+                    for m in self.scope.every_function
+                    if m.owner and m.owner in self.scope.family(body.owner)
+                }
+                found.update(own & set(self.runs(root.unit)))
+        others = self.scope.index.called_on_others if found else frozenset()
+        return frozenset(name for name in found if name.rpartition(".")[2] not in others)
 
     def _called_elsewhere(self, function: FunctionFacts) -> bool:
         """Whether a plain private method has no caller in the module: then another module calls it."""

@@ -11,6 +11,8 @@ from racelint.resolve import Scope, enclosing_self
 _TEST_FILE = expression(
     r"(^|/)(test_[^/]*|[^/]*_tests?|tests?|testing|populate_[^/]*|conftest|setup|noxfile|migrations|sample_?data)\.py$|(^|/)tests/__init__\.py$|(^|/)([a-z_]*migrations?|alembic|benchmarks?|scripts?)/"
 )
+_HELPER = expression(r"(^|[/_])(utils?|helpers?|fixtures|factories|mocks?|base)\.py$")
+"""Modules beside tests that serve them."""
 _COMMAND = expression(r"(^|/)(management|cli/commands)/")
 _IMPORT_OF_TESTS = frozenset({"pytest", "unittest"})
 
@@ -50,7 +52,9 @@ class Surroundings:
         if _TEST_FILE.search(self._path) or _MADE_UP & self.scope.libraries:
             return True
         parts = self._path.split("/")[:-1]
-        return ("tests" in parts or "test" in parts) and bool(_IMPORT_OF_TESTS & self.scope.libraries)
+        return ("tests" in parts or "test" in parts) and (
+            bool(_IMPORT_OF_TESTS & self.scope.libraries) or _HELPER.search(self._path) is not None
+        )
 
     @property
     def by_hand(self) -> bool:

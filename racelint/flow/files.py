@@ -59,7 +59,9 @@ class FileCall:
 
 
 def file_of(value: Value, node: cst.BaseExpression | None) -> Resource | None:
-    """The file that a value names; None if nothing is known of it."""
+    """The file that a value names; None if nothing is known of it, or if it is a buffer in memory."""
+    if _BUFFER.search(value.type) or _BUFFER.search(value.origin.partition("(")[0]):
+        return None
     path = path_text(value, node)
     if not path:
         return None
@@ -67,6 +69,7 @@ def file_of(value: Value, node: cst.BaseExpression | None) -> Resource | None:
     return Resource(Kind.FILE, "file", path, shown if len(shown) <= MOST_SHOWN else path)
 
 
+_BUFFER = expression(r"(^|\.)(StringIO|BytesIO)$")
 _PLAIN = expression(r"[A-Za-z_][\w.]*")
 
 

@@ -28,6 +28,8 @@ _MANY_PROCESSES = frozenset(
 
 _RELATIONS = frozenset({"relationship", "ManyToManyField", "dynamic_loader"})
 """Last names of what mappers call a relation to several rows of another table."""
+_NO_ROWS = ("Form", "Serializer", "Schema", "BaseModel")
+"""How bases of classes end that tell what is sent and received, with fields named after columns."""
 _COLUMNS = ("Column", "column", "Field", "Key")
 """How last names of what mappers call a column end."""
 
@@ -235,6 +237,18 @@ class Index:
         return ("HTTPServer", True) in calls and not any("fork" in name for name, _ in calls)
 
     @cached_property
+    def called_on_others(self) -> frozenset[str]:
+        """Last names of what is called on another object than the own one: `worker.stop()`, `self.worker.stop()`."""
+        return frozenset(
+            name
+            for module in self.modules
+            for function in (*module.functions, module.module_body)
+            for call in function.calls
+            for receiver, _, name in (call.callee.rpartition("."),)
+            if receiver and receiver not in ("self", "cls", "super")
+        )
+
+    @cached_property
     def relations(self) -> frozenset[str]:
         """Names of attributes that classes declare as relations to other rows (`relationship(…)`), and none as a column.
 
@@ -244,11 +258,13 @@ class Index:
         others: set[str] = set()
         for module in self.modules:
             for class_ in module.classes:
+                if any(base.endswith(_NO_ROWS) for base in class_.bases):
+                    continue
                 for name, built in class_.attributes:
                     last = built.rpartition(".")[2]
                     if last in _RELATIONS:
                         declared.add(name)
-                    elif last.endswith(_COLUMNS) and last != "Field":  # that of schemas of what is sent and received
+                    elif last.endswith(_COLUMNS) and last != "Field":
                         others.add(name)
         return frozenset(declared - others)
 

@@ -56,7 +56,16 @@ from racelint.pattern.jobs import early_jobs, sends_on_commit
 from racelint.pattern.kept import kept_under_lock
 from racelint.pattern.limits import children_then_parent, counted_then_added, entries_enlarged, tested_then_drawn
 from racelint.pattern.locking import useless_locks
-from racelint.pattern.lookups import COUNTS, by_generated_key, by_locked_row, by_new_row, constraint_handled, same_rows
+from racelint.pattern.lookups import (
+    COUNTS,
+    added_again,
+    by_generated_key,
+    by_locked_row,
+    by_new_row,
+    constraint_handled,
+    drawn_at_random,
+    same_rows,
+)
 from racelint.pattern.made import (
     begins_something,
     calls_resource,
@@ -108,7 +117,7 @@ from racelint.pattern.rows import (
     whole_saves,
 )
 from racelint.pattern.sessions import connection_of_object, sessions_handed_out
-from racelint.pattern.sharing import linked_by_others, made_by_others, used_by_others
+from racelint.pattern.sharing import asks_somebody, linked_by_others, made_by_others, used_by_others
 from racelint.pattern.started import started_before_claimed
 from racelint.pattern.starting import late_writes, shown_too_early
 from racelint.pattern.states import entries_marked, released_unseen, state_changes, statements_after_test
@@ -163,6 +172,8 @@ __all__ = [
     "Wait",
     "World",
     "Write",
+    "added_again",
+    "asks_somebody",
     "assumed_at_start",
     "assumed_set",
     "awaited_then_read",
@@ -187,6 +198,7 @@ __all__ = [
     "decided",
     "decided_under_lock",
     "drained_by_threads",
+    "drawn_at_random",
     "early_jobs",
     "emptied_after_await",
     "emptied_by_each",

@@ -42,8 +42,9 @@ def escapes(unit: Unit) -> Iterator[Escape]:
             continue
         live = read.how in LIVE
         if held or live:
-            strength = Confidence.MEDIUM if held or live else Confidence.LOW
-            yield Escape(mark, read, locks, strength)
+            listed = unit.locked_at(read) and not held and read.place.unit != mark.place.unit
+            # a helper that takes the lock for itself mostly gives a list of what it saw
+            yield Escape(mark, read, locks, Confidence.LOW if listed else Confidence.MEDIUM)
 
 
 def changed_under(unit: Unit, read: Access, held: list[str]) -> str | None:

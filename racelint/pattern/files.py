@@ -459,5 +459,9 @@ def _made_by(function: FunctionFacts, name: str) -> frozenset[str]:
 def named_temporary(unit: Unit) -> Iterator[Access]:
     """Names of temporary files that were free when they were looked for."""
     for access in unit.accesses(Op.CHECK, kinds=(Kind.FILE,)):
-        if access.how == "name" and "dir=" not in access.resource.path:
+        if access.how == "name" and not _IN_FOLDER.search(access.resource.path):
             yield access
+
+
+_IN_FOLDER = expression(r"dir=|mktemp\([^,=]*,[^,=]*,")
+"""The folder is given, by its name or as the third argument."""

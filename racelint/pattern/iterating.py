@@ -93,6 +93,8 @@ def _strength(
         return None
     if found.strength is not Confidence.HIGH and first_word(unit.facts.name) in ENDS:
         return Confidence.LOW
+    if unit.module.concurrency.called_only_under_lock(unit.facts):
+        return Confidence.LOW
     return found.strength
 
 

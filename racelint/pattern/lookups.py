@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from racelint.events import Access, Acquire, Kind
+from racelint.events import Access, Acquire, Kind, Op
+from racelint.expressions import expression
 from racelint.pattern.unit import Unit
 
 COUNTS = ("count", "acount", "aggregate", "aaggregate", "count_documents", "sum", "len")
@@ -59,6 +60,28 @@ def by_generated_key(look: Access, new: Access) -> bool:
 def by_new_row(unit: Unit, look: Access) -> bool:
     """Whether rows were looked up that belong to one which the unit itself has just made: nobody else adds to it yet."""
     return any(row.new and row.name in look.related for row in unit.flow.rows)
+
+
+def drawn_at_random(unit: Unit, look: Access) -> bool:
+    """Whether rows were looked up by what the unit has drawn at random: no two draw the same."""
+    function = unit.module.scope.functions.get(look.place.unit, unit.facts)
+    drawn = {local for local, callee in function.locals_built if _RANDOM.search(callee)}
+    return not drawn.isdisjoint(look.related)
+
+
+_RANDOM = expression(r"(?i)random|uuid[14]|token_(hex|urlsafe|bytes)|(^|\.)secrets\.")
+"""Calls that draw at random, by their names."""
+
+
+def added_again(unit: Unit, new: Access) -> bool:
+    """Whether the row has been created before on the way: it is added to the session once more, with what it got since."""
+    return new.how == "add" and any(
+        other.id < new.id
+        and other.resource.name == new.resource.name
+        and other.related == new.related
+        and unit.before(other.id, new.id)
+        for other in unit.accesses(Op.CREATE, kinds=(Kind.TABLE,))
+    )
 
 
 def by_locked_row(unit: Unit, look: Access, new: Access) -> bool:

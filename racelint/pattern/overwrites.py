@@ -50,9 +50,12 @@ def _readers(unit: Unit, write: Access) -> Evidence | None:
     if used is None:
         return None
     resource, facts = write.resource, unit.facts
-    if _taken_for_miss(unit, resource):
+    cached = shared_word(resource.path, resource.name, facts.owner, only=CACHED)
+    if cached and _taken_for_miss(
+        unit, resource
+    ):  # what is asked for again does no harm, unlike a lock that seems to be free
         return Evidence(f"who reads it takes what is no whole file for none; {used.text}", Confidence.LOW, "processes")
-    if shared_word(resource.path, resource.name, facts.owner, only=CACHED) or is_system_path(resource.path):
+    if cached or is_system_path(resource.path):
         return used
     reader = read_elsewhere(unit, resource)
     handled = unit.module.concurrency.handled_in_processes(facts.qualname) is not None

@@ -207,7 +207,11 @@ def row_evidence(unit: Unit, write: Access, since: Access | None = None) -> Evid
     found = in_processes(unit)
     if found is not None and found.strength is not Confidence.LOW:
         return found
-    if _BY_HAND.search(unit.module.scope.facts.path) or not TERMINAL.isdisjoint(unit.module.scope.libraries):
+    if (
+        _BY_HAND.search(unit.module.scope.facts.path)
+        or not TERMINAL.isdisjoint(unit.module.scope.libraries)
+        or _is_command(unit)
+    ):
         return Evidence("somebody may run the command while the application works on the same rows", Confidence.LOW)
     seldom = _seldom_run(unit)
     if seldom:
@@ -231,6 +235,16 @@ def _seldom_run(unit: Unit) -> str:
         f"only commands or tests call `{facts.name}`" if mentioning else f"nothing in the project calls `{facts.name}`"
     )
 
+
+def _is_command(unit: Unit) -> bool:
+    """Whether the unit is a command beside the views of an application: `@cli.command()`, `@click.command()`."""
+    return not _COMMANDS.isdisjoint(unit.module.scope.libraries) and any(
+        decorator.rpartition(".")[2] == "command" for decorator in unit.facts.decorators
+    )
+
+
+_COMMANDS = frozenset({"click", "asyncclick", "typer", "flask", "quart"})
+"""Libraries whose decorator `command` makes a command for the terminal."""
 
 _BY_HAND = expression(r"(^|[/\\])((cli|cmdline|management)([/\\]|\.py$)|(manage|__main__)\.py$)")
 """Modules whose functions somebody runs at a terminal."""

@@ -71,6 +71,15 @@ def used_by_others(
     return None
 
 
+def asks_somebody(unit: Unit) -> bool:
+    """Whether the unit waits for a user, who types or logs in."""
+    return any(mark.subject.rpartition(".")[2] in _ASKS for mark in unit.marks("call"))
+
+
+_ASKS = frozenset({"input", "getpass", "prompt", "confirm", "run_local_server", "run_console", "run_flow"})
+"""Last names of calls that return when a user has answered."""
+
+
 def made_by_others(unit: Unit, act: Access) -> Evidence | None:
     """Why other processes make the same folder."""
     path = act.resource.path

@@ -32,6 +32,7 @@ from racelint.pattern import (
     Module,
     Op,
     Unit,
+    asks_somebody,
     awaited_then_read,
     copied,
     forgiven,
@@ -177,8 +178,7 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
                 test,
                 act,
                 "{name} is found missing on line {line} and written here in a separate step; two processes do so at once",
-                used_by_others(unit, act, CONFIGURED | ENSURED if "ensure" in unit.facts.name else CONFIGURED)
-                or UNKNOWN,
+                _written_by_others(unit, act) or UNKNOWN,
                 "make it in one step: mode `x`, or write another file and link or rename it",
                 "done twice",
             )
@@ -204,6 +204,13 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
             EAFP,
             "",
         )
+
+
+def _written_by_others(unit: Unit, act: Access) -> Evidence | None:
+    """Why others write the file; where somebody is asked first, as for a login, what each of them writes is as good."""
+    words = CONFIGURED | ENSURED if "ensure" in unit.facts.name else CONFIGURED
+    found = used_by_others(unit, act, words)
+    return found.weakened() if found is not None and asks_somebody(unit) else found
 
 
 RULE = Rule("RL701", "file-check-then-use", (World.PROCESSES,), "step fails", __doc__, find, needs=(Need.FILE_STEPS,))

@@ -40,10 +40,12 @@ from racelint.pattern import (
     Op,
     Sense,
     Unit,
+    added_again,
     by_generated_key,
     by_locked_row,
     by_new_row,
     constraint_handled,
+    drawn_at_random,
     row_evidence,
     row_locked_at,
     row_locked_since,
@@ -200,15 +202,29 @@ def _not_among(new: Access) -> Ids:
     return frozenset(number for number, sense in new.control if sense is Sense.OTHERWISE)
 
 
+def nearest(unit: Unit, new: Access) -> tuple[tuple[int, Sense], ...]:
+    """What decided on the creation; what a helper sees itself before it creates the row makes what its caller saw of no account."""
+    if new.place.unit == unit.facts.qualname:
+        return new.control
+    own = tuple(
+        (number, sense)
+        for number, sense in new.control
+        if (look := unit.access(number)) is not None and look.place.unit == new.place.unit and same_rows(look, new)
+    )
+    return own or new.control
+
+
 def created_unseen(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Look-ups that found nothing, each with the creation that it decided."""
     for new in unit.accesses(Op.CREATE, kinds=(Kind.TABLE,)):
-        if constraint_handled(unit, new):
+        if constraint_handled(unit, new) or added_again(unit, new):
             continue
-        for number, sense in new.control:
+        for number, sense in nearest(unit, new):
             look = unit.access(number)
             if look is None or not same_rows(look, new):
                 continue
+            if drawn_at_random(unit, look):
+                break
             if look.op in (Op.WRITE, Op.UPDATE):  # an update that found nothing
                 if not look.tested or not look.tested <= new.assigned or sense is Sense.PRESENT:
                     continue

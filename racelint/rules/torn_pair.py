@@ -110,7 +110,7 @@ def torn_pairs(unit: Unit, neighbours: Neighbours) -> Iterator[tuple[Pair, Evide
             evidence = used_together(unit, first.resource, second.resource)
             if evidence is not None and evidence.public:
                 evidence = evidence.weakened()  # whether they belong together is said by neighbouring statements only
-            if evidence is not None and (first.value.shape in FLAG or second.value.shape in FLAG):
+            if evidence is not None and {first.value.shape, second.value.shape} & {*FLAG, Shape.SPAWNED}:
                 evidence = (
                     evidence.weakened()
                 )  # one says that something is under way, the other what: they differ meanwhile
