@@ -14,6 +14,7 @@ from racelint.finding import Confidence, World
 from racelint.pattern.lookups import COUNTS
 from racelint.pattern.pair import Pair
 from racelint.pattern.rivals import in_processes
+from racelint.pattern.surrounding import AROUND_MIGRATIONS, receives
 from racelint.pattern.unit import Unit
 from racelint.words import first_word
 
@@ -222,9 +223,11 @@ def row_evidence(unit: Unit, write: Access, since: Access | None = None) -> Evid
 def _seldom_run(unit: Unit) -> str:
     """Why the application does not run the unit: all that mentions it are commands, tests and migrations, or nothing does.
 
-    That is known only of a module that others import, so that the project is in view. A method may be called by a template or
+    The latter is known only of a module that others import, so that the project is in view. A method may be called by a template or
     a framework, and what is decorated by whoever decorates it.
     """
+    if receives(unit, AROUND_MIGRATIONS):
+        return "one command runs the migrations and what follows them"
     facts, index, path = unit.facts, unit.module.scope.index, unit.module.path
     if path not in index.users or facts.parent or facts.decorators or facts.name.startswith("__"):
         return ""

@@ -14,6 +14,8 @@ AFTER_CHANGE = ("post_save", "m2m_changed", "post_delete")
 """Signals of Django that are sent after a change, in the transaction of the change."""
 AROUND_DELETION = ("pre_delete", "post_delete")
 """Those that are sent in the transaction which Django itself opens around each deletion."""
+AROUND_MIGRATIONS = ("pre_migrate", "post_migrate")
+"""Those that are sent by the command that changes the tables."""
 
 
 def surrounded(unit: Unit, *changes: Event) -> bool:
