@@ -9,5 +9,10 @@ def first_word(name: str) -> str:
     return words[0] if words else ""
 
 
+def first_words(callee: str) -> set[str]:
+    """The first words of the parts of a dotted name: `mailer` and `send` of `mailer.send_all`."""
+    return {first_word(part) for part in callee.split(".")}
+
+
 MAIN_LOOPS = frozenset({"run", "main", "serve", "loop", "mainloop"})
 """First words of functions that go on as long as their object or program does."""

@@ -11,6 +11,7 @@ from racelint.finding import World
 from racelint.pattern.pair import Pair
 from racelint.pattern.transactions import row_locked_at, table_of, transactions_at
 from racelint.pattern.unit import Unit, exactly, same
+from racelint.words import first_words
 
 KEYS = frozenset({"pk", "id", "uuid", "slug"})
 """Columns that name one row: whoever asks by them does not choose."""
@@ -293,10 +294,11 @@ def _works_on(unit: Unit, mark: Mark, taken: Taken) -> bool:
     index = taken.pair.second.value.row
     rows = [row for row in unit.flow.rows if row.loaded == taken.pair.first.id]
     names = {row.name for row in (rows if index is None else [unit.flow.rows[index]]) if row.name}
+    told = taken.whole or bool(first_words(mark.subject) & unit.module.models.beginnings)  # `mailer.send(order.pk)`
     return any(
         mark.subject.startswith(f"{name}.")
         or name in mark.related
-        or (taken.whole and any(one.startswith(f"{name}.") for one in mark.related))
+        or (told and any(one.startswith(f"{name}.") for one in mark.related))
         for name in names
     )
 

@@ -12,7 +12,7 @@ from racelint.pattern.rivals import in_processes
 from racelint.pattern.rows import compared_with_locked, of_each_save
 from racelint.pattern.transactions import row_locked_at
 from racelint.pattern.unit import Unit, exactly
-from racelint.words import first_word
+from racelint.words import first_word, first_words
 
 
 def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | Switch | None]]:
@@ -342,7 +342,6 @@ def _is_seen(unit: Unit, event: Mark | Switch) -> bool:
     """Whether a call starts a unit or is named after a beginning: `send_receipt`, `gateway.charge`, `notify.delay`."""
     if isinstance(event, Switch):
         return event.callee.lstrip("_").partition("_")[0] in unit.module.models.beginnings
-    words = {part.lstrip("_").partition("_")[0] for part in event.subject.split(".")}
     return event.what in ("spawn", "enqueue") or (
-        event.what in ("call", "slow") and bool(words & unit.module.models.beginnings)
+        event.what in ("call", "slow") and bool(first_words(event.subject) & unit.module.models.beginnings)
     )

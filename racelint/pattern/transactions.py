@@ -52,9 +52,12 @@ def one_change(unit: Unit, first: Access, second: Access) -> bool:
         return related(unit, first, second)
     if _rewrites(first, second) or _switches(first, second):
         return True
-    moved = (
-        _moves(first) and _moves(second) and first.value.stems == second.value.stems
-    )  # what one row loses another gets
+    moved = (  # what one row loses another gets
+        _moves(first)
+        and _moves(second)
+        and first.value.stems == second.value.stems
+        and (_mapped(first) or (first.assigned == second.assigned and first.tested == second.tested))
+    )
     return (
         first.op is second.op is Op.UPDATE
         and first.statement != second.statement
@@ -152,4 +155,8 @@ def _mapped(access: Access) -> bool:
 
 def _moves(access: Access) -> bool:
     """Whether the database computes a column from its old value."""
-    return access.op is Op.UPDATE and access.how in ("update", "aupdate") and access.value.part("relative") is not None
+    if access.op is not Op.UPDATE:
+        return False
+    if not _mapped(access):  # a statement: what it says is known
+        return access.how not in ("conditional", "picks") and bool(access.assigned)
+    return access.how in ("update", "aupdate") and access.value.part("relative") is not None
