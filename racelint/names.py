@@ -247,6 +247,11 @@ MEANINGS = (
         r"^_*(create|insert|add|register)(_|$)",
     ),
     Meaning("`x_queryset`, `x_qs`", "a query set of the rows `x`", r"_(queryset|qs)$"),
+    Meaning(
+        "`closing`, `_reconnecting` and other flags whose names end in `ing`",
+        "say that something is under way, and differ meanwhile from what tells of it",
+        r"ing$",
+    ),
     Meaning("`guarded_by`", "declares the lock of an attribute", r"^guarded_by$"),
 )
 """What is read from names, in the order of the documentation."""

@@ -33,6 +33,7 @@ Attributes that no other method changes together.
 
 from collections.abc import Iterable, Iterator
 
+from racelint.expressions import expression
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import Access, Confidence, Evidence, Kind, Module, Op, Pair, Resource, Shape, Unit, same
@@ -110,10 +111,8 @@ def torn_pairs(unit: Unit, neighbours: Neighbours) -> Iterator[tuple[Pair, Evide
             evidence = used_together(unit, first.resource, second.resource)
             if evidence is not None and evidence.public:
                 evidence = evidence.weakened()  # whether they belong together is said by neighbouring statements only
-            if evidence is not None and {first.value.shape, second.value.shape} & {*FLAG, Shape.SPAWNED}:
-                evidence = (
-                    evidence.weakened()
-                )  # one says that something is under way, the other what: they differ meanwhile
+            if evidence is not None and (under_way(first) or under_way(second)):
+                evidence = evidence.weakened()  # the other says what is under way: they are meant to differ meanwhile
             if evidence is not None:
                 yield Pair(unit, first, second, switch), evidence
 
@@ -161,6 +160,15 @@ PLAIN = (Shape.TRUE, Shape.FALSE, Shape.NONE, Shape.CONSTANT)
 
 
 FLAG = (Shape.TRUE, Shape.FALSE)
+
+UNDER_WAY = expression(r"ing$")
+"""The end of names of flags that say what their object is just doing: `closing`, `_reconnecting`."""
+
+
+def under_way(half: Access) -> bool:
+    """Whether half of a pair says that something is under way: a task, or a flag that is named so."""
+    named = half.value.shape in FLAG and UNDER_WAY.search(half.resource.path) is not None
+    return named or half.value.shape is Shape.SPAWNED
 
 
 def torn_by_thread(
