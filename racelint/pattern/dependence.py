@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from racelint.events import Access, Event, Kind, Op, Sense
 from racelint.finding import World
 from racelint.pattern.pair import INTERNAL, Pair
-from racelint.pattern.transactions import row_locked_at
+from racelint.pattern.transactions import locked_by_look, row_locked_at
 from racelint.pattern.unit import Unit, exactly, same
 
 
@@ -106,8 +106,9 @@ def store_updates(unit: Unit) -> Iterator[Pair]:
                 or unit.guarded(read, write, World.PROCESSES)
                 or in_transaction(unit, read, write)
                 or (
-                    write.resource.kind is Kind.TABLE and row_locked_at(unit, write)
-                )  # by the read itself, or before it
+                    write.resource.kind is Kind.TABLE
+                    and (row_locked_at(unit, write) or locked_by_look(unit, read, write))
+                )
             ):
                 continue
             version = next(

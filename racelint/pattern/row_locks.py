@@ -125,7 +125,7 @@ def _saved_after_release(unit: Unit, lock: Acquire) -> IdleLock | None:
     if any(lock.id in write.held for write in _saves(unit, index)):
         return None  # what is saved under the lock says that the row is taken
     for write in _saves(unit, index):
-        if lock.id not in write.held and unit.before(lock.id, write.id):
+        if lock.id not in write.held and unit.lets_go(lock, write):
             if write.how == "commit" and not any(_under(unit, n, lock) for n in write.value.stems):
                 continue
             return IdleLock(lock, row.name, write, "is released before the row is saved")
@@ -142,7 +142,7 @@ def _changed_after_release(unit: Unit, lock: Acquire) -> IdleLock | None:
     if any(lock.id in change.held for change in unit.accesses(*CHANGES, kinds=DATABASE)):
         return None  # what is changed under the lock says that the row is taken
     for write in unit.accesses(Op.WRITE, Op.UPDATE, Op.DELETE, kinds=(Kind.TABLE,)):
-        if lock.id in write.held or not unit.before(lock.id, write.id) or row_locked_at(unit, write):
+        if lock.id in write.held or row_locked_at(unit, write) or not unit.lets_go(lock, write):
             continue
         for number in sorted(write.value.stems | write.controlled_by):
             read = unit.access(number)

@@ -21,6 +21,18 @@ def row_locked_at(unit: Unit, event: Event) -> bool:
     return any(isinstance(e, Acquire) and e.what in ("row lock", "lock") and e.shared for e in held)
 
 
+def locked_by_look(unit: Unit, look: Access, act: Access) -> bool:
+    """Whether the look locks what it reads, and nothing on the ways from it to the act releases that."""
+    return any(
+        isinstance(event, Acquire)
+        and event.what == "row lock"
+        and event.place == look.place
+        and unit.before(event.id, act.id)
+        and not unit.lets_go(event, act)
+        for event in unit.events
+    )
+
+
 def row_locked_since(unit: Unit, look: Access, act: Access) -> bool:
     """Whether rows were locked on every way to the look, and still are at the act if the way to it led through the look."""
     locks = [e for e in (unit.events[n] for n in sorted(held_at(look))) if isinstance(e, Acquire)]

@@ -158,6 +158,27 @@ class Unit:
                 todo.extend(self.flow.after[number])
         return True
 
+    def lets_go(self, lock: Acquire, later: Event) -> bool:
+        """Whether what was acquired is released on a way to a later event.
+
+        Where ways that never acquired it join, it is no longer known to be held; that is no release.
+        """
+        seen: set[int] = set()
+        todo, behind = [lock.id], {lock.id, *self.reach(lock.id)}
+        while todo:
+            for number in self.flow.after[todo.pop()]:
+                if number in seen:
+                    continue
+                seen.add(number)
+                event = self.events[number]
+                if lock.id in held_at(event) or isinstance(event, Acquire):
+                    todo.append(number)
+                elif (number == later.id or self.before(number, later.id)) and behind.issuperset(
+                    self._before_each[number]
+                ):
+                    return True
+        return False
+
     def repeats(self, number: int) -> bool:
         """Whether the event stands in a loop."""
         return any(number in self.reach(follower) for follower in self.flow.after[number])

@@ -33,7 +33,6 @@ Attributes that no other method changes together.
 
 from collections.abc import Iterable, Iterator
 
-from racelint.expressions import expression
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import Access, Confidence, Evidence, Kind, Module, Op, Pair, Resource, Shape, Unit, same
@@ -161,13 +160,10 @@ PLAIN = (Shape.TRUE, Shape.FALSE, Shape.NONE, Shape.CONSTANT)
 
 FLAG = (Shape.TRUE, Shape.FALSE)
 
-UNDER_WAY = expression(r"ing$")
-"""The end of names of flags that say what their object is just doing: `closing`, `_reconnecting`."""
-
 
 def under_way(half: Access) -> bool:
-    """Whether half of a pair says that something is under way: a task, or a flag that is named so."""
-    named = half.value.shape in FLAG and UNDER_WAY.search(half.resource.path) is not None
+    """Whether half of a pair says that something is under way: a task, or a flag that is named so (`closing`, `_reconnecting`)."""
+    named = half.value.shape in FLAG and half.resource.path.endswith("ing")
     return named or half.value.shape is Shape.SPAWNED
 
 
