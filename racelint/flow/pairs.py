@@ -44,6 +44,9 @@ _EXPECTED = expression(r"expect|revision|version|if_match|etag|generation|cas\b"
 PARTS = frozenset("attribute attr field header item member property value".split())
 """Nouns of what belongs to an object in memory: `read_field(row, "text")`, `set_attr(node, "id", 1)`."""
 
+TEXTS = frozenset({"str", "string", "bytes"})
+"""Last words of what is made of a value, or a value of it: `read_yaml_str(text)`, `dump_yaml_str(value)`."""
+
 
 def split_name(method: str) -> tuple[str, str, bool]:
     """The verb of a name, what it speaks of, and whether the verb comes last: `metadata_get`, as C and key-value stores name it."""
@@ -66,7 +69,7 @@ def named_pair(
         return None  # a library's class: its tables say what it does, or nothing is known
     if base is None and generic:
         return None
-    if awaiting is None and noun in PARTS:
+    if awaiting is None and (noun in PARTS or noun.rpartition("_")[2] in TEXTS):
         return None
     if awaiting is None and (generic or (verb in ("get", "set", "put", "update", "find") and not last)):
         return None
