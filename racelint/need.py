@@ -62,6 +62,7 @@ class Need(Enum):
     SHARED_SESSION = "tasks are started that share a session of the function, or the object has one connection"
     FILE_STEPS = "a path is tested and used, or a file is written that others read"
     THREAD_START = "a thread is started and state is changed"
+    ANNOUNCED = "an event is set, and a method's own state"
     CONDITION = "a condition variable is waited for"
     JOB = "a job is sent"
     ROW_LOCK = "rows are locked, or a lock is taken where rows are changed"

@@ -109,8 +109,11 @@ COMMAND_LIBRARIES = frozenset("argparse click typer optparse docopt fire absl gf
 WINDOW_LIBRARIES = frozenset("tkinter Tkinter PyQt4 PyQt5 PyQt6 PySide PySide2 PySide6 gi wx kivy qtpy curses".split())
 """What a module imports that is part of a window, of which a user has one."""
 
-PROCESS_LIBRARIES = "torch.distributed torch.multiprocessing torch_xla pytorch_lightning lightning horovod mpi4py deepspeed accelerate".split()
-"""What a module imports that every process of a training or computation runs."""
+PROCESS_LIBRARIES = (
+    "torch.distributed torch.multiprocessing torch_xla pytorch_lightning lightning horovod mpi4py deepspeed accelerate "
+    "django celery dramatiq rq"
+).split()
+"""What a module imports that every process of a training or computation runs, or every worker of a server."""
 
 _WORD = expression(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _COMPOUND = expression(
@@ -288,7 +291,7 @@ def shared_word(*names: str, more: frozenset[str] = frozenset(), only: frozenset
             if word in only or word in more:
                 return word
         if more >= CONFIGURED and _KEY_FILE.search(name):
-            return "key"
+            return KEY
     return ""
 
 

@@ -217,9 +217,7 @@ class Shared:
 def test_the_other_unit_is_named_if_the_finding_knows_it() -> None:
     """With the line at which it interferes, and the source there."""
     finding, picture = next(
-        (finding, picture)
-        for finding, picture in told()
-        if finding.path.endswith("teardown-across-await/entries/bad.py")
+        (finding, picture) for finding, picture in told() if finding.path.endswith("stale-write/entries/bad.py")
     )
     assert picture.lanes[1].symbol == "Outbox.add"
     assert [(row.line, row.text) for row in picture.rows if row.lane == 1] == [(14, "self.waiting.append(letter)")]
@@ -251,7 +249,7 @@ def test_a_suppression_that_silences_nothing_has_none() -> None:
 
 def test_a_unit_of_another_file_has_no_line_in_this_one() -> None:
     """Its name is shown without its module, and its line, which would be wrong here, is not."""
-    finding = next(finding for finding, _ in told() if finding.path.endswith("teardown-across-await/entries/bad.py"))
+    finding = next(finding for finding, _ in told() if finding.path.endswith("stale-write/entries/bad.py"))
     text = "line 26 starts it; `app/other::Outbox.refill` adds to it on line 14"
     picture = timeline(replace(finding, evidence=text))
     assert picture is not None

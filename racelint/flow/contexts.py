@@ -27,6 +27,9 @@ _TEMPORARY = frozenset({"tempfile.NamedTemporaryFile", "tempfile.TemporaryFile",
 _WRITING = expression(r"""^(?:\w+\.)*open\(.*["'][wax]b?\+?["']""", re.DOTALL)
 """How a file is opened to be written."""
 
+_STACKS = frozenset({"contextlib.ExitStack", "contextlib.AsyncExitStack"})
+"""What leaves at its own end all that its `enter_context` has entered."""
+
 
 class Contexts(Leaving):
     """Walks `with` statements."""
@@ -35,11 +38,12 @@ class Contexts(Leaving):
         opened: list[int] = []
         suppressed = 0
         commits: list[tuple[cst.CSTNode, Value]] = []
-        switching = False
+        switching = stacked = False
         for item in node.items:
             testing, self.testing = self.testing, False
             value = self._context(item.item, node.asynchronous is not None)
             self.testing = testing
+            stacked = stacked or value.type in _STACKS
             if self.models.contexts.get(value.type) == "transaction" and not isinstance(item.item, cst.Call):
                 value = Value(type="transaction", text=source_of(item.item))
             if isinstance(item.item, cst.Call) and source_of(item.item.func).rpartition(".")[2] == "suppress":
@@ -64,7 +68,7 @@ class Contexts(Leaving):
                 target = value.part("target")
                 self.store(item.asname.name, target or replace(value, ref=None, via=None, stems=value.stems), item.item)
         entering = [(len(loop.breaks), len(loop.continues)) for loop in self.loops]
-        depth, returns = len(self.loops), len(self.returns)
+        depth, returns, begin = len(self.loops), len(self.returns), len(self.events)
         self.block(node.body)
         del self.handled[len(self.handled) - suppressed :]
         del self.forgiven[len(self.forgiven) - suppressed :]
@@ -73,8 +77,12 @@ class Contexts(Leaving):
             for loop, (b, c) in zip(self.loops[:depth], entering, strict=False)
             for s in (*loop.breaks[b:], *loop.continues[c:])
         ]
+        left = (*jumped, *self.returns[returns:], self.state)
+        if stacked:
+            held = frozenset().union(*(state.held for state in left))
+            opened += [guard.id for guard in self.acquisitions(held) if guard.what == "lock" and guard.id >= begin]
         inner = frozenset(guard.id for guard in self.acquisitions(frozenset(opened)) if guard.what == "transaction")
-        for state in (*jumped, *self.returns[returns:], self.state):
+        for state in left:
             state.held -= frozenset(opened)
             if state is not self.state:
                 end_row_locks(self, state, inner)

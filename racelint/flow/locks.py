@@ -62,6 +62,17 @@ def _raises(ev: Evaluator, lock: Value) -> bool:
     return call is not None and call.raises
 
 
+def entered(ev: Evaluator, where: cst.CSTNode, method: str, arguments: Arguments, awaiting: cst.Await | None) -> None:
+    """A lock that an `ExitStack` enters, and holds until its own end."""
+    given = (
+        arguments.positional[0] if method in ("enter_context", "enter_async_context") and arguments.positional else None
+    )
+    if given is not None and is_lock(ev, given):
+        if awaiting is not None:
+            ev.switch(awaiting, callee="acquire")
+        ev.acquire(given.ref or _unchanging(ev, given), "lock", lock_world(ev, given), ev.place(where))
+
+
 def taken_by_function(ev: Evaluator, where: cst.CSTNode, base: Value | None, method: str, arguments: Arguments) -> None:
     """A lock that a function takes which is called after what it does: `acquire_lock(self._lock)`, `acquire_file_lock("state")`.
 

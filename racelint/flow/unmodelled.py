@@ -9,7 +9,7 @@ from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import BUILTIN_PURE, Evaluator
 from racelint.flow.files import dump_to_path, used_as_key
 from racelint.flow.futures import future_call, oldest
-from racelint.flow.locks import lock_call, taken_by_function
+from racelint.flow.locks import entered, lock_call, taken_by_function
 from racelint.flow.made import note_made
 from racelint.flow.managers import (
     evaluated,
@@ -60,6 +60,7 @@ def unmodelled_call(
     lock = lock_call(ev, node, base, method, awaiting) or future_call(ev, node, base, method, awaiting)
     if lock is not None:
         return lock
+    entered(ev, where, method, arguments, awaiting)
     taken_by_function(ev, where, base, method, arguments)
     waited(ev, node, base, method)
     started(ev, node, base, method)

@@ -113,6 +113,7 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.SHARED_SESSION: stores.shared_session,
     Need.FILE_STEPS: stores.file_steps,
     Need.THREAD_START: state.thread_start,
+    Need.ANNOUNCED: state.announced,
     Need.CONDITION: locks.condition,
     Need.JOB: stores.job,
     Need.ROW_LOCK: stores.row_lock,

@@ -243,6 +243,15 @@ def wake_up(c: Candidate) -> bool:
     return ("clear" in names and ("wait" in names or "is_set" in names)) or ("Event" in names and "wait" in names)
 
 
+def announced(c: Candidate) -> bool:
+    """Whether a method sets an event and state of its own."""
+    return (
+        bool(c.facts.owner)
+        and bool(c.changes)
+        and any(call.callee.endswith(".set") and not call.arguments for call in c.calls)
+    )
+
+
 def task_start(c: Candidate) -> bool:
     """Whether a task is started that changes what is looked at."""
     concurrency = c.module.concurrency

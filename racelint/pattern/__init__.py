@@ -10,6 +10,7 @@ from racelint.evidence import Evidence
 from racelint.facts import Write
 from racelint.finding import Confidence, Role, World
 from racelint.paths import ATOMIC, CONFIGURED, ENSURED
+from racelint.pattern.announced import EVENTS, announced_too_early
 from racelint.pattern.assumed import assumed_at_start, assumed_set
 from racelint.pattern.compounds import broken_compounds, broken_sections
 from racelint.pattern.constraints import parent_then_child, unconstrained
@@ -146,6 +147,7 @@ __all__ = [
     "COUNTING",
     "COUNTS",
     "ENSURED",
+    "EVENTS",
     "INTERNAL",
     "VIEWS",
     "Access",
@@ -173,6 +175,7 @@ __all__ = [
     "World",
     "Write",
     "added_again",
+    "announced_too_early",
     "asks_somebody",
     "assumed_at_start",
     "assumed_set",

@@ -14,6 +14,7 @@ from racelint.paths import (
     FIRST,
     FOLDERS,
     KEPT_WORDS,
+    KEY,
     PROCESS_LIBRARIES,
     WINDOW_LIBRARIES,
     is_built,
@@ -48,11 +49,12 @@ def used_by_others(
     if is_system_path(resource.path):
         return Evidence("the path is the same for every process of the machine", Confidence.MEDIUM, "processes")
     word = shared_word(resource.path, resource.name, more=more)
-    alone = word in CACHED | CONFIGURED and unit.module.scope.index.windowed
+    alone = word in CACHED | CONFIGURED and unit.module.scope.index.windowed  # a user has one window of the program
+    weak_word = alone or word == KEY  # keys are mostly made by the one server that needs them
     if word:
         return Evidence(
             f"`{word}` in the path says that {'runs of a program' if alone else 'processes'} share it",
-            Confidence.LOW if alone else Confidence.MEDIUM,  # a user has one window of the program
+            Confidence.LOW if weak_word else Confidence.MEDIUM,
             "processes",
         )
     if is_storage(unit.facts.owner):

@@ -36,6 +36,7 @@ from collections.abc import Iterable
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import (
+    EVENTS,
     INTERNAL,
     Access,
     Evidence,
@@ -94,16 +95,8 @@ CLEARED, REPLACED = "cleared", "replaced by a new one"
 def forgets(unit: Unit, access: Access) -> bool:
     """Whether the access clears an event, or puts a new one in its place."""
     if access.op is Op.WRITE:
-        return access.how == "=" and not access.resource.key and is_event(unit, access.value.type)
+        return access.how == "=" and not access.resource.key and access.value.type in EVENTS
     return access.how == "clear"
-
-
-def is_event(unit: Unit, dotted: str) -> bool:
-    """Whether the dotted name is that of a class of events."""
-    return dotted in EVENTS
-
-
-EVENTS = frozenset({"asyncio.Event", "threading.Event", "anyio.Event", "trio.Event", "multiprocessing.Event"})
 
 
 def after_the_request(module: Module, unit: Unit) -> Iterable[Finding]:

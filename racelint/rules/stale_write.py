@@ -1,6 +1,7 @@
 """A value read from shared state is written back after a switch point.
 
-Another unit can write the value in between; its write is then lost.
+Another unit can write the value in between; its write is then lost. The same happens to entries of a collection that is worked
+off over an await and then emptied.
 
 ## Example
     async def deposit(self, amount: int) -> None:
@@ -23,7 +24,16 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, Unit, copied_to_processes, drained_by_threads, rival, stale_writes, thread_updates
+from racelint.pattern import (
+    Module,
+    Unit,
+    copied_to_processes,
+    drained_by_threads,
+    emptied_after_await,
+    rival,
+    stale_writes,
+    thread_updates,
+)
 from racelint.rule import Rule
 
 
@@ -31,6 +41,7 @@ def find(module: Module) -> Iterable[Finding]:
     """Read, switch, write computed from what was read; between threads any step is a switch."""
     for unit in module.units:
         yield from _between_tasks(module, unit)
+        yield from _emptied_by_tasks(module, unit)
         yield from _between_threads(module, unit)
 
 
@@ -53,6 +64,27 @@ def _between_tasks(module: Module, unit: Unit) -> Iterable[Finding]:
             Fix(
                 f"compute the new value from `{name}` as it is after the await, or hold one lock over the read and the write"
             ),
+        )
+
+
+def _emptied_by_tasks(module: Module, unit: Unit) -> Iterable[Finding]:
+    """Entries of a collection that are dealt with over an await and then all thrown away, new ones too."""
+    for pair, evidence in emptied_after_await(unit):
+        if pair.switch is None:
+            continue
+        name = pair.second.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            pair.second,
+            ((Role.READ, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
+            f"the entries of `{name}` are dealt with at the await on line {module.line(pair.switch)} and thrown away here; "
+            "what another task adds meanwhile is lost",
+            evidence,
+            World.TASKS,
+            name,
+            Fix(f"take them out first (`old, {name} = {name}, …`), then deal with the old ones"),
+            "lost entries",
         )
 
 

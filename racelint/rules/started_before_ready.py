@@ -1,6 +1,6 @@
-"""A thread is started before what it reads has been assigned.
+"""A thread is started, or told by an event to go on, before what it reads has been assigned.
 
-The new thread may run at once: it finds the attribute missing, or still says "nothing yet", and fails or ends before it has begun.
+It may run at once: it finds the attribute missing, or still says "nothing yet", and fails or ends before it has begun.
 
 ## Example
     import threading
@@ -32,7 +32,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, late_writes, shown_too_early
+from racelint.pattern import Module, announced_too_early, late_writes, shown_too_early
 from racelint.rule import Rule
 
 
@@ -67,14 +67,28 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix(f"put the object into `{shelf}` when all of it is set"),
             )
+        for early in announced_too_early(unit):
+            name, event = early.write.resource.shown, early.event.resource.shown
+            yield module.finding(
+                RULE,
+                unit,
+                early.write,
+                ((Role.ACT, early.event), (Role.WRITE, early.write)),
+                f"`{name}` is set here, after line {module.line(early.event)} has set `{event}`, for which `{early.reader}` "
+                "waits to read it",
+                early.evidence,
+                early.world,
+                name,
+                Fix(f"set `{name}` first and `{event}` last"),
+            )
 
 
 RULE = Rule(
     "RL306",
     "started-before-ready",
-    (World.THREADS,),
+    (World.THREADS, World.TASKS),
     "used before it is set",
     __doc__,
     find,
-    needs=(Need.THREAD_START,),
+    needs=(Need.THREAD_START, Need.ANNOUNCED),
 )

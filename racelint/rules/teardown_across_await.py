@@ -1,7 +1,7 @@
 """Something is closed with an await and only then forgotten: `await self._c.close(); self._c = None`.
 
 While it is being closed, other tasks still find and use it; and a replacement that is made meanwhile is forgotten by the
-assignment, so it leaks. The same happens to entries of a collection that is worked off over an await and then emptied.
+assignment, so it leaks.
 
 ## Example
     async def stop(self) -> None:
@@ -41,7 +41,6 @@ from racelint.pattern import (
     Shape,
     Switch,
     Unit,
-    emptied_after_await,
     first_word,
     replaced_meanwhile,
     same,
@@ -52,7 +51,6 @@ from racelint.rule import Rule
 def find(module: Module) -> Iterable[Finding]:
     """Used by an awaited call, switch, then set to nothing without looking again; and another unit sets it to something."""
     for unit in module.units:
-        yield from emptied(module, unit)
         for pair, evidence in teardowns(unit):
             if pair.switch is None:
                 continue
@@ -69,27 +67,6 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix(f"take it out first (`old, {name} = {name}, None`), then close the old one"),
             )
-
-
-def emptied(module: Module, unit: Unit) -> Iterable[Finding]:
-    """The same with the entries of a collection: dealt with over an await, then all thrown away, new ones too."""
-    for pair, evidence in emptied_after_await(unit):
-        if pair.switch is None:
-            continue
-        name = pair.second.resource.shown
-        yield module.finding(
-            RULE,
-            unit,
-            pair.second,
-            ((Role.READ, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
-            f"the entries of `{name}` are dealt with at the await on line {module.line(pair.switch)} and thrown away here; "
-            "what another task adds meanwhile is lost",
-            evidence,
-            World.TASKS,
-            name,
-            Fix(f"take them out first (`old, {name} = {name}, …`), then deal with the old ones"),
-            "lost entries",
-        )
 
 
 def teardowns(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:

@@ -1,0 +1,86 @@
+"""Events that are set before what they announce is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from racelint.events import Access, Kind, Op
+from racelint.evidence import Evidence
+from racelint.facts import FunctionFacts
+from racelint.finding import Confidence, World
+from racelint.pattern.unit import Unit
+from racelint.resolve import enclosing_self
+
+EVENTS = frozenset({"asyncio.Event", "threading.Event", "anyio.Event", "trio.Event", "multiprocessing.Event"})
+"""Classes of events, by their dotted names."""
+
+TASK_EVENTS = frozenset({"asyncio.Event", "anyio.Event", "trio.Event"})
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """An event that is set, and the write that comes after it of what `reader` uses once the event lets it go on."""
+
+    event: Access
+    write: Access
+    reader: str
+    world: World
+    evidence: Evidence
+
+
+def announced_too_early(unit: Unit) -> Iterator[Announced]:
+    """Attributes that are first set after the event for which their reader waits."""
+    if unit.is_constructor or not unit.facts.owner:
+        return
+    scope = unit.module.scope
+    for event in unit.accesses(Op.USE, Op.UPDATE, Op.WRITE, kinds=(Kind.ATTRIBUTE,)):
+        resource = event.resource
+        if event.how != "set" or resource.key or "." in resource.path:
+            continue
+        made = scope.attribute_type(resource.owner, resource.path)
+        if made not in EVENTS:
+            continue
+        world = World.TASKS if made in TASK_EVENTS else World.THREADS
+        for write in unit.accesses(Op.WRITE, kinds=(Kind.ATTRIBUTE,)):
+            if not _comes_after(unit, event, write, world):
+                continue
+            reader = next((f.qualname for f in _waiting(unit, event) if _reads(unit, f, write)), None)
+            if reader is not None:
+                text = f"`{reader}` waits for it and then reads `{write.resource.name}`"
+                yield Announced(event, write, reader, world, Evidence(text, Confidence.MEDIUM, world.value))
+                break
+
+
+def _comes_after(unit: Unit, event: Access, write: Access, world: World) -> bool:
+    """Whether the write gives the attribute a value for the first time in the unit, after the event, and others can run before it."""
+    if write.resource.owner != event.resource.owner or "." in write.resource.path or write.value.shape.absent:
+        return False
+    if not unit.before(event.id, write.id) or unit.before(write.id, event.id) or unit.locked_at(event):
+        return False
+    if world is World.TASKS and unit.switch_between(event.id, write.id) is None:
+        return False
+    if unit.only_after_error(event, write):
+        return False
+    return not any(
+        other.resource.place == write.resource.place and unit.before(other.id, event.id)
+        for other in unit.accesses(Op.WRITE, kinds=(Kind.ATTRIBUTE,))
+    )
+
+
+def _waiting(unit: Unit, event: Access) -> Iterator[FunctionFacts]:
+    """The methods of the class that wait for the event."""
+    scope, path = unit.module.scope, event.resource.path
+    for function in scope.facts.functions:
+        owner, self_name = enclosing_self(function, scope)
+        if owner not in scope.family(event.resource.owner) or function.qualname == unit.facts.qualname:
+            continue
+        if any(call.callee == f"{self_name}.{path}.wait" for call in function.calls):
+            yield function
+
+
+def _reads(unit: Unit, function: FunctionFacts, write: Access) -> bool:
+    """Whether the method reads what is written, and never sets it itself."""
+    _, self_name = enclosing_self(function, unit.module.scope)
+    path = f"{self_name}.{write.resource.path}"
+    return path in function.reads and not any(own.path == path for own in function.writes)
