@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from racelint.expressions import expression
-from racelint.models.loader import TAKEN, load_models
+from racelint.models.loader import load_models
 from racelint.paths import (
     CONFIGURED,
     ENSURED,
@@ -19,7 +19,7 @@ from racelint.paths import (
     SHARED_WORDS,
     words_of_name,
 )
-from racelint.words import MAIN_LOOPS
+from racelint.words import MAIN_LOOPS, TAKEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from racelint.expressions import expression
+
 
 def first_word(name: str) -> str:
     """The first word of a function's name: `setup` of `Pool._async_setup_all`."""
@@ -16,3 +18,6 @@ def first_words(callee: str) -> set[str]:
 
 MAIN_LOOPS = frozenset({"run", "main", "serve", "loop", "mainloop"})
 """First words of functions that go on as long as their object or program does."""
+
+TAKEN = expression(r"Duplicate|AlreadyExists?(Error|Exception)?$|UniqueViolation|UniqueConstraint|IntegrityError")
+"""Names that projects and libraries give to errors about a second such row."""

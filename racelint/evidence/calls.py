@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from functools import cached_property
+from io import TextIOWrapper
+from pathlib import Path
 from typing import TypeAlias
 
 from racelint.facts import CallSite, FunctionFacts
@@ -86,7 +88,9 @@ class Calls:
         if type_name or first in names.imports or names is not scope:
             return []
         named = self._by_method_name.get(method, [])
-        return named if method not in _OF_BUILTINS or all(function.is_async for function in named) else []
+        if method in _OF_BUILTINS and not (caller.is_async and all(function.is_async for function in named)):
+            return []
+        return named
 
     def local_type(self, name: str, function: FunctionFacts) -> str:
         """The type of a local name, a parameter or a module-level name as far as assignments tell."""
@@ -250,7 +254,7 @@ def _last(path: str) -> str:
     return name
 
 
-_OF_BUILTINS = frozenset(name for kind in (dict, list, set, str, deque) for name in dir(kind))
+_OF_BUILTINS = frozenset(name for kind in (dict, list, set, str, deque, TextIOWrapper, Path) for name in dir(kind))
 """Methods that what is not known is as likely to have as a class of the module; coroutines it has none."""
 _THREADED = frozenset({"threading", "concurrent"})
 LOOPS = frozenset({"asyncio", "tornado", "twisted", "trio", "anyio", "gevent", "eventlet"})

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from racelint.evidence.foreign import foreign
 from racelint.evidence.roots import Roots
 from racelint.expressions import expression
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.grafts import shown_name
 from racelint.resolve import enclosing_self, locks_of
+from racelint.words import first_word
 
 _LOCKED_NAME = expression(r"(_locked|under_lock|with_lock|holding_lock|_unsafe|_nolock|_no_lock|_unlocked)$")
 """Names that say that the caller holds the lock; believed if at least one caller does."""
@@ -17,6 +19,10 @@ _LOCKED_NAME = expression(r"(_locked|under_lock|with_lock|holding_lock|_unsafe|_
 
 MOST_TRIES = 3
 """How often it is asked anew what callers hold that call each other."""
+
+_TAKES = frozenset({"acquire", "flock", "lockf"})
+_GIVES_BACK = frozenset({"release", "unlock"})
+"""Last names, and first words of last names, of calls that take a lock and give it back."""
 
 
 class Guards(Roots):
@@ -122,12 +128,38 @@ class Guards(Roots):
     def held_around(self, caller: FunctionFacts, call: CallSite) -> frozenset[str]:
         """The context managers around a call, and those within which the ones written as generators of the module yield."""
         held = {guard for guard in call.within if guard}
-        _, self_name = enclosing_self(caller, self.scope)
         for guard in list(held):
+            held.update(self._held_within(guard, caller))
+        return frozenset(held)
+
+    def _held_within(self, guard: str, caller: FunctionFacts) -> frozenset[str]:
+        """What a context manager of the project that is written as a generator holds while it yields."""
+        key = (guard, caller.qualname)
+        known = self._within.get(key)
+        if known is None:
+            _, self_name = enclosing_self(caller, self.scope)
             own, dot, name = guard.rpartition(".")
             functions = self.target(guard, caller) if not dot or (own == self_name and name) else []
-            held.update(inner for function in functions for inner in function.yields_within)
-        return frozenset(held)
+            if not functions and self.scope.reaches_out:
+                target = foreign(guard, caller, self.scope)
+                functions = [target.function] if target is not None else []
+            held = {inner for function in functions for inner in function.yields_within}
+            if any(function.yields and self.takes_lock(function) for function in functions):
+                held.add(f"lock of {guard}")
+            known = self._within[key] = frozenset(held)
+        return known
+
+    @cached_property
+    def _within(self) -> dict[tuple[str, str], frozenset[str]]:
+        return {}
+
+    def takes_lock(self, manager: FunctionFacts) -> bool:
+        """Whether a context manager that is written as a generator takes a lock of whatever kind before it yields."""
+        names = self.scope.models.names_lock
+        return any(map(names, manager.yields_within)) or any(
+            method in _TAKES or (names(method) and first_word(method) not in _GIVES_BACK)
+            for method in (call.callee.rpartition(".")[2] for call in manager.calls)
+        )
 
     def lends_lock(self, owner: str) -> bool:
         """Whether objects of the class hand a lock of theirs to others and never take it: those hold it around what they call."""

@@ -1,7 +1,16 @@
 """One `ast` pass over a module: what exists and who touches it, as plain data that can be cached and merged."""
 
 from racelint.facts.collector import collect_facts
-from racelint.facts.data import CallSite, ClassFacts, FunctionFacts, ModuleFacts, Write
+from racelint.facts.data import SECOND_ROW_HANDLED, CallSite, ClassFacts, FunctionFacts, ModuleFacts, Write
 from racelint.facts.declared import ATOMIC_REQUESTS
 
-__all__ = ["ATOMIC_REQUESTS", "CallSite", "ClassFacts", "FunctionFacts", "ModuleFacts", "Write", "collect_facts"]
+__all__ = [
+    "ATOMIC_REQUESTS",
+    "SECOND_ROW_HANDLED",
+    "CallSite",
+    "ClassFacts",
+    "FunctionFacts",
+    "ModuleFacts",
+    "Write",
+    "collect_facts",
+]

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 from dataclasses import replace
 
-from racelint.facts.data import MUTATORS, CallSite, ClassFacts, FunctionFacts, ModuleFacts, Write
+from racelint.facts.data import MUTATORS, SECOND_ROW_HANDLED, CallSite, ClassFacts, FunctionFacts, ModuleFacts, Write
 from racelint.facts.declared import (
     ATOMIC_REQUESTS,
     atomic_requests,
@@ -28,6 +28,7 @@ from racelint.facts.source_text import (
     asked_attribute,
     choices_of,
     dotted,
+    handles_second_row,
     says_nothing,
     says_sql,
     shape_of,
@@ -221,6 +222,18 @@ class _Collector:
         if isinstance(node, ast.AsyncWith):
             self.current.suspend()
         self.within = before
+
+    def try_(self, node: ast.Try) -> None:
+        self.current.statements += 1
+        before = self.within
+        if any(map(handles_second_row, node.handlers)):
+            self.within = (*before, SECOND_ROW_HANDLED)
+        self.body(node.body)
+        self.within = before
+        for handler in node.handlers:
+            self.visit(handler)
+        self.body(node.orelse)
+        self.body(node.finalbody)
 
     def loop(self, node: ast.For | ast.AsyncFor | ast.While) -> None:
         self.current.statements += 1
@@ -477,6 +490,7 @@ _HANDLERS: dict[type[ast.AST], Callable[..., None]] = {
     ast.AsyncFor: _Collector.loop,
     ast.While: _Collector.loop,
     ast.If: _Collector.if_,
+    ast.Try: _Collector.try_,
     ast.Assign: _Collector.assign,
     ast.AnnAssign: _Collector.annotated,
     ast.AugAssign: _Collector.augmented,

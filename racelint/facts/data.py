@@ -12,7 +12,7 @@ class CallSite:
     callee: str
     line: int
     within: tuple[str, ...]
-    """Dotted sources of the context managers around it, outermost first."""
+    """Dotted sources of the context managers around it, outermost first, and `SECOND_ROW_HANDLED`."""
     awaited: bool = False
     looped: bool = False
     arguments: tuple[str, ...] = ()
@@ -153,6 +153,9 @@ class ModuleFacts:
     statements: tuple[tuple[str, str], ...] = ()
     """Constants of the module and of its classes (`Class.NAME`) that begin as statements of SQL do, with their texts."""
 
+
+SECOND_ROW_HANDLED = "!second row"
+"""Stands among the context managers around a call for a `try` that handles the error of a database about a second such row."""
 
 MUTATORS = frozenset(
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from racelint.expressions import expression
+from racelint.words import TAKEN
 
 
 def dotted(node: ast.AST | None) -> str:
@@ -175,3 +176,9 @@ _SQL = expression(
 def says_sql(text: str) -> bool:
     """Whether a string may be a statement of SQL, or a part of one, that changes or locks rows; it errs towards yes."""
     return _SQL.search(text) is not None
+
+
+def handles_second_row(handler: ast.ExceptHandler) -> bool:
+    """Whether the handler is for an error of a database about a second row where there may be one."""
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any(TAKEN.search(dotted(kind).rpartition(".")[2]) for kind in kinds)

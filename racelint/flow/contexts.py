@@ -141,18 +141,36 @@ class Contexts(Leaving):
         return self.acquire(lock, "lock", lock_world(self, value), self.place(expression), shared)
 
     def _enter_own(self, expression: cst.BaseExpression) -> int | None:
-        """The lock that a context manager of the same object or module, written as a generator, holds while it yields."""
-        if not isinstance(expression, cst.Call):
-            return None
-        path = source_of(expression.func)
+        """The lock that a context manager of the project, written as a generator, holds while it yields, or that `with self` takes."""
         owner, self_name = enclosing_self(self.function, self.scope)
+        if not isinstance(expression, cst.Call):
+            own = owner and isinstance(expression, cst.Name) and expression.value == self_name
+            return self._enter_self(owner, self_name, expression) if own else None
+        path = source_of(expression.func)
         targets = self.program.concurrency.target(path, self.function) if path.count(".") < 2 else []
-        if len(targets) != 1 or not any("contextmanager" in decorator for decorator in targets[0].decorators):
+        manager = targets[0] if len(targets) == 1 else self.program.elsewhere.helper(path, self.function)
+        if manager is None or not any("contextmanager" in decorator for decorator in manager.decorators):
             return None
-        if targets[0].owner and path.partition(".")[0] != self_name:
+        if manager in targets and (not manager.owner or path.partition(".")[0] == self_name):
+            entered = (self._enter_guard(g, owner, self_name, self.place(expression)) for g in manager.yields_within)
+            number = next((number for number in entered if number is not None), None)
+            if number is not None:
+                return number
+        if not self.program.concurrency.takes_lock(manager):
             return None
-        entered = (self._enter_guard(g, owner, self_name, self.place(expression)) for g in targets[0].yields_within)
-        return next((number for number in entered if number is not None), None)
+        text = source_of(expression)
+        return self.acquire(Resource(Kind.STORE, "lock", text, text), "lock", "any", self.place(expression))
+
+    def _enter_self(self, owner: str, self_name: str, expression: cst.BaseExpression) -> int | None:
+        """The lock of its own object that the class's `__enter__` acquires."""
+        for class_ in self.scope.lineage(owner):
+            enter = self.scope.methods.get(class_.qualname, {}).get("__enter__")
+            for call in enter.calls if enter is not None else ():
+                receiver, _, method = call.callee.rpartition(".")
+                if method == "acquire" and enter is not None and receiver.count(".") == 1:
+                    guard = f"{self_name}.{receiver.partition('.')[2]}"
+                    return self._enter_guard(guard, owner, self_name, self.place(expression))
+        return None
 
     def _enter_guard(self, guard: str, owner: str, self_name: str, place: Place) -> int | None:
         """The acquisition of what is held around the code at a place, by its source; None for what is no guard."""

@@ -79,13 +79,14 @@ def taken_by_function(ev: Evaluator, where: cst.CSTNode, base: Value | None, met
     `release_lock(token)` gives back what was taken so without a lock that is known.
     """
     verb = first_word(method)
-    if (base is not None and base.text not in ev.scope.imports) or verb not in ("acquire", "release"):
+    named = ev.models.names_lock(method)
+    if (base is not None and base.text not in ev.scope.imports and not named) or verb not in ("acquire", "release"):
         return
     locks = [value for value in arguments.every if value.ref is not None and is_lock(ev, value)]
     for value in locks if verb == "acquire" else ():
         if value.ref is not None:
             ev.acquire(value.ref, "lock", lock_world(ev, value), ev.place(where))
-    if locks or not ev.models.names_lock(method):
+    if locks or not named:
         return
     if verb == "acquire":
         name = arguments.positional[0].text if arguments.positional else method

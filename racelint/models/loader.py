@@ -13,6 +13,7 @@ from pathlib import Path
 
 from racelint.expressions import expression
 from racelint.frozen import dataclass
+from racelint.words import TAKEN
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -482,6 +483,3 @@ def _check_parents(models: Models, name: str, where: str) -> None:
 
 _GATE = expression(r"(^|[._])gate([._]|$)")
 """A word too short to be looked for within others, as in `aggregate`."""
-
-TAKEN = expression(r"Duplicate|AlreadyExists?(Error|Exception)?$|UniqueViolation|UniqueConstraint|IntegrityError")
-"""Names that projects and libraries give to errors about a second such row."""

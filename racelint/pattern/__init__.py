@@ -89,7 +89,7 @@ from racelint.pattern.pacing import slept_then_done
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.per_call import mixed_calls
 from racelint.pattern.pruned import pruned
-from racelint.pattern.queues import Taken, unclaimed_items, worked_on
+from racelint.pattern.queues import Taken, seen_twice, unclaimed_items, worked_on
 from racelint.pattern.records import filled_by_several
 from racelint.pattern.replaced import replaced_meanwhile
 from racelint.pattern.rereading import rereads, takes_from_queue
@@ -270,6 +270,7 @@ __all__ = [
     "same",
     "same_content",
     "same_rows",
+    "seen_twice",
     "sends_on_commit",
     "sessions_handed_out",
     "shown_too_early",

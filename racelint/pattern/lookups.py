@@ -6,6 +6,7 @@ import re
 
 from racelint.events import Access, Acquire, Kind, Op
 from racelint.expressions import expression
+from racelint.facts import SECOND_ROW_HANDLED
 from racelint.pattern.unit import Unit
 
 COUNTS = ("count", "acount", "aggregate", "aaggregate", "count_documents", "sum", "len")
@@ -59,7 +60,8 @@ def by_generated_key(look: Access, new: Access) -> bool:
 
 def by_new_row(unit: Unit, look: Access) -> bool:
     """Whether rows were looked up that belong to one which the unit itself has just made: nobody else adds to it yet."""
-    return any(row.new and row.name in look.related for row in unit.flow.rows)
+    new = [row.name for row in unit.flow.rows if row.new and row.name]
+    return any(told in look.related for name in new for told in (name, f"{name}.id", f"{name}.pk", f"{name}.uuid"))
 
 
 def drawn_at_random(unit: Unit, look: Access) -> bool:
@@ -138,4 +140,5 @@ def constraint_handled(unit: Unit, new: Access) -> bool:
     handled = unit.module.models.tells_taken(new.handled)
     if new.resource.owner == "unseen":  # what it raises then is the project's own
         handled = bool(new.handled)
+    handled = handled or SECOND_ROW_HANDLED in unit.module.concurrency.held_on_entry(unit.facts)  # by all who call it
     return handled and unit.safe(new, because=lambda: "the error of the database about a second such row is handled")

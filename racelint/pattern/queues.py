@@ -309,6 +309,16 @@ _TRIFLING = expression(
 """Calls that log, or note what was chosen."""
 
 
+def seen_twice(unit: Unit, taken: Taken) -> bool:
+    """Whether anybody sees it when two take the item: it is worked on or handed on, or another row is made in its place.
+
+    A row that is only set to the same again is as it was.
+    """
+    look, act = taken.pair.first, taken.pair.second
+    made = any(unit.before(act.id, new.id) for new in unit.accesses(Op.CREATE, kinds=(Kind.TABLE, Kind.ROW)))
+    return made or worked_on(unit, taken) or _given_back(unit, look, act)
+
+
 def _sets_again(change: Access) -> bool:
     """Whether the change does no harm when it is done twice: a row that is made if it is missing, columns that are set."""
     return "or_create" in change.how or (change.how in SETTING and change.value.part("relative") is None)

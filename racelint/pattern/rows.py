@@ -287,6 +287,9 @@ def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
     root = pair.second.resource.name.partition(".")[0]
     if found is not None and found.public and root in {name for name, _ in unit.facts.params if name not in _OWN}:
         return found.weakened()  # of what is handed in, nothing says that others have it, too
+    resource = pair.second.resource
+    if found is not None and found.public and resource.owner == "named" and resource.path.endswith("."):
+        return found.weakened()  # `get` and `set` of any object: what they give may be what it holds
     in_table = pair.second.resource.kind is Kind.TABLE and pair.second.resource.owner == "sqlalchemy"
     if found is not None and in_table and pair.version_check is None:
         return found.weakened()  # of the row, mostly the key alone is used
@@ -295,7 +298,6 @@ def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
     )  # whoever starts or sets up an object does so once
     if found is not None and (found.strength is not Confidence.LOW or (unit.facts.is_async and not once)):
         return replace(found, strength=max(found.strength, Confidence.MEDIUM, key=lambda one: one.rank))
-    resource = pair.second.resource
     kept = resource.kind is Kind.STORE and resource.owner == "store" and not resource.path.endswith("cache")
     if served and (resource.kind is Kind.TABLE or kept):
         return Evidence("every process that is connected reaches the same entry", Confidence.MEDIUM, "processes")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Kind, Mark, Op, Row, Sense, Shape, Switch
+from racelint.events import Access, Kind, Mark, Op, Place, Row, Sense, Shape, Switch
 from racelint.finding import World
 from racelint.paths import shared_word
 from racelint.pattern.pair import Pair
@@ -246,18 +246,28 @@ def _tested(unit: Unit, write: Access, row: Row) -> Access | None:
 
 def _done_too(unit: Unit, check: Access, write: Access) -> Access | Mark | Switch | None:
     """Something that is seen when it is done twice and that the check decides, too."""
+    saves = _saved_at(unit, write)
     for event in unit.events:
-        by_save = write.how.startswith("super()") or write.place.unit.rpartition(".")[2] in ("save", "asave")
-        if by_save and event.site == write.site and write.place.unit != unit.facts.qualname:
-            continue  # what the model's own `save` does whenever it is called
+        if event.site in saves:
+            continue
         if isinstance(event, Access):
             made = event.op in (Op.CREATE, Op.UPDATE) and event.resource.kind.external and event.place != write.place
+            if event.how in ("update", "aupdate") and event.value.part("relative") is None and not event.value.stems:
+                continue  # set to the same again
             known = event.how != "add" or event.resource.name[:1].isupper()  # else it may be there already
             if made and known and _same_branch(unit, check, write, event):
                 return event
         elif isinstance(event, (Mark, Switch)) and _is_seen(unit, event) and _same_branch(unit, check, write, event):
             return event
     return None
+
+
+def _saved_at(unit: Unit, write: Access) -> frozenset[Place]:
+    """Where the model's own `save` is called if that makes the write: what it does besides it does for whoever calls it."""
+    by_save = write.how.startswith("super()") or write.place.unit.rpartition(".")[2] in ("save", "asave")
+    if not by_save or write.place.unit == unit.facts.qualname:
+        return frozenset()
+    return frozenset(access.site for access in unit.flow.accesses if access.place.unit == write.place.unit)
 
 
 def _looked_up(unit: Unit, write: Access, row: Row) -> bool:
@@ -289,7 +299,8 @@ def _done_while(unit: Unit, write: Access) -> Mark | None:
     if (end is None and not _is_job(unit)) or in_processes(unit) is None:
         return None
     last = end.id if end is not None else len(unit.events)
-    works = unit.marks("call", "slow")
+    saves = _saved_at(unit, write)
+    works = (mark for mark in unit.marks("call", "slow") if mark.site not in saves)
     return next((m for m in works if write.id < m.id < last and set(write.related) & set(m.related)), None)
 
 

@@ -123,6 +123,8 @@ def between_threads(module: Module) -> Iterator[Finding]:
 def iterations(unit: Unit) -> Iterator[tuple[Access, Switch, Evidence]]:
     """Loops over shared collections with a switch point in the body, and who changes the collection meanwhile."""
     for loop in unit.marks("loop"):
+        if unit.module.text(loop.place).startswith(("[", "{")):
+            continue  # what was gathered before the first round
         for number in sorted(loop.stems):
             read = unit.access(number)
             if read is None or read.resource.kind not in INTERNAL or read.how not in VIEWS or read.id > loop.id:
@@ -157,8 +159,10 @@ def resized_by(unit: Unit, read: Access) -> Evidence | None:
             best = Evidence(
                 f"{found.text}; `{function.qualname}` changes it on line {write.line}", found.strength, found.world
             )
-    if best is not None and best.strength is Confidence.MEDIUM:  # of a list, entries may be missed, nothing fails
-        return best.weakened()  # and a callback or a public method alone does not say that others come meanwhile
+    if best is not None and (best.strength is Confidence.MEDIUM or kind in LISTS):
+        return (
+            best.weakened()
+        )  # of a list, entries may be missed, nothing fails; of others, a public method alone says little
     return best
 
 

@@ -45,6 +45,7 @@ from racelint.pattern import (
     Unit,
     in_processes,
     row_evidence,
+    seen_twice,
     unclaimed_items,
     worked_on,
 )
@@ -109,7 +110,9 @@ def _remedy(taken: Taken) -> tuple[Fix, str]:
 def _evidence(unit: Unit, taken: Taken) -> Evidence | None:
     """One item that is chosen is meant for one worker; a loop over all of them has to be seen to run several times at once."""
     if taken.one:
-        return row_evidence(unit, taken.pair.second, taken.pair.first)
+        evidence = row_evidence(unit, taken.pair.second, taken.pair.first)
+        alone = taken.column != "" and taken.pair.second.value.row is not None and not seen_twice(unit, taken)
+        return evidence.weakened() if alone and evidence is not None else evidence
     found = in_processes(unit)
     if found is None or not worked_on(unit, taken):
         return None
