@@ -169,11 +169,24 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                     evidence = replace(evidence, strength=Confidence.LOW)
                 if way in ("plain", "early") and set_up_elsewhere(unit, write):
                     evidence = replace(evidence, strength=Confidence.LOW)
+                if way in ("plain", "unchecked") and _may_be_made_twice(unit, check, write):
+                    evidence = replace(evidence, strength=Confidence.LOW)
                 unsaid = evidence.public or (evidence.called and write.resource.kind is Kind.ATTRIBUTE)
                 if way == "flag" and unsaid and not kept_under_lock(unit, write.resource):
                     evidence = replace(evidence, strength=Confidence.LOW)
                 yield Pair(unit, check, write), way, evidence
                 break
+
+
+def _may_be_made_twice(unit: Unit, check: Access, write: Access) -> bool:
+    """Whether nothing says that a second one does harm: a value of the class, or what a cache computes with its lock let go of."""
+    if makes_known_resource(unit, write):
+        return False
+    if write.resource.key:
+        return under_one_lock(unit, check, write)
+    if unit.locked_at(write) or unit.facts.name == "__new__" or write.value.type.startswith(":"):
+        return False  # one object of the class was meant
+    return not makes_resource(unit, write) and not has_side_effects(unit, check, write)
 
 
 def _of_a_loop(unit: Unit, write: Access) -> bool:
@@ -310,7 +323,15 @@ def finished_later(unit: Unit, write: Access) -> bool:
 def checked_outside(unit: Unit, write: Access) -> bool:
     """Whether the resource is also tested without the lock under which it is set."""
     return any(
-        same(access.resource, write.resource) and not unit.guarded(access, write, World.THREADS)
+        same(access.resource, write.resource)
+        and not unit.guarded(access, write, World.THREADS)
+        and not under_one_lock(unit, access, write)  # the same code, run twice
         for access in unit.accesses(Op.CHECK)
         if unit.before(access.id, write.id)
     )
+
+
+def under_one_lock(unit: Unit, one: Access, other: Access) -> bool:
+    """Whether both are made under the same lock, even if it was let go of in between."""
+    locks = {lock.lock.place for lock in unit.locked_at(one)}
+    return any(lock.lock.place in locks for lock in unit.locked_at(other))

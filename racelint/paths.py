@@ -263,7 +263,7 @@ _ROOTED = expression(
 )
 """What names a place that is the same for all processes of a user: the home, the environment, the folder of the package."""
 _CONSTANT = expression(
-    r"(?:[A-Za-z_]\w*\.)*[A-Z][A-Z0-9]*_[A-Z0-9_]*(?![A-Za-z0-9(])|[rub]*[\"'](?![^\"']*[{%])[^\"']+[\"']$"
+    r"(?:[A-Za-z_]\w*\.)*[A-Z][A-Z0-9]*_[A-Z0-9_]*(?![A-Za-z0-9(])|[rub]*[\"'][~/](?![^\"']*[{%])[^\"']+[\"']$"
 )
 _CONSTANT_ANYWHERE = expression(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b|\(\s*[rub]*[\"'][^\"'\n{%]+[\"']\s*\)")
 

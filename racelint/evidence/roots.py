@@ -93,6 +93,8 @@ class Roots(Calls):
                 strength, why = self.class_strength(class_, function.is_async)
                 if strength is Confidence.MEDIUM and function.qualname in self._steps_of_threads:
                     strength, why = Confidence.LOW, "is a step of a thread"
+                if strength is not Confidence.LOW and self._locked_for(function):
+                    strength, why = Confidence.LOW, "is only seen to be called under a lock"
                 if strength is Confidence.LOW and self._asks(function):
                     strength, why = (
                         Confidence.MEDIUM,
@@ -126,6 +128,11 @@ class Roots(Calls):
                     locked=strength is Confidence.HIGH,
                     public=True,
                 )
+
+    def _locked_for(self, function: FunctionFacts) -> bool:
+        """Whether whoever calls the method in the module holds a lock around the call, which so seems to be a part of it."""
+        sites = self.callers.get(function.qualname, ())
+        return bool(sites) and all(any(map(self.scope.models.names_lock, call.within)) for _, call in sites)
 
     @cached_property
     def _steps_of_threads(self) -> frozenset[str]:

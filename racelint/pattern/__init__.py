@@ -118,7 +118,7 @@ from racelint.pattern.rows import (
     whole_saves,
 )
 from racelint.pattern.sessions import connection_of_object, sessions_handed_out
-from racelint.pattern.sharing import asks_somebody, linked_by_others, made_by_others, used_by_others
+from racelint.pattern.sharing import asks_somebody, linked_by_others, made_by_others, of_a_command, used_by_others
 from racelint.pattern.started import started_before_claimed
 from racelint.pattern.starting import late_writes, shown_too_early
 from racelint.pattern.states import entries_marked, released_unseen, state_changes, statements_after_test
@@ -241,6 +241,7 @@ __all__ = [
     "named_temporary",
     "next_numbers",
     "numbered",
+    "of_a_command",
     "one_change",
     "one_document",
     "only_started",

@@ -217,7 +217,22 @@ def row_evidence(unit: Unit, write: Access, since: Access | None = None) -> Evid
     seldom = _seldom_run(unit)
     if seldom:
         return Evidence(seldom, Confidence.LOW)
+    if since is not None and _in_own_file(unit):
+        return Evidence("mostly one process has the file of an embedded database", Confidence.LOW)
     return Evidence("every process that serves the application works on the same rows", Confidence.MEDIUM, "processes")
+
+
+def _in_own_file(unit: Unit) -> bool:
+    """Whether the module talks to SQLite itself, and to nothing that could be another database or a server of the application."""
+    libraries = unit.module.scope.libraries
+    return bool(libraries & _EMBEDDED) and libraries.isdisjoint(_SHARED_STORES)
+
+
+_EMBEDDED = frozenset({"sqlite3", "aiosqlite"})
+_SHARED_STORES = frozenset(
+    "django sqlalchemy sqlmodel peewee tortoise flask fastapi starlette celery asyncpg psycopg psycopg2 databases MySQLdb pymysql "
+    "aiomysql".split()
+)
 
 
 def _seldom_run(unit: Unit) -> str:

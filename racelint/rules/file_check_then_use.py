@@ -41,6 +41,7 @@ from racelint.pattern import (
     made_after_any_test,
     made_by_others,
     named_temporary,
+    of_a_command,
     pid_file_of_one,
     removed_elsewhere,
     removed_then_made,
@@ -145,7 +146,7 @@ def races(unit: Unit) -> Iterator[Race]:
             name,
             name,
             "{name} is only a name that was free; another process can make the file first",
-            EVERYBODY,
+            UNKNOWN if of_a_command(unit) else EVERYBODY,
             "make the file together with its name: `mkstemp`, `NamedTemporaryFile`",
             "",
         )
