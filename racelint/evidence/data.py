@@ -40,6 +40,8 @@ class Root:
     """That unit, or one on the way from it, makes the call under a lock."""
     waited: bool = False
     """Whoever starts it waits for its end, and does nothing else meanwhile."""
+    starters: tuple[str, ...] = ()
+    """The functions of the module that start it, if they all wait for its end."""
     atomic: bool = False
     """Settings of the project may put each of its runs into a transaction."""
     worker: str = ""

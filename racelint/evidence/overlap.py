@@ -162,6 +162,7 @@ class Concurrency(Guards, Writers):
                     right.world != world
                     or (first == second and not left.many)
                     or (left.worker and left.worker == right.worker)
+                    or (first != second and (self._waits_for(second, left) or self._waits_for(first, right)))
                     or (first == second and left.body and own)
                     or (own and (self._has_own(left, resource) or self._has_own(right, resource)))
                     or (own and world == "tasks" and (_constructs(left, resource) or _constructs(right, resource)))
@@ -257,6 +258,11 @@ class Concurrency(Guards, Writers):
             caller.owner in self.scope.family(unit.owner) and call.callee == f"self.{unit.name}"
             for caller, call in self.callers.get(unit.qualname, ())
         )
+
+    def _waits_for(self, number: int, root: Root) -> bool:
+        """Whether a root that runs alone is what starts all runs of another one and waits for their end."""
+        starts = bool(root.starters) and all(number in self.reached.get(name, ()) for name in root.starters)
+        return starts and not self.roots[number].many
 
     def _apart(self, left: Root, right: Root, resource: Resource | None) -> bool:
         """Whether each of two units may have its own object of the resource's class.

@@ -48,6 +48,7 @@ def find_spawns(calls: Calls) -> list[Root]:
         again = any(_both_run(call, other_call, caller is other) for other, other_call, _, _ in found)
         text = f"line {call.line} starts it with `{call.callee}`"
         text += " for many at once" if many else ", and other places start it too" if again else ""
+        waited = all(is_waited_for(calls, other_call, other) for other, other_call, _, _ in found)
         roots.append(
             Root(
                 name,
@@ -58,7 +59,8 @@ def find_spawns(calls: Calls) -> list[Root]:
                 own_object=alone[name],
                 made=name in made,
                 worker=_one_worker(calls, found),
-                waited=all(is_waited_for(calls, other_call, other) for other, other_call, _, _ in found),
+                waited=waited,
+                starters=tuple(sorted({other.qualname for other, *_ in found})) if waited else (),
             )
         )
     for class_ in calls.scope.facts.classes:

@@ -55,10 +55,8 @@ SHARED = tuple(kind for kind in INTERNAL if kind is not Kind.ARGUMENT)
 
 
 def _said_to_be_shared(unit: Unit, use: Access) -> bool:
-    """Whether anything says that threads share the state: its owner has a lock, and keeps under it what is removed here."""
-    if use.op is Op.DELETE:
-        return kept_under_lock(unit, use.resource)
-    return bool(unit.module.locks_of(use.resource.owner))
+    """Whether anything says that threads share the state: its owner has a lock, and mostly changes the state under it."""
+    return bool(unit.module.locks_of(use.resource.owner)) and kept_under_lock(unit, use.resource)
 
 
 def takes_from_queue(use: Access) -> bool:
