@@ -8,7 +8,8 @@ from dataclasses import replace
 from racelint.evidence.data import Root
 from racelint.evidence.digest import Digest, OutsideCall, digest_of
 from racelint.evidence.foreign import Receiver
-from racelint.evidence.overlap import Concurrency, Neighbours
+from racelint.evidence.overlap import Concurrency
+from racelint.evidence.reaching import Neighbours
 from racelint.facts import ModuleFacts
 from racelint.finding import Confidence
 from racelint.frozen import dataclass
