@@ -42,12 +42,25 @@ def row_updates(unit: Unit) -> Iterator[Pair]:
                 continue
             own = base == row.name if read.value.row is None else read.value.row == index
             part = write.value.part(field)
-            if own and part is not None and number in part.stems and not unit.guarded(read, write, World.PROCESSES):
+            if own and part is not None and number in part.stems and not kept_out(unit, read, write, row):
                 version = next(
                     (m for m in unit.marks("version") if unit.before(m.id, write.id) and _of_row(unit, m, row)), None
                 )
                 yield Pair(unit, read, write, None, version)
                 break
+
+
+def kept_out(unit: Unit, read: Access, write: Access, row: Row) -> bool:
+    """Whether one guard covers the read of a row's field and its save, and the row was loaded under it, too, or again."""
+    if not unit.guarded(read, write, World.PROCESSES):
+        return False
+    loaded = unit.access(row.loaded) if row.loaded is not None else None
+    if not unit.guards(read, write, "lock"):
+        return True  # of locks on rows that come too late RL604 tells
+    if loaded is None or unit.guarded(loaded, write, World.PROCESSES) or loaded.place.unit != write.place.unit:
+        return True
+    name = f"{row.name}.refresh"
+    return any(mark.subject.startswith(name) and unit.guards(mark, write, "lock") for mark in unit.marks("call"))
 
 
 def recomputed(unit: Unit) -> Iterator[tuple[Access, Access]]:

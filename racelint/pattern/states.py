@@ -60,13 +60,55 @@ def entries_marked(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | None]]:
             if unit.only_after_error(look, write):
                 continue  # says that it failed, and keeps nobody out who comes meanwhile
             effect = next((e for e in _effects(unit, write) if (number, sense) in e.control), None)
-            if effect is None and shared_word(look.resource.key, unit.facts.qualname, only=LOCK_WORDS):
+            if effect is None and (
+                shared_word(look.resource.key, unit.facts.qualname, only=LOCK_WORDS) or _given_up(unit, write)
+            ):
                 effect = write
             if effect is not None:
                 yield Pair(unit, look, write), effect
             break
+    yield from _answers_kept(unit)
     yield from _members_marked(unit)
     yield from _items_put(unit)
+
+
+def _answers_kept(unit: Unit) -> Iterator[tuple[Pair, Mark]]:
+    """Answers that a store keeps under the key of a request, so that what was done for it is not done again, each with what is done.
+
+    Two requests with one key both find no answer. What only costs time may be done twice: it counts if somebody pays or gets it.
+    """
+    for write in unit.accesses(Op.WRITE, kinds=(Kind.STORE,)):
+        if write.resource.owner != "store" or write.how not in ("set", "aset", "setex", "put"):
+            continue
+        for number, sense in sorted(write.control, key=lambda one: one[0]):
+            look = unit.access(number)
+            if look is None or sense is not Sense.ABSENT or not exactly(look.resource, write.resource):
+                continue
+            if look.op not in (Op.READ, Op.CHECK) or unit.guarded(look, write, World.PROCESSES):
+                continue
+            done = (
+                mark
+                for mark in unit.marks("call", "slow")
+                if look.id < mark.id < write.id and (number, sense) in mark.control
+            )
+            paid = next((mark for mark in done if first_word(mark.subject) in PAID), None)
+            if paid is not None:
+                yield Pair(unit, look, write), paid
+            break
+
+
+PAID = frozenset(
+    "charge refund pay capture transfer payout withdraw disburse settle deliver ship redeem award grant credit debit invoice".split()
+)
+"""First words of calls that move money or goods: twice is one time too many."""
+
+
+def _given_up(unit: Unit, write: Access) -> bool:
+    """Whether the unit removes the entry again when it is done: it is there to keep others out meanwhile."""
+    return any(
+        exactly(removal.resource, write.resource) and unit.before(write.id, removal.id)
+        for removal in unit.accesses(Op.DELETE, kinds=(Kind.STORE,))
+    )
 
 
 def _items_put(unit: Unit) -> Iterator[tuple[Pair, None]]:

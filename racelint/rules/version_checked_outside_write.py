@@ -26,10 +26,13 @@ from collections.abc import Iterable, Iterator
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import (
+    Access,
     Kind,
+    Mark,
     Module,
     Op,
     Pair,
+    Switch,
     Unit,
     entries_marked,
     one_document,
@@ -46,7 +49,8 @@ def find(module: Module) -> Iterable[Finding]:
     """A write of a store that runs only because a version read from it compared equal."""
     for unit in module.units:
         for pair in version_checks(unit):
-            evidence = store_rival(unit, pair, served=False)
+            kept = pair.second.resource.kind is Kind.STORE and pair.second.resource.owner == "store"
+            evidence = store_rival(unit, pair, served=kept)
             if evidence is None:
                 continue
             name = pair.second.resource.name
@@ -76,11 +80,7 @@ def find(module: Module) -> Iterable[Finding]:
                 if effect is not None and effect.id < pair.second.id
                 else ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
                 f"`{name}` is tested on line {module.line(pair.first)} and changed here in a separate step; two processes can both "
-                + (
-                    f"pass the test, and do what line {module.line(effect)} does twice"
-                    if effect is not None
-                    else "pass the test, and the second is not refused"
-                ),
+                + _harm(module, pair.second, effect),
                 row_evidence(unit, pair.second, pair.first),
                 World.PROCESSES,
                 name,
@@ -89,6 +89,15 @@ def find(module: Module) -> Iterable[Finding]:
                 ),
                 "done twice",
             )
+
+
+def _harm(module: Module, write: Access, effect: Access | Mark | Switch | None) -> str:
+    """What becomes of it that two pass the test."""
+    if effect is None:
+        return "pass the test, and the second is not refused"
+    if effect is write:
+        return "pass the test, and both go on as if it were theirs"
+    return f"pass the test, and do what line {module.line(effect)} does twice"
 
 
 def find_released(module: Module, unit: Unit) -> Iterable[Finding]:
@@ -119,7 +128,8 @@ def find_released(module: Module, unit: Unit) -> Iterable[Finding]:
 def version_checks(unit: Unit) -> Iterator[Pair]:
     """Store updates behind a comparison of a version that was read from the store."""
     for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.STORE, Kind.FILE, Kind.TABLE, Kind.ROW)):
-        if write.how == "conditional" or (write.op is Op.UPDATE and write.resource.kind is not Kind.TABLE):
+        of_one = write.resource.kind is Kind.TABLE or write.how in ("update_one", "replace_one")
+        if write.how == "conditional" or (write.op is Op.UPDATE and not of_one):
             continue
         for mark in unit.marks("version"):
             if write.op is Op.UPDATE and (mark.subject in write.tested or mark.subject not in write.assigned):
