@@ -100,6 +100,11 @@ MEANINGS = (
         "the database already has such a row",
         TAKEN.pattern,
     ),
+    Meaning(
+        "`websocket`, alone or with `path`, as what a public coroutine method is given",
+        "a server runs it for each connection",
+        r"^(websocket|path)$",
+    ),
     Meaning("`lifespan`, `startup`, `shutdown`", "runs once", r"(^|_)(lifespan|startup|shutdown)(_|$)"),
     Meaning(
         "`register`, `connect`, `listen`, `track`, `subscribe`, `attach`, `on_x`, `add_x_callback`",
