@@ -9,7 +9,7 @@ from racelint.events import Access, Acquire, Kind, Mark, Op
 from racelint.expressions import expression
 from racelint.finding import World
 from racelint.pattern.pair import Pair
-from racelint.pattern.transactions import row_locked_at, table_of, transactions_at
+from racelint.pattern.transactions import row_locked_at, table_of
 from racelint.pattern.unit import Unit, exactly, same
 from racelint.words import first_words
 
@@ -269,9 +269,7 @@ def _chooses(look: Access) -> bool:
 
 def _kept_out(unit: Unit, look: Access, write: Access) -> bool:
     """Whether something keeps others from choosing the same."""
-    if unit.guarded(look, write, World.PROCESSES) or row_locked_at(unit, write):
-        return True
-    return any("serializable" in transaction.lock.name.lower() for transaction in transactions_at(unit, write))
+    return unit.guarded(look, write, World.PROCESSES) or row_locked_at(unit, write)
 
 
 def _looked_at(unit: Unit, removal: Access) -> bool:

@@ -321,6 +321,8 @@ def _excludes(guard: Acquire, world: World) -> bool:
         return world is not World.THREADS or guard.world != "tasks"
     if guard.what == "claim":
         return world is not World.THREADS
+    if guard.what == "transaction":  # the database lets only one of two such transactions through
+        return world is World.PROCESSES and "serializable" in guard.lock.name.lower()
     return guard.what == "row lock" and world is World.PROCESSES
 
 

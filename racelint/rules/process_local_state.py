@@ -61,12 +61,14 @@ def process_local_changes(module: Module, unit: Unit) -> Iterator[tuple[Access, 
     evidence = module.concurrency.handled_in_processes(unit.facts.qualname)
     if evidence is None:
         return
+    roots = (module.concurrency.roots[n] for n in module.concurrency.reached.get(unit.facts.qualname, ()))
+    handled = any(root.handler for root in roots)
     for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.GLOBAL,)):
         counts = write.op is Op.WRITE and write.how == "+="
         collects = write.op is Op.UPDATE and write.how in ("append", "add", "extend", "update")
         if not (counts or collects) or fills(unit, write) or "." in write.resource.name or counted_out(unit, write):
             continue
-        read = looked_at(module, write)
+        read = looked_at(module, write, handled)
         if read is not None:
             yield read, write, evidence
 
@@ -95,9 +97,17 @@ def fills(unit: Unit, write: Access) -> bool:
     )
 
 
-def looked_at(module: Module, write: Access) -> Access | None:
-    """A read of the state by a handler, this one or another: then it answers or decides something."""
-    places = (a for other in module.units for a in other.accesses(Op.READ, Op.CHECK, kinds=(Kind.GLOBAL,)))
+def looked_at(module: Module, write: Access, handled: bool) -> Access | None:
+    """A read of the state by a handler, this one or another: then it answers or decides something.
+
+    What the worker of a pool (`handled` is False) reads only to count on is asked for by nobody.
+    """
+    places = (
+        a
+        for other in module.units
+        for a in other.accesses(Op.READ, Op.CHECK, kinds=(Kind.GLOBAL,))
+        if handled or other.facts.qualname != write.place.unit or a.id not in write.value.stems
+    )
     return next((a for a in places if a.resource.place == write.resource.place), None)
 
 
