@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from racelint.evidence import Concurrency, Outside
 from racelint.expressions import expression
 from racelint.facts import FunctionFacts, ModuleFacts, collect_facts
-from racelint.finding import Confidence, Finding, Fix, NearMiss, Span, World
+from racelint.finding import Confidence, Finding, Fix, NearMiss, Role, Span, World
 from racelint.frozen import dataclass
 from racelint.index import Index
 from racelint.models.loader import load_models
@@ -96,6 +96,7 @@ def find_races(
     found = _distinct(
         [finding for rule in asked for finding in rule.find(module.as_seen_by(rule)) if not _elsewhere(finding)]
     )
+    found = [_where_it_stands(finding, concurrency.scope.facts) for finding in found]
     if any(rule.code == LIMIT for rule in rules):
         found = [*found, *(_limit(program, facts, why) for facts, why in module.incomplete)]
     if runtime is not None and any(_is_sure(finding, nominees) for finding in found):
@@ -165,6 +166,18 @@ _HEAD = expression(r"\s*(?:async\s+)?def\b")
 def _elsewhere(finding: Finding) -> bool:
     """Whether all of the race happens in one call of a helper of another module, where it is reported."""
     return len(finding.trace) > 1 and len({(step.span, step.text) for step in finding.trace}) == 1
+
+
+def _where_it_stands(finding: Finding, facts: ModuleFacts) -> Finding:
+    """A race that was reported at the call of a helper of the module, moved into the helper if all of it stands there."""
+    lines = {step.span.line for step in finding.trace}
+    at = next((s for s in reversed(finding.trace) if s.role in (Role.WRITE, Role.ACT)), finding.trace[0])
+    if len(finding.trace) < 2 or finding.span in {step.span for step in finding.trace}:
+        return finding
+    around = [f for f in facts.functions if f.first <= min(lines) and max(lines) <= f.last]
+    if not around or any(f.qualname == finding.symbol for f in around):
+        return finding
+    return replace(finding, symbol=max(around, key=lambda f: f.first).qualname, span=at.span)
 
 
 def _distinct(findings: list[Finding]) -> Iterable[Finding]:

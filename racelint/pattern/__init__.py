@@ -5,7 +5,7 @@ functions of a unit, a file for each topic: what a write stems from, which rows 
 who else changes the resource and how sure it is that they run at once.
 """
 
-from racelint.events import Access, Acquire, Event, Ids, Kind, Mark, Op, Resource, Row, Sense, Shape, Switch
+from racelint.events import Access, Acquire, Event, Ids, Kind, Mark, Op, Place, Resource, Row, Sense, Shape, Switch
 from racelint.evidence import Evidence
 from racelint.facts import Write
 from racelint.finding import Confidence, Role, World
@@ -163,6 +163,7 @@ __all__ = [
     "Module",
     "Op",
     "Pair",
+    "Place",
     "Resource",
     "Role",
     "Row",

@@ -145,7 +145,7 @@ class Module:
         advice: Fix,
         harm: str = "",
     ) -> Finding:
-        """Puts a finding together; one of which a part stands in a helper is reported at the call in the unit.
+        """Puts a finding together; one that stands in a helper is reported at the call in the unit.
 
         In doubt (`Doubts`) its `evidence` says why it is not to be reported; "" if nothing does.
         """
@@ -162,14 +162,12 @@ class Module:
             elif evidence.text not in reasons and strength is Confidence.LOW:
                 reasons.append(f"low confidence: {evidence.text}")
             text = "; ".join(reasons)
-        within = {event.place.unit for _, event in trace} | {at.place.unit}
-        whole = len(trace) > 1 and len(within) == 1 and not is_grafted(at.place.unit)  # all of it stands in one helper
         return Finding(
             rule.code,
             rule.name,
             self.path,
-            at.place.unit if whole else unit.facts.qualname,
-            self.span(at.place if whole else at.site),
+            unit.facts.qualname,
+            self.span(at.site),
             world,
             resource,
             strength,

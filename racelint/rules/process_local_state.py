@@ -30,7 +30,7 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Evidence, Kind, Module, Op, Sense, Unit
+from racelint.pattern import Access, Evidence, Kind, Module, Op, Place, Sense, Unit
 from racelint.rule import Rule
 
 
@@ -68,7 +68,8 @@ def process_local_changes(module: Module, unit: Unit) -> Iterator[tuple[Access, 
         collects = write.op is Op.UPDATE and write.how in ("append", "add", "extend", "update")
         if not (counts or collects) or fills(unit, write) or "." in write.resource.name or counted_out(unit, write):
             continue
-        read = looked_at(module, write, handled)
+        counted = {read.place for number in write.value.stems if (read := unit.access(number)) is not None}
+        read = looked_at(module, write, frozenset() if handled else frozenset(counted))
         if read is not None:
             yield read, write, evidence
 
@@ -97,16 +98,16 @@ def fills(unit: Unit, write: Access) -> bool:
     )
 
 
-def looked_at(module: Module, write: Access, handled: bool) -> Access | None:
+def looked_at(module: Module, write: Access, counted: frozenset[Place]) -> Access | None:
     """A read of the state by a handler, this one or another: then it answers or decides something.
 
-    What the worker of a pool (`handled` is False) reads only to count on is asked for by nobody.
+    What the worker of a pool reads only to count on (`counted`) is asked for by nobody.
     """
     places = (
         a
         for other in module.units
         for a in other.accesses(Op.READ, Op.CHECK, kinds=(Kind.GLOBAL,))
-        if handled or other.facts.qualname != write.place.unit or a.id not in write.value.stems
+        if a.place not in counted
     )
     return next((a for a in places if a.resource.place == write.resource.place), None)
 
