@@ -6,6 +6,7 @@ from functools import cached_property
 
 from racelint.evidence.foreign import foreign
 from racelint.evidence.roots import Roots
+from racelint.evidence.wrappers import around
 from racelint.expressions import expression
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
@@ -182,9 +183,13 @@ class Guards(Roots):
         return any(wanted & f.references for f in (*self.scope.every_function, self.scope.facts.module_body))
 
     def decorator_guards(self, function: FunctionFacts) -> frozenset[str]:
-        """Decorators of the function that are locks or transactions by another name."""
+        """Decorators of the function that are locks or transactions by another name, and the locks that those of the module hold."""
         found: set[str] = set()
         for decorator in function.decorators:
+            seen = around(self.scope, function, decorator)
+            if seen is not None:
+                found |= seen
+                continue
             canonical = self.scope.names_in(function.qualname).canonical(decorator)
             call = self.scope.models.functions.get(canonical)
             if (

@@ -13,6 +13,7 @@ from racelint.events import (
     Shape,
     Value,
 )
+from racelint.evidence.wrappers import OF_FUNCTION
 from racelint.expressions import expression
 from racelint.flow.files import touched
 from racelint.flow.leaving import Leaving
@@ -174,6 +175,8 @@ class Contexts(Leaving):
 
     def _enter_guard(self, guard: str, owner: str, self_name: str, place: Place) -> int | None:
         """The acquisition of what is held around the code at a place, by its source; None for what is no guard."""
+        if guard.startswith(OF_FUNCTION):
+            return self.acquire(Resource(Kind.GLOBAL, "", guard, guard), "lock", "any", place)
         names = self.scope.names_in(self.function.qualname)
         call = self.models.functions.get(names.canonical(guard))
         if call is not None and call.effect == "transaction":

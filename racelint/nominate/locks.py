@@ -97,8 +97,20 @@ def declared_guard(c: Candidate) -> bool:
 
 
 def own_lock(c: Candidate) -> bool:
-    """Whether a lock is made and state is changed."""
-    return bool(c.changes) and any(c.module.makes_own_lock(function) for function in c.functions)
+    """Whether a lock is made and state is changed, if only by what the function wraps as a decorator."""
+    if not c.changes:
+        return bool(c.facts.parent) and c.module.makes_own_lock(c.facts) and _wraps(c)
+    return any(c.module.makes_own_lock(function) for function in c.functions)
+
+
+def _wraps(c: Candidate) -> bool:
+    """Whether the function calls what the function around it was handed."""
+    maker = c.module.scope.functions.get(c.facts.parent)
+    return (
+        maker is not None
+        and bool(maker.params)
+        and any(call.callee == maker.params[0][0] and call.within for call in c.facts.calls)
+    )
 
 
 def condition(c: Candidate) -> bool:

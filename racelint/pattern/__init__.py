@@ -11,7 +11,9 @@ from racelint.facts import Write
 from racelint.finding import Confidence, Role, World
 from racelint.paths import ATOMIC, CONFIGURED, ENSURED
 from racelint.pattern.announced import EVENTS, announced_too_early
+from racelint.pattern.apart import computed_from_itself, made_apart, of_other_entries
 from racelint.pattern.assumed import assumed_at_start, assumed_set
+from racelint.pattern.claiming import claimed_in_two_steps, filled_over_limit
 from racelint.pattern.compounds import broken_compounds, broken_sections
 from racelint.pattern.constraints import parent_then_child, unconstrained
 from racelint.pattern.counters import numbered, own_to_thread
@@ -192,7 +194,9 @@ __all__ = [
     "called_by_timer",
     "calls_resource",
     "children_then_parent",
+    "claimed_in_two_steps",
     "claims_too_late",
+    "computed_from_itself",
     "connection_of_object",
     "constraint_handled",
     "copied",
@@ -213,6 +217,7 @@ __all__ = [
     "exactly",
     "extremes",
     "filled_by_several",
+    "filled_over_limit",
     "first_word",
     "forgiven",
     "found_names",
@@ -231,6 +236,7 @@ __all__ = [
     "linked_by_others",
     "listed_then_used",
     "made_after_any_test",
+    "made_apart",
     "made_by_others",
     "made_sure_by_all",
     "made_sure_by_each",
@@ -243,6 +249,7 @@ __all__ = [
     "next_numbers",
     "numbered",
     "of_a_command",
+    "of_other_entries",
     "one_change",
     "one_document",
     "only_started",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from racelint.events import Access, Acquire, Kind, Op, Shape
 from racelint.evidence import Evidence
 from racelint.finding import Confidence
+from racelint.pattern.apart import made_apart
 from racelint.pattern.iterating import VIEWS
 from racelint.pattern.locking import lets_several_in
 from racelint.pattern.module import Module
@@ -68,6 +69,10 @@ def broken_sections(module: Module) -> Iterator[Broken]:
                     key = (step.place, step.resource.place)
                     if key in seen or not _tears(unit, step, rest) or _excluded(unit, step, lock):
                         continue
+                    held = frozenset(h.lock.place for h in unit.locked_at(step))
+                    there = frozenset(h.lock.place for h in other.locked_at(rest))
+                    if held and (not made_apart(unit, held, there) or (rest.place, rest.resource.place) in seen):
+                        continue
                     evidence = module.concurrency.overlap(
                         unit.facts.qualname, other.facts.qualname, "tasks", step.resource
                     )
@@ -94,12 +99,7 @@ def _sections(unit: Unit) -> Iterator[tuple[Access, Acquire]]:
 
 def _tears(unit: Unit, step: Access, rest: Access) -> bool:
     """Whether the step, in the unit's own text, is of the same state, and more than a flag that is raised or lowered."""
-    if (
-        step.place.unit != unit.facts.qualname
-        or unit.is_constructor
-        or step.place == rest.place
-        or unit.locked_at(step)
-    ):
+    if step.place.unit != unit.facts.qualname or unit.is_constructor or step.place == rest.place:
         return False
     if step.value.shape in (Shape.TRUE, Shape.FALSE) or step.resource.place != rest.resource.place:
         return False

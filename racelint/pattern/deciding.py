@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Acquire, Op, Resource, Sense
+from racelint.events import Access, Acquire, Op, Resource, Sense, Shape
 from racelint.finding import World
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.unit import Unit, same
@@ -25,6 +25,8 @@ def decided_under_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
             ):
                 continue
             if not same(check.resource, act.resource) and not _belongs(unit, check, sense, act):
+                continue
+            if _set_back(unit, check, act):
                 continue
             if not unit.rechecked_locked(act) and not _claimed(unit, check, lock) and not _looks_again(unit, act):
                 yield Pair(unit, check, act), lock
@@ -117,6 +119,17 @@ def _claimed(unit: Unit, check: Access, lock: Acquire) -> bool:
         access.op.changes and lock.id in access.held and access.resource.owner == check.resource.owner
         for access in unit.accesses(kinds=INTERNAL)
         if unit.before(check.id, access.id)
+    )
+
+
+def _set_back(unit: Unit, check: Access, act: Access) -> bool:
+    """Whether a flag is lowered that the unit itself has raised after the check, so that the check says nothing of it any more."""
+    return act.value.shape.absent and any(
+        access.value.shape is Shape.TRUE
+        and same(access.resource, act.resource)
+        and check.id in access.controlled_by
+        and unit.before(access.id, act.id)
+        for access in unit.accesses(Op.WRITE, kinds=INTERNAL)
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from racelint.events import Access, Acquire, Event, Kind, Op
+from racelint.evidence.wrappers import calls_of_decorated, decorated_by
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
 from racelint.pattern.pair import INTERNAL
@@ -29,6 +30,7 @@ class Useless:
 def useless_locks(unit: Unit) -> Iterator[Useless]:
     """Every lock of the unit that does not exclude those it should."""
     yield from _made_per_call(unit)
+    yield from _made_by_wrapper(unit)
     yield from _one_per_object(unit)
     yield from _of_this_object(unit)
     yield from _one_of_several(unit)
@@ -58,6 +60,36 @@ def _made_per_call(unit: Unit) -> Iterator[Useless]:
                 Confidence.HIGH,
                 "make one lock where the state is made, and take that one",
             )
+
+
+def _made_by_wrapper(unit: Unit) -> Iterator[Useless]:
+    """A lock that the wrapper of a decorator makes for each call, around functions that threads run which change what they share."""
+    scope, concurrency = unit.module.scope, unit.module.concurrency
+    maker = scope.functions.get(unit.facts.parent)
+    guard = next((guard for guard in _locks(unit) if not guard.shared), None)
+    if maker is None or guard is None:
+        return
+    calls = [call for wrapper, call in calls_of_decorated(scope, maker) if wrapper is unit.facts]
+    if not calls or not all(guard.lock.name in call.within for call in calls):
+        return
+    for decorated in decorated_by(scope, maker):
+        if not concurrency.surely_in_threads(decorated) and not unit.module.concurrency.overlap(
+            decorated.qualname, decorated.qualname, "threads"
+        ):
+            continue
+        other = unit.module.unit(decorated.qualname)
+        change = next((a for a in other.accesses(kinds=INTERNAL) if a.op.changes), None) if other is not None else None
+        if change is not None:
+            sure = concurrency.surely_in_threads(decorated)
+            yield Useless(
+                guard,
+                change,
+                guard.lock.name,
+                f"is made by each call of what `{maker.name}` decorates, so it keeps nobody",
+                Confidence.HIGH if sure else Confidence.LOW,
+                f"make the lock in `{maker.name}` itself, once for each function, or one for all that they share",
+            )
+            return
 
 
 def _inside(unit: Unit, guard: Acquire) -> Iterator[Access]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from racelint.events import Access, Acquire, Event, Ids, Kind, Mark, Op, Resource, Shape, Switch
 from racelint.finding import World
 from racelint.pattern.doubts import Reason
-from racelint.resolve import CONSTRUCTORS
+from racelint.resolve import CONSTRUCTORS, made_of_nothing
 
 if TYPE_CHECKING:
     from racelint.events import Flow
@@ -311,8 +311,10 @@ class Unit:
         """Whether the lock is a condition, which may be made of another lock."""
         scope, resource = self.module.scope, lock.lock
         if resource.owner in scope.classes:
-            return scope.attribute_type(resource.owner, resource.path).endswith("Condition")
-        return scope.assigned.get(resource.path, "").endswith("Condition")
+            kind = scope.attribute_type(resource.owner, resource.path)
+        else:
+            kind = scope.assigned.get(resource.path, "")
+        return kind.endswith("Condition") and not made_of_nothing(scope, resource.owner, resource.path)
 
 
 def _excludes(guard: Acquire, world: World) -> bool:

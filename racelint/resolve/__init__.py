@@ -8,7 +8,7 @@ from racelint.resolve.changes import CONSTRUCTORS, TAKES
 from racelint.resolve.lineages import MAPPED_BASES, THREADS
 from racelint.resolve.names import MAPPERS, enclosing_self, is_model_class
 from racelint.resolve.outside import outside_bases
-from racelint.resolve.scope import Home, Scope, locks_of
+from racelint.resolve.scope import Home, Scope, locks_of, made_of_nothing
 
 __all__ = [
     "CONSTRUCTORS",
@@ -21,5 +21,6 @@ __all__ = [
     "enclosing_self",
     "is_model_class",
     "locks_of",
+    "made_of_nothing",
     "outside_bases",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from racelint.back_references import Making, maker_handed
-from racelint.facts import ClassFacts, FunctionFacts, ModuleFacts
+from racelint.facts import ClassFacts, FunctionFacts, ModuleFacts, Write
 from racelint.grafts import grafted_class, grafted_function, prefix_of
 from racelint.resolve.changes import Changes
 from racelint.resolve.names import enclosing_self
@@ -196,3 +196,19 @@ def locks_of(scope: Scope, owner: str) -> dict[str, str]:
         types = {name: scope.built_type(built) for name, built in scope.facts.assigned}
     calls = {name: scope.models.functions.get(kind) for name, kind in types.items()}
     return {name: call.world for name, call in calls.items() if call is not None and call.effect == "lock"}
+
+
+def made_of_nothing(scope: Scope, owner: str, name: str) -> bool:
+    """Whether a class, or the module for "", makes its lock out of nothing wherever it sets it: no `Condition(self._lock)`."""
+    if owner in scope.classes:
+        writes = scope.attribute_writes(owner, name)
+    else:
+        inside = [f for f in scope.facts.functions if name in f.outer_names]
+        writes = [(f, w) for f in (scope.facts.module_body, *inside) for w in f.writes if w.path == name]
+    return bool(writes) and all(_calls_alone(function, write) for function, write in writes)
+
+
+def _calls_alone(function: FunctionFacts, write: Write) -> bool:
+    """Whether a call without arguments is written."""
+    calls = [call for call in function.calls if call.callee == write.built_from and call.line == write.line]
+    return write.shape == "call" and bool(calls) and not any(call.arguments for call in calls)

@@ -2,7 +2,8 @@
 
 Several requests pass the test together: the limit is exceeded, the balance goes below zero, a parent is deleted under its child.
 A statement that only computes in the database (`F("balance") - amount`) does not help, because it does not test. A limit of a rate
-is exceeded, too, where tasks compute from shared state how long to sleep and do not look again when they wake.
+is exceeded, too, where tasks compute from shared state how long to sleep and do not look again when they wake; and one place at
+work is taken twice where threads test a busy flag and raise it in two steps.
 
 ## Example
     from django.db import models
@@ -33,7 +34,7 @@ is exceeded, too, where tasks compute from shared state how long to sleep and do
                 Seat.objects.create(team=team)
 
 ## Missed alarms
-Limits on what one process keeps in memory are reported as a stale check.
+Limits that tasks keep in memory are reported as a stale check; those of threads only where the module itself starts several.
 """
 
 from collections.abc import Iterable
@@ -46,8 +47,10 @@ from racelint.pattern import (
     Module,
     Unit,
     children_then_parent,
+    claimed_in_two_steps,
     counted_then_added,
     entries_enlarged,
+    filled_over_limit,
     parent_then_child,
     row_evidence,
     slept_then_done,
@@ -106,6 +109,41 @@ def find(module: Module) -> Iterable[Finding]:
                 "lock the row before its dependants are counted, or let a foreign key refuse the deletion and handle its error",
             )
         yield from woken_together(unit)
+        yield from between_threads(unit)
+
+
+def between_threads(unit: Unit) -> Iterable[Finding]:
+    """Places in a collection, and the one place at work that a flag stands for, which several threads take at once."""
+    line = unit.module.line
+    for pair, evidence in claimed_in_two_steps(unit):
+        name = pair.second.resource.shown
+        yield unit.module.finding(
+            RULE,
+            unit,
+            pair.second,
+            ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
+            f"`{name}` is tested on line {line(pair.first)} and set to `{pair.second.value.text or 'busy'}` here with no lock over "
+            "both; two threads can both find it free, and both do what it is to keep to one",
+            evidence,
+            World.THREADS,
+            name,
+            Fix("hold one lock over test and set, or let `acquire(blocking=False)` of a lock do both"),
+            "done twice at once",
+        )
+    for pair, evidence in filled_over_limit(unit):
+        name = pair.second.resource.name
+        yield unit.module.finding(
+            RULE,
+            unit,
+            pair.second,
+            ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
+            f"the size of `{name}` is compared on line {line(pair.first)} and an entry added here with no lock over both; threads "
+            "that compared meanwhile add theirs, too",
+            evidence,
+            World.THREADS,
+            name,
+            Fix("hold one lock over the comparison and the addition, or use a `queue.Queue` with a limit"),
+        )
 
 
 def woken_together(unit: Unit) -> Iterable[Finding]:
@@ -145,9 +183,9 @@ def report(unit: Unit, check: Access, act: Access, message: str, advice: str) ->
 RULE = Rule(
     "RL501",
     "check-then-act-limit",
-    (World.PROCESSES, World.TASKS),
+    (World.PROCESSES, World.TASKS, World.THREADS),
     "limit exceeded",
     __doc__,
     find,
-    needs=(Need.ROW_CREATION, Need.ROW_TEST, Need.PACE, Need.QUEUE),
+    needs=(Need.ROW_CREATION, Need.ROW_TEST, Need.PACE, Need.QUEUE, Need.STATE_OF_THREADS),
 )

@@ -62,6 +62,9 @@ from racelint.pattern import (
     Unit,
     broken_compounds,
     broken_sections,
+    computed_from_itself,
+    made_apart,
+    of_other_entries,
 )
 from racelint.rule import Rule
 
@@ -77,9 +80,14 @@ def find(module: Module) -> Iterable[Finding]:
     yield from sections(module)
     changes = changes_by_place(module)
     for place in sorted(changes):
-        for (unit, access, _, _), (other, guarded, _, locks), evidence in unguarded(changes[place]):
+        for (unit, access, held, _), (other, guarded, _, locks), evidence in unguarded(changes[place]):
             lock = min(name for _, name in locks)
             name = access.resource.shown
+            there = f"on line {module.line(guarded)} in `{other.facts.qualname}`"
+            apart = made_apart(unit, held, locks)
+            wrong = (
+                f"is changed here under `{min(name for _, name in held)}`, but under `{lock}` {there}" if apart else ""
+            )
             yield module.finding(
                 RULE,
                 unit,
@@ -87,12 +95,11 @@ def find(module: Module) -> Iterable[Finding]:
                 ((Role.WRITE, guarded), (Role.WRITE, access))
                 if guarded.place != access.place
                 else ((Role.WRITE, access),),
-                f"`{name}` is changed here without `{lock}`, which guards it on line {module.line(guarded)} in "
-                f"`{other.facts.qualname}`",
+                f"`{name}` {wrong or f'is changed here without `{lock}`, which guards it {there}'}",
                 evidence,
                 World.THREADS,
                 name,
-                Fix(f"take `{lock}` here, too"),
+                Fix(f"take one lock wherever `{name}` is changed" if wrong else f"take `{lock}` here, too"),
             )
 
 
@@ -193,7 +200,11 @@ def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Eviden
             and of_one_object(unit, c[0])
             and not makes(unit, guards)
         ]
-        if not others or not matters(access) or (not locks and unit.module.concurrency.called_under_lock(unit.facts)):
+        if (
+            not others
+            or not matters(unit, access, locks, others[0])
+            or (not locks and unit.module.concurrency.called_under_lock(unit.facts))
+        ):
             continue
         guarded = {c[1].place for c in changes if c[2] & others[0][3]}
         without = {c[1].place for c in changes} - guarded
@@ -204,18 +215,32 @@ def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Eviden
             )
             if found is not None and (evidence is None or found.strength.rank > evidence.strength.rank):
                 evidence = found
-        if evidence is None or (len(locks) and len(guarded) < len({c[1].place for c in changes if c[2] & locks})):
+        if evidence is None or (locks and not fewer(unit, change, others[0], len(guarded), changes)):
             continue
         custom = len(guarded) >= 2 and len(without) <= 1
         usual = evidence.strength is Confidence.HIGH and len(guarded) >= len(without)
         alone = ahead_of_starts(unit, access)
+        doubtful = bool(locks) and not made_apart(unit, locks, others[0][3])  # one lock by two names
         set_back = access.value.shape is Shape.CONSTANT and not unit.module.concurrency.surely_in_threads(unit.facts)
         flag = access.value.shape in (Shape.TRUE, Shape.FALSE, Shape.NONE) or (
             set_back and evidence.strength is not Confidence.HIGH  # maybe before the threads begin
         )
-        if not ((custom and not evidence.public) or usual) or (not locks and (flag or alone)):
+        flag = flag and not (usual and decided_under(unit, access, others[0][3]))
+        if not ((custom and not evidence.public) or usual) or doubtful or (not locks and (flag or alone)):
             evidence = Evidence(evidence.text, Confidence.LOW, evidence.world, True)
         yield change, others[0], evidence
+
+
+def decided_under(unit: Unit, access: Access, locks: frozenset[Place]) -> bool:
+    """Whether the change follows from a look at the same state under one of the locks, which was released in between."""
+    looks = [unit.access(number) for number in access.controlled_by]
+    return any(
+        look is not None
+        and look.resource == access.resource
+        and look.how != "while"
+        and any(lock.lock.place in locks for lock in unit.locked_at(look))
+        for look in looks
+    )
 
 
 def one_lock(unit: Unit, some: frozenset[Place], others: frozenset[Place]) -> bool:
@@ -260,9 +285,23 @@ def of_one_object(one: Unit, other: Unit) -> bool:
     return owners[0] in lineages[1] or owners[1] in lineages[0] or not lineages[0] & lineages[1]
 
 
-def matters(access: Access) -> bool:
-    """Whether the change can break what others do under the lock: not a single step of a collection, nor a flag that is raised."""
-    return access.op is Op.WRITE and not access.resource.key
+def fewer(unit: Unit, change: Guarded, other: Guarded, guarded: int, changes: list[Guarded]) -> bool:
+    """Whether fewer changes are made under the locks of one than the `guarded` under others; of as many, whether it comes later."""
+    alike = {c[1].place for c in changes if c[2] & change[2]}
+    line = unit.module.line
+    return len(alike) < guarded or (len(alike) == guarded and line(change[1]) >= line(other[1]))
+
+
+def matters(unit: Unit, access: Access, locks: frozenset[Place], other: Guarded) -> bool:
+    """Whether the change can break what others do under the lock: not a single step of a collection, nor a flag that is raised.
+
+    Who takes another lock for an entry that is computed from what was there has seen the need of one.
+    """
+    if access.op is not Op.WRITE or not access.resource.key:
+        return access.op is Op.WRITE
+    if of_other_entries(access, other[1]) or not computed_from_itself(unit, access):
+        return False
+    return bool(other[1].resource.key) and made_apart(unit, locks, other[3])
 
 
 RULE = Rule(

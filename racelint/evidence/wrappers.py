@@ -1,0 +1,66 @@
+"""Locks that decorators of the module hold around what they decorate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.facts import CallSite, FunctionFacts
+from racelint.resolve import Scope
+
+OF_FUNCTION = "lock of "
+"""What begins the name of a lock that a decorator makes once for each function that it decorates."""
+
+
+def around(scope: Scope, function: FunctionFacts, decorator: str) -> frozenset[str] | None:
+    """The locks that a decorator of the module holds whenever it calls the function; None if it is not seen to call it.
+
+    A lock that each call makes for itself is none of them.
+    """
+    maker = scope.names_in(function.qualname).function_named(decorator) if "." not in decorator else None
+    if maker is None or maker.owner or not maker.params:
+        return None
+    held = [
+        frozenset(_names(scope, maker, wrapper, call, function)) for wrapper, call in calls_of_decorated(scope, maker)
+    ]
+    return frozenset.intersection(*held) if held else None
+
+
+def calls_of_decorated(scope: Scope, maker: FunctionFacts) -> Iterator[tuple[FunctionFacts, CallSite]]:
+    """The calls of what a decorator was handed, in the functions that stand in its body."""
+    handed = maker.params[0][0] if maker.params else ""
+    for wrapper in scope.facts.functions if handed else ():
+        if wrapper.parent == maker.qualname and handed not in wrapper.local_names:
+            for call in wrapper.calls:
+                if call.callee == handed:
+                    yield wrapper, call
+
+
+def _names(
+    scope: Scope, maker: FunctionFacts, wrapper: FunctionFacts, call: CallSite, function: FunctionFacts
+) -> Iterator[str]:
+    """The locks that are held around one of the calls, as the decorated function would write them."""
+    for guard in call.within:
+        root, dot, rest = guard.partition(".")
+        if is_lock_maker(scope, guard):
+            continue
+        if dot and function.owner and wrapper.params and root == wrapper.params[0][0]:
+            yield f"self.{rest}"
+        elif root in wrapper.local_names:
+            if not is_lock_maker(scope, dict(wrapper.locals_built).get(guard, "")) and scope.models.names_lock(guard):
+                yield OF_FUNCTION + function.qualname
+        elif root in maker.local_names:
+            if is_lock_maker(scope, dict(maker.locals_built).get(guard, "")) or scope.models.names_lock(guard):
+                yield OF_FUNCTION + function.qualname
+        else:
+            yield guard
+
+
+def is_lock_maker(scope: Scope, path: str) -> bool:
+    """Whether a call of what the dotted path means makes a lock."""
+    call = scope.models.functions.get(scope.canonical(path)) if path else None
+    return call is not None and call.effect == "lock"
+
+
+def decorated_by(scope: Scope, maker: FunctionFacts) -> Iterator[FunctionFacts]:
+    """The functions of the module that a function of it decorates."""
+    return (function for function in scope.facts.functions if maker.qualname in function.decorators)

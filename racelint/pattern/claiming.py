@@ -1,0 +1,114 @@
+"""What only one thread at a time, or only so many entries, may take: tested in one step and taken in another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.events import Access, Mark, Op, Sense, Shape
+from racelint.evidence import Evidence
+from racelint.expressions import expression
+from racelint.finding import Confidence, World
+from racelint.pattern.deciding import ADDING
+from racelint.pattern.pair import INTERNAL, Pair
+from racelint.pattern.rivals import rival
+from racelint.pattern.unit import Unit, exactly, same
+
+
+def claimed_in_two_steps(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
+    """A flag or state that was found free and is set to busy, until the work is done and it is set back; no lock covers both steps."""
+    for busy in unit.accesses(Op.WRITE, kinds=INTERNAL) if not unit.facts.is_async else ():
+        if busy.how != "=" or busy.resource.key or not set_back(unit, busy):
+            continue
+        check = next((c for n, s in busy.control if (c := _asked(unit, n, s, busy)) is not None), None)
+        if check is None or unit.guarded(check, busy, World.THREADS) or unit.rechecked_locked(busy):
+            continue
+        evidence = _sure(unit, busy)
+        if evidence is not None:
+            yield Pair(unit, check, busy), evidence
+
+
+def set_back(unit: Unit, busy: Access) -> Access | None:
+    """Where the unit, its work done, sets back what it has set to busy."""
+    for back in unit.accesses(Op.WRITE, kinds=INTERNAL):
+        if not exactly(back.resource, busy.resource) or back.how != "=" or not unit.before(busy.id, back.id):
+            continue
+        if busy.value.shape is Shape.TRUE:
+            over = back.value.shape in (Shape.FALSE, Shape.NONE)
+        else:
+            over = _is_state(busy) and _is_state(back) and back.value.text != busy.value.text
+        works = unit.marks("call", "slow", "spawn", "start", "loop")
+        if over and any(unit.before(busy.id, work.id) and unit.before(work.id, back.id) for work in works):
+            return back
+    return None
+
+
+def _is_state(write: Access) -> bool:
+    """Whether the value is a state by its name: a text, or a member of an enumeration."""
+    text = write.value.text
+    if write.value.shape is Shape.CONSTANT:
+        return text[:1] in ("'", '"')
+    return _MEMBER.fullmatch(text) is not None
+
+
+_MEMBER = expression(r"(?:\w+\.)*[A-Z][A-Z0-9_]+")
+
+
+def _asked(unit: Unit, number: int, sense: Sense, busy: Access) -> Access | None:
+    """The check with this number, if it asked whether the flag is down, or in which state the state is."""
+    check = unit.access(number)
+    if check is None or check.op is not Op.CHECK or check.how in ("while", "assert"):
+        return None
+    if not same(check.resource, busy.resource):
+        return None
+    if busy.value.shape is Shape.TRUE:
+        return check if sense is Sense.ABSENT else None
+    compared = sense.vague and bool(check.related) and number not in unit.flow.ordered
+    return check if compared else None
+
+
+def filled_over_limit(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
+    """A collection whose size was compared with a limit, and the entry that was added because it was small enough."""
+    for add in unit.accesses(Op.UPDATE, Op.WRITE, kinds=INTERNAL) if not unit.facts.is_async else ():
+        if add.how not in (*ADDING, "[]") or unit.locked_at(add):
+            continue  # a limit that is tested before a lock is taken is `limit_before_lock`
+        for number, sense in add.control:
+            check = unit.access(number)
+            if (
+                check is None
+                or not sense.vague
+                or number not in unit.flow.ordered
+                or (number in unit.flow.above) is not (sense is Sense.OTHERWISE)
+                or check.resource.place != add.resource.place
+                or check.resource.name != add.resource.name
+                or not _of_size(unit, check)
+                or unit.guarded(check, add, World.THREADS)
+                or unit.rechecked_locked(add)
+            ):
+                continue
+            evidence = _sure(unit, add)
+            if evidence is not None:
+                yield Pair(unit, check, add), evidence
+            break
+
+
+def _of_size(unit: Unit, check: Access) -> bool:
+    """Whether the size of the collection was asked for."""
+    if check.how == "len":
+        return True
+    asked = (mark for mark in unit.marks("call") if mark.subject == "len" and check.resource.name in mark.related)
+    return not check.resource.key and any(_in_one_statement(mark, check) for mark in asked)
+
+
+def _in_one_statement(mark: Mark, check: Access) -> bool:
+    return mark.place.unit == check.place.unit and mark.statement == check.statement
+
+
+def _sure(unit: Unit, access: Access) -> Evidence | None:
+    """The evidence that threads of the module do the same meanwhile, if there is no doubt that they do.
+
+    Whoever is called by other modules may have an object of its own each time, or a flag against calls of itself.
+    """
+    evidence = rival(unit, access.resource, World.THREADS)
+    if evidence is None or evidence.strength is not Confidence.HIGH or evidence.public or evidence.called:
+        return None
+    return None if unit.module.concurrency.called_under_lock(unit.facts) else evidence
