@@ -79,6 +79,40 @@ def _uses(calls: Calls, facts: FunctionFacts, started: str, name: str) -> bool:
     return uses and not _in_turn(calls, own, name)
 
 
+def committed_by_all(calls: Calls, facts: FunctionFacts) -> Iterator[tuple[str, CallSite]]:
+    """The sessions and connections of the module which a plain function uses, commits and holds no lock for, with the first use."""
+    names_lock = calls.scope.models.names_lock
+    for name in sorted(facts.reads - facts.local_names):
+        uses = [call for call in facts.calls if call.callee.startswith(name + ".")]
+        works = [call for call in uses if call.callee.rpartition(".")[2] not in _ENDS]
+        committed = any(call.callee == f"{name}.commit" or name in call.within for call in uses)
+        if not works or not committed or facts.is_async or not _of_module(calls, name):
+            continue
+        if not any(names_lock(guard) or _is_lock(calls, guard, facts) for call in uses for guard in call.within):
+            yield name, works[0]
+
+
+_ENDS = frozenset({"commit", "rollback", "close"})
+
+
+def _of_module(calls: Calls, name: str) -> bool:
+    """Whether the module makes one session under the name, or one connection of SQLite that it lets all threads use."""
+    scope = calls.scope
+    built = scope.assigned.get(name, "")
+    if not built or name in scope.rebound_globals:
+        return False
+    kind, maker = scope.built_type(built), scope.canonical(scope.assigned.get(built, built))
+    if (
+        not kind
+        and (factory := scope.models.functions.get(scope.built_type(scope.assigned.get(built, "")))) is not None
+    ):
+        kind = factory.returns
+    if kind in scope.models.exclusive_types:
+        return not maker.endswith("scoped_session")
+    made = [call for call in scope.facts.module_body.calls if call.callee == built]
+    return kind == "sqlite3.Connection" and any("check_same_thread=" in call.arguments for call in made)
+
+
 def _in_turn(calls: Calls, targets: list[FunctionFacts], name: str) -> bool:
     """Whether what is started uses the session inside a `with` of a lock only."""
     uses = [(target, call) for target in targets for call in target.calls if call.callee.startswith(name + ".")]

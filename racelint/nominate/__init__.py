@@ -90,6 +90,7 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.STATE_OF_THREADS: state.state_of_threads,
     Need.GUARDED_STATE: locks.guarded_state,
     Need.GUARDED_BY_TASKS: locks.guarded_by_tasks,
+    Need.GUARDED_PAIR: locks.guarded_pair,
     Need.UNDER_LOCK: locks.under_lock,
     Need.USED_UNDER_LOCK: locks.used_under_lock,
     Need.TAKEN_BY_THREADS: state.taken_by_threads,

@@ -21,6 +21,16 @@ def guarded_state(c: Candidate) -> bool:
     )
 
 
+def guarded_pair(c: Candidate) -> bool:
+    """Whether a method that threads of the module run looks at two attributes that are set under a lock somewhere."""
+    module = c.module
+    if not c.facts.owner or c.facts.is_async or not module.concurrency.has_locks:
+        return False
+    if len(module.guarded.intersection(c.reads)) < 2:
+        return False
+    return module.concurrency.surely_in_threads(c.facts)
+
+
 def guarded_by_tasks(c: Candidate) -> bool:
     """Whether state is changed that a coroutine changes under a lock somewhere."""
     module = c.module

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from racelint.candidate import Candidate
-from racelint.evidence.sessions import shared_sessions
+from racelint.evidence.sessions import committed_by_all, shared_sessions
 from racelint.expressions import expression
 from racelint.facts import CallSite
 from racelint.finding import Confidence, World
@@ -193,9 +193,14 @@ def pace(c: Candidate) -> bool:
 
 
 def shared_session(c: Candidate) -> bool:
-    """Whether tasks are started that share a session of the function, or its object makes a connection for one command at a time."""
+    """Whether tasks are started that share a session of the function, or its object makes a connection for one command at a time.
+
+    Or whether threads of the module run the function, which commits a session that all of them share.
+    """
     module, facts = c.module, c.facts
-    if not facts.is_async or not module.stores.uses_stores:
+    if not facts.is_async:
+        return module.concurrency.surely_in_threads(facts) and any(committed_by_all(module.concurrency, facts))
+    if not module.stores.uses_stores:
         return False
     if facts.owner in module.with_connections:
         return True

@@ -57,6 +57,7 @@ from racelint.pattern.hooks import kept_by_hooks
 from racelint.pattern.iterating import VIEWS, iterated_by_threads, process_wide
 from racelint.pattern.jobs import early_jobs, sends_on_commit
 from racelint.pattern.kept import kept_under_lock
+from racelint.pattern.kept_together import read_apart
 from racelint.pattern.limits import children_then_parent, counted_then_added, entries_enlarged, tested_then_drawn
 from racelint.pattern.locking import useless_locks
 from racelint.pattern.lookups import (
@@ -80,6 +81,7 @@ from racelint.pattern.made import (
     works_first,
 )
 from racelint.pattern.module import Module
+from racelint.pattern.needing import started_unset
 from racelint.pattern.numbers import found_names, free_names, next_numbers
 from racelint.pattern.overwrites import (
     emptied_in_place,
@@ -119,7 +121,7 @@ from racelint.pattern.rows import (
     table_updates,
     whole_saves,
 )
-from racelint.pattern.sessions import connection_of_object, sessions_handed_out
+from racelint.pattern.sessions import connection_of_object, session_of_threads, sessions_handed_out
 from racelint.pattern.sharing import asks_somebody, linked_by_others, made_by_others, of_a_command, used_by_others
 from racelint.pattern.started import started_before_claimed
 from racelint.pattern.starting import late_writes, shown_too_early
@@ -259,6 +261,7 @@ __all__ = [
     "process_wide",
     "pruned",
     "published_half_made",
+    "read_apart",
     "read_meanwhile",
     "ready_too_early",
     "recomputed",
@@ -281,12 +284,14 @@ __all__ = [
     "same_rows",
     "seen_twice",
     "sends_on_commit",
+    "session_of_threads",
     "sessions_handed_out",
     "shown_too_early",
     "slept_then_done",
     "spare_copy",
     "stale_writes",
     "started_before_claimed",
+    "started_unset",
     "state_changes",
     "statements_after_test",
     "store_rival",

@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from racelint.events import Access, Acquire, Event, Kind, Op
-from racelint.evidence.wrappers import calls_of_decorated, decorated_by
+from racelint.events import Access, Acquire, Kind, Op
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
+from racelint.pattern.anew import Useless, locks_taken, made_by_wrapper, made_unless_handed, of_one_request
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.transfers import changed_under_own_lock
 from racelint.pattern.unit import Unit, same
 from racelint.resolve import CONSTRUCTORS
 
 
-@dataclass(frozen=True, slots=True)
-class Useless:
-    """A lock that excludes nobody, or not those it should: where that is seen, the change it should guard, and the reason."""
-
-    at: Event
-    change: Access | None
-    lock: str
-    reason: str
-    strength: Confidence
-    advice: str
-
-
 def useless_locks(unit: Unit) -> Iterator[Useless]:
     """Every lock of the unit that does not exclude those it should."""
     yield from _made_per_call(unit)
-    yield from _made_by_wrapper(unit)
+    yield from made_by_wrapper(unit)
+    yield from made_unless_handed(unit)
     yield from _one_per_object(unit)
     yield from _of_this_object(unit)
     yield from _one_of_several(unit)
@@ -41,15 +29,9 @@ def useless_locks(unit: Unit) -> Iterator[Useless]:
     yield from _copied(unit)
 
 
-def _locks(unit: Unit) -> Iterator[Acquire]:
-    for event in unit.events:
-        if isinstance(event, Acquire) and event.what == "lock":
-            yield event
-
-
 def _made_per_call(unit: Unit) -> Iterator[Useless]:
     """A lock that the call makes for itself."""
-    for guard in _locks(unit):
+    for guard in locks_taken(unit):
         change = None if guard.shared else next((a for a in _inside(unit, guard) if a.op.changes), None)
         if change is not None:
             yield Useless(
@@ -62,58 +44,31 @@ def _made_per_call(unit: Unit) -> Iterator[Useless]:
             )
 
 
-def _made_by_wrapper(unit: Unit) -> Iterator[Useless]:
-    """A lock that the wrapper of a decorator makes for each call, around functions that threads run which change what they share."""
-    scope, concurrency = unit.module.scope, unit.module.concurrency
-    maker = scope.functions.get(unit.facts.parent)
-    guard = next((guard for guard in _locks(unit) if not guard.shared), None)
-    if maker is None or guard is None:
-        return
-    calls = [call for wrapper, call in calls_of_decorated(scope, maker) if wrapper is unit.facts]
-    if not calls or not all(guard.lock.name in call.within for call in calls):
-        return
-    for decorated in decorated_by(scope, maker):
-        if not concurrency.surely_in_threads(decorated) and not unit.module.concurrency.overlap(
-            decorated.qualname, decorated.qualname, "threads"
-        ):
-            continue
-        other = unit.module.unit(decorated.qualname)
-        change = next((a for a in other.accesses(kinds=INTERNAL) if a.op.changes), None) if other is not None else None
-        if change is not None:
-            sure = concurrency.surely_in_threads(decorated)
-            yield Useless(
-                guard,
-                change,
-                guard.lock.name,
-                f"is made by each call of what `{maker.name}` decorates, so it keeps nobody",
-                Confidence.HIGH if sure else Confidence.LOW,
-                f"make the lock in `{maker.name}` itself, once for each function, or one for all that they share",
-            )
-            return
-
-
 def _inside(unit: Unit, guard: Acquire) -> Iterator[Access]:
     return (access for access in unit.accesses(kinds=INTERNAL) if guard.id in access.held)
 
 
 def _one_per_object(unit: Unit) -> Iterator[Useless]:
     """A lock of one object around state that all objects of the class, or the whole module, share."""
-    for guard in _locks(unit):
-        if not guard.shared or lets_several_in(guard) or not lock_of_object(unit, guard):
+    for guard in locks_taken(unit):
+        request = of_one_request(unit, guard)
+        if not guard.shared or lets_several_in(guard) or not (request or lock_of_object(unit, guard)):
             continue
         for change in _inside(unit, guard):
             if not change.op.changes or not shared_by_objects(unit, change) or not _in_two_steps(unit, change):
                 continue
-            if any(not lock_of_object(unit, other) for other in unit.locked_at(change)):
+            if any(other.lock != guard.lock and not lock_of_object(unit, other) for other in unit.locked_at(change)):
                 continue
-            several = built_often(unit, guard.lock.owner)
+            several = request or built_often(unit, guard.lock.owner)
             if several is None:
                 continue
             yield Useless(
                 guard,
                 change,
                 guard.lock.name,
-                "belongs to one object, so it does not keep other objects",
+                "belongs to one object, so it does not keep other objects"
+                if request is None
+                else "belongs to the object of one request, so it does not keep other requests",
                 several,
                 "guard what objects share by a lock that they share, too: of the class or the module",
             )
@@ -138,7 +93,7 @@ def _one_of_several(unit: Unit) -> Iterator[Useless]:
     """A lock for one key of many around state that has nothing to do with the key: who has another key holds another lock."""
     if not unit.module.concurrency.surely_in_threads(unit.facts):
         return
-    for guard in _locks(unit):
+    for guard in locks_taken(unit):
         if not guard.lock.key or guard.lock.key[:1] in "'\"0123456789" or guard.world not in ("threads", "any"):
             continue
         for change in _inside(unit, guard):
@@ -208,7 +163,7 @@ def _of_one_process(unit: Unit) -> Iterator[Useless]:
     roots = (unit.module.concurrency.roots[n] for n in unit.module.concurrency.reached.get(unit.facts.qualname, ()))
     if not any(root.world == "processes" and not root.handler and root.unit == unit.facts.qualname for root in roots):
         return
-    for guard in _locks(unit):
+    for guard in locks_taken(unit):
         if guard.world != "threads" or guard.lock.owner or guard.lock.path not in unit.module.scope.assigned:
             continue
         change = next(
@@ -314,7 +269,7 @@ def _thrown_away(unit: Unit) -> Iterator[Useless]:
         used = next(
             (
                 guard
-                for guard in _locks(unit)
+                for guard in locks_taken(unit)
                 if guard.lock.place == removal.resource.place
                 and guard.lock.key
                 and (guard.id in removal.held or unit.before(guard.id, removal.id))

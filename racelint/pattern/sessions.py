@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Mark, Switch
-from racelint.evidence import Concurrency
-from racelint.evidence.sessions import shared_sessions
+from racelint.events import Event, Mark, Switch
+from racelint.evidence import Concurrency, Evidence
+from racelint.evidence.sessions import committed_by_all, shared_sessions
 from racelint.facts import CallSite, FunctionFacts
+from racelint.finding import Confidence
 from racelint.pattern.unit import Unit
 
 
@@ -17,6 +18,19 @@ def sessions_handed_out(unit: Unit) -> Iterator[tuple[Mark, str, str]]:
         mark = next((m for m in unit.marks("spawn", "spawn and wait") if unit.module.line(m) == call.line), None)
         if mark is not None:
             yield mark, name, started
+
+
+def session_of_threads(unit: Unit) -> Iterator[tuple[Event, str, Evidence]]:
+    """The first use of a session of the module which several threads use and commit: the event, the session, and why there are several."""
+    concurrency, facts = unit.module.concurrency, unit.facts
+    for name, call in committed_by_all(concurrency, facts):
+        evidence = concurrency.overlap(facts.qualname, facts.qualname, "threads")
+        if evidence is None or evidence.strength is not Confidence.HIGH or evidence.public or evidence.called:
+            continue
+        use = next((mark for mark in unit.marks("call", "slow") if unit.module.line(mark) == call.line), None)
+        found = use or next((a for a in unit.flow.accesses if unit.module.line(a) == call.line), None)
+        if found is not None and not concurrency.called_under_lock(facts) and not concurrency.decorator_guards(facts):
+            yield found, name, evidence
 
 
 def connection_of_object(unit: Unit) -> Iterator[tuple[Switch, str, str]]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from racelint.events import Access, Kind, Mark, Op, Shape
 from racelint.evidence import Evidence
+from racelint.expressions import expression
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
+from racelint.pattern.needing import TALKS, WAITS, first_none, needs_at_once
 from racelint.pattern.unit import Unit
 from racelint.resolve import THREADS, enclosing_self
 
@@ -33,7 +35,7 @@ def late_writes(unit: Unit) -> Iterator[Late]:
                 continue
             if all(unit.module.concurrency.in_greenlet(body) for body in bodies) and not _may_block(unit, start, write):
                 continue
-            if not unit.is_constructor and not _was_nothing(unit, write):
+            if not unit.is_constructor and not (_was_nothing(unit, write) or _was_needed(unit, bodies, write)):
                 continue
             found = next((r for body in sorted(bodies) if (r := _reader(unit, body, write)) is not None), None)
             if found is not None:
@@ -103,6 +105,8 @@ def _uses(unit: Unit, function: FunctionFacts, write: Access) -> bool:
 def starts(unit: Unit) -> Iterator[tuple[Mark, frozenset[str]]]:
     """Where threads begin to run, and the functions that they run."""
     for mark in unit.marks("start", "spawn"):
+        if mark.subject == "Timer" and not _AT_ONCE.search(unit.module.text(mark.place)):
+            continue  # by then the constructor has long come to its end
         if mark.what == "start":
             if mark.related:
                 yield mark, mark.related
@@ -112,6 +116,10 @@ def starts(unit: Unit) -> Iterator[tuple[Mark, frozenset[str]]]:
             begun = next((m for m in unit.marks("start") if not m.related and unit.before(mark.id, m.id)), None)
             if begun is not None:
                 yield begun, mark.related
+
+
+_AT_ONCE = expression(r"Timer\(\s*(?:interval\s*=\s*)?0(?:\.0*)?\s*,")
+"""A timer that does not wait."""
 
 
 def _comes_after(unit: Unit, start: Mark, write: Access) -> bool:
@@ -133,6 +141,17 @@ def _was_nothing(unit: Unit, write: Access) -> bool:
         w for f, w in scope.attribute_writes(write.resource.owner, write.resource.path) if scope.in_construction(f, w)
     ]
     return bool(first) and all(w.shape in ("none", "false") for w in first)
+
+
+def _was_needed(unit: Unit, bodies: frozenset[str], write: Access) -> bool:
+    """Whether the attribute was None before, and a thread uses what it holds whatever happens: `self.worker = thread`."""
+    owner, attribute = write.resource.place
+    own = write.place.unit == unit.facts.qualname and not write.value.shape.absent and not write.control
+    return (
+        own
+        and first_none(unit, owner, attribute)
+        and any(needs_at_once(unit, body, owner, attribute) for body in bodies)
+    )
 
 
 def _may_block(unit: Unit, start: Mark, write: Access) -> bool:
@@ -177,15 +196,6 @@ def reads_attribute(unit: Unit, function: FunctionFacts, write: Access) -> bool:
         and concurrency.receiver_type(path.rpartition(".")[0], function).removeprefix(":") in family
         for path in function.references
     )
-
-
-WAITS = frozenset({"wait", "wait_for", "sleep", "join"})
-"""Calls that let time pass, so that a constructor is done when they return."""
-
-TALKS = frozenset(
-    {"send", "sendall", "sendto", "send_multipart", "recv", "recv_multipart", "connect", "accept", "request", "acquire"}
-)
-"""Calls that may wait for another side."""
 
 
 def _waits_first(body: FunctionFacts, write: Access) -> bool:

@@ -128,7 +128,7 @@ def between_threads(unit: Unit) -> Iterable[Finding]:
             World.THREADS,
             name,
             Fix("hold one lock over test and set, or let `acquire(blocking=False)` of a lock do both"),
-            "done twice at once",
+            "done twice",
         )
     for pair, evidence in filled_over_limit(unit):
         name = pair.second.resource.name

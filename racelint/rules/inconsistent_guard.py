@@ -42,7 +42,7 @@ The lock excludes only those who take it: this change falls in the middle of wha
     threading.Thread(target=progress.skip, args=(3,)).start()
 
 ## Missed alarms
-Reads without the lock, and locks that are taken through another object.
+Most reads without the lock, and locks that are taken through another object.
 """
 
 from collections.abc import Iterable, Iterator
@@ -65,6 +65,7 @@ from racelint.pattern import (
     computed_from_itself,
     made_apart,
     of_other_entries,
+    read_apart,
 )
 from racelint.rule import Rule
 
@@ -78,6 +79,7 @@ def find(module: Module) -> Iterable[Finding]:
     """A change under no lock, or another one, of what most changes make under one lock."""
     yield from compounds(module)
     yield from sections(module)
+    yield from pairs(module)
     changes = changes_by_place(module)
     for place in sorted(changes):
         for (unit, access, held, _), (other, guarded, _, locks), evidence in unguarded(changes[place]):
@@ -137,6 +139,26 @@ def sections(module: Module) -> Iterator[Finding]:
             name,
             Fix(f"take `{lock}` here, too"),
         )
+
+
+def pairs(module: Module) -> Iterator[Finding]:
+    """Two values that a lock keeps together, one of them tested and then the other used without it."""
+    for unit in module.units:
+        for read in read_apart(unit):
+            one, name = read.check.resource.name, read.use.resource.name
+            yield module.finding(
+                RULE,
+                unit,
+                read.use,
+                ((Role.CHECK, read.check), (Role.READ, read.use)),
+                f"`{name}` is used here without `{read.lock}` because of what line {module.line(read.check)} saw of `{one}`; "
+                f"`{read.writers[0]}` and `{read.writers[1]}` set both under it",
+                read.evidence,
+                World.THREADS,
+                name,
+                Fix(f"take `{read.lock}` over the test and the use"),
+                "torn pair",
+            )
 
 
 def changes_by_place(module: Module) -> dict[State, list[Guarded]]:
@@ -311,5 +333,5 @@ RULE = Rule(
     "unguarded change",
     __doc__,
     find,
-    needs=(Need.GUARDED_STATE, Need.USED_UNDER_LOCK, Need.GUARDED_BY_TASKS),
+    needs=(Need.GUARDED_STATE, Need.USED_UNDER_LOCK, Need.GUARDED_BY_TASKS, Need.GUARDED_PAIR),
 )

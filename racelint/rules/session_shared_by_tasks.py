@@ -1,4 +1,4 @@
-"""One database session or connection is used by several tasks at once.
+"""One database session or connection is used by several tasks, or several threads, at once.
 
 A session is not made for that: statements and results of the tasks mix, a transaction of one commits half of another, or the
 driver raises an error.
@@ -26,14 +26,14 @@ driver raises an error.
 
 ## Missed alarms
 Sessions that tasks reach through an object other than the one whose method starts them, unless that object makes a connection of a
-driver that takes one command at a time.
+driver that takes one command at a time; those that threads reach through anything else than a name of the module.
 """
 
 from collections.abc import Iterable
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Evidence, Module, connection_of_object, sessions_handed_out
+from racelint.pattern import Evidence, Module, connection_of_object, session_of_threads, sessions_handed_out
 from racelint.rule import Rule
 
 
@@ -52,6 +52,21 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix("give each task a session or connection of its own"),
             )
+        for use, name, evidence in session_of_threads(unit):
+            yield module.finding(
+                RULE,
+                unit,
+                use,
+                ((Role.ACT, use),),
+                f"`{name}` is one session, and each thread that runs `{unit.facts.name}` uses it; their statements mix, and a commit "
+                "of one commits what another has half done",
+                evidence,
+                World.THREADS,
+                name,
+                Fix(
+                    "give each thread a session or connection of its own, or hold one lock from the first statement to the commit"
+                ),
+            )
         for switch, attribute, other in connection_of_object(unit):
             yield module.finding(
                 RULE,
@@ -68,5 +83,11 @@ def find(module: Module) -> Iterable[Finding]:
 
 
 RULE = Rule(
-    "RL203", "session-shared-by-tasks", (World.TASKS,), "mixed statements", __doc__, find, needs=(Need.SHARED_SESSION,)
+    "RL203",
+    "session-shared-by-tasks",
+    (World.TASKS, World.THREADS),
+    "mixed statements",
+    __doc__,
+    find,
+    needs=(Need.SHARED_SESSION,),
 )

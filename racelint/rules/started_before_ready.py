@@ -32,7 +32,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, announced_too_early, late_writes, shown_too_early
+from racelint.pattern import Module, announced_too_early, late_writes, shown_too_early, started_unset
 from racelint.rule import Rule
 
 
@@ -52,6 +52,19 @@ def find(module: Module) -> Iterable[Finding]:
                 World.THREADS,
                 name,
                 Fix(f"set `{name}` first and start the thread last"),
+            )
+        for unset in started_unset(unit):
+            yield module.finding(
+                RULE,
+                unit,
+                unset.start,
+                ((Role.ACT, unset.start),),
+                f"a thread is started here that uses `{unset.name}` at once in `{unset.reader}`, which is None until line "
+                f"{unset.line} sets it",
+                unset.evidence,
+                World.THREADS,
+                unset.name,
+                Fix(f"set `{unset.name}` first and start the thread last"),
             )
         for shown in shown_too_early(unit):
             name, shelf = shown.write.resource.shown, shown.show.resource.path

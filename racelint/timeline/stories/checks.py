@@ -172,7 +172,7 @@ def used_before_set(t: Telling) -> Timeline:
     t.a(t.first, "starts B")
     t.switch("B runs at once")
     t.other("reads it: it is missing, or empty", wrong=True)
-    t.a(t.last, "sets it, too late")
+    t.a(None if t.is_single else t.last, "sets it, too late")
     return t.told("B fails, or works with nothing")
 
 

@@ -34,6 +34,12 @@ def job_too_early(t: Telling) -> Timeline:
 
 def torn_pair(t: Telling) -> Timeline:
     """Two values that change together, with the other unit in between."""
+    if t.says("set both under it"):
+        t.a(t.first, "looks at the one")
+        t.switch()
+        t.other("sets both under the lock")
+        t.a(t.last, "uses the other, which is B's", wrong=True)
+        return t.told("A works with two halves that do not belong together")
     t.a(t.first, "the one is A's")
     t.switch()
     if t.finding.world is World.THREADS and t.says("changes both"):
