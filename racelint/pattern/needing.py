@@ -83,7 +83,7 @@ def started_unset(unit: Unit) -> Iterator[Unset]:
         name, method = next(((n, m) for t in targets for n, _, m in (t.partition("."),) if n in made), ("", ""))
         body = scope.method(made[name], method) if name else None
         start = next((mark for mark in unit.marks("start") if line(mark) >= call.line), None)
-        if body is None or start is None or call.arms or call.looped:
+        if body is None or start is None or call.looped:
             continue
         for write in facts.writes:
             root, _, attribute = write.path.partition(".")
