@@ -169,6 +169,10 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                     evidence = replace(evidence, strength=Confidence.LOW)
                 if way in ("plain", "early") and set_up_elsewhere(unit, write):
                     evidence = replace(evidence, strength=Confidence.LOW)
+                if way == "plain" and _of_one_object(write) and evidence.strength is not Confidence.HIGH:
+                    evidence = replace(evidence, strength=Confidence.LOW)
+                if evidence.called and way == "plain":  # what leads there has mostly been set up before
+                    evidence = replace(evidence, strength=Confidence.LOW)
                 if way in ("plain", "unchecked") and _may_be_made_twice(unit, check, write):
                     evidence = replace(evidence, strength=Confidence.LOW)
                 unsaid = evidence.public or (evidence.called and write.resource.kind is Kind.ATTRIBUTE)
@@ -176,6 +180,11 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                     evidence = replace(evidence, strength=Confidence.LOW)
                 yield Pair(unit, check, write), way, evidence
                 break
+
+
+def _of_one_object(write: Access) -> bool:
+    """Whether what is made belongs to one object: a second one, made at once by another thread, is mostly just dropped."""
+    return write.resource.kind is Kind.ATTRIBUTE and not write.resource.key and write.resource.name.startswith("self.")
 
 
 def _may_be_made_twice(unit: Unit, check: Access, write: Access) -> bool:

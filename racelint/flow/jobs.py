@@ -14,7 +14,9 @@ def enqueue(
     ev: Evaluator, node: cst.Call, base: Value | None, arguments: Arguments, awaiting: cst.Await | None
 ) -> Value:
     """A job is sent: marks what it is told, and which rows have fields that are not saved yet."""
-    told = _mentioned(node)
+    delays = (arguments.keywords[name] for name in ("countdown", "eta") if name in arguments.keywords)
+    later = any(delay.text not in ("0", "0.0", "None") for delay in delays)
+    told = frozenset() if later else _mentioned(node)  # by then what it is told of has long been committed
     unsaved = frozenset(ev.rows[index].name for index in ev.state.written)
     ev.mark(
         "enqueue", node, source_of(node.func), told, arguments.stems | (base.stems if base is not None else frozenset())

@@ -219,7 +219,9 @@ def _reading(tree: exp.Query) -> Statement:
     from sqlglot import exp
 
     functions = {str(call.this).lower() for call in tree.find_all(exp.Anonymous)}
-    if any("advisory" in name and "lock" in name and "unlock" not in name for name in functions):
+    if any(
+        ("advisory" in name and "lock" in name and "unlock" not in name) or name == "get_lock" for name in functions
+    ):
         return Statement(Effect.LOCK)
     locks = _locks(tree)
     chosen = tree.selects if isinstance(tree, exp.Select) else []

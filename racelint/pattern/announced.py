@@ -60,12 +60,21 @@ def _comes_after(unit: Unit, event: Access, write: Access, world: World) -> bool
         return False
     if world is World.TASKS and unit.switch_between(event.id, write.id) is None:
         return False
-    if unit.only_after_error(event, write):
-        return False
+    if unit.only_after_error(event, write) or write.resource.place == event.resource.place:
+        return False  # `changed.set(); changed = Event()` wakes those who wait for the old one
+    if any(
+        other.how == "set" and _same_event(other, event) and unit.before(write.id, other.id)
+        for other in unit.accesses()
+    ):
+        return False  # it is set again once all is there
     return not any(
         other.resource.place == write.resource.place and unit.before(other.id, event.id)
         for other in unit.accesses(Op.WRITE, kinds=(Kind.ATTRIBUTE,))
     )
+
+
+def _same_event(one: Access, other: Access) -> bool:
+    return one.id != other.id and one.resource.place == other.resource.place
 
 
 def _waiting(unit: Unit, event: Access) -> Iterator[FunctionFacts]:

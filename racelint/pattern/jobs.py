@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from racelint.events import Access, Acquire, Kind, Mark, Op
+from racelint.expressions import expression
 from racelint.index import Index
 from racelint.pattern.surrounding import AFTER_CHANGE, in_requests, receives
 from racelint.pattern.transactions import transactions_at
@@ -138,15 +139,18 @@ _WITHOUT_TRANSACTIONS = frozenset({"mongoengine", "flask_mongoengine"})
 """Mappers whose saves are there at once."""
 
 
+_KEY_OF_ROW = expression(r"[A-Za-z_]\w*\.(id|pk|uuid)")
+"""The key of a row that the unit has: other values of it, and keys of other rows, are there already."""
+
+
 def _by_saving_code(unit: Unit, job: Mark) -> EarlyJob | None:
     """A job that a signal of the saving code, or a model's own `save`, sends: the transaction around the save is open."""
     facts = unit.facts
     if unit.module.scope.libraries & _WITHOUT_TRANSACTIONS:
         return None
-    told = {name for name in job.related if "." in name or name == "instance"}
-    if receives(unit, AFTER_CHANGE) and told:
-        keys = {name for name in told if name.endswith((".id", ".pk", ".uuid"))}
-        row = "instance" if _mentions(job, {"instance"}) else min(keys or told).partition(".")[0]
+    keys = {name for name in job.related if name == "instance" or _KEY_OF_ROW.fullmatch(name)}
+    if receives(unit, AFTER_CHANGE) and keys:
+        row = "instance" if _mentions(job, {"instance"}) else min(keys).partition(".")[0]
         return EarlyJob(job, None, row, "by a handler that runs inside the transaction of whoever saves")
     own = facts.name == "save" and bool(facts.owner) and unit.module.scope.is_mapped(facts.owner)
     saved = (change for change in _changes(unit) if change.how.startswith("super()"))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from racelint.events import Access, Acquire, Kind, Op, Sense
 from racelint.finding import World
 from racelint.pattern.lookups import constraint_handled, named_after, same_rows
-from racelint.pattern.rows import same_model
+from racelint.pattern.rows import KEYS, same_model
 from racelint.pattern.unit import Unit
 
 
@@ -45,15 +45,28 @@ def next_numbers(unit: Unit) -> Iterator[tuple[Access, Access]]:
 def _same_row(read: Access, new: Access) -> bool:
     """Whether a statement changes the very row that was read: what may get lost is an update, and no other row has the number."""
     chosen = bool(read.tested) and read.tested == new.tested and not read.related.isdisjoint(new.related)
-    return new.op is Op.WRITE and new.resource.kind is Kind.TABLE and chosen
+    keys = new.tested & KEYS and new.tested <= read.tested  # the read asked for more than which row it is
+    return (
+        new.op is Op.WRITE and new.resource.kind is Kind.TABLE and bool(chosen or (keys and read.related & new.related))
+    )
 
 
 def _kept_out(unit: Unit, read: Access, new: Access) -> bool:
     """Whether others wait. A lock on the last row alone makes them wait and then read that row again, not the new one."""
+    if any(not unit.lets_go(lock, new) for lock in _locked(unit, read) if lock.place != read.place):
+        return True  # taken on the one way that reads the number
     if not unit.guarded(read, new, World.PROCESSES) and not unit.guarded(read, new):
         return False
     held = [e for n in sorted(new.held) if isinstance(e := unit.events[n], Acquire) and e.what in ("row lock", "lock")]
     return read.how not in LAST or any(lock.place != read.place or lock.what == "lock" for lock in held)
+
+
+def _locked(unit: Unit, read: Access) -> Iterator[Acquire]:
+    """The locks that are held when the number is read."""
+    for number in sorted(read.held):
+        event = unit.events[number]
+        if isinstance(event, Acquire) and event.what in ("row lock", "lock") and event.shared:
+            yield event
 
 
 LAST = ("first", "last", "latest", "afirst", "alast", "alatest")

@@ -324,9 +324,9 @@ def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
     once = (
         first_word(unit.facts.name) in unit.module.models.lifecycle
     )  # whoever starts or sets up an object does so once
+    kept = resource.kind is Kind.STORE and resource.owner == "store" and not resource.path.endswith("cache")
     if found is not None and (found.strength is not Confidence.LOW or (unit.facts.is_async and not once)):
         return replace(found, strength=max(found.strength, Confidence.MEDIUM, key=lambda one: one.rank))
-    kept = resource.kind is Kind.STORE and resource.owner == "store" and not resource.path.endswith("cache")
     if served and (resource.kind is Kind.TABLE or kept):
         return Evidence("every process that is connected reaches the same entry", Confidence.MEDIUM, "processes")
     return found
