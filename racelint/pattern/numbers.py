@@ -45,10 +45,11 @@ def next_numbers(unit: Unit) -> Iterator[tuple[Access, Access]]:
 def _same_row(read: Access, new: Access) -> bool:
     """Whether a statement changes the very row that was read: what may get lost is an update, and no other row has the number."""
     chosen = bool(read.tested) and read.tested == new.tested and not read.related.isdisjoint(new.related)
-    keys = new.tested & KEYS and new.tested <= read.tested  # the read asked for more than which row it is
-    return (
-        new.op is Op.WRITE and new.resource.kind is Kind.TABLE and bool(chosen or (keys and read.related & new.related))
-    )
+    alike = not read.related or not read.related.isdisjoint(new.related)
+    keyed = (
+        bool(new.tested & KEYS) and new.tested <= read.tested and alike
+    )  # the read asked for more than which row it is
+    return new.op is Op.WRITE and new.resource.kind is Kind.TABLE and (chosen or keyed)
 
 
 def _kept_out(unit: Unit, read: Access, new: Access) -> bool:
