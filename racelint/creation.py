@@ -158,10 +158,9 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                 if way == "unchecked" and (check.place.unit != write.place.unit or _computed_again(unit, check, write)):
                     # what is far away may be made for other reasons
                     evidence = replace(evidence, strength=Confidence.LOW)
-                if (
-                    way == "early"
-                    and write.value.shape is Shape.TRUE
-                    and (evidence.strength is not Confidence.HIGH or _ends(unit, write))
+                if way == "early" and (
+                    evidence.strength is not Confidence.HIGH
+                    or (write.value.shape is Shape.TRUE and _ends(unit, write))
                 ):
                     evidence = replace(evidence, strength=Confidence.LOW)
                 once = first_word(unit.facts.name) in unit.module.models.lifecycle

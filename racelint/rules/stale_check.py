@@ -27,7 +27,7 @@ A check and an act on different resources that belong together.
 
 from collections.abc import Iterable, Iterator
 
-from racelint.finding import Finding, Fix, Role, World
+from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import (
     COUNTING,
@@ -73,6 +73,8 @@ def find(module: Module) -> Iterable[Finding]:
         for pair, kind, evidence in stale_checks(unit):
             if pair.switch is None:
                 continue
+            if kind == "gone" and evidence.strength is Confidence.MEDIUM:
+                evidence = evidence.weakened()  # mostly who ends it ends its users, too, or they foresee it
             name = pair.first.resource.shown
             harm, consequence = HARMS[kind]
             yield module.finding(

@@ -108,7 +108,7 @@ def torn_pairs(unit: Unit, neighbours: Neighbours) -> Iterator[tuple[Pair, Evide
             if switch is None or set_again(unit, first, second) or ended_one_by_one(unit, first, second):
                 continue
             evidence = used_together(unit, first.resource, second.resource)
-            if evidence is not None and evidence.public:
+            if evidence is not None and (evidence.public or evidence.strength is Confidence.MEDIUM):
                 evidence = evidence.weakened()  # whether they belong together is said by neighbouring statements only
             if evidence is not None and (under_way(first) or under_way(second)):
                 evidence = evidence.weakened()  # the other says what is under way: they are meant to differ meanwhile
