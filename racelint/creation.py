@@ -159,8 +159,7 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                     # what is far away may be made for other reasons
                     evidence = replace(evidence, strength=Confidence.LOW)
                 if way == "early" and (
-                    evidence.strength is not Confidence.HIGH
-                    or (write.value.shape is Shape.TRUE and _ends(unit, write))
+                    evidence.strength is not Confidence.HIGH or (write.value.shape is Shape.TRUE and _ends(unit, write))
                 ):
                     evidence = replace(evidence, strength=Confidence.LOW)
                 once = first_word(unit.facts.name) in unit.module.models.lifecycle
