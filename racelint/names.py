@@ -101,9 +101,9 @@ MEANINGS = (
         TAKEN.pattern,
     ),
     Meaning(
-        "`websocket`, alone or with `path`, as what a public coroutine method is given",
+        "`websocket`, as all that a public coroutine method is given",
         "a server runs it for each connection",
-        r"^(websocket|path)$",
+        r"^websocket$",
     ),
     Meaning("`lifespan`, `startup`, `shutdown`", "runs once", r"(^|_)(lifespan|startup|shutdown)(_|$)"),
     Meaning(

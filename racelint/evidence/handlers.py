@@ -28,7 +28,7 @@ RUNS_ONCE = expression(r"(^|_)(lifespan|startup|shutdown)(_|$)")
 """Names that frameworks and their users give to what runs when the application starts or ends."""
 
 
-_OF_CONNECTIONS = (["websocket"], ["websocket", "path"])
+_OF_CONNECTIONS = ["websocket"]
 """What servers of WebSockets give a method that they run for each connection."""
 
 
@@ -53,7 +53,7 @@ def find_handlers(calls: Calls) -> list[Root]:
                 if function.params[0][0] == name and any(i in libraries for i in imports):
                     _handler_root(roots, function, handler)
                     break
-        if function.owner and function.is_async and [name for name, _ in function.params[1:]] in _OF_CONNECTIONS:
+        if function.owner and function.is_async and [name for name, _ in function.params[1:]] == _OF_CONNECTIONS:
             text = f"`{function.name}` is given the connection of each client"
             if not function.name.startswith("_"):
                 roots.append(Root(function.qualname, text, "tasks", True, Confidence.HIGH))

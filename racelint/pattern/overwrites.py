@@ -8,7 +8,7 @@ from racelint.events import Access, Acquire, Kind, Op, Resource
 from racelint.evidence import Evidence
 from racelint.expressions import expression
 from racelint.finding import Confidence
-from racelint.paths import CACHED, LOCKS, is_own, is_storage, is_system_path, shared_word
+from racelint.paths import CACHED, is_own, is_storage, is_system_path, shared_word
 from racelint.pattern.files import (
     file_accesses,
     forgiven,
@@ -107,15 +107,6 @@ def _put_in_place_later(unit: Unit, write: Access) -> bool:
         and (other.op is not Op.DELETE or not unit.only_after_error(write, other))
         for other in unit.accesses(Op.USE, Op.DELETE, kinds=(Kind.FILE,))
         if other.op is Op.DELETE or other.how in ("replace", "move")
-    )
-
-
-def _opened_to_be_locked(unit: Unit, write: Access) -> bool:
-    """Whether the file is one that is locked, and nothing is written to it."""
-    return (
-        write.how == "truncate"
-        and bool(shared_word(write.resource.path, write.resource.name, only=LOCKS))
-        and not any(same(other.resource, write.resource) for other in unit.accesses(Op.WRITE, kinds=(Kind.FILE,)))
     )
 
 

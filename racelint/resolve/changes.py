@@ -115,10 +115,6 @@ class Changes(Lineages):
     def _changes(self) -> dict[tuple[str, str], bool]:
         return {}
 
-    def changes_in_place(self, qualname: str, attribute: str) -> bool:
-        """Whether a method of the class changes the collection that the attribute holds."""
-        return any(write.how not in ("=", "del", "+=") for _, write in self.attribute_writes(qualname, attribute))
-
     @cached_property
     def _foreign_writes(self) -> frozenset[str]:
         """Attributes of objects other than `self` that are assigned anywhere in the module."""
