@@ -94,16 +94,34 @@ def _here(
 @contextmanager
 def _undisturbed() -> Iterator[None]:
     """No collector and no warnings; both are the whole process's, so they are put back."""
+    with uncollected(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """No collector, as far as the process has one; it can be entered again within.
+
+    What was made meanwhile counts as old afterwards: facts and findings stay, and to search them all for garbage as soon as the
+    collector is back takes as long as to parse every tenth of the files.
+    """
     global _bearable
     collects, _bearable = gc.isenabled(), GARBAGE
     gc.disable()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        yield
     finally:
+        _keep_all()
         if collects:
             gc.enable()
+
+
+def _keep_all() -> None:
+    """Calls all that there is old, without looking at it."""
+    if hasattr(gc, "freeze"):  # PyPy has none
+        gc.freeze()
+        gc.unfreeze()
 
 
 def _collect() -> None:

@@ -21,7 +21,7 @@ from racelint.facts import ModuleFacts
 from racelint.finding import Confidence, Finding, NearMiss, Problem
 from racelint.frozen import dataclass
 from racelint.index import Index
-from racelint.jobs import PAYS, each
+from racelint.jobs import PAYS, each, uncollected
 from racelint.models.loader import load_models
 from racelint.parse import parse
 from racelint.rule import Rule
@@ -100,7 +100,8 @@ def lint_files(
     """
     job = Job(config, started, may_spawn, given or {}, near_misses)
     around = context(files, config, job.given, project) if around is None else around
-    return _lint(files, around, problems, job, progress, memory or Memory())
+    with uncollected():
+        return _lint(files, around, problems, job, progress, memory or Memory())
 
 
 class Memory:

@@ -199,7 +199,7 @@ def shared_session(c: Candidate) -> bool:
     """
     module, facts = c.module, c.facts
     if not facts.is_async:
-        return module.concurrency.surely_in_threads(facts) and any(committed_by_all(module.concurrency, facts))
+        return any(committed_by_all(module.concurrency, facts)) and module.concurrency.surely_in_threads(facts)
     if not module.stores.uses_stores:
         return False
     if facts.owner in module.with_connections:
