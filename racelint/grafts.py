@@ -6,9 +6,8 @@ A class or function of another module is taken over under a name that no name of
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from racelint.facts import ClassFacts, FunctionFacts, ModuleFacts
+from racelint.frozen import replace
 from racelint.index.modules import module_path
 
 MARK = "::"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import libcst as cst
-from libcst import matchers
 
 from racelint.events import Kind, Resource, Shape, Value
 from racelint.expressions import expression
@@ -173,9 +172,25 @@ def _returned(ev: Evaluator, giver: FunctionFacts) -> cst.Call | cst.Attribute |
     if giver.statements > MOST_STATEMENTS:
         return None
     definition = ev.program.definition(giver.qualname)
-    found = matchers.findall(definition.node, matchers.Return()) if definition is not None else []
-    value = found[0].value if len(found) == 1 and isinstance(found[0], cst.Return) else None
+    if definition is None:
+        return None
+    returns = _Returns()
+    definition.node.visit(
+        returns
+    )  # libcst's matchers would find them, too, but take as long to import as all the rest of it
+    value = returns.found[0].value if len(returns.found) == 1 else None
     return value if isinstance(value, (cst.Call, cst.Attribute, cst.Name)) else None
+
+
+class _Returns(cst.CSTVisitor):
+    """Collects what `return` statements there are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[cst.Return] = []
+
+    def visit_Return(self, node: cst.Return) -> None:
+        self.found.append(node)
 
 
 MOST_STATEMENTS = 5

@@ -28,14 +28,13 @@ def nominate(
     """
     module = Candidates(scope, concurrency, least)
     wanted = frozenset(needs)
-    asked = [(need, HOLDS[need]) for need in Need if need in wanted]
-    alone = [(need, HOLDS[need]) for need in EXPECTING if need in wanted and concurrency.by_hand]
+    alone = wanted.intersection(EXPECTING) if concurrency.by_hand else frozenset()
     found: dict[str, tuple[Candidate, set[Need]]] = {}
     for function in scope.facts.functions:
         if not function.stub:
             candidate = Candidate(module, function)
-            asking = alone if module.least and concurrency.unlikely_unit(function) else asked
-            met = {need for need, holds in asking if holds(candidate)}
+            asking = alone if module.least and concurrency.unlikely_unit(function) else wanted
+            met = {need for need in worth_asking(candidate) if need in asking and HOLDS[need](candidate)}
             if met:
                 found[function.qualname] = candidate, met
     if module.least:
@@ -61,10 +60,88 @@ def _add_homes(module: Candidates, found: dict[str, tuple[Candidate, set[Need]]]
             ):
                 continue
             unsure_one = helpers.setdefault(name, Candidate(unsure, helper))
-            more = {need for need in met - needs if HOLDS[need](unsure_one)}
+            asking = met - needs
+            more = {need for need in worth_asking(unsure_one) if need in asking and HOLDS[need](unsure_one)}
             if more:
                 found[name] = known or unsure_one, needs | more
 
+
+def worth_asking(candidate: Candidate) -> tuple[Need, ...]:
+    """The needs that a definition may meet at all: most definitions lack what most needs ask for first."""
+    lacks = (
+        not candidate.suspends,
+        not candidate.changes,
+        not candidate.effects,
+        not candidate.module.concurrency.has_locks,
+    )
+    known = _WORTH.get(lacks)
+    if known is None:
+        out = frozenset().union(*(needs for lacking, needs in zip(lacks, _LACKING, strict=True) if lacking))
+        known = _WORTH[lacks] = tuple(need for need in HOLDS if need not in out)
+    return known
+
+
+_WORTH: dict[tuple[bool, ...], tuple[Need, ...]] = {}
+
+OF_COROUTINES = frozenset(
+    {
+        Need.STATE_OF_TASKS,
+        Need.MADE_BY_TASKS,
+        Need.FLAG_OF_TASKS,
+        Need.ENDED,
+        Need.ITERATION,
+        Need.REFILL,
+        Need.PACE,
+    }
+)
+"""What only coroutines can meet that let others run."""
+
+OF_CHANGES = frozenset(
+    {
+        Need.MADE_BY_TASKS,
+        Need.ENDED,
+        Need.PAIR,
+        Need.REFILL,
+        Need.PACE,
+        Need.GUARDED_STATE,
+        Need.GUARDED_BY_TASKS,
+        Need.EMPTIED_BY_THREADS,
+        Need.FLAG_IN_CONSTRUCTOR,
+        Need.PER_CALL_STATE,
+        Need.ROW_UPDATE,
+        Need.ANNOUNCED,
+    }
+)
+"""What only definitions can meet that change state, or call what does."""
+
+OF_EFFECTS = frozenset(
+    {
+        Need.STORE_UPDATE,
+        Need.VERSIONED_WRITE,
+        Need.STORE_CHANGES,
+        Need.COMMIT,
+        Need.ROW_TEST,
+        Need.SLOW_SAVE,
+        Need.JOB,
+        Need.ROW_LOCK,
+        Need.QUEUE,
+    }
+)
+"""What only definitions can meet of which some call may do something to a store."""
+
+OF_LOCKS = frozenset(
+    {
+        Need.GUARDED_STATE,
+        Need.GUARDED_BY_TASKS,
+        Need.GUARDED_PAIR,
+        Need.UNDER_LOCK,
+        Need.USED_UNDER_LOCK,
+    }
+)
+"""What only definitions of modules can meet that make or take locks."""
+
+_LACKING = (OF_COROUTINES, OF_CHANGES, OF_EFFECTS, OF_LOCKS)
+"""In the order in which `worth_asking` looks."""
 
 EXPECTING = (Need.ROW_LOCK,)
 """What a command that somebody starts by hand may be wrong about, too: it takes a lock because it expects others."""
