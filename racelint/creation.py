@@ -67,7 +67,7 @@ def _made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence
         ):
             continue
         expected = waited_for_by_others(unit, pair)
-        evidence = stronger(rival(unit, write.resource), expected)
+        evidence = stronger(rival(unit, write.resource, shapes=INSERTS if keyed else ()), expected)
         if not keyed and makes_resource(unit, write):
             evidence = stronger(evidence, made_sure_by_each(unit, write))
         if evidence is None or not does_work(unit, pair):
@@ -75,6 +75,10 @@ def _made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence
         if evidence is not expected and not has_side_effects(unit, pair.first, write):
             evidence = Evidence(evidence.text, how_sure(unit, pair, evidence), evidence.world)
         yield pair, evidence
+
+
+INSERTS = ("[]", "=", "setdefault", "update")
+"""Changes of a dictionary after which there may be another entry under a key; those who only take entries out put none there."""
 
 
 def waited_for_by_others(unit: Unit, pair: Pair) -> Evidence | None:
@@ -167,7 +171,8 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                     evidence = replace(evidence, strength=Confidence.LOW)
                 if way in ("plain", "early") and set_up_elsewhere(unit, write):
                     evidence = replace(evidence, strength=Confidence.LOW)
-                if way == "plain" and _of_one_object(write) and evidence.strength is not Confidence.HIGH:
+                sure = evidence.strength is Confidence.HIGH and makes_known_resource(unit, write)
+                if way == "plain" and _of_one_object(write) and not sure:
                     evidence = replace(evidence, strength=Confidence.LOW)
                 if evidence.called and way == "plain":  # what leads there has mostly been set up before
                     evidence = replace(evidence, strength=Confidence.LOW)
@@ -293,13 +298,17 @@ def added_without_lock(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
                 continue
             if unit.guarded(check, add, World.THREADS) or unit.rechecked_locked(add):
                 continue
-            works = unit.marks("call", "slow", "spawn", "start")
+            works = (mark for mark in unit.marks("call", "slow", "spawn", "start") if not _TELLS.search(mark.subject))
             if not any(mark.id > add.id and (number, sense) in mark.control for mark in works):
                 continue
             evidence = rival(unit, add.resource, World.THREADS, ("add",))
             if evidence is not None and evidence.strength is Confidence.HIGH and not evidence.public:
                 yield Pair(unit, check, add), evidence
                 break
+
+
+_TELLS = expression(r"(^|[._])(log|warn|warning|warnings|info|debug|error|exception|print|once)($|_)")
+"""Calls that tell somebody something, which does no harm when it is done twice."""
 
 
 def finished_later(unit: Unit, write: Access) -> bool:

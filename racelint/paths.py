@@ -52,8 +52,8 @@ OWN_WORDS = (
 """Calls and names that make a path that nobody else has."""
 
 _OWN = expression(
-    "|".join(OWN_WORDS)
-    + r"|(?<!int\()(?<!round\()time\.(time(_ns)?|perf_counter(_ns)?|monotonic(_ns)?)\(\)"  # at full resolution
+    "|".join(OWN_WORDS) + r"|(?<![a-z])session(\[|\.get\()"  # of one browser
+    r"|(?<!int\()(?<!round\()time\.(time(_ns)?|perf_counter(_ns)?|monotonic(_ns)?)\(\)"  # at full resolution
     r"|(?<!get)(?<![a-z])(te?mp_?dir|te?mp_?path|te?mp_([a-z]+_)?file(name)?|te?mp_?file(name)?|te?mp_?folder|workspace|scratch)(?![a-z])"
     r"|(?<![a-z])pid(?!_?(file|path|dir|lock)|[a-z])",
 )

@@ -61,6 +61,8 @@ class Evidence:
     """Rests on calls from other modules, which may each be of another object."""
     by_hand: bool = False
     """Holds for what somebody starts by hand, too: a command that takes a lock expects others."""
+    at_lock: bool = False
+    """Rests only on public methods that take the lock of their object, but not for all that they do."""
 
     def weakened(self) -> Evidence:
         """The same, not shown by default: what overlaps may do no harm."""

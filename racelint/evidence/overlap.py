@@ -43,7 +43,7 @@ class Concurrency(Reaching):
         given = resource is not None and resource.kind is Kind.ARGUMENT
         ones, others = self.reached.get(one, frozenset()), self.reached.get(other, frozenset())
         best: Root | None = None
-        weakest, public, elsewhere = Confidence.HIGH, False, False
+        weakest, public, elsewhere, met = Confidence.HIGH, False, False, False
         for first in ones:
             left = self.roots[first]
             if left.world != world:
@@ -88,8 +88,9 @@ class Concurrency(Reaching):
                     best, weakest = (left if left.many else right), strength
                     at_lock = self.meets_at_lock(left, one) and self.meets_at_lock(right, other)
                     public = left.public and right.public and not at_lock
+                    met = left.public and right.public and at_lock
                     elsewhere = left.called or right.called
-        return Evidence(best.text, weakest, world, public, elsewhere) if best is not None else None
+        return Evidence(best.text, weakest, world, public, elsewhere, at_lock=met) if best is not None else None
 
     def _of_class(self, resource: Resource) -> bool:
         """Whether the attribute is written as one of a class, which all its objects share."""

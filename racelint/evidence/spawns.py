@@ -19,7 +19,7 @@ def find_spawns(calls: Calls) -> list[Root]:
     alone: dict[str, bool] = {}
     for caller in (*calls.scope.facts.functions, calls.scope.facts.module_body):
         for call, spawner in calls.spawning_calls(caller):
-            if spawner.once:
+            if spawner.once or _left_over(calls, caller):
                 continue
             several: dict[str, int] = {}
             for argument in calls.handed(call):
@@ -76,6 +76,21 @@ def find_spawns(calls: Calls) -> list[Root]:
                 text = f"it is the body of a thread{', of which there are several' if many else ''}"
                 roots.append(Root(run.qualname, text, world, many, Confidence.HIGH, body=True))
     return roots
+
+
+def _left_over(calls: Calls, caller: FunctionFacts, steps: int = 3) -> bool:
+    """Whether nothing in the project leads to what starts the unit, though it stands in a package that is private to the project."""
+    index, path = calls.scope.index, calls.scope.facts.path
+    private = any(part.startswith("_") and not part.startswith("__") for part in path.replace("\\", "/").split("/"))
+    if not private or steps == 0 or caller.parent or caller.decorators or caller.name.startswith(("__", "<")):
+        return False
+    if caller.name.strip("_") == "test":  # of the module itself, run by hand
+        return True
+    mentions = index.mentions.get(caller.name, set())
+    if path not in index.users or not mentions <= {path}:
+        return False
+    above = [site for site, _ in calls.callers.get(caller.qualname, ()) if site is not caller]
+    return bool(above) == bool(mentions) and all(_left_over(calls, one, steps - 1) for one in above)
 
 
 def _built_often(calls: Calls, class_name: str) -> bool:

@@ -15,7 +15,7 @@ from racelint.pattern.apart import computed_from_itself, made_apart, of_other_en
 from racelint.pattern.assumed import assumed_at_start, assumed_set
 from racelint.pattern.claiming import claimed_in_two_steps, filled_over_limit
 from racelint.pattern.compounds import broken_compounds, broken_sections
-from racelint.pattern.constraints import parent_then_child, unconstrained
+from racelint.pattern.constraints import parent_then_child, refusal_handled, unconstrained
 from racelint.pattern.counters import numbered, own_to_thread
 from racelint.pattern.deciding import ADDING, COUNTING, decided_under_lock, limit_before_lock
 from racelint.pattern.declared import unguarded_accesses
@@ -265,6 +265,7 @@ __all__ = [
     "read_meanwhile",
     "ready_too_early",
     "recomputed",
+    "refusal_handled",
     "related",
     "released_unseen",
     "removed_elsewhere",

@@ -30,6 +30,17 @@ def declared(unit: Unit, model: str) -> list[ClassFacts]:
     return [class_ for _, class_ in lineage]
 
 
+def refusal_handled(unit: Unit, new: Access) -> bool:
+    """Whether any error is handled around the creation of a row with all columns that its class declares unique.
+
+    The database refuses the second one, which is as the first one is if it was looked up by these columns.
+    """
+    if new.handled.isdisjoint({"", "Exception", "BaseException"}):
+        return False
+    unique = {name for class_ in declared(unit, new.resource.name) for name in class_.unique}
+    return bool(unique) and all(not _field(name).isdisjoint(new.assigned) for name in unique)
+
+
 def unconstrained(unit: Unit) -> Iterator[Access]:
     """`get_or_create` by columns of which none is unique, neither alone nor with others."""
     for made in unit.accesses(Op.UPDATE, kinds=(Kind.TABLE,)):

@@ -32,7 +32,7 @@ def numbered(unit: Unit, resource: Resource) -> Evidence | None:
     lock = min(name for _, name in locks)
     return Evidence(
         f"`{lock}` says that threads share the object; two that call `{unit.facts.name}` at once get one number",
-        Confidence.MEDIUM,
+        Confidence.LOW,
         "threads",
     )
 

@@ -92,6 +92,8 @@ def _added_to(unit: Unit, read: Access, write: Access) -> Evidence | None:
     for change, function, found in rivals(unit, write.resource, World.TASKS, ADDS):
         if not _one_object(unit, function.owner):
             continue
+        if unit.module.concurrency.cancels(unit.facts, function.qualname):
+            continue  # the task that adds is ended first
         locked = bool(change.within) or bool(unit.module.concurrency.held_on_entry(function))
         if (guarded and locked) or (best is not None and found.strength.rank <= best.strength.rank):
             continue

@@ -54,8 +54,8 @@ def process_wide(unit: Unit) -> Iterator[tuple[Mark, str, Evidence]]:
         name = scope.canonical(_VIEWED.sub("", text))
         if name not in scope.models.process_wide:
             continue
-        threaded = concurrency.threaded or not scope.libraries.isdisjoint(("threading", "concurrent"))
-        reason = "the module deals with threads" if threaded else "nothing tells of threads"
+        threaded = concurrency.surely_in_threads(unit.facts)
+        reason = "threads run this" if threaded else "nothing tells that others run beside this"
         yield (
             loop,
             text,

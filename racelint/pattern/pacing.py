@@ -33,7 +33,17 @@ def slept_then_done(unit: Unit) -> Iterator[tuple[Access, Switch, Access, Eviden
             turn = _turn(unit, read, sleep)
             evidence = with_itself(unit)
             if turn is not None and evidence is not None:
-                yield read, sleep, turn, Evidence(evidence.text, Confidence.MEDIUM, evidence.world)
+                # that a method is public does not say that tasks share the object
+                yield (
+                    read,
+                    sleep,
+                    turn,
+                    min(
+                        evidence,
+                        Evidence(evidence.text, Confidence.MEDIUM, evidence.world),
+                        key=lambda one: one.strength.rank,
+                    ),
+                )
                 break
 
 

@@ -25,7 +25,7 @@ def replaced_meanwhile(unit: Unit, resource: Resource) -> Evidence | None:
             if evidence is not None and evidence.public:
                 evidence = None
         if name == unit.facts.qualname:  # it takes the old one down and makes a new one for whoever comes
-            evidence = stronger(evidence, used_by_many(unit))
+            evidence = stronger(found.weakened(), used_by_many(unit))
         if evidence is None or (best is not None and evidence.strength.rank <= best.strength.rank):
             continue
         text = evidence.text if name == unit.facts.qualname else f"{evidence.text}; `{name}` changes it too"

@@ -62,6 +62,7 @@ def rival(unit: Unit, resource: Resource, world: World = World.TASKS, shapes: It
                 evidence.world,
                 evidence.public,
                 evidence.called,
+                at_lock=evidence.at_lock,
             )
         if best is None or evidence.strength.rank > best.strength.rank:
             best = evidence

@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from racelint.events import Access, Kind, Mark, Op, Row
-from racelint.evidence import Evidence, runs_alone
+from racelint.evidence import Evidence
 from racelint.expressions import expression
 from racelint.facts import CallSite, ClassFacts, FunctionFacts
 from racelint.finding import Confidence, World
 from racelint.pattern.lookups import COUNTS
 from racelint.pattern.pair import Pair
 from racelint.pattern.rivals import in_processes
-from racelint.pattern.surrounding import AROUND_MIGRATIONS, receives
+from racelint.pattern.seldom import seldom_run
 from racelint.pattern.unit import Unit
 from racelint.words import first_word
+
+_OWN = frozenset({"self", "cls"})
 
 
 def row_updates(unit: Unit) -> Iterator[Pair]:
@@ -150,8 +152,11 @@ def same_model(unit: Unit, read: Access, write: Access) -> bool:
 
 
 def _is_plain_argument(unit: Unit, row: Row) -> bool:
-    """Whether the row is an argument whose annotation names a class that is known, or called, to be no mapped one."""
-    annotation = dict(unit.facts.params).get(row.name, "")
+    """Whether the row is an argument of a request, or one whose annotation names a class that is known, or called, to be no mapped one."""
+    params = dict(unit.facts.params)
+    annotation = params.get(row.name, "")
+    if row.loaded is None and row.name in params and row.name not in _OWN and _is_exposed(unit.facts):
+        return True
     if row.loaded is not None or not annotation:
         return False
     scope = unit.module.scope
@@ -162,6 +167,11 @@ def _is_plain_argument(unit: Unit, row: Row) -> bool:
         return not scope.is_mapped(annotation)
     located = scope.index.class_named(annotation, scope.facts)
     return located is not None and not any(_says_mapped(class_) for _, class_ in scope.index.lineage(located))
+
+
+def _is_exposed(facts: FunctionFacts) -> bool:
+    """Whether the arguments are what a request holds, as Pecan, WSME and CherryPy hand it to what they expose."""
+    return any(name.partition("(")[0].rpartition(".")[2] in ("expose", "wsexpose") for name in facts.decorators)
 
 
 def _built_by_callers(unit: Unit, row: Row) -> bool:
@@ -227,7 +237,7 @@ def row_evidence(unit: Unit, write: Access, since: Access | None = None) -> Evid
         or _is_command(unit)
     ):
         return Evidence("somebody may run the command while the application works on the same rows", Confidence.LOW)
-    seldom = _seldom_run(unit)
+    seldom = seldom_run(unit)
     if seldom:
         return Evidence(seldom, Confidence.LOW)
     if since is not None and _in_own_file(unit):
@@ -246,25 +256,6 @@ _SHARED_STORES = frozenset(
     "django sqlalchemy sqlmodel peewee tortoise flask fastapi starlette celery asyncpg psycopg psycopg2 databases MySQLdb pymysql "
     "aiomysql".split()
 )
-
-
-def _seldom_run(unit: Unit) -> str:
-    """Why the application does not run the unit: all that mentions it are commands, tests and migrations, or nothing does.
-
-    The latter is known only of a module that others import, so that the project is in view. A method may be called by a template or
-    a framework, and what is decorated by whoever decorates it.
-    """
-    if receives(unit, AROUND_MIGRATIONS):
-        return "one command runs the migrations and what follows them"
-    facts, index, path = unit.facts, unit.module.scope.index, unit.module.path
-    if path not in index.users or facts.parent or facts.decorators or facts.name.startswith("__"):
-        return ""
-    mentioning = index.mentions.get(facts.name, set())
-    if not all(map(runs_alone, mentioning)) or (facts.owner and not mentioning):
-        return ""
-    return (
-        f"only commands or tests call `{facts.name}`" if mentioning else f"nothing in the project calls `{facts.name}`"
-    )
 
 
 def _is_command(unit: Unit) -> bool:
@@ -296,8 +287,6 @@ def merged_unseen(unit: Unit, pair: Pair) -> bool:
     unsure = found is None or found.strength is Confidence.LOW
     return unsure and any(change.resource.place == place for change in changes)
 
-
-_OWN = frozenset({"self", "cls"})
 
 CONTEXTS = frozenset({"ctx", "context"})
 """Names of what is handed through one run of something."""

@@ -46,6 +46,7 @@ from racelint.pattern import (
     by_new_row,
     constraint_handled,
     drawn_at_random,
+    refusal_handled,
     row_evidence,
     row_locked_at,
     row_locked_since,
@@ -217,7 +218,7 @@ def nearest(unit: Unit, new: Access) -> tuple[tuple[int, Sense], ...]:
 def created_unseen(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Look-ups that found nothing, each with the creation that it decided."""
     for new in unit.accesses(Op.CREATE, kinds=(Kind.TABLE,)):
-        if constraint_handled(unit, new) or added_again(unit, new):
+        if constraint_handled(unit, new) or added_again(unit, new) or refusal_handled(unit, new):
             continue
         for number, sense in nearest(unit, new):
             look = unit.access(number)

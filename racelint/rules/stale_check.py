@@ -181,7 +181,7 @@ def stale_checks(unit: Unit) -> Iterator[tuple[Pair, str, Evidence]]:
 def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None:
     """What the act breaks if the check no longer holds, and the evidence; None if nothing."""
     check, act = pair.first, pair.second
-    if unit.claimed(check, act):
+    if unit.claimed(check, act) or _is_lock(unit):
         return None
     if act.op in (Op.USE, Op.READ, Op.DELETE) and act.handled & {"", "Exception", "BaseException"}:
         return None
@@ -239,6 +239,14 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
     if advances:
         evidence = stronger(evidence, made_sure_by_all(unit, act))
     return ("limit" if grows and sense.vague else "twice", evidence) if evidence is not None else None
+
+
+def _is_lock(unit: Unit) -> bool:
+    """Whether objects of the unit's class are locks themselves, whose methods know who holds them."""
+    owner, scope = unit.facts.owner, unit.module.scope
+    return unit.module.models.names_lock(owner.rpartition(".")[2]) and any(
+        scope.method(owner, name) is not None for name in ("acquire", "__aenter__")
+    )
 
 
 def _claims_entry(check: Access, act: Access) -> bool:

@@ -107,15 +107,15 @@ def teardowns(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
             evidence = replaced_meanwhile(unit, write.resource)
             if evidence is not None and evidence.strength is Confidence.MEDIUM and first_word(unit.facts.name) in ENDS:
                 evidence = evidence.weakened()  # whoever ends an object does not begin it meanwhile
-            if evidence is not None and started_here(unit, read):
-                evidence = evidence.weakened()  # whoever runs beside it would have replaced what it made itself at once
+            if evidence is not None and makes_another(unit, write):
+                evidence = evidence.weakened()  # who else comes then is mostly kept out, as both would make one
             if evidence is not None:
                 yield Pair(unit, read, write, switch), evidence
                 break
 
 
 ENDS = frozenset(
-    "stop close aclose shutdown cleanup clean disconnect teardown unload terminate end exit finish".split()
+    "stop close aclose shutdown cleanup clean disconnect teardown unload terminate end exit finish finalize reset".split()
 )
 """First words of functions that end an object."""
 
@@ -145,6 +145,16 @@ def started_here(unit: Unit, read: Access) -> bool:
         and not write.value.shape.absent
         and unit.before(write.id, read.id)
         for write in unit.accesses(Op.WRITE, kinds=INTERNAL)
+    )
+
+
+def makes_another(unit: Unit, write: Access) -> bool:
+    """Whether the unit itself puts something there, before or after: it brings up anew what it takes down."""
+    return any(
+        same(other.resource, write.resource)
+        and not other.value.shape.absent
+        and (unit.before(other.id, write.id) or unit.before(write.id, other.id))
+        for other in unit.accesses(Op.WRITE)
     )
 
 

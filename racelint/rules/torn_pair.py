@@ -110,6 +110,8 @@ def torn_pairs(unit: Unit, neighbours: Neighbours) -> Iterator[tuple[Pair, Evide
             evidence = used_together(unit, first.resource, second.resource)
             if evidence is not None and (evidence.public or evidence.strength is Confidence.MEDIUM):
                 evidence = evidence.weakened()  # whether they belong together is said by neighbouring statements only
+            if evidence is not None and not side_by_side(first, second):
+                evidence = evidence.weakened()  # with more between them, each may have a life of its own here
             if evidence is not None and (under_way(first) or under_way(second)):
                 evidence = evidence.weakened()  # the other says what is under way: they are meant to differ meanwhile
             if evidence is not None:
@@ -159,6 +161,11 @@ PLAIN = (Shape.TRUE, Shape.FALSE, Shape.NONE, Shape.CONSTANT)
 
 
 FLAG = (Shape.TRUE, Shape.FALSE)
+
+
+def side_by_side(first: Access, second: Access) -> bool:
+    """Whether the two are set in neighbouring statements of one function, of which the second one awaits its value."""
+    return first.place.unit == second.place.unit and second.statement - first.statement == 1
 
 
 def under_way(half: Access) -> bool:

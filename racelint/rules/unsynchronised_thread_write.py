@@ -135,6 +135,8 @@ def met(unit: Unit, access: Access) -> Evidence | None:
         return evidence.weakened()
     if evidence is None or evidence.public or unit.module.concurrency.called_under_lock(unit.facts):
         return None
+    if evidence.at_lock:  # for what it changes outside of the lock it may well need none
+        evidence = evidence.weakened()
     return None if copied_to_processes(unit, resource) else evidence
 
 
