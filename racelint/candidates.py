@@ -21,7 +21,7 @@ HELPER_DEPTH = 3
 """How deep helpers are followed, as in `flow`."""
 
 
-GROWS = frozenset(["+=", "append", "add", "extend", "update"])
+GROWS = frozenset(["+=", "[]", "[]+=", "append", "add", "extend", "update"])
 """Changes of counters and collections that other processes should see."""
 
 
@@ -278,7 +278,11 @@ class Candidates:
         A subclass's function may run instead of the one that is known to.
         """
         functions = self.scope.every_function
-        names = {f.name for f in functions if any(r.world in THREADED and not r.public for r in self._roots(f))}
+        run = [f for f in functions if any(r.world in THREADED and not r.public for r in self._roots(f))]
+        names = {f.name for f in run}
+        names |= {
+            call.callee.removeprefix("self.") for f in run if f.owner for call in f.calls
+        }  # a subclass may have it
         return frozenset(
             key
             for f in functions

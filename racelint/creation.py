@@ -18,6 +18,7 @@ from racelint.pattern import (
     Sense,
     Shape,
     Unit,
+    begins_because,
     begins_something,
     decided,
     exactly,
@@ -27,6 +28,7 @@ from racelint.pattern import (
     made_sure_by_each,
     makes_known_resource,
     makes_resource,
+    opened_by,
     rival,
     same,
     stronger,
@@ -166,6 +168,8 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                     evidence.strength is not Confidence.HIGH or (write.value.shape is Shape.TRUE and _ends(unit, write))
                 ):
                     evidence = replace(evidence, strength=Confidence.LOW)
+                if way == "begun" and (evidence.strength is not Confidence.HIGH or evidence.public or evidence.called):
+                    continue  # what is begun may well be begun twice, and by one thread only
                 once = first_word(unit.facts.name) in unit.module.models.lifecycle
                 if way == "plain" and once and evidence.strength is not Confidence.HIGH:
                     evidence = replace(evidence, strength=Confidence.LOW)
@@ -259,17 +263,18 @@ def wrong_way(unit: Unit, check: Access, write: Access) -> str:
     if unit.rechecked_locked(write) or write.value.shape in (Shape.CONSTANT, Shape.EMPTY):
         return "plain" if write.value.shape is Shape.EMPTY and filled_at_once(unit, write) else ""
     if write.value.shape is Shape.TRUE:
-        return "flag" if has_side_effects(unit, check, write) and not write.resource.key else ""
+        if write.resource.key:
+            return ""
+        return "flag" if has_side_effects(unit, check, write) else "begun" if begins_because(unit, check, write) else ""
     if unit.locked_at(write):
         return (
             "unchecked" if write.value.shape in MADE or write.value.type == "file" else ""
         )  # else what is kept was there before
-    return (
-        "plain"
-        if (makes_resource(unit, write) and not _handed_in(unit, write))
-        or (write.resource.name.startswith("cls.") and write.value.shape is not Shape.NEW)
-        else ""
-    )
+    if (makes_resource(unit, write) and not _handed_in(unit, write)) or (
+        write.resource.name.startswith("cls.") and write.value.shape is not Shape.NEW
+    ):
+        return "plain"
+    return "begun" if write.value.shape is Shape.CALL and opened_by(unit, write) else ""
 
 
 def filled_at_once(unit: Unit, write: Access) -> bool:

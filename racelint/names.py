@@ -19,7 +19,7 @@ from racelint.paths import (
     SHARED_WORDS,
     words_of_name,
 )
-from racelint.words import MAIN_LOOPS, TAKEN
+from racelint.words import MAIN_LOOPS, MAKING_SURE, TAKEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,11 @@ MEANINGS = (
         "`run`, `main`, `serve`, `loop`, `mainloop` as the first word of a function without arguments",
         "goes on as long as its object or program does, and does not run twice at once",
         rf"^_*({'|'.join(sorted(MAIN_LOOPS))})(_|$)",
+    ),
+    Meaning(
+        f"{', '.join(f'`{word}`' for word in sorted(MAKING_SURE))} as the first word of a function",
+        "sees to it that something has been done, once",
+        rf"^_*({'|'.join(sorted(MAKING_SURE))})(_|$)",
     ),
     Meaning(
         "`Duplicate`, `AlreadyExists`, `UniqueViolation`, `UniqueConstraint`, `IntegrityError` in the name of an error",

@@ -19,5 +19,8 @@ def first_words(callee: str) -> set[str]:
 MAIN_LOOPS = frozenset({"run", "main", "serve", "loop", "mainloop"})
 """First words of functions that go on as long as their object or program does."""
 
+MAKING_SURE = frozenset({"ensure", "migrate", "prepare", "provision", "seed"})
+"""First words of functions that see to it that something has been done, besides those that bring up or take down."""
+
 TAKEN = expression(r"Duplicate|AlreadyExists?(Error|Exception)?$|UniqueViolation|UniqueConstraint|IntegrityError")
 """Names that projects and libraries give to errors about a second such row."""

@@ -46,6 +46,8 @@ class Root:
     """Settings of the project may put each of its runs into a transaction."""
     worker: str = ""
     """The pool of one worker that all its runs are handed to: they, and all else that is, run one after another."""
+    apart: bool = False
+    """Each of its runs has another object than the others, but it may be one that others use, too."""
 
 
 @dataclass(frozen=True, slots=True)

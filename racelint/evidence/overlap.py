@@ -55,7 +55,7 @@ class Concurrency(Reaching):
                     or (first == second and not left.many)
                     or (left.worker and left.worker == right.worker)
                     or (first != second and (self._waits_for(second, left) or self._waits_for(first, right)))
-                    or (first == second and left.body and own)
+                    or (first == second and (left.body or left.apart) and own)
                     or (own and (self._has_own(left, resource) or self._has_own(right, resource)))
                     or (own and world == "tasks" and (_constructs(left, resource) or _constructs(right, resource)))
                     or (world == "threads" and resource is not None and self._builds_one_of(left, right, resource))

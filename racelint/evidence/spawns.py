@@ -17,6 +17,7 @@ def find_spawns(calls: Calls) -> list[Root]:
     made: set[str] = set()
     sites: dict[tuple[str, str], list[tuple[FunctionFacts, CallSite, bool, str]]] = {}
     alone: dict[str, bool] = {}
+    apart: dict[str, bool] = {}
     for caller in (*calls.scope.facts.functions, calls.scope.facts.module_body):
         for call, spawner in calls.spawning_calls(caller):
             if spawner.once or _left_over(calls, caller):
@@ -28,15 +29,16 @@ def find_spawns(calls: Calls) -> list[Root]:
                     units = [unit for unit in units if unit.is_async]  # where the name alone tells, it is no other
                 for unit in units:
                     several[unit.qualname] = several.get(unit.qualname, 0) + 1
-                    shared = one_object(argument, caller)
+                    shared = one_object(argument, caller) and not _of_new_object(calls, call, argument, caller, unit)
                     looped = call.looped and not calls.chosen(argument.rpartition("=")[2], caller, call.line)
                     # each one is over before the next begins
                     in_turn = (call.awaited and looped) or (looped and over_in_its_round(call, caller))
-                    many = shared and (
+                    many = (
                         argument.startswith("*")
                         or several[unit.qualname] > 1
                         or ((spawner.many or looped) and not in_turn)
                     )
+                    apart[unit.qualname] = apart.get(unit.qualname, True) and not shared
                     alone[unit.qualname] = alone.get(unit.qualname, True) and not shared and _joined(call)
                     world = "threads" if spawner.world == "processes" and _told_result(argument) else spawner.world
                     world = "tasks" if unit.is_async else world
@@ -57,6 +59,7 @@ def find_spawns(calls: Calls) -> list[Root]:
                 many or again,
                 Confidence.HIGH,
                 own_object=alone[name],
+                apart=apart[name],
                 made=name in made,
                 worker=_one_worker(calls, found),
                 waited=waited,
@@ -116,6 +119,23 @@ def one_object(argument: str, caller: FunctionFacts) -> bool:
     path = argument.lstrip("*").rpartition("=")[2]
     root, dot, _ = path.partition(".")
     return not (dot and root in caller.loop_names)
+
+
+def _of_new_object(calls: Calls, call: CallSite, argument: str, caller: FunctionFacts, unit: FunctionFacts) -> bool:
+    """Whether what is started has an object that is made for it: `gather(*(Job(row).run() for row in rows))`, or `job = Job(row)`
+    in the loop that starts `job.run`."""
+    root, dot, _ = argument.lstrip("*").rpartition("=")[2].partition(".")
+    if not dot or not unit.owner or _of_class(unit):
+        return False
+    if root in calls.scope.classes:
+        return unit.is_async  # else it may be a function of the class, which is handed its object
+    made = {built for name, built in caller.locals_built if name == root}
+    sites = [site for site in caller.calls if site.callee in made]
+    return call.looped and len(made) == 1 and bool(sites) and all(site.looped for site in sites)
+
+
+def _of_class(unit: FunctionFacts) -> bool:
+    return not {"classmethod", "staticmethod"}.isdisjoint(unit.decorators)
 
 
 def _joined(call: CallSite) -> bool:

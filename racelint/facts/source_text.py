@@ -104,14 +104,15 @@ def says_nothing(statement: ast.stmt) -> bool:
 
 
 def arguments_of(node: ast.Call) -> tuple[str, ...]:
-    """The arguments of a call, as in `CallSite.arguments`; of a lambda what it calls, of a comprehension its element, of `*map(f, …)` `f`."""
+    """The arguments of a call, as in `CallSite.arguments`; of a lambda what it calls, all but the first as `func=…`, of a comprehension its element, of `*map(f, …)` `f`."""
     found: list[str] = []
     for argument in node.args:
         inner = argument.value if isinstance(argument, ast.Starred) else argument
         if isinstance(inner, (ast.GeneratorExp, ast.ListComp)):
             found.append("*" + dotted(inner.elt))
         elif isinstance(inner, ast.Lambda):
-            found.extend(_called_in(inner))
+            first, *more = _called_in(inner) or [""]
+            found += [first, *(f"func={name}" for name in more)]
         elif inner is not argument and isinstance(inner, ast.Call) and dotted(inner.func) == "map" and inner.args:
             found.append("*" + dotted(inner.args[0]))
         else:

@@ -30,9 +30,13 @@ def container_call(ev: Evaluator, node: cst.Call, base: Value, method: str, argu
         known = (("default", Value()),) if method == "pop" and len(arguments.positional) > 1 else ()
         given = Value(arguments.stems, known=known)
         number = ev.emit(Op.UPDATE if method == "setdefault" else Op.DELETE, item, node, given, method)
-        return Value(
-            frozenset((number,)) if method == "setdefault" else NO_IDS, ref=item if method == "setdefault" else None
-        )
+        if method == "pop":
+            return Value()
+        default = arguments.at(1)
+        lock = default is not None and default.type in ev.models.functions
+        if default is not None and lock and ev.unused is node:
+            ev.mark("own lock", node, default.text)
+        return Value(frozenset((number,)), ref=item, type=default.type if default is not None and lock else "")
     if method in UPDATES:
         ev.emit(Op.UPDATE, resource, node, Value(arguments.stems, Shape.NEW), method, arguments.texts)
         return Value(shape=Shape.NONE)

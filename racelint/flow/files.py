@@ -104,7 +104,13 @@ def _open(call: FileCall) -> Value | None:
     """`open`: what is written to an opened file comes later, but what stood in it is gone."""
     given = call.arguments.at(0 if call.model.key is None else 1) or call.arguments.keywords.get("mode")
     mode = given.text.strip("'\"") if given is not None else "r"
-    return _opened(call, call.target, mode, literal=given is None or given.text[:1] in ("'", '"'))
+    literal = given is None or given.text[:1] in ("'", '"')
+    return _opened(call, call.target, mode, literal and not _may_refuse(call.arguments.keywords.get("opener")))
+
+
+def _may_refuse(opener: Value | None) -> bool:
+    """Whether the function that opens the file may refuse one that is there, as far as can be seen here."""
+    return opener is not None and (not opener.text.startswith("lambda") or "O_EXCL" in opener.text)
 
 
 def _open_mode(call: FileCall) -> Value | None:

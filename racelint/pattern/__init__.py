@@ -13,9 +13,10 @@ from racelint.paths import ATOMIC, CONFIGURED, ENSURED
 from racelint.pattern.announced import EVENTS, announced_too_early
 from racelint.pattern.apart import computed_from_itself, made_apart, of_other_entries
 from racelint.pattern.assumed import assumed_at_start, assumed_set
-from racelint.pattern.claiming import claimed_in_two_steps, filled_over_limit
+from racelint.pattern.claiming import claimed_in_two_steps, filled_over_limit, places_taken
 from racelint.pattern.compounds import broken_compounds, broken_sections
 from racelint.pattern.constraints import parent_then_child, refusal_handled, unconstrained
+from racelint.pattern.counted_under_lock import counted_then_tested
 from racelint.pattern.counters import numbered, own_to_thread
 from racelint.pattern.deciding import ADDING, COUNTING, decided_under_lock, limit_before_lock
 from racelint.pattern.declared import unguarded_accesses
@@ -58,7 +59,13 @@ from racelint.pattern.iterating import VIEWS, iterated_by_threads, process_wide
 from racelint.pattern.jobs import early_jobs, sends_on_commit
 from racelint.pattern.kept import kept_under_lock
 from racelint.pattern.kept_together import read_apart
-from racelint.pattern.limits import children_then_parent, counted_then_added, entries_enlarged, tested_then_drawn
+from racelint.pattern.limits import (
+    children_then_parent,
+    counted_then_added,
+    counted_then_changed,
+    entries_enlarged,
+    tested_then_drawn,
+)
 from racelint.pattern.locking import useless_locks
 from racelint.pattern.lookups import (
     COUNTS,
@@ -71,12 +78,14 @@ from racelint.pattern.lookups import (
     same_rows,
 )
 from racelint.pattern.made import (
+    begins_because,
     begins_something,
     calls_resource,
     claims_too_late,
     has_side_effects,
     makes_known_resource,
     makes_resource,
+    opened_by,
     torn_down,
     works_first,
 )
@@ -185,6 +194,7 @@ __all__ = [
     "assumed_at_start",
     "assumed_set",
     "awaited_then_read",
+    "begins_because",
     "begins_something",
     "begun_after_end",
     "begun_twice",
@@ -205,6 +215,8 @@ __all__ = [
     "copied_to_processes",
     "counted_in_shared_memory",
     "counted_then_added",
+    "counted_then_changed",
+    "counted_then_tested",
     "decided",
     "decided_under_lock",
     "drained_by_threads",
@@ -255,9 +267,11 @@ __all__ = [
     "one_change",
     "one_document",
     "only_started",
+    "opened_by",
     "own_to_thread",
     "parent_then_child",
     "pid_file_of_one",
+    "places_taken",
     "process_wide",
     "pruned",
     "published_half_made",

@@ -84,6 +84,23 @@ def made_unless_handed(unit: Unit) -> Iterator[Useless]:
             )
 
 
+def made_beside_kept(unit: Unit) -> Iterator[Useless]:
+    """A lock that is put under a key by a `setdefault` whose answer nobody looks at, and taken then: another may be kept there."""
+    for mark in unit.marks("own lock"):
+        guard = next((g for g in locks_taken(unit) if g.lock.name == mark.subject and unit.before(mark.id, g.id)), None)
+        inside = (a for a in unit.accesses(kinds=INTERNAL) if guard is not None and guard.id in a.held)
+        change = next((access for access in inside if access.op.changes), None)
+        if guard is not None and change is not None:
+            yield Useless(
+                mark,
+                change,
+                guard.lock.name,
+                "may not be the one that `setdefault` has kept, so it does not keep who was first",
+                Confidence.MEDIUM,
+                f"take what `setdefault` answers: `{guard.lock.name} = ….setdefault(…)`",
+            )
+
+
 def _may_be_handed(unit: Unit) -> bool:
     """Whether a function that calls the unit, or hands it on, has anything to do with a lock that it could hand in."""
     scope, name = unit.module.scope, unit.facts.name

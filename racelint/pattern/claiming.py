@@ -27,6 +27,41 @@ def claimed_in_two_steps(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
             yield Pair(unit, check, busy), evidence
 
 
+def places_taken(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
+    """The first free place that a loop over a collection finds, and the entry that takes it; no lock covers both steps."""
+    for take in unit.accesses(Op.WRITE, kinds=INTERNAL) if not unit.facts.is_async else ():
+        if take.how != "[]" or not take.resource.key or not _of_taker(unit, take) or unit.repeats(take.id):
+            continue  # who goes on to the next place fills all of them
+        looks = (look for n, s in take.control if (look := _found_free(unit, n, s, take)) is not None)
+        look = next(looks, None)
+        if look is None or unit.guarded(look, take, World.THREADS) or unit.locked_at(take):
+            continue
+        evidence = _sure(unit, take)
+        if evidence is not None:
+            yield Pair(unit, look, take), evidence
+
+
+def _of_taker(unit: Unit, take: Access) -> bool:
+    """Whether the entry says who has the place, or that it is taken."""
+    names = {name for name, _ in unit.facts.params}
+    return take.value.shape is Shape.TRUE or take.value.text.partition(".")[0] in names
+
+
+def _found_free(unit: Unit, number: int, sense: Sense, take: Access) -> Access | None:
+    """The look at the places with this number, if what it saw of one of them lets it be taken."""
+    look = unit.access(number)
+    if look is None or look.resource.place != take.resource.place or look.resource.name != take.resource.name:
+        return None
+    if look.resource.key:
+        free = sense is Sense.ABSENT and unit.repeats(number)
+        return look if free and look.resource.key == take.resource.key else None
+    return look if look.how in _ROUNDS and sense.vague else None
+
+
+_ROUNDS = frozenset({"iterate", "items"})
+"""Reads of a whole collection that a loop goes over."""
+
+
 def set_back(unit: Unit, busy: Access) -> Access | None:
     """Where the unit, its work done, sets back what it has set to busy."""
     for back in unit.accesses(Op.WRITE, kinds=INTERNAL):

@@ -29,6 +29,27 @@ def counted_then_added(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 break
 
 
+def counted_then_changed(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Counts of the rows that have a column so, each with a change of that column in another row because there were few, or enough."""
+    for act in unit.accesses(Op.UPDATE, Op.WRITE, kinds=(Kind.TABLE, Kind.ROW)):
+        row = _row(unit, act)
+        table = act.resource.name if row is None else row.model
+        changed = act.assigned or frozenset(act.resource.path.split(","))
+        if row_locked_at(unit, act) or act.how == "conditional" or (row is not None and (row.locked or row.new)):
+            continue
+        for count in _decided(unit, act):
+            if (
+                count.how in COUNTS
+                and count.id in unit.flow.ordered
+                and count.resource.kind is Kind.TABLE
+                and count.resource.name.rpartition(".")[2] == table.rpartition(".")[2]
+                and count.tested & changed - KEYS
+                and not (act.tested and count.tested <= act.tested)  # the very rows that were counted
+            ):
+                yield count, act
+                break
+
+
 def _drawn_from_sum(unit: Unit, total: Access, new: Access) -> bool:
     """Whether a row of another table, of the same holder, says how much is taken of what was added up: the amount compared with it."""
     if total.how not in ("aggregate", "aaggregate", "sum") or not total.related & new.related:

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from racelint.events import Access, Acquire, Kind, Op
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
-from racelint.pattern.anew import Useless, locks_taken, made_by_wrapper, made_unless_handed, of_one_request
+from racelint.pattern.anew import (
+    Useless,
+    locks_taken,
+    made_beside_kept,
+    made_by_wrapper,
+    made_unless_handed,
+    of_one_request,
+)
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.transfers import changed_under_own_lock
 from racelint.pattern.unit import Unit, same
@@ -19,6 +26,7 @@ def useless_locks(unit: Unit) -> Iterator[Useless]:
     yield from _made_per_call(unit)
     yield from made_by_wrapper(unit)
     yield from made_unless_handed(unit)
+    yield from made_beside_kept(unit)
     yield from _one_per_object(unit)
     yield from _of_this_object(unit)
     yield from _one_of_several(unit)

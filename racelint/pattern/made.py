@@ -5,7 +5,7 @@ from __future__ import annotations
 from racelint.events import Access, Kind, Mark, Op, Resource, Shape
 from racelint.expressions import expression
 from racelint.pattern.unit import Unit, same
-from racelint.words import first_word
+from racelint.words import MAKING_SURE, first_word
 
 
 def makes_resource(unit: Unit, write: Access) -> bool:
@@ -61,6 +61,50 @@ def begins_something(unit: Unit, check: Access, write: Access) -> bool:
     )
 
 
+def begins_because(unit: Unit, check: Access, write: Access) -> bool:
+    """Whether a call that stands before the write, because of the check, is named after a beginning: `connect`, `start_thread`.
+
+    So may be the function itself, whatever it calls then: `setup_tracing`, `ensure_schema`.
+    """
+    models = unit.module.models
+    calls = [
+        mark
+        for mark in unit.marks("call", "slow", "start")
+        if mark.id < write.id and any(number == check.id for number, _ in mark.control) and "." in mark.subject
+    ]
+    works = [mark for mark in calls if first_word(mark.subject) not in models.looks and not is_told(mark.subject)]
+    brings_up = check.place.unit == write.place.unit and makes_sure(unit, write.place.unit)
+    return any(brings_up or first_word(mark.subject) in models.beginnings for mark in works)
+
+
+def makes_sure(unit: Unit, name: str) -> bool:
+    """Whether a function is named after something that is to be done once: `setup_x`, `ensure_x`."""
+    return first_word(name) in unit.module.models.lifecycle | MAKING_SURE
+
+
+def is_told(callee: str) -> bool:
+    """Whether a call only logs."""
+    return callee.rpartition(".")[2] in _LOGS
+
+
+_LOGS = frozenset({"debug", "info", "warning", "warn", "error", "exception", "critical", "log", "print"})
+
+
+def opened_by(unit: Unit, write: Access) -> bool:
+    """Whether what is stored is the result of a call that opens or starts something, by its name: `bank.subscribe(currency)`."""
+    return any(
+        mark.statement == write.statement
+        and mark.place.unit == write.place.unit
+        and "." in mark.subject
+        and first_word(mark.subject) in _OPENS
+        for mark in unit.marks("call", "slow", "start")
+        if mark.id < write.id
+    )
+
+
+_OPENS = frozenset({"connect", "open", "start", "subscribe", "listen", "launch", "spawn", "login", "register"})
+"""First words of calls whose result is under way and has to be ended."""
+
 _ELSEWHERE = expression(r"^_*run_.*(executor|thread|sync|blocking|pool)")
 """Names of calls that have another function run somewhere else, whatever that does."""
 
@@ -72,7 +116,7 @@ def claims_too_late(unit: Unit, check: Access, write: Access) -> bool:
     unless it only looks or tolerates a second time.
     """
     models = unit.module.models
-    if check.place.unit != write.place.unit or first_word(write.place.unit) not in models.lifecycle:
+    if check.place.unit != write.place.unit or not makes_sure(unit, write.place.unit):
         return False
     if write.value.shape is not Shape.TRUE and write.value.text not in check.related:
         return False

@@ -170,6 +170,7 @@ def _reader(unit: Unit, body: str, write: Access) -> tuple[str, Evidence] | None
         for name in unit.module.concurrency.runs(body)
         if (f := scope.functions.get(name)) is not None and f.name.strip("_") not in ends
     ]
+    functions += [f for f in _filled_in(unit, functions) if f.name.strip("_") not in ends]
     if not functions or _waits_first(functions[0], write):
         return None
     for function in functions if unit.is_constructor else functions[:1]:
@@ -181,6 +182,16 @@ def _reader(unit: Unit, body: str, write: Access) -> tuple[str, Evidence] | None
             strength = Confidence.HIGH if near and unit.is_constructor else Confidence.MEDIUM
             return function.qualname, Evidence(text, strength, "threads")
     return None
+
+
+def _filled_in(unit: Unit, functions: list[FunctionFacts]) -> list[FunctionFacts]:
+    """The methods of the class itself that a thread which its base starts calls as steps that the base does not have."""
+    scope, owner = unit.module.scope, unit.facts.owner
+    above = {class_.qualname for class_ in scope.lineage(owner)} - {owner} if owner else set()
+    steps = {call.callee.removeprefix("self.") for f in functions if f.owner in above for call in f.calls}
+    return [
+        method for name, method in scope.methods.get(owner, {}).items() if name in steps and method not in functions
+    ]
 
 
 def reads_attribute(unit: Unit, function: FunctionFacts, write: Access) -> bool:

@@ -49,9 +49,11 @@ from racelint.pattern import (
     children_then_parent,
     claimed_in_two_steps,
     counted_then_added,
+    counted_then_changed,
     entries_enlarged,
     filled_over_limit,
     parent_then_child,
+    places_taken,
     row_evidence,
     slept_then_done,
     tested_then_drawn,
@@ -71,6 +73,15 @@ def find(module: Module) -> Iterable[Finding]:
                 f"the rows of `{name}` are counted on line {module.line(count)} and one is added here; others that counted "
                 "meanwhile add theirs, too",
                 "lock the parent row before counting, or let one conditional statement count and add",
+            )
+        for count, act in counted_then_changed(unit):
+            yield report(
+                unit,
+                count,
+                act,
+                f"rows of `{count.resource.name}` are counted on line {module.line(count)} and one is changed here so that it counts "
+                "otherwise; others that counted meanwhile change theirs, too",
+                "lock the rows that are counted, or a row that stands for all of them, before counting",
             )
         for check, act in entries_enlarged(unit):
             yield report(
@@ -128,6 +139,21 @@ def between_threads(unit: Unit) -> Iterable[Finding]:
             World.THREADS,
             name,
             Fix("hold one lock over test and set, or let `acquire(blocking=False)` of a lock do both"),
+            "done twice",
+        )
+    for pair, evidence in places_taken(unit):
+        name = pair.second.resource.name
+        yield unit.module.finding(
+            RULE,
+            unit,
+            pair.second,
+            ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
+            f"a free place in `{name}` is looked for on line {line(pair.first)} and taken here with no lock over both; two threads "
+            "can both find it free, and the second takes it from the first",
+            evidence,
+            World.THREADS,
+            name,
+            Fix("hold one lock over the search and the entry, or keep the free places in a `queue.Queue`"),
             "done twice",
         )
     for pair, evidence in filled_over_limit(unit):

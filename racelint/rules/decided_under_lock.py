@@ -1,7 +1,7 @@
 """A decision is taken under a lock and acted upon after its release, or a limit is tested before it.
 
 Between the decision and the act another thread takes the lock and changes what was decided upon: the act is right for a
-state that is gone.
+state that is gone. So it is where a count is changed under the lock and looked at after its release.
 
 ## Example
     import threading
@@ -50,7 +50,17 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import ADDING, COUNTING, Module, Op, Pair, decided_under_lock, limit_before_lock, rival
+from racelint.pattern import (
+    ADDING,
+    COUNTING,
+    Module,
+    Op,
+    Pair,
+    counted_then_tested,
+    decided_under_lock,
+    limit_before_lock,
+    rival,
+)
 from racelint.rule import Rule
 
 
@@ -75,6 +85,25 @@ def find(module: Module) -> Iterable[Finding]:
                 World.THREADS,
                 name,
                 Fix(f"keep `{held}` from the test to the change, or test again under it"),
+            )
+        for count, check, act, lock in counted_then_tested(unit):
+            evidence = rival(unit, count.resource, World.THREADS, COUNTING)
+            if evidence is None:
+                continue
+            name, held = count.resource.shown, lock.lock.name
+            yield module.finding(
+                RULE,
+                unit,
+                act,
+                ((Role.WRITE, count), (Role.CHECK, check), (Role.ACT, act)),
+                f"`{act.subject}` is called here because of what line {module.line(check)} saw of `{name}`, which line "
+                f"{module.line(count)} has counted under `{held}`; another thread can count it in between",
+                evidence,
+                World.THREADS,
+                name,
+                Fix(
+                    f"test `{name}` under `{held}`, in the block that counts it, and keep the answer in a local variable"
+                ),
             )
         for pair, lock in limit_before_lock(unit):
             how = COUNTING if pair.second.how in COUNTING else ADDING

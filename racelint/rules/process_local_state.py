@@ -30,7 +30,7 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Evidence, Kind, Module, Op, Place, Sense, Unit
+from racelint.pattern import Access, Evidence, Kind, Module, Op, Place, Sense, Unit, computed_from_itself
 from racelint.rule import Rule
 
 
@@ -64,12 +64,18 @@ def process_local_changes(module: Module, unit: Unit) -> Iterator[tuple[Access, 
     roots = (module.concurrency.roots[n] for n in module.concurrency.reached.get(unit.facts.qualname, ()))
     handled = any(root.handler for root in roots)
     for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.GLOBAL,)):
+        keyed = write.op is Op.WRITE and write.how in ("[]", "[]+=") and computed_from_itself(unit, write)
         counts = write.op is Op.WRITE and write.how == "+="
         collects = write.op is Op.UPDATE and write.how in ("append", "add", "extend", "update")
-        if not (counts or collects) or fills(unit, write) or "." in write.resource.name or counted_out(unit, write):
+        if (
+            not (counts or collects or keyed)
+            or fills(unit, write)
+            or "." in write.resource.name
+            or counted_out(unit, write)
+        ):
             continue
         counted = {read.place for number in write.value.stems if (read := unit.access(number)) is not None}
-        read = looked_at(module, write, frozenset() if handled else frozenset(counted))
+        read = looked_at(module, write, frozenset() if handled and not keyed else frozenset(counted))
         if read is not None:
             yield read, write, evidence
 
@@ -101,7 +107,7 @@ def fills(unit: Unit, write: Access) -> bool:
 def looked_at(module: Module, write: Access, counted: frozenset[Place]) -> Access | None:
     """A read of the state by a handler, this one or another: then it answers or decides something.
 
-    What the worker of a pool reads only to count on (`counted`) is asked for by nobody.
+    What the worker of a pool reads only to count on, or a handler one of many counters (`counted`), is asked for by nobody.
     """
     places = (
         a

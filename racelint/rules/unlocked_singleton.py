@@ -53,6 +53,7 @@ WAYS = {
     "unchecked": "the lock is taken after the test and the test is not repeated under it",
     "early": "it is visible before it is complete, so another thread can use it half made",
     "flag": "two threads can both find it unset, and both go on",
+    "begun": "two threads can both find it unset, and both begin what is to be begun once",
     "cache": "the cache runs the body once for each thread that comes before the first result is stored",
 }
 

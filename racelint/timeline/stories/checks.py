@@ -177,7 +177,7 @@ def used_before_set(t: Telling) -> Timeline:
 
 
 def decided_on_old_state(t: Telling) -> Timeline:
-    """Decided under a lock, acted upon after it; or waited for once."""
+    """Decided under a lock, acted upon after it; or counted under it, or waited for once."""
     if t.says("others were woken too"):
         t.a(t.first, "not yet")
         t.a(t.last, "waits, and is woken")
@@ -185,6 +185,16 @@ def decided_on_old_state(t: Telling) -> Timeline:
         t.b(None, "takes what they waited for")
         t.a(None, "goes on as if it were there", wrong=True)
         return t.told("A acts on what is no longer so")
+    if t.says("has counted under"):
+        count, check, act = t.finding.trace
+        t.a(count, "counts, and releases the lock")
+        t.switch("releases the lock, B runs")
+        t.b(count, "counts, too")
+        t.b(check, "sees what both have counted")
+        t.b(act, "acts upon it")
+        t.a(check, "sees the same")
+        t.a(act, "acts upon it, too", wrong=True)
+        return t.told("what A counted is no longer so, and both act where one should")
     t.a(t.first, "decides, holding the lock")
     t.switch("releases the lock, B runs")
     if not t.meets_itself:
