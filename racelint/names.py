@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from racelint.expressions import expression
 from racelint.models.loader import load_models
 from racelint.paths import (
     CONFIGURED,
@@ -19,7 +18,7 @@ from racelint.paths import (
     SHARED_WORDS,
     words_of_name,
 )
-from racelint.words import MAIN_LOOPS, MAKING_SURE, TAKEN
+from racelint.words import EVERYWHERE, MAIN_LOOPS, MAKING_SURE, TAKEN, WORD
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +261,11 @@ MEANINGS = (
         "say that something is under way, and differ meanwhile from what tells of it",
         r"ing$",
     ),
+    Meaning(
+        "`run`, `start`, `stop`, `send`, `handle` and other methods that all sorts of objects have",
+        "called on something unknown, is that of a class which shares a word with the name of what it is called on",
+        rf"^({'|'.join(sorted(EVERYWHERE))})$",
+    ),
     Meaning("`guarded_by`", "declares the lock of an attribute", r"^guarded_by$"),
 )
 """What is read from names, in the order of the documentation."""
@@ -282,13 +286,10 @@ def _said() -> tuple[frozenset[str], frozenset[str], tuple[re.Pattern[str], ...]
     return frozenset(whole), frozenset(models.beginnings), tuple(re.compile(m.pattern) for m in MEANINGS)
 
 
-_WORD = expression(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-
-
 def says_something(name: str) -> bool:
     """Whether the name, or a word in it, is one that racelint reads something from."""
     whole, beginnings, expressions = _said()
-    words = [word.lower() for word in _WORD.findall(name)]
+    words = [word.lower() for word in WORD.findall(name)]
     return (
         name.lstrip("_") in whole
         or name in whole

@@ -16,6 +16,26 @@ def first_words(callee: str) -> set[str]:
     return {first_word(part) for part in callee.split(".")}
 
 
+EVERYWHERE = frozenset("run start stop shutdown execute process handle send receive connect disconnect call".split())
+"""Methods that all sorts of objects have: what is not known is of a class of the module only if it is named after it."""
+
+
+def named_after(name: str, class_name: str) -> bool:
+    """Whether a name shares a word with that of a class, or the beginning of one: `conn` and `PooledConnection`."""
+    mine, others = (
+        [word.lower().rstrip("s") for word in WORD.findall(text)] for text in (name, class_name.rpartition(".")[2])
+    )
+    return any(
+        min(len(one), len(other)) > 2 and (one.startswith(other) or other.startswith(one))
+        for one in mine
+        for other in others
+    )
+
+
+WORD = expression(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+"""A word of a name, whether words are joined by underscores or by capital letters."""
+
+
 MAIN_LOOPS = frozenset({"run", "main", "serve", "loop", "mainloop"})
 """First words of functions that go on as long as their object or program does."""
 

@@ -122,9 +122,42 @@ def test_command_that_locks() -> None:
         ("Uses a thread-safe queue.", False),
         ("Keeps them in a `deque`, which is thread-safe.", False),
         ("Waits as long as the thread-safe queue is full.", False),
+        ("Thread-safe for reading; writes must be synchronised.", False),
+        ("Stores are thread-safe, as long as one thread writes.", False),
+        ("Stores are thread-safe. They keep one value only.", True),
     ],
 )
 def test_whose_thread_safety_is_documented(text: str, safe: bool) -> None:
     """Only what the documentation says of the class itself counts."""
     facts = collect(Source("app.py", f'class Store:\n    """{text}"""\n'))
     assert facts.classes[0].thread_safe is safe
+
+
+@pytest.mark.parametrize(("receiver", "meant"), [("stage", True), ("import_step", True), ("loader", False)])
+def test_a_method_that_all_objects_have_is_of_a_class_with_a_like_name(receiver: str, meant: bool) -> None:
+    """`stage.run()` of something unknown may be the `run` of the only class that has one if that is a stage, too."""
+    text = dedent(
+        f"""
+        import asyncio
+
+        class ImportStage:
+            def __init__(self):
+                self.pending = []
+
+            async def run(self):
+                self.pending.append("row")
+                await self.flush()
+
+            async def flush(self):
+                for name in self.pending:
+                    await asyncio.sleep(len(name))
+                self.pending.clear()
+
+        async def step({receiver}):
+            await {receiver}.run()
+
+        async def main(those):
+            await asyncio.gather(*(step(one) for one in those))
+        """
+    )
+    assert [finding.code for finding in lint_source(text, "app.py").findings] == ["RL102"] * meant

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from racelint.facts import CallSite, FunctionFacts
 from racelint.models.loader import POOL_MAPS, Spawner
 from racelint.resolve import Scope, enclosing_self
+from racelint.words import EVERYWHERE, named_after
 
 Waits: TypeAlias = "tuple[list[int], list[int], dict[str, list[CallSite]]]"
 """Of a function: the lines where it joins threads, those where it calls functions of the module, and such calls by the pool around."""
@@ -75,11 +76,11 @@ class Calls:
                 found = scope.method(owner, rest)
                 return [found] if found else []
             attribute, _, method = rest.partition(".")
-            type_name = scope.attribute_type(owner, attribute)
+            type_name, receiver = scope.attribute_type(owner, attribute), attribute
         elif (class_ := names.class_named(first)) is not None:
-            type_name, method = ":" + class_.qualname, rest
+            type_name, method, receiver = ":" + class_.qualname, rest, first
         else:
-            type_name, method = self.local_type(first, caller), rest
+            type_name, method, receiver = self.local_type(first, caller), rest, first
         if "." in method:
             return []
         if type_name.startswith(":"):
@@ -90,6 +91,8 @@ class Calls:
         named = self._by_method_name.get(method, [])
         if method in _OF_BUILTINS and not (caller.is_async and all(function.is_async for function in named)):
             return []
+        if method in EVERYWHERE:
+            return [function for function in named if named_after(receiver, function.owner)]
         return named
 
     def local_type(self, name: str, function: FunctionFacts) -> str:

@@ -63,7 +63,9 @@ def says_thread_safe(node: ast.ClassDef) -> bool:
     if any(_NOT.search(before[-20:]) for before, _ in clauses):
         return False
     return any(
-        _OF_OTHERS.search(before) is None and not (before.count(" ") > 1 and _THING.match(after))
+        _OF_OTHERS.search(before) is None
+        and not (before.count(" ") > 1 and _THING.match(after))
+        and _PARTLY.search(_END.split(after, maxsplit=1)[0]) is None
         for before, after in clauses
     )
 
@@ -116,6 +118,12 @@ _THING = expression(
     r"\s+(queue|deque|dict|list|set|map|counter|container|collection|structure|type|buffer|lock)", re.IGNORECASE
 )
 """What is safe in the midst of a sentence: `as long as the thread-safe queue is full`."""
+_END = expression(r"[.;!?](\s|\Z)|\n\s*\n")
+_PARTLY = expression(
+    r"^\s*(for|on|in|when) (\w+ )?(read|look|quer|search|iterat)|\b(but|except|unless|provided|as long as|only)\b",
+    re.IGNORECASE,
+)
+"""What takes a part of it back: `thread-safe for read operations but writes must be synchronized`."""
 _NOT = expression(r"\b(not|never|isn't|aren't|non|un)\b|n't", re.IGNORECASE)
 
 

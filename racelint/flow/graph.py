@@ -25,12 +25,16 @@ class State:
     held: Ids = NO_IDS
     control: Control = NO_CONTROL
     fresh: Ids = NO_IDS
-    """Accesses since the last switch point, on every way."""
+    """Accesses since the last switch point: on every way on which anything is known of what they saw."""
     dead: bool = False
     written: dict[int, dict[str, Ids]] = field(default_factory=dict)
     """Per ORM row: the fields set since it was last saved, each with the accesses that its value stems from."""
     unsure: frozenset[tuple[int, str]] = frozenset()
     """Those of the fields that were set on some of the ways only."""
+    switched: int = -1
+    """When the last switch point was passed, by the clock of `made`."""
+    made: dict[int, int] = field(default_factory=dict)
+    """When the walk last came to each event, in whatever round of a loop; one for the whole unit."""
 
     def copy(self) -> State:
         return State(
@@ -42,6 +46,8 @@ class State:
             self.dead,
             {row: dict(fields) for row, fields in self.written.items()},
             self.unsure,
+            self.switched,
+            self.made,
         )
 
 
@@ -85,9 +91,10 @@ def _known_of_both(one: Value, other: Value) -> tuple[tuple[str, Value], ...]:
 
 def join(states: Iterable[State]) -> State:
     """The state where several ways meet; dead ways do not count."""
-    live = [state for state in states if not state.dead]
+    ways = list(states)
+    live = [state for state in ways if not state.dead]
     if not live:
-        return State(NO_IDS, dead=True)
+        return State(NO_IDS, dead=True, made=ways[0].made if ways else {})
     if len(live) == 1:
         return live[0]
     first, *others = live
@@ -115,11 +122,35 @@ def join(states: Iterable[State]) -> State:
         env,
         frozenset.intersection(*(state.held for state in live)),
         frozenset.intersection(*(state.control for state in live)),
-        frozenset.intersection(*(state.fresh for state in live)),
+        _fresh_on_all(live),
         False,
         written,
         frozenset(unsure),
+        max(state.switched for state in live),
+        live[0].made,
     )
+
+
+def _fresh_on_all(ways: list[State]) -> Ids:
+    """What no switch point lies behind, whatever the way.
+
+    A way may have come by without the access, as another one made it: then nothing stems from it there, unless a local name still
+    holds what was read in an earlier round of a loop.
+    """
+    on_all = frozenset.intersection(*(way.fresh for way in ways))
+    on_some = frozenset().union(*(way.fresh for way in ways)) - on_all
+    for way in ways:
+        missing = on_some - way.fresh
+        if missing:
+            on_some -= {n for n in missing if way.switched > way.made.get(n, -1)}
+            on_some -= _told_of(way) & missing
+    return on_all | on_some
+
+
+def _told_of(way: State) -> Ids:
+    """The accesses that local names stem from on a way, but for `_`, or that decided that it is taken."""
+    held = (value.stems for name, value in way.env.items() if name != "_")
+    return frozenset().union(*held, (check for check, _ in way.control))
 
 
 class Builder:
@@ -131,6 +162,7 @@ class Builder:
         self.events: list[Event] = []
         self.after: list[set[int]] = []
         self.state = State(NO_IDS)
+        self.clock = 0
 
     def add(self, event: Event) -> int:
         """Appends an event, whose id must be `self.next_id`, after the current state's predecessors."""
@@ -145,6 +177,8 @@ class Builder:
         for pred in self.state.preds:
             self.after[pred].add(number)
         self.state.preds = frozenset((number,))
+        self.state.made[number] = self.clock
+        self.clock += 1
         self.next_id = number + 1
         return number
 

@@ -97,7 +97,7 @@ class Leaving(Assignments):
             if name not in state.env:
                 state.env[name] = value
         if any(not self._same_stretch(number) for number in inside):
-            state.fresh = NO_IDS
+            state.fresh, state.switched = NO_IDS, self.clock
         state.held = before.held & (body_end.held if not body_end.dead else before.held)
         state.dead = False
         return state
@@ -152,7 +152,7 @@ class Leaving(Assignments):
             state.preds = after.preds
             state.held -= released
         if normal.dead:
-            self.state = State(NO_IDS, dict(after.env), after.held, after.control, dead=True)
+            self.state = State(NO_IDS, dict(after.env), after.held, after.control, dead=True, made=after.made)
             return
         after.control = control | after.control
         after.held = (normal.held - released) | (after.held - held_before - claims)
@@ -194,7 +194,8 @@ class Leaving(Assignments):
         self._stop()
 
     def _stop(self) -> None:
-        self.state = State(NO_IDS, dict(self.state.env), self.state.held, self.state.control, dead=True)
+        state = self.state
+        self.state = State(NO_IDS, dict(state.env), state.held, state.control, dead=True, made=state.made)
 
     def while_(self, node: cst.While) -> None:
         always = isinstance(node.test, cst.Name) and node.test.value == "True"
@@ -264,7 +265,7 @@ class Leaving(Assignments):
         leaving = at_head
         leaving.control |= false
         if endless:
-            leaving = State(NO_IDS, dict(at_head.env), at_head.held, at_head.control, dead=True)
+            leaving = State(NO_IDS, dict(at_head.env), at_head.held, at_head.control, dead=True, made=at_head.made)
         self.state = leaving
         if orelse is not None:
             self.block(orelse.body)

@@ -174,7 +174,7 @@ class Recorder(Builder):
                 self.statement,
             )
         )
-        self.state.fresh = NO_IDS
+        self.state.fresh, self.state.switched = NO_IDS, self.clock
         return number
 
     def mark(
