@@ -216,7 +216,8 @@ class Calls:
             type_name = self.receiver_type(receiver, caller)
             last = type_name.rpartition(".")[2]
             if last in POOLS or any(part in receiver.lower() for part in ("pool", "executor")):
-                return Spawner("processes" if last in _PROCESS_POOLS else "threads", many=True)
+                processes = last in _PROCESS_POOLS or (not type_name and self._only_process_pools)
+                return Spawner("processes" if processes else "threads", many=True)
             return None
         known = models.spawners.get("." + method)
         if (
@@ -228,6 +229,13 @@ class Calls:
         if method == "add_done_callback" and self._futures_of_threads:
             return Spawner("threads", many=True)
         return self.in_greenlets(known, method)
+
+    @cached_property
+    def _only_process_pools(self) -> bool:
+        """Whether the pools that the module imports are those of processes."""
+        origins = self.scope.imports.values()
+        names = {name for origin in origins for name in (origin.rpartition(".")[2],) if name in POOLS}
+        return bool(names) and names <= _PROCESS_POOLS
 
     @cached_property
     def _futures_of_threads(self) -> bool:

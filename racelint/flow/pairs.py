@@ -57,6 +57,10 @@ def split_name(method: str) -> tuple[str, str, bool]:
     return (verb, noun, True) if noun and noun not in PARTS else ("", "", False)
 
 
+UNTOLD = "?"
+"""A key that something computes: none of those that are plain names."""
+
+
 def named_pair(
     ev: Evaluator, where: cst.CSTNode, base: Value | None, method: str, arguments: Arguments, awaiting: cst.Await | None
 ) -> Value | None:
@@ -87,7 +91,7 @@ def named_pair(
     if (first is not None and verb in _READ_VERBS and not arguments.keywords.get("default")) or (
         first is not None and len(arguments.every) > 1
     ):
-        key = first.text
+        key = first.text or (UNTOLD if verb in _WRITE_VERBS else "")
     resource = Resource(Kind.STORE, "named", f"{receiver}.{noun}", f"{receiver}.{noun}".strip("."), key)
     if verb in _READ_VERBS and not (verb == "get" and len(arguments.every) > 2):
         return read_store(ev, resource, where, method)
