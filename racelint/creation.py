@@ -130,6 +130,8 @@ def how_sure(unit: Unit, pair: Pair, evidence: Evidence) -> Confidence:
     if unit.module.concurrency.lends_lock(unit.facts.owner):
         return Confidence.LOW
     function = unit.module.scope.functions.get(write.place.unit)
+    if function is not None and unit.module.concurrency.called_only_under_lock(function):
+        return Confidence.LOW  # which so seems to be a part of whatever is done under the lock
     called = function is not None and unit.module.concurrency.callers.get(function.qualname)
     if first_word(write.place.unit) in unit.module.models.lifecycle and not called:
         # whoever connects or starts an object does so once

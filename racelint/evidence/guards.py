@@ -58,6 +58,13 @@ class Guards(Roots):
         sites += self.held_outside(function)
         return bool(sites) and all(any(map(self.scope.models.names_lock, held)) for held in sites)
 
+    def _locked_for(self, function: FunctionFacts) -> bool:
+        sites = self.callers.get(function.qualname, ())
+        return bool(sites) and all(
+            any(map(self.scope.models.names_lock, self.held_around(caller, call) | self.held_on_entry(caller)))
+            for caller, call in sites
+        )
+
     def held_outside(self, function: FunctionFacts) -> list[frozenset[str]]:
         """What is held around each call of the function in other modules."""
         return []

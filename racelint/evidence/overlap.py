@@ -100,15 +100,15 @@ class Concurrency(Reaching):
     def _has_own(self, root: Root, resource: Resource | None) -> bool:
         """Whether each run from the root may have an object of its own.
 
-        A function without `self` that another module calls gets its object here: it may build one each time, unless the module
-        holds one.
+        A function without `self` that another module or a framework calls gets its object here: it may build one each time, unless
+        the module holds one.
         """
         unit = self.scope.functions.get(root.unit)
         if root.made and unit is not None and resource is not None:
             return "." not in resource.path and resource.owner in self.scope.family(unit.owner)
         if root.own_object and resource is not None and self.of_another_object(root, resource.owner):
             return False
-        if root.own_object or not root.called or resource is None:
+        if root.own_object or not (root.called or root.handler) or resource is None:
             return root.own_object
         of_object = unit is not None and unit.owner and not {"classmethod", "staticmethod"} & set(unit.decorators)
         return not of_object and not self._kept(resource.owner)

@@ -131,8 +131,7 @@ class Roots(Calls):
 
     def _locked_for(self, function: FunctionFacts) -> bool:
         """Whether whoever calls the method in the module holds a lock around the call, which so seems to be a part of it."""
-        sites = self.callers.get(function.qualname, ())
-        return bool(sites) and all(any(map(self.scope.models.names_lock, call.within)) for _, call in sites)
+        return False  # who knows what callers hold says more
 
     @cached_property
     def _steps_of_threads(self) -> frozenset[str]:
@@ -378,11 +377,18 @@ class Roots(Calls):
         """Whether the receiver is an object that the caller built for itself: its other callers have other objects."""
         receiver = call.callee.partition(".")[0]
         return "." in call.callee and any(
-            local == receiver
-            and self.scope.own_class(self.scope.names_in(caller.qualname).built_type(built)) is not None
-            for local, built in caller.locals_built
+            local == receiver and self._builds_own(caller, built) for local, built in caller.locals_built
         )
 
+    def _builds_own(self, caller: FunctionFacts, built: str) -> bool:
+        """Whether a call makes an object of a class of the module: the class itself, or a method that is named so (`Pool.create`)."""
+        class_, _, method = built.rpartition(".")
+        made = class_ if first_word(method) in _MAKES else built
+        return self.scope.own_class(self.scope.names_in(caller.qualname).built_type(made)) is not None
+
+
+_MAKES = frozenset({"create", "make", "build", "from", "new"})
+"""First words of class methods that make an object."""
 
 _WAITED_FOR = frozenset({"create_future", "Future", "Event"})
 """Last names of calls that make something which one waits for and another completes."""

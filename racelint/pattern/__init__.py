@@ -130,6 +130,7 @@ from racelint.pattern.rows import (
     table_updates,
     whole_saves,
 )
+from racelint.pattern.seldom import seldom_run
 from racelint.pattern.sessions import connection_of_object, session_of_threads, sessions_handed_out
 from racelint.pattern.sharing import asks_somebody, linked_by_others, made_by_others, of_a_command, used_by_others
 from racelint.pattern.started import started_before_claimed
@@ -298,6 +299,7 @@ __all__ = [
     "same_content",
     "same_rows",
     "seen_twice",
+    "seldom_run",
     "sends_on_commit",
     "session_of_threads",
     "sessions_handed_out",

@@ -400,6 +400,11 @@ _REMOVING = frozenset("remove unlink rmtree rmdir removedirs".split())
 _LISTING = frozenset("listdir scandir iterdir walk glob rglob".split())
 
 
+def opens(function: FunctionFacts) -> bool:
+    """Whether the function may read a file."""
+    return any(call.callee.rpartition(".")[2] in _OPENING for call in function.calls)
+
+
 def read_elsewhere(unit: Unit, resource: Resource) -> str:
     """The function of the module that reads the file; "" if none does."""
     names = _names(unit.facts, resource)

@@ -13,6 +13,7 @@ from racelint.pattern.files import (
     file_accesses,
     forgiven,
     one_path,
+    opens,
     read_elsewhere,
     same_content,
     written_in_place,
@@ -65,13 +66,24 @@ def _readers(unit: Unit, write: Access) -> Evidence | None:
 
 
 def _taken_for_miss(unit: Unit, resource: Resource) -> bool:
-    """Whether the function of the module that reads the file goes on without its content if it cannot be understood."""
+    """Whether the function of the module that reads the file goes on without its content if it cannot be understood.
+
+    Where none is known to read this very file, all that the others of the module read counts: one of them will.
+    """
     reader = read_elsewhere(unit, resource)
-    there = unit.module.unit(reader) if reader else None
-    if there is None:
-        return False
-    reads = [read for read in there.accesses(Op.READ, kinds=(Kind.FILE,)) if _one_name(read.resource, resource)]
+    if reader:
+        there = unit.module.unit(reader)
+        reads = [read for read in _reads(there) if _one_name(read.resource, resource)]
+    else:
+        readers = (f for f in unit.module.scope.facts.functions if f.qualname != unit.facts.qualname and opens(f))
+        reads = [read for function in readers for read in _reads(unit.module.unit(function.qualname))]
     return bool(reads) and all(read.forgiven & _UNREADABLE for read in reads)
+
+
+def _reads(unit: Unit | None) -> list[Access]:
+    """What a unit reads of files; not the lines that tell whether the rest can be understood."""
+    reads = unit.accesses(Op.READ, kinds=(Kind.FILE,)) if unit is not None else ()
+    return [read for read in reads if read.how != "readline"]
 
 
 _UNREADABLE = frozenset({"", "Exception", "BaseException", "ValueError", "JSONDecodeError"})

@@ -145,7 +145,11 @@ def made_sure_by_all(unit: Unit, act: Access) -> Evidence | None:
     callers = {
         caller.qualname: caller.name
         for caller, call in concurrency.callers.get(name, ())
-        if caller.is_async and caller.owner and not caller.name.startswith("_") and _comes_first(call, caller)
+        if caller.is_async
+        and caller.owner
+        and not caller.name.startswith("_")
+        and _comes_first(call, caller)
+        and not concurrency.called_only_under_lock(caller)
     }
     if len(callers) < 2:
         return None

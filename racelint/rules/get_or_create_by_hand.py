@@ -152,7 +152,7 @@ def fetched_unlocked(unit: Unit) -> Iterator[tuple[Access, Access]]:
 def replaced_unlocked(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Look-ups of the row that holds now, each with the creation of the next one after the old one was retired."""
     for new in unit.accesses(Op.CREATE, kinds=(Kind.TABLE,)):
-        if constraint_handled(unit, new):
+        if second_refused(unit, new):
             continue
         for look in unit.accesses(Op.READ, Op.CHECK, kinds=(Kind.TABLE,)):
             if look.how not in ONE_ROW or look.id in new.controlled_by or not look.tested or not same_rows(look, new):
@@ -171,6 +171,11 @@ def replaced_unlocked(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 break
 
 
+def second_refused(unit: Unit, new: Access) -> bool:
+    """Whether a second such row is refused, and that is handled."""
+    return constraint_handled(unit, new) or refusal_handled(unit, new)
+
+
 ONE_ROW = ("get", "first", "last", "latest", "get_or_none", "one_or_none", "aget", "afirst", "alast", "alatest")
 """How the one row that holds now is looked up."""
 
@@ -178,7 +183,7 @@ ONE_ROW = ("get", "first", "last", "latest", "get_or_none", "one_or_none", "aget
 def missing_added(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Reads of a table, each with the creation of the rows that were found to be missing among those that were read."""
     for new in unit.accesses(Op.CREATE, kinds=(Kind.TABLE,)):
-        if constraint_handled(unit, new):
+        if second_refused(unit, new):
             continue
         if new.how in ("save", "asave"):  # it may be a copy of a row that was read
             continue
@@ -218,7 +223,7 @@ def nearest(unit: Unit, new: Access) -> tuple[tuple[int, Sense], ...]:
 def created_unseen(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Look-ups that found nothing, each with the creation that it decided."""
     for new in unit.accesses(Op.CREATE, kinds=(Kind.TABLE,)):
-        if constraint_handled(unit, new) or added_again(unit, new) or refusal_handled(unit, new):
+        if second_refused(unit, new) or added_again(unit, new):
             continue
         for number, sense in nearest(unit, new):
             look = unit.access(number)

@@ -63,6 +63,7 @@ from racelint.pattern import (
     broken_compounds,
     broken_sections,
     computed_from_itself,
+    first_word,
     made_apart,
     of_other_entries,
     read_apart,
@@ -127,6 +128,8 @@ def sections(module: Module) -> Iterator[Finding]:
     """Changes without the lock under which another task reads, awaits and writes back the same."""
     for broken in broken_sections(module):
         lock, name = broken.lock.lock.name, broken.step.resource.shown
+        # whoever begins or ends mostly does so before or after the others
+        alone = first_word(broken.step.place.unit) in module.models.lifecycle
         yield module.finding(
             RULE,
             broken.unit,
@@ -134,7 +137,7 @@ def sections(module: Module) -> Iterator[Finding]:
             ((Role.WRITE, broken.rest), (Role.WRITE, broken.step)),
             f"`{name}` is changed here without `{lock}`, under which `{broken.other.facts.qualname}` reads it, awaits and "
             f"writes it back on line {module.line(broken.rest)}",
-            broken.evidence,
+            broken.evidence.weakened() if alone else broken.evidence,
             World.TASKS,
             name,
             Fix(f"take `{lock}` here, too"),

@@ -36,6 +36,10 @@ def find(module: Module) -> Iterable[Finding]:
             evidence = store_rival(unit, pair)
             if evidence is None:
                 continue
+            if evidence.public and unit.facts.is_async and unit.facts.owner:
+                evidence = (
+                    evidence.weakened()
+                )  # nothing says that the object is shared, nor that others mean the same entry
             name = pair.second.resource.name
             yield module.finding(
                 RULE,

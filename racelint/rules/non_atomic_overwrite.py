@@ -48,6 +48,7 @@ from racelint.pattern import (
     moved_from_elsewhere,
     removed_then_replaced,
     replaced_from_fixed_name,
+    seldom_run,
     spare_copy,
     used_by_others,
 )
@@ -69,7 +70,7 @@ def find(module: Module) -> Iterable[Finding]:
                 act,
                 ((Role.ACT, first), (Role.WRITE, act)) if first.id != act.id else ((Role.WRITE, act),),
                 message.format(name=f"`{name}`", line=module.line(first)),
-                evidence,
+                evidence.weakened() if seldom_run(unit) else evidence,
                 World.PROCESSES,
                 name,
                 Fix(advice),
