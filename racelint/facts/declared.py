@@ -169,6 +169,10 @@ def note_reference(statement: ast.stmt, enforced: set[str]) -> None:
         enforced.add(target.id)
 
 
+_UNIQUE = expression(r"(?i)\s*UNIQUE\s*\(")
+"""A constraint that is written in SQL."""
+
+
 def note_model(statement: ast.stmt, unique: set[str]) -> bool:
     """Notes the unique fields of a model class; True if the statement declares a version column."""
     versioned = False
@@ -191,6 +195,8 @@ def note_model(statement: ast.stmt, unique: set[str]) -> bool:
                 for constant in (c for f in fields for c in ast.walk(f)):
                     if isinstance(constant, ast.Constant) and isinstance(constant.value, str):
                         unique.add(constant.value)
+            elif isinstance(inner, ast.Constant) and isinstance(inner.value, str) and _UNIQUE.match(inner.value):
+                unique.update(re.findall(r"\w+", inner.value.partition("(")[2].partition(")")[0]))
             elif isinstance(inner, ast.Assign) and dotted(inner.targets[0]) == "unique_together":
                 unique.update(
                     c.value for c in ast.walk(inner.value) if isinstance(c, ast.Constant) and isinstance(c.value, str)
