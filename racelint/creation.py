@@ -170,7 +170,12 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                     evidence.strength is not Confidence.HIGH or (write.value.shape is Shape.TRUE and _ends(unit, write))
                 ):
                     evidence = replace(evidence, strength=Confidence.LOW)
-                if way == "begun" and (evidence.strength is not Confidence.HIGH or evidence.public or evidence.called):
+                if way == "begun" and (
+                    evidence.strength is not Confidence.HIGH
+                    or evidence.public
+                    or evidence.called
+                    or write.resource.kind is Kind.CAPTURED  # by jobs of one function, which may wait for each in turn
+                ):
                     continue  # what is begun may well be begun twice, and by one thread only
                 once = first_word(unit.facts.name) in unit.module.models.lifecycle
                 if way == "plain" and once and evidence.strength is not Confidence.HIGH:

@@ -27,7 +27,7 @@ from racelint.edits.swapping import swap_then_close
 from racelint.edits.transactions import in_transaction
 from racelint.facts import FunctionFacts
 from racelint.finding import Finding, Fix, Span
-from racelint.flow.summaries import Program
+from racelint.flow.summaries import Definition, Program
 
 __all__ = ["REPAIRS", "Repair", "Repairs"]
 
@@ -80,7 +80,7 @@ class Repairs:
         """The finding with the first of its rule's repairs that fits; unchanged if none does."""
         repairs = REPAIRS.get(finding.code, ())
         definition = self.program.definition(_around(self.program, finding.span)) if repairs else None
-        if definition is None:
+        if definition is None or _awaits_by_yield(definition):
             return finding
         name = definition.facts.qualname
         if name not in self._codes:
@@ -90,6 +90,11 @@ class Repairs:
             if fix is not None and fix.edits:
                 return replace(finding, fix=replace(fix, edits=joined(fix.edits)))
         return finding
+
+
+def _awaits_by_yield(definition: Definition) -> bool:
+    """Whether it is a coroutine only by its decorator, in which `await` and `async with` cannot be written."""
+    return definition.facts.is_async and definition.node.asynchronous is None
 
 
 def _around(program: Program, span: Span) -> str:

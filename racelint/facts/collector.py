@@ -36,6 +36,17 @@ from racelint.facts.source_text import (
 from racelint.paths import PATH_STEPS, words_of_paths
 from racelint.source import Source
 
+AWAITING_BY_YIELD = frozenset(
+    {
+        "asyncio.coroutine",
+        "tornado.gen.coroutine",
+        "tornado.gen.engine",
+        "twisted.internet.defer.inlineCallbacks",
+    }
+)
+"""Decorators of generators that run as coroutines: what they yield is awaited."""
+_LAST_NAMES = frozenset(name.rpartition(".")[2] for name in AWAITING_BY_YIELD)
+
 
 class _Collector:
     """Walks a module once. Nested functions and classes are gathered as they are met."""
@@ -105,7 +116,8 @@ class _Collector:
                 found.parent = ""
         found.first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
         found.line, found.last, found.column = node.lineno, node.end_lineno or node.lineno, node.col_offset
-        found.is_async = isinstance(node, ast.AsyncFunctionDef)
+        found.by_yield = any(self._awaits_by_yield(decorator) for decorator in node.decorator_list)
+        found.is_async = isinstance(node, ast.AsyncFunctionDef) or found.by_yield
         arguments = node.args
         every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
         found.params = tuple((a.arg, annotation_name(a.annotation) if a.annotation else "") for a in every)
@@ -126,6 +138,15 @@ class _Collector:
             found.path_words = words_of_paths("".join(self.lines[found.first - 1 : found.last]))
         self.functions.append(found.freeze())
         self.current, self.within, self.loops, self.class_name, self.arms = outer, within, loops, class_name, arms
+
+    def _awaits_by_yield(self, decorator: ast.expr) -> bool:
+        """Whether a function that is decorated so is a coroutine, in which `yield` awaits."""
+        name = dotted(decorator)
+        first, _, rest = name.partition(".")
+        if name.rpartition(".")[2] not in _LAST_NAMES:
+            return False
+        origin = dict(self.imports).get(first, first)
+        return (f"{origin}.{rest}" if rest else origin) in AWAITING_BY_YIELD
 
     @property
     def lines(self) -> list[str]:
@@ -381,14 +402,17 @@ class _Collector:
         else:
             self.visit(inner)
 
-    def await_(self, node: ast.Await) -> None:
+    def await_(self, node: ast.Await | ast.Yield | ast.YieldFrom) -> None:
         if isinstance(node.value, ast.Call):
             self.call(node.value, awaited=True)
-        else:
+        elif node.value is not None:
             self.visit(node.value)
         self.current.suspend()
 
     def yield_(self, node: ast.Yield | ast.YieldFrom) -> None:
+        if self.current.by_yield and node.value is not None:
+            self.await_(node)
+            return
         known = self.current.yields_within if self.current.yields else self.within
         self.current.yields_within = tuple(guard for guard in known if guard and guard in self.within)
         self.current.yields = True

@@ -13,6 +13,7 @@ class Gathered:
 
     __slots__ = (
         "built",
+        "by_yield",
         "calls",
         "choices",
         "column",
@@ -50,6 +51,7 @@ class Gathered:
         self.first = self.line = self.last = 1
         self.column = 0
         self.is_async = self.suspends = self.yields = False
+        self.by_yield = False  # a coroutine that awaits by `yield`, as a decorator says
         self.yields_within: tuple[str, ...] = ()
         self.params: tuple[tuple[str, str], ...] = ()
         self.decorators: tuple[str, ...] = ()

@@ -60,6 +60,8 @@ def shape_of(node: ast.expr | None) -> tuple[str, str]:
         return ("true" if node.value is True else "constant"), ""
     if isinstance(node, ast.Await):
         return "await", dotted(node.value)
+    if isinstance(node, (ast.Yield, ast.YieldFrom)):  # of a coroutine by decoration
+        return "await", dotted(node.value)
     if isinstance(node, ast.Call):
         name = dotted(node.func)
         if name in (

@@ -273,6 +273,11 @@ class Evaluator(Conditions):
         return value
 
     def yield_(self, node: cst.Yield) -> Value:
+        if self.function.is_async and not self.function.yields and node.value is not None:
+            inner = node.value.item if isinstance(node.value, cst.From) else node.value
+            waited = cst.Await(inner)  # a coroutine of before `async def`
+            self.definition.stand_for(waited, node)
+            return self.await_(waited)
         if node.value is not None:
             inner = node.value.item if isinstance(node.value, cst.From) else node.value
             self.plain(inner)

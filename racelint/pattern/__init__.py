@@ -77,6 +77,7 @@ from racelint.pattern.lookups import (
     drawn_at_random,
     same_rows,
 )
+from racelint.pattern.lowered import lowered_late
 from racelint.pattern.made import (
     begins_because,
     begins_something,
@@ -250,6 +251,7 @@ __all__ = [
     "limit_before_lock",
     "linked_by_others",
     "listed_then_used",
+    "lowered_late",
     "made_after_any_test",
     "made_apart",
     "made_by_others",

@@ -3,7 +3,7 @@
 The one who sets the event meanwhile finds it set already; the clearing then takes the news away, and the next `wait()` sleeps
 although there is work to do. The same happens where a new event is put in the place of the old one; to a request to stop that
 comes before a new task or thread, which clears it first, has run its first step; and to an answer that comes before the event is
-cleared to wait for it.
+cleared to wait for it. A plain flag (`self.dirty`) that is lowered after the work loses news in the same way.
 
 ## Example
     async def run(self) -> None:
@@ -46,6 +46,7 @@ from racelint.pattern import (
     Switch,
     Unit,
     first_word,
+    lowered_late,
     only_started,
     rivals,
     same,
@@ -59,6 +60,7 @@ def find(module: Module) -> Iterable[Finding]:
         yield from after_the_work(module, unit)
         yield from at_the_start(module, unit)
         yield from after_the_request(module, unit)
+        yield from flag_after_the_work(module, unit)
 
 
 def after_the_work(module: Module, unit: Unit) -> Iterable[Finding]:
@@ -90,6 +92,24 @@ def after_the_work(module: Module, unit: Unit) -> Iterable[Finding]:
 
 
 CLEARED, REPLACED = "cleared", "replaced by a new one"
+
+
+def flag_after_the_work(module: Module, unit: Unit) -> Iterable[Finding]:
+    """A plain flag that says that there is something to do, found up, and lowered after the work."""
+    for check, work, lower, setter, evidence in lowered_late(unit):
+        name = lower.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            lower,
+            ((Role.CHECK, check), (Role.SWITCH, work), (Role.ACT, lower)),
+            f"`{name}` is found up on line {module.line(check)} and lowered here, after the work; what `{setter}` changes during the "
+            f"work, from line {module.line(work)} on, is not done, and nothing says so any more",
+            evidence,
+            World.TASKS if unit.facts.is_async else World.THREADS,
+            name,
+            Fix(f"lower `{name}` before the work, and raise it again if the work fails"),
+        )
 
 
 def forgets(unit: Unit, access: Access) -> bool:
@@ -272,5 +292,11 @@ def logs(mark: Mark) -> bool:
 
 
 RULE = Rule(
-    "RL605", "lost-wake-up", (World.TASKS, World.THREADS), "lost announcement", __doc__, find, needs=(Need.WAKE_UP,)
+    "RL605",
+    "lost-wake-up",
+    (World.TASKS, World.THREADS),
+    "lost announcement",
+    __doc__,
+    find,
+    needs=(Need.WAKE_UP, Need.STATE_OF_TASKS, Need.STATE_OF_THREADS),
 )

@@ -21,6 +21,12 @@ def lost_announcement(t: Telling) -> Timeline:
         t.a(t.finding.trace[1], "clears it, and B's answer with it", wrong=True)
         t.a(t.last, "waits for what has come already")
         return t.told("B's answer is erased, and A waits for another one")
+    if t.first.role is Role.CHECK:
+        t.a(t.first, "there is something to do")
+        t.switch("works, B runs")
+        t.other("changes more, and raises the flag that is up already")
+        t.a(t.last, "lowers it, and B's news with it", wrong=True)
+        return t.told("B's news is forgotten, and what it changed is not worked on")
     t.a(t.first, "is woken by the first news")
     t.switch("works, B runs")
     t.other("sets it: there is more")
