@@ -25,6 +25,7 @@ from racelint.pattern import (
     first_word,
     has_side_effects,
     kept_under_lock,
+    made_for_threads,
     made_sure_by_each,
     makes_known_resource,
     makes_resource,
@@ -169,7 +170,10 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                 if way == "early" and (
                     evidence.strength is not Confidence.HIGH or (write.value.shape is Shape.TRUE and _ends(unit, write))
                 ):
-                    evidence = replace(evidence, strength=Confidence.LOW)
+                    expected = (
+                        unit.locked_at(write) and write.value.shape is not Shape.TRUE and not _of_one_object(write)
+                    )
+                    evidence = replace(evidence, strength=Confidence.MEDIUM if expected else Confidence.LOW)
                 if way == "begun" and (
                     evidence.strength is not Confidence.HIGH
                     or evidence.public
@@ -192,8 +196,34 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                 unsaid = evidence.public or (evidence.called and write.resource.kind is Kind.ATTRIBUTE)
                 if way == "flag" and unsaid and not kept_under_lock(unit, write.resource):
                     evidence = replace(evidence, strength=Confidence.LOW)
+                if way == "plain" and evidence.strength is Confidence.LOW and _asked_by_threads(unit, write):
+                    evidence = Evidence(
+                        f"what is made has a lock or threads of its own: `{unit.facts.name}` is there for any thread to ask",
+                        Confidence.MEDIUM,
+                        evidence.world,
+                    )
                 yield Pair(unit, check, write), way, evidence
                 break
+
+
+def _asked_by_threads(unit: Unit, write: Access) -> bool:
+    """Whether a function gives whoever asks the one object of the module or class, which is made for several threads.
+
+    Its class has a lock, or is a pool or thread: who holds another one holds another lock, and what is started twice runs twice.
+    """
+    shared = write.resource.kind in (Kind.GLOBAL, Kind.CLASS) or (
+        write.resource.kind is Kind.ATTRIBUTE
+        and write.resource.name.partition(".")[0] in ("cls", *unit.module.scope.classes)
+    )
+    if not shared or write.resource.key or write.place.unit != unit.facts.qualname or unit.facts.is_async:
+        return False
+    if first_word(unit.facts.name) not in ASKED or unit.module.concurrency.called_under_lock(unit.facts):
+        return False
+    return made_for_threads(unit, write)
+
+
+ASKED = frozenset({"get", "instance", "current", "default", "shared", "global"})
+"""First words of functions that give whoever asks the one object that there is."""
 
 
 def _of_one_object(write: Access) -> bool:
@@ -280,6 +310,8 @@ def wrong_way(unit: Unit, check: Access, write: Access) -> str:
     if (makes_resource(unit, write) and not _handed_in(unit, write)) or (
         write.resource.name.startswith("cls.") and write.value.shape is not Shape.NEW
     ):
+        return "plain"
+    if _asked_by_threads(unit, write):
         return "plain"
     return "begun" if write.value.shape is Shape.CALL and opened_by(unit, write) else ""
 

@@ -35,6 +35,8 @@ def counted_then_changed(unit: Unit) -> Iterator[tuple[Access, Access]]:
         row = _row(unit, act)
         table = act.resource.name if row is None else row.model
         changed = act.assigned or frozenset(act.resource.path.split(","))
+        if act.op is Op.WRITE and row is None:
+            continue  # a statement that puts another row in the place of one
         if row_locked_at(unit, act) or act.how == "conditional" or (row is not None and (row.locked or row.new)):
             continue
         for count in _decided(unit, act):
@@ -45,9 +47,15 @@ def counted_then_changed(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 and count.resource.name.rpartition(".")[2] == table.rpartition(".")[2]
                 and count.tested & changed - KEYS
                 and not (act.tested and count.tested <= act.tested)  # the very rows that were counted
+                and not _asked_for_any(unit, count)
             ):
                 yield count, act
                 break
+
+
+def _asked_for_any(unit: Unit, count: Access) -> bool:
+    """Whether it was only asked whether there are any: a count was compared with zero."""
+    return any("0" in mark.related for mark in unit.marks("ordered") if count.id in mark.stems)
 
 
 def _drawn_from_sum(unit: Unit, total: Access, new: Access) -> bool:
@@ -119,6 +127,22 @@ def _small_enough(unit: Unit, act: Access, check: Access) -> bool:
     seen = dict(act.control).get(check.id)
     return check.id in unit.flow.ordered and seen in (sense, Sense.ABSENT)  # it may be that there is none yet
 
+
+def entries_drawn(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Counters of a store that are compared by order, each with the step that takes from them because there is enough."""
+    for act in unit.accesses(Op.UPDATE, kinds=(Kind.STORE,)):
+        if act.how not in DRAWING or act.resource.owner != "store":
+            continue
+        for check in _decided(unit, act):
+            enough = Sense.OTHER if check.id in unit.flow.above else Sense.OTHERWISE
+            if check.how in ("get", "aget") and exactly(check.resource, act.resource) and check.id in unit.flow.ordered:
+                if dict(act.control).get(check.id) is enough:
+                    yield check, act
+                    break
+
+
+DRAWING = frozenset("decr adecr decrby".split())
+"""How a counter is made smaller."""
 
 SIZES = frozenset("llen scard zcard hlen xlen".split())
 """How the size of a collection is read from Redis."""

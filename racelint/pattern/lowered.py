@@ -32,10 +32,8 @@ def lowered_late(unit: Unit) -> Iterator[Lowered]:
             check = unit.access(number)
             if check is None or sense is not Sense.PRESENT or not same(check.resource, lower.resource):
                 continue
-            if (
-                unit.guarded(check, lower, world)
-                or unit.fresh(lower, lower.resource) is not None
-                and world is World.TASKS
+            if unit.guarded(check, lower, world) or (
+                unit.fresh(lower, lower.resource) is not None and world is World.TASKS
             ):
                 continue
             work = _work(unit, check, lower)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from racelint.events import Access, Kind, Mark, Op, Resource, Shape
 from racelint.expressions import expression
+from racelint.facts import Write
 from racelint.pattern.unit import Unit, same
+from racelint.resolve import locks_of
 from racelint.words import MAKING_SURE, first_word
 
 
@@ -136,6 +140,28 @@ def works_first(unit: Unit, check: Access, act: Access) -> bool:
         and first_word(switch.callee) not in models.looks
         for switch in unit.switches_between(check.id, act.id)
     )
+
+
+def made_for_threads(unit: Unit, write: Access) -> bool:
+    """Whether what is made is there for several threads: it is a pool or thread, or its class has a lock for threads or a thread."""
+    scope, made = unit.module.scope, write.value.type
+    if not made.startswith(":"):
+        return made.rpartition(".")[2] in _FOR_THREADS
+    return scope.is_thread(made[1:]) or any(
+        any(world != "tasks" for world in locks_of(scope, class_.qualname).values())
+        or any(write.built_from.rpartition(".")[2] == "Thread" for write in _own_writes(unit, class_.qualname))
+        for class_ in scope.lineage(made[1:])
+        if class_.qualname in scope.classes
+    )
+
+
+_FOR_THREADS = frozenset({"ThreadPoolExecutor", "Thread", "ThreadPool"})
+"""Classes whose objects have threads."""
+
+
+def _own_writes(unit: Unit, class_name: str) -> Iterator[Write]:
+    """What the methods of a class change."""
+    return (write for method in unit.module.scope.methods.get(class_name, {}).values() for write in method.writes)
 
 
 def _stateful(unit: Unit, class_name: str) -> bool:

@@ -50,6 +50,7 @@ from racelint.pattern import (
     claimed_in_two_steps,
     counted_then_added,
     counted_then_changed,
+    entries_drawn,
     entries_enlarged,
     filled_over_limit,
     parent_then_child,
@@ -91,6 +92,15 @@ def find(module: Module) -> Iterable[Finding]:
                 f"`{check.resource.name}` is compared with a limit on line {module.line(check)} and made larger here in a "
                 "separate step; others that compared meanwhile make it larger, too",
                 "add first and compare what the step answers, or do both in a script on the server",
+            )
+        for check, act in entries_drawn(unit):
+            yield report(
+                unit,
+                check,
+                act,
+                f"`{check.resource.name}` is compared on line {module.line(check)} and made smaller here in a separate step; others "
+                "that compared meanwhile take from it, too",
+                "take first and compare what the step answers, or do both in a script on the server",
             )
         for check, act in tested_then_drawn(unit):
             yield report(
