@@ -49,6 +49,7 @@ class Need(Enum):
     CACHED_RESOURCE = "the body of a cached function makes a resource"
     PER_CALL_STATE = "state is set and looked at, and another run of the same unit may do so, too"
     KEPT_BY_HOOK = "a hook reads what an earlier hook of the same object sets for each job"
+    PROCESS_SETTING = "a thread sets something of the whole process, as `os.chdir` does"
     STATE_OF_PROCESSES = "a global is looked at or changed that a handler changes"
     STORE_UPDATE = "a store is read and written"
     VERSIONED_WRITE = "a version is looked at and a store is written"

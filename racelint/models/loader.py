@@ -209,6 +209,8 @@ class Models:
     row_methods: set[str] = dataclasses.field(default_factory=set)
     process_wide: set[str] = dataclasses.field(default_factory=set)
     """Dotted names of collections of the interpreter that any thread may resize."""
+    process_settings: set[str] = dataclasses.field(default_factory=set)
+    """Functions that set something of the whole process."""
     one_request: set[str] = dataclasses.field(default_factory=set)
     """Words in names of classes whose objects are of one request, though they are called as an application is."""
     slow: set[str] = dataclasses.field(default_factory=set)
@@ -418,6 +420,7 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
     models.idempotent.update(_strings(data.get("idempotent", []), where))
     models.beginnings.update(_strings(data.get("beginnings", []), where))
     models.process_wide.update(_strings(data.get("process-wide", []), where))
+    models.process_settings.update(_strings(data.get("process-settings", []), where))
     models.one_request.update(_strings(data.get("one-request", []), where))
     models.slow.update(_strings(data.get("slow", []), where))
     models.serialised.update(_strings(data.get("serialised", []), where))

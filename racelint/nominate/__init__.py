@@ -159,6 +159,7 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.PROCESS_WIDE_ITERATION: threads.process_wide_iteration,
     Need.EMPTIED_BY_THREADS: threads.emptied_by_threads,
     Need.KEPT_BY_HOOK: threads.kept_by_hook,
+    Need.PROCESS_SETTING: threads.process_setting,
     Need.REFILL: state.refill,
     Need.COMPLETION: state.completion,
     Need.WAKE_UP: state.wake_up,

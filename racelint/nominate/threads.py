@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from racelint.candidate import Candidate
 from racelint.evidence.hooks import kept_for_later
 from racelint.finding import World
@@ -34,3 +36,22 @@ def kept_by_hook(c: Candidate) -> bool:
     return any(
         evidence.strength.rank >= c.module.least for *_, evidence in kept_for_later(c.module.concurrency, c.facts)
     )
+
+
+def process_setting(c: Candidate) -> bool:
+    """Whether it, or a helper, calls what sets something of the whole process, and runs in threads."""
+    settings = c.module.scope.models.process_settings
+    if c.called.isdisjoint(_last_names(frozenset(settings))) or c.facts.is_async:
+        return False
+    if c.rank(World.THREADS) < c.module.least:
+        return False
+    return any(
+        c.module.scope.names_in(function.qualname).canonical(call.callee) in settings
+        for function in c.functions
+        for call in function.calls
+    )
+
+
+@cache
+def _last_names(names: frozenset[str]) -> frozenset[str]:
+    return frozenset(name.rpartition(".")[2] for name in names)

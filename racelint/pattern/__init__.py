@@ -135,6 +135,7 @@ from racelint.pattern.rows import (
 )
 from racelint.pattern.seldom import seldom_run
 from racelint.pattern.sessions import connection_of_object, session_of_threads, sessions_handed_out
+from racelint.pattern.settings import set_for_all
 from racelint.pattern.sharing import asks_somebody, linked_by_others, made_by_others, of_a_command, used_by_others
 from racelint.pattern.started import started_before_claimed
 from racelint.pattern.starting import late_writes, shown_too_early
@@ -309,6 +310,7 @@ __all__ = [
     "sends_on_commit",
     "session_of_threads",
     "sessions_handed_out",
+    "set_for_all",
     "shown_too_early",
     "slept_then_done",
     "spare_copy",

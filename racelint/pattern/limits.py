@@ -135,10 +135,10 @@ def entries_drawn(unit: Unit) -> Iterator[tuple[Access, Access]]:
             continue
         for check in _decided(unit, act):
             enough = Sense.OTHER if check.id in unit.flow.above else Sense.OTHERWISE
-            if check.how in ("get", "aget") and exactly(check.resource, act.resource) and check.id in unit.flow.ordered:
-                if dict(act.control).get(check.id) is enough:
-                    yield check, act
-                    break
+            asked = check.how in ("get", "aget") and exactly(check.resource, act.resource)
+            if asked and check.id in unit.flow.ordered and dict(act.control).get(check.id) is enough:
+                yield check, act
+                break
 
 
 DRAWING = frozenset("decr adecr decrby".split())

@@ -95,7 +95,7 @@ def _raised_by(
             continue
         if function.qualname == unit.facts.qualname or function.name in CONSTRUCTORS:
             continue
-        if world is World.THREADS and (evidence.public or evidence.strength is Confidence.LOW):
+        if world is World.THREADS and (evidence.public or evidence.strength is not Confidence.HIGH):
             evidence = evidence.weakened()
         if best is None or evidence.strength.rank > best[1].strength.rank:
             best = (function.qualname, evidence)

@@ -1,6 +1,7 @@
 """A value of one call is kept in a shared object and read back when another call may have set it.
 
-Two calls on one object mix their values: one goes on with what the other was given.
+Two calls on one object mix their values: one goes on with what the other was given. So do threads that set something of the whole
+process for their work, as `os.chdir` does.
 
 ## Example
     class Client:
@@ -31,7 +32,7 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, first_word, kept_by_hooks, mixed_calls
+from racelint.pattern import Module, Unit, first_word, kept_by_hooks, mixed_calls, set_for_all
 from racelint.rule import Rule
 
 
@@ -39,6 +40,7 @@ def find(module: Module) -> Iterable[Finding]:
     """A write of what this call was given, a switch, and a read that takes it for the same value."""
     yield from hooks(module)
     for unit in module.units:
+        yield from settings(module, unit)
         for mixed in mixed_calls(unit):
             write, read, switch = mixed.pair.first, mixed.pair.second, mixed.pair.switch
             once = (
@@ -58,6 +60,26 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix(f"keep the value in a local and hand it on as an argument, or make `{name}` a `ContextVar`"),
             )
+
+
+def settings(module: Module, unit: Unit) -> Iterator[Finding]:
+    """Something of the whole process that a thread sets for its own work."""
+    for mark, work, evidence in set_for_all(unit):
+        yield module.finding(
+            RULE,
+            unit,
+            mark,
+            ((Role.WRITE, mark), (Role.READ, work)),
+            f"`{mark.subject}` sets it for the whole process here, and line {module.line(work)} goes by it; another thread that does the "
+            "same meanwhile sets it otherwise",
+            evidence,
+            World.THREADS,
+            mark.subject,
+            Fix(
+                "hand it on as an argument (a full path, a file to write to), hold one lock from here to the end of the work, or work "
+                "in processes"
+            ),
+        )
 
 
 def hooks(module: Module) -> Iterator[Finding]:
@@ -86,5 +108,5 @@ RULE = Rule(
     "values of two calls are mixed",
     __doc__,
     find,
-    needs=(Need.PER_CALL_STATE, Need.KEPT_BY_HOOK),
+    needs=(Need.PER_CALL_STATE, Need.KEPT_BY_HOOK, Need.PROCESS_SETTING),
 )
