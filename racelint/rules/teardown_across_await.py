@@ -107,6 +107,10 @@ def teardowns(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
             evidence = replaced_meanwhile(unit, write.resource)
             if evidence is not None and evidence.strength is Confidence.MEDIUM and first_word(unit.facts.name) in ENDS:
                 evidence = evidence.weakened()  # whoever ends an object does not begin it meanwhile
+            if evidence is not None and unit.facts.name == "__aexit__":
+                evidence = (
+                    evidence.weakened()
+                )  # whoever has entered the object leaves it, before anybody enters it again
             if evidence is not None and makes_another(unit, write):
                 evidence = evidence.weakened()  # who else comes then is mostly kept out, as both would make one
             if evidence is not None:
