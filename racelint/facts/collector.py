@@ -10,6 +10,7 @@ from racelint.facts.data import MUTATORS, SECOND_ROW_HANDLED, CallSite, ClassFac
 from racelint.facts.declared import (
     ATOMIC_REQUESTS,
     atomic_requests,
+    back_references,
     note_assigned,
     note_model,
     note_reference,
@@ -80,6 +81,7 @@ class _Collector:
             self.autocommit,
             atomic_requests=ATOMIC_REQUESTS in self.source.text and atomic_requests(tree),
             statements=tuple(self.statements),
+            referring_back=back_references(tree, self.source.text),
         )
 
     def body(self, statements: list[ast.stmt]) -> None:

@@ -46,6 +46,21 @@ MOST_SQL = 20_000
 _STATEMENT = expression(r"\s*(with|select|insert|update|delete|replace|merge|lock|begin)\b", re.IGNORECASE)
 
 
+def back_references(tree: ast.Module, text: str) -> frozenset[str]:
+    """The names that mappers of rows are told for the other end of a relation: `backref="lines"`, `backref=db.backref("lines")`."""
+    if "backref" not in text:
+        return frozenset()
+    given = (
+        keyword.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg == "backref"
+    )
+    names = (value.args[0] if isinstance(value, ast.Call) and value.args else value for value in given)
+    return frozenset(name.value for name in names if isinstance(name, ast.Constant) and isinstance(name.value, str))
+
+
 def per_object(statement: ast.stmt) -> str:
     """The name that a statement of a class body gives to an attribute of each object (`x: X = field(default_factory=X)`), or ""."""
     if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.value, ast.Call):

@@ -26,7 +26,7 @@ _MANY_PROCESSES = frozenset(
 )
 """What projects import that work in several processes, or may."""
 
-_RELATIONS = frozenset({"relationship", "ManyToManyField", "dynamic_loader"})
+_RELATIONS = frozenset({"relationship", "ManyToManyField", "dynamic_loader", "association_proxy"})
 """Last names of what mappers call a relation to several rows of another table."""
 _NO_ROWS = ("Form", "Serializer", "Schema", "BaseModel")
 """How bases of classes end that tell what is sent and received, with fields named after columns."""
@@ -250,15 +250,16 @@ class Index:
 
     @cached_property
     def relations(self) -> frozenset[str]:
-        """Names of attributes that classes declare as relations to other rows (`relationship(…)`), and none as a column.
+        """Names of attributes that are relations to other rows (`relationship(…)`), or the other ends of such, and none a column.
 
         A list that is assigned to one is compared with the rows that are linked: only those that differ are added or taken out.
         """
         declared: set[str] = set()
         others: set[str] = set()
         for module in self.modules:
+            declared |= module.referring_back
             for class_ in module.classes:
-                if any(base.endswith(_NO_ROWS) for base in class_.bases):
+                if any(name.endswith(_NO_ROWS) for name in (class_.name, *class_.bases)):
                     continue
                 for name, built in class_.attributes:
                     last = built.rpartition(".")[2]
