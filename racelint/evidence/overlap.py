@@ -72,7 +72,7 @@ class Concurrency(Reaching):
                     strength = Confidence.LOW
                 elif strength is Confidence.LOW and left.public != right.public and not called and not self.unlikely:
                     weak, strong = (left, right) if left.public else (right, left)
-                    inner = world == "threads" and (
+                    of_threads = world == "threads" and (
                         # nothing speaks of threads
                         (
                             weak.strength is Confidence.LOW
@@ -83,6 +83,7 @@ class Concurrency(Reaching):
                         or (strong.body and self._own_step(weak))
                         or self._of_another_class(left, right, resource)
                     )
+                    inner = of_threads or (world == "tasks" and self._is_coroutine(weak))
                     strength = strength if inner else Confidence.MEDIUM
                 if best is None or strength.rank > weakest.rank:
                     best, weakest = (left if left.many else right), strength
@@ -138,6 +139,11 @@ class Concurrency(Reaching):
             and other.name.lstrip("_").partition("_")[0] not in self.scope.models.lifecycle
             and other.name not in {name.rpartition(".")[2] for name in self.runs(root.unit)}
         )
+
+    def _is_coroutine(self, root: Root) -> bool:
+        """Whether who calls the public method has to await it: read closely, most have one caller, which awaits them in turn."""
+        unit = self.scope.functions.get(root.unit)
+        return unit is not None and unit.is_async
 
     def _step_of(self, one: int, other: int) -> bool:
         """Whether the public one of two roots is a step of what the other one runs: nobody else needs to call it."""

@@ -24,10 +24,6 @@ _COMMAND_DECORATORS = frozenset({"command", "option", "argument"})
 """Decorators of commands that somebody runs at a terminal."""
 
 
-_QUEUES = frozenset({"asyncio.Queue", "asyncio.LifoQueue", "asyncio.PriorityQueue"})
-"""Queues between tasks."""
-
-
 class Roots(Calls):
     """Where the units of one module start to run."""
 
@@ -221,14 +217,10 @@ class Roots(Calls):
     def class_strength(self, qualname: str, is_async: bool) -> tuple[Confidence, str]:
         """How likely several units use one object of the class."""
         lock_worlds = self.lock_worlds(qualname)
-        if is_async and ("tasks" in lock_worlds):
-            return Confidence.HIGH, "is a public coroutine method of a class that has a lock for its tasks"
         if not is_async and "threads" in lock_worlds and not self._on_loop:
             return Confidence.MEDIUM, "is a public method of a class that has a lock for its threads"
         if not is_async and self._documented(qualname) and not self._on_loop:
             return Confidence.MEDIUM, "is a public method of a class that is documented as safe for threads"
-        if is_async and self._has_queue(qualname) and not self._is_iterator(qualname):
-            return Confidence.MEDIUM, "is a public coroutine method of a class whose users meet at a queue"
         if is_async and self._kept(qualname):
             return Confidence.MEDIUM, "is a public method of an object that lives as long as the module"
         return Confidence.LOW, "is a public coroutine method" if is_async else "is a public method"
@@ -247,17 +239,6 @@ class Roots(Calls):
         """The worlds of the locks that objects of the class have."""
         calls = (self.scope.models.functions.get(name) for name in self._made_attributes(qualname))
         return frozenset(call.world for call in calls if call is not None and call.effect == "lock")
-
-    def _is_iterator(self, qualname: str) -> bool:
-        """Whether objects of the class are iterated over: one task goes through each of them."""
-        names = {class_.name for class_ in self.scope.lineage(qualname)} | self.scope.base_names(qualname)
-        return self.scope.method(qualname, "__anext__") is not None or any(
-            name.rpartition(".")[2].endswith(("AsyncIterator", "AsyncGenerator")) for name in names
-        )
-
-    def _has_queue(self, qualname: str) -> bool:
-        """Whether objects of the class have a queue for tasks: who puts and who takes are two."""
-        return not _QUEUES.isdisjoint(self._made_attributes(qualname))
 
     def _asks(self, function: FunctionFacts) -> bool:
         """Whether the coroutine, or one that it awaits, waits for an answer that it finds by a key: others ask meanwhile."""
