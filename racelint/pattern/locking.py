@@ -16,6 +16,7 @@ from racelint.pattern.anew import (
     of_one_request,
 )
 from racelint.pattern.pair import INTERNAL
+from racelint.pattern.readers import changed_by_readers
 from racelint.pattern.transfers import changed_under_own_lock
 from racelint.pattern.unit import Unit, same
 from racelint.resolve import CONSTRUCTORS
@@ -27,6 +28,7 @@ def useless_locks(unit: Unit) -> Iterator[Useless]:
     yield from made_by_wrapper(unit)
     yield from made_unless_handed(unit)
     yield from made_beside_kept(unit)
+    yield from changed_by_readers(unit)
     yield from _one_per_object(unit)
     yield from _of_this_object(unit)
     yield from _one_of_several(unit)
