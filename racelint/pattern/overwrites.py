@@ -61,7 +61,8 @@ def _readers(unit: Unit, write: Access) -> Evidence | None:
     reader = read_elsewhere(unit, resource)
     handled = unit.module.concurrency.handled_in_processes(facts.qualname) is not None
     if reader and (handled or is_storage(facts.owner) or shared_word(resource.path, resource.name, facts.qualname)):
-        return Evidence(f"`{reader}` reads it; {used.text}", used.strength, "processes")
+        strength = Confidence.MEDIUM if is_storage(facts.owner) else used.strength
+        return Evidence(f"`{reader}` reads it; {used.text}", strength, "processes")
     return Evidence(used.text, Confidence.LOW, "processes")
 
 

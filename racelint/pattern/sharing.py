@@ -58,7 +58,8 @@ def used_by_others(
             "processes",
         )
     if is_storage(unit.facts.owner):
-        return Evidence(f"`{unit.facts.owner}` is a storage, which processes share", Confidence.MEDIUM, "processes")
+        # by a class's name alone: of thirteen such findings that were read, five were right, all of files that others read
+        return Evidence(f"`{unit.facts.owner}` is a storage, which processes share", Confidence.LOW, "processes")
     parts = unit.module.path.replace("\\", "/").removesuffix(".py").split("/")[-2:]
     word = shared_word(unit.facts.qualname, *reversed(parts), more=more)
     if word:
