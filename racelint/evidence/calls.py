@@ -172,9 +172,15 @@ class Calls:
         chosen = self.chosen(path, caller, line)
         if chosen:
             return [unit for one in chosen for unit in self.target(one, caller)]
-        made = path if path in self.scope.classes else dict(caller.locals_built).get(path, "")
+        made = path if path in self.scope.classes else self._class_of(path, caller)
         called = self.scope.method(made, "__call__") if made in self.scope.classes else None
         return [called] if called is not None else self.target(path, caller)
+
+    def _class_of(self, path: str, caller: FunctionFacts) -> str:
+        """The class of the module of which a local, a name of the module or an attribute holds an object; "" if none is known."""
+        if path.count(".") > 1 or (_last(path) in self._defined and path not in dict(caller.locals_built)):
+            return ""
+        return self.receiver_type(path, caller).removeprefix(":")
 
     def chosen(self, path: str, caller: FunctionFacts, line: int) -> tuple[str, ...]:
         """What a name has in turn that a loop over what stands there binds: the units that it stands for."""

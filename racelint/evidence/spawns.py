@@ -9,12 +9,13 @@ from racelint.evidence.data import Root
 from racelint.evidence.turns import lone_worker, over_in_its_round
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
+from racelint.models.loader import POOL_MAPS
 
 
 def find_spawns(calls: Calls) -> list[Root]:
     """The units that calls of the module start, and the bodies of its threads."""
     roots: list[Root] = []
-    made: set[str] = set()
+    made: dict[str, bool] = {}
     sites: dict[tuple[str, str], list[tuple[FunctionFacts, CallSite, bool, str]]] = {}
     alone: dict[str, bool] = {}
     apart: dict[str, bool] = {}
@@ -44,7 +45,8 @@ def find_spawns(calls: Calls) -> list[Root]:
                     world = "tasks" if unit.is_async else world
                     sites.setdefault((unit.qualname, world), []).append((caller, call, many, world))
                     if unit.name == "__call__":
-                        made.add(unit.qualname)
+                        each = made.get(unit.qualname, True)
+                        made[unit.qualname] = each and not _one_callable(calls, call, argument, caller)
     for (name, world), found in sites.items():
         caller, call, many, _ = max(found, key=lambda site: site[2])
         again = any(_both_run(call, other_call, caller is other) for other, other_call, _, _ in found)
@@ -60,7 +62,7 @@ def find_spawns(calls: Calls) -> list[Root]:
                 Confidence.HIGH,
                 own_object=alone[name],
                 apart=apart[name],
-                made=name in made,
+                made=made.get(name, False),
                 worker=_one_worker(calls, found),
                 waited=waited,
                 starters=tuple(sorted({other.qualname for other, *_ in found})) if waited else (),
@@ -132,6 +134,20 @@ def _of_new_object(calls: Calls, call: CallSite, argument: str, caller: Function
     made = {built for name, built in caller.locals_built if name == root}
     sites = [site for site in caller.calls if site.callee in made]
     return call.looped and len(made) == 1 and bool(sites) and all(site.looped for site in sites)
+
+
+def _one_callable(calls: Calls, call: CallSite, argument: str, caller: FunctionFacts) -> bool:
+    """Whether one object that can be called is started for many: made before the loop that starts it or the pool that maps it,
+    or held by the module or by an object that does so."""
+    path = argument.lstrip("*").rpartition("=")[2]
+    root, dot, _ = path.partition(".")
+    if path in calls.scope.classes or root in caller.loop_names:
+        return False
+    built = {made for name, made in caller.locals_built if name == path}
+    if not dot and not built:
+        return path in calls.scope.names_in(caller.qualname).assigned and path not in caller.local_names
+    several = call.looped or call.callee.rpartition(".")[2] in POOL_MAPS
+    return several and not any(site.callee in built and site.looped for site in caller.calls)
 
 
 def _of_class(unit: FunctionFacts) -> bool:

@@ -1,4 +1,4 @@
-"""What several threads or processes are handed by whoever starts them: a queue that each empties, a number that each counts up."""
+"""What several threads or processes are handed, or find in the module: a queue that each empties, a number that each counts up."""
 
 from __future__ import annotations
 
@@ -22,33 +22,57 @@ def emptied_by_each(unit: Unit) -> Iterator[tuple[Mark, Mark, str, Evidence]]:
         return
     given = {name for name, _ in unit.facts.params[bool(unit.facts.owner) :]}
     for asked in unit.marks("call"):
-        name, _, method = asked.subject.rpartition(".")
-        if method != "empty" or name not in given:
+        name = _receiver(unit, asked, "empty")
+        if not name or not (name in given or _of_module(unit, name)):
             continue
         take = next(
             (
                 mark
                 for mark in unit.marks("call")
-                if mark.subject == f"{name}.get"
+                if _receiver(unit, mark, "get") == name
                 and unit.before(asked.id, mark.id)
-                and unit.module.text(mark.place).endswith("get()")
+                and unit.module.text(mark.place).endswith(BLOCKING)
             ),
             None,
         )
-        evidence = _started_with(unit, QUEUES, ("threads", "processes")) if take is not None else None
-        if take is not None and evidence is not None:
+        if take is None:
+            continue
+        worlds = ("threads", "processes")
+        evidence = _started_with(unit, QUEUES, worlds) if name in given else _started(unit, worlds)
+        if evidence is not None:
             yield asked, take, name, evidence
             return
+
+
+def _receiver(unit: Unit, call: Mark, method: str) -> str:
+    """What the method is called of, as written, where a call is one of it; the subject of a call has its type, if that is known."""
+    if not call.subject.endswith(f".{method}"):
+        return ""
+    return unit.module.text(call.place).partition(f".{method}(")[0]
+
+
+BLOCKING = ("get()", "get(True)", "get(block=True)")
+"""How an entry is waited for as long as it takes."""
+
+
+def _of_module(unit: Unit, name: str) -> bool:
+    """Whether the name is that of a queue which the module makes."""
+    if not name.isidentifier() or name in unit.facts.local_names - unit.facts.global_names:
+        return False
+    names = unit.module.scope.names_in(unit.facts.qualname)
+    return names.built_type(names.assigned.get(name, "")) in QUEUES
 
 
 def counted_in_shared_memory(unit: Unit) -> Iterator[tuple[Access, Access, Evidence]]:
     """The read and the write of one `counter.value += 1`, where `counter` is a `multiprocessing.Value`, and who else does it.
 
+    So it is where the new value is computed from one read before.
+
     Its own lock guards the read and the write, each alone.
     """
     for write in unit.accesses(Op.WRITE):
         holder, dot, last = write.resource.path.rpartition(".")
-        if last != "value" or not dot or write.how != "+=" or unit.locked_at(write):
+        if last != "value" or not dot or unit.locked_at(write):
             continue
         read = next(
             (
