@@ -114,8 +114,9 @@ def test_work_grows_with_a_class_and_not_with_its_square(monkeypatch: pytest.Mon
 def test_all_of_a_large_crowd_is_found() -> None:
     """Also what comes behind those that are compared."""
     body = "    async def m{}(self, n):\n        t = self.total\n        await asyncio.sleep(0)\n        self.total = t + n\n"
-    report = lint_source(crowd(250, body), config=Config(min_confidence=Confidence.LOW))
-    found = {finding.symbol for finding in report.findings if finding.code == "RL102"}
+    runs = ", ".join(f"crowd.m{number}(1)" for number in range(250))
+    text = f"{crowd(250, body)}\n\nasync def main(crowd: Crowd):\n    await asyncio.gather({runs})\n"
+    found = {finding.symbol for finding in lint_source(text).findings if finding.code == "RL102"}
     assert found == {f"Crowd.m{number}" for number in range(250)}
 
 
