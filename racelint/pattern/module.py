@@ -93,9 +93,11 @@ class Module:
         """The places of all locks that a class, or the module for "", has."""
         return frozenset((owner, name) for name in locks_of(self.scope, owner))
 
-    def under_lock(self, function: FunctionFacts, write: Write) -> bool:
-        """Whether something that is named like a lock is held at a change, as far as facts tell."""
-        if any(map(self.models.names_lock, write.within)):
+    def under_lock(self, function: FunctionFacts, write: Write, locks: frozenset[str] = frozenset()) -> bool:
+        """Whether something that is named like a lock, or one of `locks`, is held at a change, as far as facts tell."""
+        if any(map(self.models.names_lock, write.within)) or not locks.isdisjoint(write.within):
+            return True
+        if locks and not locks.isdisjoint(self.concurrency.held_on_entry(function)):
             return True
         return self.concurrency.called_under_lock(function) or bool(self.concurrency.decorator_guards(function))
 

@@ -220,6 +220,11 @@ class Unit:
         name = f" `{guard.lock.shown}`" if guard.lock.shown else ""
         return f"the {guard.what}{name} of line {self.module.line(guard)} is held over both"
 
+    def locks_over(self, one: Event, other: Event) -> frozenset[str]:
+        """The names of the locks that are held over both and keep other tasks out."""
+        found = (guard for guard in self.guards(one, other, "lock") if _excludes(guard, World.TASKS))
+        return frozenset(guard.lock.name for guard in found)
+
     def locked_at(self, event: Event) -> list[Acquire]:
         """The locks that are held at an event."""
         return [

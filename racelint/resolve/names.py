@@ -123,7 +123,8 @@ class Names:
             return ""
         if path in self.classes:
             return ":" + path
-        return self.canonical(path)
+        origin = self.canonical(path)
+        return BUILT_IN.get(origin, origin)
 
     def annotated_type(self, path: str) -> str:
         """The type of an object that is annotated with the class: what a call of the class gives."""
@@ -137,6 +138,22 @@ class Names:
         """The class of this module that the type names."""
         return self.classes.get(type_name[1:]) if type_name.startswith(":") else None
 
+
+BUILT_IN = {
+    **{f"typing.{name}": name.lower() for name in ("Dict", "List", "Set", "FrozenSet", "Tuple", "Type")},
+    "typing.Deque": "collections.deque",
+    "typing.DefaultDict": "collections.defaultdict",
+    "typing.OrderedDict": "collections.OrderedDict",
+    "typing.Counter": "collections.Counter",
+}
+"""What the names of `typing` for classes of the standard library stand for."""
+
+ABSTRACT = frozenset(
+    f"{module}.{name}"
+    for module in ("typing", "collections.abc")
+    for name in ("Mapping", "MutableMapping", "Sequence", "MutableSequence", "AbstractSet", "MutableSet", "Collection")
+) | {"collections.abc.Set"}
+"""Annotations that leave open what class an object is of."""
 
 MAPPERS = frozenset(
     {

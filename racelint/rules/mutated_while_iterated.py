@@ -132,10 +132,15 @@ def iterations(unit: Unit) -> Iterator[tuple[Access, Switch, Evidence]]:
             if swapped(unit, read) or "RuntimeError" in read.handled:  # who foresees it does something about it
                 continue
             switch = next((s for s in unit.switches_between(read.id, loop.id) if s.id > loop.id), None)
-            evidence = (
-                stronger(resized_by(unit, read), resized_by_entries(unit, read, loop)) if switch is not None else None
-            )
-            if switch is not None and evidence is not None and not unit.guarded(read, switch):
+            if switch is None:
+                continue
+            locks = unit.locks_over(read, switch)
+            if not locks and unit.guarded(read, switch):
+                continue
+            evidence = resized_by(unit, read, locks)
+            if not locks:
+                evidence = stronger(evidence, resized_by_entries(unit, read, loop))
+            if evidence is not None:
                 yield read, switch, evidence
                 break
 
@@ -148,13 +153,15 @@ def swapped(unit: Unit, read: Access) -> bool:
     )
 
 
-def resized_by(unit: Unit, read: Access) -> Evidence | None:
-    """Who changes the size of the collection, in another run or in another unit."""
+def resized_by(unit: Unit, read: Access, locks: frozenset[str]) -> Evidence | None:
+    """Who changes the size of the collection, in another run or in another unit; if the loop holds `locks`, under no lock at all."""
     scope = unit.module.scope
     kind = scope.attribute_type(read.resource.owner, read.resource.path) if read.resource.owner in scope.classes else ""
     shapes = REMOVES if kind in (*LISTS, "") and read.how == "iterate" else RESIZES
     best: Evidence | None = None
     for write, function, found in rivals(unit, read.resource, World.TASKS, shapes):
+        if locks and (function.qualname == unit.facts.qualname or unit.module.under_lock(function, write, locks)):
+            continue
         if best is None or found.strength.rank > best.strength.rank:
             best = Evidence(
                 f"{found.text}; `{function.qualname}` changes it on line {write.line}", found.strength, found.world
