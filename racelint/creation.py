@@ -202,8 +202,25 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                         Confidence.MEDIUM,
                         evidence.world,
                     )
+                if evidence.strength is Confidence.LOW and _makes_lock(unit, write):
+                    evidence = Evidence(
+                        "what is made is a lock: whoever asks for it expects other threads, which then hold another one",
+                        Confidence.MEDIUM,
+                        evidence.world,
+                    )
                 yield Pair(unit, check, write), way, evidence
                 break
+
+
+def _makes_lock(unit: Unit, write: Access) -> bool:
+    """Whether a lock for threads is made where no lock is held, and the module gives no thread an object of its own."""
+    scope = unit.module.scope
+    call = unit.module.models.functions.get(write.value.type)
+    if call is None or call.effect != "lock" or call.world != "threads":
+        return False
+    used = [built for _, built in scope.facts.assigned] + [base for c in scope.facts.classes for base in c.bases]
+    apart = any(scope.canonical(name) == "threading.local" for name in used)
+    return not apart and not unit.module.concurrency.called_under_lock(unit.facts)
 
 
 def _asked_by_threads(unit: Unit, write: Access) -> bool:

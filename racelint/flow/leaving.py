@@ -78,6 +78,8 @@ class Leaving(Assignments):
             if _caught_names(handler) & MISSING:
                 self.state.control |= self._looked_up(inside)
                 self.state.control |= missing_rows(self, handler.type)
+            if "AttributeError" in _caught_names(handler):
+                self.state.control |= self._asked_for(inside)
             self.state.control |= self._raised_for_missing(first, body_ends, _caught_names(handler))
             if _caught_names(handler) & ABSENT_FILE:
                 self.state.control |= self._files_used(inside)
@@ -170,6 +172,15 @@ class Leaving(Assignments):
             (read.id, Sense.ABSENT)
             for read in reads
             if read.op in (Op.READ, Op.CHECK) and (read.resource.kind.external or read.resource.key)
+        )
+
+    def _asked_for(self, inside: Ids) -> Control:
+        """The reads of attributes in a body whose failure says that there is none yet, or nothing in it."""
+        reads = [event for number in sorted(inside) if isinstance(event := self.events[number], Access)]
+        return frozenset(
+            (read.id, Sense.ABSENT)
+            for read in reads
+            if read.op is Op.READ and read.resource.kind is Kind.ATTRIBUTE and not read.resource.key
         )
 
     def _files_used(self, inside: Ids) -> Control:
