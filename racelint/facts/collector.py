@@ -9,8 +9,10 @@ from dataclasses import replace
 from racelint.facts.data import MUTATORS, SECOND_ROW_HANDLED, CallSite, ClassFacts, FunctionFacts, ModuleFacts, Write
 from racelint.facts.declared import (
     ATOMIC_REQUESTS,
+    MAIN,
     atomic_requests,
     back_references,
+    is_script,
     note_assigned,
     note_model,
     note_reference,
@@ -82,6 +84,7 @@ class _Collector:
             atomic_requests=ATOMIC_REQUESTS in self.source.text and atomic_requests(tree),
             statements=tuple(self.statements),
             referring_back=back_references(tree, self.source.text),
+            script=MAIN in self.source.text and is_script(tree),
         )
 
     def body(self, statements: list[ast.stmt]) -> None:

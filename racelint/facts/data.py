@@ -154,6 +154,8 @@ class ModuleFacts:
     """Constants of the module and of its classes (`Class.NAME`) that begin as statements of SQL do, with their texts."""
     referring_back: frozenset[str] = frozenset()
     """Attributes by which rows of another class refer back to those of one of the module: `relationship("Order", backref="lines")`."""
+    script: bool = False
+    """Can be started as a program itself: `if __name__ == "__main__":`."""
 
 
 SECOND_ROW_HANDLED = "!second row"

@@ -245,3 +245,16 @@ def _says_true(value: ast.expr) -> bool:
         given = [keyword.value for keyword in value.keywords if keyword.arg == "default"] or value.args[1:2]
         return any(map(_says_true, given))
     return isinstance(value, ast.Constant) and value.value is True
+
+
+MAIN = "__main__"
+"""The name of the module that a program was started with."""
+
+
+def is_script(tree: ast.Module) -> bool:
+    """Whether a module can be started as a program itself: `if __name__ == "__main__":`."""
+    return any(isinstance(node, ast.If) and _asks_for_main(node.test) for node in tree.body)
+
+
+def _asks_for_main(test: ast.expr) -> bool:
+    return any(isinstance(part, ast.Constant) and part.value == MAIN for part in ast.walk(test))

@@ -15,7 +15,7 @@ from racelint.events import (
     Value,
 )
 from racelint.expressions import expression
-from racelint.flow.expressions import Evaluator
+from racelint.flow.expressions import Evaluator, stepped
 from racelint.flow.resources import captured_resource, global_resource, item_of
 from racelint.flow.row_locks import note_dropped
 from racelint.flow.rows import note_changed, row_of
@@ -64,6 +64,7 @@ class Assignments(Evaluator):
             row=None,
             type=old.type if old.type == "dict" else new.type if new.type == "django.F" else "",
             appended=appended or old.appended,
+            known=stepped(node.operator, old, new) if old.stems else (),
         )
         if old.ref is not None and old.type in IN_PLACE:
             self.emit(
@@ -104,14 +105,16 @@ class Assignments(Evaluator):
             self.emit(Op.WRITE, resource, node, value, how)
             return
         if how == "+=" and name in self.state.env:
+            old = self.state.env[name]
             self.state.env[name] = replace(
-                self.state.env[name],
+                old,
                 stems=value.stems,
                 text=name,
                 ref=None,
                 via=None,
                 shape=Shape.OTHER,
                 appended=value.appended,
+                known=(*old.known, *value.known),
             )
             return
         self.bind(name, value)

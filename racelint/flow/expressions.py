@@ -94,7 +94,7 @@ class Evaluator(Conditions):
         elif isinstance(node.operator, cst.Modulo) and isinstance(node.left, cst.SimpleString):
             known = (("formatted", Value()),)
         elif left.stems or right.stems:
-            known = COMPUTED
+            known = (*COMPUTED, *stepped(node.operator, left, right))
         self.note_next(node.operator, left, right, node)
         kept = next((value.type for value in (left, right) if value.type in ("pathlib.Path", "django.F")), "")
         computed = isinstance(node.left, (cst.IfExp, cst.BooleanOperation))  # `(last.number if last else 0) + 1`
@@ -323,6 +323,13 @@ class Evaluator(Conditions):
     ) -> Value:
         """Implemented where statements are."""
         raise NotImplementedError
+
+
+def stepped(operator: cst.BaseBinaryOp | cst.BaseAugOp, left: Value, right: Value) -> tuple[tuple[str, Value], ...]:
+    """Tells that a number was counted up or down: by how much is written there."""
+    counts = isinstance(operator, (cst.Add, cst.AddAssign, cst.Subtract, cst.SubtractAssign))
+    by = right if left.stems else left
+    return (("stepped", Value()),) if counts and by.shape is Shape.CONSTANT and by.text.isdigit() else ()
 
 
 def origin_of(text: str, *parts: Value) -> str:

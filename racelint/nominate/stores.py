@@ -259,8 +259,8 @@ def file_steps(c: Candidate) -> bool:
         return True
     if not names.isdisjoint(PATH_TESTS) and any(FILE_LOCK.search(call.callee) for call in c.calls):
         return True
-    script = "__name__" in c.module.scope.facts.module_body.reads
-    alone = is_command(c.module.scope.facts.path, script) or is_of_one_run(c.facts.owner)
+    facts = c.module.scope.facts
+    alone = is_command(facts.path, facts.script) or is_of_one_run(c.facts.owner)
     return not alone and _says_shared(c, names)
 
 

@@ -141,7 +141,7 @@ def entries_drawn(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 break
 
 
-DRAWING = frozenset("decr adecr decrby".split())
+DRAWING = frozenset("decr adecr dec decrement decrby".split())
 """How a counter is made smaller."""
 
 SIZES = frozenset("llen scard zcard hlen xlen".split())
@@ -150,7 +150,7 @@ SIZES = frozenset("llen scard zcard hlen xlen".split())
 ENLARGING = frozenset("lpush rpush sadd zadd hset xadd".split())
 """How an entry is added to a collection of Redis."""
 
-ADDING = frozenset("incr aincr incrby hincrby incrbyfloat hincrbyfloat".split()) | ENLARGING
+ADDING = frozenset("incr aincr inc increment incrby hincrby incrbyfloat hincrbyfloat".split()) | ENLARGING
 """How a counter or a collection grows."""
 
 

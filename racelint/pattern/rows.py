@@ -292,11 +292,23 @@ CONTEXTS = frozenset({"ctx", "context"})
 """Names of what is handed through one run of something."""
 
 
+def _counts(write: Access) -> bool:
+    """Whether what is written is a number that was counted up or down: that cannot be made again.
+
+    Of a version it is enough that it is another one than before.
+    """
+    version = _VERSION.search(f"{write.value.text} {write.resource.key}") is not None
+    return write.value.part("stepped") is not None and not version
+
+
+_VERSION = expression(r"(?i)version|revision|generation")
+
+
 def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
     """That another run writes the same document meanwhile; a coroutine is part of a service, whose stores others reach, too.
 
     So are tables, and the servers whose calls are modelled: what is kept there is meant for more than one process. In what is
-    called a cache, though, there are mostly values that can be made again. `served` says whether that is enough.
+    called a cache, though, there are mostly values that can be made again, unless they count. `served` says whether that is enough.
     """
     found = in_processes(unit)
     if found is not None and pair.second.resource.name.partition(".")[0] in CONTEXTS:
@@ -313,7 +325,8 @@ def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
     once = (
         first_word(unit.facts.name) in unit.module.models.lifecycle
     )  # whoever starts or sets up an object does so once
-    kept = resource.kind is Kind.STORE and resource.owner == "store" and not resource.path.endswith("cache")
+    of_store = resource.kind is Kind.STORE and resource.owner == "store"
+    kept = of_store and (not resource.path.endswith("cache") or _counts(pair.second))
     if found is not None and (found.strength is not Confidence.LOW or (unit.facts.is_async and not once)):
         return replace(found, strength=max(found.strength, Confidence.MEDIUM, key=lambda one: one.rank))
     if served and (resource.kind is Kind.TABLE or kept):

@@ -31,6 +31,7 @@ from racelint.paths import (
     shared_word,
 )
 from racelint.pattern.unit import Unit
+from racelint.words import first_word
 
 
 def used_by_others(
@@ -107,16 +108,20 @@ def linked_by_others(unit: Unit, act: Access) -> Evidence | None:
 
 
 def _meeting(unit: Unit, act: Access) -> Evidence | None:
-    """What says that processes meet where a folder is made: the place, the module, or that the files of several lie in it."""
+    """What says that processes meet where a folder is made: the place, the module, or that the files of several lie in it.
+
+    What a program does when it starts or sets something up it does once, mostly alone: the place says little then.
+    """
     path = act.resource.path
+    starting = first_word(act.place.unit.rpartition(".")[2]) in unit.module.models.lifecycle
     place = place_of_all(path)
-    if place:
+    if place and not starting:
         return _medium(f"`{place}` is the same place for every process that runs this")
     lock = _lock_between_processes(unit)
     if lock:
         return _medium(f"`{lock}` in the same module keeps processes apart, so there are several")
     many = _in_many_processes(unit)
-    if many:
+    if many and not starting:
         return _medium(f"`{many}` runs the module in several processes at once")
     if is_parent(path):
         return _medium("it is the folder of other files, which several processes can write")
@@ -166,16 +171,12 @@ def _in_many_processes(unit: Unit) -> str:
 
 def of_a_command(unit: Unit) -> bool:
     """Whether the module is part of a command line."""
-    return is_command(unit.module.path, script=_is_script(unit))
-
-
-def _is_script(unit: Unit) -> bool:
-    return "__name__" in unit.module.scope.facts.module_body.reads
+    return is_command(unit.module.path, script=unit.module.scope.facts.script)
 
 
 def _of_one_program(unit: Unit) -> bool:
     """Whether the module is a command or a window, of which a user runs one at a time."""
-    if of_a_command(unit) or _is_script(unit):
+    if of_a_command(unit) or unit.module.scope.facts.script or unit.module.scope.index.windowed:
         return True
     roots = {origin.partition(".")[0] for origin in unit.module.scope.imports.values()}
     return not roots.isdisjoint(COMMAND_LIBRARIES | WINDOW_LIBRARIES)
