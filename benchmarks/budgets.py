@@ -108,7 +108,28 @@ def unchanged(directory: str, folder: Path, rounds: int) -> Iterator[tuple[str, 
         changed.append(used(run))
     yield "nothing changed, against the cold run", "5 %", f"{100 * ratio(again, cold):.1f} %"
     yield "one file changed, whole tree, against the cold run", "-", f"{100 * ratio(changed, cold):.1f} %"
+    yield from named(some, tree, folder, rounds)
     yield "most memory of the cold run, one process", "400 MB", f"{max(one.megabytes for one in cold):.0f} MB"
+
+
+def named(file: Path, tree: Path, folder: Path, rounds: int) -> Iterator[tuple[str, str, str]]:
+    """One file by its name, as pre-commit gives it, in its project against the same file with nothing around it."""
+    (tree / "pyproject.toml").touch()
+    alone = folder / "alone" / file.name
+    alone.parent.mkdir()
+    in_project = [*RACELINT, "-j", "1", "--cache-dir", str(folder / "cache"), str(file)]
+    by_itself = [*RACELINT, "-j", "1", "--no-cache", str(alone)]
+    used(in_project)
+    again, changed, single = [], [], []
+    for number in range(rounds):
+        with file.open("a", encoding="utf-8") as opened:
+            opened.write(f"# named {number}\n")
+        shutil.copyfile(file, alone)
+        changed.append(used(in_project))
+        again.append(used(in_project))
+        single.append(used(by_itself))
+    yield "one file changed, named, against that file alone", "2 x", f"{ratio(changed, single):.2f} x"
+    yield "nothing changed, named, against that file alone", "-", f"{ratio(again, single):.2f} x"
 
 
 def processes(directory: str, rounds: int) -> Iterator[tuple[str, str, str]]:

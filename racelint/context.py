@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from racelint.config import Config
 from racelint.discovery import File, found_below
-from racelint.facts import ATOMIC_REQUESTS
-from racelint.index.modules import Modules, module_path
+from racelint.imported import Imported, imported
+from racelint.index.modules import Modules, folder, module_path
 from racelint.source import Source, read_bytes
 
 MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", "racelint.toml", ".git", ".hg")
@@ -28,11 +28,18 @@ MOST_READ = 150
 LEVELS = 3
 """Modules on the way from a named file to the last that is read."""
 
-_IMPORTS = re.compile(
-    rb"^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n(]*)|import[ \t]+([^\n]+))", re.MULTILINE
-)
-_COMMENT = re.compile(rb"#[^\n]*")
-_SETTING = ATOMIC_REQUESTS.encode()
+Reader = Callable[[Iterable[File]], Iterator[tuple[File, Imported]]]
+"""Says of files what they import; those that cannot be read are left out."""
+
+
+def read_imports(files: Iterable[File]) -> Iterator[tuple[File, Imported]]:
+    """The reader that remembers nothing."""
+    for file in files:
+        try:
+            text = read_bytes(file.path)
+        except OSError:  # it is reported where it is read for its facts, if it is
+            continue
+        yield file, imported(text)
 
 
 def context(
@@ -40,6 +47,7 @@ def context(
     config: Config,
     given: Mapping[str, Source] | None = None,
     project: Sequence[File] | None = None,
+    read: Reader = read_imports,
 ) -> list[File]:
     """The files to read beside `files` for the sake of those of them that were named.
 
@@ -51,7 +59,7 @@ def context(
     if project is not None:
         named = [file for file in files if file.named]
         around = [file for file in project if file.path not in looked_at]
-        return sorted(_near(named, around, given), key=lambda file: file.path) if named else []
+        return sorted(_near(named, around, given, read), key=lambda file: file.path) if named else []
     starts: dict[Path, list[File]] = {}
     for file in files:
         edited = len(files) == 1 and file.path in given and os.path.exists(file.path)
@@ -61,7 +69,7 @@ def context(
     found: dict[str, File] = {}
     for root, named in starts.items():
         around = [file for file in found_below(os.fspath(root), config, MOST_LISTED) if file.path not in looked_at]
-        found.update((file.path, file) for file in _near(named, around, given))
+        found.update((file.path, file) for file in _near(named, around, given, read))
     return [found[path] for path in sorted(found)]
 
 
@@ -77,80 +85,110 @@ def project_root(path: Path) -> Path | None:
     return packages[-1] if packages else None
 
 
-def _near(named: Sequence[File], around: Sequence[File], given: Mapping[str, Source]) -> list[File]:
+def _near(named: Sequence[File], around: Sequence[File], given: Mapping[str, Source], read: Reader) -> list[File]:
     """Of the files around, those that the named ones lead to by imports, the nearest first."""
-    files = {module_path(file.path): file for file in (*named, *around)}
-    imports, settings = _import_graph(files, given)
-    importers: dict[str, list[str]] = {}
-    for path, targets in imports.items():
-        for target in targets:
-            importers.setdefault(target, []).append(path)
+    graph = _Graph([*named, *around], given, read)
     starts = [module_path(file.path) for file in named]
-    ordered = [*_interleaved(_levels(starts, imports), _levels(starts, importers))]
-    ordered += [target for path in ordered for target in imports.get(path, ())]  # what users import tells their types
-    wanted = dict.fromkeys(path for path in (*settings, *ordered) if path not in starts)
-    return [files[path] for path in list(wanted)[:MOST_READ]]
-
-
-def _levels(starts: Sequence[str], edges: Mapping[str, Sequence[str]]) -> list[list[str]]:
-    """What can be reached in one step, in two, up to `LEVELS`."""
-    seen, level, found = set(starts), list(starts), []
-    for _ in range(LEVELS):
-        level = sorted({target for path in level for target in edges.get(path, ())} - seen)
-        seen.update(level)
-        found.append(level)
-    return found
-
-
-def _interleaved(*ways: list[list[str]]) -> Iterator[str]:
-    for levels in zip(*ways, strict=True):
-        for level in levels:
-            yield from level
-
-
-def _import_graph(files: Mapping[str, File], given: Mapping[str, Source]) -> tuple[dict[str, list[str]], list[str]]:
-    """By module path: its package, and the module paths that its text imports, as far as they are among the files.
-
-    Also the module paths of settings that say how each request is run, which nobody imports: frameworks find them by their name.
-    """
-    modules = Modules(file.path for file in files.values())
-    found: dict[str, list[str]] = {}
-    settings: list[str] = []
-    left = MOST_BYTES
-    for path, file in files.items():
-        try:
-            text = _text(file, given, left)
-        except OSError:  # it is reported where it is read for its facts, if it is
-            continue
-        left -= len(text)
-        if _SETTING in text:
-            settings.append(path)
-        targets = (modules.split(origin, file.path) for origin in _origins(text))
-        package = {above} if (above := posixpath.dirname(path)) in files else set()
-        found[path] = sorted((package | {target[0] for target in targets if target is not None}) - {path})
-        if left <= 0:
+    wanted = dict.fromkeys(path for path in graph.settings if path not in starts)
+    ordered: list[str] = []
+    for level in _in_turns(_levels(starts, graph.imports), _levels(starts, graph.importers)):
+        ordered += level
+        wanted.update(dict.fromkeys(path for path in level if path not in starts))
+        if len(wanted) >= MOST_READ:  # what is farther away need not be looked for
             break
-    return found, settings
+    for path in ordered if len(wanted) < MOST_READ else ():  # what users import tells their types
+        wanted.update(dict.fromkeys(target for target in graph.imported_by(path) if target not in starts))
+    return [graph.files[path] for path in list(wanted)[:MOST_READ]]
 
 
-def _text(file: File, given: Mapping[str, Source], most: int) -> bytes:
-    if file.path in given:
-        return given[file.path].text.encode("utf-8", "surrogatepass")[:most]
-    return read_bytes(file.path)[:most]
+def _levels(starts: Sequence[str], step: Callable[[Iterable[str]], set[str]]) -> Iterator[list[str]]:
+    """What can be reached in one step, in two, up to `LEVELS`."""
+    seen, level = set(starts), list(starts)
+    for _ in range(LEVELS):
+        level = sorted(step(level) - seen)
+        seen.update(level)
+        yield level
 
 
-def _origins(text: bytes) -> Iterable[str]:
-    """The dotted names that a text imports; what stands in strings and comments may be among them."""
-    for match in _IMPORTS.finditer(text):
-        package, names, plain = match.groups()
-        if plain is not None:
-            yield from (_name(part) for part in plain.split(b","))
-            continue
-        dots = package.decode("ascii", "replace")
-        for part in _COMMENT.sub(b"", names).strip(b"() \t\r\n").split(b","):
-            yield dots + _name(part) if dots.endswith(".") else f"{dots}.{_name(part)}"
+def _in_turns(*ways: Iterator[list[str]]) -> Iterator[list[str]]:
+    """A level of each way, then the next of each; what nobody asks for is not looked for."""
+    for _ in range(LEVELS):
+        for way in ways:
+            yield next(way)
 
 
-def _name(part: bytes) -> str:
-    words = part.split()
-    return words[0].decode("ascii", "replace") if words else ""
+class _Graph:
+    """Which file imports which, by module paths; found out for those that are asked for."""
+
+    def __init__(self, files: Sequence[File], given: Mapping[str, Source], read: Reader) -> None:
+        self.files = {module_path(file.path): file for file in files}
+        self.settings: list[str] = []
+        """Settings that say how each request is run."""
+        self._modules = Modules(file.path for file in self.files.values())
+        self._texts: dict[str, Imported] = {}
+        self._targets: dict[str, list[str]] = {}
+        left = MOST_BYTES
+        for file, text in _with_given(self.files.values(), given, read):
+            path = module_path(file.path)
+            self._texts[path] = text
+            if text.settings:
+                self.settings.append(path)
+            left -= text.size
+            if left <= 0:
+                break
+
+    def imported_by(self, path: str) -> list[str]:
+        """What a file imports, and its package."""
+        if path not in self._texts:
+            return []
+        known = self._targets.get(path)
+        if known is None:
+            split, importer = self._modules.split, self.files[path].path
+            targets = {
+                found[0] for origin in self._texts[path].origins if (found := split(origin, importer)) is not None
+            }
+            package = {above} if (above := posixpath.dirname(path)) in self.files else set()
+            known = self._targets[path] = sorted((package | targets) - {path})
+        return known
+
+    def imports(self, paths: Iterable[str]) -> set[str]:
+        """What any of the files imports."""
+        return {target for path in paths for target in self.imported_by(path)}
+
+    def importers(self, paths: Iterable[str]) -> set[str]:
+        """The files that import any of them."""
+        wanted = set(paths)
+        names = wanted | {path.rpartition("/")[2] for path in wanted}
+        mentioned = {path for name in names for path in self._mentioning.get(name, ())}
+        return {path for path in mentioned if not wanted.isdisjoint(self.imported_by(path))}
+
+    @cached_property
+    def _mentioning(self) -> dict[str, list[str]]:
+        """By a name, or the module path of a package that is meant by dots alone: the files whose imports may lead there."""
+        found: dict[str, list[str]] = {}
+        for path, text in self._texts.items():
+            above = posixpath.dirname(path)
+            start = folder(self.files[path].path)
+            mentioned = {above}
+            for origin in text.origins:
+                mentioned.update(origin.split("."))
+                if origin.startswith("."):
+                    mentioned.add("/".join(start.split("/")[: start.count("/") + 2 - _dots(origin)]))
+            for name in mentioned:
+                found.setdefault(name, []).append(path)
+        return found
+
+
+def _dots(origin: str) -> int:
+    """How many dots a relative import begins with."""
+    return len(origin) - len(origin.lstrip("."))
+
+
+def _with_given(files: Iterable[File], given: Mapping[str, Source], read: Reader) -> Iterator[tuple[File, Imported]]:
+    """What files import, whose text may be given, in their order."""
+    ordered = list(files)
+    texts = read(file for file in ordered if file.path not in given)
+    for file in ordered if given else ():
+        if file.path in given:
+            yield file, imported(given[file.path].text.encode("utf-8", "surrogatepass"))
+    yield from texts

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from racelint.analyse import collect
-from racelint.cache import FOLDER, Kept, opened
+from racelint.cache import FOLDER, Kept, imports, opened, reader, store
 from racelint.cache.codec import decode, encode, shape_of
 from racelint.discovery import File
 from racelint.facts import ModuleFacts
@@ -140,6 +140,34 @@ def test_a_named_file_is_judged_with_what_its_neighbours_say_now(project: Path) 
     assert racelint(project, "counter.py")[0] == 1
     write(project / "starter.py", starter.format("await asyncio.sleep(0)"))
     assert racelint(project, "counter.py")[0] == 0
+
+
+def test_imports_of_unchanged_files_are_not_looked_for_again(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To find the neighbours of a named file only those are read that have changed."""
+    write(project / "starter.py", "from counter import Counter\n\ncounter = Counter()\n")
+    files = [File(str(path), path.name) for path in sorted(project.glob("*.py"))]
+    monkeypatch.setattr(store, "SETTLED", 0)
+    cache = opened(project / FOLDER, Report)
+    assert cache is not None
+    first = list(reader(cache)(files))
+    assert {file.shown: found.origins for file, found in first} == {
+        "counter.py": ("asyncio",),
+        "quiet.py": (),
+        "starter.py": ("counter.Counter",),
+    }
+    read: list[str] = []
+
+    def watched(path: str) -> bytes:
+        read.append(Path(path).name)
+        return Path(path).read_bytes()
+
+    monkeypatch.setattr(imports, "read_bytes", watched)
+    assert list(reader(cache)(files)) == first
+    write(project / "starter.py", "import quiet\n", LONG_AGO + 1)
+    tamper(project, ("UPDATE imports SET value = 7 WHERE path LIKE '%quiet.py'", ()))
+    again = dict(reader(cache)(files))
+    assert again[files[2]].origins == ("quiet",)
+    assert sorted(read) == ["quiet.py", "starter.py"]
 
 
 @pytest.mark.parametrize(

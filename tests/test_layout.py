@@ -38,8 +38,9 @@ LAYERS = """
     rules
     suppress report explain repro
     analyse config jobs globs
-    discovery
-    cache context
+    discovery imported
+    context
+    cache
     run
     remembered
     fix adoption

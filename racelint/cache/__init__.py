@@ -6,6 +6,18 @@ unpickled: what is in it is JSON. A file that cannot be read as one of ours is t
 """
 
 from racelint.cache.folder import FOLDER, cache_folder, clean
+from racelint.cache.imports import reader
 from racelint.cache.store import Cache, Kept, existing, facts_key, opened, report_key
 
-__all__ = ["FOLDER", "Cache", "Kept", "cache_folder", "clean", "existing", "facts_key", "opened", "report_key"]
+__all__ = [
+    "FOLDER",
+    "Cache",
+    "Kept",
+    "cache_folder",
+    "clean",
+    "existing",
+    "facts_key",
+    "opened",
+    "reader",
+    "report_key",
+]

@@ -19,6 +19,7 @@ Coder = Callable[[Any], Any]
 PLAIN = (str, int, bool, float, type(None))
 
 
+@cache
 def shape_of(kind: type) -> str:
     """What a class looks like: two versions of it that look alike can read each other's values."""
     seen: dict[type, str] = {}

@@ -36,6 +36,7 @@ WAIT = 2.0
 """Seconds to wait for another process that writes; then nothing is kept of this run."""
 
 _TABLES = """
+CREATE TABLE IF NOT EXISTS imports (path TEXT PRIMARY KEY, state TEXT NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, state TEXT NOT NULL, content BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (key BLOB PRIMARY KEY, value TEXT NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS reports (key BLOB PRIMARY KEY, value TEXT NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID;
@@ -88,7 +89,7 @@ class Cache(Generic[Report]):
         for file in files:
             try:
                 status = os.stat(file.path)
-                state = _state(status)
+                state = state_of(status)
                 old = known.get(file.path)
                 if old is not None and old[0] == state and len(old[1]) == _SIZE:
                     found[file.path], self._seen[file.path] = old[1], old
@@ -96,7 +97,7 @@ class Cache(Generic[Report]):
                 found[file.path] = hashlib.blake2b(read_bytes(file.path), digest_size=_SIZE).digest()
             except OSError:  # it is reported where it is read
                 continue
-            if max(status.st_mtime_ns, status.st_ctime_ns) < now - SETTLED and _storable(file.path):
+            if is_settled(status, now) and _storable(file.path):
                 self._seen[file.path] = self._fresh[file.path] = state, found[file.path]
         return found
 
@@ -104,6 +105,29 @@ class Cache(Generic[Report]):
         """The paths whose content is no longer what `contents` found."""
         now = self._read(files, dict(self._seen))
         return {file.path for file in files if now.get(file.path) != contents.get(file.path)}
+
+    def imports(self, paths: Sequence[str]) -> dict[str, tuple[object, object]]:
+        """By path: the state in which a file was when its imports were looked for, and what `imports.reader` wrote of them."""
+
+        def look(database: sqlite3.Connection) -> dict[str, tuple[object, object]]:
+            known: dict[str, tuple[object, object]] = {}
+            for part in _parts([path for path in paths if _storable(path)]):
+                rows = database.execute(f"SELECT path, state, value FROM imports WHERE path IN ({_marks(part)})", part)
+                known.update((path, (state, value)) for path, state, value in rows)
+            return known
+
+        return self._ask(look, {})
+
+    def keep_imports(self, rows: Sequence[tuple[str, str, str]]) -> None:
+        """Keeps path, state and value of files."""
+
+        def write(database: sqlite3.Connection) -> None:
+            database.execute("BEGIN IMMEDIATE")
+            storable = [row for row in rows if _storable(row[0])]
+            database.executemany("INSERT OR REPLACE INTO imports VALUES (?, ?, ?)", storable)
+            database.execute("COMMIT")
+
+        self._ask(write, None)
 
     # what is kept
 
@@ -143,7 +167,7 @@ class Cache(Generic[Report]):
         none: list[tuple[str, str, bytes]] = []
         for path, state, content in self._ask(look, none):
             try:
-                if _state(os.stat(path)) == state:
+                if state_of(os.stat(path)) == state:
                     keys[path] = facts_key(File(path, display(path)), content)
             except OSError:  # it is gone
                 continue
@@ -179,7 +203,7 @@ class Cache(Generic[Report]):
         (pages,) = database.execute("PRAGMA page_count").fetchone()
         (size,) = database.execute("PRAGMA page_size").fetchone()
         if pages * size > LARGEST:
-            for table in ("files", "facts", "reports"):
+            for table in ("imports", "files", "facts", "reports"):
                 database.execute(f"DELETE FROM {table}")
         for table in ("facts", "reports"):
             database.execute(f"DELETE FROM {table} WHERE used < ?", (today - KEPT_DAYS,))
@@ -212,9 +236,14 @@ class Cache(Generic[Report]):
             return
 
 
-def _state(status: os.stat_result) -> str:
+def state_of(status: os.stat_result) -> str:
     """What the system says of a file, which is another one when the file was written."""
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
+
+
+def is_settled(status: os.stat_result, now: int) -> bool:
+    """Whether a file that is written again would have another state; `now` is in nanoseconds."""
+    return max(status.st_mtime_ns, status.st_ctime_ns) < now - SETTLED
 
 
 def _behind(top: str) -> str:

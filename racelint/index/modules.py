@@ -35,6 +35,8 @@ class Modules:
         self._packages = {folder(path) for path in every if path.replace("\\", "/").rpartition("/")[2] == "__init__.py"}
         self._tops: dict[str, dict[str, None]] = {}
         """By the name of a file or folder: the folders it lies in, with a slash at their end, sorted."""
+        self._roots: dict[tuple[str, str], tuple[str | None, list[str]]] = {}
+        """What `_roots_of` found."""
         for path in sorted(self._paths):
             above = ""
             for part in path.split("/"):
@@ -97,16 +99,25 @@ class Modules:
         A folder that is a package itself can be such a top, too, as Django projects have it; it must hold more than the
         first part, and the importer.
         """
-        roots = self._tops.get(parts[0], {})
-        tops = [
-            root for root in roots if root.rstrip("/") not in self._packages and self._seen_from(root, parts[0], start)
-        ]
-        nearest = max(tops, key=lambda root: shared(root, start), default=None)
+        key = parts[0], start
+        known = self._roots.get(key)
+        if known is None:
+            known = self._roots[key] = self._roots_of(*key)
+        nearest, packages = known
         found = self._below(nearest, parts, 1) if nearest is not None else None
-        packages = [root for root in roots if root.rstrip("/") in self._packages and start.startswith(root)]
-        for root in sorted(packages, key=len, reverse=True) if found is None else ():
+        for root in packages if found is None else ():
             found = found or self._below(root, parts, 2)
         return found
+
+    def _roots_of(self, first: str, start: str) -> tuple[str | None, list[str]]:
+        """For names that begin with `first`, imported below `start`: the nearest top, and the packages that may be one."""
+        roots = self._tops.get(first, {})
+        tops = [
+            root for root in roots if root.rstrip("/") not in self._packages and self._seen_from(root, first, start)
+        ]
+        packages = [root for root in roots if root.rstrip("/") in self._packages and start.startswith(root)]
+        nearest = max(tops, key=lambda root: shared(root, start), default=None)
+        return nearest, sorted(packages, key=len, reverse=True)
 
     def _below(self, root: str, parts: list[str], least: int) -> tuple[str, str] | None:
         """The longest module below a folder that the parts name, of at least so many parts, and what is left."""
