@@ -166,13 +166,18 @@ def _result(
         stems,
         Shape.NEW if constructor else Shape.CALL,
         type=type_name if constructor else "",
-        origin=source_of(node) if is_own(type_name) else "",
+        origin=source_of(node) if is_own(type_name) or _given_own(arguments) else "",
         appended=any(v.appended for v in arguments.every),
         known=known,
         opaque=NO_IDS if type_name.partition(".")[0] in TRANSPARENT else arguments.stems,
         born=oldest(arguments) if type_name in REARRANGED else -1,
         row=arguments.positional[0].row if type_name in ("cast", "typing.cast") and arguments.positional else None,
     )
+
+
+def _given_own(arguments: Arguments) -> bool:
+    """Whether an argument is what nobody else has, as a process number: what a call makes of it is a name of one's own, too."""
+    return any(is_own(value.origin or value.text) for value in arguments.every)
 
 
 def _note_summed(ev: Evaluator, node: cst.Call, arguments: Arguments) -> None:

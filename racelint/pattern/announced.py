@@ -78,13 +78,14 @@ def _same_event(one: Access, other: Access) -> bool:
 
 
 def _waiting(unit: Unit, event: Access) -> Iterator[FunctionFacts]:
-    """The methods of the class that wait for the event."""
+    """The methods of the class that wait for the event once: who waits in a loop comes round again and looks again."""
     scope, path = unit.module.scope, event.resource.path
     for function in scope.facts.functions:
         owner, self_name = enclosing_self(function, scope)
         if owner not in scope.family(event.resource.owner) or function.qualname == unit.facts.qualname:
             continue
-        if any(call.callee == f"{self_name}.{path}.wait" for call in function.calls):
+        waits = [call for call in function.calls if call.callee == f"{self_name}.{path}.wait"]
+        if waits and not any(call.looped for call in waits):
             yield function
 
 

@@ -10,6 +10,7 @@ from racelint.expressions import expression
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import World
 from racelint.paths import (
+    CACHED,
     FILE_LOCK,
     LOCKS,
     NEEDING,
@@ -233,6 +234,11 @@ def pid_file_of_one(access: Access) -> bool:
 def spare_copy(access: Access) -> bool:
     """Whether the file is a copy of an older one, which nobody reads while all is well."""
     return is_spare(access.resource.path)
+
+
+def missed_by_nobody(access: Access) -> bool:
+    """Whether nobody minds that the file is gone for a moment: a spare copy, or what a cache does not hold just now."""
+    return spare_copy(access) or bool(shared_word(access.resource.path, access.resource.name, only=CACHED))
 
 
 def _said_first(unit: Unit, test: Access, act: Access, sense: Sense) -> bool:

@@ -8,7 +8,7 @@ from racelint.events import Access, Acquire, Kind, Op, Resource
 from racelint.evidence import Evidence
 from racelint.expressions import expression
 from racelint.finding import Confidence
-from racelint.paths import CACHED, is_own, is_storage, is_system_path, shared_word
+from racelint.paths import CACHED, LOCKS, is_own, is_predictable, is_storage, is_system_path, shared_word
 from racelint.pattern.files import (
     file_accesses,
     forgiven,
@@ -97,16 +97,21 @@ def _one_name(one: Resource, other: Resource) -> bool:
 
 
 def _only_locked(unit: Unit, write: Access) -> bool:
-    """Whether the file is opened for nothing but the lock on it, which leaves at most the number of its holder in it."""
+    """Whether the file is opened for nothing but the lock on it, which leaves at most the number of its holder in it.
+
+    So it is, too, if its name says that it is a lock, something is locked here, and nothing is written into it.
+    """
+    written = [
+        access for access in unit.accesses(Op.WRITE, kinds=(Kind.FILE,)) if same(access.resource, write.resource)
+    ]
     locked = any(
         isinstance(event, Acquire) and event.lock.owner == "lock" and event.lock.key == write.resource.path
         for event in unit.events
     )
-    return locked and all(
-        "getpid(" in unit.module.text(written.place)
-        for written in unit.accesses(Op.WRITE, kinds=(Kind.FILE,))
-        if same(written.resource, write.resource)
-    )
+    named = shared_word(write.resource.path, write.resource.name, only=LOCKS) and not written
+    opener = unit.module.scope.functions.get(write.place.unit, unit.facts)
+    taken = named and any(call.callee.rpartition(".")[2] in ("flock", "lockf", "locking") for call in opener.calls)
+    return bool(taken) or (locked and all("getpid(" in unit.module.text(one.place) for one in written))
 
 
 def _put_in_place_later(unit: Unit, write: Access) -> bool:
@@ -190,5 +195,6 @@ def moved_from_elsewhere(unit: Unit) -> Iterator[Access]:
             and _MADE.search(source)
             and "dir=" not in source
             and "gettempdir" not in target.resource.path
+            and not is_predictable(target.resource.path)  # it lies in the same folder for temporary files
         ):
             yield target

@@ -46,7 +46,7 @@ def wrong_waits(unit: Unit) -> Iterator[Wait]:
         if inside:
             if _repeated(unit, wait, inside[0]):
                 continue
-            if not limited or _goes_on(unit, wait, inside[0]):
+            if _goes_on(unit, wait, inside[0]) if limited else not _asked_again(unit, wait, inside[0]):
                 yield Wait(Mistake.ONCE, wait, inside[0], world)
         elif checks:
             notified = [check for check in checks if notifies(unit, wait, check)]
@@ -69,6 +69,14 @@ def _repeated(unit: Unit, wait: Mark, check: Access) -> bool:
     """Whether the wait stands in a loop that looks at the same again before and after it, in another test."""
     return any(
         unit.before(wait.id, again.id) and unit.before(again.id, wait.id) and same(again.resource, check.resource)
+        for again in unit.accesses(Op.CHECK, kinds=INTERNAL)
+    )
+
+
+def _asked_again(unit: Unit, wait: Mark, check: Access) -> bool:
+    """Whether what was waited for is tested once more after the wait, before the lock is let go."""
+    return any(
+        unit.before(wait.id, again.id) and same(again.resource, check.resource) and unit.guards(wait, again, "lock")
         for again in unit.accesses(Op.CHECK, kinds=INTERNAL)
     )
 

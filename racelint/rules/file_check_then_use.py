@@ -35,6 +35,7 @@ from racelint.pattern import (
     asks_somebody,
     awaited_then_read,
     copied,
+    emptied_in_place,
     forgiven,
     linked_by_others,
     listed_then_used,
@@ -175,7 +176,7 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
                 "",
             )
     elif written_in_place(act):
-        if not same_content(unit, act) and not copied(unit, act):
+        if not same_content(unit, act) and not copied(unit, act) and not _told_as_half_written(unit, act):
             yield (
                 test,
                 act,
@@ -206,6 +207,13 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
             EAFP,
             "",
         )
+
+
+def _told_as_half_written(unit: Unit, act: Access) -> bool:
+    """Whether RL702 says of the same write that others read a part of it: what mends that mends this, too."""
+    return any(
+        write.id == act.id and evidence.strength is not Confidence.LOW for write, evidence in emptied_in_place(unit)
+    )
 
 
 def _written_by_others(unit: Unit, act: Access) -> Evidence | None:

@@ -45,11 +45,11 @@ from racelint.pattern import (
     Module,
     Unit,
     emptied_in_place,
+    missed_by_nobody,
     moved_from_elsewhere,
     removed_then_replaced,
     replaced_from_fixed_name,
     seldom_run,
-    spare_copy,
     used_by_others,
 )
 from racelint.rule import Rule
@@ -88,7 +88,7 @@ def overwrites(unit: Unit) -> Iterator[tuple[Access, Access, str, Evidence, str]
             removal,
             write,
             message,
-            UNKNOWN if spare_copy(write) else used_by_others(unit, write) or UNKNOWN,
+            UNKNOWN if missed_by_nobody(write) else used_by_others(unit, write) or UNKNOWN,
             "`os.replace` it without removing it first",
         )
     for write, target in replaced_from_fixed_name(unit):
