@@ -118,7 +118,7 @@ PROCESS_LIBRARIES = (
 _WORD = expression(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _COMPOUND = expression(
     r"(?P<first>cache|lock|spool|registry|cookie|state|session|db|log|data|download|upload|media|backup)"
-    r"(?:dir|dirs|file|files|path|paths|folder|folders|root|name|filename|db)"
+    r"(?:dir|dirs|file|files|path|paths|folder|folders|root|name|fname|filename|db)"
     r"|(?:io|http|web|py|disk|file|image|font|build|url|page|user|ast|pickle|json|meta|index|tag|query|result)(?P<last>cache)s?"
 )
 _SYSTEM = expression(r"""^[rbuf]*["']/(var|etc|run|tmp|srv|opt|mnt|dev/shm)/""")

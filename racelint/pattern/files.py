@@ -50,8 +50,25 @@ def forgiven(unit: Unit, act: Access) -> bool:
 def file_accesses(unit: Unit, *ops: Op) -> Iterator[Access]:
     """The accesses of files that other processes can have, too."""
     for access in unit.accesses(*ops, kinds=(Kind.FILE,)):
-        if not is_own(access.resource.path) and not is_own(access.resource.name):
+        resource = access.resource
+        if not is_own(resource.path) and not is_own(resource.name) and not _own_attribute(unit, resource):
             yield access
+
+
+def _own_attribute(unit: Unit, resource: Resource) -> bool:
+    """Whether an attribute of the object names the path, and each value that it gets is made of what nobody else has."""
+    root, _, name = resource.path.partition(".")
+    if root != "self" or not name.isidentifier() or not unit.facts.owner:
+        return False
+    writes = [
+        (function, write)
+        for function, write in unit.module.scope.attribute_writes(unit.facts.owner, name)
+        if write.shape != "none"
+    ]
+    return bool(writes) and all(
+        is_own(write.built_from) or any(call.line == write.line and is_own(call.callee) for call in function.calls)
+        for function, write in writes
+    )
 
 
 def written_in_place(access: Access) -> bool:

@@ -14,6 +14,7 @@ from racelint.models.loader import Models
 from racelint.need import Nominee
 from racelint.pattern.doubts import Doubts
 from racelint.pattern.unit import Unit
+from racelint.pattern.unused import of_unused_class
 from racelint.resolve import Scope, locks_of
 
 if TYPE_CHECKING:
@@ -155,7 +156,8 @@ class Module:
         steps = tuple(self.step(role, event) for role, event in trace)
         expected = evidence.by_hand and self.concurrency.by_hand
         alone = not expected and self.concurrency.unlikely_unit(unit.facts)
-        strength = Confidence.LOW if alone else evidence.strength
+        unused = self.path in self.scope.index.users and of_unused_class(self.scope, unit.facts)
+        strength = Confidence.LOW if alone or unused else evidence.strength
         text = evidence.text
         if self.doubts is not None:
             reasons = self.doubts.of(unit.facts.qualname, (event for _, event in trace))

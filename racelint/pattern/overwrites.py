@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Acquire, Kind, Op, Resource
+from racelint.events import Access, Acquire, Kind, Op, Resource, Sense, Shape
 from racelint.evidence import Evidence
 from racelint.expressions import expression
 from racelint.finding import Confidence
@@ -37,6 +37,7 @@ def emptied_in_place(unit: Unit) -> Iterator[tuple[Access, Evidence]]:
             or unit.locked_at(write)
             or _read_before(unit, write)
             or same_content(unit, write)
+            or _first_content(unit, write)
             or _only_locked(unit, write)
         ):
             continue
@@ -78,6 +79,8 @@ def _taken_for_miss(unit: Unit, resource: Resource) -> bool:
     else:
         readers = (f for f in unit.module.scope.facts.functions if f.qualname != unit.facts.qualname and opens(f))
         reads = [read for function in readers for read in _reads(unit.module.unit(function.qualname))]
+        cached = [read for read in reads if shared_word(read.resource.path, read.resource.name, only=CACHED)]
+        reads = cached or reads  # the others may be of what the cache is made of
     return bool(reads) and all(read.forgiven & _UNREADABLE for read in reads)
 
 
@@ -94,6 +97,20 @@ _UNREADABLE = frozenset({"", "Exception", "BaseException", "ValueError", "JSONDe
 def _one_name(one: Resource, other: Resource) -> bool:
     """Whether two functions call a file by the same name."""
     return one.path == other.path or one.name == other.name
+
+
+def _first_content(unit: Unit, write: Access) -> bool:
+    """Whether the file was found missing and gets an empty document: there is nothing yet that a reader could miss."""
+    missing = any(
+        (test := unit.access(number)) is not None and one_path(unit, test, write) and sense is Sense.ABSENT
+        for number, sense in write.control
+    )
+    written = [
+        access.value.shape
+        for access in unit.accesses(Op.WRITE, kinds=(Kind.FILE,))
+        if same(access.resource, write.resource) and access.id >= write.id
+    ]
+    return missing and bool(written) and all(shape in (Shape.CONSTANT, Shape.EMPTY) for shape in written)
 
 
 def _only_locked(unit: Unit, write: Access) -> bool:

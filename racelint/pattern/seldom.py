@@ -7,6 +7,7 @@ from racelint.facts import FunctionFacts, ModuleFacts
 from racelint.index import Index
 from racelint.pattern.surrounding import AROUND_MIGRATIONS, receives
 from racelint.pattern.unit import Unit
+from racelint.pattern.unused import of_unused_class
 
 MOST_STEPS = 3
 """Functions on the way from a command to the unit."""
@@ -16,15 +17,19 @@ def seldom_run(unit: Unit) -> str:
     """Why the application does not run the unit: all that leads to it are commands, tests and migrations, or nothing does; "" if it may.
 
     The latter is known only of a module that others import, so that the project is in view. A method may be called by a template or
-    a framework, and what is decorated by whoever decorates it.
+    a framework, unless nobody has the class; what is decorated may be called by whoever decorates it, unless that only wraps it.
     """
     if receives(unit, AROUND_MIGRATIONS):
         return "one command runs the migrations and what follows them"
     facts, index = unit.facts, unit.module.scope.index
-    if unit.module.path not in index.users or not _led_to_by_name(facts):
+    if unit.module.path not in index.users:
+        return ""
+    if of_unused_class(unit.module.scope, unit.facts):
+        return f"nothing in the project makes a `{facts.owner}`"
+    if not _led_to_by_name(facts) and not _only_wrapped(unit):
         return ""
     mentioning = index.mentions.get(facts.name, set())
-    if (facts.owner and not mentioning) or not _alone(index, facts.name, MOST_STEPS):
+    if (facts.owner and not mentioning) or not _alone(index, facts, MOST_STEPS):
         return ""
     return (
         f"only commands or tests lead to `{facts.name}`"
@@ -33,38 +38,64 @@ def seldom_run(unit: Unit) -> str:
     )
 
 
+def _only_wrapped(unit: Unit) -> bool:
+    """Whether a plain function is decorated by what the project defines to put a call around another one, and by nothing else."""
+    facts, scope = unit.facts, unit.module.scope
+    if facts.parent or facts.owner or facts.name.startswith("__"):
+        return False
+    for decorator in facts.decorators:
+        found = scope.index.meaning(decorator, scope.facts) if "(" not in decorator else None
+        if found is None or not found.name:
+            return False
+        function = scope.index.table(found.module).functions.get(found.name)
+        inner = f"{found.name}."
+        if function is None or not any(f.qualname.startswith(inner) for f in found.module.functions):
+            return False
+        if any(call.callee.rpartition(".")[2] not in ("wraps", "iscoroutinefunction") for call in function.calls):
+            return False
+    return True
+
+
 def _led_to_by_name(facts: FunctionFacts) -> bool:
     """Whether whoever calls the function has to write its name."""
     return not (facts.parent or facts.decorators or facts.name.startswith("__"))
 
 
-def _alone(index: Index, name: str, steps: int) -> bool:
-    """Whether all that mention the name run alone, or are functions that only such lead to."""
+def _alone(index: Index, target: FunctionFacts, steps: int) -> bool:
+    """Whether all that mention the name of a function run alone, or are functions that only such lead to."""
     if steps == 0:
         return False
     modules = {module.path: module for module in index.modules}
-    serving = [modules[path] for path in index.mentions.get(name, ()) if not _beside(path)]
-    return all(_mentioned_alone(index, module, name, steps) for module in serving)
+    serving = [modules[path] for path in index.mentions.get(target.name, ()) if not _beside(path)]
+    return all(_mentioned_alone(index, module, target, steps) for module in serving)
 
 
-def _mentioned_alone(index: Index, module: ModuleFacts, name: str, steps: int) -> bool:
+def _mentioned_alone(index: Index, module: ModuleFacts, target: FunctionFacts, steps: int) -> bool:
     """The same for the functions of one module; an import alone runs nothing."""
-    if _mentions(module.module_body, name):
+    name = target.name
+    holders = None if target.owner else frozenset(local for local, _ in module.imports)
+    if _mentions(module.module_body, name, holders):
         return False
     return all(
-        function.name != name  # else it calls another function of its own name
+        (function.name != name or not function.owner)  # else it calls another method of its own name
         and _led_to_by_name(function)
         and bool(index.mentions.get(function.name))
-        and _alone(index, function.name, steps - 1)
+        and (function.name == name or _alone(index, function, steps - 1))
         for function in module.functions
-        if _mentions(function, name)
+        if _mentions(function, name, holders)
     )
 
 
-def _mentions(function: FunctionFacts, name: str) -> bool:
-    """Whether the function calls something of this last name, or hands it on."""
+def _mentions(function: FunctionFacts, name: str, holders: frozenset[str] | None) -> bool:
+    """Whether the function calls something of this last name, or hands it on; of one of the holders, if they are given.
+
+    What an object has is no function of a module, which is called by its name or by that of something imported.
+    """
     paths = (*(call.callee for call in function.calls), *function.references, *function.decorators)
-    return any(path.rpartition(".")[2] == name for path in paths)
+    return any(
+        path.rpartition(".")[2] == name and (holders is None or "." not in path or path.partition(".")[0] in holders)
+        for path in paths
+    )
 
 
 def _beside(path: str) -> bool:
