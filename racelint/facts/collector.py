@@ -284,8 +284,9 @@ class _Collector:
         self.current.statements += 1
         self.visit(node.test)
         outer = self.arms
+        always = isinstance(node.test, ast.Constant) and node.test.value is True
         for arm, body in enumerate((node.body, node.orelse)):
-            self.arms = (*outer, (node.lineno, arm))
+            self.arms = outer if always else (*outer, (node.lineno, arm))
             self.body(body)
         self.arms = outer
 
