@@ -164,7 +164,7 @@ def test_imports_of_unchanged_files_are_not_looked_for_again(project: Path, monk
     monkeypatch.setattr(imports, "read_bytes", watched)
     assert list(reader(cache)(files)) == first
     write(project / "starter.py", "import quiet\n", LONG_AGO + 1)
-    tamper(project, ("UPDATE imports SET value = 7 WHERE path LIKE '%quiet.py'", ()))
+    tamper(project, ("UPDATE imports SET value = x'07' WHERE path LIKE '%quiet.py'", ()))
     again = dict(reader(cache)(files))
     assert again[files[2]].origins == ("quiet",)
     assert sorted(read) == ["quiet.py", "starter.py"]
