@@ -192,7 +192,8 @@ class Guards(Roots):
     def decorator_guards(self, function: FunctionFacts) -> frozenset[str]:
         """Decorators of the function that are locks or transactions by another name, and the locks that those of the module hold."""
         found: set[str] = set()
-        for decorator in function.decorators:
+        of_class = (name for class_ in self.scope.lineage(function.owner) for name in class_.decorators)
+        for decorator in (*function.decorators, *(of_class if function.owner else ())):
             seen = around(self.scope, function, decorator)
             if seen is not None:
                 found |= seen

@@ -17,12 +17,15 @@ def around(scope: Scope, function: FunctionFacts, decorator: str) -> frozenset[s
     A lock that each call makes for itself is none of them.
     """
     maker = scope.names_in(function.qualname).function_named(decorator) if "." not in decorator else None
-    if maker is None or maker.owner or not maker.params:
+    if maker is None or maker.owner:
         return None
-    held = [
-        frozenset(_names(scope, maker, wrapper, call, function)) for wrapper, call in calls_of_decorated(scope, maker)
-    ]
-    return frozenset.intersection(*held) if held else None
+    for deeper in (maker, *(inner for inner in scope.facts.functions if inner.parent == maker.qualname)):
+        makers = (maker,) if deeper is maker else (deeper, maker)  # `@alone("prices")` calls what makes the decorator
+        calls = calls_of_decorated(scope, deeper)
+        held = [frozenset(_names(scope, makers, wrapper, call, function)) for wrapper, call in calls]
+        if held:
+            return frozenset.intersection(*held)
+    return None
 
 
 def calls_of_decorated(scope: Scope, maker: FunctionFacts) -> Iterator[tuple[FunctionFacts, CallSite]]:
@@ -36,7 +39,7 @@ def calls_of_decorated(scope: Scope, maker: FunctionFacts) -> Iterator[tuple[Fun
 
 
 def _names(
-    scope: Scope, maker: FunctionFacts, wrapper: FunctionFacts, call: CallSite, function: FunctionFacts
+    scope: Scope, makers: tuple[FunctionFacts, ...], wrapper: FunctionFacts, call: CallSite, function: FunctionFacts
 ) -> Iterator[str]:
     """The locks that are held around one of the calls, as the decorated function would write them."""
     for guard in call.within:
@@ -48,7 +51,7 @@ def _names(
         elif root in wrapper.local_names:
             if not is_lock_maker(scope, dict(wrapper.locals_built).get(guard, "")) and scope.models.names_lock(guard):
                 yield OF_FUNCTION + function.qualname
-        elif root in maker.local_names:
+        elif maker := next((one for one in makers if root in one.local_names), None):
             if is_lock_maker(scope, dict(maker.locals_built).get(guard, "")) or scope.models.names_lock(guard):
                 yield OF_FUNCTION + function.qualname
         else:

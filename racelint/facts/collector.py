@@ -24,12 +24,14 @@ from racelint.facts.declared import (
 )
 from racelint.facts.gathered import Gathered
 from racelint.facts.guarded import declared_guards
+from racelint.facts.isolation import WORD, serializable_names
 from racelint.facts.source_text import (
     SHORTEST_SQL,
     annotation_name,
     arguments_of,
     asked_attribute,
     choices_of,
+    decorators_of,
     dotted,
     handles_second_row,
     says_nothing,
@@ -83,6 +85,7 @@ class _Collector:
             self.autocommit,
             atomic_requests=ATOMIC_REQUESTS in self.source.text and atomic_requests(tree),
             statements=tuple(self.statements),
+            serializable=serializable_names(tree) if WORD in self.source.text else frozenset(),
             referring_back=back_references(tree, self.source.text),
             script=MAIN in self.source.text and is_script(tree),
         )
@@ -128,7 +131,7 @@ class _Collector:
         found.params = tuple((a.arg, annotation_name(a.annotation) if a.annotation else "") for a in every)
         found.locals.update(a.arg for a in every)
         found.locals.update(a.arg for a in (arguments.vararg, arguments.kwarg) if a)
-        found.decorators = tuple(dotted(d) for d in node.decorator_list)
+        found.decorators = decorators_of(node)
         for decorator in node.decorator_list:
             self.visit(decorator)
         for default in (*arguments.defaults, *(d for d in arguments.kw_defaults if d)):
@@ -192,7 +195,7 @@ class _Collector:
                 qualname,
                 node.lineno,
                 tuple(dotted(b) for b in node.bases),
-                tuple(dotted(d) for d in node.decorator_list),
+                decorators_of(node),
                 tuple(attributes),
                 frozenset(unique),
                 versioned,

@@ -152,6 +152,8 @@ class ModuleFacts:
     """Settings of Django that put each request into a transaction."""
     statements: tuple[tuple[str, str], ...] = ()
     """Constants of the module and of its classes (`Class.NAME`) that begin as statements of SQL do, with their texts."""
+    serializable: frozenset[str] = frozenset()
+    """Names of engines whose transactions are serializable, and of what is made of them."""
     referring_back: frozenset[str] = frozenset()
     """Attributes by which rows of another class refer back to those of one of the module: `relationship("Order", backref="lines")`."""
     script: bool = False

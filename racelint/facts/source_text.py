@@ -32,6 +32,22 @@ def dotted(node: ast.AST | None) -> str:
     return ".".join(reversed(parts))
 
 
+def decorators_of(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> tuple[str, ...]:
+    """The dotted sources of the decorators; of Django's `method_decorator` what it makes decorate all that a class answers."""
+    found: list[str] = []
+    for decorator in node.decorator_list:
+        name = dotted(decorator)
+        if isinstance(decorator, ast.Call) and name.rpartition(".")[2] == "method_decorator" and decorator.args:
+            named = [k.value for k in decorator.keywords if k.arg == "name"]
+            whole = all(isinstance(value, ast.Constant) and value.value == "dispatch" for value in named)
+            given = decorator.args[0]
+            inner = given.elts if isinstance(given, (ast.List, ast.Tuple)) else [given]
+            found += [dotted(one) for one in inner] if whole else [name]
+        else:
+            found.append(name)
+    return tuple(found)
+
+
 def annotation_name(node: ast.expr | None) -> str:
     """The class an annotation names: `Optional[X]`, `X | None`, `"X"` and `Annotated[X, …]` give `X`."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):

@@ -107,6 +107,8 @@ class Contexts(Leaving):
         if value.type == "transaction":
             if node.asynchronous is not None:
                 self.switch(expression, callee="begin")
+            if self.scope.facts.serializable & self.function.reads:
+                text = f"serializable {text}"
             return self.acquire(
                 Resource(Kind.TABLE, "transaction", text, text), "transaction", "processes", self.place(expression)
             )

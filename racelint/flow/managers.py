@@ -195,7 +195,13 @@ def evaluated(ev: Recorder, value: Value, node: cst.CSTNode, how: str) -> Value:
     number = ev.emit(op, resource, node, kept_with_read(value), how, related, tested_columns(value))
     if value.part("locked") is not None:
         ev.locked_reads.add(number)
+        if how in EVALUATING:
+            ev.acquire(resource, "row lock", "processes", ev.place(node))
     return replace(value, stems=frozenset((number,)), via=number)
+
+
+EVALUATING = frozenset({"list", "tuple", "set", "len", "bool", "sorted"})
+"""Functions that evaluate a query as a whole: all rows are locked from there on."""
 
 
 def listed(ev: Recorder, source: Value) -> tuple[tuple[str, Value], ...]:

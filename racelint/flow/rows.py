@@ -266,7 +266,12 @@ def orm_effect(
             old = ev.rows[refreshed.row]
             number = ev.emit(Op.READ, Resource(Kind.TABLE, old.library, old.model, old.model), where, how=method)
             ev.rows.append(
-                replace(old, loaded=number, new=False, locked=old.locked or "with_for_update" in arguments.keywords)
+                replace(
+                    old,
+                    loaded=number,
+                    new=False,
+                    locked=old.locked or "with_for_update" in arguments.keywords or _locked_before(ev, old.model),
+                )
             )
             ev.state.env[refreshed.text] = Value(frozenset((number,)), row=len(ev.rows) - 1, text=refreshed.text)
             return Value()
@@ -287,6 +292,12 @@ def orm_effect(
                 )
         return Value()
     return _save(ev, where, base, method, arguments)
+
+
+def _locked_before(ev: Evaluator, model: str) -> bool:
+    """Whether rows of the model are locked, so that one that is read now is the one that is locked."""
+    held = ev.acquisitions(ev.state.held)
+    return any(guard.what == "row lock" and guard.lock.path == model for guard in held)
 
 
 def _save(ev: Evaluator, where: cst.CSTNode, base: Value, method: str, arguments: Arguments) -> Value | None:

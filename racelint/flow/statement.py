@@ -28,10 +28,16 @@ def literal(text: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
+ALONE = ("alone", Value())
+"""The part of a connection that says that it leads to a database which only this unit has."""
+
+
 def run_statement(
     ev: Evaluator, where: cst.CSTNode, found: Statement, base: Value, method: str, arguments: Arguments
 ) -> Value | None:
     """The events of a statement that is sent; None for one that is not understood."""
+    if base.part(ALONE[0]) is not None and base.ref is None:
+        return Value(type="cursor")
     owner = (
         home(ev, base) if base.type and base.part("handed") is None else "sql"
     )  # of a driver that is not known nothing is known, autocommit neither

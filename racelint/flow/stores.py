@@ -17,7 +17,7 @@ from racelint.flow.managers import asked_of, table_name
 from racelint.flow.row_locks import note_nested
 from racelint.flow.rows import flush, home, model_name, orm_effect, table_effect
 from racelint.flow.sql import classify
-from racelint.flow.statement import literal, run_statement
+from racelint.flow.statement import ALONE, literal, run_statement
 from racelint.flow.summaries import source_of
 from racelint.frozen import replace
 from racelint.models.loader import Call
@@ -46,7 +46,9 @@ def apply_effect(
             shape=Shape.NEW,
             type=model.returns or type_of(ev, node),
             text=source_of(node),
-            known=_path_parts(node, arguments) if effect == "path" else (("resource", Value()), *_temporary(ev, node)),
+            known=_path_parts(node, arguments)
+            if effect == "path"
+            else (("resource", Value()), *_temporary(ev, node), *_in_memory(node)),
         )
         if awaiting is not None:
             ev.switch(awaiting, callee=method)
@@ -97,6 +99,7 @@ def apply_effect(
             Shape.NEW if model.returns else Shape.CALL,
             type=model.returns or type_of(ev, node),
             text=source_of(node),
+            known=(ALONE,) if base is not None and base.part(ALONE[0]) is not None else (),
         )
     if effect in FILE_EFFECTS:
         stored = file_effect(ev, node, where, model, base, method, arguments)
@@ -111,6 +114,12 @@ def apply_effect(
             ev.state.fresh -= {value.via}
         value = replace(value, shape=Shape.AWAITED)
     return value
+
+
+def _in_memory(node: cst.Call) -> tuple[tuple[str, Value], ...]:
+    """That nobody else reaches a database which the call makes in memory, unless its object is handed on."""
+    first = node.args[0].value if node.args else None
+    return (ALONE,) if isinstance(first, cst.SimpleString) and first.raw_value == ":memory:" else ()
 
 
 def _path_parts(node: cst.Call, arguments: Arguments) -> tuple[tuple[str, Value], ...]:

@@ -24,7 +24,7 @@ def counted_then_added(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 continue
             if count.tested and count.tested <= new.assigned and constraint_handled(unit, new):
                 continue  # whether there is just such a row was asked, and that there is by now is foreseen
-            if not row_locked_at(unit, new):
+            if not row_locked_at(unit, new) and not unit.guarded(count, new, World.PROCESSES):
                 yield count, new
                 break
 

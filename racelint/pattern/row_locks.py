@@ -185,7 +185,8 @@ def _read_alike(unit: Unit, row: Row, look: Access) -> bool:
     read = unit.access(row.loaded) if row.loaded is not None else None
     if read is None or read.resource != look.resource or not read.tested & KEYS:
         return False
-    return read.tested == look.tested and bool(read.related) and read.related == look.related
+    keys = read.related - {row.model}  # `get_object_or_404(Seat, pk=pk)`
+    return read.tested == look.tested and bool(keys) and keys == look.related - {row.model}
 
 
 def _is_used(unit: Unit, row: Row) -> bool:

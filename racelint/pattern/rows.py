@@ -6,16 +6,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from racelint.events import Access, Kind, Mark, Op, Row
+from racelint.events import Access, Kind, Mark, Op, Row, Shape
 from racelint.evidence import Evidence
 from racelint.expressions import expression
 from racelint.facts import CallSite, ClassFacts, FunctionFacts
 from racelint.finding import Confidence, World
 from racelint.pattern.lookups import COUNTS
 from racelint.pattern.pair import Pair
-from racelint.pattern.rivals import in_processes
+from racelint.pattern.rivals import in_processes, with_itself
 from racelint.pattern.seldom import seldom_run
-from racelint.pattern.unit import Unit
+from racelint.pattern.unit import Unit, same
 from racelint.words import first_word
 
 _OWN = frozenset({"self", "cls"})
@@ -304,6 +304,25 @@ def _counts(write: Access) -> bool:
 _VERSION = expression(r"(?i)version|revision|generation")
 
 
+def _of_file(unit: Unit, pair: Pair, found: Evidence) -> Evidence | None:
+    """The evidence as far as it speaks of a file: tasks of one loop only meet where one awaits, and who begins it anew has its own."""
+    if found.world == "tasks" and pair.switch is None:
+        others = (with_itself(unit, world) for world in (World.THREADS, World.PROCESSES))
+        return next((one for one in others if one is not None), None)
+    begun = (
+        write for write in unit.accesses(Op.WRITE, kinds=(Kind.FILE,)) if same(write.resource, pair.first.resource)
+    )
+    if any(
+        not write.control
+        and write.value.shape is Shape.CONSTANT
+        and unit.before(write.id, pair.first.id)
+        and not unit.before(pair.first.id, write.id)
+        for write in begun
+    ):
+        return found.weakened()
+    return found
+
+
 def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
     """That another run writes the same document meanwhile; a coroutine is part of a service, whose stores others reach, too.
 
@@ -311,6 +330,8 @@ def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
     called a cache, though, there are mostly values that can be made again, unless they count. `served` says whether that is enough.
     """
     found = in_processes(unit)
+    if found is not None and pair.second.resource.kind is Kind.FILE:
+        found = _of_file(unit, pair, found)
     if found is not None and pair.second.resource.name.partition(".")[0] in CONTEXTS:
         return found.weakened()  # the store of one run
     root = pair.second.resource.name.partition(".")[0]

@@ -62,6 +62,8 @@ def one_change(unit: Unit, first: Access, second: Access) -> bool:
     """Whether two changes are halves of one: of two tables and related, or of two rows of one table by the same amount."""
     if table_of(unit, first) != table_of(unit, second):
         return related(unit, first, second)
+    if _decides_on(unit, first, second):
+        return False
     if _rewrites(first, second) or _switches(first, second):
         return True
     moved = (  # what one row loses another gets
@@ -75,6 +77,12 @@ def one_change(unit: Unit, first: Access, second: Access) -> bool:
         and first.statement != second.statement
         and (bool(first.related & second.related) or moved)
     )
+
+
+def _decides_on(unit: Unit, first: Access, second: Access) -> bool:
+    """Whether the second is a claim that rests on what the first has changed, as it is by then: who gets no row goes away."""
+    asked = any(second.id in mark.stems for mark in unit.marks("asked"))
+    return asked and bool(second.tested & first.assigned) and not first.assigned & second.assigned
 
 
 def _rewrites(first: Access, second: Access) -> bool:
