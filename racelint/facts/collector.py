@@ -409,6 +409,8 @@ class _Collector:
             self.note_read(path)
             self.current.references.add(path)
         else:
+            if isinstance(inner, ast.Call) and dotted(inner).rpartition(".")[2][:1].isupper():
+                self.current.references.add(path)  # `Chat(server).join`: a method of an object that is made there
             self.visit(inner)
 
     def await_(self, node: ast.Await | ast.Yield | ast.YieldFrom) -> None:

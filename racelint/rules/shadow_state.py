@@ -36,7 +36,9 @@ from racelint.pattern import (
     Module,
     Op,
     Pair,
+    Sense,
     Unit,
+    exactly,
     rival,
     with_itself,
     written_to_both,
@@ -97,16 +99,29 @@ def shadow_writes(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
             if not unit.before(first.id, second.id) or not roots(copy) & roots(stored) or unit.guarded(first, second):
                 continue
             switch = unit.switch_between(first.id, second.id) or unit.awaited_at(second)
-            if switch is None:
+            if switch is None or entry_claimed(unit, copy, first):
                 continue
             evidence = with_itself(unit) or rival(unit, copy.resource)
             if evidence is None:
                 continue
             yield (
                 Pair(unit, first, second, switch),
-                evidence if loaded_elsewhere(unit, copy) else weaker(evidence, stored),
+                evidence if loaded_elsewhere(unit, copy) else weaker(unit, evidence, copy, stored),
             )
             break
+
+
+def entry_claimed(unit: Unit, copy: Access, first: Access) -> bool:
+    """Whether the entry of the copy was found missing and filled before any other task could run: who comes later finds it there."""
+    entries = (a for a in unit.accesses(Op.WRITE, kinds=(copy.resource.kind,)) if exactly(a.resource, copy.resource))
+    claim = next((one for one in entries if one.resource.key and one.id <= first.id and _missed(unit, one)), None)
+    return claim is not None and unit.safe(copy, because=lambda: f"line {unit.module.line(claim)} claims the entry")
+
+
+def _missed(unit: Unit, claim: Access) -> bool:
+    """Whether the entry was just found missing where it is filled."""
+    checks = (unit.access(number) for number, sense in claim.control if sense is Sense.ABSENT and number in claim.fresh)
+    return any(check is not None and check.resource.place == claim.resource.place for check in checks)
 
 
 def roots(access: Access) -> frozenset[str]:
@@ -114,11 +129,26 @@ def roots(access: Access) -> frozenset[str]:
     return frozenset(name.partition(".")[0] for name in access.related) - {"self", "cls"}
 
 
-def weaker(evidence: Evidence, stored: Access) -> Evidence:
-    """A copy that is never filled from the store may well be no copy, the less so where the store is known by its name only."""
-    known = stored.resource.kind in (Kind.TABLE, Kind.FILE)
+def weaker(unit: Unit, evidence: Evidence, copy: Access, stored: Access) -> Evidence:
+    """A copy that is never filled from the store may well be no copy, the less so where the store is known by its name only.
+
+    What another unit changes together, too, is kept alike: `join` adds to both, `leave` takes from both.
+    """
+    known = stored.resource.kind in (Kind.TABLE, Kind.FILE) or _together_elsewhere(unit, copy, stored)
     strength = Confidence.MEDIUM if known and evidence.strength is Confidence.HIGH else Confidence.LOW
     return Evidence(evidence.text, strength, evidence.world)
+
+
+def _together_elsewhere(unit: Unit, copy: Access, stored: Access) -> bool:
+    """Whether another unit changes both places of a key, too."""
+    places = {(one.resource.place, one.resource.name) for one in (copy, stored)}
+    writers = {function.qualname for function, _ in unit.module.concurrency.writers(copy.resource)}
+    others = (unit.module.unit(name) for name in sorted(writers - {unit.facts.qualname}) if stored.resource.key)
+    return any(
+        other is not None
+        and places <= {(a.resource.place, a.resource.name) for a in other.flow.accesses if a.op.changes}
+        for other in others
+    )
 
 
 def loaded_elsewhere(unit: Unit, copy: Access) -> bool:
