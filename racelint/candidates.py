@@ -15,7 +15,7 @@ from racelint.resolve import CONSTRUCTORS, TAKES, Scope, enclosing_self, locks_o
 from racelint.spans import Spans
 from racelint.store_calls import THREAD_CALLS, StoreCalls
 from racelint.touch import ENDINGS, is_property
-from racelint.words import first_word
+from racelint.words import first_word, whole_lock
 
 HELPER_DEPTH = 3
 """How deep helpers are followed, as in `flow`."""
@@ -248,7 +248,7 @@ class Candidates:
         """Whether what a `with` enters may be a lock: it is named like one, or the module makes one of that name."""
         known = self._guards.get(path)
         if known is None:
-            lower, name = path.lower(), path.rpartition(".")[2]
+            lower, name = path.lower(), whole_lock(path).rpartition(".")[2]
             named = self.scope.models.names_lock(path) or "cond" in lower or "sem" in lower
             known = self._guards[path] = named or name in self._lock_names
         return known

@@ -39,10 +39,10 @@ MEANINGS = (
         r"|_(load|save|read|write|get|set|fetch|find|retrieve|download|store|put|dump|update|upload)$",
     ),
     Meaning(
-        "`lock`, `mutex`, `semaphore`, `cond`, `limiter`, `exclusive`, `synchronized`, `linearizer`, `single_flight` in a name, `gate` as a word of it",
+        "`lock`, `mutex`, `semaphore`, `cond`, `limiter`, `exclusive`, `synchronized`, `linearizer`, `single_flight` in a name, `gate` as a word of it, `reader` and `writer` of what is named `rw`",
         "something that excludes others while it is held",
         r"(?i)lock|mutex|semaphore|exclusive|synchroni|critical_section|linearizer|one_at_a_time|single_?flight|_serial|limiter|"
-        r"(^|_)gate(_|$)|"
+        r"(^|_)gate(_|$)|(^|_)rw$|"
         r"cond(ition)?$|_?sem$|_cv$",
     ),
     Meaning(

@@ -44,3 +44,20 @@ MAKING_SURE = frozenset({"ensure", "migrate", "prepare", "provision", "seed"})
 
 TAKEN = expression(r"Duplicate|AlreadyExists?(Error|Exception)?$|UniqueViolation|UniqueConstraint|IntegrityError")
 """Names that projects and libraries give to errors about a second such row."""
+
+WRITERS_OF = {
+    "gen_rlock": "gen_wlock",
+    "read_lock": "write_lock",
+    "reader_lock": "writer_lock",
+    "reader": "writer",
+    "for_reading": "for_writing",
+}
+"""How libraries call the half of a lock that several readers hold at once, and the other half, which one writer holds alone."""
+
+_HALVES = frozenset((*WRITERS_OF, *WRITERS_OF.values()))
+
+
+def whole_lock(path: str) -> str:
+    """The lock that a path names a half of, for readers or for writers: `rw` of `rw.reader`; any other path as it is."""
+    holder, _, name = path.removesuffix("()").rpartition(".")
+    return holder if name in _HALVES and holder not in ("", "self", "cls") else path

@@ -53,6 +53,9 @@ def find_handlers(calls: Calls) -> list[Root]:
                 if function.params[0][0] == name and any(i in libraries for i in imports):
                     _handler_root(roots, function, handler)
                     break
+        known = roots and roots[-1].unit == function.qualname
+        if function.is_async and not known and (answer := _answering(calls, function)) is not None:
+            _handler_root(roots, function, answer)
         if function.owner and function.is_async and [name for name, _ in function.params[1:]] == _OF_CONNECTIONS:
             text = f"`{function.name}` is given the connection of each client"
             if not function.name.startswith("_"):
@@ -87,6 +90,21 @@ def find_handlers(calls: Calls) -> list[Root]:
     if libraries & GREENLETS:  # its requests are greenlets, which switch only where they block
         roots = [replace(root, world="greenlets") if root.world == "threads" else root for root in roots]
     return roots
+
+
+def _answering(calls: Calls, function: FunctionFacts) -> Handler | None:
+    """What calls a coroutine that answers a request which it was handed, by a method of a response that it makes itself."""
+    models, made = calls.scope.models, dict(function.locals_built)
+    given = {name for name, _ in function.params}
+    for call in function.calls:
+        if not call.awaited or not given.intersection(call.arguments):
+            continue
+        holder, dot, method = call.callee.partition(".")
+        name = f"{made[holder]}.{method}" if dot and holder in made else call.callee
+        handler = models.answers.get(calls.scope.canonical(name))
+        if handler is not None:
+            return handler
+    return None
 
 
 def _add_registered(calls: Calls, roots: list[Root]) -> None:

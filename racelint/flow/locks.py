@@ -11,7 +11,7 @@ from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.resources import attribute_resource
 from racelint.flow.summaries import source_of
-from racelint.words import first_word
+from racelint.words import first_word, whole_lock
 
 
 def lock_call(
@@ -36,7 +36,8 @@ def lock_call(
         ev.acquire(lock, "lock", lock_world(ev, base), ev.place(node), not _of_this_call(ev, base))
         return Value(shape=Shape.CALL)
     for held in ev.acquisitions(ev.state.held):
-        if held.what == "lock" and (held.lock.place, held.lock.name) == (lock.place, lock.name):
+        known = (held.lock.owner, held.lock.path, held.lock.name)
+        if held.what == "lock" and known == (lock.owner, whole_lock(lock.path), lock.name):
             ev.release(held.id)
     return Value()
 

@@ -178,7 +178,8 @@ class Names(Recorder):
                 return Resource(Kind.ARGUMENT, owner, attr, text), type_name
             return None, ""
         if base.ref is not None:
-            return part_of(base, attr, text), ""
+            member = f"{base.type}.{attr}"
+            return part_of(base, attr, text), member if member in self.models.functions else ""
         if (not base.type and self.program.maps_rows and base.text in self.function.local_names) or (
             base.text in self._parameters and (not base.type or self._annotated_as_row(base.type))
         ):

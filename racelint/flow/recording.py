@@ -25,6 +25,8 @@ from racelint.flow.resources import (
     REMOVALS,
 )
 from racelint.flow.summaries import Definition, Program, source_of
+from racelint.frozen import replace
+from racelint.words import whole_lock
 
 NO_NAMES: frozenset[str] = frozenset()
 
@@ -153,6 +155,8 @@ class Recorder(Builder):
     def acquire(self, lock: Resource, what: str, world: str, place: Place, shared: bool = True) -> int:
         """Takes a guard from here on."""
         number = self.next_id
+        if what == "lock" and (whole := whole_lock(lock.path)) != lock.path:
+            lock = replace(lock, path=whole)
         self.add(Acquire(number, place, self.site or place, lock, what, world, shared))
         self.state.held |= {number}
         return number

@@ -183,6 +183,8 @@ class Models:
     """Names of the parameters of `__call__`, and of the constructor's first one, by which objects are known that are called so."""
     parameter_handlers: list[tuple[str, Handler, tuple[str, ...]]] = dataclasses.field(default_factory=list)
     """Name of the first parameter, with the imports."""
+    answers: dict[str, Handler] = dataclasses.field(default_factory=dict)
+    """Dotted names of methods of objects that a function makes, by which it is known to answer a request: `web.Response.prepare`."""
     types: set[str] = dataclasses.field(default_factory=set)
     parents: dict[str, str] = dataclasses.field(default_factory=dict)
     """A type whose methods another type shares."""
@@ -284,7 +286,11 @@ class Models:
     def names_lock(self, path: str) -> bool:
         """Whether something is called like what excludes others while it is held."""
         lower = path.lower()
-        return any(part in lower for part in self.guards) or ("gate" in lower and _GATE.search(lower) is not None)
+        return (
+            any(part in lower for part in self.guards)
+            or ("gate" in lower and _GATE.search(lower) is not None)
+            or ("rw" in lower and _HALF.search(lower) is not None)
+        )
 
     def may_reach_stores(self, name: str) -> bool:
         """Whether a call with this last name may do anything that a table tells of."""
@@ -415,6 +421,7 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
             models.called_objects.append((tuple(signature.split()), str(raw.get("made-with", "")), handler))
         for parameter in _strings(raw.get("parameters", []), where):
             models.parameter_handlers.append((parameter, handler, imports))
+        models.answers.update(dict.fromkeys(_strings(raw.get("answers", []), where), handler))
     models.constraint_errors.update(_strings(data.get("constraint-errors", []), where))
     models.guards.extend(_strings(data.get("guards", []), where))
     models.idempotent.update(_strings(data.get("idempotent", []), where))
@@ -486,3 +493,6 @@ def _check_parents(models: Models, name: str, where: str) -> None:
 
 _GATE = expression(r"(^|[._])gate([._]|$)")
 """A word too short to be looked for within others, as in `aggregate`."""
+
+_HALF = expression(r"(^|[._])rw\.(reader|writer|for_reading|for_writing)\b")
+"""The half for readers, or for writers, of a lock that is named after both: `self._rw.reader`."""

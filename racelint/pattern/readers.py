@@ -9,15 +9,7 @@ from racelint.finding import Confidence
 from racelint.pattern.anew import Useless, locks_taken
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.unit import Unit, same
-
-_WRITERS = {
-    "gen_rlock": "gen_wlock",
-    "read_lock": "write_lock",
-    "reader_lock": "writer_lock",
-    "reader": "writer",
-    "for_reading": "for_writing",
-}
-"""How libraries call the lock of readers and that of writers, which is the other half of it."""
+from racelint.words import WRITERS_OF
 
 
 def changed_by_readers(unit: Unit) -> Iterator[Useless]:
@@ -48,12 +40,12 @@ def _half_of_writers(unit: Unit, guard: Acquire) -> str:
     """
     holder, dot, name = guard.lock.name.removesuffix("()").rpartition(".")
     own = {given for given, _ in unit.facts.params[:1]} if unit.facts.owner else set()
-    return f"{holder}.{_WRITERS[name]}" if dot and name in _WRITERS and holder not in own else ""
+    return f"{holder}.{WRITERS_OF[name]}" if dot and name in WRITERS_OF and holder not in own else ""
 
 
 def _taken_somewhere(unit: Unit, path: str) -> bool:
     return any(
-        path
-        in (*(guard for call in function.calls for guard in call.within), *(call.callee for call in function.calls))
+        any(path in step.within for step in (*function.calls, *function.writes))
+        or any(path == call.callee for call in function.calls)
         for function in unit.module.scope.facts.functions
     )
