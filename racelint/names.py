@@ -18,7 +18,7 @@ from racelint.paths import (
     SHARED_WORDS,
     words_of_name,
 )
-from racelint.words import EVERYWHERE, MAIN_LOOPS, MAKING_SURE, TAKEN, WORD
+from racelint.words import CLOCKS, EVERYWHERE, MAIN_LOOPS, MAKING_SURE, TAKEN, WORD
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +119,11 @@ MEANINGS = (
         "`version`, `revision`, `etag`, `generation`, `expected`",
         "a version; comparing it in the write makes the write conditional",
         r"(?i)version|revision|(^|_)rev(_|$)|etag|generation|expect|if_match|cas\b",
+    ),
+    Meaning(
+        f"{', '.join(f'`{word}`' for word in sorted(CLOCKS))} as the last name of a call",
+        "says what time it is",
+        rf"^({'|'.join(sorted(CLOCKS))})$",
     ),
     Meaning(
         "`close`, `stop`, `cancel`, `flush`, `release`, `cleanup` and their kin", "tolerates a second call", r"(?!)"

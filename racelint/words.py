@@ -61,3 +61,7 @@ def whole_lock(path: str) -> str:
     """The lock that a path names a half of, for readers or for writers: `rw` of `rw.reader`; any other path as it is."""
     holder, _, name = path.removesuffix("()").rpartition(".")
     return holder if name in _HALVES and holder not in ("", "self", "cls") else path
+
+
+CLOCKS = frozenset("time time_ns monotonic monotonic_ns perf_counter perf_counter_ns now utcnow current_time".split())
+"""Last names of calls that say what time it is: `time.monotonic`, `loop.time`, `datetime.now`, `anyio.current_time`."""

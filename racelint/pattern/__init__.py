@@ -55,6 +55,7 @@ from racelint.pattern.half_made import published_half_made
 from racelint.pattern.half_ready import ready_too_early
 from racelint.pattern.handed import counted_in_shared_memory, emptied_by_each
 from racelint.pattern.hooks import kept_by_hooks
+from racelint.pattern.indexing import gone_through_by_number
 from racelint.pattern.iterating import VIEWS, iterated_by_threads, process_wide
 from racelint.pattern.jobs import early_jobs, sends_on_commit
 from racelint.pattern.kept import kept_under_lock
@@ -137,6 +138,7 @@ from racelint.pattern.seldom import seldom_run
 from racelint.pattern.sessions import connection_of_object, session_of_threads, sessions_handed_out
 from racelint.pattern.settings import set_for_all
 from racelint.pattern.sharing import asks_somebody, linked_by_others, made_by_others, of_a_command, used_by_others
+from racelint.pattern.stamps import stamped_late
 from racelint.pattern.started import started_before_claimed
 from racelint.pattern.starting import late_writes, shown_too_early
 from racelint.pattern.states import entries_marked, released_unseen, state_changes, statements_after_test
@@ -242,6 +244,7 @@ __all__ = [
     "forgiven",
     "found_names",
     "free_names",
+    "gone_through_by_number",
     "halves",
     "has_side_effects",
     "idle_locks",
@@ -315,6 +318,7 @@ __all__ = [
     "shown_too_early",
     "slept_then_done",
     "stale_writes",
+    "stamped_late",
     "started_before_claimed",
     "started_unset",
     "state_changes",

@@ -57,6 +57,7 @@ from racelint.pattern import (
     Op,
     Switch,
     Unit,
+    gone_through_by_number,
     iterated_by_threads,
     process_wide,
     rivals,
@@ -74,6 +75,7 @@ REMOVES = ("del[]", "pop", "remove", "clear", "insert", "add", "discard")
 def find(module: Module) -> Iterable[Finding]:
     """Iterated without a copy, switch in the body; and another unit changes its size."""
     yield from between_threads(module)
+    yield from by_number(module)
     for unit in module.units:
         for read, switch, evidence in iterations(unit):
             name = read.resource.name
@@ -120,6 +122,26 @@ def between_threads(module: Module) -> Iterator[Finding]:
             )
 
 
+def by_number(module: Module) -> Iterator[Finding]:
+    """Gone through by number, up to a length that the list does not have any more."""
+    for unit in module.units:
+        for found in gone_through_by_number(unit):
+            name = found.size.resource.name
+            between = ((Role.SWITCH, found.switch),) if found.switch is not None else ()
+            yield module.finding(
+                RULE,
+                unit,
+                found.entry,
+                ((Role.READ, found.size), *between, (Role.READ, found.entry)),
+                f"`{name}` is gone through by number up to its length of line {module.line(found.size)}; `{found.taker}` shortens it "
+                f"meanwhile on line {found.line}, and this entry may be gone",
+                found.evidence,
+                World.TASKS if found.switch is not None else World.THREADS,
+                name,
+                Fix(f"go over a copy, `list({name})`"),
+            )
+
+
 def iterations(unit: Unit) -> Iterator[tuple[Access, Switch, Evidence]]:
     """Loops over shared collections with a switch point in the body, and who changes the collection meanwhile."""
     for loop in unit.marks("loop"):
@@ -162,18 +184,20 @@ def resized_by(unit: Unit, read: Access, locks: frozenset[str]) -> Evidence | No
     for write, function, found in rivals(unit, read.resource, World.TASKS, shapes):
         if locks and (function.qualname == unit.facts.qualname or unit.module.under_lock(function, write, locks)):
             continue
+        # of a list, entries may be missed, nothing fails, unless another unit surely takes some out
+        misses = function.qualname != unit.facts.qualname and write.how in TAKES
+        if (kind in LISTS and not misses) or found.strength is Confidence.MEDIUM:
+            found = found.weakened()  # a public method alone says little
         if best is None or found.strength.rank > best.strength.rank:
             best = Evidence(
                 f"{found.text}; `{function.qualname}` changes it on line {write.line}", found.strength, found.world
             )
-    if best is not None and (best.strength is Confidence.MEDIUM or kind in LISTS):
-        return (
-            best.weakened()
-        )  # of a list, entries may be missed, nothing fails; of others, a public method alone says little
     return best
 
 
 LISTS = ("list", "deque", "collections.deque")
+TAKES = ("clear", "remove", "pop", "popleft", "del[]")
+"""How entries of a list go, so that a loop over it passes over others."""
 TAKES_ONE = ("del[]", "pop", "remove", "discard")
 """How one entry is taken out."""
 

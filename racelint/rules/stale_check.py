@@ -49,6 +49,7 @@ from racelint.pattern import (
     made_sure_by_all,
     rival,
     same,
+    stamped_late,
     started_before_claimed,
     stronger,
     with_itself,
@@ -227,9 +228,11 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
     limit = grows and sense.vague
     if limit and check.id not in unit.flow.ordered:
         return None
-    if not (grows or advances or claims) or not (
+    stamps = stamped_late(unit, check, sense, act)
+    if not (grows or advances or claims or stamps) or not (
         grows
         or claims
+        or stamps
         or has_side_effects(unit, check, act)
         or begins_something(unit, check, act)
         or claims_too_late(unit, check, act)

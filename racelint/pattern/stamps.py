@@ -1,0 +1,51 @@
+"""Times that say when something was last done, and when it may be done again."""
+
+from __future__ import annotations
+
+from racelint.events import Access, Op, Sense, Shape
+from racelint.expressions import expression
+from racelint.pattern.made import begins_something, works_first
+from racelint.pattern.pair import INTERNAL
+from racelint.pattern.unit import Unit, exactly, same
+from racelint.words import CLOCKS
+
+_NAME = expression(r"[A-Za-z_]\w*")
+
+
+def stamped_late(unit: Unit, check: Access, sense: Sense, act: Access) -> bool:
+    """Whether the time was found to be ripe, and the time at which it was done is noted only after what was awaited.
+
+    Whoever asks meanwhile finds it ripe, too. A value that is got anew when it is too old is only got twice: what is awaited
+    must begin or send something, or be done for its own sake.
+    """
+    if act.op is not Op.WRITE or act.how not in ("=", "[]") or not sense.vague or check.id not in unit.flow.ordered:
+        return False
+    if not exactly(check.resource, act.resource) or not _is_time(unit, act):
+        return False
+    return begins_something(unit, check, act) or (works_first(unit, check, act) and not _keeps(unit, check, act))
+
+
+def _is_time(unit: Unit, act: Access) -> bool:
+    """Whether the value is what a clock says, or is computed from it."""
+    function = unit.module.scope.functions.get(act.place.unit)
+    if function is None:
+        return False
+    built = dict(function.locals_built)
+    asked = [built[name] for name in _NAME.findall(act.value.text) if name in built]
+    asked += [
+        mark.subject
+        for mark in unit.marks("call", "slow")
+        if mark.statement == act.statement and mark.place.unit == act.place.unit
+    ]
+    return any(call.rpartition(".")[2] in CLOCKS for call in asked)
+
+
+def _keeps(unit: Unit, check: Access, act: Access) -> bool:
+    """Whether the unit also puts something away because of the check, as one does with a value that was too old."""
+    return any(
+        check.id in write.controlled_by
+        and not same(write.resource, act.resource)
+        and write.how in ("=", "[]", "update")
+        and write.value.shape not in (Shape.CONSTANT, Shape.TRUE, Shape.FALSE, Shape.NONE)
+        for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=INTERNAL)
+    )
