@@ -18,7 +18,7 @@ from racelint.paths import (
     SHARED_WORDS,
     words_of_name,
 )
-from racelint.words import CLOCKS, EVERYWHERE, MAIN_LOOPS, MAKING_SURE, TAKEN, WORD
+from racelint.words import CLOCKS, EVERYWHERE, MAIN_LOOPS, MAKING_SURE, OF_SIZE, TAKEN, WORD
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +119,11 @@ MEANINGS = (
         "`version`, `revision`, `etag`, `generation`, `expected`",
         "a version; comparing it in the write makes the write conditional",
         r"(?i)version|revision|(^|_)rev(_|$)|etag|generation|expect|if_match|cas\b",
+    ),
+    Meaning(
+        f"{', '.join(f'`{word}`' for word in sorted(OF_SIZE))} in a name, besides words of the name of a collection",
+        "what the collection holds, counted",
+        r"(?!)",
     ),
     Meaning(
         f"{', '.join(f'`{word}`' for word in sorted(CLOCKS))} as the last name of a call",
@@ -299,6 +304,7 @@ def says_something(name: str) -> bool:
         name.lstrip("_") in whole
         or name in whole
         or bool(words and words[0] in beginnings)
+        or not OF_SIZE.isdisjoint(words)
         or not (SHARED_WORDS | KEPT_WORDS | FOLDERS | CONFIGURED | ENSURED).isdisjoint(words_of_name(name))
         or any(expression.search(name) for expression in expressions)
     )

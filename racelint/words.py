@@ -65,3 +65,9 @@ def whole_lock(path: str) -> str:
 
 CLOCKS = frozenset("time time_ns monotonic monotonic_ns perf_counter perf_counter_ns now utcnow current_time".split())
 """Last names of calls that say what time it is: `time.monotonic`, `loop.time`, `datetime.now`, `anyio.current_time`."""
+
+OF_ENTRY = ("[]", "append", "appendleft", "add", "setdefault", "del[]", "del", "pop", "popleft", "remove", "discard")
+"""Changes of one entry of a collection."""
+
+OF_SIZE = frozenset("count counter size total length len num number of n sum".split())
+"""Words of the names of what says how much a collection holds: `count`, `num_rows`, `size`."""

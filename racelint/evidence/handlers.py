@@ -53,8 +53,8 @@ def find_handlers(calls: Calls) -> list[Root]:
                 if function.params[0][0] == name and any(i in libraries for i in imports):
                     _handler_root(roots, function, handler)
                     break
-        known = roots and roots[-1].unit == function.qualname
-        if function.is_async and not known and (answer := _answering(calls, function)) is not None:
+        seen = bool(roots) and roots[-1].unit == function.qualname
+        if function.is_async and not seen and (answer := _answering(calls, function)) is not None:
             _handler_root(roots, function, answer)
         if function.owner and function.is_async and [name for name, _ in function.params[1:]] == _OF_CONNECTIONS:
             text = f"`{function.name}` is given the connection of each client"

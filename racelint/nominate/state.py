@@ -12,6 +12,7 @@ from racelint.nominate.stores import WRITES
 from racelint.resolve import CONSTRUCTORS
 from racelint.store_calls import WRITE
 from racelint.touch import COMPLETIONS, may_race
+from racelint.words import OF_ENTRY
 
 
 def anything(c: Candidate) -> bool:
@@ -136,6 +137,8 @@ def _makes(c: Candidate, call: CallSite) -> bool:
 def pair(c: Candidate) -> bool:
     """Whether two attributes are changed that another method changes side by side."""
     module = c.module
+    if _kept_late(c):
+        return True
     if not module.neighbours or c.facts.name in CONSTRUCTORS:
         return False
     keys = [key for key in c.changes if key in module.neighbours]
@@ -145,6 +148,17 @@ def pair(c: Candidate) -> bool:
     if c.suspends and any(c.switches_between(*pair) for pair in pairs) and c.rank(World.TASKS) >= module.least:
         return True
     return module.meetings.runs(c.facts, World.THREADS).other == RANKS[Confidence.HIGH]
+
+
+def _kept_late(c: Candidate) -> bool:
+    """Whether a coroutine changes an entry, and counts or changes another one, with a suspension point in between."""
+    if not c.suspends or len(c.changes) < 2:
+        return False
+    first = [key for key, writes in c.changes.items() if any(w.how in OF_ENTRY for w in writes)]
+    second = [key for key, writes in c.changes.items() if key in first or any(w.how == "+=" for w in writes)]
+    return c.rank(World.TASKS) >= c.module.least and any(
+        one != other and c.switches_between(one, other) for one in first for other in second
+    )
 
 
 def state_and_store(c: Candidate) -> bool:

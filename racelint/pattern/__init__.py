@@ -53,6 +53,7 @@ from racelint.pattern.files import (
 )
 from racelint.pattern.half_made import published_half_made
 from racelint.pattern.half_ready import ready_too_early
+from racelint.pattern.halves_late import kept_late
 from racelint.pattern.handed import counted_in_shared_memory, emptied_by_each
 from racelint.pattern.hooks import kept_by_hooks
 from racelint.pattern.indexing import gone_through_by_number
@@ -253,6 +254,7 @@ __all__ = [
     "in_transaction",
     "iterated_by_threads",
     "kept_by_hooks",
+    "kept_late",
     "kept_under_lock",
     "late_writes",
     "limit_before_lock",

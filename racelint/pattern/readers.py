@@ -45,7 +45,7 @@ def _half_of_writers(unit: Unit, guard: Acquire) -> str:
 
 def _taken_somewhere(unit: Unit, path: str) -> bool:
     return any(
-        any(path in step.within for step in (*function.calls, *function.writes))
-        or any(path == call.callee for call in function.calls)
+        path == call.callee or path in call.within
         for function in unit.module.scope.facts.functions
-    )
+        for call in function.calls
+    ) or any(path in write.within for function in unit.module.scope.facts.functions for write in function.writes)

@@ -20,6 +20,8 @@ def stamped_late(unit: Unit, check: Access, sense: Sense, act: Access) -> bool:
     """
     if act.op is not Op.WRITE or act.how not in ("=", "[]") or not sense.vague or check.id not in unit.flow.ordered:
         return False
+    if act.value.shape is Shape.NEW:  # what was got, kept with the time until which it is good
+        return False
     if not exactly(check.resource, act.resource) or not _is_time(unit, act):
         return False
     return begins_something(unit, check, act) or (works_first(unit, check, act) and not _keeps(unit, check, act))

@@ -27,15 +27,31 @@ Another task that runs at the switch sees one new and one old value.
     async def age(self) -> float | None:
         return self.opened_at if self.is_open else None
 
+A count of a collection, and a second collection of the same entries, belong to it, too: whoever reads both finds them apart if
+one follows the other only after an await.
+
 ## Missed alarms
-Attributes that no other method changes together.
+Other attributes that no other method changes together.
 """
 
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Confidence, Evidence, Kind, Module, Op, Pair, Resource, Shape, Unit, same
+from racelint.pattern import (
+    Access,
+    Confidence,
+    Evidence,
+    Kind,
+    Module,
+    Op,
+    Pair,
+    Resource,
+    Shape,
+    Unit,
+    kept_late,
+    same,
+)
 from racelint.rule import Rule
 
 Neighbours = dict[tuple[str, str], dict[tuple[str, str], frozenset[str]]]
@@ -45,6 +61,7 @@ Neighbours = dict[tuple[str, str], dict[tuple[str, str], frozenset[str]]]
 def find(module: Module) -> Iterable[Finding]:
     """Two writes with a switch between, of attributes that another method changes side by side and a third place reads together."""
     neighbours = changed_side_by_side(module)
+    yield from late_halves(module)
     for unit in module.units if neighbours else ():
         for pair, evidence in torn_pairs(unit, neighbours):
             one, other = pair.first.resource.shown, pair.second.resource.shown
@@ -70,6 +87,25 @@ def find(module: Module) -> Iterable[Finding]:
                 f"`{one}` (line {module.line(pair.first)}) and `{other}` (here) change together elsewhere, but here another task can "
                 f"see one without the other at the await on line {module.line(pair.switch)}",
                 evidence,
+                World.TASKS,
+                other,
+                Fix("change both on one side of the await, or hold one lock wherever they are used"),
+            )
+
+
+def late_halves(module: Module) -> Iterable[Finding]:
+    """A count, or a second collection of the same entries, that follows only after an await."""
+    for unit in module.units:
+        for pair, reader, evidence in kept_late(unit):
+            one, other = pair.first.resource.name, pair.second.resource.name
+            yield module.finding(
+                RULE,
+                unit,
+                pair.second,
+                ((Role.WRITE, pair.first), (Role.SWITCH, pair.switch or pair.first), (Role.WRITE, pair.second)),
+                f"`{other}` follows here what line {module.line(pair.first)} changes in `{one}`, but `{reader}`, which uses both, can "
+                f"see one without the other at the await on line {module.line(pair.switch or pair.first)}",
+                evidence.weakened() if evidence.public else evidence,
                 World.TASKS,
                 other,
                 Fix("change both on one side of the await, or hold one lock wherever they are used"),

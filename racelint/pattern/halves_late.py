@@ -1,0 +1,91 @@
+"""Counts of a collection, and second collections of the same entries, that follow it only after an await."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.events import Access, Kind, Op, Resource
+from racelint.evidence import Evidence
+from racelint.finding import World
+from racelint.frozen import replace
+from racelint.pattern.deciding import COUNTING
+from racelint.pattern.pair import Pair
+from racelint.pattern.unit import Unit
+from racelint.words import OF_ENTRY, OF_SIZE, WORD
+
+
+def kept_late(unit: Unit) -> Iterator[tuple[Pair, str, Evidence]]:
+    """An entry put in or taken out, the count or the second collection that follows after a switch, and who reads both."""
+    if unit.is_constructor or not unit.facts.is_async:
+        return
+    changes = [
+        a for a in unit.accesses(kinds=(Kind.ATTRIBUTE,)) if a.op.changes and a.resource.name.startswith("self.")
+    ]
+    for first in changes:
+        if first.how not in OF_ENTRY:
+            continue
+        for second in changes:
+            if second.id <= first.id or first.id in second.fresh or not _belongs(unit, first, second):
+                continue
+            switch = next((s for s in unit.switches_between(first.id, second.id) if first.id < s.id < second.id), None)
+            if switch is None or unit.guarded(first, second) or second.control != first.control:
+                continue
+            if any(
+                other.id not in (first.id, second.id)
+                and other.resource.place in (first.resource.place, second.resource.place)
+                for other in changes
+            ):
+                continue  # the unit brings both to where they belong in steps of its own
+            found = _reader_of_both(unit, first.resource, second.resource)
+            if found is not None:
+                yield Pair(unit, first, second, switch), *found
+
+
+def _belongs(unit: Unit, first: Access, second: Access) -> bool:
+    """Whether the second follows the first: a count that is named after its entries, or the same entry in another collection."""
+    one, other = first.resource, second.resource
+    if one.owner != other.owner or one.place == other.place or not _same_writers(unit, one, other):
+        return False
+    if second.how in COUNTING and not other.key:
+        words = {word.lower() for word in WORD.findall(other.path)}
+        named = {word.lower().rstrip("s") for word in WORD.findall(one.path)}
+        return bool(words & OF_SIZE) and {word.rstrip("s") for word in words - OF_SIZE} <= named
+    if second.how not in OF_ENTRY or first.op is not second.op:
+        return False
+    if first.op is Op.DELETE:
+        return _hold_the_same(unit, one, other)
+    text = first.value.text
+    return text.isidentifier() and text == second.value.text
+
+
+def _hold_the_same(unit: Unit, one: Resource, other: Resource) -> bool:
+    """Whether some function puts one value into both."""
+    put = [
+        {
+            (function.qualname, write.built_from)
+            for function, write in unit.module.concurrency.writers(resource)
+            if write.how == "[]" and write.built_from
+        }
+        for resource in (one, other)
+    ]
+    return bool(put[0] & put[1])
+
+
+def _same_writers(unit: Unit, one: Resource, other: Resource) -> bool:
+    """Whether no function changes only one of the two."""
+    writers = unit.module.concurrency.writers
+    return {f.qualname for f, _ in writers(one)} == {f.qualname for f, _ in writers(other)}
+
+
+def _reader_of_both(unit: Unit, one: Resource, other: Resource) -> tuple[str, Evidence] | None:
+    """Who reads both while the unit is under way, and the evidence that it does."""
+    best: tuple[str, Evidence] | None = None
+    wanted = {f"self.{one.path}", f"self.{other.path}"}
+    changing = {f.qualname for f, _ in unit.module.concurrency.writers(one)}
+    for reader in unit.module.scope.facts.functions:
+        if not wanted <= reader.reads or reader.qualname in changing or not reader.owner:
+            continue
+        found = unit.module.concurrency.overlap(unit.facts.qualname, reader.qualname, World.TASKS.value, one)
+        if found is not None and (best is None or found.strength.rank > best[1].strength.rank):
+            best = reader.qualname, replace(found, text=f"{found.text}; `{reader.qualname}` uses both")
+    return best
