@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from racelint.events import Access, Mark, Op, Switch
 from racelint.evidence import Evidence
 from racelint.finding import Confidence, World
+from racelint.frozen import replace
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.rivals import rivals
 from racelint.pattern.unit import Unit, same
@@ -69,9 +70,11 @@ def _shortened(unit: Unit, size: Access, entry: Access) -> Numbered | None:
     if (world is World.TASKS and switch is None) or unit.guarded(size, entry, world):
         return None
     for write, function, evidence in rivals(unit, size.resource, world, SHRINKS):
-        if function.qualname == unit.facts.qualname or evidence.public or evidence.strength is not Confidence.HIGH:
+        own = {unit.facts.qualname, *unit.module.concurrency.runs(unit.facts.qualname)}
+        if function.qualname in own or evidence.public or evidence.strength is not Confidence.HIGH:
             continue
         if unit.module.under_lock(function, write) and unit.locked_at(entry):
             continue
+        evidence = replace(evidence, text=f"{evidence.text}; `{function.qualname}` changes it on line {write.line}")
         return Numbered(size, entry, switch, function.qualname, write.line, evidence)
     return None

@@ -185,7 +185,8 @@ def resized_by(unit: Unit, read: Access, locks: frozenset[str]) -> Evidence | No
         if locks and (function.qualname == unit.facts.qualname or unit.module.under_lock(function, write, locks)):
             continue
         # of a list, entries may be missed, nothing fails, unless another unit surely takes some out
-        misses = function.qualname != unit.facts.qualname and write.how in TAKES
+        own = unit.module.concurrency.runs(unit.facts.qualname)
+        misses = write.how in TAKES and function.qualname not in {unit.facts.qualname, *own}
         if (kind in LISTS and not misses) or found.strength is Confidence.MEDIUM:
             found = found.weakened()  # a public method alone says little
         if best is None or found.strength.rank > best.strength.rank:

@@ -71,6 +71,12 @@ def half_filled(t: Telling) -> Timeline:
 
 def iteration_fails(t: Telling) -> Timeline:
     """Changed by another unit in the middle of a loop."""
+    if t.says("by number"):
+        t.a(t.first, "takes the length")
+        t.switch()
+        t.other("removes an entry")
+        t.a(t.last, "asks for an entry that is gone", wrong=True)
+        return t.told("A's loop fails with an IndexError, or takes another entry")
     t.a(t.first, "is in the middle of the loop")
     t.switch()
     t.other("adds or removes an entry")
