@@ -166,7 +166,7 @@ class Calls:
     def spawned_units(self, argument: str, caller: FunctionFacts, line: int = 0) -> list[FunctionFacts]:
         """The units that an argument of a call on a line stands for."""
         name, equals, value = argument.partition("=")
-        if equals and name not in ("target", "func", "function", "callback", "error_callback", "fn", "coro"):
+        if equals and name not in STARTED:
             return []
         path = value if equals else argument
         chosen = self.chosen(path, caller, line)
@@ -207,9 +207,46 @@ class Calls:
     def spawner(self, callee: str, caller: FunctionFacts) -> Spawner | None:
         """The model of a call that starts units, if it is one."""
         models = self.scope.models
-        receiver, dot, method = callee.rpartition(".")
+        _, dot, method = callee.rpartition(".")
         if dot and method not in models.spawning_names:
-            return None  # as nearly all calls: what follows is asked for each call of the project, several times
+            # as nearly all calls: what follows is asked for each call of the project, several times
+            return self._handing_on(callee, method, caller) if method in self.starters else None
+        if method in self.starters:
+            return self._handing_on(callee, method, caller) or self._modelled(callee, caller)
+        return self._modelled(callee, caller)
+
+    def _handing_on(self, callee: str, method: str, caller: FunctionFacts) -> Spawner | None:
+        """The model of a call of the module's own helper that starts what it is handed."""
+        known = self.starters[method]
+        inner = next((known[f.qualname] for f in self.target(callee, caller) if f.qualname in known), None)
+        spawner = self._modelled(inner[1].callee, inner[0]) if inner is not None else None
+        return Spawner(spawner.world) if spawner is not None else None
+
+    def innermost(self, call: CallSite, caller: FunctionFacts) -> tuple[CallSite, FunctionFacts]:
+        """The call of a library that starts what a call is handed, and where it stands: in a helper, maybe."""
+        known = self.starters.get(call.callee.rpartition(".")[2], {})
+        found = (known[f.qualname] for f in (self.target(call.callee, caller) if known else ()) if f.qualname in known)
+        helper, inner = next(found, (caller, call))
+        return inner, helper
+
+    @cached_property
+    def starters(self) -> dict[str, dict[str, tuple[FunctionFacts, CallSite]]]:
+        """By last name the functions of the module that start what they are handed (`def spawn(self, coro): create_task(coro)`), with
+        the calls that do."""
+        found: dict[str, dict[str, tuple[FunctionFacts, CallSite]]] = {}
+        for function in self.scope.facts.functions:
+            handed = {name for name, _ in function.params[bool(function.owner) :]}
+            for call in function.calls if handed and not waits_for_result(function) else ():
+                if not handed.isdisjoint(_handed_on(call)):
+                    spawner = self._modelled(call.callee, function)
+                    if spawner is not None and not spawner.once and not (call.awaited and spawner.world == "tasks"):
+                        found.setdefault(function.name, {})[function.qualname] = function, call
+        return found
+
+    def _modelled(self, callee: str, caller: FunctionFacts) -> Spawner | None:
+        """The model of a call that a library starts units with."""
+        models = self.scope.models
+        receiver, dot, method = callee.rpartition(".")
         names = self.scope.names_in(caller.qualname)
         if method not in models.spawning_names and callee not in names.imports:
             return None
@@ -254,6 +291,21 @@ class Calls:
             return Spawner("greenlets", known.many)
         return known
 
+    def handed_over(self, caller: FunctionFacts) -> frozenset[str]:
+        """What the function hands to calls that start units: those calls make coroutines and run nothing themselves."""
+        known = self._handed.get(caller.qualname)
+        if known is None:
+            known = self._handed[caller.qualname] = frozenset(
+                argument.lstrip("*").rpartition("=")[2]
+                for call, _ in self.spawning_calls(caller)
+                for argument in call.arguments
+            )
+        return known
+
+    @cached_property
+    def _handed(self) -> dict[str, frozenset[str]]:
+        return {}
+
     def receiver_type(self, path: str, caller: FunctionFacts) -> str:
         """The type of a dotted receiver, as far as it is known."""
         first, _, rest = path.partition(".")
@@ -261,6 +313,21 @@ class Calls:
         if rest and first == self_name and owner:
             return self.scope.attribute_type(owner, rest)
         return "" if rest else self.local_type(first, caller)
+
+
+def waits_for_result(function: FunctionFacts) -> bool:
+    """Whether the function asks for the result of what it started, and goes on when it is there."""
+    return any(call.callee.endswith(".result") for call in function.calls)
+
+
+def _handed_on(call: CallSite) -> set[str]:
+    """The names among what a call is handed that may be a unit to start."""
+    paths = (argument.partition("=") for argument in call.arguments)
+    return {(value if equals else path).lstrip("*") for path, equals, value in paths if not equals or path in STARTED}
+
+
+STARTED = ("target", "func", "function", "callback", "error_callback", "fn", "coro")
+"""Keywords under which a unit is handed to a call that starts it."""
 
 
 def _last(path: str) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from racelint.evidence.calls import Calls
+from collections.abc import Iterator
+
+from racelint.evidence.calls import Calls, waits_for_result
 from racelint.evidence.data import Root
-from racelint.facts import FunctionFacts
+from racelint.evidence.handlers import RUNS_ONCE
+from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.frozen import replace
 from racelint.grafts import shown_name
@@ -52,6 +55,40 @@ def started_by_many(calls: Calls, told: list[Root]) -> list[Root]:
             seen |= more
             todo.extend(more)
     return [_one_of_many(calls, root, starters.get(root.unit, set()), many) for root in told]
+
+
+def started_by_each_call(calls: Calls, told: list[Root]) -> Iterator[Root]:
+    """The tasks of which there are several because a method that does not wait for them starts one each time that it is called.
+
+    Not one that is kept in an attribute, or started under a condition: there may be one at a time.
+    """
+    known = {root.unit: root for root in told if root.world == "tasks"}
+    callbacks = {root.unit for root in told if root.world == "tasks" and root.strength is Confidence.MEDIUM}
+    found: set[str] = set()
+    for caller in calls.scope.facts.functions:
+        often = _called_often(calls, caller) or caller.qualname in callbacks
+        often = often and caller.name not in _ONE_CALL and not RUNS_ONCE.search(caller.name)
+        often = often and not waits_for_result(caller)
+        for call, spawner in calls.spawning_calls(caller) if often else ():
+            if spawner.once or spawner.world != "tasks" or call.awaited or call.arms or _is_kept(call, caller):
+                continue
+            for argument in calls.handed(call):
+                for unit in calls.spawned_units(argument, caller, call.line) if _kept_object(argument, caller) else ():
+                    root = known.get(unit.qualname)
+                    if root is None or root.many or not unit.is_async or unit.qualname in found:
+                        continue
+                    found.add(unit.qualname)
+                    text = f"{root.text}, as often as `{shown_name(caller.qualname)}` is called"
+                    yield replace(root, text=text, many=True, strength=Confidence.MEDIUM)
+
+
+_ONE_CALL = frozenset({"connection_made", "connection_lost", "eof_received"})
+"""Methods of protocols that are called once for each object."""
+
+
+def _is_kept(call: CallSite, caller: FunctionFacts) -> bool:
+    """Whether an attribute is set to the task: the next one takes its place."""
+    return any(write.line == call.line and write.how == "=" and "." in write.path for write in caller.writes)
 
 
 def _pools_of_several(calls: Calls) -> bool:

@@ -8,7 +8,7 @@ from functools import cached_property
 from racelint.evidence.calls import LOOPS, Calls
 from racelint.evidence.data import Root
 from racelint.evidence.handlers import RUNS_ONCE, find_callbacks, find_handlers
-from racelint.evidence.multiplied import started_by_many
+from racelint.evidence.multiplied import started_by_each_call, started_by_many
 from racelint.evidence.spawns import find_spawns
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
@@ -36,6 +36,7 @@ class Roots(Calls):
         self.told += find_callbacks(self, self.told)
         self.told += self._documented_bodies()
         self.told = started_by_many(self, self.told)
+        self.told += list(started_by_each_call(self, self.told))
 
     @cached_property
     def own_roots(self) -> list[Root]:
@@ -338,21 +339,6 @@ class Roots(Calls):
             if function.parent and function.qualname not in started:  # it runs where its parent does
                 found.setdefault(function.parent, []).append(function.qualname)
         return found
-
-    def handed_over(self, caller: FunctionFacts) -> frozenset[str]:
-        """What the function hands to calls that start units: those calls make coroutines and run nothing themselves."""
-        known = self._handed.get(caller.qualname)
-        if known is None:
-            known = self._handed[caller.qualname] = frozenset(
-                argument.lstrip("*").rpartition("=")[2]
-                for call, _ in self.spawning_calls(caller)
-                for argument in call.arguments
-            )
-        return known
-
-    @cached_property
-    def _handed(self) -> dict[str, frozenset[str]]:
-        return {}
 
     def _on_own_object(self, call: CallSite, caller: FunctionFacts) -> bool:
         """Whether the receiver is an object that the caller built for itself: its other callers have other objects."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 
 from racelint.evidence.calls import POOLS, Calls, Waits
+from racelint.evidence.collected import collected
 from racelint.evidence.data import Root
 from racelint.evidence.turns import lone_worker, over_in_its_round
 from racelint.facts import CallSite, FunctionFacts
@@ -47,6 +48,11 @@ def find_spawns(calls: Calls) -> list[Root]:
                     if unit.name == "__call__":
                         each = made.get(unit.qualname, True)
                         made[unit.qualname] = each and not _one_callable(calls, call, argument, caller)
+        for call, site, unit, many in () if _left_over(calls, caller) else collected(calls, caller):
+            shared = one_object(site.callee, caller) and not _of_new_object(calls, site, site.callee, caller, unit)
+            apart[unit.qualname] = apart.get(unit.qualname, True) and not shared
+            alone[unit.qualname] = False
+            sites.setdefault((unit.qualname, "tasks"), []).append((caller, call, many, "tasks"))
     for (name, world), found in sites.items():
         caller, call, many, _ = max(found, key=lambda site: site[2])
         again = any(_both_run(call, other_call, caller is other) for other, other_call, _, _ in found)
@@ -107,7 +113,8 @@ def _built_often(calls: Calls, class_name: str) -> bool:
 
 def _one_worker(calls: Calls, sites: list[tuple[FunctionFacts, CallSite, bool, str]]) -> str:
     """The pool of one worker that every site hands the unit to, if it is one."""
-    workers = {lone_worker(calls, call, caller) for caller, call, _, world in sites if world == "threads"}
+    inner = [calls.innermost(call, caller) for caller, call, _, world in sites if world == "threads"]
+    workers = {lone_worker(calls, call, starter) for call, starter in inner}
     return workers.pop() if len(workers) == 1 and all(world == "threads" for *_, world in sites) else ""
 
 

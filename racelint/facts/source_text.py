@@ -94,10 +94,11 @@ def shape_of(node: ast.expr | None) -> tuple[str, str]:
             first = node.args[0] if node.args else None
             if isinstance(first, ast.Constant) and first.value != 1:
                 return "call", name + "#many"
-        if name.rpartition(".")[2] == "field":
+        if name.rpartition(".")[2] in _FIELDS:
             for keyword in node.keywords:
-                if keyword.arg == "default_factory":
-                    return "call", dotted(keyword.value)
+                if keyword.arg in ("default_factory", "factory"):
+                    made = keyword.value
+                    return "call", dotted(made.body if isinstance(made, ast.Lambda) else made)
         return "call", name
     if isinstance(node, (ast.Dict, ast.List, ast.Set, ast.Tuple)):
         elements = node.keys if isinstance(node, ast.Dict) else node.elts
@@ -108,6 +109,10 @@ def shape_of(node: ast.expr | None) -> tuple[str, str]:
     if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
         return "constant", ""
     return "other", dotted(node) if isinstance(node, (ast.Name, ast.Attribute)) else ""
+
+
+_FIELDS = frozenset({"field", "Field", "PrivateAttr", "ib", "attrib"})
+"""Last names of calls that declare a field of a dataclass, of attrs or of pydantic."""
 
 
 def says_nothing(statement: ast.stmt) -> bool:
@@ -122,27 +127,36 @@ def says_nothing(statement: ast.stmt) -> bool:
 
 
 def arguments_of(node: ast.Call) -> tuple[str, ...]:
-    """The arguments of a call, as in `CallSite.arguments`; of a lambda what it calls, all but the first as `func=…`, of a comprehension its element, of `*map(f, …)` `f`."""
+    """The arguments of a call, as in `CallSite.arguments`; of a lambda what it calls, all but the first as `func=…`, of a comprehension its element, of `*map(f, …)`
+    and `partial(f, …)` `f`."""
     found: list[str] = []
     for argument in node.args:
         inner = argument.value if isinstance(argument, ast.Starred) else argument
         if isinstance(inner, (ast.GeneratorExp, ast.ListComp)):
-            found.append("*" + dotted(inner.elt))
+            found.append("*" + _handed(inner.elt))
         elif isinstance(inner, ast.Lambda):
             first, *more = _called_in(inner) or [""]
             found += [first, *(f"func={name}" for name in more)]
         elif inner is not argument and isinstance(inner, ast.Call) and dotted(inner.func) == "map" and inner.args:
             found.append("*" + dotted(inner.args[0]))
         else:
-            found.append(("*" if isinstance(argument, ast.Starred) else "") + (dotted(inner) or _one(inner)))
+            found.append(("*" if isinstance(argument, ast.Starred) else "") + (_handed(inner) or _one(inner)))
     for keyword in node.keywords:
         value = keyword.value
-        called = _called_in(value) if isinstance(value, ast.Lambda) else [dotted(value) or _one(value)]
+        called = _called_in(value) if isinstance(value, ast.Lambda) else [_handed(value) or _one(value)]
         found.extend(f"{keyword.arg or '**'}={name}" for name in called)
     if found and dotted(node.func).endswith("Executor"):  # a pool of one thread runs one job after the other
         sizes = [*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg == "max_workers")]
         found += ["max_workers=1" for size in sizes if isinstance(size, ast.Constant) and size.value == 1]
     return tuple(found)
+
+
+def _handed(node: ast.expr) -> str:
+    """The dotted source of an argument, and of a `partial` the function that it stands for."""
+    path = dotted(node)
+    if path.rpartition(".")[2] == "partial" and isinstance(node, ast.Call) and node.args:
+        return dotted(node.args[0]) or path
+    return path
 
 
 def asked_attribute(node: ast.Call) -> str:
