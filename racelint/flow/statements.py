@@ -176,6 +176,8 @@ class Walker(Contexts):
         if node.value is not None and self.site is None:
             handed_out(self, node, node.value, value)
             self._note_returned(node, value)
+        if value.shape is Shape.FALSE:
+            self._note_refused(node)
         self.returned.append(value)
         self.returns.append(self.state)
         self._stop()
@@ -188,6 +190,12 @@ class Walker(Contexts):
         if rows:
             self.mark("returned", node, stems=rows)
 
+    def _note_refused(self, node: cst.Raise | cst.Return) -> None:
+        """Marks that the caller is refused because of what a store holds."""
+        checks = (self.access(number) for number, _ in self.state.control)
+        if any(check is not None and check.resource.kind is Kind.STORE for check in checks):
+            self.mark("refused", node)
+
     def raise_(self, node: cst.Raise) -> None:
         if node.exc is not None:
             self.evaluate(node.exc)
@@ -197,6 +205,7 @@ class Walker(Contexts):
             (check := self.access(n)) is not None and check.resource.kind is Kind.FILE for n, _ in self.state.control
         ):
             self.mark("raise", node)
+        self._note_refused(node)
         self._stop()
 
     def assert_(self, node: cst.Assert) -> None:

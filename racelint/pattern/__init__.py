@@ -109,6 +109,7 @@ from racelint.pattern.per_call import mixed_calls
 from racelint.pattern.pruned import pruned
 from racelint.pattern.queues import Taken, seen_twice, unclaimed_items, worked_on
 from racelint.pattern.records import filled_by_several
+from racelint.pattern.refused import entries_refused
 from racelint.pattern.replaced import replaced_meanwhile
 from racelint.pattern.rereading import rereads, takes_from_queue
 from racelint.pattern.rivals import (
@@ -236,6 +237,7 @@ __all__ = [
     "entries_drawn",
     "entries_enlarged",
     "entries_marked",
+    "entries_refused",
     "escapes",
     "exactly",
     "extremes",

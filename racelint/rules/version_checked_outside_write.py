@@ -35,6 +35,7 @@ from racelint.pattern import (
     Switch,
     Unit,
     entries_marked,
+    entries_refused,
     one_document,
     released_unseen,
     row_evidence,
@@ -70,7 +71,12 @@ def find(module: Module) -> Iterable[Finding]:
             )
 
         yield from find_released(module, unit)
-        for pair, effect in (*state_changes(unit), *entries_marked(unit), *statements_after_test(unit)):
+        for pair, effect in (
+            *state_changes(unit),
+            *entries_marked(unit),
+            *entries_refused(unit),
+            *statements_after_test(unit),
+        ):
             name = pair.first.resource.name
             yield module.finding(
                 RULE,
