@@ -208,6 +208,15 @@ def makes_any_folder(function: str) -> bool:
     return public and bool(words & _MAKING) and bool(words & (_PLACES - {"path"})) and words.isdisjoint(_RUN)
 
 
+def is_place(name: str) -> bool:
+    """Whether the last word of a name says that it holds a folder: `self.cache_dir`."""
+    words = words_of_name(name.rpartition(".")[2])
+    return bool(words) and words[-1] in _PLACES | _ROOTS
+
+
+_ROOTS = frozenset("root home base basedir rootdir".split())
+
+
 def makes_any_link(function: str) -> bool:
     """Whether a function is called after the making of links: `sym_link`, `force_symlink`."""
     words = {word.lower() for word in _WORD.findall(function)}

@@ -81,13 +81,25 @@ class Surroundings:
         return {}
 
     def _is_unlikely(self, function: FunctionFacts) -> bool:
-        owner = function.owner.rpartition(".")[2]
         return (
             self.unlikely
             or function.name.startswith("test_")
-            or owner.startswith("Test")
-            or owner.endswith(("Test", "Tests", "TestCase"))
+            or self._of_tests(function.owner)
             or self._serialised(function)
             or (function.name in ("upgrade", "downgrade") and "down_revision" in self.scope.assigned)
             or any(name in ("schema_editor", "verbosity") for name, _ in function.params)
+        )
+
+    def _of_tests(self, owner: str) -> bool:
+        """Whether a class is called as those of tests are and holds some, or what they have in common: `TestModel` may be a model."""
+        name = owner.rpartition(".")[2]
+        if name.endswith("TestCase"):
+            return True
+        if not name.startswith("Test") and not name.endswith(("Test", "Tests")):
+            return False
+        class_ = self.scope.classes[owner]
+        return (
+            bool(_IMPORT_OF_TESTS & self.scope.libraries)
+            or any(method.startswith(("test", "setUp", "setup_")) for method in class_.methods)
+            or any("Test" in base for base in class_.bases)
         )

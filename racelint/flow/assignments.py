@@ -215,7 +215,7 @@ class Assignments(Evaluator):
     def _note_item_changed(self, target: cst.Subscript) -> None:
         """Notes that what a local name stands for is no longer what was read."""
         known = self.state.env.get(target.value.value) if isinstance(target.value, cst.Name) else None
-        if known is not None and known.part("changed") is None:
+        if known is not None and known.stems and known.part("changed") is None:
             self.state.env[known.text] = replace(known, known=(*known.known, ("changed", Value())))
 
     def delete(self, node: cst.Del) -> None:

@@ -20,7 +20,7 @@ from racelint.flow.graph import State
 from racelint.flow.resources import lazily_taken
 from racelint.flow.summaries import Definition, source_of
 from racelint.frozen import replace
-from racelint.paths import is_own
+from racelint.paths import is_own, is_place
 
 WRAPPERS = frozenset({"asyncio.wait_for", "asyncio.shield", "asyncio.timeout", "anyio.fail_after"})
 """Awaiting these awaits their first argument in the same task."""
@@ -89,7 +89,7 @@ class Evaluator(Conditions):
             left.appended or (bool(left.stems) and right.shape is Shape.NEW)
         )
         known: tuple[tuple[str, Value], ...] = ()
-        if left.part("path") is not None or left.type == "pathlib.Path":
+        if left.part("path") is not None or left.type == "pathlib.Path" or _joins_path(node):
             known = (("path", Value(text=self._joined(left, right, node))),)
         elif isinstance(node.operator, cst.Modulo) and isinstance(node.left, cst.SimpleString):
             known = (("formatted", Value()),)
@@ -323,6 +323,13 @@ class Evaluator(Conditions):
     ) -> Value:
         """Implemented where statements are."""
         raise NotImplementedError
+
+
+def _joins_path(node: cst.BinaryOperation) -> bool:
+    """Whether what is divided is told to be a folder: by its name, or by the text that it is divided by."""
+    if not isinstance(node.operator, cst.Divide):
+        return False
+    return isinstance(node.right, (cst.SimpleString, cst.FormattedString)) or is_place(source_of(node.left))
 
 
 def stepped(operator: cst.BaseBinaryOp | cst.BaseAugOp, left: Value, right: Value) -> tuple[tuple[str, Value], ...]:

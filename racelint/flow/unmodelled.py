@@ -162,6 +162,8 @@ def _result(
         known = (*known, note_made(ev, node, type_name or _class_of(node.func, method), arguments))
     if type_name.partition(".")[0] in TRANSPARENT:
         known = (*known, ("computed", Value()))
+        if any(value.part("changed") is not None for value in arguments.every):
+            known = (*known, ("changed", Value()))
     return Value(
         stems,
         Shape.NEW if constructor else Shape.CALL,

@@ -128,6 +128,7 @@ from racelint.pattern.rivals import (
 )
 from racelint.pattern.row_locks import idle_locks
 from racelint.pattern.rows import (
+    added_to,
     merged_unseen,
     recomputed,
     row_evidence,
@@ -198,6 +199,7 @@ __all__ = [
     "World",
     "Write",
     "added_again",
+    "added_to",
     "announced_too_early",
     "asks_somebody",
     "assumed_at_start",

@@ -292,13 +292,15 @@ CONTEXTS = frozenset({"ctx", "context"})
 """Names of what is handed through one run of something."""
 
 
-def _counts(write: Access) -> bool:
-    """Whether what is written is a number that was counted up or down: that cannot be made again.
+def added_to(write: Access) -> bool:
+    """Whether what is written is what was read, counted up or down or changed in place: that cannot be made again.
 
     Of a version it is enough that it is another one than before.
     """
-    version = _VERSION.search(f"{write.value.text} {write.resource.key}") is not None
-    return write.value.part("stepped") is not None and not version
+    value = write.value
+    if value.part("stepped") is not None:
+        return _VERSION.search(f"{value.text} {write.resource.key}") is None
+    return value.appended or value.part("changed") is not None
 
 
 _VERSION = expression(r"(?i)version|revision|generation")
@@ -327,7 +329,7 @@ def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
     """That another run writes the same document meanwhile; a coroutine is part of a service, whose stores others reach, too.
 
     So are tables, and the servers whose calls are modelled: what is kept there is meant for more than one process. In what is
-    called a cache, though, there are mostly values that can be made again, unless they count. `served` says whether that is enough.
+    called a cache, though, there are mostly values that can be made again, unless they were added to. `served` says whether that is enough.
     """
     found = in_processes(unit)
     if found is not None and pair.second.resource.kind is Kind.FILE:
@@ -347,7 +349,7 @@ def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
         first_word(unit.facts.name) in unit.module.models.lifecycle
     )  # whoever starts or sets up an object does so once
     of_store = resource.kind is Kind.STORE and resource.owner == "store"
-    kept = of_store and (not resource.path.endswith("cache") or _counts(pair.second))
+    kept = of_store and (not resource.path.endswith("cache") or added_to(pair.second))
     if found is not None and (found.strength is not Confidence.LOW or (unit.facts.is_async and not once)):
         return replace(found, strength=max(found.strength, Confidence.MEDIUM, key=lambda one: one.rank))
     if served and (resource.kind is Kind.TABLE or kept):

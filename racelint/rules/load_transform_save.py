@@ -23,7 +23,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, World
 from racelint.need import Need
-from racelint.pattern import Module, store_rival, store_updates
+from racelint.pattern import Module, added_to, store_rival, store_updates
 from racelint.rule import Rule
 
 
@@ -36,7 +36,8 @@ def find(module: Module) -> Iterable[Finding]:
             evidence = store_rival(unit, pair)
             if evidence is None:
                 continue
-            if evidence.public and unit.facts.is_async and unit.facts.owner:
+            of_server = pair.second.resource.owner == "store" and added_to(pair.second)
+            if evidence.public and unit.facts.is_async and unit.facts.owner and not of_server:
                 evidence = (
                     evidence.weakened()
                 )  # nothing says that the object is shared, nor that others mean the same entry
