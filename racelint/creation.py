@@ -137,7 +137,7 @@ def how_sure(unit: Unit, pair: Pair, evidence: Evidence) -> Confidence:
     if first_word(write.place.unit) in unit.module.models.lifecycle and not called:
         # whoever connects or starts an object does so once
         return Confidence.LOW if evidence.public else evidence.strength
-    if evidence.public and evidence.strength is Confidence.LOW:
+    if evidence.strength is Confidence.LOW:
         return Confidence.LOW  # read closely, most public coroutines have one caller, which awaits them in turn
     return max(evidence.strength, Confidence.MEDIUM, key=lambda s: s.rank)
 

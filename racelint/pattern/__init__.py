@@ -15,9 +15,9 @@ from racelint.pattern.apart import computed_from_itself, made_apart, of_other_en
 from racelint.pattern.assumed import assumed_at_start, assumed_set
 from racelint.pattern.claiming import claimed_in_two_steps, filled_over_limit, places_taken
 from racelint.pattern.compounds import broken_compounds, broken_sections
-from racelint.pattern.constraints import parent_then_child, refusal_handled, unconstrained
+from racelint.pattern.constraints import parent_then_child, refusal_handled, refused_on_the_way, unconstrained
 from racelint.pattern.counted_under_lock import counted_then_tested
-from racelint.pattern.counters import numbered, own_to_thread
+from racelint.pattern.counters import numbered, own_to_task, own_to_thread
 from racelint.pattern.deciding import ADDING, COUNTING, decided_under_lock, limit_before_lock
 from racelint.pattern.declared import unguarded_accesses
 from racelint.pattern.dependence import (
@@ -145,7 +145,7 @@ from racelint.pattern.stamps import stamped_late
 from racelint.pattern.started import started_before_claimed
 from racelint.pattern.starting import late_writes, shown_too_early
 from racelint.pattern.states import entries_marked, released_unseen, state_changes, statements_after_test
-from racelint.pattern.surrounding import surrounded
+from racelint.pattern.surrounding import receives_any, surrounded
 from racelint.pattern.transactions import (
     halves,
     in_one_breath,
@@ -286,6 +286,7 @@ __all__ = [
     "one_document",
     "only_started",
     "opened_by",
+    "own_to_task",
     "own_to_thread",
     "parent_then_child",
     "pid_file_of_one",
@@ -296,8 +297,10 @@ __all__ = [
     "read_apart",
     "read_meanwhile",
     "ready_too_early",
+    "receives_any",
     "recomputed",
     "refusal_handled",
+    "refused_on_the_way",
     "related",
     "released_unseen",
     "removed_elsewhere",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 
 from racelint.events import Access, Kind, Op, Sense
 from racelint.expressions import expression
-from racelint.facts import ClassFacts
+from racelint.facts import SECOND_ROW_HANDLED, ClassFacts
 from racelint.finding import World
+from racelint.index import Index
 from racelint.pattern.unit import Unit
 from racelint.resolve import MAPPED_BASES
 
@@ -104,3 +107,48 @@ def _unguarded(unit: Unit, check: Access, new: Access) -> bool:
     fields = {name for class_ in classes for name, _ in class_.attributes}
     enforced = {name for class_ in classes for name in class_.enforced}
     return bool(_field(column) & fields) and not _field(column) & enforced
+
+
+def refused_on_the_way(unit: Unit) -> str:
+    """The function that handles the error of a database about a second such row around a call that leads to the unit; "" if none does.
+
+    There is a constraint then, and somebody thought of a second row; where it is not handled, a step fails and nothing is doubled. Only
+    names that one function of the project has are followed.
+    """
+    index = unit.module.scope.index
+    names, seen = [unit.facts.name], {unit.facts.name}
+    for _ in range(MOST_CALLERS):
+        above: list[str] = []
+        for name in names:
+            if _defined(index).get(name, 0) != 1:
+                continue
+            for caller, handled in _callers(index).get(name, ()):
+                if handled:
+                    return caller
+                if caller not in seen:
+                    seen.add(caller)
+                    above.append(caller)
+        names = above
+    return ""
+
+
+MOST_CALLERS = 4
+"""Calls on the way from who handles the error to the unit."""
+
+
+@lru_cache(maxsize=2)
+def _defined(index: Index) -> Counter[str]:
+    """How many functions of the project have a name."""
+    return Counter(function.name for module in index.modules for function in module.functions)
+
+
+@lru_cache(maxsize=2)
+def _callers(index: Index) -> dict[str, list[tuple[str, bool]]]:
+    """By the last name of what is called: the functions that call it, and whether a second row is handled around the call."""
+    found: dict[str, list[tuple[str, bool]]] = {}
+    for module in index.modules:
+        for function in module.functions:
+            for call in function.calls:
+                handled = SECOND_ROW_HANDLED in call.within
+                found.setdefault(call.callee.rpartition(".")[2], []).append((function.name, handled))
+    return found

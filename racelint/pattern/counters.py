@@ -63,6 +63,15 @@ def own_to_thread(unit: Unit, access: Access) -> bool:
     return any(_asks_which(call.callee) for function in (helper, *asked) for call in function.calls)
 
 
+def own_to_task(unit: Unit, access: Access) -> bool:
+    """Whether the key of an entry tells which task it belongs to: what the unit, or a function that made the key, asks for."""
+    function = unit.module.scope.functions.get(access.place.unit, unit.facts)
+    made = [built for local, built in function.locals_built if local == access.resource.key]
+    helpers = (helper for built in made for helper in unit.module.concurrency.target(built, function))
+    callees = (*made, *(call.callee for helper in helpers for call in helper.calls))
+    return any(callee.rpartition(".")[2] in ("current_task", "get_current_task") for callee in callees)
+
+
 def _asks_which(callee: str) -> bool:
     return callee.rpartition(".")[2] in _WHICH
 

@@ -46,12 +46,17 @@ def rereads(unit: Unit) -> Iterator[Reread]:
             unsaid = evidence.public or (
                 evidence.called and use.op is Op.DELETE and use.resource.kind is Kind.ATTRIBUTE
             )
-            if unsaid and not _said_to_be_shared(unit, use):
+            if (unsaid and not _said_to_be_shared(unit, use)) or _only_under_lock(unit):
                 evidence = evidence.weakened()
             yield Reread(Pair(unit, check, use), evidence, name)
 
 
 SHARED = tuple(kind for kind in INTERNAL if kind is not Kind.ARGUMENT)
+
+
+def _only_under_lock(unit: Unit) -> bool:
+    """Whether all callers that are known, in other modules or classes, too, hold a lock: it is a part of what they do under it."""
+    return unit.module.concurrency.called_only_under_lock(unit.facts)
 
 
 def _said_to_be_shared(unit: Unit, use: Access) -> bool:

@@ -240,6 +240,8 @@ def row_evidence(unit: Unit, write: Access, since: Access | None = None) -> Evid
     seldom = seldom_run(unit)
     if seldom:
         return Evidence(seldom, Confidence.LOW)
+    if _IMPORTS.search(unit.module.scope.facts.path):
+        return Evidence("whoever administers the application imports in one batch", Confidence.LOW)
     if since is not None and _in_own_file(unit):
         return Evidence("mostly one process has the file of an embedded database", Confidence.LOW)
     return Evidence("every process that serves the application works on the same rows", Confidence.MEDIUM, "processes")
@@ -270,6 +272,10 @@ _COMMANDS = frozenset({"click", "asyncclick", "typer", "flask", "quart"})
 
 _BY_HAND = expression(r"(^|[/\\])((cli|cmdline|management)([/\\]|\.py$)|(manage|__main__)\.py$)")
 """Modules whose functions somebody runs at a terminal."""
+
+
+_IMPORTS = expression(r"(^|[/\\])(data_?)?importers?([/\\]|\.py$)")
+"""Modules that read in what another application has written out."""
 
 
 TERMINAL = frozenset({"argparse", "optparse", "docopt", "fire"})

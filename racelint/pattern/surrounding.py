@@ -69,6 +69,11 @@ def _connected(index: Index, signals: tuple[str, ...]) -> frozenset[str]:
     )
 
 
+def receives_any(unit: Unit) -> bool:
+    """Whether a decorator registers the unit for a signal, which is mostly sent once for the row that it is about: nobody else adds to it."""
+    return bool(_receivers(unit))
+
+
 def _receivers(unit: Unit) -> list[str]:
     """Sources of the decorators that register the unit."""
     return [mark.subject for mark in unit.marks("decorator") if "receiver" in mark.subject.partition("(")[0]]

@@ -34,7 +34,7 @@ from dataclasses import replace
 from racelint.creation import added_without_lock, made_across_await, made_without_lock
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Confidence, Module, Unit, own_to_thread
+from racelint.pattern import Access, Confidence, Module, Unit, own_to_task, own_to_thread
 from racelint.rule import Rule
 
 
@@ -42,7 +42,7 @@ def find(module: Module) -> Iterable[Finding]:
     """Checked missing, then inserted: across a switch point, or between threads without a lock."""
     for unit in module.units:
         for pair, evidence in made_across_await(unit, keyed=True):
-            if pair.switch is None:
+            if pair.switch is None or own_to_task(unit, pair.second):
                 continue
             name = pair.second.resource.shown
             yield module.finding(

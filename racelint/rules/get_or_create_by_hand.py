@@ -46,7 +46,9 @@ from racelint.pattern import (
     by_new_row,
     constraint_handled,
     drawn_at_random,
+    receives_any,
     refusal_handled,
+    refused_on_the_way,
     row_evidence,
     row_locked_at,
     row_locked_since,
@@ -94,6 +96,8 @@ def find(module: Module) -> Iterable[Finding]:
             )
         for look, new in (*created_unseen(unit), *missing_added(unit)):
             evidence = row_evidence(unit, new, look)
+            if refused_on_the_way(unit) or receives_any(unit):
+                evidence = evidence.weakened()
             name = new.resource.name
             yield module.finding(
                 RULE,
