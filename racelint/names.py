@@ -265,6 +265,11 @@ MEANINGS = (
         "makes a row of the model",
         r"^_*(create|insert|add|register)(_|$)",
     ),
+    Meaning(
+        "`importer`, `importers`, `data_importer` as a part of the path of a module",
+        "whoever administers the application reads in one batch: low confidence of what it does to rows",
+        r"(?!)",
+    ),
     Meaning("`x_queryset`, `x_qs`", "a query set of the rows `x`", r"_(queryset|qs)$"),
     Meaning(
         "`closing`, `_reconnecting` and other flags whose names end in `ing`",
