@@ -59,13 +59,18 @@ def thread_updates(unit: Unit) -> Iterator[Pair]:
     for write in unit.accesses(Op.WRITE, kinds=INTERNAL):
         if write.resource.name.rpartition(".")[0] in rows:
             continue
-        for number in sorted(write.value.stems - write.value.opaque):
-            read = unit.access(number)
-            if read is None or read.op not in (Op.READ, Op.CHECK) or not exactly(read.resource, write.resource):
-                continue
-            if not unit.guarded(read, write, World.THREADS):
-                yield Pair(unit, read, write)
-                break
+        reads = [
+            read
+            for number in sorted(write.value.stems - write.value.opaque)
+            if (read := unit.access(number)) is not None
+            and read.op in (Op.READ, Op.CHECK)
+            and exactly(read.resource, write.resource)
+        ]
+        if any(read.statement == write.statement and unit.guarded(read, write, World.THREADS) for read in reads):
+            continue  # what was taken before is joined with what is there now
+        stale = next((read for read in reads if not unit.guarded(read, write, World.THREADS)), None)
+        if stale is not None:
+            yield Pair(unit, stale, write)
 
 
 def extremes(unit: Unit) -> Iterator[Pair]:

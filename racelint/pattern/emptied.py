@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from racelint.events import Access, Op, Shape, Switch
 from racelint.evidence import Evidence
-from racelint.finding import World
+from racelint.facts import FunctionFacts
+from racelint.finding import Confidence, World
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.rivals import rivals
 from racelint.pattern.unit import Unit, same
@@ -85,6 +86,12 @@ def _one_object(unit: Unit, owner: str) -> bool:
     )
 
 
+def _only_public(unit: Unit, function: FunctionFacts) -> bool:
+    """Whether nothing but that somebody may call it tells of who adds: mostly before the object is at work."""
+    concurrency = unit.module.concurrency
+    return all(concurrency.roots[number].public for number in concurrency.reached.get(function.qualname, ()))
+
+
 def _added_to(unit: Unit, read: Access, write: Access) -> Evidence | None:
     """Who adds meanwhile; under a lock that the unit holds too, nobody does."""
     guarded = unit.guarded(read, write)
@@ -98,5 +105,6 @@ def _added_to(unit: Unit, read: Access, write: Access) -> Evidence | None:
         if (guarded and locked) or (best is not None and found.strength.rank <= best.strength.rank):
             continue
         text = f"{found.text}; `{function.qualname}` adds to it on line {change.line}"
-        best = Evidence(text, found.strength, found.world, found.public)
+        strength = Confidence.LOW if _only_public(unit, function) else found.strength
+        best = Evidence(text, strength, found.world, found.public)
     return best

@@ -40,7 +40,7 @@ def row_updates(unit: Unit) -> Iterator[Pair]:
             if read is None or read.op is not Op.READ or of_each_save(unit, read, write):
                 continue
             base, _, field = read.resource.name.rpartition(".")
-            if field.startswith("__") or field in unit.module.scope.index.relations:
+            if field.startswith("__") or field in unit.module.scope.index.relations or _adds_objects(unit, row, field):
                 continue
             own = base == row.name if read.value.row is None else read.value.row == index
             part = write.value.part(field)
@@ -50,6 +50,18 @@ def row_updates(unit: Unit) -> Iterator[Pair]:
                 )
                 yield Pair(unit, read, write, None, version)
                 break
+
+
+def _adds_objects(unit: Unit, row: Row, field: str) -> bool:
+    """Whether the field gets objects that the unit makes: it is a relation then, and each of them a row of its own."""
+    facts = unit.facts
+    made = {name for name, built in facts.locals_built if built.rpartition(".")[2][:1].isupper()}
+    given = (
+        call.arguments[0]
+        for call in facts.calls
+        if call.callee in (f"{row.name}.{field}.append", f"{row.name}.{field}.add") and call.arguments
+    )
+    return any(name in made or name.rpartition(".")[2][:1].isupper() for name in given)
 
 
 def kept_out(unit: Unit, read: Access, write: Access, row: Row) -> bool:
