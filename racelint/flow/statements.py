@@ -191,9 +191,9 @@ class Walker(Contexts):
             self.mark("returned", node, stems=rows)
 
     def _note_refused(self, node: cst.Raise | cst.Return) -> None:
-        """Marks that the caller is refused because of what a store holds."""
+        """Marks that the caller is refused because of what a store or a row holds."""
         checks = (self.access(number) for number, _ in self.state.control)
-        if any(check is not None and check.resource.kind is Kind.STORE for check in checks):
+        if any(check is not None and check.resource.kind in (Kind.STORE, Kind.ROW) for check in checks):
             self.mark("refused", node)
 
     def raise_(self, node: cst.Raise) -> None:

@@ -190,8 +190,7 @@ def _store_effect(
         )
     if effect == "commit":
         flush(ev, where, base, method)
-        if method != "flush":
-            ev.mark("commit", where, base.text)
+        ev.mark("flush" if method == "flush" else "commit", where, base.text)
         for held in ev.acquisitions(ev.state.held):
             if held.what in ("transaction", "row lock") and method != "flush":
                 ev.release(held.id)

@@ -339,16 +339,19 @@ class Models:
     def guess(self, receiver: str, imports: frozenset[str], method: str = "") -> str:
         """The type that an untyped receiver of this name has in a module with these imports; "" if none is known.
 
-        Types with the receiver `*` have methods that are named as no others: `method` alone tells them.
+        Types with the receiver `*` have methods that are named as no others: `method` alone tells them. Of several types that it may
+        have, the first that has the method.
         """
         named = self.receivers.get(receiver.rpartition(".")[2].lstrip("_"), [])
-        for type_name, needed in (
-            *named,
-            *(entry for entry in self.receivers.get("*", ()) if (entry[0], method) in self.methods),
-        ):
-            if not needed or any(name in imports for name in needed):
-                return type_name
-        return ""
+        fitting = [
+            type_name
+            for type_name, needed in (
+                *named,
+                *(entry for entry in self.receivers.get("*", ()) if (entry[0], method) in self.methods),
+            )
+            if not needed or any(name in imports for name in needed)
+        ]
+        return next((name for name in fitting if self.method(name, method) is not None), fitting[0] if fitting else "")
 
 
 def _call(table: object, where: str) -> Call:

@@ -57,6 +57,7 @@ def early_jobs(unit: Unit) -> Iterator[EarlyJob]:
             or _within(unit, job)
             or _in_request(unit, job)
             or _before_commit(unit, job)
+            or _after_flush(unit, job)
             or _before_save(unit, job)
             or _by_saving_code(unit, job)
         )
@@ -119,6 +120,26 @@ def _before_commit(unit: Unit, job: Mark) -> EarlyJob | None:
             continue
         if not any(unit.before(change.id, c.id) and unit.before(c.id, job.id) for c in unit.marks("commit")):
             return EarlyJob(job, change, row, f"before the commit on line {unit.module.line(later[0])}")
+    return None
+
+
+def _after_flush(unit: Unit, job: Mark) -> EarlyJob | None:
+    """A job that is sent after a flush has given its new row a key: whoever called the unit commits the row, later."""
+    commits = list(unit.marks("commit"))
+    by_key = {name.rpartition(".")[0] for name in job.related if _KEY_OF_ROW.fullmatch(name)}
+    for change in _changes(unit):
+        if change.op is not Op.CREATE or not change.resource.owner.startswith("sqlalchemy"):
+            continue
+        row = _told_of(unit, job, change)
+        flush = next(
+            (f for f in unit.marks("flush") if unit.before(change.id, f.id) and unit.before(f.id, job.id)), None
+        )
+        if row not in by_key or flush is None:
+            continue
+        if not any(unit.before(flush.id, commit.id) and unit.before(commit.id, job.id) for commit in commits):
+            return EarlyJob(
+                job, change, row, f"after the flush on line {unit.module.line(flush)}, which commits nothing"
+            )
     return None
 
 

@@ -354,14 +354,14 @@ def _is_job(unit: Unit) -> bool:
 
 
 def _refused(unit: Unit, check: Access, write: Access) -> bool:
-    """Whether who finds a right gone that is given once is told so: something is made or called for them alone."""
+    """Whether who finds a right gone that is given once is told so: something is made, called or raised for them alone."""
     words = [
         word for word in check.resource.name.rpartition(".")[2].lower().split("_") if word not in ("at", "on", "by")
     ]
     if not words or words[-1] not in unit.module.models.once or write.value.shape is Shape.FALSE:
         return False
     return any(
-        isinstance(event, Mark) and event.what in ("call", "made") and _on_other_branch(check, write, event)
+        isinstance(event, Mark) and event.what in ("call", "made", "refused") and _on_other_branch(check, write, event)
         for event in unit.events
     )
 
