@@ -109,14 +109,14 @@ def _unguarded(unit: Unit, check: Access, new: Access) -> bool:
     return bool(_field(column) & fields) and not _field(column) & enforced
 
 
-def refused_on_the_way(unit: Unit) -> str:
-    """The function that handles the error of a database about a second such row around a call that leads to the unit; "" if none does.
+def refused_on_the_way(unit: Unit) -> bool:
+    """Whether several functions handle the error of a database about a second such row around a call that leads to the unit.
 
     There is a constraint then, and somebody thought of a second row; where it is not handled, a step fails and nothing is doubled. Only
     names that one function of the project has are followed.
     """
     index = unit.module.scope.index
-    names, seen = [unit.facts.name], {unit.facts.name}
+    names, seen, handling = [unit.facts.name], {unit.facts.name}, set[str]()
     for _ in range(MOST_CALLERS):
         above: list[str] = []
         for name in names:
@@ -124,12 +124,12 @@ def refused_on_the_way(unit: Unit) -> str:
                 continue
             for caller, handled in _callers(index).get(name, ()):
                 if handled:
-                    return caller
+                    handling.add(caller)
                 if caller not in seen:
                     seen.add(caller)
                     above.append(caller)
         names = above
-    return ""
+    return len(handling) > 1  # one alone may think of a row of its own
 
 
 MOST_CALLERS = 4

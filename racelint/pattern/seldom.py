@@ -74,7 +74,7 @@ def _mentioned_alone(index: Index, module: ModuleFacts, target: FunctionFacts, s
     """The same for the functions of one module; an import alone runs nothing."""
     name = target.name
     holders = None if target.owner else frozenset(local for local, _ in module.imports)
-    if _mentions(module.module_body, name, holders):
+    if _mentions(module.module_body, name, holders) or any(_hands_on(f, name) for f in module.functions):
         return False
     return all(
         (function.name != name or not function.owner)  # else it calls another method of its own name
@@ -84,6 +84,11 @@ def _mentioned_alone(index: Index, module: ModuleFacts, target: FunctionFacts, s
         for function in module.functions
         if _mentions(function, name, holders)
     )
+
+
+def _hands_on(function: FunctionFacts, name: str) -> bool:
+    """Whether the function hands on something of this name, as a job or a callback: whoever gets it runs it."""
+    return any(path.rpartition(".")[2] == name for path in function.references)
 
 
 def _mentions(function: FunctionFacts, name: str, holders: frozenset[str] | None) -> bool:
