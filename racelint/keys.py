@@ -95,7 +95,10 @@ class StateKeys:
         elif not dot and write.how not in ("=", "+=", "del"):  # changes what an attribute or a global holds
             for local, built in function.locals_built:
                 if local == root and not self._is_made_by(built, function):
-                    holder, dot, part = built.partition(".")
+                    collection, _, method = built.rpartition(
+                        "."
+                    )  # an entry of one, as `rooms.get` or `rooms[…]` gives it
+                    holder, dot, part = (collection if method in _ENTRIES else built).partition(".")
                     if dot:
                         yield "." + part.partition(".")[0]
                     elif holder in self.scope.module_names or function.parent:  # not what a call makes

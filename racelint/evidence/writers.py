@@ -38,13 +38,16 @@ class Writers(Calls):
     def _writers(self, resource: Resource) -> list[tuple[FunctionFacts, Write]]:
         scope = self.scope
         found: list[tuple[FunctionFacts, Write]] = []
+        path = resource.path.replace("[]", "")  # facts tell of `self.rooms[name]["seats"]` as of `self.rooms`
         if resource.kind in (Kind.ATTRIBUTE, Kind.CLASS) or resource.owner in scope.classes:
             found.extend(
                 (f, w)
-                for f, w in scope.attribute_writes(resource.owner, resource.path)
+                for f, w in scope.attribute_writes(resource.owner, path)
                 if not scope.in_construction(f, w) and not _fills_itself(f, w)
             )
             found.extend(self._foreign_writers(resource))
+            family = scope.family(resource.owner) if resource.owner in scope.classes else frozenset()
+            found.extend((f, w) for f, w, owner in self._writes_by_local_name.get(path, ()) if owner in family)
         elif resource.kind is Kind.ARGUMENT:
             attribute = resource.path.rpartition(".")[2]
             found.extend((f, w) for f in scope.facts.functions for w in f.writes if w.path.endswith("." + attribute))
@@ -55,11 +58,44 @@ class Writers(Calls):
                     continue
                 for write in function.writes:
                     root = write.path.partition(".")[0]
-                    if (write.path == resource.path or write.path.startswith(resource.path + ".")) and (
+                    if (write.path == path or write.path.startswith(path + ".")) and (
                         root in function.outer_names or root not in function.local_names
                     ):
                         found.append((function, write))
+            if resource.kind is Kind.GLOBAL:
+                found.extend((f, w) for f, w, owner in self._writes_by_local_name.get(path, ()) if not owner)
         return found
+
+    @cached_property
+    def _writes_by_local_name(self) -> dict[str, list[tuple[FunctionFacts, Write, str]]]:
+        """Changes of what a local name holds that was taken from an attribute or a global (`room = self.rooms[n]`, `room.seats -= 1`),
+        by the path of the state, with the class that has it, or "" for the module."""
+        found: dict[str, list[tuple[FunctionFacts, Write, str]]] = {}
+        for function in self.scope.facts.functions:
+            owner, first = enclosing_self(function, self.scope)
+            built = ((name, built.removesuffix("[]").removesuffix(".get")) for name, built in function.locals_built)
+            taken = {name: path for name, path in built if self._is_state(path, function, first)}
+            for write in function.writes if taken else ():
+                root, dot, rest = write.path.partition(".")
+                if root not in taken or (not dot and write.how in ("=", "+=", "del")):
+                    continue
+                path = taken[root] + dot + rest
+                if path.startswith(f"{first}.") and owner:
+                    found.setdefault(path.partition(".")[2], []).append((function, write, owner))
+                else:
+                    found.setdefault(path, []).append((function, write, ""))
+        return found
+
+    def _is_state(self, path: str, function: FunctionFacts, first: str) -> bool:
+        """Whether a local name was set to what an attribute of the own object or a global holds; not to what a call makes."""
+        root, dot, rest = path.partition(".")
+        if path in {call.callee for call in function.calls} or rest.count(".") > 1:
+            return False
+        return (
+            bool(dot)
+            if root == first and first
+            else root in self.scope.module_names and root not in function.local_names
+        )
 
     def _foreign_writers(self, resource: Resource) -> list[tuple[FunctionFacts, Write]]:
         """Writes through another name than `self`: `account.balance = …` where `account` is of the owner's class."""

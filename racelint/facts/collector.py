@@ -33,6 +33,7 @@ from racelint.facts.source_text import (
     choices_of,
     decorators_of,
     dotted,
+    entry_holder,
     handles_second_row,
     says_nothing,
     says_sql,
@@ -365,6 +366,8 @@ class _Collector:
             self.current.locals.add(node.id)
             if built and how == "=":
                 self.current.built.append((node.id, built))
+            elif how == "=" and (holder := entry_holder(value)):
+                self.current.built.append((node.id, f"{holder}.get"))
         if path:
             if isinstance(node, ast.Attribute):
                 self.note_read(dotted(node.value))

@@ -115,6 +115,11 @@ _FIELDS = frozenset({"field", "Field", "PrivateAttr", "ib", "attrib"})
 """Last names of calls that declare a field of a dataclass, of attrs or of pydantic."""
 
 
+def entry_holder(node: ast.expr | None) -> str:
+    """The dotted source of the collection in `rooms[name]`; "" for a part of a list and for others."""
+    return dotted(node.value) if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Slice) else ""
+
+
 def says_nothing(statement: ast.stmt) -> bool:
     """A docstring, `...`, `pass`, `return` or `raise NotImplementedError`."""
     if isinstance(statement, ast.Raise):

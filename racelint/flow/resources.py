@@ -111,9 +111,13 @@ def captured_resource(scope: Scope, function: FunctionFacts, name: str) -> Resou
 
 
 def changed_by_others(scope: Scope, name: str) -> bool:
-    """Whether a module-level name is rebound or its object changed by any function."""
-    return name in scope.rebound_globals or any(
-        write.path.partition(".")[0] == name and name not in function.local_names
-        for function in scope.facts.functions
-        for write in function.writes
+    """Whether a module-level name is rebound or its object, or an entry of it, changed by any function."""
+    return (
+        name in scope.rebound_globals
+        or name in scope.changed_by_local_names
+        or any(
+            write.path.partition(".")[0] == name and name not in function.local_names
+            for function in scope.facts.functions
+            for write in function.writes
+        )
     )

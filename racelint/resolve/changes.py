@@ -78,6 +78,21 @@ class Changes(Lineages):
         )
 
     @cached_property
+    def changed_by_local_names(self) -> frozenset[str]:
+        """Module names of which functions change an entry that they hold by a local name: `room = ROOMS[n]`, `room["seats"] -= 1`."""
+        found: set[str] = set()
+        for function in self.facts.functions:
+            changed = {
+                w.path.partition(".")[0] for w in function.writes if "." in w.path or w.how not in ("=", "+=", "del")
+            }
+            found.update(
+                built.partition(".")[0]
+                for name, built in function.locals_built
+                if name in changed and built.endswith(".get")
+            )
+        return frozenset(found & self.module_names)
+
+    @cached_property
     def core_tables(self) -> frozenset[str]:
         """Paths whose columns are asked for as `jobs.c.id`: SQLAlchemy's tables, wherever they are made."""
         paths = (p for f in self.every_function for p in (*f.reads, *(call.callee for call in f.calls)))

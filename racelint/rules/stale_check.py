@@ -208,7 +208,7 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
             unit, act.resource, World.TASKS, ("del[]", "pop", "popleft", "popitem", "clear", "remove", "get_nowait")
         )
         return ("removed", evidence) if evidence is not None else None
-    if check.how in ("while", "assert"):
+    if check.how == "assert":
         return None
     grows = (act.op is Op.WRITE and act.how in COUNTING and sense.vague and not _counted(unit, check, act)) or (
         act.op is Op.UPDATE and act.how in GROWING and sense is not Sense.PRESENT
@@ -226,6 +226,8 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
         return None  # woken up by whoever made room for it
     claims = _claims_entry(check, act) and sense.vague and works_first(unit, check, act)
     limit = grows and sense.vague
+    if check.how == "while" and not (limit and sense is Sense.OTHERWISE):
+        return None
     if limit and check.id not in unit.flow.ordered:
         return None
     stamps = stamped_late(unit, check, sense, act)
