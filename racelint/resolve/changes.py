@@ -140,6 +140,8 @@ class Changes(Lineages):
                 name, _, path = write.path.partition(".")
                 if path and name != first:
                     found.add(path.partition(".")[0])
+                elif path.count(".") == 1:  # of an object that the own one holds: `self.stats.count += 1`
+                    found.add(path.rpartition(".")[2])
         return frozenset(found)
 
     def family(self, qualname: str) -> frozenset[str]:
