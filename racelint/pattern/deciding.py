@@ -107,7 +107,7 @@ def _looks_again(unit: Unit, act: Access) -> bool:
         here & access.held
         and access.id not in act.value.stems
         and not (access.place.unit == unit.facts.qualname and access.statement == act.statement)
-        and same(access.resource, act.resource)
+        and (same(access.resource, act.resource) or access.resource.name == act.resource.shown)  # or an entry of it
         and unit.before(access.id, act.id)
         for access in unit.accesses(Op.READ, Op.CHECK, kinds=INTERNAL)
     )
