@@ -29,12 +29,20 @@ def collected(calls: Calls, caller: FunctionFacts) -> Iterator[tuple[CallSite, C
         and site.line <= last.line
         and site.callee not in handed
         and (site.looped or site.callee in appended)
+        and _told(calls, site, caller)
         for unit in calls.target(site.callee, caller)
         if unit.is_async and not unit.yields
     ]
     times = Counter(unit.qualname for _, unit in made)
     for site, unit in made:
         yield last, site, unit, site.looped or times[unit.qualname] > 1
+
+
+def _told(calls: Calls, site: CallSite, caller: FunctionFacts) -> bool:
+    """Whether more than the name of the method says whose it is: a receiver of a local name has a known type, or is the own object."""
+    root, dot, _ = site.callee.partition(".")
+    own = caller.params[0][0] if caller.owner and caller.params else ""
+    return not dot or root == own or root not in caller.local_names or bool(calls.local_type(root, caller))
 
 
 def _of_list(call: CallSite, caller: FunctionFacts) -> bool:
