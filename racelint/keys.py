@@ -95,9 +95,8 @@ class StateKeys:
         elif not dot and write.how not in ("=", "+=", "del"):  # changes what an attribute or a global holds
             for local, built in function.locals_built:
                 if local == root and not self._is_made_by(built, function):
-                    collection, _, method = built.rpartition(
-                        "."
-                    )  # an entry of one, as `rooms.get` or `rooms[…]` gives it
+                    # an entry of a collection, as `rooms.get` or `rooms[…]` gives it
+                    collection, _, method = built.rpartition(".")
                     holder, dot, part = (collection if method in _ENTRIES else built).partition(".")
                     if dot:
                         yield "." + part.partition(".")[0]
