@@ -45,7 +45,8 @@ class Root:
     atomic: bool = False
     """Settings of the project may put each of its runs into a transaction."""
     worker: str = ""
-    """The pool of one worker that all its runs are handed to: they, and all else that is, run one after another."""
+    """The pool of one worker, or the lock of tasks, that all its runs are handed to or wait for: they, and all else that does,
+    run one after another. With `self.`: those of one object."""
     apart: bool = False
     """Each of its runs has another object than the others, but it may be one that others use, too."""
 

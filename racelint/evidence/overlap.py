@@ -6,12 +6,10 @@ from functools import cached_property
 
 from racelint.events import Kind, Resource
 from racelint.evidence.data import Evidence, Root
-from racelint.evidence.reaching import Reaching
+from racelint.evidence.own_objects import BUILDERS, OwnObjects
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.resolve import locks_of
-
-BUILDERS = frozenset({"__init__", "__post_init__"})
 
 
 def _constructs(root: Root, resource: Resource | None) -> bool:
@@ -29,7 +27,7 @@ def _taken(call: CallSite) -> tuple[str, ...]:
     return (*call.within, receiver) if method == "acquire" else call.within
 
 
-class Concurrency(Reaching):
+class Concurrency(OwnObjects):
     """The units of one module and what can run while they do."""
 
     def overlap(self, one: str, other: str, world: str, resource: Resource | None = None) -> Evidence | None:
@@ -41,7 +39,7 @@ class Concurrency(Reaching):
         own = resource is not None and resource.kind is Kind.ATTRIBUTE and not self._of_class(resource)
         captured = f"{resource.owner}." if resource is not None and resource.kind is Kind.CAPTURED else ""
         given = resource is not None and resource.kind is Kind.ARGUMENT
-        ones, others = self.reached.get(one, frozenset()), self.reached.get(other, frozenset())
+        ones, others = self.reached_sharing(one, resource), self.reached_sharing(other, resource)
         best: Root | None = None
         weakest, public, elsewhere, met = Confidence.HIGH, False, False, False
         for first in ones:
@@ -53,7 +51,7 @@ class Concurrency(Reaching):
                 if (
                     right.world != world
                     or (first == second and not left.many)
-                    or (left.worker and left.worker == right.worker)
+                    or (left.worker and left.worker == right.worker and (own or not left.worker.startswith("self.")))
                     or (first != second and (self._waits_for(second, left) or self._waits_for(first, right)))
                     or (first == second and (left.body or left.apart) and own)
                     or (own and (self._has_own(left, resource) or self._has_own(right, resource)))

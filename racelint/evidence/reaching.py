@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -49,6 +49,7 @@ class Reaching(Guards, Writers):
         found = copy(self)
         for name in (
             "reached",
+            "_reached_sharing",
             "_entry",
             "threaded",
             "_known_writers",
@@ -94,6 +95,10 @@ class Reaching(Guards, Writers):
     @cached_property
     def reached(self) -> dict[str, frozenset[int]]:
         """The numbers of the roots that reach each function through calls in this module."""
+        return self.spread(frozenset())
+
+    def spread(self, left_out: Container[tuple[str, str]]) -> dict[str, frozenset[int]]:
+        """The same, if some calls, each given by its caller and what it calls, are left out."""
         found: dict[str, set[int]] = {}
         for number, root in enumerate(self.roots):
             todo = [root.unit]
@@ -102,8 +107,8 @@ class Reaching(Guards, Writers):
                 if number in found.setdefault(name, set()):
                     continue
                 found[name].add(number)
-                todo.extend(self.callees.get(name, ()))
-                todo.extend(self._properties_read.get(name, ()))
+                below = (*self.callees.get(name, ()), *self._properties_read.get(name, ()))
+                todo.extend(callee for callee in below if (name, callee) not in left_out)
         return {name: frozenset(numbers) for name, numbers in found.items()}
 
     @cached_property

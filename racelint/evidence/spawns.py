@@ -7,7 +7,7 @@ from bisect import bisect_right
 from racelint.evidence.calls import POOLS, Calls, Waits
 from racelint.evidence.collected import collected
 from racelint.evidence.data import Root
-from racelint.evidence.turns import lone_worker, over_in_its_round
+from racelint.evidence.turns import lone_worker, over_in_its_round, task_lock_around
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.models.loader import POOL_MAPS
@@ -112,7 +112,10 @@ def _built_often(calls: Calls, class_name: str) -> bool:
 
 
 def _one_worker(calls: Calls, sites: list[tuple[FunctionFacts, CallSite, bool, str]]) -> str:
-    """The pool of one worker that every site hands the unit to, if it is one."""
+    """The pool of one worker that every site hands the unit to, if it is one, or the lock under which all wait for its end."""
+    locks = {task_lock_around(calls, call, caller) for caller, call, _, world in sites if world == "threads"}
+    if len(locks) == 1 and "" not in locks and all(world == "threads" for *_, world in sites):
+        return locks.pop()
     inner = [calls.innermost(call, caller) for caller, call, _, world in sites if world == "threads"]
     workers = {lone_worker(calls, call, starter) for call, starter in inner}
     return workers.pop() if len(workers) == 1 and all(world == "threads" for *_, world in sites) else ""

@@ -45,3 +45,26 @@ def lone_worker(calls: Calls, call: CallSite, starter: FunctionFacts) -> str:
     if not made or not all(line in pools and not ALONE.isdisjoint(pools[line].arguments) for line in made):
         return ""
     return name
+
+
+def task_lock_around(calls: Calls, call: CallSite, starter: FunctionFacts) -> str:
+    """The lock of tasks that is held until the thread that a call starts has ended (`async with lock: await to_thread(…)`); "" if none.
+
+    One that objects have is told by `self.`: it keeps nobody away from what is not theirs.
+    """
+    if not call.awaited or not starter.is_async:
+        return ""
+    owner, self_name = enclosing_self(starter, calls.scope)
+    for guard in call.within:
+        if calls.scope.canonical(calls.receiver_type(guard, starter)) not in TASK_LOCKS:
+            continue
+        root, dot, rest = guard.partition(".")
+        if dot and root == self_name:
+            return f"self.{rest} of {owner}"
+        if not dot and guard not in starter.local_names and guard not in calls.scope.rebound_globals:
+            return guard
+    return ""
+
+
+TASK_LOCKS = frozenset({"asyncio.Lock", "asyncio.Condition", "anyio.Lock", "trio.Lock", "trio.StrictFIFOLock"})
+"""What lets one task through."""

@@ -44,12 +44,15 @@ class Conditions(Names):
             self.state.fresh = looked
             self.state.control = before
             fallback = right.stems if right.via is not None and not both else NO_IDS
+            known = right.known if not both and right.part("made") is not None else ()
+            if not both and left.via is not None:
+                known = (*known, ("kept", left), ("filling", right))
             value = Value(
                 left.stems | right.stems,
                 appended=left.appended or right.appended,
                 type=left.type or right.type,
                 row=left.row,
-                known=right.known if not both and right.part("made") is not None else (),
+                known=known,
                 opaque=left.opaque | right.opaque | fallback,
             )
             if both:

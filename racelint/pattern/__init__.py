@@ -51,6 +51,7 @@ from racelint.pattern.files import (
     written_in_place,
     written_then_hidden,
 )
+from racelint.pattern.filling import filled_alike
 from racelint.pattern.half_made import published_half_made
 from racelint.pattern.half_ready import ready_too_early
 from racelint.pattern.halves_late import kept_late
@@ -243,6 +244,7 @@ __all__ = [
     "escapes",
     "exactly",
     "extremes",
+    "filled_alike",
     "filled_by_several",
     "filled_over_limit",
     "first_word",

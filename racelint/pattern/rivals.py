@@ -7,7 +7,7 @@ from itertools import islice
 
 from racelint.events import Access, Kind, Resource
 from racelint.evidence import Evidence
-from racelint.evidence.overlap import BUILDERS
+from racelint.evidence.own_objects import BUILDERS
 from racelint.facts import CallSite, FunctionFacts, Write
 from racelint.finding import Confidence, World
 from racelint.grafts import shown_name

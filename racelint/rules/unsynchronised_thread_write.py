@@ -50,6 +50,7 @@ from racelint.pattern import (
     copied_to_processes,
     counted_in_shared_memory,
     extremes,
+    filled_alike,
     filled_by_several,
     numbered,
     own_to_thread,
@@ -111,7 +112,7 @@ def find(module: Module) -> Iterable[Finding]:
             )
         for pair in thread_updates(unit):
             evidence = met(unit, pair.second)
-            if evidence is None or pair.restores or not pair.in_one_step:
+            if evidence is None or pair.restores or not pair.in_one_step or filled_alike(pair):
                 continue
             name = pair.second.resource.shown
             yield module.finding(

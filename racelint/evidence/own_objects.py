@@ -1,0 +1,85 @@
+"""Calls of methods on an object that nobody else has yet, or ever."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from racelint.events import Kind, Resource
+from racelint.evidence.reaching import Reaching
+from racelint.facts import CallSite, FunctionFacts
+from racelint.resolve import enclosing_self
+
+BUILDERS = frozenset({"__init__", "__post_init__"})
+
+
+class OwnObjects(Reaching):
+    """Which units come to a function with an object that other units have, too."""
+
+    def reached_sharing(self, function: str, resource: Resource | None) -> frozenset[int]:
+        """The roots that reach the function, less those that do so only with a new object, where the resource is an attribute of that.
+
+        Only of that: paths, globals and whatever else the object was handed are what they are for other objects.
+        """
+        if resource is None or resource.kind is not Kind.ATTRIBUTE or not self._calls_on_new:
+            return self.reached.get(function, frozenset())
+        root, _, path = resource.name.partition(".")
+        if root != "self" or not path or "." in resource.path or resource.owner not in self.scope.classes:
+            return self.reached.get(function, frozenset())
+        if not self._of_each(resource):
+            return self.reached.get(function, frozenset())
+        known = self._reached_sharing.get(resource.owner)
+        if known is None:
+            known = self._reached_sharing[resource.owner] = self._find_reached(resource.owner)
+        return known.get(function, frozenset())
+
+    @cached_property
+    def _reached_sharing(self) -> dict[str, dict[str, frozenset[int]]]:
+        return {}
+
+    def _find_reached(self, owner: str) -> dict[str, frozenset[int]]:
+        family = self.scope.family(owner)
+        own = {pair for pair, class_ in self._calls_on_new.items() if class_ in family}
+        return self.spread(own) if own else self.reached
+
+    def _of_each(self, resource: Resource) -> bool:
+        """Whether each object has what the attribute holds for itself: it is set anew, or its contents were made by the class."""
+        owner, attribute = resource.owner, resource.path
+        if any(name == attribute for class_ in self.scope.lineage(owner) for name, _ in class_.attributes):
+            return False  # all objects start with what the class has
+        writes = [write for _, write in self.scope.attribute_writes(owner, attribute)]
+        if all(write.how in ("=", "+=") for write in writes):
+            return True
+        return all(write.shape not in ("other", "") for write in writes if write.how == "=")
+
+    @cached_property
+    def _calls_on_new(self) -> dict[tuple[str, str], str]:
+        """The caller and the method of all calls that are made on new objects only, with the class of the object."""
+        found: dict[tuple[str, str], str] = {}
+        shared: set[tuple[str, str]] = set()
+        for callee, sites in self.callers.items():
+            method = self.scope.functions.get(callee)
+            for caller, call in sites if method is not None and method.owner else ():
+                pair = (caller.qualname, callee)
+                if method is not None and self._on_new(call, caller, method):
+                    found[pair] = method.owner
+                else:
+                    shared.add(pair)
+        return {pair: owner for pair, owner in found.items() if pair not in shared}
+
+    def _on_new(self, call: CallSite, caller: FunctionFacts, method: FunctionFacts) -> bool:
+        """Whether the receiver was made for the call (`Job(row).run()`), or is what a constructor is just building."""
+        receiver, dot, name = call.callee.rpartition(".")
+        if not dot or not {"classmethod", "staticmethod"}.isdisjoint(method.decorators) or name in BUILDERS:
+            return False
+        if "." not in receiver and self.scope.names_in(caller.qualname).class_named(receiver) is not None:
+            return any(made.callee == receiver and made.line == call.line for made in caller.calls)
+        owner, self_name = enclosing_self(caller, self.scope)
+        if caller.name not in BUILDERS or not owner or receiver != self_name:
+            return False
+        return not any(_hands_out(other, self_name) for other in caller.calls if other.line < call.line)
+
+
+def _hands_out(call: CallSite, self_name: str) -> bool:
+    """Whether a call gets the object or a part of it, or starts the thread that the object is."""
+    given = (argument.lstrip("*").rpartition("=")[2] for argument in call.arguments)
+    return call.callee == f"{self_name}.start" or any(path.partition(".")[0] == self_name for path in given)
