@@ -47,6 +47,7 @@ OUTCOMES: Mapping[str, str] = {
     "iteration fails": r"loop fails",
     "changed while iterated": r"in the middle of its loop",
     "mixed statements": r"mix in one session",
+    "mixed answers": r"each other.s answers",
     "unguarded change": r"though A held the lock",
     "nothing is excluded": r"at once|the lock is gone|B has changed since|B's update is lost|worked on the state before",
     "half-written file": r"a part of the file|finds no file|mixes",

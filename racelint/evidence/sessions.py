@@ -88,7 +88,7 @@ def committed_by_all(calls: Calls, facts: FunctionFacts) -> Iterator[tuple[str, 
         committed = any(call.callee == f"{name}.commit" or name in call.within for call in uses)
         if not works or not committed or facts.is_async or not _of_module(calls, name):
             continue
-        if not any(names_lock(guard) or _is_lock(calls, guard, facts) for call in uses for guard in call.within):
+        if not any(names_lock(guard) or is_lock(calls, guard, facts) for call in uses for guard in call.within):
             yield name, works[0]
 
 
@@ -116,10 +116,11 @@ def _of_module(calls: Calls, name: str) -> bool:
 def _in_turn(calls: Calls, targets: list[FunctionFacts], name: str) -> bool:
     """Whether what is started uses the session inside a `with` of a lock only."""
     uses = [(target, call) for target in targets for call in target.calls if call.callee.startswith(name + ".")]
-    return bool(uses) and all(any(_is_lock(calls, guard, target) for guard in call.within) for target, call in uses)
+    return bool(uses) and all(any(is_lock(calls, guard, target) for guard in call.within) for target, call in uses)
 
 
-def _is_lock(calls: Calls, name: str, facts: FunctionFacts) -> bool:
+def is_lock(calls: Calls, name: str, facts: FunctionFacts) -> bool:
+    """Whether what a function holds under a name keeps others out."""
     owner, self_name = enclosing_self(facts, calls.scope)
     root, _, attribute = name.partition(".")
     if attribute and root == self_name and attribute in locks_of(calls.scope, owner):

@@ -14,6 +14,7 @@ import libcst as cst
 
 from racelint.elsewhere import Elsewhere
 from racelint.evidence import Concurrency
+from racelint.evidence.conversations import says_something
 from racelint.facts import FunctionFacts
 from racelint.finding import Span
 from racelint.flow.places import Place, places_of
@@ -296,6 +297,7 @@ class Program:
             or calls_store(function, self.scope)
             or reads_store(function, self.scope)
             or tests_a_path(function)
+            or says_something(function, self.scope)
             or (self.maps_rows and any("." in call.callee for call in function.calls))
             or any(spawner in call.callee for call in function.calls for spawner in ("create_task", "ensure_future"))
             or (

@@ -159,6 +159,16 @@ class Handler:
     """Settings of the project may put each call into a transaction."""
 
 
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What is said on a kind of connection, by methods' names: `alone` ask and take the answer, `asks` and `answers` do one of both."""
+
+    made_by: frozenset[str]
+    alone: frozenset[str]
+    asks: frozenset[str]
+    answers: frozenset[str]
+
+
 POOL_MAPS = frozenset({"map", "imap", "imap_unordered", "starmap", "map_async"})
 """Methods of pools that start a unit for each item; many other objects have a `map`."""
 
@@ -221,6 +231,23 @@ class Models:
     """Types whose objects one task at a time may use."""
     contexts: dict[str, str] = dataclasses.field(default_factory=dict)
     """Types whose objects are context managers with an effect: `with connection:` is a transaction."""
+
+    conversations: dict[str, Conversation] = dataclasses.field(default_factory=dict)
+    """Connections on which who asks takes the next answer, by type."""
+
+    def conversation_of(self, maker: str) -> Conversation | None:
+        """What is said on a connection that a call of this dotted name makes."""
+        return self._by_maker.get(maker)
+
+    @cached_property
+    def said(self) -> frozenset[str]:
+        """Last names of all methods that ask something on such a connection, or take an answer from it."""
+        every = (name for one in self.conversations.values() for name in one.alone | one.asks | one.answers)
+        return frozenset(name.rpartition(".")[2] for name in every)
+
+    @cached_property
+    def _by_maker(self) -> dict[str, Conversation]:
+        return {maker: one for name, one in self.conversations.items() for maker in (name, *one.made_by)}
 
     @cached_property
     def external_methods(self) -> frozenset[str]:
@@ -425,6 +452,13 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
         for parameter in _strings(raw.get("parameters", []), where):
             models.parameter_handlers.append((parameter, handler, imports))
         models.answers.update(dict.fromkeys(_strings(raw.get("answers", []), where), handler))
+    for name, raw in _table(data, "conversations", where).items():
+        table = raw if isinstance(raw, dict) else {}
+        made, alone, asks, answers = (
+            frozenset(_strings(table.get(key, []), f"{where}: conversations.{name!r}"))
+            for key in ("made-by", "alone", "asks", "answers")
+        )
+        models.conversations[name] = Conversation(made, alone, asks, answers)
     models.constraint_errors.update(_strings(data.get("constraint-errors", []), where))
     models.guards.extend(_strings(data.get("guards", []), where))
     models.idempotent.update(_strings(data.get("idempotent", []), where))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from racelint.candidate import Candidate
+from racelint.evidence.conversations import talks
 from racelint.evidence.sessions import committed_by_all, shared_sessions
 from racelint.expressions import expression
 from racelint.facts import CallSite
@@ -195,10 +196,13 @@ def pace(c: Candidate) -> bool:
 def shared_session(c: Candidate) -> bool:
     """Whether tasks are started that share a session of the function, or its object makes a connection for one command at a time.
 
-    Or whether threads of the module run the function, which commits a session that all of them share.
+    Or whether threads of the module run the function, which commits a session that all of them share, or whether it asks something on
+    a connection.
     """
     module, facts = c.module, c.facts
     if not facts.is_async:
+        if any(talks(module.concurrency, facts)):
+            return True
         return any(committed_by_all(module.concurrency, facts)) and module.concurrency.surely_in_threads(facts)
     if not module.stores.uses_stores:
         return False

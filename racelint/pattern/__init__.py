@@ -139,7 +139,7 @@ from racelint.pattern.rows import (
     whole_saves,
 )
 from racelint.pattern.seldom import seldom_run
-from racelint.pattern.sessions import connection_of_object, session_of_threads, sessions_handed_out
+from racelint.pattern.sessions import connection_of_object, session_of_threads, sessions_handed_out, talked_at_once
 from racelint.pattern.settings import set_for_all
 from racelint.pattern.sharing import asks_somebody, linked_by_others, made_by_others, of_a_command, used_by_others
 from racelint.pattern.stamps import stamped_late
@@ -341,6 +341,7 @@ __all__ = [
     "table_of",
     "table_updates",
     "takes_from_queue",
+    "talked_at_once",
     "tested_before_lock",
     "tested_then_done",
     "tested_then_drawn",

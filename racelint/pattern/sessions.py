@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Event, Mark, Switch
+from racelint.events import Acquire, Event, Mark, Switch
 from racelint.evidence import Concurrency, Evidence
+from racelint.evidence.conversations import Talk, talks
 from racelint.evidence.sessions import committed_by_all, shared_sessions
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
@@ -31,6 +32,49 @@ def session_of_threads(unit: Unit) -> Iterator[tuple[Event, str, Evidence]]:
         found = use or next((a for a in unit.flow.accesses if unit.module.line(a) == call.line), None)
         if found is not None and not concurrency.called_under_lock(facts) and not concurrency.decorator_guards(facts):
             yield found, name, evidence
+
+
+def talked_at_once(unit: Unit) -> Iterator[tuple[Event, Event, Talk, str, Evidence]]:
+    """Requests on a connection on which another thread asks meanwhile: where it asks, where it takes the answer, the talk, who else."""
+    concurrency, facts = unit.module.concurrency, unit.facts
+    if concurrency.called_under_lock(facts) or any(
+        map(unit.module.models.names_lock, concurrency.decorator_guards(facts))
+    ):
+        return
+    for talk in talks(concurrency, facts):
+        others = _talkers(concurrency, talk)
+        found = [
+            (evidence, name) for name in others if (evidence := _met_on(concurrency, facts, name, talk)) is not None
+        ]
+        if not found:
+            continue
+        evidence, name = max(found, key=lambda pair: pair[0].strength.rank)
+        ask, answer = (_event_of(unit, call) for call in (talk.ask, talk.answer))
+        if ask is not None and answer is not None:
+            yield ask, answer, talk, name, evidence
+
+
+def _talkers(concurrency: Concurrency, talk: Talk) -> list[str]:
+    """The functions of the module that ask and take answers on the connection."""
+    return [
+        function.qualname
+        for function in concurrency.scope.every_function
+        if any(other.connection.place == talk.connection.place for other in talks(concurrency, function))
+        and not concurrency.called_under_lock(function)
+    ]
+
+
+def _met_on(concurrency: Concurrency, facts: FunctionFacts, other: str, talk: Talk) -> Evidence | None:
+    evidence = concurrency.overlap(facts.qualname, other, "threads", talk.connection)
+    if evidence is None or evidence.strength is Confidence.LOW or evidence.public or evidence.called:
+        return None
+    return evidence
+
+
+def _event_of(unit: Unit, call: CallSite) -> Event | None:
+    """An event of the call; where several stand in its line, the first."""
+    own = (event for event in unit.events if event.site.unit == unit.facts.qualname and not isinstance(event, Acquire))
+    return next((event for event in own if unit.module.span(event.site).line == call.line), None)
 
 
 def connection_of_object(unit: Unit) -> Iterator[tuple[Switch, str, str]]:

@@ -135,6 +135,11 @@ HARMS: Mapping[str, Harm] = {
     "nothing is excluded": Harm("two {units} are inside at once, and one overwrites what the other has done"),
     "step fails": Harm("another {unit} is faster, and the step raises an error"),
     "mixed statements": Harm("what one {unit} sends, reads or commits is the other's"),
+    "mixed answers": Harm(
+        "one {unit} takes the answer to what another has asked",
+        {Role.READ: "takes whatever answer comes next", Role.ACT: "asks here, and takes whatever answer comes next"},
+        {Role.ACT: "asks here"},
+    ),
     "values of two calls are mixed": Harm("another call sets {resource} in between, and this one goes on with that"),
     "decision on old state": Harm("{resource} may have changed since it was checked"),
 }

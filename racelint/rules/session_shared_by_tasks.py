@@ -1,7 +1,8 @@
 """One database session or connection is used by several tasks, or several threads, at once.
 
 A session is not made for that: statements and results of the tasks mix, a transaction of one commits half of another, or the
-driver raises an error.
+driver raises an error. Nor is a connection on which a request and its answer are two steps, as that of `smtplib` or of
+`http.client`, or a socket: one thread takes the answer that is meant for another.
 
 ## Example
     import asyncio
@@ -33,7 +34,14 @@ from collections.abc import Iterable
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Evidence, Module, connection_of_object, session_of_threads, sessions_handed_out
+from racelint.pattern import (
+    Evidence,
+    Module,
+    connection_of_object,
+    session_of_threads,
+    sessions_handed_out,
+    talked_at_once,
+)
 from racelint.rule import Rule
 
 
@@ -66,6 +74,27 @@ def find(module: Module) -> Iterable[Finding]:
                 Fix(
                     "give each thread a session or connection of its own, or hold one lock from the first statement to the commit"
                 ),
+            )
+        for ask, answer, talk, other, evidence in talked_at_once(unit):
+            name = talk.connection.name
+            alike = other == unit.facts.qualname
+            who = (
+                f"each thread that runs `{unit.facts.name}` asks on it" if alike else f"`{other}` asks on it meanwhile"
+            )
+            until = "" if ask is answer else f" until line {module.line(answer)} has taken the answer"
+            yield module.finding(
+                RULE,
+                unit,
+                ask,
+                ((Role.ACT, ask),) if ask is answer else ((Role.ACT, ask), (Role.READ, answer)),
+                f"`{name}` is one connection, and {who}; no lock is held here{until}, so that one gets what is meant for the other",
+                evidence,
+                World.THREADS,
+                name,
+                Fix(
+                    "give each thread a connection of its own, or hold one lock from the request until the answer is read"
+                ),
+                "mixed answers",
             )
         for switch, attribute, other in connection_of_object(unit):
             yield module.finding(

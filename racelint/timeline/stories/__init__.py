@@ -43,6 +43,7 @@ STORIES: Mapping[str, Story] = {
     "iteration fails": halves.iteration_fails,
     "changed while iterated": halves.view_changes,
     "mixed statements": halves.mixed_statements,
+    "mixed answers": halves.mixed_answers,
     "unguarded change": locks.unguarded,
     "nothing is excluded": locks.not_excluded,
     "half-written file": files.half_written,

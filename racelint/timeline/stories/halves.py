@@ -103,3 +103,15 @@ def mixed_statements(t: Telling) -> Timeline:
     t.a(None, "takes an answer that may be B's, commits B's half", wrong=True)
     t.name_lanes("", "")  # both are what is started there
     return t.told("the statements of A and B mix in one session: an error, or half of B's work committed")
+
+
+def mixed_answers(t: Telling) -> Timeline:
+    """One connection on which several threads ask."""
+    t.a(t.first, "asks, and is to take the next answer")
+    t.switch()
+    if t.says("asks on it meanwhile"):
+        t.other("asks on the same connection, and takes an answer: that for A", wrong=True)
+    else:
+        t.b(t.first, "asks on the same connection, and takes an answer: that for A", wrong=True)
+    t.a(None if t.is_single else t.last, "takes an answer: that for B, or a part of it", wrong=True)
+    return t.told("A and B go on with each other's answers, or with halves of both")
