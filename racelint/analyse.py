@@ -194,7 +194,7 @@ def _distinct(findings: list[Finding]) -> Iterable[Finding]:
             if known is None:
                 best[key] = finding
                 continue
-            home, other = (finding, known) if _at_home(finding) > _at_home(known) else (known, finding)
+            home, other = (finding, known) if _precedence(finding) > _precedence(known) else (known, finding)
             if other.confidence.rank > home.confidence.rank:
                 home = replace(home, confidence=other.confidence, evidence=other.evidence)
             best[key] = home
@@ -217,6 +217,15 @@ def _same_race(finding: Finding) -> tuple[object, ...]:
 
 def _same_place(finding: Finding) -> tuple[object, ...]:
     return (finding.code, finding.line, finding.column)
+
+
+def _precedence(finding: Finding) -> tuple[bool, bool]:
+    """What is told of a race that is seen in several ways: first why the lock that is there does not help, then what stands at the act."""
+    return finding.code == ROW_LOCK_RULE, _at_home(finding)
+
+
+ROW_LOCK_RULE = "RL604"
+"""Says why the lock that a race's first access takes keeps nobody out of it."""
 
 
 def _at_home(finding: Finding) -> bool:

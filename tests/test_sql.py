@@ -23,6 +23,9 @@ STATEMENTS = {
     ),
     "select count(*) from t where owner = ?": Statement(Effect.READ, "t", tested=words("owner"), counts=True),
     "SELECT pg_advisory_xact_lock(%s)": Statement(Effect.LOCK),
+    "SELECT pg_try_advisory_lock(%s)": Statement(Effect.HOLD, "pg_try_advisory_lock"),
+    "SELECT pg_advisory_unlock(%s)": Statement(Effect.UNLOCK, "pg_advisory_unlock"),
+    "SELECT GET_LOCK('jobs', 5)": Statement(Effect.HOLD, "get_lock"),
     "LOCK TABLE t IN EXCLUSIVE MODE": Statement(Effect.LOCK, "t"),
     "UPDATE t SET n = %s WHERE id = 5": Statement(
         Effect.WRITE, "t", tested=words("id"), assigned=words("n"), keys=words("5")

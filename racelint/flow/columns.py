@@ -7,6 +7,7 @@ import libcst as cst
 from racelint.events import NO_IDS, Ids, Value
 from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
+from racelint.flow.summaries import source_of
 
 CHOOSING = frozenset({"where", "filter", "having"})
 """Methods whose arguments are conditions."""
@@ -97,3 +98,25 @@ def _compared(node: cst.BaseExpression) -> set[str]:
     ):
         return {node.func.value.attr.value}  # `Job.state.in_(…)`, `Job.taken.is_(None)`
     return set()
+
+
+def defaults_of(arguments: Arguments) -> tuple[tuple[str, Value], ...]:
+    """The columns that `update_or_create(…, defaults={"hits": …})` sets whether the row was there or not, with what they stem from."""
+    given = arguments.keywords.get("defaults")
+    if given is None:
+        return ()
+    node = next(a.value for a in arguments.nodes if a.keyword is not None and a.keyword.value == "defaults")
+    return (("defaults", Value(given.stems, text=" ".join(sorted(_columns_of(node))))),)
+
+
+def _columns_of(node: cst.BaseExpression) -> frozenset[str]:
+    """The columns that the keys of a dictionary name, as texts or as attributes of a model."""
+    if not isinstance(node, cst.Dict):
+        return frozenset()
+    keys = (source_of(element.key) for element in node.elements if isinstance(element, cst.DictElement))
+    return frozenset(key.strip("\"'").rpartition(".")[2] for key in keys)
+
+
+def set_by_dictionary(arguments: Arguments) -> frozenset[str]:
+    """The columns that `update({"hits": …})` or `update({Page.hits: …})` sets."""
+    return _columns_of(arguments.nodes[0].value) if arguments.nodes else frozenset()

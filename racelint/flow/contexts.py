@@ -15,6 +15,7 @@ from racelint.events import (
 )
 from racelint.evidence.wrappers import OF_FUNCTION
 from racelint.expressions import expression
+from racelint.flow.committing import commits_each
 from racelint.flow.files import touched
 from racelint.flow.leaving import Leaving
 from racelint.flow.locks import is_lock, lock_given, lock_world
@@ -45,8 +46,9 @@ class Contexts(Leaving):
             value = self._context(item.item, node.asynchronous is not None)
             self.testing = testing
             stacked = stacked or value.type in _STACKS
-            if self.models.contexts.get(value.type) == "transaction" and not isinstance(item.item, cst.Call):
-                value = Value(type="transaction", text=source_of(item.item))
+            if self._commits_at_exit(item.item, value):
+                made = ("target", replace(value, ref=None))
+                value = Value(type="transaction", text=source_of(item.item), known=(made,))
             if isinstance(item.item, cst.Call) and source_of(item.item.func).rpartition(".")[2] == "suppress":
                 names = frozenset(source_of(a.value).rpartition(".")[2] for a in item.item.args)
                 self.handled.append(names)
@@ -67,7 +69,8 @@ class Contexts(Leaving):
                 switching = True
             if item.asname is not None:
                 target = value.part("target")
-                self.store(item.asname.name, target or replace(value, ref=None, via=None, stems=value.stems), item.item)
+                via = value.via if value.type == "cursor" else None  # the statement that it was made by
+                self.store(item.asname.name, target or replace(value, ref=None, via=via), item.item)
         entering = [(len(loop.breaks), len(loop.continues)) for loop in self.loops]
         depth, returns, begin = len(self.loops), len(self.returns), len(self.events)
         self.block(node.body)
@@ -94,6 +97,14 @@ class Contexts(Leaving):
         end_row_locks(self, self.state, inner)
         if switching:
             self.switch(node.items[0].item, callee="async with exit")
+
+    def _commits_at_exit(self, node: cst.BaseExpression, value: Value) -> bool:
+        """Whether the block is a transaction of a connection: those of psycopg commit, too, where the block makes them."""
+        if self.models.contexts.get(value.type) != "transaction":
+            return False
+        if value.type == "psycopg.Connection":
+            return not commits_each(self)
+        return not isinstance(node, cst.Call)
 
     def _context(self, node: cst.BaseExpression, asynchronous: bool) -> Value:
         if isinstance(node, cst.Call) and asynchronous:

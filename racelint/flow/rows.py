@@ -9,7 +9,16 @@ import libcst as cst
 from racelint.events import NO_IDS, Ids, Kind, Op, Resource, Row, Shape, Value
 from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
-from racelint.flow.columns import choosing_keywords, chosen_by, clause_columns, kept_with_read, tested_columns
+from racelint.flow.columns import (
+    choosing_keywords,
+    chosen_by,
+    clause_columns,
+    defaults_of,
+    kept_with_read,
+    set_by_dictionary,
+    tested_columns,
+)
+from racelint.flow.committing import commits_each
 from racelint.flow.expressions import Evaluator
 from racelint.flow.made import columns_of, create_made, create_served, handled_at_flush, is_served
 from racelint.flow.managers import asked_of, table_name
@@ -17,14 +26,6 @@ from racelint.flow.summaries import source_of
 from racelint.frozen import replace
 from racelint.models.loader import Call
 from racelint.resolve import MAPPED_BASES
-
-
-def _commits_each(ev: Evaluator) -> bool:
-    """Whether each statement commits itself: by the connection that the function makes, or one of the module if it makes none."""
-    made = [call for call in ev.function.calls if call.callee == "sqlite3.connect"]
-    if not made:
-        return ev.scope.facts.autocommit
-    return any(argument.startswith(("isolation_level=", "autocommit=")) for call in made for argument in call.arguments)
 
 
 def library_of(bases: frozenset[str]) -> str:
@@ -63,7 +64,7 @@ def table_effect(
     if method in BULK:
         _save_all(ev, where, name, arguments)
     relative = op is Op.UPDATE and any("F(" in source_of(argument.value) for argument in arguments.nodes)
-    known = (("relative", Value()),) if relative else ()
+    known = (("relative", Value()),) if relative else defaults_of(arguments)
     number = ev.emit(
         op,
         resource,
@@ -72,7 +73,7 @@ def table_effect(
         method,
         related,
         tested_columns(base),
-        frozenset(arguments.keywords) | (_set_by_dictionary(arguments) if method == "update" else frozenset()),
+        frozenset(arguments.keywords) | (set_by_dictionary(arguments) if method == "update" else frozenset()),
         chosen_by(base),
     )
     value = Value(frozenset((number,)), via=number)
@@ -83,15 +84,6 @@ def table_effect(
             ev.acquire(resource, "row lock", "processes", ev.place(where))
         return replace(value, known=(("0", replace(value, row=len(ev.rows) - 1)),))
     return replace(value, type=model.returns, known=(("model", Value(text=name)),) if model.returns else ())
-
-
-def _set_by_dictionary(arguments: Arguments) -> frozenset[str]:
-    """The columns that `update({"hits": …})` or `update({Page.hits: …})` sets."""
-    first = arguments.nodes[0].value if arguments.nodes else None
-    if not isinstance(first, cst.Dict):
-        return frozenset()
-    keys = (source_of(element.key) for element in first.elements if isinstance(element, cst.DictElement))
-    return frozenset(key.strip("\"'").rpartition(".")[2] for key in keys)
 
 
 BULK = ("bulk_update", "abulk_update")
@@ -122,7 +114,7 @@ def home(ev: Evaluator, base: Value) -> str:
     """The library that a query set, session or connection belongs to."""
     home = base.type.partition(".")[0]
     if home in ("cursor", "sqlite3", "aiosqlite", "psycopg", "mysql"):  # a cursor and its connection meet
-        return "sqlite3 autocommit" if _commits_each(ev) else "sqlite3"
+        return "sqlite3 autocommit" if commits_each(ev) else "sqlite3"
     return home or "django"
 
 
@@ -274,6 +266,9 @@ def orm_effect(
                 )
             )
             ev.state.env[refreshed.text] = Value(frozenset((number,)), row=len(ev.rows) - 1, text=refreshed.text)
+            if "with_for_update" in arguments.keywords:
+                rows = Resource(Kind.TABLE, old.library, old.model, old.model)
+                ev.acquire(rows, "row lock", "processes", ev.place(where))
             return Value()
         locked = "with_for_update" in arguments.keywords
         if refreshed is not None:

@@ -35,7 +35,10 @@ class Effect(Enum):
     COMMIT = "commit"
     ROLLBACK = "rollback"
     LOCK = "lock"
-    """Keeps others out until the transaction ends: a table lock, an advisory lock."""
+    """Keeps others out until the transaction ends: a table lock, an advisory lock of a transaction."""
+    HOLD = "hold"
+    """Keeps others out until it is released, whatever becomes of transactions: an advisory lock of a session."""
+    UNLOCK = "unlock"
 
     @property
     def changes(self) -> bool:
@@ -218,11 +221,11 @@ def _changing_part(tree: exp.Expr) -> exp.Expr:
 def _reading(tree: exp.Query) -> Statement:
     from sqlglot import exp
 
-    functions = {str(call.this).lower() for call in tree.find_all(exp.Anonymous)}
-    if any(
-        ("advisory" in name and "lock" in name and "unlock" not in name) or name == "get_lock" for name in functions
-    ):
-        return Statement(Effect.LOCK)
+    functions = sorted(str(call.this).lower() for call in tree.find_all(exp.Anonymous))
+    named = next((name for name in functions if ("advisory" in name and "lock" in name) or name in _NAMED), "")
+    if named:
+        effect = _lock(named)
+        return Statement(effect, "" if effect is Effect.LOCK else named)
     locks = _locks(tree)
     chosen = tree.selects if isinstance(tree, exp.Select) else []
     if next(tree.find_all(exp.Table), None) is None:
@@ -237,6 +240,17 @@ def _reading(tree: exp.Query) -> Statement:
         limited=tree.args.get("limit") is not None,
         counts=bool(chosen) and all(isinstance(one.unalias(), exp.AggFunc) for one in chosen),
     )
+
+
+_NAMED = ("get_lock", "release_lock", "release_all_locks")
+"""Functions of MySQL for locks that have a name."""
+
+
+def _lock(function: str) -> Effect:
+    """What a function for advisory locks does."""
+    if "unlock" in function or "release" in function:
+        return Effect.UNLOCK
+    return Effect.LOCK if "xact" in function else Effect.HOLD
 
 
 def _inserting(tree: exp.Insert) -> Statement:

@@ -9,6 +9,7 @@ import libcst as cst
 from racelint.events import Ids, Kind, Op, Resource, Shape, Value
 from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
+from racelint.flow.committing import surely_commits_each
 from racelint.flow.expressions import Evaluator
 from racelint.flow.rows import home
 from racelint.flow.sql import Effect, Statement
@@ -54,7 +55,13 @@ def run_statement(
         end_transaction(ev)
         ev.mark(found.effect.value, where, base.text)
     elif found.effect is Effect.LOCK:
-        ev.acquire(resource, "row lock", "processes", ev.place(where))
+        _lock_rows(ev, where, resource, base)
+    elif found.effect is Effect.HOLD:
+        ev.acquire(Resource(Kind.STORE, "lock", found.table, found.table), "lock", "processes", ev.place(where))
+    elif found.effect is Effect.UNLOCK:
+        for held in ev.acquisitions(ev.state.held):
+            if held.what == "lock" and held.lock.owner == "lock":
+                ev.release(held.id)
     else:
         return None
     return Value()
@@ -65,6 +72,13 @@ def end_transaction(ev: Evaluator) -> None:
     for held in ev.acquisitions(ev.state.held):
         if held.what in ("transaction", "row lock"):
             ev.release(held.id)
+
+
+def _lock_rows(ev: Evaluator, where: cst.CSTNode, resource: Resource, base: Value) -> None:
+    """Takes a lock that lasts until the transaction ends: if none is open and each statement commits itself, that is at once."""
+    number = ev.acquire(resource, "row lock", "processes", ev.place(where))
+    if not any(held.what == "transaction" for held in ev.acquisitions(ev.state.held)) and surely_commits_each(ev, base):
+        ev.release(number)
 
 
 def _read(
@@ -79,7 +93,7 @@ def _read(
     how = "count" if found.counts else "first" if found.limited else method
     number = ev.emit(Op.READ, resource, where, how=how, related=_related(found, arguments), tested=found.tested)
     if found.locking:
-        ev.acquire(resource, "row lock", "processes", ev.place(where))
+        _lock_rows(ev, where, resource, base)
     rows: Ids = frozenset((number,))
     if _is_cursor(ev, base):
         ev.state.env[base.text] = replace(base, stems=rows, via=number, type=base.type or "cursor", known=_handed(base))

@@ -10,6 +10,7 @@ from racelint.events import NO_IDS, Ids, Kind, Op, Resource, Row, Shape, Value
 from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
 from racelint.flow.columns import tested_columns
+from racelint.flow.committing import commits_each
 from racelint.flow.expressions import Evaluator
 from racelint.flow.files import FILE_EFFECTS, file_effect, path_text
 from racelint.flow.jobs import enqueue
@@ -183,6 +184,8 @@ def _store_effect(
     if effect == "sql":
         return _sql(ev, where, model, base, method, arguments)
     if effect in ("transaction", "begin"):
+        if model.returns == "psycopg.Connection" and commits_each(ev):  # what a pool lends is no transaction then
+            return Value(shape=Shape.NEW, type=model.returns, text=source_of(where))
         return Value(
             type="transaction",
             text=base.text or "transaction",

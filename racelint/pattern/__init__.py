@@ -130,6 +130,7 @@ from racelint.pattern.rivals import (
 from racelint.pattern.row_locks import idle_locks
 from racelint.pattern.rows import (
     added_to,
+    kept_by_default,
     merged_unseen,
     recomputed,
     row_evidence,
@@ -259,6 +260,7 @@ __all__ = [
     "in_processes",
     "in_transaction",
     "iterated_by_threads",
+    "kept_by_default",
     "kept_by_hooks",
     "kept_late",
     "kept_under_lock",

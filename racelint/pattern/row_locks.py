@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from racelint.events import Access, Acquire, Event, Kind, Mark, Op, Row
-from racelint.pattern.rows import KEYS
+from racelint.pattern.late_locks import (
+    computed_too_early,
+    look_of,
+    read_alike,
+    row_of,
+    tested_too_early,
+)
 from racelint.pattern.transactions import row_locked_at, transactions_at
 from racelint.pattern.unit import Unit, held_at
 
@@ -24,6 +30,8 @@ class IdleLock:
     other: Event | None
     """What it should have protected."""
     why: str
+    before: Access | None = None
+    """What was read too early to be protected."""
 
 
 def idle_locks(unit: Unit) -> Iterator[IdleLock]:
@@ -33,10 +41,13 @@ def idle_locks(unit: Unit) -> Iterator[IdleLock]:
     for lock in unit.events:
         if isinstance(lock, Acquire) and lock.what == "row lock":
             found = _empty_section(unit, lock) or _released_early(unit, lock) or _read_before(unit, lock)
+            found = found or _decided_before(unit, lock)
             if found is not None:
                 yield found
-        if isinstance(lock, Acquire) and lock.what == "lock" and (inner := _within_transaction(unit, lock)) is not None:
-            yield inner
+        if isinstance(lock, Acquire) and lock.what == "lock":
+            inner = _within_transaction(unit, lock) or _committed_later(unit, lock)
+            if inner is not None:
+                yield inner
 
 
 def _not_taken(unit: Unit) -> Iterator[IdleLock]:
@@ -62,16 +73,10 @@ def _within_queries(unit: Unit) -> Iterator[IdleLock]:
 
 def _taken_in(unit: Unit, lock: Acquire) -> Acquire | None:
     """The transaction that rows are locked in, if it is opened in this unit."""
-    look = _look(unit, lock)
+    look = look_of(unit, lock)
     if look is None:
         return None
     return next((t for t in transactions_at(unit, look) if t.id < lock.id), None)
-
-
-def _look(unit: Unit, lock: Acquire) -> Access | None:
-    """The read that takes the lock."""
-    reads = [a for a in unit.flow.accesses if a.place == lock.place and a.id < lock.id and a.op in (Op.READ, Op.CHECK)]
-    return reads[-1] if reads else None
 
 
 def _empty_section(unit: Unit, lock: Acquire) -> IdleLock | None:
@@ -84,12 +89,11 @@ def _empty_section(unit: Unit, lock: Acquire) -> IdleLock | None:
         return None
     if any(isinstance(e, Mark) and e.what in ("call", "spawn", "enqueue") for e in inside):
         return None
-    row = _row_of(unit, lock)
+    row = row_of(unit, lock)
     if row is not None and row.name:
         return None
-    after = next(
-        (e for e in unit.events if e.id > lock.id and e not in inside and _does(e) and unit.before(lock.id, e.id)), None
-    )
+    later = [e for e in unit.events if e.id > lock.id and e not in inside and _does(e) and unit.before(lock.id, e.id)]
+    after = next((e for e in later if isinstance(e, Access)), later[0] if later else None)
     if after is None:
         return None
     return IdleLock(lock, lock.lock.name, after, "is released at once, with the transaction that only takes it")
@@ -106,30 +110,44 @@ def _is_decorator(unit: Unit, transaction: Acquire) -> bool:
     return any(mark.what == "entry" and mark.place == transaction.place for mark in unit.marks("entry"))
 
 
-def _row_of(unit: Unit, lock: Acquire) -> Row | None:
-    """The row that was read with the lock."""
-    reads = {a.id for a in unit.flow.accesses if a.place == lock.place and a.op in (Op.READ, Op.CHECK)}
-    return next((row for row in unit.flow.rows if row.locked and row.loaded in reads), None)
-
-
 def _released_early(unit: Unit, lock: Acquire) -> IdleLock | None:
     return _saved_after_release(unit, lock) or _changed_after_release(unit, lock)
 
 
 def _saved_after_release(unit: Unit, lock: Acquire) -> IdleLock | None:
     """The locked row is saved when its transaction is over: what others wrote since is overwritten."""
-    row = _row_of(unit, lock)
+    row = row_of(unit, lock)
     if row is None:
         return None
     index = unit.flow.rows.index(row)
-    if any(lock.id in write.held for write in _saves(unit, index)):
-        return None  # what is saved under the lock says that the row is taken
+    under = [write for write in _saves(unit, index) if lock.id in write.held]
     for write in _saves(unit, index):
         if lock.id not in write.held and unit.lets_go(lock, write):
+            if under and (_taken_by(unit, lock, under) or not _recomputed(unit, lock, write, under)):
+                continue
             if write.how == "commit" and not any(_under(unit, n, lock) for n in write.value.stems):
                 continue
             return IdleLock(lock, row.name, write, "is released before the row is saved")
     return None
+
+
+def _taken_by(unit: Unit, lock: Acquire, under: list[Access]) -> bool:
+    """Whether what is saved under the lock may say that the row is taken: it is looked at before, or leaves no column told."""
+    columns = frozenset().union(*(write.assigned for write in under))
+    look = look_of(unit, lock)
+    asked = look.tested if look is not None else frozenset()
+    read = {a.resource.path for a in unit.accesses(Op.READ, Op.CHECK, kinds=(Kind.ROW,)) if a.id < under[-1].id}
+    return not columns or bool(columns & ({column.partition("__")[0] for column in asked} | read))
+
+
+def _recomputed(unit: Unit, lock: Acquire, write: Access, under: list[Access]) -> bool:
+    """Whether a column is saved that was computed from what it was under the lock, and not saved there."""
+    saved = frozenset().union(*(one.assigned for one in under))
+    return any(
+        name not in saved
+        and any((a := unit.access(n)) is not None and a.resource.path == name and lock.id in a.held for n in part.stems)
+        for name, part in write.value.known
+    )
 
 
 def _saves(unit: Unit, index: int) -> Iterator[Access]:
@@ -149,8 +167,14 @@ def _changed_after_release(unit: Unit, lock: Acquire) -> IdleLock | None:
             if read is None or read.resource != write.resource or not _under(unit, number, lock):
                 continue
             if write.how != "conditional":
-                return IdleLock(lock, write.resource.name, write, "is released before what was read under it is used")
+                gone = "is released at once, as no transaction is open," if _at_once(unit, lock) else "is released"
+                return IdleLock(lock, write.resource.name, write, f"{gone} before what was read under it is used")
     return None
+
+
+def _at_once(unit: Unit, lock: Acquire) -> bool:
+    """Whether the statement that takes the lock commits itself."""
+    return all(lock.id not in held_at(unit.events[number]) for number in unit.flow.after[lock.id])
 
 
 def _under(unit: Unit, number: int, lock: Acquire) -> bool:
@@ -160,10 +184,10 @@ def _under(unit: Unit, number: int, lock: Acquire) -> bool:
 
 def _read_before(unit: Unit, lock: Acquire) -> IdleLock | None:
     """Rows are read, then locked by another read, and the first ones are saved: the lock came too late for them."""
-    look = _look(unit, lock)
+    look = look_of(unit, lock)
     if look is None:
         return None
-    locked = _row_of(unit, lock)
+    locked = row_of(unit, lock)
     if locked is not None and _is_used(unit, locked):
         return None
     for write in unit.accesses(Op.WRITE, kinds=(Kind.ROW,)):
@@ -173,20 +197,23 @@ def _read_before(unit: Unit, lock: Acquire) -> IdleLock | None:
         row = unit.flow.rows[index]
         if row.locked or row.new or (row.loaded is not None and row.loaded > lock.id):
             continue
-        if look.related & {f"{row.name}.pk", f"{row.name}.id"} or _read_alike(unit, row, look):
+        if look.related & {f"{row.name}.pk", f"{row.name}.id"} or read_alike(unit, row, look):
             return IdleLock(
                 lock, row.name, write, "is taken for the row after it was read, and the copy read before is saved"
             )
     return None
 
 
-def _read_alike(unit: Unit, row: Row, look: Access) -> bool:
-    """Whether the row was read by the same key as the one that is locked."""
-    read = unit.access(row.loaded) if row.loaded is not None else None
-    if read is None or read.resource != look.resource or not read.tested & KEYS:
-        return False
-    keys = read.related - {row.model}  # `get_object_or_404(Seat, pk=pk)`
-    return read.tested == look.tested and bool(keys) and keys == look.related - {row.model}
+def _decided_before(unit: Unit, lock: Acquire) -> IdleLock | None:
+    """What decides was tested, or what is saved computed, before the row was locked, and the locked row is not looked at."""
+    line = unit.module.line
+    for check, write in tested_too_early(unit, lock):
+        why = f"of line {line(lock)} is taken after `{check.resource.name}` was tested on line {line(check)}, and nothing tests it again"
+        return IdleLock(write, lock.lock.name, lock, f"{why} before the change here", check)
+    for read, write in computed_too_early(unit, lock):
+        why = f"of line {line(lock)} is taken after `{read.resource.name}` was read on line {line(read)}, and what was computed from it"
+        return IdleLock(write, lock.lock.name, lock, f"{why} is saved here", read)
+    return None
 
 
 def _is_used(unit: Unit, row: Row) -> bool:
@@ -211,6 +238,20 @@ def _within_transaction(unit: Unit, lock: Acquire) -> IdleLock | None:
     if change is None:
         return None
     return IdleLock(lock, lock.lock.name, change, "is released before the transaction around it is committed")
+
+
+def _committed_later(unit: Unit, lock: Acquire) -> IdleLock | None:
+    """A lock of a server that is released before the commit of what was changed under it."""
+    if not _between_processes(lock) or lock.world != "processes":
+        return None
+    commits = list(unit.marks("commit"))
+    for change in unit.accesses(*CHANGES, kinds=DATABASE):
+        if lock.id not in change.held or change.how == "commit" or transactions_at(unit, change):
+            continue
+        after = [mark for mark in commits if unit.before(change.id, mark.id)]
+        if after and not any(lock.id in mark.held for mark in after) and unit.lets_go(lock, after[0]):
+            return IdleLock(lock, lock.lock.name, change, "is released before what was changed under it is committed")
+    return None
 
 
 def _between_processes(lock: Acquire) -> bool:

@@ -138,6 +138,25 @@ def table_updates(unit: Unit) -> Iterator[Pair]:
                 break
 
 
+def kept_by_default(unit: Unit) -> Iterator[Pair]:
+    """Calls that update a row or create it, with a column computed from what it was in a row that was read before by the same keys."""
+    for write in unit.accesses(Op.UPDATE, kinds=(Kind.TABLE,)):
+        given = write.value.part("defaults")
+        for number in sorted(given.stems) if given is not None else ():
+            read = unit.access(number)
+            if given is None or read is None or read.resource.kind is not Kind.ROW:
+                continue
+            row = next((r for r in unit.flow.rows if r.name == read.resource.name.rpartition(".")[0]), None)
+            loaded = unit.access(row.loaded) if row is not None and row.loaded is not None else None
+            if row is None or row.locked or loaded is None or read.resource.path not in given.text.split():
+                continue
+            keys = write.assigned - {"defaults", "create_defaults"}
+            alike = loaded.resource == write.resource and loaded.tested == keys and loaded.related == write.related
+            if alike and not unit.guarded(loaded, write, World.PROCESSES) and not unit.guarded(loaded, write):
+                yield Pair(unit, read, write)
+                break
+
+
 def _reads_column(unit: Unit, read: Access, write: Access) -> bool:
     """Whether a query gives the column of one row that the statement sets: `rows.values_list("hits", flat=True).get(pk=pk)`."""
     if (

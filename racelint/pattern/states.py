@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from racelint.events import Access, Kind, Mark, Op, Place, Row, Sense, Shape, Switch
 from racelint.finding import World
 from racelint.paths import shared_word
+from racelint.pattern.branches import excluded, told
 from racelint.pattern.pair import Pair
 from racelint.pattern.rivals import in_processes
 from racelint.pattern.rows import compared_with_locked, of_each_save
+from racelint.pattern.signed import signed_over
 from racelint.pattern.transactions import row_locked_at
 from racelint.pattern.unit import Unit, exactly
 from racelint.words import first_word, first_words
@@ -34,7 +36,9 @@ def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | Switch | N
         ):
             continue
         seen.update([check.id] if check is not None else [])
-        effect = (_done_too(unit, check, write) or _done_while(unit, write)) if check is not None else None
+        effect = done_too(unit, check, write) if check is not None else None
+        if check is not None and effect is None and signed_over(unit, check, write, row):
+            effect = write
         if check is not None and (effect is not None or _refused(unit, check, write)):
             yield Pair(unit, check, write), effect
 
@@ -286,8 +290,12 @@ def _tested(unit: Unit, write: Access, row: Row) -> Access | None:
     return None
 
 
-def _done_too(unit: Unit, check: Access, write: Access) -> Access | Mark | Switch | None:
+def done_too(unit: Unit, check: Access, write: Access) -> Access | Mark | Switch | None:
     """Something that is seen when it is done twice and that the check decides, too."""
+    return _done_besides(unit, check, write) or _done_while(unit, write)
+
+
+def _done_besides(unit: Unit, check: Access, write: Access) -> Access | Mark | Switch | None:
     saves = _saved_at(unit, write)
     for event in unit.events:
         if event.site in saves:
@@ -360,15 +368,7 @@ def _refused(unit: Unit, check: Access, write: Access) -> bool:
     ]
     if not words or words[-1] not in unit.module.models.once or write.value.shape is Shape.FALSE:
         return False
-    return any(
-        isinstance(event, Mark) and event.what in ("call", "made", "refused") and _on_other_branch(check, write, event)
-        for event in unit.events
-    )
-
-
-def _on_other_branch(check: Access, write: Access, event: Mark) -> bool:
-    """Whether what this check saw, alone or with what was tested beside it, lets only one of the two happen."""
-    return check.id in dict(event.control) and excluded(write, event)
+    return told(unit, check, write)
 
 
 def _same_branch(unit: Unit, check: Access, write: Access, event: Access | Mark | Switch) -> bool:
@@ -380,15 +380,6 @@ def _same_branch(unit: Unit, check: Access, write: Access, event: Access | Mark 
     if not unit.before(event.id, write.id) and not unit.before(write.id, event.id):
         return False  # on two branches of a test of something else: the state is left without it
     return check.id in control and (event.id > write.id or write.controlled_by <= set(control))
-
-
-def excluded(one: Access, other: Access | Mark | Switch) -> bool:
-    """Whether only one of the two can happen in a run: they stand on two branches of one test."""
-    return any({mine, sense} in OPPOSITES for number, mine in one.control for n, sense in other.control if n == number)
-
-
-OPPOSITES = ({Sense.PRESENT, Sense.ABSENT}, {Sense.OTHER, Sense.OTHERWISE})
-"""What a check cannot have seen both of: one happens on the one branch, the other on the other."""
 
 
 def _is_seen(unit: Unit, event: Mark | Switch) -> bool:

@@ -14,7 +14,7 @@ RULES: tuple[Rule, ...] = (
     Listed("RL102", "stale-write", Need.STATE_OF_TASKS, Need.STATE_OF_THREADS, Need.EMPTIED_BY_THREADS),
     Listed("RL103", "load-transform-save", Need.STORE_UPDATE),
     Listed("RL104", "append-by-rewrite", Need.STORE_UPDATE),
-    Listed("RL105", "orm-lost-update", Need.ROW_UPDATE, Need.ROW_TEST),
+    Listed("RL105", "orm-lost-update", Need.ROW_UPDATE, Need.ROW_TEST, Need.GET_OR_CREATE),
     Listed("RL106", "stale-row-save", Need.SLOW_SAVE),
     Listed(
         "RL107", "version-checked-outside-write", Need.STORE_UPDATE, Need.VERSIONED_WRITE, Need.ROW_UPDATE, Need.QUEUE

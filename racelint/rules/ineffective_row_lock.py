@@ -1,7 +1,7 @@
 """A lock on rows, or around a transaction, that keeps nobody out.
 
-The query that should lock is never evaluated; the lock is gone when the change is made; or the rows were read before it was
-taken, and what was read is saved. The code looks safe and is not.
+The query that should lock is never evaluated; the lock is gone when the change is made, at once if no transaction is open; or the
+rows were read before it was taken, and what was read then is saved or decides. The code looks safe and is not.
 
 ## Example
     from django.db import models, transaction
@@ -41,9 +41,9 @@ def find(module: Module) -> Iterable[Finding]:
     """A lock of the database that protects nothing of what it is there for."""
     for unit in module.units:
         for idle in idle_locks(unit):
-            steps: list[tuple[Role, Event]] = [(Role.ACT, idle.at)]
-            if idle.other is not None:
-                steps.append((Role.WRITE, idle.other))
+            taken, change = (idle.at, idle.other) if idle.before is None else (idle.other, idle.at)
+            steps: list[tuple[Role, Event]] = [(Role.READ, idle.before)] if idle.before is not None else []
+            steps += [(role, event) for role, event in ((Role.ACT, taken), (Role.WRITE, change)) if event is not None]
             steps.sort(key=lambda step: step[1].id)
             yield module.finding(
                 RULE,

@@ -32,14 +32,22 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, merged_unseen, recomputed, row_evidence, row_updates, table_updates
+from racelint.pattern import (
+    Module,
+    kept_by_default,
+    merged_unseen,
+    recomputed,
+    row_evidence,
+    row_updates,
+    table_updates,
+)
 from racelint.rule import Rule
 
 
 def find(module: Module) -> Iterable[Finding]:
     """A field of a row is read, and the row is saved with a field computed from it, without a row lock."""
     for unit in module.units:
-        for pair in (*row_updates(unit), *table_updates(unit)):
+        for pair in (*row_updates(unit), *table_updates(unit), *kept_by_default(unit)):
             evidence = row_evidence(unit, pair.second, pair.first)
             if merged_unseen(unit, pair):
                 evidence = evidence.weakened()
@@ -77,5 +85,11 @@ def find(module: Module) -> Iterable[Finding]:
 
 
 RULE = Rule(
-    "RL105", "orm-lost-update", (World.PROCESSES,), "lost update", __doc__, find, needs=(Need.ROW_UPDATE, Need.ROW_TEST)
+    "RL105",
+    "orm-lost-update",
+    (World.PROCESSES,),
+    "lost update",
+    __doc__,
+    find,
+    needs=(Need.ROW_UPDATE, Need.ROW_TEST, Need.GET_OR_CREATE),
 )

@@ -77,7 +77,14 @@ def _rows_not_locked(t: Telling) -> Timeline:
         t.a(t.first, "locks it now, keeps the old copy")
         t.a(t.last, "saves the old copy", wrong=True)
         return t.told("B's update is lost: A saves what it read before the lock")
-    if t.says("before the transaction around it is committed"):
+    if t.says("is taken after `"):
+        t.a(t.first, "reads the row, no lock yet")
+        t.switch()
+        t.b(None, "locks the row, changes it, commits")
+        t.a(t.finding.trace[1], "locks it now, looks at nothing")
+        t.a(t.last, "changes it by what it saw before", wrong=True)
+        return t.told("A acts on what B has changed since: B's update is lost, or it is done twice")
+    if t.says("is committed"):
         t.a(t.first, "takes the lock")
         t.a(t.last, "changes rows, releases the lock")
         t.switch()
