@@ -194,7 +194,8 @@ def _distinct(findings: list[Finding]) -> Iterable[Finding]:
             if known is None:
                 best[key] = finding
                 continue
-            home, other = (finding, known) if _precedence(finding) > _precedence(known) else (known, finding)
+            later = _precedence(finding), finding.code != known.code and finding.confidence.rank > known.confidence.rank
+            home, other = (finding, known) if later > (_precedence(known), False) else (known, finding)
             if other.confidence.rank > home.confidence.rank:
                 home = replace(home, confidence=other.confidence, evidence=other.evidence)
             best[key] = home

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import libcst as cst
 
-from racelint.events import NO_IDS, Ids, Value
+from racelint.events import NO_IDS, Ids, Shape, Value
 from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
 from racelint.flow.summaries import source_of
@@ -120,3 +122,27 @@ def _columns_of(node: cst.BaseExpression) -> frozenset[str]:
 def set_by_dictionary(arguments: Arguments) -> frozenset[str]:
     """The columns that `update({"hits": …})` or `update({Page.hits: …})` sets."""
     return _columns_of(arguments.nodes[0].value) if arguments.nodes else frozenset()
+
+
+def flags_of(arguments: Arguments) -> tuple[tuple[str, Value], ...]:
+    """The columns that keywords set to a constant `True` or `False`, as `default=True`."""
+    found = [f"{name}={value.shape.value}" for name, value in arguments.keywords.items() if value.shape in _TRUTH]
+    return (("flags", Value(text=" ".join(sorted(found)))),) if found else ()
+
+
+_TRUTH = (Shape.TRUE, Shape.FALSE)
+
+
+def document_parts(text: str) -> tuple[tuple[str, Value], ...]:
+    """The same of an update of MongoDB, with the amounts that it adds to fields: `{"$inc": {"coins": -n}}` is `coins=-n`."""
+    parts = []
+    for name, operator, wanted in (("flags", "set", _FLAG), ("amounts", "inc", _AMOUNT)):
+        inner = re.search(rf"""["']\${operator}["']\s*:\s*{{([^{{}}]*)}}""", text)
+        found = [f"{field}={value}" for field, value in wanted.findall(inner[1])] if inner is not None else []
+        if found:
+            parts.append((name, Value(text=" ".join(sorted(found)))))
+    return tuple(parts)
+
+
+_FLAG = expression(r"""["'](\w+)["']\s*:\s*(True|False)\b""")
+_AMOUNT = expression(r"""["']([\w.]+)["']\s*:\s*(-?[\w.\[\]"']+)""")

@@ -14,6 +14,7 @@ from racelint.flow.columns import (
     chosen_by,
     clause_columns,
     defaults_of,
+    flags_of,
     kept_with_read,
     set_by_dictionary,
     tested_columns,
@@ -64,7 +65,7 @@ def table_effect(
     if method in BULK:
         _save_all(ev, where, name, arguments)
     relative = op is Op.UPDATE and any("F(" in source_of(argument.value) for argument in arguments.nodes)
-    known = (("relative", Value()),) if relative else defaults_of(arguments)
+    known = (("relative", Value()),) if relative else (*defaults_of(arguments), *flags_of(arguments))
     number = ev.emit(
         op,
         resource,

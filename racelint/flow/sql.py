@@ -72,6 +72,8 @@ class Statement:
     """Chooses the rows that it changes by a subquery of the same table, some of all that would do, that locks nothing."""
     constant: bool = False
     """Sets columns to what the statement itself says, whatever it is told."""
+    flags: frozenset[str] = frozenset()
+    """Columns that are set to a constant truth: `default=True`."""
     limited: bool = False
     """Reads some of the rows that would do: `LIMIT`."""
 
@@ -285,6 +287,9 @@ def _updating(tree: exp.Update) -> Statement:
         assigned=frozenset(one.this.name.lower() for one in sets),
         sources=_sources(tree),
         constant=not any(_is_told(one.expression) for one in sets),
+        flags=frozenset(
+            f"{one.this.name.lower()}={one.expression.this}" for one in sets if isinstance(one.expression, exp.Boolean)
+        ),
     )
     return _with_condition(statement, tree)
 

@@ -116,11 +116,14 @@ def _change(
     arguments: Arguments,
 ) -> Value:
     op = Op.UPDATE if found.effect is Effect.CREATE and found.conditional else _OPS[found.effect]
+    flags = (("flags", Value(text=" ".join(sorted(found.flags)))),) if found.flags else ()
     number = ev.emit(
         op,
         resource,
         where,
-        Value() if found.constant else Value(arguments.stems, appended=any(v.appended for v in arguments.every)),
+        Value(known=flags)
+        if found.constant
+        else Value(arguments.stems, appended=any(v.appended for v in arguments.every), known=flags),
         "conditional" if found.conditional else "picks" if found.picks else method,
         _related(found, arguments),
         found.tested,

@@ -9,7 +9,7 @@ import libcst as cst
 from racelint.events import NO_IDS, Ids, Kind, Op, Resource, Row, Shape, Value
 from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
-from racelint.flow.columns import tested_columns
+from racelint.flow.columns import document_parts, tested_columns
 from racelint.flow.committing import commits_each
 from racelint.flow.expressions import Evaluator
 from racelint.flow.files import FILE_EFFECTS, file_effect, path_text
@@ -282,20 +282,31 @@ def _keyed(
         op, value = Op.UPDATE, Value()  # what it is told stems from what was read, at least the keys do
         if (one := _one_of_many(arguments)) is not None:
             (tested, assigned), method = one, "update_many"
+    if method in DOCUMENT_UPDATES:
+        value = replace(value, known=(*value.known, *document_parts(_document(arguments, model.value))))
     if effect == "atomic" and where is ev.unused:
         value = replace(value, known=(*value.known, ("unasked", Value())))
     number = write_store(ev, resource, where, value, method, op, arguments, tested, assigned, chosen)
     return Value(frozenset((number,)) if effect == "atomic" else NO_IDS, via=number if effect == "atomic" else None)
 
 
+DOCUMENT_UPDATES = frozenset("update_one update_many find_one_and_update".split())
+"""How MongoDB is told what to do with the fields of a document."""
+
+
 def _fields(arguments: Arguments, index: int | None) -> frozenset[str]:
-    """The fields that a document given as an argument names, however deep; it may stand in a local."""
+    """The fields that a document given as an argument names, however deep."""
+    return frozenset(_FIELD.findall(_document(arguments, index)))
+
+
+def _document(arguments: Arguments, index: int | None) -> str:
+    """The source of a document given as an argument, which may stand in a local; "" for anything else."""
     value = arguments.at(index)
     if value is None or index is None:
-        return frozenset()
+        return ""
     written = source_of(arguments.nodes[index].value) if index < len(arguments.nodes) else ""
     text = written if written.startswith("{") else value.origin
-    return frozenset(_FIELD.findall(text)) if text.startswith("{") else frozenset()
+    return text if text.startswith("{") else ""
 
 
 def _one_of_many(arguments: Arguments) -> tuple[frozenset[str], frozenset[str]] | None:
@@ -378,5 +389,6 @@ def _built_statement(
     sets, compared = statement.part("sets"), statement.part("compared")
     assigned = frozenset(sets.text.split() if sets is not None else ())
     tested = frozenset(compared.text.split() if compared is not None and kind != "insert" else ())
-    ev.emit(op, resource, where, Value(statement.stems), how, related, tested, assigned)
-    return Value(type="sqlalchemy.Result", text=table)
+    number = ev.emit(op, resource, where, Value(statement.stems), how, related, tested, assigned)
+    rows = frozenset((number,)) if kind != "insert" else NO_IDS  # how many there were may be asked: `result.rowcount`
+    return Value(rows, type="sqlalchemy.Result", text=table)

@@ -38,7 +38,7 @@ from racelint.touch import steps_on_paths
 
 _READS = ("read", "row", "row-locked", "exists", "query", "query-locked", "sql", "json-load", "file-read")
 WRITES = ("write", "sql", "sql-write", "json-dump", "file-write")
-_LOOKS = ("named-read", "look", "row", "row-locked", "exists", "read", "query", "query-locked", "sql")
+_LOOKS = ("named-read", "look", "row", "row-locked", "refresh", "exists", "read", "query", "query-locked", "sql")
 _CREATIONS = ("create", "add", "save", "sql", "commit", "transaction", "begin")
 _CHANGES = ("write", "update", "delete", "create", "save", "add", "sql", "atomic", "commit", "transaction", "begin")
 _SAVES = ("save", "commit", "transaction", "begin")

@@ -109,6 +109,7 @@ from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.per_call import mixed_calls
 from racelint.pattern.pruned import pruned
 from racelint.pattern.queues import Taken, seen_twice, unclaimed_items, worked_on
+from racelint.pattern.raised import raised_then_given, raised_then_tested
 from racelint.pattern.records import filled_by_several
 from racelint.pattern.refused import entries_refused
 from racelint.pattern.replaced import replaced_meanwhile
@@ -149,6 +150,7 @@ from racelint.pattern.starting import late_writes, shown_too_early
 from racelint.pattern.states import entries_marked, released_unseen, state_changes, statements_after_test
 from racelint.pattern.surrounding import receives_any, surrounded
 from racelint.pattern.transactions import (
+    COMMITTING,
     halves,
     in_one_breath,
     one_change,
@@ -167,6 +169,7 @@ from racelint.words import first_word
 __all__ = [
     "ADDING",
     "ATOMIC",
+    "COMMITTING",
     "CONFIGURED",
     "CONSTRUCTORS",
     "COUNTING",
@@ -298,6 +301,8 @@ __all__ = [
     "process_wide",
     "pruned",
     "published_half_made",
+    "raised_then_given",
+    "raised_then_tested",
     "read_apart",
     "read_meanwhile",
     "ready_too_early",

@@ -179,7 +179,7 @@ def _effects(unit: Unit, write: Access) -> Iterator[Access | Mark]:
         if isinstance(event, Access):
             if event.op is Op.CREATE and event.resource.kind.external and event.id != write.id:
                 yield event
-        elif isinstance(event, Mark) and _is_seen(unit, event):
+        elif isinstance(event, Mark) and is_seen(unit, event):
             yield event
 
 
@@ -262,7 +262,7 @@ def _done_because(unit: Unit, because: tuple[int, Sense], write: Access) -> Iter
             other = event.resource != write.resource and event.resource.kind is Kind.TABLE
             if other and event.op in (Op.CREATE, Op.UPDATE) and because in event.control:
                 yield event
-        elif isinstance(event, Mark) and because in event.control and _is_seen(unit, event):
+        elif isinstance(event, Mark) and because in event.control and is_seen(unit, event):
             yield event
 
 
@@ -307,7 +307,7 @@ def _done_besides(unit: Unit, check: Access, write: Access) -> Access | Mark | S
             known = event.how != "add" or event.resource.name[:1].isupper()  # else it may be there already
             if made and known and _same_branch(unit, check, write, event):
                 return event
-        elif isinstance(event, (Mark, Switch)) and _is_seen(unit, event) and _same_branch(unit, check, write, event):
+        elif isinstance(event, (Mark, Switch)) and is_seen(unit, event) and _same_branch(unit, check, write, event):
             return event
     return None
 
@@ -382,7 +382,7 @@ def _same_branch(unit: Unit, check: Access, write: Access, event: Access | Mark 
     return check.id in control and (event.id > write.id or write.controlled_by <= set(control))
 
 
-def _is_seen(unit: Unit, event: Mark | Switch) -> bool:
+def is_seen(unit: Unit, event: Mark | Switch) -> bool:
     """Whether a call starts a unit or is named after a beginning: `send_receipt`, `gateway.charge`, `notify.delay`."""
     if isinstance(event, Switch):
         return event.callee.lstrip("_").partition("_")[0] in unit.module.models.beginnings

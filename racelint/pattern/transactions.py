@@ -5,6 +5,9 @@ from __future__ import annotations
 from racelint.events import Access, Acquire, Event, Kind, Mark, Op
 from racelint.pattern.unit import Unit, held_at
 
+COMMITTING = frozenset({"django", "asyncpg", "tortoise", "peewee", "databases"})
+"""Libraries that commit each statement by itself unless a transaction is open."""
+
 
 def transactions_at(unit: Unit, event: Event) -> list[Acquire]:
     """The transactions that are open at an event."""
@@ -60,8 +63,12 @@ def related(unit: Unit, first: Access, second: Access) -> bool:
 
 def one_change(unit: Unit, first: Access, second: Access) -> bool:
     """Whether two changes are halves of one: of two tables and related, or of two rows of one table by the same amount."""
+    if Kind.STORE in (first.resource.kind, second.resource.kind):
+        return first.resource.place == second.resource.place and (
+            _moved_amount(first, second) or _switches(first, second)
+        )
     if table_of(unit, first) != table_of(unit, second):
-        return related(unit, first, second)
+        return related(unit, first, second) or _claimed_amount(first, second)
     if _decides_on(unit, first, second):
         return False
     if _rewrites(first, second) or _switches(first, second):
@@ -97,13 +104,37 @@ def _rewrites(first: Access, second: Access) -> bool:
 
 def _switches(first: Access, second: Access) -> bool:
     """Whether a column is taken from all rows of a set and given to one: in between none of them has it."""
-    return (
-        first.resource.kind is Kind.TABLE
-        and first.op in (Op.UPDATE, Op.WRITE)
-        and bool(first.tested - {"pk", "id"})
-        and second.resource.kind is Kind.ROW
-        and bool(first.assigned & set(second.resource.path.split(",")))
-    )
+    if first.op not in (Op.UPDATE, Op.WRITE) or not first.tested - _KEYS:
+        return False
+    if second.resource.kind is Kind.ROW:
+        return first.resource.kind is Kind.TABLE and bool(first.assigned & set(second.resource.path.split(",")))
+    taken, given = _flags(first), _flags(second)
+    return bool(second.tested & _KEYS) and any(column.replace("=False", "=True") in given for column in taken)
+
+
+_KEYS = frozenset({"pk", "id", "_id"})
+
+
+def _flags(change: Access) -> frozenset[str]:
+    part = change.value.part("flags")
+    return frozenset(part.text.split()) if part is not None else frozenset()
+
+
+def _moved_amount(first: Access, second: Access) -> bool:
+    """Whether one document loses what another gets."""
+    one, other = first.value.part("amounts"), second.value.part("amounts")
+    if one is None or other is None or first.resource.key == second.resource.key:
+        return False
+    amounts = (pair.split("=") for pair in one.text.split())
+    opposite = {f"{field}={value[1:] if value[0] == '-' else '-' + value}" for field, value in amounts}
+    return bool(opposite & set(other.text.split()))
+
+
+def _claimed_amount(first: Access, second: Access) -> bool:
+    """Whether an amount is changed because a claim of a row of another table succeeded: `UPDATE … WHERE id = ? AND NOT claimed`."""
+    columns = {column.partition("__")[0] for column in first.tested}
+    claims = first.op in (Op.WRITE, Op.UPDATE) and first.resource.kind is Kind.TABLE and columns & first.assigned
+    return bool(claims) and first.id in second.controlled_by and _moves(second)
 
 
 def _names(unit: Unit, access: Access) -> frozenset[str]:
@@ -130,6 +161,7 @@ def in_one_breath(unit: Unit, first: Event, second: Event) -> bool:
     return not any(
         isinstance(event, Mark)
         and first.id < event.id < second.id
+        and unit.before(event.id, second.id)
         and (event.what in WORK or (event.what == "call" and not _is_trifle(event)))
         for event in unit.events
     )
@@ -157,6 +189,8 @@ def halves(unit: Unit, first: Access, second: Access) -> bool:
     """
     if not in_one_breath(unit, first, second):
         return False
+    if first.resource.kind is Kind.STORE:
+        return True
     if first.resource.kind is second.resource.kind is Kind.TABLE and not _mapped(first):
         return True
     if (

@@ -55,6 +55,7 @@ from racelint.pattern import (
     filled_over_limit,
     parent_then_child,
     places_taken,
+    raised_then_tested,
     row_evidence,
     slept_then_done,
     tested_then_drawn,
@@ -129,8 +130,28 @@ def find(module: Module) -> Iterable[Finding]:
                 "deleted here because of it; a row that is added in between loses what it refers to",
                 "lock the row before its dependants are counted, or let a foreign key refuse the deletion and handle its error",
             )
+        yield from counted_apart(unit)
         yield from woken_together(unit)
         yield from between_threads(unit)
+
+
+def counted_apart(unit: Unit) -> Iterable[Finding]:
+    """Numbers that one step raises and the next one reads and compares."""
+    for change, read, act in raised_then_tested(unit):
+        name = change.resource.name
+        yield unit.module.finding(
+            RULE,
+            unit,
+            act,
+            ((Role.WRITE, change), (Role.CHECK, read), (Role.ACT, act)),
+            f"`{name}` is counted in one step on line {unit.module.line(change)} and read on line {unit.module.line(read)} in "
+            "another; others count in between, so that what is done here is done twice, or by nobody",
+            row_evidence(unit, change),
+            World.PROCESSES,
+            name,
+            Fix("compare what the counting step itself answers (`INCR`, `RETURNING`), or do both under one row lock"),
+            "decision on old state",
+        )
 
 
 def between_threads(unit: Unit) -> Iterable[Finding]:

@@ -41,6 +41,7 @@ from collections.abc import Iterable, Iterator
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import (
+    COMMITTING,
     Access,
     Evidence,
     Kind,
@@ -68,6 +69,8 @@ def find(module: Module) -> Iterable[Finding]:
                 evidence = evidence.weakened()
             one, other = first.resource.name, second.resource.name
             names = f"`{one}` and `{other}`" if one != other else f"Rows of `{one}`"
+            if second.resource.kind is Kind.STORE:
+                names = f"Documents of `{second.resource.path}`"
             yield module.finding(
                 RULE,
                 unit,
@@ -117,9 +120,6 @@ def without_end(unit: Unit) -> Iterator[tuple[Access, Mark]]:
 
 _ENDS = frozenset({"ex", "px", "exat", "pxat", "keepttl"})
 
-COMMITTING = frozenset({"django", "asyncpg", "tortoise", "peewee", "databases"})
-"""Libraries that commit each statement by itself unless a transaction is open."""
-
 
 def split_mutations(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """The first related change after each change, if no transaction covers either."""
@@ -127,6 +127,11 @@ def split_mutations(unit: Unit) -> Iterator[tuple[Access, Access]]:
         a
         for a in unit.accesses(Op.WRITE, Op.UPDATE, Op.CREATE, Op.DELETE, kinds=(Kind.TABLE, Kind.ROW))
         if a.resource.owner in COMMITTING or a.resource.owner.endswith(" autocommit")
+    ]
+    mutations += [  # each document for itself, unless a session joins them
+        a
+        for a in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.STORE,))
+        if a.how.startswith("update_") and "session" not in a.assigned
     ]
     for index, first in enumerate(mutations):
         for second in mutations[index + 1 :]:

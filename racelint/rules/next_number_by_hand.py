@@ -40,7 +40,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, found_names, free_names, next_numbers, row_evidence
+from racelint.pattern import Module, found_names, free_names, next_numbers, raised_then_given, row_evidence
 from racelint.rule import Rule
 
 
@@ -61,6 +61,20 @@ def find(module: Module) -> Iterable[Finding]:
                 World.PROCESSES,
                 name,
                 Fix("let a sequence or a locked row count, or save under a unique constraint and try again"),
+            )
+        for change, given in raised_then_given(unit):
+            name = change.resource.name
+            yield module.finding(
+                RULE,
+                unit,
+                given,
+                ((Role.WRITE, change), (Role.ACT, given)),
+                f"the number of `{name}` is raised on line {module.line(change)}, read again in another step and given here; "
+                "another process can raise it in between, and both get the same number",
+                row_evidence(unit, change),
+                World.PROCESSES,
+                name,
+                Fix("use what the raising step itself answers (`RETURNING`, `INCR`), or do both in one transaction"),
             )
         for test, write in (*free_names(unit), *found_names(unit)):
             name = test.resource.name

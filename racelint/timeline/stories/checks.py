@@ -185,10 +185,11 @@ def decided_on_old_state(t: Telling) -> Timeline:
         t.b(None, "takes what they waited for")
         t.a(None, "goes on as if it were there", wrong=True)
         return t.told("A acts on what is no longer so")
-    if t.says("has counted under"):
+    if t.says("has counted under") or t.says("is counted in one step"):
         count, check, act = t.finding.trace
-        t.a(count, "counts, and releases the lock")
-        t.switch("releases the lock, B runs")
+        locked = t.says("has counted under")
+        t.a(count, "counts, and releases the lock" if locked else "counts")
+        t.switch("releases the lock, B runs" if locked else "")
         t.b(count, "counts, too")
         t.b(check, "sees what both have counted")
         t.b(act, "acts upon it")
