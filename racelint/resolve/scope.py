@@ -211,6 +211,7 @@ def made_of_nothing(scope: Scope, owner: str, name: str) -> bool:
 
 
 def _calls_alone(function: FunctionFacts, write: Write) -> bool:
-    """Whether a call without arguments is written."""
-    calls = [call for call in function.calls if call.callee == write.built_from and call.line == write.line]
-    return write.shape == "call" and bool(calls) and not any(call.arguments for call in calls)
+    """Whether a call without arguments is written: the next one, which may stand on a line of its own within parentheses."""
+    calls = [call for call in function.calls if call.callee == write.built_from and call.line >= write.line]
+    first = min((call.line for call in calls), default=0)
+    return write.shape == "call" and bool(calls) and not any(call.arguments for call in calls if call.line == first)
