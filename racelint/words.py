@@ -36,6 +36,13 @@ WORD = expression(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 """A word of a name, whether words are joined by underscores or by capital letters."""
 
 
+def names_cache(name: str) -> bool:
+    """Whether a name says that what it stands for is kept only to be found faster: `self._page_cache`, `LRU`."""
+    return any(word.lower().rstrip("s") in _KEPT_FOR_SPEED for word in WORD.findall(name))
+
+
+_KEPT_FOR_SPEED = frozenset({"cache", "cached", "memo", "lru", "recent", "history"})
+
 MAIN_LOOPS = frozenset({"run", "main", "serve", "loop", "mainloop"})
 """First words of functions that go on as long as their object or program does."""
 

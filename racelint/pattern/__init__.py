@@ -13,7 +13,7 @@ from racelint.paths import ATOMIC, CONFIGURED, ENSURED
 from racelint.pattern.announced import EVENTS, announced_too_early
 from racelint.pattern.apart import computed_from_itself, made_apart, of_other_entries
 from racelint.pattern.assumed import assumed_at_start, assumed_set
-from racelint.pattern.claiming import claimed_in_two_steps, filled_over_limit, places_taken
+from racelint.pattern.claiming import adds_entry, claimed_in_two_steps, filled_over_limit, places_taken
 from racelint.pattern.compounds import broken_compounds, broken_sections
 from racelint.pattern.constraints import parent_then_child, refusal_handled, refused_on_the_way, unconstrained
 from racelint.pattern.counted_under_lock import counted_then_tested
@@ -205,6 +205,7 @@ __all__ = [
     "Write",
     "added_again",
     "added_to",
+    "adds_entry",
     "announced_too_early",
     "asks_somebody",
     "assumed_at_start",

@@ -12,6 +12,7 @@ from racelint.pattern.deciding import ADDING
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.rivals import rival
 from racelint.pattern.unit import Unit, exactly, same
+from racelint.words import names_cache
 
 
 def claimed_in_two_steps(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
@@ -124,6 +125,24 @@ def filled_over_limit(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
             if evidence is not None:
                 yield Pair(unit, check, add), evidence
             break
+
+
+def adds_entry(unit: Unit, check: Access, sense: Sense, add: Access) -> bool:
+    """Whether an entry is set because a dictionary was found small enough.
+
+    Not in a cache: one entry too many does no harm there.
+    """
+    return (
+        add.how == "[]"
+        and bool(add.resource.key)
+        and not check.resource.key
+        and sense.vague
+        and check.id in unit.flow.ordered
+        and (check.id in unit.flow.above) is (sense is Sense.OTHERWISE)
+        and not names_cache(add.resource.path)
+        and not names_cache(add.resource.owner)
+        and _of_size(unit, check)
+    )
 
 
 def _of_size(unit: Unit, check: Access) -> bool:

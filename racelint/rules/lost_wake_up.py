@@ -74,7 +74,7 @@ def after_the_work(module: Module, unit: Unit) -> Iterable[Finding]:
         if wait is None or evidence is None:
             continue
         work = work_between(unit, wait, clear)
-        if work is None or decided_freshly(work, clear) or looked_again(unit, wait, clear):
+        if work is None or decided_freshly(work, clear) or looked_again(unit, wait, clear) or looked_last(unit, clear):
             continue
         name = clear.resource.shown
         yield module.finding(
@@ -284,6 +284,22 @@ def looked_again(unit: Unit, wait: Access, clear: Access) -> bool:
         if isinstance(event, Access) and event.how != "while" and not same(event.resource, clear.resource):
             return True
     return False
+
+
+def looked_last(unit: Unit, clear: Access) -> bool:
+    """Whether the task cleared right after it found nothing left of what it is told of, with no await in between: `while self.rows`."""
+    if not unit.facts.is_async:
+        return False
+    concurrency = unit.module.concurrency
+    setters = {f.qualname for f, write in concurrency.writers(clear.resource) if write.how == "set"}
+    looks = (unit.access(number) for number in sorted(clear.fresh))
+    return any(
+        look is not None
+        and look.op is Op.CHECK
+        and not same(look.resource, clear.resource)
+        and any(function.qualname in setters for function, _ in concurrency.writers(look.resource))
+        for look in looks
+    )
 
 
 def logs(mark: Mark) -> bool:

@@ -39,6 +39,7 @@ from racelint.pattern import (
     Sense,
     Shape,
     Unit,
+    adds_entry,
     assumed_at_start,
     assumed_set,
     begins_something,
@@ -210,8 +211,10 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
         return ("removed", evidence) if evidence is not None else None
     if check.how == "assert":
         return None
-    grows = (act.op is Op.WRITE and act.how in COUNTING and sense.vague and not _counted(unit, check, act)) or (
-        act.op is Op.UPDATE and act.how in GROWING and sense is not Sense.PRESENT
+    grows = (
+        (act.op is Op.WRITE and act.how in COUNTING and sense.vague and not _counted(unit, check, act))
+        or (act.op is Op.UPDATE and act.how in GROWING and sense is not Sense.PRESENT)
+        or adds_entry(unit, check, sense, act)
     )
     advances = (
         act.op is Op.WRITE
