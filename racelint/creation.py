@@ -24,6 +24,7 @@ from racelint.pattern import (
     exactly,
     first_word,
     has_side_effects,
+    is_taken,
     kept_under_lock,
     made_for_threads,
     made_sure_by_each,
@@ -33,6 +34,7 @@ from racelint.pattern import (
     rival,
     same,
     stronger,
+    works_first,
 )
 
 MADE = (Shape.AWAITED, Shape.NEW, Shape.CALL, Shape.SPAWNED)
@@ -55,7 +57,11 @@ def _made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence
             write.op is not Op.WRITE
             or bool(write.resource.key) is not keyed
             or write.how not in ("=", "[]")
-            or not (write.value.shape in MADE or picked_up(unit, pair.first, write))
+            or not (
+                write.value.shape in MADE
+                or picked_up(unit, pair.first, write)
+                or (keyed and _enters(unit, pair, sense))
+            )
         ):
             continue
         if (
@@ -78,6 +84,17 @@ def _made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence
         if evidence is not expected and not has_side_effects(unit, pair.first, write):
             evidence = Evidence(evidence.text, how_sure(unit, pair, evidence), evidence.world)
         yield pair, evidence
+
+
+def _enters(unit: Unit, pair: Pair, sense: Sense) -> bool:
+    """Whether the entry says that something is under way, which is done first: `if room in games: return`, awaits, `games[room] = …`."""
+    check, write = pair.first, pair.second
+    return (
+        sense is Sense.ABSENT
+        and write.resource.key == check.resource.key
+        and is_taken(unit, check)
+        and works_first(unit, check, write)
+    )
 
 
 INSERTS = ("[]", "=", "setdefault", "update")
@@ -116,6 +133,8 @@ def how_sure(unit: Unit, pair: Pair, evidence: Evidence) -> Confidence:
     write = pair.second
     if picked_up(unit, pair.first, write):
         return evidence.strength
+    if write.resource.key and _enters(unit, pair, Sense.ABSENT):
+        return Confidence.LOW if evidence.public or evidence.called else evidence.strength
     if unit.locked_at(write):
         # whoever takes a lock for it expects others, and means to do it once
         return max(evidence.strength, Confidence.MEDIUM, key=lambda s: s.rank)
@@ -323,9 +342,8 @@ def wrong_way(unit: Unit, check: Access, write: Access) -> str:
             return ""
         return "flag" if has_side_effects(unit, check, write) else "begun" if begins_because(unit, check, write) else ""
     if unit.locked_at(write):
-        return (
-            "unchecked" if write.value.shape in MADE or write.value.type == "file" else ""
-        )  # else what is kept was there before
+        made = write.value.shape in MADE or write.value.type == "file" or _part_of_answer(unit, check, write)
+        return "unchecked" if made else ""  # else what is kept was there before
     if (makes_resource(unit, write) and not _handed_in(unit, write)) or (
         write.resource.name.startswith("cls.") and write.value.shape is not Shape.NEW
     ):
@@ -333,6 +351,14 @@ def wrong_way(unit: Unit, check: Access, write: Access) -> str:
     if _asked_by_threads(unit, write):
         return "plain"
     return "begun" if write.value.shape is Shape.CALL and opened_by(unit, write) else ""
+
+
+def _part_of_answer(unit: Unit, check: Access, write: Access) -> bool:
+    """Whether the value is a part of what the unit has asked another program for because nothing was there."""
+    return write.value.shape is Shape.OTHER and any(
+        mark.id > check.id and mark.id < write.id and any(number == check.id for number, _ in mark.control)
+        for mark in unit.marks("slow")
+    )
 
 
 def filled_at_once(unit: Unit, write: Access) -> bool:

@@ -318,8 +318,20 @@ def _with_condition(statement: Statement, tree: exp.Expr) -> Statement:
         tested=tested,
         keys=_literals(tree),
         conditional=len(tested) > 1,
-        picks=statement.table in statement.sources and _is_limited(tree) and not _locks(tree),
+        picks=statement.table in statement.sources and _is_limited(tree) and not _locks(tree) and _says_which(tree),
     )
+
+
+def _says_which(tree: exp.Expr) -> bool:
+    """Whether it matters which rows a change has chosen: it returns them, counts in them, or notes in them what it is handed.
+
+    One that does none of it works off the table bit by bit: who does the same again leaves the same rows.
+    """
+    from sqlglot import exp
+
+    if tree.args.get("returning") is not None or not isinstance(tree, exp.Update):
+        return True
+    return any(_is_told(one.expression) or _is_relative(one) for one in tree.expressions if isinstance(one, exp.EQ))
 
 
 def _is_limited(tree: exp.Expr) -> bool:

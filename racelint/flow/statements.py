@@ -178,6 +178,7 @@ class Walker(Contexts):
             self._note_returned(node, value)
         if value.shape is Shape.FALSE:
             self._note_refused(node)
+        self._note_occupied(node)
         self.returned.append(value)
         self.returns.append(self.state)
         self._stop()
@@ -196,6 +197,12 @@ class Walker(Contexts):
         if any(check is not None and check.resource.kind in (Kind.STORE, Kind.ROW) for check in checks):
             self.mark("refused", node)
 
+    def _note_occupied(self, node: cst.Raise | cst.Return) -> None:
+        """Marks that the unit ends because there is an entry under a key already."""
+        found = (self.access(number) for number, sense in self.state.control if sense is Sense.PRESENT)
+        if any(check is not None and check.how == "in" and check.resource.key for check in found):
+            self.mark("occupied", node)
+
     def raise_(self, node: cst.Raise) -> None:
         if node.exc is not None:
             self.evaluate(node.exc)
@@ -206,6 +213,7 @@ class Walker(Contexts):
         ):
             self.mark("raise", node)
         self._note_refused(node)
+        self._note_occupied(node)
         self._stop()
 
     def assert_(self, node: cst.Assert) -> None:

@@ -111,7 +111,7 @@ from racelint.pattern.pruned import pruned
 from racelint.pattern.queues import Taken, seen_twice, unclaimed_items, worked_on
 from racelint.pattern.raised import raised_then_given, raised_then_tested
 from racelint.pattern.records import filled_by_several
-from racelint.pattern.refused import entries_refused
+from racelint.pattern.refused import entries_refused, is_taken
 from racelint.pattern.replaced import replaced_meanwhile
 from racelint.pattern.rereading import rereads, takes_from_queue
 from racelint.pattern.rivals import (
@@ -263,6 +263,7 @@ __all__ = [
     "in_one_breath",
     "in_processes",
     "in_transaction",
+    "is_taken",
     "iterated_by_threads",
     "kept_by_default",
     "kept_by_hooks",

@@ -1,4 +1,4 @@
-"""Entries of a store that are made because there were none, where whoever finds one is refused."""
+"""Entries that are made because there were none, where whoever finds one is refused."""
 
 from __future__ import annotations
 
@@ -39,6 +39,18 @@ def entries_refused(unit: Unit) -> Iterator[tuple[Pair, None]]:
             if any((number, Sense.PRESENT) in control for control in refused) and not _asked(unit, write):
                 yield Pair(unit, look, write), None
                 break
+
+
+def is_taken(unit: Unit, check: Access) -> bool:
+    """Whether whoever finds an entry in memory turns back without a look at what it holds: it says that something is under way.
+
+    A value that is kept to save time is read instead.
+    """
+    found = (check.id, Sense.PRESENT)
+    return any(found in mark.control for mark in unit.marks("occupied")) and not any(
+        found in access.control and exactly(access.resource, check.resource) and access.id != check.id
+        for access in unit.flow.accesses
+    )
 
 
 def _same_entry(unit: Unit, look: Access, write: Access) -> bool:

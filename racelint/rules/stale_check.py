@@ -46,6 +46,7 @@ from racelint.pattern import (
     begun_after_end,
     claims_too_late,
     decided,
+    exactly,
     has_side_effects,
     made_sure_by_all,
     rival,
@@ -195,6 +196,9 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
             return None  # whatever came of that look, such as making it anew
         evidence = rival(unit, act.resource, World.TASKS, ("none", "del"))
         return ("gone", evidence) if evidence is not None else None
+    if _given_away(unit, check, act) and sense is Sense.PRESENT:
+        evidence = with_itself(unit, World.TASKS, act.resource)
+        return ("twice", evidence) if evidence is not None and evidence.strength is Confidence.HIGH else None
     if act.resource.key and act.resource.key == check.resource.key and sense is Sense.PRESENT:
         if (act.op is Op.DELETE and act.how in ("del", "remove")) or (act.op is Op.READ and act.how == ""):
             evidence = rival(unit, act.resource, World.TASKS, ("del[]", "pop", "popitem", "clear", "remove"))
@@ -247,6 +251,30 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
     if advances:
         evidence = stronger(evidence, made_sure_by_all(unit, act))
     return ("limit" if grows and sense.vague else "twice", evidence) if evidence is not None else None
+
+
+def _given_away(unit: Unit, check: Access, act: Access) -> bool:
+    """Whether one of several things is given to somebody and taken out of those that are left only afterwards.
+
+    `if seat not in self.free: return`, awaits, `self.free.discard(seat)`: nobody else may have it, and nothing fails if somebody does.
+    """
+    return (
+        act.op is Op.DELETE
+        and act.how == "discard"
+        and check.how == "in"
+        and bool(act.resource.key)
+        and act.resource.key == check.resource.key
+        and exactly(act.resource, check.resource)
+        and works_first(unit, check, act)
+        and not unit.fresh(act, act.resource)
+        and any(
+            access.how == "[]"
+            and access.resource.key == act.resource.key
+            and (check.id, Sense.PRESENT) in access.control
+            for access in unit.accesses(Op.WRITE)
+            if not exactly(access.resource, act.resource)
+        )
+    )
 
 
 def _is_lock(unit: Unit) -> bool:
