@@ -1,4 +1,4 @@
-"""Calls of methods on an object that nobody else has yet, or ever."""
+"""Calls of methods on an object that nobody else has yet, or ever, or any longer."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ class OwnObjects(Reaching):
     def _of_each(self, resource: Resource) -> bool:
         """Whether each object has what the attribute holds for itself: it is set anew, or its contents were made by the class."""
         owner, attribute = resource.owner, resource.path
-        if any(name == attribute for class_ in self.scope.lineage(owner) for name, _ in class_.attributes):
+        started = [
+            built for class_ in self.scope.lineage(owner) for name, built in class_.attributes if name == attribute
+        ]
+        if not _PLAIN.issuperset(started):
             return False  # all objects start with what the class has
         writes = [write for _, write in self.scope.attribute_writes(owner, attribute)]
         if all(write.how in ("=", "+=") for write in writes):
@@ -67,16 +70,40 @@ class OwnObjects(Reaching):
         return {pair: owner for pair, owner in found.items() if pair not in shared}
 
     def _on_new(self, call: CallSite, caller: FunctionFacts, method: FunctionFacts) -> bool:
-        """Whether the receiver was made for the call (`Job(row).run()`), or is what a constructor is just building."""
+        """Whether the receiver was made for the call (`Job(row).run()`), was taken out of a queue, or is what a constructor is building."""
         receiver, dot, name = call.callee.rpartition(".")
         if not dot or not {"classmethod", "staticmethod"}.isdisjoint(method.decorators) or name in BUILDERS:
             return False
+        if "." not in receiver and _taken_out(receiver, caller):
+            return True
         if "." not in receiver and self.scope.names_in(caller.qualname).class_named(receiver) is not None:
             return any(made.callee == receiver and made.line == call.line for made in caller.calls)
         owner, self_name = enclosing_self(caller, self.scope)
         if caller.name not in BUILDERS or not owner or receiver != self_name:
             return False
         return not any(_hands_out(other, self_name) for other in caller.calls if other.line < call.line)
+
+
+_PLAIN = frozenset({"none", "false", "true", "constant"})
+"""Values of a class that nothing changes in place: who sets the attribute of an object leaves them to the others."""
+
+
+def _taken_out(name: str, caller: FunctionFacts) -> bool:
+    """Whether a local name holds an item that the function took out of a collection, as a job out of a queue: others take others.
+
+    What a dictionary's `get` gives stays there, but for that a key is named.
+    """
+    built = {made for local, made in caller.locals_built if local == name}
+    made = built.pop() if len(built) == 1 else ""
+    last = made.rpartition(".")[2]
+    if last != "get" or "queue" not in made.lower():
+        return last in _TAKES
+    sites = (site for site in caller.calls if site.callee == made)
+    return all("=" in argument for site in sites for argument in site.arguments)
+
+
+_TAKES = frozenset({"popleft", "get_nowait", "pop"})
+"""Last names of calls that take something out of a collection: what one of them gives, none of the others gets."""
 
 
 def _hands_out(call: CallSite, self_name: str) -> bool:
