@@ -11,6 +11,7 @@ from racelint.expressions import expression
 from racelint.facts import SECOND_ROW_HANDLED, ClassFacts
 from racelint.finding import World
 from racelint.index import Index
+from racelint.pattern.answered import seen_classes
 from racelint.pattern.unit import Unit
 from racelint.resolve import MAPPED_BASES
 
@@ -36,11 +37,12 @@ def declared(unit: Unit, model: str) -> list[ClassFacts]:
 def refusal_handled(unit: Unit, new: Access) -> bool:
     """Whether any error is handled around the creation of a row with all columns that its class declares unique.
 
-    The database refuses the second one, which is as the first one is if it was looked up by these columns.
+    The database refuses the second one, which is as the first one is if it was looked up by these columns. What bases declare
+    that are not seen can only refuse more.
     """
     if new.handled.isdisjoint({"", "Exception", "BaseException"}):
         return False
-    unique = {name for class_ in declared(unit, new.resource.name) for name in class_.unique}
+    unique = {name for class_ in seen_classes(unit, new.resource.name) for name in class_.unique}
     return bool(unique) and all(not _field(name).isdisjoint(new.assigned) for name in unique)
 
 

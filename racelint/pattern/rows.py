@@ -14,7 +14,7 @@ from racelint.finding import Confidence, World
 from racelint.pattern.lookups import COUNTS
 from racelint.pattern.pair import Pair
 from racelint.pattern.rivals import in_processes, with_itself
-from racelint.pattern.seldom import seldom_run
+from racelint.pattern.seldom import BY_HAND, TERMINAL, is_command, seldom_run
 from racelint.pattern.unit import Unit, same
 from racelint.words import first_word
 
@@ -263,9 +263,9 @@ def row_evidence(unit: Unit, write: Access, since: Access | None = None) -> Evid
     if found is not None and found.strength is not Confidence.LOW:
         return found
     if (
-        _BY_HAND.search(unit.module.scope.facts.path)
+        BY_HAND.search(unit.module.scope.facts.path)
         or not TERMINAL.isdisjoint(unit.module.scope.libraries)
-        or _is_command(unit)
+        or is_command(unit.facts, unit.module.scope.libraries)
     ):
         return Evidence("somebody may run the command while the application works on the same rows", Confidence.LOW)
     seldom = seldom_run(unit)
@@ -291,26 +291,8 @@ _SHARED_STORES = frozenset(
 )
 
 
-def _is_command(unit: Unit) -> bool:
-    """Whether the unit is a command beside the views of an application: `@cli.command()`, `@click.command()`."""
-    return not _COMMANDS.isdisjoint(unit.module.scope.libraries) and any(
-        decorator.rpartition(".")[2] == "command" for decorator in unit.facts.decorators
-    )
-
-
-_COMMANDS = frozenset({"click", "asyncclick", "typer", "flask", "quart"})
-"""Libraries whose decorator `command` makes a command for the terminal."""
-
-_BY_HAND = expression(r"(^|[/\\])((cli|cmdline|management)([/\\]|\.py$)|(manage|__main__)\.py$)")
-"""Modules whose functions somebody runs at a terminal."""
-
-
 _IMPORTS = expression(r"(^|[/\\])(data_?)?importers?([/\\]|\.py$)")
 """Modules that read in what another application has written out."""
-
-
-TERMINAL = frozenset({"argparse", "optparse", "docopt", "fire"})
-"""What modules import that are run at a terminal. Not `click`, with which web applications have commands beside their views."""
 
 
 def merged_unseen(unit: Unit, pair: Pair) -> bool:

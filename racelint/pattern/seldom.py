@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from racelint.evidence import runs_alone
+from racelint.expressions import expression
 from racelint.facts import FunctionFacts, ModuleFacts
 from racelint.index import Index
 from racelint.pattern.surrounding import AROUND_MIGRATIONS, receives
 from racelint.pattern.unit import Unit
 from racelint.pattern.unused import of_unused_class
+from racelint.words import first_word
 
 MOST_STEPS = 3
 """Functions on the way from a command to the unit."""
@@ -26,7 +30,7 @@ def seldom_run(unit: Unit) -> str:
         return ""
     if of_unused_class(unit.module.scope, unit.facts):
         return f"nothing in the project makes a `{facts.owner}`"
-    if not _led_to_by_name(facts) and not _only_wrapped(unit):
+    if not _led_to_by_name(facts) and not _only_wrapped(unit.module.scope.index, unit.module.scope.facts, facts):
         return ""
     mentioning = index.mentions.get(facts.name, set())
     if (facts.owner and not mentioning) or not _alone(index, facts, MOST_STEPS):
@@ -38,22 +42,30 @@ def seldom_run(unit: Unit) -> str:
     )
 
 
-def _only_wrapped(unit: Unit) -> bool:
-    """Whether a plain function is decorated by what the project defines to put a call around another one, and by nothing else."""
-    facts, scope = unit.facts, unit.module.scope
-    if facts.parent or facts.owner or facts.name.startswith("__"):
+def _only_wrapped(index: Index, module: ModuleFacts, facts: FunctionFacts) -> bool:
+    """Whether a function is decorated by what the project defines to put a call around another one, or as one of its class, and by
+    nothing else."""
+    if facts.parent or facts.name.startswith("__"):
         return False
     for decorator in facts.decorators:
-        found = scope.index.meaning(decorator, scope.facts) if "(" not in decorator else None
+        if decorator in ("staticmethod", "classmethod"):
+            continue
+        found = index.meaning(decorator, module) if "(" not in decorator else None
         if found is None or not found.name:
             return False
-        function = scope.index.table(found.module).functions.get(found.name)
+        function = index.table(found.module).functions.get(found.name)
         inner = f"{found.name}."
         if function is None or not any(f.qualname.startswith(inner) for f in found.module.functions):
             return False
-        if any(call.callee.rpartition(".")[2] not in ("wraps", "iscoroutinefunction") for call in function.calls):
+        if any(_hands_out(call.callee) for call in function.calls):
             return False
     return True
+
+
+def _hands_out(callee: str) -> bool:
+    """Whether a decorator's call may keep what is decorated, for whoever calls it later; one that looks at it does not."""
+    name = callee.rpartition(".")[2]
+    return name not in ("wraps", "iscoroutinefunction") and first_word(name) not in ("find", "is", "has", "signature")
 
 
 def _led_to_by_name(facts: FunctionFacts) -> bool:
@@ -66,7 +78,7 @@ def _alone(index: Index, target: FunctionFacts, steps: int) -> bool:
     if steps == 0:
         return False
     modules = {module.path: module for module in index.modules}
-    serving = [modules[path] for path in index.mentions.get(target.name, ()) if not _beside(path)]
+    serving = [modules[path] for path in index.mentions.get(target.name, ()) if not _beside(modules[path])]
     return all(_mentioned_alone(index, module, target, steps) for module in serving)
 
 
@@ -77,13 +89,45 @@ def _mentioned_alone(index: Index, module: ModuleFacts, target: FunctionFacts, s
     if _mentions(module.module_body, name, holders) or any(_hands_on(f, name) for f in module.functions):
         return False
     return all(
-        (function.name != name or not function.owner)  # else it calls another method of its own name
-        and _led_to_by_name(function)
-        and bool(index.mentions.get(function.name))
-        and (function.name == name or _alone(index, function, steps - 1))
+        _in_command(module, function)
+        or (
+            (function.name != name or not function.owner)  # else it calls another method of its own name
+            and (_led_to_by_name(function) or _only_wrapped(index, module, function))
+            and bool(index.mentions.get(function.name))
+            and (function.name == name or _alone(index, function, steps - 1))
+        )
         for function in module.functions
         if _mentions(function, name, holders)
     )
+
+
+def _in_command(module: ModuleFacts, function: FunctionFacts) -> bool:
+    """Whether the function, or one that it stands in, is a command for the terminal."""
+    libraries = {origin.partition(".")[0] for _, origin in module.imports}
+    by_name = {one.qualname: one for one in module.functions}
+    seen: FunctionFacts | None = function
+    while seen is not None:
+        if is_command(seen, libraries):
+            return True
+        seen = by_name.get(seen.parent)
+    return False
+
+
+def is_command(function: FunctionFacts, libraries: Set[str]) -> bool:
+    """Whether the function is a command beside the views of an application: `@cli.command()`, `@click.command()`."""
+    return not _COMMANDS.isdisjoint(libraries) and any(
+        decorator.rpartition(".")[2] == "command" for decorator in function.decorators
+    )
+
+
+_COMMANDS = frozenset({"click", "asyncclick", "typer", "flask", "quart"})
+"""Libraries whose decorator `command` makes a command for the terminal."""
+
+BY_HAND = expression(r"(^|[/\\])((\w+_)?(cli|cmdline)([/\\]|\.py$)|management[/\\]|(manage|management|__main__)\.py$)")
+"""Modules whose functions somebody runs at a terminal."""
+
+TERMINAL = frozenset({"argparse", "optparse", "docopt", "fire"})
+"""What modules import that are run at a terminal. Not `click`, with which web applications have commands beside their views."""
 
 
 def _hands_on(function: FunctionFacts, name: str) -> bool:
@@ -103,6 +147,7 @@ def _mentions(function: FunctionFacts, name: str, holders: frozenset[str] | None
     )
 
 
-def _beside(path: str) -> bool:
-    """Whether the module is one of those that run alone, or serves the tests."""
-    return runs_alone(path) or "testing" in path.split("/")[:-1]
+def _beside(module: ModuleFacts) -> bool:
+    """Whether the module is one of those that run alone, or at a terminal, or serves the tests."""
+    path = module.path
+    return runs_alone(path) or "testing" in path.split("/")[:-1] or BY_HAND.search(path) is not None

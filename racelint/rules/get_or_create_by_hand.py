@@ -41,6 +41,7 @@ from racelint.pattern import (
     Sense,
     Unit,
     added_again,
+    answered_by_application,
     by_generated_key,
     by_locked_row,
     by_new_row,
@@ -96,7 +97,7 @@ def find(module: Module) -> Iterable[Finding]:
             )
         for look, new in (*created_unseen(unit), *missing_added(unit)):
             evidence = row_evidence(unit, new, look)
-            if refused_on_the_way(unit) or receives_any(unit):
+            if refused_on_the_way(unit) or receives_any(unit) or answered_by_application(unit, look, new):
                 evidence = evidence.weakened()
             name = new.resource.name
             yield module.finding(

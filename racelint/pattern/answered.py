@@ -1,0 +1,98 @@
+"""Who answers the error of a database about a second row for all requests of an application."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from racelint.events import Access
+from racelint.facts import CallSite, ClassFacts, FunctionFacts, ModuleFacts
+from racelint.finding import Confidence
+from racelint.index import Index
+from racelint.pattern.unit import Unit
+from racelint.words import TAKEN
+
+
+def answered_by_application(unit: Unit, look: Access, new: Access) -> bool:
+    """Whether a unique column refuses the second row, and the application answers that error in whatever request it comes up.
+
+    A job has no such answer: it fails.
+    """
+    if _top(unit.module.path) not in _answering(unit.module.scope.index) or _in_job(unit):
+        return False
+    unique = {name for class_ in seen_classes(unit, new.resource.name) for name in class_.unique} - _KEYS
+    columns = unique | {name.removesuffix("_id") for name in unique}
+    tested = {name.partition("__")[0].removesuffix("_id") for name in look.tested}
+    return bool(unique) and (not tested or not tested.isdisjoint(columns))
+
+
+_KEYS = frozenset({"id", "pk"})
+"""Keys that the database gives itself, so that no second row has the same."""
+
+
+def seen_classes(unit: Unit, model: str) -> list[ClassFacts]:
+    """The class of a model and those of its bases that are seen, nearest first.
+
+    What is written as `models.Order` is known as `Order`: it is the only class of that name in the project then.
+    """
+    index, facts = unit.module.scope.index, unit.module.scope.facts
+    if not model.isidentifier():
+        return []
+    located = index.class_named(model, facts) or _only_of_name(index).get(model)
+    return [class_ for _, class_ in index.lineage(located)] if located is not None else []
+
+
+@lru_cache(maxsize=2)
+def _only_of_name(index: Index) -> dict[str, tuple[ModuleFacts, ClassFacts]]:
+    """By name: the classes whose name no other class of the project has."""
+    found: dict[str, list[tuple[ModuleFacts, ClassFacts]]] = {}
+    for module in index.modules:
+        for class_ in module.classes:
+            found.setdefault(class_.name, []).append((module, class_))
+    return {name: located[0] for name, located in found.items() if len(located) == 1}
+
+
+def _in_job(unit: Unit) -> bool:
+    """Whether a job of a queue leads to the unit."""
+    concurrency = unit.module.concurrency
+    roots = (concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ()))
+    return any(root.world == "processes" and root.strength is not Confidence.LOW for root in roots)
+
+
+@lru_cache(maxsize=2)
+def _answering(index: Index) -> frozenset[str]:
+    """The topmost folders with a function that is registered for such errors, or with one for all errors that looks for them.
+
+    What lies beside them may be another application.
+    """
+    return frozenset(_top(module.path) for module in index.modules if _answers(module))
+
+
+def _top(path: str) -> str:
+    return "/".join(path.replace("\\", "/").split("/")[:-1][:1])
+
+
+def _answers(module: ModuleFacts) -> bool:
+    functions = (module.module_body, *module.functions)
+    registering = [call for function in functions for call in function.calls if _registers(call)]
+    if registering and any(_names_error(call) for function in functions for call in function.calls):
+        return True
+    return any(_for_all(function) and any(map(_names_error, function.calls)) for function in module.functions)
+
+
+def _registers(call: CallSite) -> bool:
+    return call.callee.rpartition(".")[2] in _REGISTERS
+
+
+_REGISTERS = frozenset(
+    "exception_handler add_exception_handler errorhandler app_errorhandler register_error_handler add_error_handler".split()
+)
+"""Last names of calls and decorators of web frameworks that make a function answer an error (Starlette, Flask, Falcon)."""
+
+
+def _for_all(function: FunctionFacts) -> bool:
+    """Whether the function is called as those are that a framework calls with the error of any request (Django)."""
+    return function.name == "process_exception" or function.name.endswith("exception_handler")
+
+
+def _names_error(call: CallSite) -> bool:
+    return any(TAKEN.search(argument.rpartition(".")[2]) for argument in call.arguments)
