@@ -18,7 +18,7 @@ from racelint.paths import (
     SHARED_WORDS,
     words_of_name,
 )
-from racelint.words import CLOCKS, EVERYWHERE, MAIN_LOOPS, MAKING_SURE, OF_SIZE, TAKEN, WORD
+from racelint.words import CLOCKS, EVERYWHERE, MAIN_LOOPS, MAKING_SURE, OF_SIZE, SIGNED_IN, TAKEN, WORD
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,11 @@ MEANINGS = (
         "`Duplicate`, `AlreadyExists`, `UniqueViolation`, `UniqueConstraint`, `IntegrityError` in the name of an error",
         "the database already has such a row",
         TAKEN.pattern,
+    ),
+    Meaning(
+        "`user`, `account`, `current_user` in the handler of a request, if something is asked of it: `user.id`, `request.user`",
+        "who is signed in",
+        SIGNED_IN.pattern,
     ),
     Meaning(
         "`websocket`, as all that a public coroutine method is given",

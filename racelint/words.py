@@ -52,6 +52,9 @@ MAKING_SURE = frozenset({"ensure", "migrate", "prepare", "provision", "seed"})
 TAKEN = expression(r"Duplicate|AlreadyExists?(Error|Exception)?$|UniqueViolation|UniqueConstraint|IntegrityError")
 """Names that projects and libraries give to errors about a second such row."""
 
+SIGNED_IN = expression(r"^(current_|auth_|session_)?(user|account)(_id)?$")
+"""Names of arguments and attributes that hold who is signed in, if something is asked of them: `account.id`, `request.user`."""
+
 WRITERS_OF = {
     "gen_rlock": "gen_wlock",
     "read_lock": "write_lock",

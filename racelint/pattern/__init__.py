@@ -105,6 +105,7 @@ from racelint.pattern.overwrites import (
     removed_then_replaced,
     replaced_from_fixed_name,
 )
+from racelint.pattern.own_rows import switched_by_owner
 from racelint.pattern.pacing import slept_then_done
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.per_call import mixed_calls
@@ -349,6 +350,7 @@ __all__ = [
     "store_updates",
     "stronger",
     "surrounded",
+    "switched_by_owner",
     "table_of",
     "table_updates",
     "takes_from_queue",

@@ -20,7 +20,7 @@ def set_for_all(unit: Unit) -> Iterator[tuple[Mark, Mark, Evidence]]:
     settings = unit.module.models.process_settings
     calls = [] if unit.facts.is_async else list(unit.marks("call", "slow"))
     for mark in calls:
-        if mark.subject not in settings or _locked(unit, mark):
+        if mark.subject not in settings or _locked(unit, mark) or _same_for_all(unit, mark):
             continue
         work = next(
             (m for m in calls if m.id > mark.id and unit.before(mark.id, m.id) and not is_told(m.subject)), None
@@ -31,6 +31,13 @@ def set_for_all(unit: Unit) -> Iterator[tuple[Mark, Mark, Evidence]]:
         if not evidence.public and not evidence.called and not unit.module.concurrency.called_under_lock(unit.facts):
             yield mark, work, evidence
             return
+
+
+def _same_for_all(unit: Unit, mark: Mark) -> bool:
+    """Whether each run sets it to the same, and leaves it so: `locale.setlocale(locale.LC_ALL, settings.LOCALE)`."""
+    own = unit.facts.local_names | unit.facts.loop_names | {name for name, _ in unit.facts.params}
+    again = any(other.subject == mark.subject and other.id != mark.id for other in unit.marks("call", "slow"))
+    return not again and mark.place.unit == unit.facts.qualname and own.isdisjoint(unit.module.behind(mark.place))
 
 
 def _locked(unit: Unit, mark: Mark) -> bool:

@@ -23,7 +23,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, World
 from racelint.need import Need
-from racelint.pattern import Module, added_to, store_rival, store_updates
+from racelint.pattern import Module, added_to, store_rival, store_updates, switched_by_owner
 from racelint.rule import Rule
 
 
@@ -41,6 +41,8 @@ def find(module: Module) -> Iterable[Finding]:
                 evidence = (
                     evidence.weakened()
                 )  # nothing says that the object is shared, nor that others mean the same entry
+            if switched_by_owner(unit, pair):
+                evidence = evidence.weakened()
             name = pair.second.resource.name
             yield module.finding(
                 RULE,
