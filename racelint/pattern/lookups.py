@@ -67,8 +67,16 @@ def by_new_row(unit: Unit, look: Access) -> bool:
 def drawn_at_random(unit: Unit, look: Access) -> bool:
     """Whether rows were looked up by what the unit has drawn at random: no two draw the same."""
     function = unit.module.scope.functions.get(look.place.unit, unit.facts)
-    drawn = {local for local, callee in function.locals_built if _RANDOM.search(callee)}
-    return not drawn.isdisjoint(look.related)
+    drawn = {local for local, callee in function.locals_built if _RANDOM.search(callee) or _draws(unit, callee)}
+    return bool(drawn) and not drawn.isdisjoint(look.related or re.findall(r"\w+", unit.module.text(look.place)))
+
+
+def _draws(unit: Unit, callee: str) -> bool:
+    """Whether a function of the project, puts a name together of what it draws."""
+    scope = unit.module.scope
+    found = scope.index.meaning(callee, scope.facts) if callee else None
+    function = scope.index.table(found.module).functions.get(found.name) if found is not None else None
+    return function is not None and any(_RANDOM.search(call.callee) and not call.arms for call in function.calls)
 
 
 _RANDOM = expression(r"(?i)random|uuid[14]|token_(hex|urlsafe|bytes)|(^|\.)secrets\.")

@@ -28,6 +28,13 @@ def makes_known_resource(unit: Unit, write: Access) -> bool:
     return value.type.startswith(":") and _stateful(unit, value.type[1:])
 
 
+def made_at_import(unit: Unit) -> bool:
+    """Whether the unit makes the only object of its class, and the module does so when it is imported, before anybody else can."""
+    return unit.facts.name == "__new__" and any(
+        made == unit.facts.owner for _, made in unit.module.scope.facts.assigned
+    )
+
+
 def has_side_effects(unit: Unit, check: Access, write: Access) -> bool:
     """Whether the unit does anything else because of the check that is seen when it is done twice.
 

@@ -45,7 +45,7 @@ from collections.abc import Iterable
 from racelint.creation import made_without_lock
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, Unit, calls_resource, with_itself
+from racelint.pattern import Module, Unit, calls_resource, made_at_import, with_itself
 from racelint.rule import Rule
 
 WAYS = {
@@ -62,7 +62,7 @@ def find(module: Module) -> Iterable[Finding]:
     """Checked missing, then created, with no lock over both."""
     for unit in module.units:
         yield from cached(module, unit)
-        for pair, way, evidence in made_without_lock(unit, keyed=False):
+        for pair, way, evidence in () if made_at_import(unit) else made_without_lock(unit, keyed=False):
             name = pair.second.resource.shown
             harm = "half-made object used" if way == "early" else "double initialisation"
             yield module.finding(
