@@ -342,7 +342,7 @@ def wrong_way(unit: Unit, check: Access, write: Access) -> str:
             return ""
         return "flag" if has_side_effects(unit, check, write) else "begun" if begins_because(unit, check, write) else ""
     if unit.locked_at(write):
-        made = write.value.shape in MADE or write.value.type == "file" or _part_of_answer(unit, check, write)
+        made = write.value.shape in MADE or write.value.type == "file" or _asked_for_under(unit, check, write)
         return "unchecked" if made else ""  # else what is kept was there before
     if (makes_resource(unit, write) and not _handed_in(unit, write)) or (
         write.resource.name.startswith("cls.") and write.value.shape is not Shape.NEW
@@ -353,10 +353,14 @@ def wrong_way(unit: Unit, check: Access, write: Access) -> str:
     return "begun" if write.value.shape is Shape.CALL and opened_by(unit, write) else ""
 
 
-def _part_of_answer(unit: Unit, check: Access, write: Access) -> bool:
-    """Whether the value is a part of what the unit has asked another program for because nothing was there."""
+def _asked_for_under(unit: Unit, check: Access, write: Access) -> bool:
+    """Whether something outside of the process is asked under the lock of the write, because of the check: `requests.post(…)`."""
+    locks = {lock.id for lock in unit.locked_at(write)}
     return write.value.shape is Shape.OTHER and any(
-        mark.id > check.id and mark.id < write.id and any(number == check.id for number, _ in mark.control)
+        mark.id < write.id
+        and not locks.isdisjoint(mark.held)
+        and not locks & check.held
+        and any(number == check.id for number, _ in mark.control)
         for mark in unit.marks("slow")
     )
 

@@ -49,6 +49,11 @@ MAIN_LOOPS = frozenset({"run", "main", "serve", "loop", "mainloop"})
 MAKING_SURE = frozenset({"ensure", "migrate", "prepare", "provision", "seed"})
 """First words of functions that see to it that something has been done, besides those that bring up or take down."""
 
+SPENDS = frozenset(
+    "charge refund withdraw pay payout transfer grant award credit debit ship redeem capture settle disburse fulfil fulfill".split()
+)
+"""First words of calls after which money or goods are gone."""
+
 TAKEN = expression(r"Duplicate|AlreadyExists?(Error|Exception)?$|UniqueViolation|UniqueConstraint|IntegrityError")
 """Names that projects and libraries give to errors about a second such row."""
 

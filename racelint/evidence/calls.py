@@ -255,21 +255,19 @@ class Calls:
             return known
         if not dot:
             return None
+        type_name = self.receiver_type(receiver, caller)
+        if type_name and f"{type_name}.{method}" in models.spawners:
+            return models.spawners[f"{type_name}.{method}"]
         if method in POOL_MAPS:
-            type_name = self.receiver_type(receiver, caller)
             last = type_name.rpartition(".")[2]
             if last in POOLS or any(part in receiver.lower() for part in ("pool", "executor")):
                 processes = last in _PROCESS_POOLS or (not type_name and self._only_process_pools)
                 return Spawner("processes" if processes else "threads", many=True)
             return None
         known = models.spawners.get("." + method)
-        if (
-            known is not None
-            and known.world == "threads"
-            and self.receiver_type(receiver, caller).rpartition(".")[2] in _PROCESS_POOLS
-        ):
+        if known is not None and known.world == "threads" and type_name.rpartition(".")[2] in _PROCESS_POOLS:
             return Spawner("processes", known.many)
-        if method == "add_done_callback" and self._futures_of_threads:
+        if method == "add_done_callback" and (self._futures_of_threads or self._of_pool(receiver, caller)):
             return Spawner("threads", many=True)
         return self.in_greenlets(known, method)
 
@@ -279,6 +277,12 @@ class Calls:
         origins = self.scope.imports.values()
         names = {name for origin in origins for name in (origin.rpartition(".")[2],) if name in POOLS}
         return bool(names) and names <= _PROCESS_POOLS
+
+    def _of_pool(self, receiver: str, caller: FunctionFacts) -> bool:
+        """Whether a future comes from a pool of threads, which calls back in one of them: `pool.submit(send).add_done_callback(…)`."""
+        made = {receiver, *(built for name, built in caller.locals_built if name == receiver)}
+        pools = (one.removesuffix(".submit") for one in made if one.endswith(".submit"))
+        return any(self.receiver_type(pool, caller).endswith("ThreadPoolExecutor") for pool in pools)
 
     @cached_property
     def _futures_of_threads(self) -> bool:

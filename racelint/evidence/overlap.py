@@ -107,10 +107,18 @@ class Concurrency(OwnObjects):
             return "." not in resource.path and resource.owner in self.scope.family(unit.owner)
         if root.own_object and resource is not None and self.of_another_object(root, resource.owner):
             return False
+        if root.own_object and resource is not None and resource.path.startswith("server.") and self._serves(root):
+            return False
         if root.own_object or not (root.called or root.handler) or resource is None:
             return root.own_object
         of_object = unit is not None and unit.owner and not {"classmethod", "staticmethod"} & set(unit.decorators)
         return not of_object and not self._kept(resource.owner)
+
+    def _serves(self, root: Root) -> bool:
+        """Whether the unit is a method of an object that a server of the standard library makes for a request, and hands itself."""
+        unit = self.scope.functions.get(root.unit)
+        bases = self.scope.base_names(unit.owner) if unit is not None and unit.owner else frozenset()
+        return any(base.endswith("RequestHandler") for base in bases)
 
     def of_another_object(self, root: Root, owner: str) -> bool:
         """Whether objects of the class `owner` are none that runs from the root have for themselves: the module keeps one."""

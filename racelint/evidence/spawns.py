@@ -43,7 +43,7 @@ def find_spawns(calls: Calls) -> list[Root]:
                     apart[unit.qualname] = apart.get(unit.qualname, True) and not shared
                     alone[unit.qualname] = alone.get(unit.qualname, True) and not shared and _joined(call)
                     world = "threads" if spawner.world == "processes" and _told_result(argument) else spawner.world
-                    world = "tasks" if unit.is_async else world
+                    world = "tasks" if unit.is_async else "threads" if _by_threads(calls, call, caller) else world
                     sites.setdefault((unit.qualname, world), []).append((caller, call, many, world))
                     if unit.name == "__call__":
                         each = made.get(unit.qualname, True)
@@ -121,6 +121,13 @@ def _one_worker(calls: Calls, sites: list[tuple[FunctionFacts, CallSite, bool, s
     return workers.pop() if len(workers) == 1 and all(world == "threads" for *_, world in sites) else ""
 
 
+def _by_threads(calls: Calls, call: CallSite, caller: FunctionFacts) -> bool:
+    """Whether a task is started that has a thread do it: `group.start_soon(anyio.to_thread.run_sync, self.hash)`."""
+    names, spawners = calls.scope.names_in(caller.qualname), calls.scope.models.spawners
+    starters = (spawners.get(names.canonical(argument)) for argument in call.arguments[:1])
+    return any(one is not None and one.world == "threads" for one in starters)
+
+
 def _told_result(argument: str) -> bool:
     """Whether a pool calls the argument with a result: in a thread of the process that has the pool, not in a worker."""
     return argument.startswith(("callback=", "error_callback="))
@@ -139,8 +146,8 @@ def _of_new_object(calls: Calls, call: CallSite, argument: str, caller: Function
     root, dot, _ = argument.lstrip("*").rpartition("=")[2].partition(".")
     if not dot or not unit.owner or _of_class(unit):
         return False
-    if root in calls.scope.classes:
-        return unit.is_async  # else it may be a function of the class, which is handed its object
+    if root in calls.scope.classes:  # a plain function of the class may be handed its object
+        return unit.is_async or any(made.callee == root and made.line == call.line for made in caller.calls)
     made = {built for name, built in caller.locals_built if name == root}
     sites = [site for site in caller.calls if site.callee in made]
     return call.looped and len(made) == 1 and bool(sites) and all(site.looped for site in sites)

@@ -132,13 +132,15 @@ def says_nothing(statement: ast.stmt) -> bool:
 
 
 def arguments_of(node: ast.Call) -> tuple[str, ...]:
-    """The arguments of a call, as in `CallSite.arguments`; of a lambda what it calls, all but the first as `func=…`, of a comprehension its element, of `*map(f, …)`
+    """The arguments of a call, as in `CallSite.arguments`; of a lambda what it calls, and of `a if test else b` both, all but the first as `func=…`, of a comprehension its element, of `*map(f, …)`
     and `partial(f, …)` `f`."""
     found: list[str] = []
     for argument in node.args:
         inner = argument.value if isinstance(argument, ast.Starred) else argument
         if isinstance(inner, (ast.GeneratorExp, ast.ListComp)):
             found.append("*" + _handed(inner.elt))
+        elif isinstance(inner, ast.IfExp) and inner is argument:
+            found += [_handed(inner.body), f"func={_handed(inner.orelse)}"]
         elif isinstance(inner, ast.Lambda):
             first, *more = _called_in(inner) or [""]
             found += [first, *(f"func={name}" for name in more)]

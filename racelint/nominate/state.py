@@ -137,7 +137,7 @@ def _makes(c: Candidate, call: CallSite) -> bool:
 def pair(c: Candidate) -> bool:
     """Whether two attributes are changed that another method changes side by side."""
     module = c.module
-    if _kept_late(c):
+    if _kept_late(c) or _under_locks(c):
         return True
     if not module.neighbours or c.facts.name in CONSTRUCTORS:
         return False
@@ -148,6 +148,15 @@ def pair(c: Candidate) -> bool:
     if c.suspends and any(c.switches_between(*pair) for pair in pairs) and c.rank(World.TASKS) >= module.least:
         return True
     return module.meetings.runs(c.facts, World.THREADS).other == RANKS[Confidence.HIGH]
+
+
+def _under_locks(c: Candidate) -> bool:
+    """Whether a plain function that threads may run changes two attributes under a lock."""
+    if c.facts.is_async or len(c.changes) < 2 or c.facts.name in CONSTRUCTORS:
+        return False
+    names_lock = c.module.scope.models.names_lock
+    locked = sum(any(any(map(names_lock, w.within)) for w in writes) for writes in c.changes.values())
+    return locked > 1 and c.module.concurrency.threaded
 
 
 def _kept_late(c: Candidate) -> bool:

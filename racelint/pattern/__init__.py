@@ -94,6 +94,7 @@ from racelint.pattern.made import (
     makes_known_resource,
     makes_resource,
     opened_by,
+    spent_between,
     torn_down,
     works_first,
 )
@@ -147,6 +148,7 @@ from racelint.pattern.seldom import seldom_run
 from racelint.pattern.sessions import connection_of_object, session_of_threads, sessions_handed_out, talked_at_once
 from racelint.pattern.settings import set_for_all
 from racelint.pattern.sharing import asks_somebody, linked_by_others, made_by_others, of_a_command, used_by_others
+from racelint.pattern.split_holds import split_holds
 from racelint.pattern.stamps import stamped_late
 from racelint.pattern.started import started_before_claimed
 from racelint.pattern.starting import late_writes, shown_too_early
@@ -342,6 +344,8 @@ __all__ = [
     "set_for_all",
     "shown_too_early",
     "slept_then_done",
+    "spent_between",
+    "split_holds",
     "stale_writes",
     "stamped_late",
     "started_before_claimed",

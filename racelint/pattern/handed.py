@@ -56,7 +56,10 @@ BLOCKING = ("get()", "get(True)", "get(block=True)")
 
 
 def _of_module(unit: Unit, name: str) -> bool:
-    """Whether the name is that of a queue which the module makes."""
+    """Whether the name is that of a queue which the module makes, or of one that the unit's object has."""
+    root, _, attribute = name.partition(".")
+    if root == "self" and unit.facts.owner:
+        return unit.module.scope.attribute_type(unit.facts.owner, attribute) in QUEUES
     if not name.isidentifier() or name in unit.facts.local_names - unit.facts.global_names:
         return False
     names = unit.module.scope.names_in(unit.facts.qualname)
@@ -109,7 +112,7 @@ def _started(unit: Unit, worlds: tuple[str, ...]) -> Evidence | None:
             root.world in worlds
             and root.many
             and root.strength is Confidence.HIGH
-            and not (root.handler or root.public)
+            and not (root.handler or root.public or root.body or root.apart)
         ):
             return Evidence(root.text, Confidence.MEDIUM, root.world)
     return None

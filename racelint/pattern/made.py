@@ -9,7 +9,7 @@ from racelint.expressions import expression
 from racelint.facts import Write
 from racelint.pattern.unit import Unit, same
 from racelint.resolve import locks_of
-from racelint.words import MAKING_SURE, first_word
+from racelint.words import MAKING_SURE, SPENDS, first_word
 
 
 def makes_resource(unit: Unit, write: Access) -> bool:
@@ -60,14 +60,15 @@ def has_side_effects(unit: Unit, check: Access, write: Access) -> bool:
 def begins_something(unit: Unit, check: Access, write: Access) -> bool:
     """Whether a call awaited between the two is named after a beginning: `connect`, `start`, `register`, …
 
-    So may be the helper in which the write stands: `if not self.connected: await self._connect()`.
+    Or after a request of HTTP that the protocol itself calls unsafe to repeat. So may be the helper in which the write stands: `if not self.connected: await self._connect()`.
     """
     beginnings = unit.module.models.beginnings
     helper = write.place.unit
     if helper != check.place.unit and first_word(helper) in beginnings:
         return True
     return any(
-        switch.callee.lstrip("_").partition("_")[0] in beginnings and not _ELSEWHERE.search(switch.callee)
+        (switch.callee.lstrip("_").partition("_")[0] in beginnings or switch.callee == "post")
+        and not _ELSEWHERE.search(switch.callee)
         for switch in unit.switches_between(check.id, write.id)
     )
 
@@ -137,6 +138,11 @@ def claims_too_late(unit: Unit, check: Access, write: Access) -> bool:
         and switch.callee != "acquire"
         for switch in unit.switches_between(check.id, write.id)
     )
+
+
+def spent_between(unit: Unit, check: Access, act: Access) -> bool:
+    """Whether what is awaited between the two is done once for each entry, by its name: `charge`, `ship`, `redeem`."""
+    return any(first_word(switch.callee) in SPENDS for switch in unit.switches_between(check.id, act.id))
 
 
 def works_first(unit: Unit, check: Access, act: Access) -> bool:

@@ -14,6 +14,7 @@ from racelint.finding import Confidence, World
 from racelint.pattern.lookups import COUNTS
 from racelint.pattern.pair import Pair
 from racelint.pattern.rivals import in_processes, with_itself
+from racelint.pattern.rounds import keyed_by_round
 from racelint.pattern.seldom import BY_HAND, TERMINAL, is_command, seldom_run
 from racelint.pattern.unit import Unit, same
 from racelint.words import first_word
@@ -361,6 +362,8 @@ def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
     resource = pair.second.resource
     if found is not None and found.public and resource.owner == "named" and resource.path.endswith("."):
         return found.weakened()  # `get` and `set` of any object: what they give may be what it holds
+    if found is not None and resource.kind is Kind.STORE and keyed_by_round(unit, resource.key):
+        return found.weakened()
     in_table = pair.second.resource.kind is Kind.TABLE and pair.second.resource.owner == "sqlalchemy"
     if found is not None and in_table and pair.version_check is None:
         return found.weakened()  # of the row, mostly the key alone is used

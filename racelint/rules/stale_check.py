@@ -51,6 +51,7 @@ from racelint.pattern import (
     made_sure_by_all,
     rival,
     same,
+    spent_between,
     stamped_late,
     started_before_claimed,
     stronger,
@@ -203,6 +204,9 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
         if (act.op is Op.DELETE and act.how in ("del", "remove")) or (act.op is Op.READ and act.how == ""):
             evidence = rival(unit, act.resource, World.TASKS, ("del[]", "pop", "popitem", "clear", "remove"))
             return ("removed" if act.op is Op.DELETE else "gone", evidence) if evidence is not None else None
+        if act.op is Op.DELETE and act.how in ("discard", "pop") and spent_between(unit, check, act):
+            evidence = with_itself(unit, World.TASKS, act.resource)
+            return ("twice", evidence) if evidence is not None else None
         return None
     if (
         act.op is Op.DELETE

@@ -51,6 +51,7 @@ from racelint.pattern import (
     Unit,
     kept_late,
     same,
+    split_holds,
 )
 from racelint.rule import Rule
 
@@ -62,6 +63,7 @@ def find(module: Module) -> Iterable[Finding]:
     """Two writes with a switch between, of attributes that another method changes side by side and a third place reads together."""
     neighbours = changed_side_by_side(module)
     yield from late_halves(module)
+    yield from apart_under_lock(module)
     for unit in module.units if neighbours else ():
         for pair, evidence in torn_pairs(unit, neighbours):
             one, other = pair.first.resource.shown, pair.second.resource.shown
@@ -109,6 +111,25 @@ def late_halves(module: Module) -> Iterable[Finding]:
                 World.TASKS,
                 other,
                 Fix("change both on one side of the await, or hold one lock wherever they are used"),
+            )
+
+
+def apart_under_lock(module: Module) -> Iterable[Finding]:
+    """Two changes under two holds of one lock, where others use both under one."""
+    for unit in module.units:
+        for pair, lock, user, evidence in split_holds(unit):
+            one, other = pair.first.resource.shown, pair.second.resource.shown
+            yield module.finding(
+                RULE,
+                unit,
+                pair.second,
+                ((Role.WRITE, pair.first), (Role.WRITE, pair.second)),
+                f"`{one}` (line {module.line(pair.first)}) and `{other}` (here) are changed under two holds of `{lock}`, but `{user}` "
+                "uses both under one; it can come in between and find one changed without the other",
+                evidence,
+                World.THREADS,
+                other,
+                Fix(f"hold `{lock}` over both changes"),
             )
 
 
