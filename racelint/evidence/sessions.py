@@ -11,8 +11,10 @@ from racelint.resolve import enclosing_self, locks_of
 
 def shared_sessions(calls: Calls, facts: FunctionFacts) -> Iterator[tuple[CallSite, str, str]]:
     """Calls that start several tasks which use one session of the function or its object: the call, the session, what is started."""
-    spawning = [call for call, _ in calls.spawning_calls(facts)] if facts.is_async else []
+    spawning = [call for call, _ in calls.spawning_calls(facts)]
     names = session_names(calls, facts) if spawning else []
+    if not facts.is_async:  # connections of most drivers let threads take turns
+        names = [n for n in names if "." not in n and session_type(calls, n, facts) == "sqlalchemy.Session"]
     for name in names:
         started: list[tuple[CallSite, str]] = []
         for call in spawning:
@@ -22,6 +24,8 @@ def shared_sessions(calls: Calls, facts: FunctionFacts) -> Iterator[tuple[CallSi
                 for path in using
                 if path.startswith("*") or (call.looped and not _made_anew(calls, facts, call, name))
             ]
+            if not facts.is_async and call.callee.rpartition(".")[2] == "map":
+                many = using  # one function, for each of many
             if not many and len(using) < 2 and _goes_on(facts, call) and _meets(started, call):
                 many = using
             if many or len(using) > 1:
@@ -59,11 +63,26 @@ def session_type(calls: Calls, name: str, facts: FunctionFacts) -> str:
     if known or not built:
         return known
     models, (receiver, dot, method) = calls.scope.models, built.rpartition(".")
+    if dot and method in _LENDING and not calls.receiver_type(receiver, facts):
+        return _said(calls, name, facts)
     if not dot:
         factory = models.functions.get(calls.local_type(built, facts))
         return factory.returns if factory is not None else ""
     made = models.method(calls.receiver_type(receiver, facts), method)
     return made.returns if made is not None else ""
+
+
+_LENDING = frozenset({"acquire", "connection", "getconn"})
+"""Methods of pools, whatever they are called on, that lend a connection."""
+
+
+def _said(calls: Calls, name: str, facts: FunctionFacts) -> str:
+    """The type of a connection for one command at a time that a name stands for by itself; "" if methods are called that it has not."""
+    models = calls.scope.models
+    methods = {call.callee.rpartition(".")[2] for call in facts.calls if call.callee.startswith(name + ".")}
+    kinds = (kind for kind, needed in models.receivers.get(name, ()) if calls.scope.libraries & set(needed))
+    fitting = (kind for kind in kinds if all(models.method(kind, method) for method in methods))
+    return next((kind for kind in fitting if methods and kind in models.exclusive_types), "")
 
 
 def _uses(calls: Calls, facts: FunctionFacts, started: str, name: str) -> bool:
@@ -75,18 +94,19 @@ def _uses(calls: Calls, facts: FunctionFacts, started: str, name: str) -> bool:
     if "." not in name and any(call.callee == started and name in call.arguments for call in facts.calls):
         return not _in_turn(calls, targets, name)
     own = [t for t in targets if "." in name or t.parent == facts.qualname]
-    uses = any(call.callee.startswith(name + ".") and call.awaited for t in own for call in t.calls)
+    waits = facts.is_async
+    uses = any(call.callee.startswith(name + ".") and (call.awaited or not waits) for t in own for call in t.calls)
     return uses and not _in_turn(calls, own, name)
 
 
 def committed_by_all(calls: Calls, facts: FunctionFacts) -> Iterator[tuple[str, CallSite]]:
-    """The sessions and connections of the module which a plain function uses, commits and holds no lock for, with the first use."""
+    """The sessions and connections of the module which a function uses, commits and holds no lock for, with the first use."""
     names_lock = calls.scope.models.names_lock
     for name in sorted(facts.reads - facts.local_names):
         uses = [call for call in facts.calls if call.callee.startswith(name + ".")]
         works = [call for call in uses if call.callee.rpartition(".")[2] not in _ENDS]
         committed = any(call.callee == f"{name}.commit" or name in call.within for call in uses)
-        if not works or not committed or facts.is_async or not _of_module(calls, name):
+        if not works or not committed or not _of_module(calls, name):
             continue
         if not any(names_lock(guard) or is_lock(calls, guard, facts) for call in uses for guard in call.within):
             yield name, works[0]
@@ -103,7 +123,7 @@ def _of_module(calls: Calls, name: str) -> bool:
         return False
     kind, maker = scope.built_type(built), scope.canonical(scope.assigned.get(built, built))
     if (
-        not kind
+        kind in ("", built)
         and (factory := scope.models.functions.get(scope.built_type(scope.assigned.get(built, "")))) is not None
     ):
         kind = factory.returns

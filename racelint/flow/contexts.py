@@ -29,6 +29,9 @@ _TEMPORARY = frozenset({"tempfile.NamedTemporaryFile", "tempfile.TemporaryFile",
 _WRITING = expression(r"""^(?:\w+\.)*open\(.*["'][wax]b?\+?["']""", re.DOTALL)
 """How a file is opened to be written."""
 
+_DRAWN = expression(r"\b(uuid[14]|token_hex|token_urlsafe|token_bytes)\(")
+"""What draws a name that no other unit asks for."""
+
 _STACKS = frozenset({"contextlib.ExitStack", "contextlib.AsyncExitStack"})
 """What leaves at its own end all that its `enter_context` has entered."""
 
@@ -124,7 +127,8 @@ class Contexts(Leaving):
                 Resource(Kind.TABLE, "transaction", text, text), "transaction", "processes", self.place(expression)
             )
         if value.type == "lock-context":
-            return self.acquire(Resource(Kind.STORE, "lock", text, text), "lock", "any", self.place(expression))
+            shared = _DRAWN.search(text) is None
+            return self.acquire(Resource(Kind.STORE, "lock", text, text), "lock", "any", self.place(expression), shared)
         if self._locks_rows(expression):
             return self.acquire(
                 Resource(Kind.TABLE, "transaction", text, text), "row lock", "processes", self.place(expression)

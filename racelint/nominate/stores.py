@@ -200,10 +200,12 @@ def shared_session(c: Candidate) -> bool:
     a connection.
     """
     module, facts = c.module, c.facts
-    if not facts.is_async:
-        if any(talks(module.concurrency, facts)):
-            return True
-        return any(committed_by_all(module.concurrency, facts)) and module.concurrency.surely_in_threads(facts)
+    if not facts.is_async and any(talks(module.concurrency, facts)):
+        return True
+    if any(committed_by_all(module.concurrency, facts)) and (
+        facts.is_async or module.concurrency.surely_in_threads(facts)
+    ):
+        return True
     if not module.stores.uses_stores:
         return False
     if facts.owner in module.with_connections:

@@ -145,7 +145,7 @@ from racelint.pattern.rows import (
     whole_saves,
 )
 from racelint.pattern.seldom import seldom_run
-from racelint.pattern.sessions import connection_of_object, session_of_threads, sessions_handed_out, talked_at_once
+from racelint.pattern.sessions import connection_of_object, session_of_module, sessions_handed_out, talked_at_once
 from racelint.pattern.settings import set_for_all
 from racelint.pattern.sharing import asks_somebody, linked_by_others, made_by_others, of_a_command, used_by_others
 from racelint.pattern.split_holds import split_holds
@@ -339,7 +339,7 @@ __all__ = [
     "seen_twice",
     "seldom_run",
     "sends_on_commit",
-    "session_of_threads",
+    "session_of_module",
     "sessions_handed_out",
     "set_for_all",
     "shown_too_early",

@@ -16,16 +16,17 @@ from racelint.pattern.unit import Unit
 def sessions_handed_out(unit: Unit) -> Iterator[tuple[Mark, str, str]]:
     """Spawns of several tasks that use one session or connection of this function: the spawn, its name, what is started."""
     for call, name, started in shared_sessions(unit.module.concurrency, unit.facts):
-        mark = next((m for m in unit.marks("spawn", "spawn and wait") if unit.module.line(m) == call.line), None)
+        marks = unit.marks("spawn", "spawn and wait") if unit.facts.is_async else unit.marks("spawn", "call")
+        mark = next((m for m in marks if unit.module.line(m) == call.line), None)
         if mark is not None:
             yield mark, name, started
 
 
-def session_of_threads(unit: Unit) -> Iterator[tuple[Event, str, Evidence]]:
-    """The first use of a session of the module which several threads use and commit: the event, the session, and why there are several."""
+def session_of_module(unit: Unit) -> Iterator[tuple[Event, str, Evidence]]:
+    """The first use of a session of the module which several threads or tasks use and commit: the event, the session, why there are several."""
     concurrency, facts = unit.module.concurrency, unit.facts
     for name, call in committed_by_all(concurrency, facts):
-        evidence = concurrency.overlap(facts.qualname, facts.qualname, "threads")
+        evidence = concurrency.overlap(facts.qualname, facts.qualname, "tasks" if facts.is_async else "threads")
         if evidence is None or evidence.strength is not Confidence.HIGH or evidence.public or evidence.called:
             continue
         use = next((mark for mark in unit.marks("call", "slow") if unit.module.line(mark) == call.line), None)

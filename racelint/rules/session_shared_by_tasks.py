@@ -37,8 +37,9 @@ from racelint.need import Need
 from racelint.pattern import (
     Evidence,
     Module,
+    Unit,
     connection_of_object,
-    session_of_threads,
+    session_of_module,
     sessions_handed_out,
     talked_at_once,
 )
@@ -54,25 +55,25 @@ def find(module: Module) -> Iterable[Finding]:
                 unit,
                 spawn,
                 ((Role.ACT, spawn),),
-                f"`{name}` is one session, and each task that is started here uses it; their statements mix",
+                f"`{name}` is one session, and each {_who(unit)} that is started here uses it; their statements mix",
                 Evidence(f"`{started}` is started for many at once", Confidence.HIGH),
-                World.TASKS,
+                _world(unit),
                 name,
                 Fix("give each task a session or connection of its own"),
             )
-        for use, name, evidence in session_of_threads(unit):
+        for use, name, evidence in session_of_module(unit):
             yield module.finding(
                 RULE,
                 unit,
                 use,
                 ((Role.ACT, use),),
-                f"`{name}` is one session, and each thread that runs `{unit.facts.name}` uses it; their statements mix, and a commit "
-                "of one commits what another has half done",
+                f"`{name}` is one session, and each {_who(unit)} that runs `{unit.facts.name}` uses it; their statements mix, and a "
+                "commit of one commits what another has half done",
                 evidence,
-                World.THREADS,
+                _world(unit),
                 name,
                 Fix(
-                    "give each thread a session or connection of its own, or hold one lock from the first statement to the commit"
+                    f"give each {_who(unit)} a session or connection of its own, or hold one lock from the first statement to the commit"
                 ),
             )
         for ask, answer, talk, other, evidence in talked_at_once(unit):
@@ -109,6 +110,15 @@ def find(module: Module) -> Iterable[Finding]:
                 f"self.{attribute}",
                 Fix("use a pool, or hold one lock around each command"),
             )
+
+
+def _who(unit: Unit) -> str:
+    """What the unit is run by, or starts."""
+    return "task" if unit.facts.is_async else "thread"
+
+
+def _world(unit: Unit) -> World:
+    return World.TASKS if unit.facts.is_async else World.THREADS
 
 
 RULE = Rule(
