@@ -392,7 +392,7 @@ LIBRARIES = {
     ),
     "psycopg": Case(
         "with psycopg.connect() as c, c.cursor() as cursor:\n    cursor.execute('SELECT n FROM t FOR UPDATE')",
-        ("read table t", "take row lock"),
+        ("take transaction", "read table t", "take row lock", "commit"),
         above="import psycopg",
     ),
     "databases": Case(

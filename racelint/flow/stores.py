@@ -36,6 +36,12 @@ def apply_effect(
     """Applies the effect of a modelled call; None to treat it as an unknown call."""
     where: cst.CSTNode = awaiting or node
     effect = model.effect
+    if base is not None and base.type == "redis.Pipeline" and effect != "none":
+        client, sent, _ = base.origin.partition(".pipeline(")
+        if not sent or any(call.callee.endswith(".watch") for call in ev.function.calls):
+            effect = "none"
+        else:  # what the commands change is what the client's own would
+            base = replace(base, text=client)
     if effect == "lock":
         return Value(
             shape=Shape.NEW,
