@@ -194,7 +194,8 @@ def _distinct(findings: list[Finding]) -> Iterable[Finding]:
             if known is None:
                 best[key] = finding
                 continue
-            later = _precedence(finding), finding.code != known.code and finding.confidence.rank > known.confidence.rank
+            surer = known.confidence is Confidence.LOW and finding.confidence is not known.confidence
+            later = _precedence(finding), surer and finding.code != known.code
             home, other = (finding, known) if later > (_precedence(known), False) else (known, finding)
             if other.confidence.rank > home.confidence.rank:
                 home = replace(home, confidence=other.confidence, evidence=other.evidence)

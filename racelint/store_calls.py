@@ -124,7 +124,8 @@ class StoreCalls:
         root, _, rest = path.partition(".")
         if ".objects" in path or ".query" in path or root[:1].isupper():
             return found
-        guessed = models.guess(receiver, scope.libraries, name) or self.concurrency.receiver_type(receiver, function)
+        known = self.concurrency.receiver_type(receiver, function)
+        guessed = known if known in models.types else models.guess(receiver, scope.libraries, name) or known
         if guessed in models.types:
             call = models.method(guessed, name)
             return frozenset((call.effect,)) if call is not None else NOTHING

@@ -86,3 +86,18 @@ OF_ENTRY = ("[]", "append", "appendleft", "add", "setdefault", "del[]", "del", "
 
 OF_SIZE = frozenset("count counter size total length len num number of n sum".split())
 """Words of the names of what says how much a collection holds: `count`, `num_rows`, `size`."""
+
+CURRENT_USER = expression(r"(^|\.)(user|current_user)(\.(id|pk|username|email))?$")
+"""Who makes a request: `request.user`, `user.id`."""
+
+OF_AUDIT = expression(r"^(last_|updated|modified|changed|edited|touched)")
+"""How columns are called that keep who was the last to change a row, whoever that is."""
+
+HOLDERS = expression(r"(^|_)(owner|holder|worker|leader)(_id)?$|^(locked|claimed|leased|held|taken)_by(_id)?$")
+"""How columns are called that say who has a lease."""
+
+UNTIL = expression(r"(^|_)(until|expires|expiry|expires_at|expires_on|expire_at|deadline)$")
+"""How columns are called that say when a lease ends."""
+
+NUMBERING = frozenset("next allocate sequence serial number".split())
+"""Words in names of functions that give out numbers."""

@@ -16,15 +16,26 @@ def words(*names: str) -> frozenset[str]:
 
 
 STATEMENTS = {
-    "SELECT a FROM t WHERE id = :id": Statement(Effect.READ, "t", tested=words("id")),
-    "SELECT a FROM t WHERE id = %(id)s FOR UPDATE": Statement(Effect.READ, "t", locking=True, tested=words("id")),
+    "SELECT a FROM t WHERE id = :id": Statement(Effect.READ, "t", tested=words("id"), columns=("a",)),
+    "SELECT a, t.b FROM t WHERE id = %(id)s FOR UPDATE": Statement(
+        Effect.READ, "t", locking=True, tested=words("id"), columns=("a", "b")
+    ),
     "SELECT a FROM t WHERE state = $1 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED": Statement(
-        Effect.READ, "t", locking=True, skips=True, tested=words("state"), limited=True
+        Effect.READ, "t", locking=True, skips=True, tested=words("state"), limited=True, columns=("a",)
     ),
     "select count(*) from t where owner = ?": Statement(Effect.READ, "t", tested=words("owner"), counts=True),
     "SELECT pg_advisory_xact_lock(%s)": Statement(Effect.LOCK),
     "SELECT pg_try_advisory_lock(%s)": Statement(Effect.HOLD, "pg_try_advisory_lock"),
     "SELECT pg_advisory_unlock(%s)": Statement(Effect.UNLOCK, "pg_advisory_unlock"),
+    "UPDATE cards SET main = false WHERE owner = 7": Statement(
+        Effect.WRITE,
+        "cards",
+        tested=words("owner"),
+        assigned=words("main"),
+        keys=words("7"),
+        constant=True,
+        flags=frozenset({"main=False"}),
+    ),
     "SELECT GET_LOCK('jobs', 5)": Statement(Effect.HOLD, "get_lock"),
     "LOCK TABLE t IN EXCLUSIVE MODE": Statement(Effect.LOCK, "t"),
     "UPDATE t SET n = %s WHERE id = 5": Statement(

@@ -198,8 +198,12 @@ class Guards(Roots):
             if seen is not None:
                 found |= seen
                 continue
-            canonical = self.scope.names_in(function.qualname).canonical(decorator)
-            call = self.scope.models.functions.get(canonical)
+            names = self.scope.names_in(function.qualname)
+            call = self.scope.models.functions.get(names.canonical(decorator))
+            if call is None:  # `@db.atomic()`
+                holder, _, method = decorator.partition("(")[0].rpartition(".")
+                made = names.built_type(names.assigned.get(holder, ""))
+                call = self.scope.models.method(made, method) if made else None
             if (
                 call is not None and call.effect in ("transaction", "lock", "lock-context")
             ) or self.scope.models.names_lock(decorator):

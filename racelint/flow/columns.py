@@ -93,6 +93,11 @@ def _compared(node: cst.BaseExpression) -> set[str]:
         return _compared(node.left) | _compared(node.right)
     if isinstance(node, cst.Comparison) and isinstance(node.left, cst.Attribute):
         return {node.left.attr.value}
+    flag = (
+        node.expression if isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.BitInvert) else node
+    )
+    if isinstance(flag, cst.Attribute) and isinstance(flag.value, cst.Name) and flag.value.value[:1].isupper():
+        return {flag.attr.value}  # `Job.done`, `~Job.done`
     if (
         isinstance(node, cst.Call)
         and isinstance(node.func, cst.Attribute)

@@ -20,6 +20,13 @@ def commits_each(ev: Evaluator) -> bool:
     return any(_tells(call) for call in made)
 
 
+def lends_committing(ev: Evaluator) -> bool:
+    """Whether each statement commits itself on what a pool lends: the only ones of the module that say how they commit are pools."""
+    return ev.scope.facts.autocommit and not any(
+        _tells(call) for f in _functions(ev) for call in f.calls if not call.callee.endswith("Pool")
+    )
+
+
 def _tells(call: CallSite) -> bool:
     return any(argument.startswith(_OPTIONS) for argument in call.arguments)
 

@@ -184,9 +184,17 @@ class Conditions(Names):
         if not of_stores:
             return
         for operand in operands:
-            name = _field(operand)
+            name = _field(operand) or self._placed(operand, of_stores)
             if name:
                 self.mark("compared", node, name, stems=frozenset(of_stores))
+
+    def _placed(self, node: cst.BaseExpression, reads: set[int]) -> str:
+        """The column that stands at a place of what the one statement has read: `row[1]`."""
+        found = _PLACED.search(source_of(node)) if isinstance(node, cst.Subscript) else None
+        read = self.access(min(reads)) if len(reads) == 1 else None
+        columns = read.value.part("columns") if read is not None else None
+        names = columns.text.split() if columns is not None else []
+        return names[int(found[1])] if found is not None and int(found[1]) < len(names) else ""
 
     def _is_number_of_rows(self, value: Value) -> bool:
         """Whether a value is what a query says of how many rows there are."""
@@ -285,6 +293,7 @@ def _field(node: cst.BaseExpression) -> str:
     return found[1] if found is not None else ""
 
 
+_PLACED = expression(r"\[(\d)\]$")
 _LAST_FIELD = expression(r"""(?:\[|\.get\()["'](\w+)["'](?:\]|\)|,[^()]*\))$""")
 
 _VERSION = expression(r"(^|_)(version|revision|rev|etag|generation|lock_version|row_version)(_|$)", re.IGNORECASE)

@@ -37,7 +37,7 @@ _NOT_ROWS = expression(r"path|(?<!pro)file|dir|url|storage|client|session|cache|
 def related_set(ev: Evaluator, base: Value, node: cst.Call, method: str) -> Value | None:
     """The query set that a manager, a related set of a row or `self` of a manager class stands for; None for anything else."""
     if "django" not in ev.libraries or base.row is not None or not base.text:
-        return None
+        return _of_peewee(ev, base, node, method)
     if _QUERY_SET.search(base.text) and not base.type:
         return _query_set(ev, base.text)
     if _MANAGER.search(base.text):
@@ -52,6 +52,13 @@ def related_set(ev: Evaluator, base: Value, node: cst.Call, method: str) -> Valu
     if base.type and not base.type.startswith(":") and base.ref is None and not _OF_AN_OBJECT.search(base.type):
         return None
     return _query_set(ev, base.text) if _fits(base.text, node, method) else None
+
+
+def _of_peewee(ev: Evaluator, base: Value, node: cst.Call, method: str) -> Value | None:
+    """The rows that refer to one of peewee's: `dock.trucks`."""
+    holder = base.text.rpartition(".")[0]
+    known = any(row.name == holder and row.library == "peewee" for row in ev.rows)
+    return _query_set(ev, base.text) if known and method in NO_ARGUMENTS and _fits(base.text, node, method) else None
 
 
 def own_method_of_manager(type_name: str, method: str) -> Call | None:

@@ -64,13 +64,17 @@ def table_effect(
     op = {"write": Op.WRITE, "update": Op.UPDATE, "atomic": Op.UPDATE, "delete": Op.DELETE}[effect]
     if method in BULK:
         _save_all(ev, where, name, arguments)
-    relative = op is Op.UPDATE and any("F(" in source_of(argument.value) for argument in arguments.nodes)
+    computing = f"{name}." if base.type.startswith("peewee.") else "F("
+    relative = op is Op.UPDATE and any(computing in source_of(argument.value) for argument in arguments.nodes)
+    told = arguments.stems
+    if relative and computing != "F(":  # the column itself stands for its old value
+        told = frozenset(n for n in told if (a := ev.access(n)) is None or a.resource.owner != name)
     known = (("relative", Value()),) if relative else (*defaults_of(arguments), *flags_of(arguments))
     number = ev.emit(
         op,
         resource,
         where,
-        Value(arguments.stems, known=known),
+        Value(told, known=known),
         method,
         related,
         tested_columns(base),

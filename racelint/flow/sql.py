@@ -72,6 +72,8 @@ class Statement:
     """Chooses the rows that it changes by a subquery of the same table, some of all that would do, that locks nothing."""
     constant: bool = False
     """Sets columns to what the statement itself says, whatever it is told."""
+    columns: tuple[str, ...] = ()
+    """What a query reads, in its order; nothing if it does not say."""
     flags: frozenset[str] = frozenset()
     """Columns that are set to a constant truth: `default=True`."""
     limited: bool = False
@@ -240,8 +242,17 @@ def _reading(tree: exp.Query) -> Statement:
         tested=_tested(tree),
         keys=_literals(tree),
         limited=tree.args.get("limit") is not None,
+        columns=_columns(chosen),
         counts=bool(chosen) and all(isinstance(one.unalias(), exp.AggFunc) for one in chosen),
     )
+
+
+def _columns(chosen: list[exp.Expr]) -> tuple[str, ...]:
+    """The names of columns that are read; none if all are, or any is no plain column."""
+    from sqlglot import exp
+
+    plain = all(isinstance(one, exp.Column) and not isinstance(one.this, exp.Star) for one in chosen)
+    return tuple(one.name.lower() for one in chosen) if plain else ()
 
 
 _NAMED = ("get_lock", "release_lock", "release_all_locks")

@@ -91,7 +91,9 @@ def _read(
     arguments: Arguments,
 ) -> Value:
     how = "count" if found.counts else "first" if found.limited else method
-    number = ev.emit(Op.READ, resource, where, how=how, related=_related(found, arguments), tested=found.tested)
+    columns = Value(known=(("columns", Value(text=" ".join(found.columns))),)) if found.columns else Value()
+    related = _related(found, arguments)
+    number = ev.emit(Op.READ, resource, where, columns, how, related=related, tested=found.tested)
     if found.locking:
         _lock_rows(ev, where, resource, base)
     rows: Ids = frozenset((number,))
@@ -156,5 +158,5 @@ def _related(found: Statement, arguments: Arguments) -> frozenset[str]:
         for node in arguments.nodes[1:]
         for element in (node.value.elements if isinstance(node.value, (cst.Tuple, cst.List)) else ())
     )
-    inner = {source_of(value) for value in listed if isinstance(value, (cst.Name, cst.Attribute))}
+    inner = {source_of(value) for value in listed if isinstance(value, (cst.Name, cst.Attribute, cst.Subscript))}
     return texts | inner | found.keys

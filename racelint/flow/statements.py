@@ -169,6 +169,7 @@ class Walker(Contexts):
         value = self.evaluate(node.value)
         note_dropped(self, value, node.value)
         if value.type == "stopped":  # it raises
+            self._note_refused(node.value, Kind.TABLE)
             self._stop()
 
     def return_(self, node: cst.Return) -> None:
@@ -191,10 +192,10 @@ class Walker(Contexts):
         if rows:
             self.mark("returned", node, stems=rows)
 
-    def _note_refused(self, node: cst.Raise | cst.Return) -> None:
+    def _note_refused(self, node: cst.CSTNode, *also: Kind) -> None:
         """Marks that the caller is refused because of what a store or a row holds."""
         checks = (self.access(number) for number, _ in self.state.control)
-        if any(check is not None and check.resource.kind in (Kind.STORE, Kind.ROW) for check in checks):
+        if any(check is not None and check.resource.kind in (Kind.STORE, Kind.ROW, *also) for check in checks):
             self.mark("refused", node)
 
     def _note_occupied(self, node: cst.Raise | cst.Return) -> None:

@@ -10,7 +10,7 @@ from racelint.events import NO_IDS, Ids, Kind, Op, Resource, Row, Shape, Value
 from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
 from racelint.flow.columns import document_parts, tested_columns
-from racelint.flow.committing import commits_each
+from racelint.flow.committing import lends_committing
 from racelint.flow.expressions import Evaluator
 from racelint.flow.files import FILE_EFFECTS, file_effect, path_text
 from racelint.flow.jobs import enqueue
@@ -190,7 +190,7 @@ def _store_effect(
     if effect == "sql":
         return _sql(ev, where, model, base, method, arguments)
     if effect in ("transaction", "begin"):
-        if model.returns == "psycopg.Connection" and commits_each(ev):  # what a pool lends is no transaction then
+        if model.returns == "psycopg.Connection" and lends_committing(ev):  # what a pool lends is no transaction then
             return Value(shape=Shape.NEW, type=model.returns, text=source_of(where))
         return Value(
             type="transaction",
@@ -283,7 +283,7 @@ def _keyed(
     op = {"write": Op.WRITE, "update": Op.UPDATE, "atomic": Op.UPDATE, "delete": Op.DELETE}[effect]
     if effect == "update" and value.stems and _sets(arguments, model.value):
         op = Op.WRITE
-    assigned = frozenset(arguments.keywords) | _fields(arguments, model.value)
+    assigned = frozenset(arguments.keywords) | _fields(arguments, model.value) | _computed(arguments)
     if method == "bulk_write":
         op, value = Op.UPDATE, Value()  # what it is told stems from what was read, at least the keys do
         if (one := _one_of_many(arguments)) is not None:
@@ -313,6 +313,16 @@ def _document(arguments: Arguments, index: int | None) -> str:
     written = source_of(arguments.nodes[index].value) if index < len(arguments.nodes) else ""
     text = written if written.startswith("{") else value.origin
     return text if text.startswith("{") else ""
+
+
+def _computed(arguments: Arguments) -> frozenset[str]:
+    """The attributes that an update of DynamoDB has the server compute from what they were: `SET n = n - :k`, `ADD n :k`."""
+    told = arguments.keywords.get("UpdateExpression")
+    text = literal(told.text) if told is not None else None
+    return frozenset(one or other for one, other in _COMPUTED.findall(text or ""))
+
+
+_COMPUTED = expression(r"(?i)\b(\w+)\s*=\s*\1\s*[-+]|\badd\s+(\w+)\s+:")
 
 
 def _one_of_many(arguments: Arguments) -> tuple[frozenset[str], frozenset[str]] | None:

@@ -69,6 +69,7 @@ from racelint.pattern.limits import (
     counted_then_changed,
     entries_drawn,
     entries_enlarged,
+    others_left,
     tested_then_drawn,
 )
 from racelint.pattern.locking import useless_locks
@@ -302,6 +303,7 @@ __all__ = [
     "one_document",
     "only_started",
     "opened_by",
+    "others_left",
     "own_to_task",
     "own_to_thread",
     "parent_then_child",

@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator
 
 from racelint.events import Access, Kind, Op, Row, Sense
+from racelint.expressions import expression
 from racelint.finding import World
+from racelint.pattern.branches import told
 from racelint.pattern.lookups import COUNTS, constraint_handled, same_rows
 from racelint.pattern.rows import KEYS
-from racelint.pattern.transactions import row_locked_at
+from racelint.pattern.transactions import row_locked_at, serializable_at
 from racelint.pattern.unit import Unit, exactly
 
 
@@ -48,9 +50,37 @@ def counted_then_changed(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 and count.tested & changed - KEYS
                 and not (act.tested and count.tested <= act.tested)  # the very rows that were counted
                 and not _asked_for_any(unit, count)
+                and not serializable_at(unit, count)
             ):
                 yield count, act
                 break
+
+
+def others_left(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Counts of the other rows that have a column so, each with a change of that column in the row itself because there are any.
+
+    Two that are the last ones each count the other.
+    """
+    for act in unit.accesses(Op.WRITE, kinds=(Kind.ROW,)):
+        row = _row(unit, act)
+        if row is None or row.locked or row.new or row_locked_at(unit, act):
+            continue
+        for number, sense in act.control:
+            count = unit.access(number)
+            if count is None or sense is not Sense.PRESENT or count.how not in (*COUNTS, "exists", "aexists"):
+                continue
+            table = count.resource.name.rpartition(".")[2]
+            alike = count.resource.kind is Kind.TABLE and table == row.model.rpartition(".")[2]
+            others = bool(count.tested & KEYS) and _OTHERS.search(unit.module.text(count.place)) is not None
+            decides = bool(count.tested & act.assigned - KEYS) and told(unit, count, act)
+            safe = serializable_at(unit, count) or unit.guarded(count, act, World.PROCESSES)
+            if alike and others and decides and not safe:
+                yield count, act
+                break
+
+
+_OTHERS = expression(r"!=|\.exclude\(|~\s*Q\(|is_not\(")
+"""How a query leaves the row itself out."""
 
 
 def _asked_for_any(unit: Unit, count: Access) -> bool:
@@ -93,8 +123,9 @@ def tested_then_drawn(unit: Unit) -> Iterator[tuple[Access, Access]]:
 def _statements_drawn(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Columns that one statement reads and a test compares by order, each with the statement that the database computes it in."""
     for act in unit.accesses(Op.UPDATE, kinds=(Kind.TABLE, Kind.STORE)):
-        one = "_id" in act.tested or act.how == "update_one"  # else it may be many documents
-        if act.how == "conditional" or (act.resource.kind is Kind.STORE and not one):
+        one = "_id" in act.tested or act.how in ("update_one", "update_item")  # else it may be many documents
+        conditional = act.how == "conditional" or "ConditionExpression" in act.assigned
+        if conditional or (act.resource.kind is Kind.STORE and not one):
             continue
         for mark in unit.marks("ordered"):
             columns = {re.findall(r"\w+", side)[-1] for side in mark.related if re.search(r"[A-Za-z_]\w*\W*$", side)}
@@ -131,14 +162,30 @@ def _small_enough(unit: Unit, act: Access, check: Access) -> bool:
 def entries_drawn(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Counters of a store that are compared by order, each with the step that takes from them because there is enough."""
     for act in unit.accesses(Op.UPDATE, kinds=(Kind.STORE,)):
-        if act.how not in DRAWING or act.resource.owner != "store":
+        lowered = act.how in DRAWING or (act.how in ADDING - ENLARGING and _lowers(unit, act))
+        if not lowered or act.resource.owner != "store":
             continue
         for check in _decided(unit, act):
             enough = Sense.OTHER if check.id in unit.flow.above else Sense.OTHERWISE
-            asked = check.how in ("get", "aget") and exactly(check.resource, act.resource)
+            asked = check.how in ("get", "aget", "hget") and exactly(check.resource, act.resource)
+            asked = asked and (check.how != "hget" or _of_one_member(unit, check, act))
             if asked and check.id in unit.flow.ordered and dict(act.control).get(check.id) is enough:
                 yield check, act
                 break
+
+
+def _lowers(unit: Unit, act: Access) -> bool:
+    """Whether a negative amount is added."""
+    return _NEGATIVE.search(unit.module.text(act.place)) is not None
+
+
+_NEGATIVE = expression(r"[,=]\s*-\s*[\w(][^,]*\)$")
+
+
+def _of_one_member(unit: Unit, check: Access, act: Access) -> bool:
+    """Whether both are about one member of a hash."""
+    asked = unit.module.text(check.place)
+    return any(member in asked for member in act.related - {act.resource.key})
 
 
 DRAWING = frozenset("decr adecr dec decrement decrby".split())

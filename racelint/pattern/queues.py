@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from racelint.events import Access, Acquire, Kind, Mark, Op
+from racelint.events import Access, Acquire, Kind, Mark, Op, Switch
 from racelint.expressions import expression
 from racelint.finding import World
 from racelint.pattern.pair import Pair
+from racelint.pattern.states import is_seen
 from racelint.pattern.transactions import row_locked_at, table_of
 from racelint.pattern.unit import Unit, exactly, same
 from racelint.words import first_words
@@ -301,6 +302,18 @@ def _works_on(unit: Unit, mark: Mark, taken: Taken) -> bool:
     )
 
 
+def _awaits(unit: Unit, switch: Switch, taken: Taken) -> bool:
+    """Whether something that begins something is awaited and gets a part of the row that was chosen: `bot.send(reminder.text)`."""
+    if switch.place.unit not in (taken.pair.first.place.unit, taken.pair.second.place.unit):
+        return False
+    rows = {row.name for row in unit.flow.rows if row.loaded == taken.pair.first.id and row.name}
+    parts = (unit.access(number) for number in switch.stems)
+    return is_seen(unit, switch) and any(
+        part is not None and part.resource.kind is Kind.ROW and part.resource.name.partition(".")[0] in rows
+        for part in parts
+    )
+
+
 _TRIFLING = expression(
     r"(^|\.)(debug|info|warning|warn|error|exception|log|print|append|add|str|repr|len|getattr|isinstance|(is|has)_\w+)$"
 )
@@ -333,14 +346,17 @@ def worked_on(unit: Unit, taken: Taken, until: Access | None = None) -> bool:
             continue
         if until is not None and event.id >= until.id:
             break
+        if isinstance(event, Switch):
+            if _awaits(unit, event, taken):
+                return True
+            continue
         if isinstance(event, Mark):
             told = event.what == "enqueue" and taken.pair.first.id in event.stems
             if told or event.what == "spawn" or _works_on(unit, event, taken):
                 return True
             continue
         if (
-            isinstance(event, Access)  # no switch
-            and event.op in (Op.CREATE, Op.UPDATE)
+            event.op in (Op.CREATE, Op.UPDATE)
             and not _sets_again(event)
             and table_of(unit, event) != table
             and (taken.whole or not taken.one or taken.pair.first.id in event.controlled_by | event.value.stems)

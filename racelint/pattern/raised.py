@@ -11,6 +11,7 @@ from racelint.pattern.states import is_seen
 from racelint.pattern.surrounding import surrounded
 from racelint.pattern.transactions import COMMITTING, transactions_at
 from racelint.pattern.unit import Unit, exactly
+from racelint.words import NUMBERING
 
 COUNTERS = frozenset("incr decr incrby decrby hincrby incrbyfloat hincrbyfloat aincr adecr".split())
 """How a number in a store is raised or lowered by its server."""
@@ -39,7 +40,7 @@ def raised_then_given(unit: Unit) -> Iterator[tuple[Access, Access | Mark]]:
         numbers = _read_of(unit, change, read)
         made = (new for new in unit.accesses(Op.CREATE, kinds=(Kind.TABLE,)) if new.value.stems & numbers)
         found: Access | Mark | None = next((new for new in made if unit.before(read.id, new.id)), None)
-        if found is None and not _NUMBERING.isdisjoint(words_of_name(unit.facts.name)):
+        if found is None and not NUMBERING.isdisjoint(words_of_name(unit.facts.name)):
             found = next((mark for mark in unit.marks("returned") if mark.stems & numbers), None)
         if found is not None:
             yield change, found
@@ -50,10 +51,6 @@ def _just_so(unit: Unit, number: int, sense: Sense) -> bool:
     if number in unit.flow.ordered:
         return False
     return sense in (Sense.ABSENT, Sense.OTHERWISE) or number in unit.flow.compared
-
-
-_NUMBERING = frozenset("next allocate sequence serial number".split())
-"""Words in names of functions that give out numbers."""
 
 
 def _raised_then_read(unit: Unit) -> Iterator[tuple[Access, Access]]:

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from racelint.events import Access, Kind, Row
-from racelint.expressions import expression
 from racelint.pattern.branches import told
 from racelint.pattern.unit import Unit
-
-_USER = expression(r"(^|\.)(user|current_user)(\.(id|pk|username|email))?$")
-"""Who makes a request: `request.user`, `user.id`."""
-
-_AUDIT = expression(r"^(last_|updated|modified|changed|edited|touched)")
-"""Columns that keep who was the last to change a row: whoever that is."""
+from racelint.words import CURRENT_USER, HOLDERS, OF_AUDIT, UNTIL
 
 
 def signed_over(unit: Unit, check: Access, write: Access, row: Row) -> bool:
@@ -22,12 +16,12 @@ def signed_over(unit: Unit, check: Access, write: Access, row: Row) -> bool:
     signed = (
         name
         for name, part in write.value.known
-        if _AUDIT.search(name) is None and any(_is_user(unit, number) for number in part.stems)
+        if OF_AUDIT.search(name) is None and any(_is_user(unit, number) for number in part.stems)
     )
     if next(signed, None) is None or not told(unit, check, write):
         return False
     loaded = unit.access(row.loaded) if row.loaded is not None else None
-    if loaded is None or any(_USER.search(name) for name in loaded.related):
+    if loaded is None or any(CURRENT_USER.search(name) for name in loaded.related):
         return False
     return not any(_is_user(unit, number) for number in write.controlled_by)
 
@@ -37,5 +31,14 @@ def _is_user(unit: Unit, number: int) -> bool:
     return (
         read is not None
         and read.resource.kind in (Kind.ARGUMENT, Kind.ATTRIBUTE)
-        and _USER.search(read.resource.name) is not None
+        and CURRENT_USER.search(read.resource.name) is not None
     )
+
+
+def lease_taken(unit: Unit, check: Access, write: Access, row: Row) -> bool:
+    """Whether a lease that has run out is given to another holder, and nothing sees to it that only one of those who saw that gets it."""
+    field = check.resource.name.rpartition(".")[2]
+    if check.id not in unit.flow.ordered or UNTIL.search(field) is None:
+        return False
+    given_up = {one.path for one in unit.facts.writes if one.shape == "none"}
+    return any(HOLDERS.search(name) and f"{row.name}.{name}" not in given_up for name in write.assigned)

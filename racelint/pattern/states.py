@@ -11,7 +11,7 @@ from racelint.pattern.branches import excluded, told
 from racelint.pattern.pair import Pair
 from racelint.pattern.rivals import in_processes
 from racelint.pattern.rows import compared_with_locked, of_each_save
-from racelint.pattern.signed import signed_over
+from racelint.pattern.signed import lease_taken, signed_over
 from racelint.pattern.transactions import row_locked_at
 from racelint.pattern.unit import Unit, exactly
 from racelint.words import first_word, first_words
@@ -37,8 +37,9 @@ def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | Switch | N
             continue
         seen.update([check.id] if check is not None else [])
         effect = done_too(unit, check, write) if check is not None else None
-        if check is not None and effect is None and signed_over(unit, check, write, row):
-            effect = write
+        if check is not None and effect is None:
+            alone = signed_over(unit, check, write, row) or lease_taken(unit, check, write, row)
+            effect = write if alone else None
         if check is not None and (effect is not None or _refused(unit, check, write)):
             yield Pair(unit, check, write), effect
 
@@ -220,7 +221,7 @@ def _worked(unit: Unit, take: Access, removal: Access) -> bool:
     return any(take.id < mark.id < removal.id for mark in unit.marks("call", "slow", "enqueue"))
 
 
-def statements_after_test(unit: Unit) -> Iterator[tuple[Pair, Access | Mark]]:
+def statements_after_test(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | None]]:
     """Rows and documents whose columns were tested after one statement and are changed by another, with what else is done then."""
     for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.TABLE, Kind.STORE)):
         if write.how in ("conditional", "picks") or not write.tested or not write.assigned or write.value.stems:
@@ -237,7 +238,8 @@ def statements_after_test(unit: Unit) -> Iterator[tuple[Pair, Access | Mark]]:
                 continue
             left = _compared_fields(unit, look, write) & write.assigned - write.tested
             added = next((e for e in _done_because(unit, (number, sense), write) if left or _adds_row(e)), None)
-            if added is not None and (write.op is Op.WRITE or left):
+            right = any(column.rpartition("_")[2] in unit.module.models.once for column in left)
+            if (added is not None and (write.op is Op.WRITE or left)) or (right and told(unit, look, write)):
                 yield Pair(unit, look, write), added
                 break
 

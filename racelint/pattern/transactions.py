@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from racelint.events import Access, Acquire, Event, Kind, Mark, Op
 from racelint.pattern.unit import Unit, held_at
 
@@ -16,6 +18,14 @@ def transactions_at(unit: Unit, event: Event) -> list[Acquire]:
         for e in (unit.events[n] for n in sorted(held_at(event)))
         if isinstance(e, Acquire) and e.what == "transaction"
     ]
+
+
+def serializable_at(unit: Unit, event: Event) -> bool:
+    """Whether the transaction of an event is one of which the database lets only one through of two that rest on the same rows.
+
+    What is saved at its end is saved in it, though nothing is held there any more.
+    """
+    return any("serializable" in transaction.lock.name.lower() for transaction in transactions_at(unit, event))
 
 
 def row_locked_at(unit: Unit, event: Event) -> bool:
@@ -58,7 +68,10 @@ def table_of(unit: Unit, access: Access) -> str:
 
 def related(unit: Unit, first: Access, second: Access) -> bool:
     """Whether two changes are about the same thing: they are keyed by, or refer to, a common value."""
-    return bool(_names(unit, first) & _names(unit, second) - {"unit", "session", "request", "now"})
+    given = (
+        first.op is Op.CREATE and first.id in second.value.stems
+    )  # `INSERT … RETURNING id`, and rows that refer to it
+    return given or bool(_names(unit, first) & _names(unit, second) - {"unit", "session", "request", "now"})
 
 
 def one_change(unit: Unit, first: Access, second: Access) -> bool:
@@ -68,7 +81,7 @@ def one_change(unit: Unit, first: Access, second: Access) -> bool:
             _moved_amount(first, second) or _switches(first, second)
         )
     if table_of(unit, first) != table_of(unit, second):
-        return related(unit, first, second) or _claimed_amount(first, second)
+        return related(unit, first, second) or _claimed_amount(first, second) or _has_parts(unit, first, second)
     if _decides_on(unit, first, second):
         return False
     if _rewrites(first, second) or _switches(first, second):
@@ -187,6 +200,8 @@ def halves(unit: Unit, first: Access, second: Access) -> bool:
     Statements of SQL, amounts that the database itself moves, or a row that is made and an update of the one row that it refers to.
     Most other changes in a row are work that happens to be done together, such as a log entry or one deletion after the other.
     """
+    if first.op is second.op is Op.CREATE and _has_parts(unit, first, second):
+        return not any(first.id < mark.id < second.id for mark in unit.marks(*WORK))
     if not in_one_breath(unit, first, second):
         return False
     if first.resource.kind is Kind.STORE:
@@ -201,6 +216,15 @@ def halves(unit: Unit, first: Access, second: Access) -> bool:
     ):
         return True
     return first.op is Op.CREATE and second.op is Op.UPDATE and bool(second.tested & {"pk", "id"})
+
+
+def _has_parts(unit: Unit, first: Access, second: Access) -> bool:
+    """Whether a row is made, and then several at once that refer to it: an order and its lines."""
+    if second.how not in ("bulk_create", "abulk_create") or unit.repeats(first.id):
+        return False
+    names = [row.name for row in unit.flow.rows if row.new and row.name and row.model == first.resource.name]
+    text = unit.module.text(second.place)
+    return any(re.search(rf"=\s*{re.escape(name)}\b(\.(pk|id)\b)?(?![\w.])", text) for name in names)
 
 
 def _mapped(access: Access) -> bool:

@@ -22,6 +22,7 @@ def written_to_both(unit: Unit) -> Iterator[tuple[Access, Access, Evidence]]:
         return
     copies = [a for a in unit.accesses(Op.WRITE, kinds=(Kind.STORE,)) if a.how in _PUTS and a.resource.key]
     rows = list(unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.TABLE, Kind.ROW))) if copies else []
+    rows += [a for a in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.STORE,)) if copies and a.how in _DOCUMENTS]
     for copy in copies:
         for row in rows:
             first, second = (row, copy) if unit.before(row.id, copy.id) else (copy, row)
@@ -39,12 +40,16 @@ def written_to_both(unit: Unit) -> Iterator[tuple[Access, Access, Evidence]]:
 
 _PUTS = frozenset({"set", "setex", "aset", "hset", "put"})
 """Calls that put a value under a key whatever stood there."""
+_DOCUMENTS = frozenset({"update_one", "replace_one", "find_one_and_update", "find_one_and_replace"})
+"""Calls that put values into a document of MongoDB."""
 _NAME = expression(r"[A-Za-z_]\w*")
 
 
 def _values(unit: Unit, access: Access) -> frozenset[str]:
     """What the written values are called, and what of their sources is more than the whole of an argument."""
     sources = (unit.access(number) for number in access.value.stems)
+    if access.how in _DOCUMENTS:
+        return _names_in(unit.module.text(access.place).partition(",")[2]) - {"True", "False", "None", "upsert"}
     return access.related | {s.resource.shown for s in sources if s is not None and s.resource.key}
 
 

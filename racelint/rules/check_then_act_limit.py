@@ -53,6 +53,7 @@ from racelint.pattern import (
     entries_drawn,
     entries_enlarged,
     filled_over_limit,
+    others_left,
     parent_then_child,
     places_taken,
     raised_then_tested,
@@ -76,7 +77,7 @@ def find(module: Module) -> Iterable[Finding]:
                 "meanwhile add theirs, too",
                 "lock the parent row before counting, or let one conditional statement count and add",
             )
-        for count, act in counted_then_changed(unit):
+        for count, act in (*counted_then_changed(unit), *others_left(unit)):
             yield report(
                 unit,
                 count,

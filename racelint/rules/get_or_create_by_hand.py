@@ -225,10 +225,19 @@ def nearest(unit: Unit, new: Access) -> tuple[tuple[int, Sense], ...]:
     return own or new.control
 
 
+def has_key(unit: Unit, new: Access) -> bool:
+    """Whether what is saved has a key already, which the database gives to new rows: `if row.pk: row.save()`."""
+    keys = {f"{name}.{key}" for name in new.related for key in ("pk", "id")}
+    return any(
+        sense is Sense.PRESENT and (a := unit.access(number)) is not None and a.resource.name in keys
+        for number, sense in new.control
+    )
+
+
 def created_unseen(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Look-ups that found nothing, each with the creation that it decided."""
     for new in unit.accesses(Op.CREATE, kinds=(Kind.TABLE,)):
-        if second_refused(unit, new) or added_again(unit, new):
+        if second_refused(unit, new) or added_again(unit, new) or has_key(unit, new):
             continue
         for number, sense in nearest(unit, new):
             look = unit.access(number)
