@@ -9,12 +9,14 @@ from racelint.facts import FunctionFacts
 from racelint.resolve import Scope, enclosing_self
 
 _TEST_FILE = expression(
-    r"(^|/)(test_[^/]*|[^/]*_tests?|tests?|testing|populate_[^/]*|conftest|setup|noxfile|migrations|sample_?data)\.py$|(^|/)tests/__init__\.py$|(^|/)([a-z_]*migrations?|alembic|benchmarks?|scripts?)/"
+    r"(^|/)(test_[^/]*|[^/]*_tests?|tests?|testing|tests?_?(utils?|helpers?|tools?|cases?)|populate_[^/]*|conftest|setup|noxfile|migrations|sample_?data)\.py$|(^|/)tests/__init__\.py$|(^|/)([a-z_]*migrations?|alembic|benchmarks?|scripts?|features/steps|testing|tests?_?(utils?|helpers?|tools?|cases?))/"
 )
 _HELPER = expression(r"(^|[/_])(utils?|helpers?|fixtures|factories|mocks?|base)\.py$")
 """Modules beside tests that serve them."""
 _COMMAND = expression(r"(^|/)(management|cli/commands)/")
 _IMPORT_OF_TESTS = frozenset({"pytest", "unittest"})
+_OF_TESTS_ALONE = frozenset({"behave", "pytest_bdd", "robot"})
+"""Libraries that only tests import: their steps run one after the other."""
 
 
 _MADE_UP = frozenset({"factory", "faker", "model_bakery", "mixer"})
@@ -49,7 +51,7 @@ class Surroundings:
 
     @cached_property
     def _test(self) -> bool:
-        if _TEST_FILE.search(self._path) or _MADE_UP & self.scope.libraries:
+        if _TEST_FILE.search(self._path) or (_MADE_UP | _OF_TESTS_ALONE) & self.scope.libraries:
             return True
         parts = self._path.split("/")[:-1]
         return ("tests" in parts or "test" in parts) and (

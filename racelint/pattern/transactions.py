@@ -84,7 +84,7 @@ def one_change(unit: Unit, first: Access, second: Access) -> bool:
         return related(unit, first, second) or _claimed_amount(first, second) or _has_parts(unit, first, second)
     if _decides_on(unit, first, second):
         return False
-    if _rewrites(first, second) or _switches(first, second):
+    if _rewrites(first, second) or _switches(first, second) or _moves_between(unit, first, second):
         return True
     moved = (  # what one row loses another gets
         _moves(first)
@@ -103,6 +103,29 @@ def _decides_on(unit: Unit, first: Access, second: Access) -> bool:
     """Whether the second is a claim that rests on what the first has changed, as it is by then: who gets no row goes away."""
     asked = any(second.id in mark.stems for mark in unit.marks("asked"))
     return asked and bool(second.tested & first.assigned) and not first.assigned & second.assigned
+
+
+def _moves_between(unit: Unit, first: Access, second: Access) -> bool:
+    """Whether one column of two rows is set, each to what is computed from its old value: what one row loses the other gets."""
+    rows = (first.value.row, second.value.row)
+    if not first.resource.kind is second.resource.kind is Kind.ROW or None in rows or rows[0] == rows[1]:
+        return False
+    return any(
+        _steps(unit, first, column) and _steps(unit, second, column) for column in first.assigned & second.assigned
+    )
+
+
+def _steps(unit: Unit, write: Access, column: str) -> bool:
+    """Whether a save sets the column to what is computed from what its row had there."""
+    part = write.value.part(column)
+    reads = (unit.access(number) for number in (part.stems if part is not None else ()))
+    return any(
+        read is not None
+        and read.resource.kind is Kind.ROW
+        and read.resource.path == column
+        and read.value.row == write.value.row
+        for read in reads
+    )
 
 
 def _rewrites(first: Access, second: Access) -> bool:
@@ -213,6 +236,7 @@ def halves(unit: Unit, first: Access, second: Access) -> bool:
         or _moves(second)
         or (first.resource == second.resource and _rewrites(first, second))
         or _switches(first, second)
+        or _moves_between(unit, first, second)
     ):
         return True
     return first.op is Op.CREATE and second.op is Op.UPDATE and bool(second.tested & {"pk", "id"})
