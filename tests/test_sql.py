@@ -54,6 +54,9 @@ STATEMENTS = {
         constant=True,
     ),
     "UPDATE t SET state = 1 WHERE id = (SELECT id FROM t WHERE state = 0 LIMIT 1)": Statement(
+        Effect.WRITE, "t", tested=words("id"), assigned=words("state"), sources=words("t"), constant=True
+    ),
+    "UPDATE t SET state = 1 WHERE id = (SELECT id FROM t WHERE state = 0 LIMIT 1) RETURNING id": Statement(
         Effect.WRITE, "t", tested=words("id"), assigned=words("state"), sources=words("t"), picks=True, constant=True
     ),
     "UPDATE t SET state = 1 WHERE id = (SELECT id FROM t WHERE state = 0 LIMIT 1 FOR UPDATE SKIP LOCKED)": Statement(
