@@ -18,7 +18,7 @@ from racelint.paths import (
     SHARED_WORDS,
     words_of_name,
 )
-from racelint.words import CLOCKS, EVERYWHERE, MAIN_LOOPS, MAKING_SURE, OF_SIZE, SIGNED_IN, TAKEN, WORD
+from racelint.words import CLOCKS, EVERYWHERE, HOLDERS, MAIN_LOOPS, MAKING_SURE, OF_SIZE, SIGNED_IN, TAKEN, UNTIL, WORD
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,16 @@ MEANINGS = (
         "`user`, `account`, `current_user` in the handler of a request, if something is asked of it: `user.id`, `request.user`",
         "who is signed in",
         SIGNED_IN.pattern,
+    ),
+    Meaning(
+        "`until`, `expires`, `expires_at`, `expiry`, `deadline`, as a column or the end of its name",
+        "when a lease ends",
+        UNTIL.pattern,
+    ),
+    Meaning(
+        "`owner`, `holder`, `worker`, `leader`, `locked_by`, `claimed_by`, as a column of such a row",
+        "who has the lease",
+        HOLDERS.pattern,
     ),
     Meaning(
         "`websocket`, as all that a public coroutine method is given",
