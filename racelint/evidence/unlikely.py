@@ -9,13 +9,13 @@ from racelint.facts import FunctionFacts
 from racelint.resolve import Scope, enclosing_self
 
 _TEST_FILE = expression(
-    r"(^|/)(test_[^/]*|[^/]*_tests?|tests?|testing|tests?_?(utils?|helpers?|tools?|cases?)|populate_[^/]*|conftest|setup|noxfile|migrations|sample_?data)\.py$|(^|/)tests/__init__\.py$|(^|/)([a-z_]*migrations?|alembic|benchmarks?|scripts?|features/steps|testing|tests?_?(utils?|helpers?|tools?|cases?))/"
+    r"(^|/)(test_[^/]*|[^/]*_tests?|tests?|testing|tests?_?(utils?|helpers?|tools?|cases?)|populate_[^/]*|conftest|setup|noxfile|migrations|sample_?data)\.py$|(^|/)tests/__init__\.py$|(^|/)([a-z_]*migrations?|alembic|benchmarks?|scripts?|features/steps|tests?_?(utils?|helpers?|tools?|cases?))/"
 )
 _HELPER = expression(r"(^|[/_])(utils?|helpers?|fixtures|factories|mocks?|base)\.py$")
 """Modules beside tests that serve them."""
 _COMMAND = expression(r"(^|/)(management|cli/commands)/")
 _IMPORT_OF_TESTS = frozenset({"pytest", "unittest"})
-_OF_TESTS_ALONE = frozenset({"behave", "pytest_bdd", "robot"})
+_OF_TESTS_ALONE = frozenset({"behave", "pytest_bdd"})
 """Libraries that only tests import: their steps run one after the other."""
 
 

@@ -234,7 +234,9 @@ def _within_transaction(unit: Unit, lock: Acquire) -> IdleLock | None:
     around = [t for e in inside for t in transactions_at(unit, e) if t.id < lock.id]
     if not inside or not around or not all(around[0].id in held_at(e) for e in inside):
         return None
-    change = next((e for e in inside if _does(e)), None)
+    # what is taken by a statement may be held on some of the ways only: then a call says nothing of where it is given back
+    kinds = (Access,) if "select" in unit.module.text(lock.site).lower() else (Access, Mark)
+    change = next((e for e in inside if _does(e) and isinstance(e, kinds)), None)
     if change is None:
         return None
     return IdleLock(lock, lock.lock.name, change, "is released before the transaction around it is committed")
