@@ -197,16 +197,15 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
             return None  # whatever came of that look, such as making it anew
         evidence = rival(unit, act.resource, World.TASKS, ("none", "del"))
         return ("gone", evidence) if evidence is not None else None
-    if _given_away(unit, check, act) and sense is Sense.PRESENT:
-        evidence = with_itself(unit, World.TASKS, act.resource)
-        return ("twice", evidence) if evidence is not None and evidence.strength is Confidence.HIGH else None
     if act.resource.key and act.resource.key == check.resource.key and sense is Sense.PRESENT:
         if (act.op is Op.DELETE and act.how in ("del", "remove")) or (act.op is Op.READ and act.how == ""):
             evidence = rival(unit, act.resource, World.TASKS, ("del[]", "pop", "popitem", "clear", "remove"))
             return ("removed" if act.op is Op.DELETE else "gone", evidence) if evidence is not None else None
-        if act.op is Op.DELETE and act.how in ("discard", "pop") and spent_between(unit, check, act):
+        spent = act.op is Op.DELETE and act.how in ("discard", "pop") and spent_between(unit, check, act)
+        if spent or _given_away(unit, check, act):
             evidence = with_itself(unit, World.TASKS, act.resource)
-            return ("twice", evidence) if evidence is not None else None
+            sure = evidence is not None and (spent or evidence.strength is Confidence.HIGH)
+            return ("twice", evidence) if evidence is not None and sure else None
         return None
     if (
         act.op is Op.DELETE
@@ -263,12 +262,8 @@ def _given_away(unit: Unit, check: Access, act: Access) -> bool:
     `if seat not in self.free: return`, awaits, `self.free.discard(seat)`: nobody else may have it, and nothing fails if somebody does.
     """
     return (
-        act.op is Op.DELETE
-        and act.how == "discard"
+        act.how == "discard"
         and check.how == "in"
-        and bool(act.resource.key)
-        and act.resource.key == check.resource.key
-        and exactly(act.resource, check.resource)
         and works_first(unit, check, act)
         and not unit.fresh(act, act.resource)
         and any(
