@@ -6,7 +6,7 @@ import os
 from functools import cached_property
 
 from racelint.expressions import expression
-from racelint.facts import ClassFacts, FunctionFacts, ModuleFacts
+from racelint.facts import CallSite, ClassFacts, FunctionFacts, ModuleFacts
 from racelint.frozen import dataclass
 from racelint.index.modules import Modules, folder, module_path, shared
 from racelint.index.tables import Table
@@ -79,6 +79,21 @@ class Index:
             for path in paths:
                 found.setdefault(path.rpartition(".")[2], set()).add(module.path)
         return found
+
+    @cached_property
+    def calls(self) -> dict[str, list[tuple[ModuleFacts, FunctionFacts, CallSite]]]:
+        """By the last name of what is called: all calls of the project, with the function and the module they stand in."""
+        found: dict[str, list[tuple[ModuleFacts, FunctionFacts, CallSite]]] = {}
+        for module in self.modules:
+            for function in (*module.functions, module.module_body):
+                for call in function.calls:
+                    found.setdefault(call.callee.rpartition(".")[2], []).append((module, function, call))
+        return found
+
+    def only_class(self, name: str) -> Located | None:
+        """The class of the name, if the project has one alone."""
+        located = self._classes.get(name, ())
+        return located[0] if len(located) == 1 else None
 
     @cached_property
     def _by_path(self) -> dict[str, ModuleFacts]:

@@ -37,18 +37,8 @@ def seen_classes(unit: Unit, model: str) -> list[ClassFacts]:
     index, facts = unit.module.scope.index, unit.module.scope.facts
     if not model.isidentifier():
         return []
-    located = index.class_named(model, facts) or _only_of_name(index).get(model)
+    located = index.class_named(model, facts) or index.only_class(model)
     return [class_ for _, class_ in index.lineage(located)] if located is not None else []
-
-
-@lru_cache(maxsize=2)
-def _only_of_name(index: Index) -> dict[str, tuple[ModuleFacts, ClassFacts]]:
-    """By name: the classes whose name no other class of the project has."""
-    found: dict[str, list[tuple[ModuleFacts, ClassFacts]]] = {}
-    for module in index.modules:
-        for class_ in module.classes:
-            found.setdefault(class_.name, []).append((module, class_))
-    return {name: located[0] for name, located in found.items() if len(located) == 1}
 
 
 def _in_job(unit: Unit) -> bool:

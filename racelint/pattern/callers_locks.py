@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from racelint.evidence import runs_alone
 from racelint.facts import CallSite, FunctionFacts
-from racelint.index import Index
 from racelint.pattern.unit import Unit
 
 MOST_CALLERS = 3
@@ -23,7 +20,7 @@ def locked_by_callers(unit: Unit) -> bool:
     for _ in range(MOST_CALLERS):
         open_names: list[str] = []
         for name in names:
-            sites = _calls(index).get(name, [])
+            sites = [(f, call) for module, f, call in index.calls.get(name, ()) if not runs_alone(module.path)]
             if not sites or name.startswith("__"):
                 return False
             open_names += [caller.name for caller, call in sites if not any(map(names_lock, _held(caller, call)))]
@@ -48,14 +45,3 @@ def _held(caller: FunctionFacts, call: CallSite) -> list[str]:
         elif method == "release" and receiver in held:
             held.remove(receiver)
     return held
-
-
-@lru_cache(maxsize=2)
-def _calls(index: Index) -> dict[str, list[tuple[FunctionFacts, CallSite]]]:
-    """By the last name of what is called: the calls in the project, those of tests and commands left out."""
-    found: dict[str, list[tuple[FunctionFacts, CallSite]]] = {}
-    for module in index.modules:
-        for function in () if runs_alone(module.path) else (*module.functions, module.module_body):
-            for call in function.calls:
-                found.setdefault(call.callee.rpartition(".")[2], []).append((function, call))
-    return found

@@ -124,12 +124,14 @@ def refused_on_the_way(unit: Unit) -> bool:
         for name in names:
             if _defined(index).get(name, 0) != 1:
                 continue
-            for caller, handled in _callers(index).get(name, ()):
-                if handled:
-                    handling.add(caller)
-                if caller not in seen:
-                    seen.add(caller)
-                    above.append(caller)
+            for module, caller, call in index.calls.get(name, ()):
+                if caller is module.module_body:
+                    continue
+                if SECOND_ROW_HANDLED in call.within:
+                    handling.add(caller.name)
+                if caller.name not in seen:
+                    seen.add(caller.name)
+                    above.append(caller.name)
         names = above
     return len(handling) > 1  # one alone may think of a row of its own
 
@@ -142,15 +144,3 @@ MOST_CALLERS = 4
 def _defined(index: Index) -> Counter[str]:
     """How many functions of the project have a name."""
     return Counter(function.name for module in index.modules for function in module.functions)
-
-
-@lru_cache(maxsize=2)
-def _callers(index: Index) -> dict[str, list[tuple[str, bool]]]:
-    """By the last name of what is called: the functions that call it, and whether a second row is handled around the call."""
-    found: dict[str, list[tuple[str, bool]]] = {}
-    for module in index.modules:
-        for function in module.functions:
-            for call in function.calls:
-                handled = SECOND_ROW_HANDLED in call.within
-                found.setdefault(call.callee.rpartition(".")[2], []).append((function.name, handled))
-    return found
