@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from racelint.evidence import Concurrency, Outside
 from racelint.expressions import expression
 from racelint.facts import FunctionFacts, ModuleFacts, collect_facts
 from racelint.finding import Confidence, Finding, Fix, NearMiss, Role, Span, World
-from racelint.frozen import dataclass
+from racelint.frozen import dataclass, replace
 from racelint.index import Index
 from racelint.models.loader import load_models
 from racelint.need import Nominee

@@ -10,12 +10,11 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from racelint.finding import Confidence
-from racelint.frozen import dataclass
+from racelint.frozen import dataclass, names_of, replace
 
 if TYPE_CHECKING:
     from racelint.rule import Rule
@@ -130,7 +129,7 @@ class Layer:
     baseline: str | None = None
 
 
-KEYS = tuple(field.name.replace("_", "-") for field in fields(Layer) if field.name not in ("where", "root"))
+KEYS = tuple(name.replace("_", "-") for name in names_of(Layer) if name not in ("where", "root"))
 
 
 def combine(layers: Iterable[Layer], root: str = "", file: str = "") -> Config:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from racelint.expressions import expression
 from racelint.finding import World
+from racelint.frozen import replace
 from racelint.pattern import (
     INTERNAL,
     Access,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from enum import Enum
 
 from racelint.frozen import dataclass
@@ -301,4 +300,4 @@ class Flow:
     """Accesses whose values were compared with something else than nothing."""
     limited: bool = False
     """The definition was too large to be followed to the end."""
-    accesses: tuple[Access, ...] = field(default=())
+    accesses: tuple[Access, ...] = ()

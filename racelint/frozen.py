@@ -1,54 +1,114 @@
-"""Frozen dataclasses that are cheap to make.
+"""Dataclasses that are cheap to make and to fill.
 
 `object.__setattr__`, by which a frozen dataclass fills itself, is six times as slow as a plain assignment, and flows consist of
 hundreds of thousands of small values. Type checkers hold that nobody changes one; at run time nothing is in the way.
+
+`dataclasses` takes 10 ms to import, and half a millisecond for each method of each class, which it compiles from source. Here
+only `__init__` is compiled, and only when the first value is made: most runs make values of few classes. What `dataclasses`
+says of such a class (`fields`, `asdict`, `replace`) it finds out when it is asked.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from operator import attrgetter
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass
+    from dataclasses import field as field
     from dataclasses import replace as replace
 else:
+    from operator import attrgetter
 
-    def dataclass(*, frozen, slots):
-        """`dataclasses.dataclass` for classes whose fields are all parameters of `__init__` and that are not derived from.
+    class field:
+        """`dataclasses.field` with a `default_factory`."""
 
-        Only `__init__` is made by compiling source, which takes half a millisecond for each method of each class.
-        """
+        def __init__(self, *, default_factory):
+            self.default_factory = default_factory
+
+    def dataclass(*, frozen=False, slots=False):
+        """`dataclasses.dataclass` for classes whose fields are all parameters of `__init__` and that are not derived from."""
 
         def make(cls):
-            cls = dataclasses.dataclass(slots=slots, eq=False, repr=False)(cls)
-            names = tuple(field.name for field in dataclasses.fields(cls))
-            values = _FIELDS[cls] = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
+            names = tuple(name for name, kind in cls.__annotations__.items() if not str(kind).startswith("ClassVar"))
+            body = {name: value for name, value in cls.__dict__.items() if name not in ("__dict__", "__weakref__")}
+            given = {name: body.pop(name) for name in names if name in body}
+            values = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
 
             def equal(self, other):
-                return values(self) == values(other) if other.__class__ is cls else NotImplemented
+                return values(self) == values(other) if other.__class__ is new else NotImplemented
 
             def hashed(self):
                 return hash(values(self))
 
             def shown(self):
                 return (
-                    f"{cls.__qualname__}({', '.join(f'{n}={v!r}' for n, v in zip(names, values(self), strict=True))})"
+                    f"{new.__qualname__}({', '.join(f'{n}={v!r}' for n, v in zip(names, values(self), strict=True))})"
                 )
 
-            cls.__eq__, cls.__hash__ = equal, hashed
-            if cls.__repr__ is object.__repr__:
-                cls.__repr__ = shown
-            return cls
+            def first(self, *arguments, **named):
+                new.__init__ = _init(new, names, given)
+                new.__init__(self, *arguments, **named)
+
+            body["__init__"] = first
+            body.setdefault("__eq__", equal)
+            body["__hash__"] = hashed if frozen else None
+            body.setdefault("__repr__", shown)
+            if slots:
+                body["__slots__"] = names
+            body["__match_args__"] = names
+            body["__dataclass_fields__"] = _Described(given)
+            new = type(cls)(cls.__name__, cls.__bases__, body)
+            new.__qualname__ = cls.__qualname__
+            _FIELDS[new] = values
+            return new
 
         return make
+
+    def _init(cls, names, given):
+        """The `__init__` of a class with these fields and defaults."""
+        known, parameters, lines = {}, ["self"], []
+        for name in names:
+            default = given.get(name, given)
+            if default is given:
+                parameters.append(name)
+            else:
+                parameters.append(f"{name}=_{name}")
+                known[f"_{name}"] = default
+            if isinstance(default, field):
+                known[f"_make_{name}"] = default.default_factory
+                lines.append(f"    if {name} is _{name}: {name} = _make_{name}()")
+            lines.append(f"    self.{name} = {name}")
+        source = f"def __init__({', '.join(parameters)}):\n" + "\n".join(lines)
+        made = {}
+        exec(source, known, made)  # noqa: S102 - names and nothing else, which are those of the annotations
+        made["__init__"].__qualname__ = f"{cls.__qualname__}.__init__"
+        return made["__init__"]
+
+    class _Described:
+        """The fields of a class as `dataclasses` describes them."""
+
+        def __init__(self, given):
+            self._given = given
+            self._made = None
+
+        def __get__(self, value, cls):
+            if self._made is None:
+                import dataclasses  # takes longer than many a run
+
+                given = {
+                    name: dataclasses.field(default_factory=one.default_factory) if isinstance(one, field) else one
+                    for name, one in self._given.items()
+                }
+                body = {"__annotations__": cls.__annotations__, "__module__": cls.__module__, **given}
+                self._made = dataclasses.dataclass(type(cls.__name__, (), body)).__dataclass_fields__
+            return self._made
 
     def replace(value, /, **changes):
         """As `dataclasses.replace`."""
         cls = type(value)
         fields = _FIELDS.get(cls)
         if fields is None:
+            import dataclasses
+
             return dataclasses.replace(value, **changes)
         copy = cls(*fields(value))
         for name, change in changes.items():
@@ -56,3 +116,9 @@ else:
         return copy
 
     _FIELDS = {}
+
+
+def names_of(kind: type) -> tuple[str, ...]:
+    """The names of the fields of a class, in their order; none if it is not made here."""
+    names: tuple[str, ...] = kind.__dict__.get("__match_args__", ())
+    return names

@@ -11,9 +11,9 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from racelint.expressions import expression
+from racelint.frozen import dataclass
 
 _TOKEN = expression(r"\*\*/|\*+|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
 _SPECIAL = expression(r"([\[\\^&|~])")

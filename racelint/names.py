@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 
+from racelint.frozen import dataclass
 from racelint.models.loader import load_models
 from racelint.paths import (
     CONFIGURED,

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, replace
 
 from racelint.cache import Cache, Kept, facts_key, reader, report_key
 from racelint.config import Config
 from racelint.context import context
 from racelint.discovery import File
 from racelint.finding import Problem
+from racelint.frozen import names_of, replace
 from racelint.run import Known, Memory, Progress, Report, lint_files
 
 NO_MATTER = frozenset("jobs output_format baseline file exclude extend_exclude force_exclude respect_gitignore".split())
@@ -78,7 +78,7 @@ def _new_facts(
 
 def _settings(config: Config) -> str:
     """The settings that findings depend on, with the text of the models."""
-    said = [f"{field.name}={getattr(config, field.name)!r}" for field in fields(config) if field.name not in NO_MATTER]
+    said = [f"{name}={getattr(config, name)!r}" for name in names_of(Config) if name not in NO_MATTER]
     for path in config.models:
         with open(path, "rb") as opened:
             said.append(opened.read().decode("utf-8", "surrogateescape"))

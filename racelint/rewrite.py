@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from racelint.finding import Edit, Span
+from racelint.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

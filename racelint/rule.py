@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from racelint.finding import Finding, World
+from racelint.frozen import dataclass
 from racelint.need import Need
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field, replace
 
 from racelint.analyse import build_index, collect, find_near_misses, find_races, nominated
 from racelint.config import Config, check_config, enabled_rules, ignores
@@ -19,7 +18,7 @@ from racelint.context import context
 from racelint.discovery import File, discover, file_matches
 from racelint.facts import ModuleFacts
 from racelint.finding import Confidence, Finding, NearMiss, Problem
-from racelint.frozen import dataclass
+from racelint.frozen import dataclass, field, replace
 from racelint.index import Index
 from racelint.jobs import PAYS, each, uncollected
 from racelint.models.loader import load_models

@@ -16,7 +16,6 @@ Only real comments count, not strings that look like one.
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -26,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from racelint.expressions import expression
 from racelint.finding import Applicability, Confidence, Edit, Finding, Fix, Span, World
-from racelint.frozen import dataclass
+from racelint.frozen import dataclass, field
 from racelint.source import Source
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ class Comments:
     """False if `tokenize` gave up: the comments are then guessed, and none is called unused."""
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class Suppression:
     """One directive of a comment, and what it has silenced so far."""
 
@@ -88,7 +87,7 @@ class Suppression:
     """Where the list stands, as offsets in the comment's text."""
     closed: bool = True
     """False if the closing bracket is missing; the directive then silences nothing."""
-    used: set[str] = dataclasses.field(default_factory=set)
+    used: set[str] = field(default_factory=set)
     """The codes of the findings it has silenced."""
 
 

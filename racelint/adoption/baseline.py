@@ -10,9 +10,9 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 
 from racelint.finding import Confidence, Finding
+from racelint.frozen import dataclass, replace
 from racelint.report.identity import Meaning, meaning_of
 
 VERSION = 1

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from racelint.config import Config
 from racelint.discovery import SUFFIXES, Excluded, File, display
 from racelint.finding import Problem
+from racelint.frozen import dataclass
 from racelint.source import Source, decode
 
 REGULAR = (b"100644", b"100755")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
 from racelint.finding import Applicability, Edit, Finding, Fix, Span
+from racelint.frozen import dataclass, replace
 from racelint.run import Report
 from racelint.source import Source
 from racelint.suppress import UNUSED, Above, Comments, Kind, Suppression, read_comments, suppressions_in

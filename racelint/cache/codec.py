@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from racelint.frozen import names_of
 
 Value = TypeVar("Value")
 Coder = Callable[[Any], Any]
@@ -25,11 +26,11 @@ def shape_of(kind: type) -> str:
     seen: dict[type, str] = {}
 
     def look(one: Any) -> str:
-        if is_dataclass(one) and isinstance(one, type):
+        if isinstance(one, type) and names_of(one):
             if one not in seen:
                 seen[one] = ""
                 hints = get_type_hints(one)
-                seen[one] = ",".join(f"{field.name}:{look(hints[field.name])}" for field in fields(one))
+                seen[one] = ",".join(f"{name}:{look(hints[name])}" for name in names_of(one))
             return one.__name__
         return f"{one}[{','.join(look(argument) for argument in get_args(one) if argument is not ...)}]"
 
@@ -65,9 +66,9 @@ def _encoder(kind: Any) -> Coder:
         return _encoder_of_many(origin, arguments)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return lambda value: value.value
-    if is_dataclass(kind) and isinstance(kind, type):
+    if isinstance(kind, type) and names_of(kind):
         hints = get_type_hints(kind)
-        parts = [(field.name, _encoder(hints[field.name])) for field in fields(kind)]
+        parts = [(name, _encoder(hints[name])) for name in names_of(kind)]
         return lambda value: [part(getattr(value, name)) for name, part in parts]
     raise TypeError(f"{kind} cannot be kept")
 
@@ -97,14 +98,14 @@ def _decoder(kind: Any) -> Coder:
         return _decoder_of_many(origin, arguments)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind
-    if is_dataclass(kind) and isinstance(kind, type):
+    if isinstance(kind, type) and names_of(kind):
         return _decoder_of_class(kind)
     raise TypeError(f"{kind} cannot be kept")
 
 
 def _decoder_of_class(kind: type) -> Coder:
     hints = get_type_hints(kind)
-    every = [_decoder(hints[field.name]) for field in fields(kind)]
+    every = [_decoder(hints[name]) for name in names_of(kind)]
     changing = [(number, part) for number, part in enumerate(every) if part is not _same]
 
     def read(raw: Any) -> Any:

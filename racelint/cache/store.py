@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import os
@@ -19,7 +18,7 @@ from racelint.cache.codec import decode, encode, shape_of
 from racelint.cache.folder import prepare
 from racelint.discovery import File, display
 from racelint.facts import ModuleFacts
-from racelint.frozen import dataclass
+from racelint.frozen import dataclass, field
 from racelint.source import read_bytes
 
 Report = TypeVar("Report")
@@ -55,7 +54,7 @@ class Kept:
     commented: bool
 
 
-@dataclasses.dataclass
+@dataclass()
 class Cache(Generic[Report]):
     """One run's view of the cache. Every method may find the file damaged: then it says so, once, and knows nothing."""
 
@@ -63,9 +62,9 @@ class Cache(Generic[Report]):
     report_kind: type[Report]
     damaged: bool = False
     """The file could not be used and was thrown away."""
-    _seen: dict[str, tuple[str, bytes]] = dataclasses.field(default_factory=dict)
+    _seen: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     """By path: what the system says of a settled file, and the hash of its content."""
-    _fresh: dict[str, tuple[str, bytes]] = dataclasses.field(default_factory=dict)
+    _fresh: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     """What of it is not in the database yet."""
 
     # what a run rests on

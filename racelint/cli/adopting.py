@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +15,7 @@ from racelint.cli.output import say, write_file
 from racelint.cli.showing import status_of
 from racelint.cli.wanted import CLEAN, FOUND, Wanted
 from racelint.config import Config, enabled_rules
+from racelint.frozen import dataclass, replace
 from racelint.source import read_bytes, shown
 
 if TYPE_CHECKING:

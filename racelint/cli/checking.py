@@ -6,7 +6,6 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import fields
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -38,6 +37,7 @@ from racelint.config import (
     load_config,
 )
 from racelint.finding import Confidence
+from racelint.frozen import names_of
 
 
 @click.command(cls=OptionalReason, context_settings=HELP)
@@ -283,9 +283,9 @@ def settings_of(config: Config) -> str:
     from racelint.rules import RULES
 
     lines = [f"# from {config.file or 'the defaults'}; patterns are relative to {config.root or os.getcwd()}"]
-    for field in fields(config):
-        if field.name not in ("root", "file"):
-            lines.append(f"{field.name.replace('_', '-')} = {_toml(getattr(config, field.name))}")
+    for name in names_of(Config):
+        if name not in ("root", "file"):
+            lines.append(f"{name.replace('_', '-')} = {_toml(getattr(config, name))}")
     on = [f"{rule.code} {rule.name}" for rule in enabled_rules(config, RULES)]
     return "\n".join([*lines, "# rules that are on", *(f"#   {name}" for name in on), ""])
 

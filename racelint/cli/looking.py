@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +14,7 @@ from racelint.cli.output import say
 from racelint.cli.wanted import Wanted
 from racelint.config import Config
 from racelint.finding import Problem
+from racelint.frozen import dataclass
 from racelint.source import Source, decode, read_bytes, read_source, shown, unreadable
 
 if TYPE_CHECKING:

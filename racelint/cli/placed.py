@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import click
 
 from racelint.config import ConfigError, load_config
 from racelint.finding import Confidence
+from racelint.frozen import replace
 
 if TYPE_CHECKING:
     from racelint.finding import Finding

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +14,7 @@ from racelint.cli.showing import options_for, show, status_of
 from racelint.cli.wanted import CLEAN, FAILED, FOUND, STANDARD_OUTPUT, Wanted
 from racelint.config import Config
 from racelint.finding import Applicability, Finding
+from racelint.frozen import replace
 from racelint.source import decode
 
 if TYPE_CHECKING:

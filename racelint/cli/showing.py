@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
 from racelint import __version__
@@ -14,6 +13,7 @@ from racelint.cli.output import has_color, say, write, write_file
 from racelint.cli.wanted import CLEAN, FAILED, FOUND, Output, Wanted
 from racelint.config import Config
 from racelint.finding import Finding
+from racelint.frozen import replace
 
 if TYPE_CHECKING:
     from racelint.report import Explained, Options

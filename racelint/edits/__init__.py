@@ -7,7 +7,6 @@ fits stays advice. Every result is looked at again before a file is replaced (`r
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from racelint.edits.awaiting import await_first
 from racelint.edits.code import Code, Surroundings, joined
@@ -28,6 +27,7 @@ from racelint.edits.transactions import in_transaction
 from racelint.facts import FunctionFacts
 from racelint.finding import Finding, Fix, Span
 from racelint.flow.summaries import Definition, Program
+from racelint.frozen import replace
 
 __all__ = ["REPAIRS", "Repair", "Repairs"]
 

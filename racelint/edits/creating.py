@@ -7,13 +7,13 @@ found afterwards says so, and nothing is written.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import libcst as cst
 
 from racelint.edits.code import Code, Statement
 from racelint.finding import Applicability, Finding, Fix
 from racelint.flow.summaries import source_of
+from racelint.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

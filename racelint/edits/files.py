@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import libcst as cst
 
 from racelint.edits.code import Code, Statement
 from racelint.edits.imports import imported
 from racelint.finding import Applicability, Edit, Finding, Fix, Span
 from racelint.flow.summaries import source_of
+from racelint.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

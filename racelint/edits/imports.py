@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from racelint.edits.code import Code
 from racelint.finding import Edit, Span
+from racelint.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 
 from racelint.edits.code import Code
 from racelint.edits.imports import below_imports, imported
 from racelint.finding import Edit, Span
+from racelint.frozen import dataclass
 
 NAME = "_lock"
 

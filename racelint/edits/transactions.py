@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import libcst as cst
 
 from racelint.edits.code import Code, Statement
@@ -11,6 +9,7 @@ from racelint.edits.imports import imported
 from racelint.edits.locking import region
 from racelint.finding import Applicability, Edit, Finding, Fix, Span
 from racelint.flow.summaries import source_of
+from racelint.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from racelint.events import Kind, Resource
 from racelint.evidence.guards import Guards, acquired_before
 from racelint.evidence.sessions import is_lock
 from racelint.facts import CallSite, FunctionFacts
+from racelint.frozen import dataclass
 from racelint.models.loader import Conversation
 from racelint.resolve import Scope, enclosing_self
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from racelint.evidence.data import Root
 from racelint.evidence.foreign import Receiver, Target, foreign
 from racelint.evidence.guards import Guards, guard_name
@@ -12,7 +10,7 @@ from racelint.evidence.spawns import is_waited_for
 from racelint.evidence.unlikely import Surroundings
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
-from racelint.frozen import dataclass
+from racelint.frozen import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

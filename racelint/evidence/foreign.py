@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import Enum
 
 from racelint.facts import FunctionFacts, ModuleFacts
-from racelint.frozen import dataclass
+from racelint.frozen import dataclass, replace
 from racelint.grafts import is_grafted
 from racelint.index import Located
 from racelint.resolve import Scope, enclosing_self

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 
 from racelint.evidence.calls import GREENLETS, Calls
@@ -10,6 +9,7 @@ from racelint.evidence.data import Root
 from racelint.expressions import expression
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
+from racelint.frozen import replace
 from racelint.models.loader import Handler
 
 REGISTERS = expression(

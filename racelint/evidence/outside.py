@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from racelint.evidence.data import Root
 from racelint.evidence.digest import Digest, OutsideCall, digest_of
@@ -12,7 +11,7 @@ from racelint.evidence.overlap import Concurrency
 from racelint.evidence.reaching import Neighbours
 from racelint.facts import ModuleFacts
 from racelint.finding import Confidence
-from racelint.frozen import dataclass
+from racelint.frozen import dataclass, replace
 from racelint.index import Index
 from racelint.models.loader import Models
 from racelint.resolve import Scope

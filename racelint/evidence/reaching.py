@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from copy import copy
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
@@ -14,13 +13,14 @@ from racelint.evidence.unlikely import Surroundings
 from racelint.evidence.writers import Writers
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
+from racelint.frozen import dataclass, field
 from racelint.paths import PATH_STEPS
 from racelint.resolve import CONSTRUCTORS, enclosing_self, locks_of
 
 Joined = TypeVar("Joined", bound="Reaching")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Neighbours:
     """What other modules do with the functions of one."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import replace
 
 from racelint.facts.data import MUTATORS, SECOND_ROW_HANDLED, CallSite, ClassFacts, FunctionFacts, ModuleFacts, Write
 from racelint.facts.declared import (
@@ -39,6 +38,7 @@ from racelint.facts.source_text import (
     says_sql,
     shape_of,
 )
+from racelint.frozen import replace
 from racelint.paths import PATH_STEPS, words_of_paths
 from racelint.source import Source
 

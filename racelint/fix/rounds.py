@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from racelint.finding import Applicability, Finding, Problem
 from racelint.fix.apply import apply_fixes, has_edits
 from racelint.fix.verify import Key, encode, key_of, objection_to_findings, objection_to_text
+from racelint.frozen import dataclass, replace
 from racelint.run import Report
 from racelint.source import Source, checksum, decode
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 import libcst as cst
 
 from racelint.events import NO_IDS, Ids, Value
+from racelint.frozen import dataclass
 
 
 @dataclass(slots=True)

@@ -7,7 +7,6 @@ A path is told by the text of the expression that gives it, after what it was jo
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import libcst as cst
 
@@ -16,7 +15,7 @@ from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.summaries import source_of
-from racelint.frozen import replace
+from racelint.frozen import dataclass, replace
 from racelint.models.loader import Call
 from racelint.paths import is_own
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from racelint.events import NO_IDS, Access, Acquire, Event, Ids, Sense, Shape, Value
-from racelint.frozen import replace
+from racelint.frozen import dataclass, field, replace
 
 Control = frozenset[tuple[int, Sense]]
 NO_CONTROL: Control = frozenset()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import libcst as cst
 
@@ -25,7 +24,7 @@ from racelint.flow.columns import kept_with_read, tested_columns
 from racelint.flow.graph import NO_CONTROL, Control, State, join
 from racelint.flow.managers import missing_rows
 from racelint.flow.summaries import Definition, Program, source_of
-from racelint.frozen import replace
+from racelint.frozen import dataclass, field, replace
 from racelint.paths import NEEDING
 
 

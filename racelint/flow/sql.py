@@ -6,12 +6,12 @@ The text is parsed by sqlglot, which is imported when the first statement is met
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from racelint.expressions import expression
+from racelint.frozen import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Iterable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 
 from racelint.expressions import expression
-from racelint.frozen import dataclass
+from racelint.frozen import dataclass, field
 from racelint.words import TAKEN
 
 if sys.version_info >= (3, 11):
@@ -173,66 +172,66 @@ POOL_MAPS = frozenset({"map", "imap", "imap_unordered", "starmap", "map_async"})
 """Methods of pools that start a unit for each item; many other objects have a `map`."""
 
 
-@dataclasses.dataclass
+@dataclass()
 class Models:
     """All tables, merged."""
 
-    functions: dict[str, Call] = dataclasses.field(default_factory=dict)
-    methods: dict[tuple[str, str], Call] = dataclasses.field(default_factory=dict)
+    functions: dict[str, Call] = field(default_factory=dict)
+    methods: dict[tuple[str, str], Call] = field(default_factory=dict)
     """By type and method name."""
-    receivers: dict[str, list[tuple[str, tuple[str, ...]]]] = dataclasses.field(default_factory=dict)
+    receivers: dict[str, list[tuple[str, tuple[str, ...]]]] = field(default_factory=dict)
     """Untyped receiver names, each with types and the imports that make the guess admissible."""
-    spawners: dict[str, Spawner] = dataclasses.field(default_factory=dict)
+    spawners: dict[str, Spawner] = field(default_factory=dict)
     """By dotted name, or `.method` for any receiver."""
-    handler_decorators: list[tuple[str, Handler, tuple[str, ...]]] = dataclasses.field(default_factory=list)
+    handler_decorators: list[tuple[str, Handler, tuple[str, ...]]] = field(default_factory=list)
     """Last names of decorators (`.get` for `@x.get`), with the imports they need."""
-    registrations: list[tuple[str, Handler, tuple[str, ...]]] = dataclasses.field(default_factory=list)
+    registrations: list[tuple[str, Handler, tuple[str, ...]]] = field(default_factory=list)
     """Dotted names, or `.method` of any receiver, of calls that are given a handler, with the imports they need."""
-    handler_bases: dict[str, Handler] = dataclasses.field(default_factory=dict)
-    called_objects: list[tuple[tuple[str, ...], str, Handler]] = dataclasses.field(default_factory=list)
+    handler_bases: dict[str, Handler] = field(default_factory=dict)
+    called_objects: list[tuple[tuple[str, ...], str, Handler]] = field(default_factory=list)
     """Names of the parameters of `__call__`, and of the constructor's first one, by which objects are known that are called so."""
-    parameter_handlers: list[tuple[str, Handler, tuple[str, ...]]] = dataclasses.field(default_factory=list)
+    parameter_handlers: list[tuple[str, Handler, tuple[str, ...]]] = field(default_factory=list)
     """Name of the first parameter, with the imports."""
-    answers: dict[str, Handler] = dataclasses.field(default_factory=dict)
+    answers: dict[str, Handler] = field(default_factory=dict)
     """Dotted names of methods of objects that a function makes, by which it is known to answer a request: `web.Response.prepare`."""
-    types: set[str] = dataclasses.field(default_factory=set)
-    parents: dict[str, str] = dataclasses.field(default_factory=dict)
+    types: set[str] = field(default_factory=set)
+    parents: dict[str, str] = field(default_factory=dict)
     """A type whose methods another type shares."""
-    aliases: dict[str, str] = dataclasses.field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
     """Other names of a type."""
-    constraint_errors: set[str] = dataclasses.field(default_factory=set)
-    guards: list[str] = dataclasses.field(default_factory=list)
+    constraint_errors: set[str] = field(default_factory=set)
+    guards: list[str] = field(default_factory=list)
     """Substrings of decorator or context manager names that mean mutual exclusion."""
-    idempotent: set[str] = dataclasses.field(default_factory=set)
+    idempotent: set[str] = field(default_factory=set)
     """Last names of calls that tolerate a second call."""
-    beginnings: set[str] = dataclasses.field(default_factory=set)
+    beginnings: set[str] = field(default_factory=set)
     """First words of names of calls whose second run is seen: they open, start or send something."""
-    serialised: set[str] = dataclasses.field(default_factory=set)
-    one_at_a_time: set[str] = dataclasses.field(default_factory=set)
+    serialised: set[str] = field(default_factory=set)
+    one_at_a_time: set[str] = field(default_factory=set)
     """Functions that make connections which refuse a command while another one is under way."""
-    lifecycle: set[str] = dataclasses.field(default_factory=set)
-    plain: set[str] = dataclasses.field(default_factory=set)
+    lifecycle: set[str] = field(default_factory=set)
+    plain: set[str] = field(default_factory=set)
     """Packages whose classes are never rows."""
-    looks: set[str] = dataclasses.field(default_factory=set)
-    once: set[str] = dataclasses.field(default_factory=set)
+    looks: set[str] = field(default_factory=set)
+    once: set[str] = field(default_factory=set)
     """Last words of names of fields that say that a right which is given once is gone."""
-    libraries: set[str] = dataclasses.field(default_factory=set)
+    libraries: set[str] = field(default_factory=set)
     """Packages whose tables describe stores."""
-    row_methods: set[str] = dataclasses.field(default_factory=set)
-    process_wide: set[str] = dataclasses.field(default_factory=set)
+    row_methods: set[str] = field(default_factory=set)
+    process_wide: set[str] = field(default_factory=set)
     """Dotted names of collections of the interpreter that any thread may resize."""
-    process_settings: set[str] = dataclasses.field(default_factory=set)
+    process_settings: set[str] = field(default_factory=set)
     """Functions that set something of the whole process."""
-    one_request: set[str] = dataclasses.field(default_factory=set)
+    one_request: set[str] = field(default_factory=set)
     """Words in names of classes whose objects are of one request, though they are called as an application is."""
-    slow: set[str] = dataclasses.field(default_factory=set)
+    slow: set[str] = field(default_factory=set)
     """Dotted names of calls that take long, and of modules all of whose calls do (with a dot at the end)."""
-    exclusive: set[str] = dataclasses.field(default_factory=set)
+    exclusive: set[str] = field(default_factory=set)
     """Types whose objects one task at a time may use."""
-    contexts: dict[str, str] = dataclasses.field(default_factory=dict)
+    contexts: dict[str, str] = field(default_factory=dict)
     """Types whose objects are context managers with an effect: `with connection:` is a transaction."""
 
-    conversations: dict[str, Conversation] = dataclasses.field(default_factory=dict)
+    conversations: dict[str, Conversation] = field(default_factory=dict)
     """Connections on which who asks takes the next answer, by type."""
 
     def conversation_of(self, maker: str) -> Conversation | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from racelint.events import Access, Acquire, Event, Kind
 from racelint.evidence.wrappers import calls_of_decorated, decorated_by, is_lock_maker
 from racelint.finding import Confidence
+from racelint.frozen import dataclass
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.unit import Unit
 from racelint.resolve import locks_of

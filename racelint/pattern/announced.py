@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from racelint.events import Access, Kind, Op
 from racelint.evidence import Evidence
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence, World
+from racelint.frozen import dataclass
 from racelint.pattern.unit import Unit
 from racelint.resolve import enclosing_self
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from racelint.events import Access, Acquire, Kind, Op, Shape
 from racelint.evidence import Evidence
 from racelint.finding import Confidence
+from racelint.frozen import dataclass, replace
 from racelint.pattern.apart import made_apart
 from racelint.pattern.iterating import VIEWS
 from racelint.pattern.locking import lets_several_in

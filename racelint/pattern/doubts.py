@@ -8,9 +8,9 @@ is found only then is a near miss, and what was noted of its events is why it wa
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from racelint.events import Access, Event
+from racelint.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

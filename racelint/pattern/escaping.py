@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from racelint.events import Access, Kind, Mark, Op
 from racelint.finding import Confidence
+from racelint.frozen import dataclass
 from racelint.pattern.unit import Unit
 
 

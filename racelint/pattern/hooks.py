@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from racelint.events import Access, Kind, Op
 from racelint.evidence import Evidence
 from racelint.evidence.hooks import kept_for_later
+from racelint.frozen import dataclass
 from racelint.pattern.unit import Unit
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from racelint.events import Access, Mark, Op, Switch
 from racelint.evidence import Evidence
 from racelint.finding import Confidence, World
-from racelint.frozen import replace
+from racelint.frozen import dataclass, replace
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.rivals import rivals
 from racelint.pattern.unit import Unit, same

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
 from racelint.events import Access, Acquire, Kind, Mark, Op
 from racelint.expressions import expression
+from racelint.frozen import dataclass
 from racelint.index import Index
 from racelint.pattern.surrounding import AFTER_CHANGE, in_requests, receives
 from racelint.pattern.transactions import transactions_at

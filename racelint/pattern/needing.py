@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from racelint.events import Access, Event, Mark, Op
 from racelint.evidence import Evidence
 from racelint.finding import Confidence
+from racelint.frozen import dataclass
 from racelint.pattern.unit import Unit
 
 WAITS = frozenset({"wait", "wait_for", "sleep", "join"})

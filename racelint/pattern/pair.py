@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from racelint.events import Kind
 from racelint.finding import Role, World
+from racelint.frozen import dataclass
 
 if TYPE_CHECKING:
     from racelint.events import Access, Event, Mark, Switch

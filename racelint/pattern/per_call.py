@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from racelint.events import Access, Kind, Op, Shape
 from racelint.evidence import Evidence
 from racelint.evidence.hooks import stands_for_decorated
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence, World
+from racelint.frozen import dataclass
 from racelint.pattern.pair import Pair
 from racelint.pattern.rivals import with_itself
 from racelint.pattern.unit import Unit, exactly, same

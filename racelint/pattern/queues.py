@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from racelint.events import Access, Acquire, Kind, Mark, Op, Switch
 from racelint.expressions import expression
 from racelint.finding import World
+from racelint.frozen import dataclass
 from racelint.pattern.pair import Pair
 from racelint.pattern.states import is_seen
 from racelint.pattern.transactions import row_locked_at, table_of

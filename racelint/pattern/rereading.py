@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from racelint.events import EMPTINESS, Access, Kind, Op, Sense
 from racelint.evidence import Evidence
 from racelint.finding import World
+from racelint.frozen import dataclass
 from racelint.pattern.kept import kept_under_lock
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.rivals import rivals, with_itself

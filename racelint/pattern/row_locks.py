@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from racelint.events import Access, Acquire, Event, Kind, Mark, Op, Row
+from racelint.frozen import dataclass
 from racelint.pattern.late_locks import (
     computed_too_early,
     look_of,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from racelint.events import Access, Kind, Mark, Op, Row, Shape
 from racelint.evidence import Evidence
 from racelint.expressions import expression
 from racelint.facts import CallSite, ClassFacts, FunctionFacts
 from racelint.finding import Confidence, World
+from racelint.frozen import replace
 from racelint.pattern.callers_locks import locked_by_callers
 from racelint.pattern.lookups import COUNTS
 from racelint.pattern.pair import Pair

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from racelint.events import Access, Kind, Mark, Op, Shape
 from racelint.evidence import Evidence
 from racelint.expressions import expression
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
+from racelint.frozen import dataclass
 from racelint.pattern.needing import TALKS, WAITS, first_none, needs_at_once
 from racelint.pattern.unit import Unit
 from racelint.resolve import THREADS, enclosing_self

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 
 from racelint.events import Access, Acquire, Mark, Op
 from racelint.finding import World
+from racelint.frozen import dataclass
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.unit import Unit, same
 

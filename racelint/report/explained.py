@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from racelint.finding import Finding
+from racelint.frozen import replace
 from racelint.report.code import is_intact
 from racelint.report.frame import pen
 from racelint.report.lanes import large

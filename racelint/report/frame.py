@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 
 import click
 
 from racelint.finding import Span
+from racelint.frozen import dataclass, replace
 from racelint.report.results import Options, cells, visible, width
 
 TAB = 4

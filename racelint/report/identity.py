@@ -6,10 +6,10 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from racelint.expressions import expression
 from racelint.finding import Finding, Problem, Role
+from racelint.frozen import dataclass
 from racelint.report.results import UNREADABLE
 
 LONGEST = 60

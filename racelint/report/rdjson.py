@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from racelint.finding import Confidence, Edit, Finding, Problem, Span
+from racelint.frozen import replace
 from racelint.report.json_ import Json
 from racelint.report.results import UNREADABLE, Options, Results, in_order
 from racelint.report.words import harm_sentence, step_labels

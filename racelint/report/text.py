@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from racelint.expressions import expression
 from racelint.finding import Applicability, Finding, Fix, Problem, Role, Span
+from racelint.frozen import replace
 from racelint.report.code import fix_diff, is_intact
 from racelint.report.frame import Mark, Pen, draw, pen
 from racelint.report.lanes import small

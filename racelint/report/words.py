@@ -7,9 +7,9 @@ here is shown as the rule wrote it, with the plain label of each role.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from racelint.finding import Finding, Role, World
+from racelint.frozen import dataclass, field
 
 UNITS: Mapping[World, tuple[str, str]] = {
     World.TASKS: ("task", "tasks"),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
 
+from racelint.frozen import dataclass, field
 from racelint.repro.subject import Function, Unit, classes_of, constructor_of, has_decorator
 
 DEPTH = 3

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
+
+from racelint.frozen import dataclass
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -6,9 +6,9 @@ import ast
 import re
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from racelint.finding import Finding, Role, World
+from racelint.frozen import dataclass
 from racelint.repro.guess import Guesser
 from racelint.repro.seeds import files, opener
 from racelint.repro.subject import Kind, Uncallable, Unit, calls, changes, keeps_state, unit_of, units_of

@@ -46,9 +46,9 @@ Most reads without the lock, and locks that are taken through another object.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from racelint.finding import Finding, Fix, Role, World
+from racelint.frozen import replace
 from racelint.need import Need
 from racelint.pattern import (
     Access,

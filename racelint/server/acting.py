@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from lsprotocol.types import (
     CodeAction,
@@ -19,6 +18,7 @@ from racelint.adoption.ignoring import with_ignores
 from racelint.finding import Applicability, Edit, Finding
 from racelint.fix import apply_fixes
 from racelint.fix.verify import objection_to_text
+from racelint.frozen import replace
 from racelint.rewrite import rewritten
 from racelint.run import Report
 from racelint.server.places import Places, overlap

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from racelint.config import Config, ConfigError, load_config
 from racelint.discovery import Excluded, File, display
 from racelint.finding import Finding, Problem
+from racelint.frozen import dataclass, replace
 from racelint.models.loader import ModelError
 from racelint.rules import RULES
 from racelint.run import lint_files

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from racelint.finding import Role, World
+from racelint.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

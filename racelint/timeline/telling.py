@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from racelint.expressions import expression
 from racelint.finding import Finding, Role, Step, World
+from racelint.frozen import dataclass, replace
 from racelint.timeline.data import Lane, Row, Timeline
 
 NOUNS = {World.TASKS: "task", World.THREADS: "thread", World.PROCESSES: "process"}

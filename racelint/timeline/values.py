@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from racelint.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)
