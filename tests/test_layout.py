@@ -14,7 +14,7 @@ PACKAGE = ROOT / "racelint"
 
 LAYERS = """
     frozen expressions
-    stack events finding paths words testing
+    stack events finding paths words testing lighter
     rewrite timeline
     source
     parse facts
@@ -52,7 +52,7 @@ LAYERS = """
 """From the bottom to the top; a module imports from lines above its own, or from its own package."""
 
 DOORS = {
-    "libcst": ("flow", "edits"),
+    "libcst": ("flow", "edits", "lighter"),
     "astroid": ("resolve",),
     "flake8": ("flake8_plugin",),
     "frontrun": (),
@@ -63,7 +63,7 @@ DOORS = {
 CHEAP = {"frozen", "expressions"}
 """Stand for `dataclasses` and `re` and know of nothing else."""
 WALLS = {
-    "rules": {"finding", "need", "pattern", "creation", "rule", "rules"},
+    "rules": {"finding", "need", "pattern", "creation", "rule", "rules", *CHEAP},
     "report": {"finding", "rewrite", "source", "timeline", "report", *CHEAP},
     "timeline": {"finding", "timeline", *CHEAP},
     "suppress": {"finding", "source", *CHEAP},

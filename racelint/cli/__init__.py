@@ -24,11 +24,13 @@ from racelint.cli.reproducing import repro
 from racelint.cli.serving import server
 from racelint.cli.vendoring import vendor
 from racelint.cli.wanted import CLEAN, FAILED, INTERRUPTED
+from racelint.lighter import claim_process
 
 
 def run(arguments: Sequence[str]) -> int:
     """Runs the command line and returns the exit status. Errors are printed, never raised."""
     _open_closed()
+    claim_process()
     try:
         status = cli.main(list(arguments), prog_name="racelint", standalone_mode=False)
         return status if isinstance(status, int) else CLEAN

@@ -1,1 +1,5 @@
 """CST visitors: one nominated definition becomes its flow of accesses, switch points and guards."""
+
+from racelint.lighter import import_libcst
+
+import_libcst()
