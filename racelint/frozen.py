@@ -25,24 +25,27 @@ else:
             self.default_factory = default_factory
 
     def dataclass(*, frozen=False, slots=False):
-        """`dataclasses.dataclass` for classes whose fields are all parameters of `__init__` and that are not derived from."""
+        """`dataclasses.dataclass` for classes whose fields are all parameters of `__init__`."""
 
         def make(cls):
-            names = tuple(name for name, kind in cls.__annotations__.items() if not str(kind).startswith("ClassVar"))
+            own = tuple(name for name, kind in cls.__annotations__.items() if not str(kind).startswith("ClassVar"))
+            above = next((base for base in cls.__mro__[1:] if base in _FIELDS), None)
+            names = own if above is None else (*above.__match_args__, *own)
             body = {name: value for name, value in cls.__dict__.items() if name not in ("__dict__", "__weakref__")}
-            given = {name: body.pop(name) for name in names if name in body}
+            given = {name: body.pop(name) for name in own if name in body}
+            if above is not None:
+                given = {**above.__dict__["__dataclass_fields__"].given, **given}
             values = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
 
             def equal(self, other):
-                return values(self) == values(other) if other.__class__ is new else NotImplemented
+                return values(self) == values(other) if other.__class__ is self.__class__ else NotImplemented
 
             def hashed(self):
                 return hash(values(self))
 
             def shown(self):
-                return (
-                    f"{new.__qualname__}({', '.join(f'{n}={v!r}' for n, v in zip(names, values(self), strict=True))})"
-                )
+                fields = ", ".join(f"{name}={value!r}" for name, value in zip(names, values(self), strict=True))
+                return f"{type(self).__qualname__}({fields})"
 
             def first(self, *arguments, **named):
                 new.__init__ = _init(new, names, given)
@@ -53,9 +56,9 @@ else:
             body["__hash__"] = hashed if frozen else None
             body.setdefault("__repr__", shown)
             if slots:
-                body["__slots__"] = names
+                body["__slots__"] = own
             body["__match_args__"] = names
-            body["__dataclass_fields__"] = _Described(given)
+            body["__dataclass_fields__"] = _Described(names, given)
             new = type(cls)(cls.__name__, cls.__bases__, body)
             new.__qualname__ = cls.__qualname__
             _FIELDS[new] = values
@@ -86,8 +89,9 @@ else:
     class _Described:
         """The fields of a class as `dataclasses` describes them."""
 
-        def __init__(self, given):
-            self._given = given
+        def __init__(self, names, given):
+            self.given = given
+            self._names = names
             self._made = None
 
         def __get__(self, value, cls):
@@ -96,9 +100,15 @@ else:
 
                 given = {
                     name: dataclasses.field(default_factory=one.default_factory) if isinstance(one, field) else one
-                    for name, one in self._given.items()
+                    for name, one in self.given.items()
                 }
-                body = {"__annotations__": cls.__annotations__, "__module__": cls.__module__, **given}
+                kinds = {
+                    name: kind
+                    for one in cls.__mro__[::-1]
+                    for name, kind in getattr(one, "__annotations__", {}).items()
+                }
+                kinds = {name: kinds[name] for name in self._names}
+                body = {"__annotations__": kinds, "__module__": cls.__module__, **given}
                 self._made = dataclasses.dataclass(type(cls.__name__, (), body)).__dataclass_fields__
             return self._made
 
