@@ -43,7 +43,7 @@ STAGES = (
     ("index", "racelint.run", "build_index"),
     ("nominate", "racelint.run", "nominated"),
     ("nominate", "racelint.analyse", "nominate"),
-    ("libcst parse", "racelint.flow.summaries", "Definition.__init__"),
+    ("trees", "racelint.flow.summaries", "Definition.__init__"),
     ("flow", "racelint.flow.statements", "Walker.walk"),
     ("rules", "racelint.run", "find_races"),
     ("positions", "racelint.flow.summaries", "Definition.span"),

@@ -84,7 +84,7 @@ class Repairs:
             return finding
         name = definition.facts.qualname
         if name not in self._codes:
-            self._codes[name] = Code(self._surroundings, definition, self.runtime)
+            self._codes[name] = Code(self._surroundings, definition.exact, self.runtime)
         for repair in repairs:
             fix = repair(self._codes[name], finding)
             if fix is not None and fix.edits:

@@ -314,7 +314,8 @@ class Code:
             step = line[self.facts.column : len(line) - len(line.lstrip())]
             if step:
                 return step
-        return self.definition.module.default_indent
+        module = self.definition.exact.module
+        return module.default_indent if module is not None else "    "
 
     def indentation(self, statement: Statement) -> str | None:
         """What stands before a statement in its line; None if that is not blank."""

@@ -17,7 +17,9 @@ from racelint.evidence import Concurrency
 from racelint.evidence.conversations import says_something
 from racelint.facts import FunctionFacts
 from racelint.finding import Span
+from racelint.flow.making import Written, nodes_of
 from racelint.flow.places import Place, places_of
+from racelint.flow.tree import made
 from racelint.models.loader import Models
 from racelint.resolve import MAPPERS, Scope
 from racelint.source import Source, read_source, split_lines
@@ -40,10 +42,14 @@ def _unchecked(node: cst.CSTNode) -> None:
 
 
 class Definition:
-    """One parsed function; events refer to its nodes by number."""
+    """One parsed function; events refer to its nodes by number.
 
-    def __init__(self, facts: FunctionFacts, lines: list[str]) -> None:
-        self.facts = facts
+    Its tree is one that is quickly made (`flow/tree.py`) unless an `exact` one is asked for: that is libcst's own, in which nodes
+    have places and their source is complete, as findings and repairs need it. Most definitions are in no finding.
+    """
+
+    def __init__(self, facts: FunctionFacts, lines: list[str], *, exact: bool = False) -> None:
+        self.facts, self._lines = facts, lines
         text = "".join(lines[facts.first - 1 : facts.last])
         self.offset = facts.first - 1
         self._cut: dict[int, int] = {}
@@ -52,13 +58,18 @@ class Definition:
         if text.startswith((" ", "\t")):
             text = "if 1:\n" + text
             self.offset -= 1
-        with _trusted():
-            self.module = cst.parse_module(text)
         self.nodes: list[cst.CSTNode] = []
         self._numbers: dict[int, int] = {}
-        found = self._find(self.module.body)
+        self.module: cst.Module | None = None
+        """What libcst has parsed; None if the tree was made."""
+        self._made = None if exact else made(text)
+        found = self._made.node if self._made is not None else None
         if found is None:
-            raise ValueError(f"no function in lines {facts.first} to {facts.last}")
+            with _trusted():
+                self.module = cst.parse_module(text)
+            found = self._find(self.module.body)
+            if found is None:
+                raise ValueError(f"no function in lines {facts.first} to {facts.last}")
         self.node = found
 
     def _find(self, body: object) -> cst.FunctionDef | None:
@@ -70,6 +81,11 @@ class Definition:
             if isinstance(statement, cst.If):
                 return self._find(statement.body.body)
         return None
+
+    @cached_property
+    def exact(self) -> Definition:
+        """The same definition with libcst's own tree."""
+        return self if self.module is not None else Definition(self.facts, self._lines, exact=True)
 
     def number(self, node: cst.CSTNode) -> int:
         """The number of a node, given when it is first asked for."""
@@ -90,17 +106,31 @@ class Definition:
 
     @cached_property
     def _places(self) -> dict[cst.CSTNode, Place]:
+        assert self.module is not None
         return places_of(self.module)
+
+    @cached_property
+    def _twins(self) -> dict[cst.CSTNode, cst.CSTNode]:
+        """For each node the one of libcst's own tree."""
+        if self.exact is self:
+            return {}
+        return dict(zip(nodes_of(self.node), nodes_of(self.exact.node), strict=True))
+
+    def _exact_node(self, number: int) -> cst.CSTNode:
+        node = self.nodes[number]
+        return self._twins.get(node, node)
 
     def span(self, number: int) -> Span:
         """Where a node stands in the file."""
-        line, column, end_line, end_column = self._places[self.nodes[number]]
+        place = self._made.place(self.nodes[number]) if self._made is not None else None
+        line, column, end_line, end_column = place or self.exact._places[self._exact_node(number)]
         line, end_line = line + self.offset, end_line + self.offset
         return Span(line, column + 1 + self._cut.get(line, 0), end_line, end_column + 1 + self._cut.get(end_line, 0))
 
     def text(self, number: int) -> str:
         """The source of a node, on one line."""
-        return source_of(self.nodes[number])
+        node = self.nodes[number]
+        return source_of(node if isinstance(node, cst.BaseExpression) else self._exact_node(number))
 
 
 def without_form_feeds(text: str, first: int) -> tuple[str, dict[int, int]]:
@@ -136,6 +166,9 @@ def source_of(node: cst.CSTNode) -> str:
         text = printer(node)
         if text is not None:
             return text
+    brackets = getattr(node, "lpar", ())
+    if isinstance(brackets, Written):
+        return brackets.text
     return " ".join(_EMPTY.code_for_node(node).split())
 
 
@@ -149,6 +182,8 @@ def _print_literal(node: cst.Name | cst.SimpleString | cst.Integer | cst.Float) 
 
 def _print_strings(node: cst.ConcatenatedString) -> str | None:
     """Plain strings side by side, as they are mostly written: each on its line, without a comment."""
+    if isinstance(node.lpar, Written):
+        return node.lpar.text
     parts: list[str] = []
     rest: cst.BaseExpression = node
     while isinstance(rest, cst.ConcatenatedString):
@@ -179,6 +214,10 @@ def _print_subscript(node: cst.Subscript) -> str | None:
             return None
         parts.append(source_of(element.slice.value))
     return f"{source_of(node.value)}[{', '.join(parts)}]"
+
+
+def _print_starred(node: cst.StarredElement) -> str:
+    return f"*{source_of(node.value)}"
 
 
 def _print_await(node: cst.Await) -> str:
@@ -231,6 +270,7 @@ _PRINTERS: dict[type[cst.CSTNode], Callable[..., str | None]] = {
     cst.Call: _print_call,
     cst.Subscript: _print_subscript,
     cst.Await: _print_await,
+    cst.StarredElement: _print_starred,
     cst.BinaryOperation: _print_binary,
     cst.FormattedString: _print_formatted,
     cst.ConcatenatedString: _print_strings,
