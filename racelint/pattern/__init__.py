@@ -11,7 +11,7 @@ from racelint.facts import Write
 from racelint.finding import Confidence, Role, World
 from racelint.paths import ATOMIC, CONFIGURED, ENSURED
 from racelint.pattern.announced import EVENTS, announced_too_early
-from racelint.pattern.answered import answered_by_application
+from racelint.pattern.answered import answered_by_application, second_refused_by_database
 from racelint.pattern.apart import computed_from_itself, made_apart, of_other_entries
 from racelint.pattern.assumed import assumed_at_start, assumed_set
 from racelint.pattern.claiming import adds_entry, claimed_in_two_steps, filled_over_limit, places_taken
@@ -338,6 +338,7 @@ __all__ = [
     "same",
     "same_content",
     "same_rows",
+    "second_refused_by_database",
     "seen_twice",
     "seldom_run",
     "sends_on_commit",

@@ -19,10 +19,24 @@ def answered_by_application(unit: Unit, look: Access, new: Access) -> bool:
     """
     if _top(unit.module.path) not in _answering(unit.module.scope.index) or _in_job(unit):
         return False
+    unique, tested = _unique_columns(unit, new), _tested_columns(look)
+    return bool(unique) and (not tested or not tested.isdisjoint(unique))
+
+
+def second_refused_by_database(unit: Unit, look: Access, new: Access) -> bool:
+    """Whether all columns that the row is looked up by are unique, alone or together: the second row is an error, not a row."""
+    tested = _tested_columns(look)
+    return bool(tested) and tested <= _unique_columns(unit, new)
+
+
+def _unique_columns(unit: Unit, new: Access) -> frozenset[str]:
+    """The columns that the class of a row declares unique, keys apart, without the ending of foreign keys."""
     unique = {name for class_ in seen_classes(unit, new.resource.name) for name in class_.unique} - _KEYS
-    columns = unique | {name.removesuffix("_id") for name in unique}
-    tested = {name.partition("__")[0].removesuffix("_id") for name in look.tested}
-    return bool(unique) and (not tested or not tested.isdisjoint(columns))
+    return frozenset(name.removesuffix("_id") for name in unique)
+
+
+def _tested_columns(look: Access) -> frozenset[str]:
+    return frozenset(name.partition("__")[0].removesuffix("_id") for name in look.tested)
 
 
 _KEYS = frozenset({"id", "pk"})

@@ -54,6 +54,7 @@ from racelint.pattern import (
     row_locked_at,
     row_locked_since,
     same_rows,
+    second_refused_by_database,
     table_of,
     unconstrained,
 )
@@ -100,17 +101,20 @@ def find(module: Module) -> Iterable[Finding]:
             if refused_on_the_way(unit) or receives_any(unit) or answered_by_application(unit, look, new):
                 evidence = evidence.weakened()
             name = new.resource.name
+            refused = second_refused_by_database(unit, look, new)
             yield module.finding(
                 RULE,
                 unit,
                 new,
                 ((Role.CHECK, look), (Role.ACT, new)),
                 f"a row of `{name}` is looked up on line {module.line(look)} and created here because there was none; "
-                "another process can create it in between",
+                "another process can create it in between"
+                + (", and then the unique constraint makes this one fail" if refused else ""),
                 evidence,
                 World.PROCESSES,
                 name,
                 Fix("use `get_or_create` or an upsert on a unique key, or handle the error of the unique constraint"),
+                "step fails" if refused else "",
             )
 
 

@@ -53,6 +53,13 @@ def step_fails(t: Telling) -> Timeline:
         t.other("deletes it")
         t.a(t.last, "finds none: raises an error", wrong=True)
         return t.told("A fails: the row that it has seen is gone")
+    if t.says("the unique constraint"):
+        t.a(t.first, "finds no row")
+        t.switch()
+        t.b(t.first, "finds no row, either")
+        t.b(t.last, "makes one")
+        t.a(t.last, "fails: the unique constraint refuses a second one", wrong=True)
+        return t.told("A fails with IntegrityError")
     if t.is_single:
         t.a(t.last, "a name that is free")
         t.switch()
