@@ -213,7 +213,11 @@ GUARD_RULES = ("RL601", "RL602")
 
 
 def _same_race(finding: Finding) -> tuple[object, ...]:
-    return (finding.trace[0].span, finding.trace[-1].span)
+    return (finding.trace[0].span, finding.trace[-1].span, finding.code == COPIES_RULE)
+
+
+COPIES_RULE = "RL402"
+"""Says that processes have copies, whatever threads of one process lose among themselves: no lock helps against that."""
 
 
 def _same_place(finding: Finding) -> tuple[object, ...]:

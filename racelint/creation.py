@@ -337,6 +337,8 @@ def wrong_way(unit: Unit, check: Access, write: Access) -> str:
         return ""
     if unit.rechecked_locked(write) or write.value.shape in (Shape.CONSTANT, Shape.EMPTY):
         return "plain" if write.value.shape is Shape.EMPTY and filled_at_once(unit, write) else ""
+    if write.value.shape is Shape.NEW and write.value.type in _COLLECTIONS and filled_at_once(unit, write):
+        return "plain"
     if write.value.shape is Shape.TRUE:
         if write.resource.key:
             return ""
@@ -366,21 +368,63 @@ def _asked_for_under(unit: Unit, check: Access, write: Access) -> bool:
 
 
 def filled_at_once(unit: Unit, write: Access) -> bool:
-    """Whether the empty collection that is put under a key gets an entry: another one that is put there meanwhile loses it."""
+    """Whether the collection that is put under a key gets an entry, there or where one was found: another one that is put there
+    meanwhile loses it."""
     return bool(write.resource.key) and any(
         exactly(access.resource, write.resource)
         and access.how in ("append", "add", "extend", "update", "insert", "appendleft")
-        and unit.before(write.id, access.id)
+        and (unit.before(write.id, access.id) or write.value.shape is Shape.NEW)
         for access in unit.accesses(Op.UPDATE)
     )
 
 
+_COLLECTIONS = frozenset({"list", "dict", "set"})
+"""Types of displays that are changed in place."""
+
+
+def kept_apart(unit: Unit) -> Iterator[tuple[Access, Access, Evidence]]:
+    """The look that found no entry, the `setdefault` whose answer nobody looks at, and why two threads come at once.
+
+    Who is second goes on with the object that it made, which nobody else sees.
+    """
+    for insert in unit.accesses(Op.UPDATE, kinds=INTERNAL) if not unit.facts.is_async else ():
+        made = insert.value.part("default")
+        if insert.how != "setdefault" or made is None or insert.value.part("dropped") is None:
+            continue
+        if not made.text.isidentifier() or not made.type.startswith(":") or not _goes_on_with(unit, insert, made.text):
+            continue
+        for number, sense in insert.control:
+            check = unit.access(number)
+            if check is None or sense is not Sense.ABSENT or not exactly(check.resource, insert.resource):
+                continue
+            if unit.guarded(check, insert, World.THREADS):
+                continue
+            evidence = rival(unit, insert.resource, World.THREADS, INSERTS)
+            if evidence is not None and evidence.strength is Confidence.HIGH and not evidence.public:
+                yield check, insert, evidence
+                break
+
+
+def _goes_on_with(unit: Unit, insert: Access, name: str) -> bool:
+    """Whether the unit changes what the name stands for after the insertion."""
+    return any(
+        access.op.changes and access.resource.name.startswith(f"{name}.") and unit.before(insert.id, access.id)
+        for access in unit.flow.accesses
+    ) or any(
+        mark.subject.startswith(f"{name}.") and unit.before(insert.id, mark.id) for mark in unit.marks("call", "slow")
+    )
+
+
+_ADDS = ("add", "append", "appendleft", "insert")
+"""How a collection gets another member."""
+
+
 def added_without_lock(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
-    """Members that are added to a set because they were not in it, where more is done because of that, and threads that do so, too."""
+    """Members that are added to a collection because they were not in it, where more is done because of that, and threads that do so, too."""
     if unit.facts.is_async:
         return
     for add in unit.accesses(Op.UPDATE, kinds=INTERNAL):
-        for number, sense in add.control if add.how == "add" else ():
+        for number, sense in add.control if add.how in _ADDS else ():
             check = unit.access(number)
             if (
                 check is None
@@ -394,7 +438,7 @@ def added_without_lock(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
             works = (mark for mark in unit.marks("call", "slow", "spawn", "start") if not _TELLS.search(mark.subject))
             if not any(mark.id > add.id and (number, sense) in mark.control for mark in works):
                 continue
-            evidence = rival(unit, add.resource, World.THREADS, ("add",))
+            evidence = rival(unit, add.resource, World.THREADS, _ADDS)
             if evidence is not None and evidence.strength is Confidence.HIGH and not evidence.public:
                 yield Pair(unit, check, add), evidence
                 break

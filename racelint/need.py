@@ -38,7 +38,7 @@ class Need(Enum):
     STATE_OF_THREADS = "state is looked at and changed, and a thread changes it, too"
     GUARDED_STATE = "state is changed that is changed under a lock somewhere"
     GUARDED_BY_TASKS = "state is changed that a coroutine changes under a lock somewhere"
-    GUARDED_PAIR = "a method that threads run looks at two attributes that others set under a lock"
+    GUARDED_PAIR = "two attributes or globals are looked at that threads change under a lock"
     UNDER_LOCK = "state is changed under a lock, or by a helper that is called under one"
     USED_UNDER_LOCK = "an object or collection is used or iterated under a lock, or ended without one"
     TAKEN_BY_THREADS = "state is looked at that a thread takes away"

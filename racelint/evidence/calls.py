@@ -31,12 +31,17 @@ class Calls:
 
     def target(self, path: str, caller: FunctionFacts) -> list[FunctionFacts]:
         """The functions of this module that a dotted path in `caller` may mean."""
-        if "::" not in caller.qualname and _last(path) not in self._defined:
+        if "::" not in caller.qualname and _last(path) not in self._defined and ("." in path or not self._callable):
             return []
         known = self._targets.get((path, caller.qualname))
         if known is None:
             known = self._targets[path, caller.qualname] = self._find_target(path, caller)
         return known
+
+    @cached_property
+    def _callable(self) -> bool:
+        """Whether objects of any class of the module can be called, whatever name holds them."""
+        return any(function.owner and function.name == "__call__" for function in self.scope.facts.functions)
 
     @property
     def _defined(self) -> set[str]:
@@ -69,8 +74,12 @@ class Calls:
                     for name in ("__new__", "__init__", "__post_init__")
                     if (made := scope.method(class_.qualname, name))
                 ]
-            return []
+            called = scope.method(self.local_type(first, caller).removeprefix(":"), "__call__")
+            return [called] if called is not None else []
         owner, self_name = enclosing_self(caller, scope)
+        if first == "super" and owner:
+            above = scope.inherited_method(owner, rest)
+            return [above] if above is not None else []
         if first == self_name and owner:
             if "." not in rest:
                 found = scope.method(owner, rest)

@@ -6,6 +6,7 @@ from functools import cache
 
 from racelint.evidence.calls import GREENLETS, Calls
 from racelint.evidence.data import Root
+from racelint.evidence.view_objects import answering_methods, shown_in_routes
 from racelint.expressions import expression
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
@@ -61,7 +62,7 @@ def find_handlers(calls: Calls) -> list[Root]:
             if not function.name.startswith("_"):
                 roots.append(Root(function.qualname, text, "tasks", True, Confidence.HIGH))
         if function.name == "__call__" and function.owner:
-            found = _called_object(calls, function)
+            found = _called_object(calls, function) or shown_in_routes(calls, function)
             if found is not None:
                 _handler_root(roots, function, found)
     for class_ in calls.scope.facts.classes:
@@ -126,7 +127,8 @@ def _add_registered(calls: Calls, roots: list[Root]) -> None:
                 continue
             for argument in call.arguments:
                 path = argument.rpartition("=")[2]
-                for unit in calls.target(path, caller) if path in caller.references else ():
+                units = calls.target(path, caller) if path in caller.references else []
+                for unit in answering_methods(calls, path, call, caller) or units:
                     if unit.qualname not in seen:
                         seen.add(unit.qualname)
                         _handler_root(roots, unit, handler)

@@ -36,6 +36,8 @@ class Concurrency(OwnObjects):
         With a resource: that they overlap on the same one; runs that have an object of their own do not share its attributes.
         A unit that the module starts itself beside its public methods is stronger evidence than two public methods.
         """
+        if resource is not None and (self._builds(one, resource) or self._builds(other, resource)):
+            return None
         own = resource is not None and resource.kind is Kind.ATTRIBUTE and not self._of_class(resource)
         captured = f"{resource.owner}." if resource is not None and resource.kind is Kind.CAPTURED else ""
         given = resource is not None and resource.kind is Kind.ARGUMENT
@@ -83,9 +85,10 @@ class Concurrency(OwnObjects):
                     )
                     inner = of_threads or (world == "tasks" and self._is_coroutine(weak))
                     strength = strength if inner else Confidence.MEDIUM
-                if best is None or strength.rank > weakest.rank:
+                at_lock = self.meets_at_lock(left, one) and self.meets_at_lock(right, other)
+                told = public and not (left.public and right.public and not at_lock)  # by more than public names
+                if best is None or strength.rank > weakest.rank or (told and strength is weakest):
                     best, weakest = (left if left.many else right), strength
-                    at_lock = self.meets_at_lock(left, one) and self.meets_at_lock(right, other)
                     public = left.public and right.public and not at_lock
                     met = left.public and right.public and at_lock
                     elsewhere = left.called or right.called
@@ -215,13 +218,14 @@ class Concurrency(OwnObjects):
 
     def _builds_one_of(self, left: Root, right: Root, resource: Resource) -> bool:
         """Whether the resource belongs to the object that one of the units is just building: nobody else has that yet."""
+        return self._builds(left.unit, resource) or self._builds(right.unit, resource)
+
+    def _builds(self, name: str, resource: Resource) -> bool:
+        """Whether a function is the constructor of the object whose attribute the resource is."""
         if resource.kind is not Kind.ATTRIBUTE or not resource.name.startswith("self."):
             return False
-        for root in (left, right):
-            unit = self.scope.functions.get(root.unit)
-            if unit is not None and unit.name in BUILDERS and resource.owner in self.scope.family(unit.owner):
-                return True
-        return False
+        unit = self.scope.functions.get(name)
+        return unit is not None and unit.name in BUILDERS and resource.owner in self.scope.family(unit.owner)
 
     def _strength(self, root: Root, resource: Resource | None, at: str) -> Confidence:
         """How much a root says of one resource that is accessed in the function `at`.

@@ -226,6 +226,10 @@ class Roots(Calls):
             return Confidence.MEDIUM, "is a public method of an object that lives as long as the module"
         return Confidence.LOW, "is a public coroutine method" if is_async else "is a public method"
 
+    def keeps(self, qualname: str) -> bool:
+        """Whether the module holds an object of the class by one of its names."""
+        return qualname in self.scope.classes and self._kept(qualname)
+
     def _kept(self, qualname: str) -> bool:
         """Whether a module-level name holds an object of the class."""
         names = {

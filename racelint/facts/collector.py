@@ -412,6 +412,8 @@ class _Collector:
             self.note_read(path)
             self.current.references.add(path)
         else:
+            if path.startswith("cls."):  # `type(self).count`
+                self.note_read(path)
             if isinstance(inner, ast.Call) and dotted(inner).rpartition(".")[2][:1].isupper():
                 self.current.references.add(path)  # `Chat(server).join`: a method of an object that is made there
             self.visit(inner)

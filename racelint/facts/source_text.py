@@ -19,6 +19,9 @@ def dotted(node: ast.AST | None) -> str:
             parts.append(node.id)
             break
         elif isinstance(node, ast.Call):
+            if parts and _is_own_class(node):
+                parts.append("cls")
+                break
             node = node.func
         elif isinstance(node, (ast.Subscript, ast.Await)):
             node = node.value
@@ -29,7 +32,20 @@ def dotted(node: ast.AST | None) -> str:
             return left if left and left != "None" else dotted(node.right)
         else:
             return ""
+    if parts[-2:] == _CLASS_OF_SELF and len(parts) > 2:
+        parts[-2:] = ["cls"]
     return ".".join(reversed(parts))
+
+
+def _is_own_class(node: ast.Call) -> bool:
+    """Whether the call is `type(self)`; what stands behind it is an attribute of the class, as behind `cls`."""
+    given = node.args[0] if len(node.args) == 1 else None
+    asked = isinstance(node.func, ast.Name) and node.func.id == "type" and not node.keywords
+    return asked and isinstance(given, ast.Name) and given.id == "self"
+
+
+_CLASS_OF_SELF = ["__class__", "self"]
+"""The last parts of `self.__class__.count`, the inner one last."""
 
 
 def decorators_of(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> tuple[str, ...]:

@@ -147,6 +147,8 @@ class Assignments(Evaluator):
                 frozenset((value.text,)) if value.text.isidentifier() and value.shape is Shape.OTHER else frozenset()
             )
             self.emit(Op.WRITE, resource, node, value, how, related)
+            if how == "=" and self._is_constant(resource):
+                self.state.env[text] = Value(value.stems, opaque=value.opaque)
 
     def _without_kept(self, value: Value, target: str, node: cst.CSTNode, changed: Ids) -> Value:
         """The value without the field itself, where it is only kept, dressed or turned round, and nothing is added up.

@@ -27,12 +27,14 @@ def container_call(ev: Evaluator, node: cst.Call, base: Value, method: str, argu
         item = item_of(resource, key)
         if method == "get":
             return ev.read(item, node, how="get")
-        known = (("default", Value()),) if method == "pop" and len(arguments.positional) > 1 else ()
+        default = arguments.at(1)
+        known = (("default", default),) if default is not None else ()
+        if ev.unused is node:
+            known = (*known, ("dropped", Value()))
         given = Value(arguments.stems, known=known)
         number = ev.emit(Op.UPDATE if method == "setdefault" else Op.DELETE, item, node, given, method)
         if method == "pop":
             return Value()
-        default = arguments.at(1)
         lock = default is not None and default.type in ev.models.functions
         if default is not None and lock and ev.unused is node:
             ev.mark("own lock", node, default.text)

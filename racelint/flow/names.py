@@ -31,6 +31,10 @@ OWN_TO_THREAD = frozenset(
 """Types, and the objects of libraries, which have attributes of their own in each thread or request: anything may be in them."""
 
 
+OWN_CLASS = ("self.__class__", "type(self)")
+"""How a method writes the class of its object: what all objects share is shown, and known, by the name of the class."""
+
+
 class Names(Recorder):
     """Walks what expressions name."""
 
@@ -67,7 +71,7 @@ class Names(Recorder):
             resource = global_resource(self.scope, name)
             if name in self.scope.rebound_globals:
                 return self.read(resource, node, type_name)
-            if changed_by_others(self.scope, name):
+            if changed_by_others(self.scope, name) or type_name.startswith(":"):
                 return Value(ref=resource, type=type_name, text=name)
             return Value(type=type_name, text=name, shape=Shape.CONSTANT)
         return Value(type=name, text=name)
@@ -120,13 +124,16 @@ class Names(Recorder):
         text = source_of(node)
         if base.row is not None:
             return self._column(base.row, attr, text, node)
+        if attr == "__class__" and base.type.startswith("self:") and not self.scope.is_mapped(base.type[5:]):
+            return Value(type=f"type[:{base.type[5:]}]", text=text)
         resource, type_name = self.resource_of(base, attr, text)
         if type_name.startswith("property:"):
             value = self.inline(type_name[9:], [base], {}, node)
             return value if value is not None else Value(base.stems, text=text)
         if resource is not None:
-            if self._is_constant(resource):
-                return Value(ref=resource, type=type_name, text=text)
+            if self._is_constant(resource):  # what it was set to here is what it holds
+                kept = self.state.env.get(text) or Value()
+                return Value(kept.stems, ref=resource, type=type_name, text=text, opaque=kept.opaque)
             value = self.read(resource, node, type_name)
             if base.ref is not None:
                 return value
@@ -161,6 +168,8 @@ class Names(Recorder):
                     return None, f"def:{method.qualname}"
             if f"{owner}.{attr}" in scope.classes:
                 return None, f"type[:{owner}.{attr}]"
+            if base.text in OWN_CLASS:
+                text = f"{owner}.{attr}"
             return attribute_resource(scope, owner, attr, text), scope.attribute_type(owner, attr)
         if base.type.startswith(":"):
             owner = base.type[1:]

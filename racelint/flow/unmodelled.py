@@ -89,6 +89,8 @@ def unmodelled_call(
     if of_sender and method in _SIGNALLED:
         called = "signal"  # its receivers run here and now, and mostly note what has happened
     ev.mark("call", node, called, arguments.texts)
+    if type_name == "type" and (own := arguments.positional[:1]) and own[0].type.startswith("self:"):
+        return Value(type=f"type[:{own[0].type[5:]}]", text=called + f"({own[0].text})")
     if type_name == "setattr" and set_field(ev, arguments):
         return Value(shape=Shape.NONE)
     if type_name == "hasattr" and (reverse := reverse_row(ev, node, arguments)) is not None:

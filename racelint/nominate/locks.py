@@ -22,13 +22,14 @@ def guarded_state(c: Candidate) -> bool:
 
 
 def guarded_pair(c: Candidate) -> bool:
-    """Whether a method that threads of the module run looks at two attributes that are set under a lock somewhere."""
+    """Whether a function that threads may run looks at two attributes or globals that are changed under a lock somewhere."""
     module = c.module
-    if not c.facts.owner or c.facts.is_async or not module.concurrency.has_locks:
+    if c.facts.is_async or not module.concurrency.has_locks:
         return False
-    if len(module.guarded.intersection(c.reads)) < 2:
+    both = module.guarded.intersection(c.reads)
+    if len(both) < 2:
         return False
-    return module.concurrency.surely_in_threads(c.facts)
+    return sum(c.meets(key, module.changing, World.THREADS) >= module.least for key in both) > 1
 
 
 def guarded_by_tasks(c: Candidate) -> bool:

@@ -310,14 +310,13 @@ def state_of_threads(c: Candidate) -> bool:
 
 
 def _fills_record(c: Candidate) -> bool:
-    """Whether a function that the module starts in threads sets two things to what it was handed."""
-    given = {name for name, _ in c.facts.params}
-    set_to = {write.built_from for write in c.facts.writes if write.how in ("=", "[]")} & given
-    if len(set_to) < 2:
+    """Whether a function that threads run sets two things, one after the other, to values that are no constants."""
+    fields = {(w.path, w.line) for w in c.facts.writes if w.how in ("=", "[]") and w.shape in ("other", "call")}
+    if len(fields) < 2 or not any("." in path or path not in c.facts.local_names for path, _ in fields):
         return False
     concurrency = c.module.concurrency
     roots = (concurrency.roots[n] for n in concurrency.reached.get(c.facts.qualname, ()))
-    return any(r.unit == c.facts.qualname and r.world == "threads" and r.many and not r.public for r in roots)
+    return any(r.world == "threads" and not r.public for r in roots)
 
 
 def _shares_memory(c: Candidate) -> bool:

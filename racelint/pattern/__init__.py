@@ -149,12 +149,14 @@ from racelint.pattern.seldom import seldom_run
 from racelint.pattern.sessions import connection_of_object, session_of_module, sessions_handed_out, talked_at_once
 from racelint.pattern.settings import set_for_all
 from racelint.pattern.sharing import asks_somebody, linked_by_others, made_by_others, of_a_command, used_by_others
+from racelint.pattern.spent import spent_twice
 from racelint.pattern.split_holds import split_holds
 from racelint.pattern.stamps import stamped_late
 from racelint.pattern.started import started_before_claimed
 from racelint.pattern.starting import late_writes, shown_too_early
 from racelint.pattern.states import entries_marked, released_unseen, state_changes, statements_after_test
 from racelint.pattern.surrounding import receives_any, surrounded
+from racelint.pattern.torn_reads import torn_reads
 from racelint.pattern.transactions import (
     COMMITTING,
     halves,
@@ -348,6 +350,7 @@ __all__ = [
     "shown_too_early",
     "slept_then_done",
     "spent_between",
+    "spent_twice",
     "split_holds",
     "stale_writes",
     "stamped_late",
@@ -369,6 +372,7 @@ __all__ = [
     "tested_then_drawn",
     "thread_updates",
     "torn_down",
+    "torn_reads",
     "transactions_at",
     "unclaimed_items",
     "unconstrained",

@@ -8,7 +8,7 @@ from racelint.events import Access, Kind, Mark, Op, Resource, Shape
 from racelint.expressions import expression
 from racelint.facts import Write
 from racelint.pattern.unit import Unit, same
-from racelint.resolve import locks_of
+from racelint.resolve import CONSTRUCTORS, locks_of
 from racelint.words import MAKING_SURE, SPENDS, first_word
 
 
@@ -180,12 +180,32 @@ def _own_writes(unit: Unit, class_name: str) -> Iterator[Write]:
 def _stateful(unit: Unit, class_name: str) -> bool:
     """Whether objects of the class change after their construction, so that it matters which one a caller holds."""
     scope = unit.module.scope
+    if _filled_by_others(unit, class_name):
+        return True
     return any(
         write.path.startswith(function.params[0][0] + ".") and not scope.in_construction(function, write)
         for class_ in scope.lineage(class_name)
         for function in scope.methods.get(class_.qualname, {}).values()
         if function.params
         for write in function.writes
+    )
+
+
+def _filled_by_others(unit: Unit, class_name: str) -> bool:
+    """Whether the unit changes what the constructor gives an object of the class to begin with: `room.members.append(user)`."""
+    scope = unit.module.scope
+    begins = {
+        write.path.partition(".")[2]
+        for class_ in scope.lineage(class_name)
+        for name, function in scope.methods.get(class_.qualname, {}).items()
+        if name in CONSTRUCTORS
+        for write in function.writes
+        if write.shape in ("empty", "display", "constant", "none", "false")
+    } | {name for class_ in scope.lineage(class_name) for name in class_.fields}
+    return any(
+        access.resource.owner == class_name and access.resource.path in begins
+        for access in unit.flow.accesses
+        if access.op.changes
     )
 
 

@@ -15,21 +15,20 @@ _KINDS = (Kind.ATTRIBUTE, Kind.CLASS, Kind.GLOBAL)
 
 
 def filled_by_several(unit: Unit) -> Iterator[tuple[Access, Access, str, Evidence]]:
-    """Two fields of one object that a thread sets, one after the other, to what it was handed; who reads both; and who else does it.
+    """Two fields of one object that a thread sets, one after the other, to values of its own; who reads both; and who else does it.
 
-    One thread's name stays beside another one's price. Only where the module starts the function itself, many times.
+    One thread's name stays beside another one's price. Only where the module starts the threads itself, or serves requests by them,
+    and where they have one object: the function that is started has it, or the module keeps it.
     """
     facts, concurrency = unit.facts, unit.module.concurrency
-    roots = [concurrency.roots[n] for n in concurrency.reached.get(facts.qualname, ())]
-    if not any(r.unit == facts.qualname and r.world == "threads" and r.many and not r.public for r in roots):
+    if unit.is_constructor or facts.is_async or concurrency.called_under_lock(facts):
         return
     given = {name for name, _ in facts.params[bool(facts.owner) :]}
     fields = [
         write
         for write in unit.accesses(Op.WRITE, kinds=_KINDS)
         if write.how in ("=", "[]")
-        and write.value.text in given
-        and write.value.shape is Shape.OTHER
+        and write.value.shape in (Shape.OTHER, Shape.CALL)
         and not write.control
         and not unit.locked_at(write)
         and write.place.unit == facts.qualname
@@ -42,10 +41,35 @@ def filled_by_several(unit: Unit) -> Iterator[tuple[Access, Access, str, Evidenc
         ):
             continue
         reader = _reader(unit, first, second)
-        evidence = concurrency.overlap(facts.qualname, facts.qualname, "threads", second.resource) if reader else None
-        if evidence is not None and evidence.strength is Confidence.HIGH and not evidence.public:
+        evidence = _other_setter(unit, first, second, given) if reader else None
+        if evidence is not None:
             yield first, second, reader, evidence
             return
+
+
+def _other_setter(unit: Unit, first: Access, second: Access, given: set[str]) -> Evidence | None:
+    """The evidence that a thread sets both fields meanwhile: another run of the unit, with other arguments, or another function."""
+    name, concurrency = unit.facts.qualname, unit.module.concurrency
+    setters = [
+        {f.qualname for f, w in concurrency.writers(field.resource) if w.how in ("=", "[]")}
+        for field in (first, second)
+    ]
+    of_call = all(field.value.text.partition(".")[0] in given for field in (first, second))
+    for other in sorted(setters[0] & setters[1]):
+        if other == name and not (of_call and _one_for_all(unit, second)):
+            continue
+        found = concurrency.overlap(name, other, "threads", second.resource)
+        if found is not None and found.strength is Confidence.HIGH and not (found.public or found.called):
+            return found
+    return None
+
+
+def _one_for_all(unit: Unit, field: Access) -> bool:
+    """Whether all runs of the unit set the field of one object: the module starts the unit itself many times, or keeps the object."""
+    concurrency = unit.module.concurrency
+    roots = [concurrency.roots[n] for n in concurrency.reached.get(unit.facts.qualname, ())]
+    started = any(r.unit == unit.facts.qualname and r.world == "threads" and r.many and not r.public for r in roots)
+    return started or field.resource.kind is not Kind.ATTRIBUTE or concurrency.keeps(field.resource.owner)
 
 
 def _one_object(first: Access, second: Access) -> bool:

@@ -240,10 +240,14 @@ def with_itself(unit: Unit, world: World = World.TASKS, resource: Resource | Non
 
 
 def copied_to_processes(unit: Unit, resource: Resource) -> bool:
-    """Whether each process has a copy of the resource, so that locks are not the answer."""
-    return (
-        resource.kind is Kind.GLOBAL and unit.module.concurrency.handled_in_processes(unit.facts.qualname) is not None
-    )
+    """Whether each process has a copy of the resource, and no thread of a process meets another there.
+
+    What requests change that threads of one process answer is lost between those as well.
+    """
+    concurrency = unit.module.concurrency
+    if resource.kind is not Kind.GLOBAL or concurrency.handled_in_processes(unit.facts.qualname) is None:
+        return False
+    return not concurrency.surely_in_threads(unit.facts)
 
 
 def in_processes(unit: Unit) -> Evidence | None:

@@ -42,7 +42,7 @@ class Changes(Lineages):
                 if (
                     path
                     and path.count(".") < 3
-                    and (name == first or name == owner.rpartition(".")[2].rpartition("::")[2])
+                    and name in (first, "cls", owner.rpartition(".")[2].rpartition("::")[2])
                 ):
                     found.setdefault((owner, path), []).append((function, write))
         return found

@@ -59,6 +59,7 @@ from racelint.pattern import (
     raised_then_tested,
     row_evidence,
     slept_then_done,
+    spent_twice,
     tested_then_drawn,
 )
 from racelint.rule import Rule
@@ -171,6 +172,23 @@ def between_threads(unit: Unit) -> Iterable[Finding]:
             World.THREADS,
             name,
             Fix("hold one lock over test and set, or let `acquire(blocking=False)` of a lock do both"),
+            "done twice",
+        )
+    for check, act, removal, evidence in spent_twice(unit):
+        name = removal.resource.shown
+        yield unit.module.finding(
+            RULE,
+            unit,
+            removal,
+            ((Role.CHECK, check), (Role.ACT, act), (Role.WRITE, removal)),
+            f"`{name}` is tested on line {line(check)}, used by `{act.subject}` on line {line(act)} and only then removed here, with "
+            "no lock over all; two threads can both find it there, and both use it",
+            evidence,
+            World.THREADS,
+            name,
+            Fix(
+                "remove it first, in one step that says whether it was there (`pop(key, None)`), and use what that gives"
+            ),
             "done twice",
         )
     for pair, evidence in places_taken(unit):

@@ -30,7 +30,7 @@ Plain values are left alone: computing one twice costs time and nothing else.
 
 from collections.abc import Iterable
 
-from racelint.creation import added_without_lock, made_across_await, made_without_lock
+from racelint.creation import added_without_lock, kept_apart, made_across_await, made_without_lock
 from racelint.finding import Finding, Fix, Role, World
 from racelint.frozen import replace
 from racelint.need import Need
@@ -72,6 +72,20 @@ def find(module: Module) -> Iterable[Finding]:
                 World.THREADS,
                 name,
                 Fix("use `setdefault`, `init_once` for each key, or one lock over test and insertion"),
+            )
+        for check, insert, evidence in kept_apart(unit):
+            name = check.resource.shown
+            yield module.finding(
+                RULE,
+                unit,
+                insert,
+                ((Role.CHECK, check), (Role.WRITE, insert)),
+                f"`{name}` is found missing on line {module.line(check)} and inserted here, but what `setdefault` answers is not "
+                "looked at; if another thread was faster, what is made here is used by nobody else",
+                evidence,
+                World.THREADS,
+                name,
+                Fix("go on with what `setdefault` answers"),
             )
         for pair, evidence in added_without_lock(unit):
             name = pair.first.resource.shown

@@ -44,7 +44,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Module, Op, emptied_by_each, pruned, rereads, takes_from_queue
+from racelint.pattern import Access, Module, Op, emptied_by_each, pruned, rereads, spent_twice, takes_from_queue
 from racelint.rule import Rule
 
 
@@ -80,8 +80,11 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix("take with `get_nowait()` and catch `queue.Empty`, or let an entry that says so end the loop"),
             )
+        spent = {removal.id for _, _, removal, _ in spent_twice(unit)}  # who finds it gone has not used it: RL501
         for found in rereads(unit):
             check, use = found.pair.first, found.pair.second
+            if use.id in spent:
+                continue
             name = use.resource.shown
             whom = "another thread" if found.remover == unit.facts.qualname else f"`{found.remover}`"
             seen, how, fix = _words(name, use)

@@ -42,7 +42,7 @@ The lock excludes only those who take it: this change falls in the middle of wha
     threading.Thread(target=progress.skip, args=(3,)).start()
 
 ## Missed alarms
-Most reads without the lock, and locks that are taken through another object.
+Most reads without the lock, but for those of two values that all others change together under it; and locks that are taken through another object.
 """
 
 from collections.abc import Iterable, Iterator
@@ -67,6 +67,7 @@ from racelint.pattern import (
     made_apart,
     of_other_entries,
     read_apart,
+    torn_reads,
 )
 from racelint.rule import Rule
 
@@ -145,9 +146,10 @@ def sections(module: Module) -> Iterator[Finding]:
 
 
 def pairs(module: Module) -> Iterator[Finding]:
-    """Two values that a lock keeps together, one of them tested and then the other used without it."""
+    """Two values that a lock keeps together, read one after the other without it."""
     for unit in module.units:
-        for read in read_apart(unit):
+        apart = list(read_apart(unit))
+        for read in apart:
             one, name = read.check.resource.name, read.use.resource.name
             yield module.finding(
                 RULE,
@@ -160,6 +162,21 @@ def pairs(module: Module) -> Iterator[Finding]:
                 World.THREADS,
                 name,
                 Fix(f"take `{read.lock}` over the test and the use"),
+                "torn pair",
+            )
+        for torn in () if apart else torn_reads(unit):
+            one, name = torn.first.resource.name, torn.second.resource.name
+            yield module.finding(
+                RULE,
+                unit,
+                torn.second,
+                ((Role.READ, torn.first), (Role.READ, torn.second)),
+                f"`{one}` and `{name}` are read here without `{torn.lock}`; `{torn.writer}` changes both under it, and can come "
+                "in between",
+                torn.evidence,
+                World.THREADS,
+                name,
+                Fix(f"take `{torn.lock}` over both reads, or keep both in one object that is replaced as a whole"),
                 "torn pair",
             )
 

@@ -34,7 +34,7 @@ def job_too_early(t: Telling) -> Timeline:
 
 def torn_pair(t: Telling) -> Timeline:
     """Two values that change together, with the other unit in between."""
-    if t.says("set both under it"):
+    if t.says("set both under it") or t.says("changes both under it"):
         t.a(t.first, "looks at the one")
         t.switch()
         t.other("sets both under the lock")
