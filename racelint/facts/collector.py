@@ -34,6 +34,7 @@ from racelint.facts.source_text import (
     dotted,
     entry_holder,
     handles_second_row,
+    runs_later,
     says_nothing,
     says_sql,
     shape_of,
@@ -483,12 +484,13 @@ class _Collector:
                 self.note_read(asked)
         else:
             self.visit(function)
+        later = runs_later(callee)
         for argument in node.args:
-            self.visit(argument)
+            self.given(argument, later)
         for keyword in node.keywords:
             if keyword.arg in ("isolation_level", "autocommit") and isinstance(keyword.value, ast.Constant):
                 self.autocommit = self.autocommit or keyword.value.value in (None, True, "AUTOCOMMIT")
-            self.visit(keyword.value)
+            self.given(keyword.value, later)
         self.current.calls.append(
             CallSite(
                 callee,
@@ -501,6 +503,14 @@ class _Collector:
                 self.current.switches,
             )
         )
+
+    def given(self, node: ast.expr, later: bool) -> None:
+        """An argument; of a lambda that runs `later` nothing is known to be held when it does."""
+        before = self.within
+        if later and isinstance(node, ast.Lambda):
+            self.within = ()
+        self.visit(node)
+        self.within = before
 
     def constant(self, node: ast.Constant) -> None:
         if isinstance(node.value, str) and len(node.value) >= SHORTEST_SQL:

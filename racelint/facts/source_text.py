@@ -182,6 +182,18 @@ def _handed(node: ast.expr) -> str:
     return path
 
 
+def runs_later(callee: str) -> bool:
+    """Whether a call keeps what it is handed to run it at another time or in another thread."""
+    return callee.rpartition(".")[2] in _LATER
+
+
+_LATER = frozenset(
+    "Thread Timer submit add_done_callback apply_async map_async run_in_executor start_new_thread start_soon create_task "
+    "call_soon call_soon_threadsafe call_later call_at register".split()
+)
+"""Last names of calls that do so."""
+
+
 def asked_attribute(node: ast.Call) -> str:
     """The path of what `hasattr(self, "_pool")` asks about; "" if no name says it."""
     if len(node.args) < 2 or not isinstance(node.args[0], ast.Name) or not isinstance(node.args[1], ast.Constant):

@@ -84,12 +84,12 @@ def _made_later(unit: Unit, check: Access, claim: Access) -> Iterator[tuple[Swit
     if not switches:
         return
     first = switches[0]
-    for write in unit.accesses(Op.WRITE, kinds=INTERNAL):
+    for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=INTERNAL):
         if (
             write.id > first.id
             and check.id in write.controlled_by
             and write.resource.owner == claim.resource.owner
-            and not write.resource.key
+            and (write.how in _FILLS if write.op is Op.UPDATE or write.resource.key else True)
             and not same(write.resource, claim.resource)
             and not write.value.shape.absent
             and _missing_at_first(unit, write.resource)
@@ -99,6 +99,9 @@ def _made_later(unit: Unit, check: Access, claim: Access) -> Iterator[tuple[Swit
         if switch.used is not None and switch.callee.lstrip("_").partition("_")[0] in BEGINNINGS:
             yield switch, switch.used
 
+
+_FILLS = frozenset({"[]", "append", "add", "update", "extend", "setdefault"})
+"""How a collection gets what it lacks."""
 
 BEGINNINGS = frozenset(
     {"init", "initialize", "initialise", "setup", "connect", "open", "start", "load", "login", "authenticate"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Acquire, Kind, Op
+from racelint.events import Access, Acquire, Kind, Op, Sense
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
 from racelint.pattern.anew import (
@@ -286,7 +286,11 @@ def _thrown_away(unit: Unit) -> Iterator[Useless]:
             ),
             None,
         )
-        if used is not None and not any(lock.id != used.id for lock in unit.locked_at(removal)) and not removal.control:
+        if (
+            used is not None
+            and not any(lock.id != used.id for lock in unit.locked_at(removal))
+            and not _last(unit, removal)
+        ):
             yield Useless(
                 removal,
                 removal,
@@ -295,6 +299,26 @@ def _thrown_away(unit: Unit) -> Iterator[Useless]:
                 Confidence.MEDIUM,
                 "keep the lock, or count its users under one lock of the collection",
             )
+
+
+def _last(unit: Unit, removal: Access) -> bool:
+    """Whether anything may have said that nobody else wants the lock: a look at the lock, at a count, or at what nobody knows of.
+
+    That the entry of another collection is there, which the call works on, does not.
+    """
+    counts = {change.resource.place for change in unit.accesses(Op.WRITE, kinds=INTERNAL) if change.how in _COUNTS}
+    return any(
+        (check := unit.access(number)) is None
+        or sense.vague
+        or check.resource.kind not in INTERNAL
+        or check.resource.place == removal.resource.place
+        or check.resource.place in counts
+        or (sense is Sense.ABSENT and check.resource.key != "" and check.resource.key == removal.resource.key)
+        for number, sense in removal.control
+    )
+
+
+_COUNTS = ("+=", "[]+=")
 
 
 def _not_waited_for(unit: Unit) -> Iterator[Useless]:

@@ -37,7 +37,9 @@ def late_writes(unit: Unit) -> Iterator[Late]:
                 continue
             if not unit.is_constructor and not (_was_nothing(unit, write) or _was_needed(unit, bodies, write)):
                 continue
-            found = next((r for body in sorted(bodies) if (r := _reader(unit, body, write)) is not None), None)
+            inherited = start.place.unit != unit.facts.qualname  # who writes the base knows not what is set when
+            readers = (_reader(unit, body, write, inherited) for body in sorted(bodies))
+            found = next((reader for reader in readers if reader is not None), None)
             if found is not None:
                 seen.add(place)
                 yield Late(start, write, found[0], found[1])
@@ -161,8 +163,8 @@ def _may_block(unit: Unit, start: Mark, write: Access) -> bool:
     return any(name in WAITS or name in TALKS for name in names)
 
 
-def _reader(unit: Unit, body: str, write: Access) -> tuple[str, Evidence] | None:
-    """The function in the thread that reads what is written, and how sure that is."""
+def _reader(unit: Unit, body: str, write: Access, inherited: bool) -> tuple[str, Evidence] | None:
+    """The function in the thread that reads what is written, and how sure that is; `inherited` if a base starts the thread."""
     scope = unit.module.scope
     ends = unit.module.models.idempotent  # what closes an object runs when it has long been ready
     functions = [
@@ -171,7 +173,7 @@ def _reader(unit: Unit, body: str, write: Access) -> tuple[str, Evidence] | None
         if (f := scope.functions.get(name)) is not None and f.name.strip("_") not in ends
     ]
     functions += [f for f in _filled_in(unit, functions) if f.name.strip("_") not in ends]
-    if not functions or _waits_first(functions[0], write):
+    if not functions or _waits_first(functions[0], write, inherited):
         return None
     for function in functions if unit.is_constructor else functions[:1]:
         if reads_attribute(unit, function, write):
@@ -209,9 +211,14 @@ def reads_attribute(unit: Unit, function: FunctionFacts, write: Access) -> bool:
     )
 
 
-def _waits_first(body: FunctionFacts, write: Access) -> bool:
-    """Whether the thread begins by waiting for something other than what is written, which it has not used until then."""
+def _waits_first(body: FunctionFacts, write: Access, inherited: bool) -> bool:
+    """Whether the thread begins by waiting for something other than what is written, which it has not used until then.
+
+    How long a thread sleeps that a base starts has nothing to do with how long the constructors below it take.
+    """
     for call in body.calls[:2]:
+        if inherited and call.callee.rpartition(".")[2] == "sleep":
+            continue
         if any(given.rpartition("=")[2].startswith(write.resource.name) for given in call.arguments):
             return False
         if call.callee.rpartition(".")[2] in WAITS and not call.callee.startswith(f"{write.resource.name}."):

@@ -11,6 +11,7 @@ from racelint.evidence import Evidence
 from racelint.facts import FunctionFacts, Write
 from racelint.finding import Confidence
 from racelint.pattern.unit import Unit
+from racelint.words import first_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ def torn_reads(unit: Unit) -> Iterator[TornRead]:
     """Reads of two attributes or globals in one step of the unit, both of which others only ever change together under one lock."""
     if unit.is_constructor or unit.facts.is_async or unit.facts.name in _SHOWS or _held_by_callers(unit):
         return
+    if {first_word(unit.facts.name), unit.facts.name} & (unit.module.models.lifecycle | unit.module.models.idempotent):
+        return  # who ends both or begins anew needs no pair
     reads = [access for access in unit.accesses(Op.READ, Op.CHECK, kinds=_STATE) if _bare(unit, access)]
     for first, second in combinations(reads, 2):
         if not _one_step(first, second):
