@@ -213,7 +213,7 @@ GUARD_RULES = ("RL601", "RL602")
 
 
 def _same_race(finding: Finding) -> tuple[object, ...]:
-    return (finding.trace[0].span, finding.trace[-1].span, finding.code == COPIES_RULE)
+    return (finding.trace[0].span, finding.trace[-1].span, finding.code == COPIES_RULE and _at_home(finding))
 
 
 COPIES_RULE = "RL402"
