@@ -51,6 +51,12 @@ MEANINGS = (
         r"(_locked|under_lock|with_lock|holding_lock|_unsafe|_nolock|_no_lock|_unlocked)$",
     ),
     Meaning(
+        "`urlpatterns`, `urls`, `routes`, `handlers` at the end of the name of a collection of the module; `get`, `post`, `on_get`, … of "
+        "an object that a call adds to the routes",
+        "which objects answer all requests of a process, and by which methods",
+        r"(?i)(^|_)(urlpatterns|urls|routes|handlers)$|^(on_)?(get|post|put|patch|delete|head|options)(_|$)",
+    ),
+    Meaning(
         "`ctx`, `context`",
         "what one run of something is handed, with a store of its own: low confidence",
         r"^(ctx|context)$",
