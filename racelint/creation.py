@@ -13,6 +13,7 @@ from racelint.pattern import (
     Confidence,
     Evidence,
     Kind,
+    Mark,
     Op,
     Pair,
     Sense,
@@ -436,12 +437,20 @@ def added_without_lock(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
             if unit.guarded(check, add, World.THREADS) or unit.rechecked_locked(add):
                 continue
             works = (mark for mark in unit.marks("call", "slow", "spawn", "start") if not _TELLS.search(mark.subject))
-            if not any(mark.id > add.id and (number, sense) in mark.control for mark in works):
+            if not any(_done_once(mark, check, add, sense) for mark in works):
                 continue
             evidence = rival(unit, add.resource, World.THREADS, _ADDS)
             if evidence is not None and evidence.strength is Confidence.HIGH and not evidence.public:
                 yield Pair(unit, check, add), evidence
                 break
+
+
+def _done_once(mark: Mark, check: Access, add: Access, sense: Sense) -> bool:
+    """Whether a call is made because the member was not there yet: after it was added, or before with the member itself."""
+    if (check.id, sense) not in mark.control or mark.id <= check.id:
+        return False
+    name = check.resource.key.partition(".")[0]
+    return mark.id > add.id or ("." in mark.subject and name in {given.partition(".")[0] for given in mark.related})
 
 
 _TELLS = expression(r"(^|[._])(log|warn|warning|warnings|info|debug|error|exception|print|once)($|_)")

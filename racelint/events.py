@@ -204,7 +204,7 @@ class Access:
     assigned: frozenset[str] = frozenset()
     """The columns that are set."""
     chosen: Ids = NO_IDS
-    """The accesses that the rows were chosen by."""
+    """The accesses that the rows were chosen by, or that the key of the entry which is set was computed from."""
     forgiven: frozenset[str] = frozenset()
     """Those of `handled` after which the unit goes on, as it does not where the handler raises another exception."""
 

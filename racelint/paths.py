@@ -55,7 +55,7 @@ _OWN = expression(
     "|".join(OWN_WORDS) + r"|(?<![a-z])session(\[|\.get\()"  # of one browser
     r"|(?<!int\()(?<!round\()time\.(time(_ns)?|perf_counter(_ns)?|monotonic(_ns)?)\(\)"  # at full resolution
     r"|(?<!get)(?<![a-z])(te?mp_?dir|te?mp_?path|te?mp_([a-z]+_)?file(name)?|te?mp_?file(name)?|te?mp_?folder|workspace|scratch)(?![a-z])"
-    r"|(?<![a-z])pid(?!_?(file|path|dir|lock)|[a-z])",
+    r"|(?<![a-z.])pid(?!_?(file|path|dir|lock)|[a-z])",
 )
 
 SHARED_WORDS = frozenset(

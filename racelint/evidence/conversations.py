@@ -20,6 +20,7 @@ class Talk:
     connection: Resource
     ask: CallSite
     answer: CallSite
+    what: str = "connection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +55,13 @@ def talks(guards: Guards, facts: FunctionFacts) -> Iterator[Talk]:
             continue
         if not any(is_lock(guards, guard, facts) for guard in step.held & answer.held):
             found.add(step.receiver)
-            yield Talk(connection, step.site, answer.site)
+            yield Talk(connection, step.site, answer.site, conversation.what)
 
 
 def can_talk(scope: Scope) -> bool:
-    """Whether the module imports what makes connections to talk on."""
+    """Whether the module imports what makes connections to talk on, or keeps a file open by one of its names."""
+    if any(built == "open" for _, built in scope.facts.assigned):
+        return True
     return not scope.libraries.isdisjoint(name.partition(".")[0] for name in scope.models.conversations)
 
 
@@ -95,14 +98,20 @@ def _connection(
     root, dot, attribute = receiver.partition(".")
     if dot:
         owner, _ = enclosing_self(facts, scope)
-        kind = scope.attribute_type(owner, attribute)
+        kind = scope.attribute_type(owner, attribute) or _made_by_call(scope, owner, attribute)
         resource = Resource(Kind.ATTRIBUTE, scope.defining_class(owner, attribute), attribute, f"self.{attribute}")
     elif root in facts.local_names and root not in facts.outer_names:
         return None, None
     else:
-        kind = guards.local_type(root, facts)
+        kind = guards.local_type(root, facts) or scope.assigned.get(root, "")
         above = scope.functions.get(facts.parent)
         captured = above is not None and root in above.local_names
         resource = Resource(Kind.CAPTURED if captured else Kind.GLOBAL, facts.parent if captured else "", root, root)
     conversation = scope.models.conversation_of(scope.canonical(kind)) if kind else None
     return (resource, conversation) if conversation is not None else (None, None)
+
+
+def _made_by_call(scope: Scope, owner: str, attribute: str) -> str:
+    """The one call whose result the attribute always is; "" if there are others."""
+    made = {write.built_from for _, write in scope.attribute_writes(owner, attribute) if write.how == "="}
+    return made.pop() if len(made) == 1 else ""

@@ -39,7 +39,7 @@ class Concurrency(OwnObjects):
         if resource is not None and (self._builds(one, resource) or self._builds(other, resource)):
             return None
         own = resource is not None and resource.kind is Kind.ATTRIBUTE and not self._of_class(resource)
-        captured = f"{resource.owner}." if resource is not None and resource.kind is Kind.CAPTURED else ""
+        captured = self._of_call(one, other, resource)
         given = resource is not None and resource.kind is Kind.ARGUMENT
         ones, others = self.reached_sharing(one, resource), self.reached_sharing(other, resource)
         best: Root | None = None
@@ -93,6 +93,17 @@ class Concurrency(OwnObjects):
                     met = left.public and right.public and at_lock
                     elsewhere = left.called or right.called
         return Evidence(best.text, weakest, world, public, elsewhere, at_lock=met) if best is not None else None
+
+    def _of_call(self, one: str, other: str, resource: Resource | None) -> str:
+        """How the names of all functions begin that have the same captured variable, which is one of a call of the function around
+        them; "" if it is none. Of a part of what a variable holds only its class is known: then it is that of the one that has it."""
+        if resource is None or resource.kind is not Kind.CAPTURED:
+            return ""
+        if resource.owner not in self.scope.classes:
+            return f"{resource.owner}."
+        parents = (unit.parent for name in (one, other) if (unit := self.scope.functions.get(name)) is not None)
+        parent = next((name for name in parents if name), "")
+        return f"{parent}." if parent else ""
 
     def _of_class(self, resource: Resource) -> bool:
         """Whether the attribute is written as one of a class, which all its objects share."""

@@ -203,8 +203,12 @@ def asked_attribute(node: ast.Call) -> str:
 
 
 def _one(node: ast.expr) -> str:
-    """`1` for the number: that many workers are no crowd."""
-    return "1" if isinstance(node, ast.Constant) and node.value == 1 and node.value is not True else ""
+    """`1` for the number: that many workers are no crowd; `''` for a text that stands there."""
+    if isinstance(node, ast.Tuple) and node.elts:
+        return f"({', '.join(_handed(element) or _one(element) for element in node.elts)})"
+    if not isinstance(node, ast.Constant) or node.value is True:
+        return ""
+    return "1" if node.value == 1 else "''" if isinstance(node.value, str) else ""
 
 
 def _called_in(node: ast.Lambda) -> list[str]:

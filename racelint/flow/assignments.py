@@ -194,6 +194,7 @@ class Assignments(Evaluator):
     def _store_item(self, target: cst.Subscript, value: Value, node: cst.CSTNode, how: str) -> None:
         base = self.plain(target.value)
         key = self.key(target)
+        key_stems = self.key_stems
         if isinstance(target.value, cst.Attribute):
             note_changed(self, base, value.stems | base.stems)
         self._note_item_changed(target)
@@ -203,7 +204,8 @@ class Assignments(Evaluator):
             return
         if base.ref is not None:
             related = frozenset(text for text in (key, value.text) if text.isidentifier())
-            self.emit(Op.WRITE, item_of(base.ref, key), node, value, "[]" if how == "=" else "[]+=", related)
+            sign = "[]" if how == "=" else "[]+="
+            self.emit(Op.WRITE, item_of(base.ref, key), node, value, sign, related, chosen=key_stems)
             return
         root: cst.BaseExpression = target.value
         while isinstance(root, (cst.Subscript, cst.Attribute)):

@@ -83,7 +83,13 @@ def path_text(value: Value, node: cst.BaseExpression | None = None) -> str:
         return path.text
     if is_own(value.origin) or '"' in value.origin or "'" in value.origin:
         return value.origin
-    return value.text or (source_of(node) if node is not None else "")
+    text = value.text or (source_of(node) if node is not None else "")
+    dressed = _AS_TEXT.fullmatch(text)
+    return dressed[1] if dressed is not None else text
+
+
+_AS_TEXT = expression(r"(?:str|fspath|os\.fspath|Path|pathlib\.Path)\(([A-Za-z_][\w.]*)\)")
+"""A path as a text, or a text as a path."""
 
 
 def file_effect(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import libcst as cst
 
 from racelint.events import (
+    NO_IDS,
+    Ids,
     Kind,
     Op,
     Resource,
@@ -37,6 +39,8 @@ OWN_CLASS = ("self.__class__", "type(self)")
 
 class Names(Recorder):
     """Walks what expressions name."""
+
+    key_stems: Ids = NO_IDS
 
     def name(self, node: cst.Name) -> Value:
         name = node.value
@@ -177,7 +181,8 @@ class Names(Recorder):
             if method is not None:
                 if any(d.rpartition(".")[2] == "property" for d in method.decorators):
                     return None, f"property:{method.qualname}"
-                return None, f"def:{method.qualname}"
+                if not any(d.endswith((".setter", ".deleter")) for d in method.decorators):
+                    return None, f"def:{method.qualname}"
             type_name = scope.attribute_type(owner, attr)
             if base.ref is not None:
                 return part_of(base, attr, text), type_name
@@ -252,12 +257,15 @@ class Names(Recorder):
         )
 
     def key(self, node: cst.Subscript) -> str:
-        """Walks the subscript; its source."""
+        """Walks the subscript; its source. `key_stems` are the accesses that it is computed from."""
         parts = []
+        self.key_stems = NO_IDS
         for element in node.slice:
             inner = element.slice
             if isinstance(inner, cst.Index):
-                parts.append(self.evaluate(inner.value).text or source_of(inner.value))
+                value = self.evaluate(inner.value)
+                self.key_stems |= value.stems
+                parts.append(value.text or source_of(inner.value))
             elif isinstance(inner, cst.Slice):
                 for bound in (inner.lower, inner.upper, inner.step):
                     if bound is not None:

@@ -24,6 +24,8 @@ from racelint.flow.summaries import Definition, source_of
 from racelint.frozen import replace
 from racelint.resolve import enclosing_self
 
+_IN_MEMORY = (Kind.ATTRIBUTE, Kind.CLASS, Kind.GLOBAL, Kind.CAPTURED)
+
 
 class Walker(Contexts):
     """Walks one unit of work from its first statement to its last."""
@@ -170,6 +172,7 @@ class Walker(Contexts):
         note_dropped(self, value, node.value)
         if value.type == "stopped":  # it raises
             self._note_refused(node.value, Kind.TABLE)
+            self._note_turned_away(node.value)
             self._stop()
 
     def return_(self, node: cst.Return) -> None:
@@ -179,6 +182,7 @@ class Walker(Contexts):
             self._note_returned(node, value)
         if value.shape is Shape.FALSE:
             self._note_refused(node)
+            self._note_turned_away(node)
         self._note_occupied(node)
         self.returned.append(value)
         self.returns.append(self.state)
@@ -198,6 +202,12 @@ class Walker(Contexts):
         if any(check is not None and check.resource.kind in (Kind.STORE, Kind.ROW, *also) for check in checks):
             self.mark("refused", node)
 
+    def _note_turned_away(self, node: cst.CSTNode) -> None:
+        """Marks that the caller gets an error or False because of what state in memory is."""
+        checks = (self.access(number) for number, _ in self.state.control)
+        if any(check is not None and check.resource.kind in _IN_MEMORY for check in checks):
+            self.mark("turned away", node)
+
     def _note_occupied(self, node: cst.Raise | cst.Return) -> None:
         """Marks that the unit ends because there is an entry under a key already."""
         found = (self.access(number) for number, sense in self.state.control if sense is Sense.PRESENT)
@@ -214,6 +224,7 @@ class Walker(Contexts):
         ):
             self.mark("raise", node)
         self._note_refused(node)
+        self._note_turned_away(node)
         self._note_occupied(node)
         self._stop()
 

@@ -21,7 +21,7 @@ from racelint.flow.making import Written, nodes_of
 from racelint.flow.places import Place, places_of
 from racelint.flow.tree import made
 from racelint.models.loader import Models
-from racelint.resolve import MAPPERS, Scope
+from racelint.resolve import CONSTRUCTORS, MAPPERS, Scope
 from racelint.source import Source, read_source, split_lines
 from racelint.touch import calls_store, changes_state, reads_store, tests_a_path, touches_changing_state
 
@@ -338,6 +338,7 @@ class Program:
             or reads_store(function, self.scope)
             or tests_a_path(function)
             or says_something(function, self.scope)
+            or (function.name in CONSTRUCTORS and bool(self.concurrency.spawning_calls(function)))
             or (self.maps_rows and any("." in call.callee for call in function.calls))
             or any(spawner in call.callee for call in function.calls for spawner in ("create_task", "ensure_future"))
             or (

@@ -166,6 +166,8 @@ class Conversation:
     alone: frozenset[str]
     asks: frozenset[str]
     answers: frozenset[str]
+    what: str = "connection"
+    """What users call such an object."""
 
 
 POOL_MAPS = frozenset({"map", "imap", "imap_unordered", "starmap", "map_async"})
@@ -457,7 +459,7 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
             frozenset(_strings(table.get(key, []), f"{where}: conversations.{name!r}"))
             for key in ("made-by", "alone", "asks", "answers")
         )
-        models.conversations[name] = Conversation(made, alone, asks, answers)
+        models.conversations[name] = Conversation(made, alone, asks, answers, str(table.get("what", "connection")))
     models.constraint_errors.update(_strings(data.get("constraint-errors", []), where))
     models.guards.extend(_strings(data.get("guards", []), where))
     models.idempotent.update(_strings(data.get("idempotent", []), where))

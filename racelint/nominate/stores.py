@@ -267,6 +267,8 @@ def file_steps(c: Candidate) -> bool:
         return True
     facts = c.module.scope.facts
     alone = is_command(facts.path, facts.script) or is_of_one_run(c.facts.owner)
+    if _in_threads(c) and not names.isdisjoint(OF_THREADS):
+        return True  # which meet on a path that they are all handed, or that the module has a name for
     return not alone and _says_shared(c, names)
 
 
@@ -299,6 +301,9 @@ def _in_processes(c: Candidate) -> bool:
         return True
     return any(f"{o}.".startswith(f"{name}.") for o in c.module.scope.imports.values() for name in PROCESS_LIBRARIES)
 
+
+OF_THREADS = frozenset({"replace", "rename", "renames", "move", "open", "write_text", "write_bytes"})
+"""Steps of which threads of one module are told by what the module itself does with the path."""
 
 MAKES = frozenset("mkdir makedirs mkfifo symlink link copytree symlink_to hardlink_to".split())
 """Steps that make something that is no file."""

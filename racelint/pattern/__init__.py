@@ -25,6 +25,7 @@ from racelint.pattern.dependence import (
     decided,
     extremes,
     in_transaction,
+    numbered_by_size,
     one_document,
     stale_writes,
     store_updates,
@@ -148,7 +149,14 @@ from racelint.pattern.rows import (
 from racelint.pattern.seldom import seldom_run
 from racelint.pattern.sessions import connection_of_object, session_of_module, sessions_handed_out, talked_at_once
 from racelint.pattern.settings import set_for_all
-from racelint.pattern.sharing import asks_somebody, linked_by_others, made_by_others, of_a_command, used_by_others
+from racelint.pattern.sharing import (
+    asks_somebody,
+    linked_by_others,
+    made_by_others,
+    moved_by_others,
+    of_a_command,
+    used_by_others,
+)
 from racelint.pattern.spent import spent_twice
 from racelint.pattern.split_holds import split_holds
 from racelint.pattern.stamps import stamped_late
@@ -156,6 +164,7 @@ from racelint.pattern.started import started_before_claimed
 from racelint.pattern.starting import late_writes, shown_too_early
 from racelint.pattern.states import entries_marked, released_unseen, state_changes, statements_after_test
 from racelint.pattern.surrounding import receives_any, surrounded
+from racelint.pattern.taken import noted_too_late, taken_by_two
 from racelint.pattern.torn_reads import torn_reads
 from racelint.pattern.transactions import (
     COMMITTING,
@@ -295,10 +304,13 @@ __all__ = [
     "merged_unseen",
     "missed_by_nobody",
     "mixed_calls",
+    "moved_by_others",
     "moved_from_elsewhere",
     "named_temporary",
     "next_numbers",
+    "noted_too_late",
     "numbered",
+    "numbered_by_size",
     "of_a_command",
     "of_other_entries",
     "one_change",
@@ -365,6 +377,7 @@ __all__ = [
     "switched_by_owner",
     "table_of",
     "table_updates",
+    "taken_by_two",
     "takes_from_queue",
     "talked_at_once",
     "tested_before_lock",

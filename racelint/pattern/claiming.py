@@ -71,14 +71,14 @@ def set_back(unit: Unit, busy: Access) -> Access | None:
         if busy.value.shape is Shape.TRUE:
             over = back.value.shape in (Shape.FALSE, Shape.NONE)
         else:
-            over = _is_state(busy) and _is_state(back) and back.value.text != busy.value.text
+            over = is_state(busy) and is_state(back) and back.value.text != busy.value.text
         works = unit.marks("call", "slow", "spawn", "start", "loop")
         if over and any(unit.before(busy.id, work.id) and unit.before(work.id, back.id) for work in works):
             return back
     return None
 
 
-def _is_state(write: Access) -> bool:
+def is_state(write: Access) -> bool:
     """Whether the value is a state by its name: a text, or a member of an enumeration."""
     text = write.value.text
     if write.value.shape is Shape.CONSTANT:

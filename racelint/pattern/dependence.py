@@ -74,9 +74,9 @@ def thread_updates(unit: Unit) -> Iterator[Pair]:
 
 
 def extremes(unit: Unit) -> Iterator[Pair]:
-    """Writes of the very value that was found greater or less than the old one, with no lock for threads over both."""
-    if unit.facts.is_async:
-        return
+    """Writes of the very value that was found greater or less than the old one, with no lock for threads over both; in a coroutine
+    with a switch point in between and no second look."""
+    world = World.TASKS if unit.facts.is_async else World.THREADS
     for write in unit.accesses(Op.WRITE, kinds=INTERNAL):
         if write.how not in ("=", "[]") or not write.value.text:
             continue
@@ -90,10 +90,44 @@ def extremes(unit: Unit) -> Iterator[Pair]:
                 and check.place.unit == write.place.unit
                 and write.value.text in check.related
                 and exactly(check.resource, write.resource)
-                and not unit.guarded(check, write, World.THREADS)
+                and not unit.guarded(check, write, world)
             ):
-                yield Pair(unit, check, write)
+                switch = unit.switch_between(number, write.id)
+                if world is World.THREADS or (switch is not None and not unit.rechecked(write, write.resource)):
+                    yield Pair(unit, check, write, switch)
                 break
+
+
+def numbered_by_size(unit: Unit) -> Iterator[Pair]:
+    """Entries put under a number that comes from how many there were, or from the highest one, with no lock for threads over both."""
+    for write in unit.accesses(Op.WRITE, kinds=INTERNAL) if not unit.facts.is_async else ():
+        if write.how != "[]" or write.resource.key in unit.facts.loop_names:  # which goes through the entries
+            continue
+        for number in sorted(write.chosen):
+            read = unit.access(number)
+            if (
+                read is not None
+                and not read.resource.key
+                and read.resource.place == write.resource.place
+                and read.resource.name == write.resource.name
+                and _asks_size(unit, read)
+                and not unit.guarded(read, write, World.THREADS)
+            ):
+                yield Pair(unit, read, write)
+                break
+
+
+def _asks_size(unit: Unit, read: Access) -> bool:
+    """Whether the read is of the number of entries, or of the highest key."""
+    if read.how in _SIZES:
+        return True
+    return any(
+        mark.subject in _SIZES and mark.statement == read.statement and mark.place.unit == read.place.unit
+        for mark in unit.marks("call")
+    )
+
+
+_SIZES = ("len", "max")
 
 
 def store_updates(unit: Unit) -> Iterator[Pair]:

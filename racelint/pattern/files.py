@@ -23,6 +23,7 @@ from racelint.paths import (
     says_little,
     shared_word,
 )
+from racelint.pattern.same_place import REMOVING, removes_path, says_the_same_place
 from racelint.pattern.unit import Unit, same
 
 TOLERANT = frozenset(
@@ -182,18 +183,23 @@ def made_after_any_test(unit: Unit) -> Iterator[tuple[Access, Access]]:
 def _is_test(test: Access, act: Access) -> bool:
     """Whether a step can rest on what an access saw of the path."""
     if test.op is Op.USE:
-        return test.how in PATH_STATS if act.op is Op.DELETE else test.how in NEEDING
+        return test.how in PATH_STATS if act.op is Op.DELETE or _moved_away(act) else test.how in NEEDING
     return test.op in (Op.CHECK, Op.READ)
 
 
 def _fits(test: Access, act: Access, sense: Sense) -> bool:
     """Whether the step goes with what was seen: made where nothing was, used where something was."""
     makes = act.op is Op.CREATE or written_in_place(act)
-    if test.op is Op.USE and act.op is Op.DELETE:
+    if test.op is Op.USE and (act.op is Op.DELETE or _moved_away(act)):
         return True
     if test.op in (Op.READ, Op.USE) or test.how in _LOOSE:
         return makes and sense is Sense.ABSENT
     return sense is not (Sense.PRESENT if makes else Sense.ABSENT)
+
+
+def _moved_away(act: Access) -> bool:
+    """Whether the path is not there any more afterwards, as what was there has another name."""
+    return act.op is Op.USE and act.how in _MOVED
 
 
 _LOOSE = ("read", "read_text", "read_bytes", "load", "readline", "readlines")
@@ -384,13 +390,15 @@ def removed_elsewhere(unit: Unit, resource: Resource, folder: bool = False) -> s
     for function in unit.module.scope.facts.functions:
         if function.qualname == unit.facts.qualname:
             continue
-        removes = not folder and any(call.callee.rpartition(".")[2] in _REMOVING for call in function.calls)
+        removes = not folder and any(call.callee.rpartition(".")[2] in REMOVING for call in function.calls)
         for call in function.calls:
             if any(
                 _means(unit.facts, function, names, given) or _joined_alike(function, parts, given)
                 for given in _taken_away(call, removes)
             ):
                 return function.qualname
+        if any(removes_path(call) for call in function.calls) and says_the_same_place(unit, function, resource):
+            return function.qualname
     return ""
 
 
@@ -415,11 +423,10 @@ def _taken_away(call: CallSite, removes: bool) -> tuple[str, ...]:
         return (receiver,) if len(call.arguments) == 1 else ()  # else it is that of a text
     if last == "remove" and receiver not in ("", "os"):  # from a list
         return ()
-    return (receiver, *call.arguments) if last in _REMOVING or (removes and last in _LISTING) else ()
+    return (receiver, *call.arguments) if last in REMOVING or (removes and last in _LISTING) else ()
 
 
 _MOVING = frozenset("rename replace move".split())
-_REMOVING = frozenset("remove unlink rmtree rmdir removedirs".split())
 _LISTING = frozenset("listdir scandir iterdir walk glob rglob".split())
 
 
@@ -431,8 +438,9 @@ def opens(function: FunctionFacts) -> bool:
 def read_elsewhere(unit: Unit, resource: Resource) -> str:
     """The function of the module that reads the file; "" if none does."""
     names = _names(unit.facts, resource)
+    of_module = resource.path in unit.module.scope.assigned and resource.path not in unit.facts.local_names
     for function in unit.module.scope.facts.functions:
-        if function.qualname == unit.facts.qualname or function.owner != unit.facts.owner:
+        if function.qualname == unit.facts.qualname or (function.owner != unit.facts.owner and not of_module):
             continue
         if any(call.callee.rpartition(".")[2] in _WRITING for call in function.calls):
             continue

@@ -20,7 +20,7 @@ def published_half_made(unit: Unit) -> Iterator[tuple[Access, Access, Switch, Ev
     if not unit.facts.is_async or unit.is_constructor:
         return
     for claim in unit.accesses(Op.WRITE, kinds=INTERNAL):
-        if claim.how != "=" or claim.value.shape not in (Shape.NEW, Shape.CALL, Shape.EMPTY):
+        if claim.how not in ("=", "[]") or claim.value.shape not in (Shape.NEW, Shape.CALL, Shape.EMPTY):
             continue
         check = next(
             (

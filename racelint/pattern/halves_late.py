@@ -11,6 +11,7 @@ from racelint.frozen import replace
 from racelint.pattern.deciding import COUNTING
 from racelint.pattern.pair import Pair
 from racelint.pattern.unit import Unit
+from racelint.resolve import CONSTRUCTORS
 from racelint.words import OF_ENTRY, OF_SIZE, WORD
 
 
@@ -39,6 +40,45 @@ def kept_late(unit: Unit) -> Iterator[tuple[Pair, str, Evidence]]:
             found = _reader_of_both(unit, first.resource, second.resource)
             if found is not None:
                 yield Pair(unit, first, second, switch), *found
+    yield from _taken_together(unit, changes)
+
+
+def _taken_together(unit: Unit, changes: list[Access]) -> Iterator[tuple[Pair, str, Evidence]]:
+    """An entry that is put in, what is added to a sum only after a switch, and who takes both and begins both anew."""
+    for first in changes:
+        for second in changes if first.how in _PUTS else ():
+            if second.how != "+=" or second.resource.key or first.id in second.fresh or second.id < first.id:
+                continue
+            if first.resource.place == second.resource.place or first.resource.owner != second.resource.owner:
+                continue
+            switch = next((s for s in unit.switches_between(first.id, second.id) if first.id < s.id < second.id), None)
+            if switch is None or unit.guarded(first, second) or second.control != first.control:
+                continue
+            found = _taker_of_both(unit, first.resource, second.resource)
+            if found is not None:
+                yield Pair(unit, first, second, switch), *found
+                return
+
+
+_PUTS = frozenset({"append", "add", "appendleft", "[]"})
+
+
+def _taker_of_both(unit: Unit, one: Resource, other: Resource) -> tuple[str, Evidence] | None:
+    """A function that reads both and sets both anew, side by side, while the unit is under way."""
+    wanted = {f"self.{one.path}", f"self.{other.path}"}
+    for function in unit.module.scope.facts.functions:
+        anew = [
+            (write.path, write.statement)
+            for write in function.writes
+            if write.path in wanted and write.how == "=" and write.shape in ("empty", "constant", "none")
+        ]
+        together = any(abs(at - then) <= 1 for path, at in anew for another, then in anew if path != another)
+        if not together or not wanted <= function.reads or function.name in CONSTRUCTORS:
+            continue
+        found = unit.module.concurrency.overlap(unit.facts.qualname, function.qualname, World.TASKS.value, one)
+        if found is not None and not found.public:
+            return function.qualname, replace(found, text=f"{found.text}; `{function.qualname}` takes both")
+    return None
 
 
 def _belongs(unit: Unit, first: Access, second: Access) -> bool:

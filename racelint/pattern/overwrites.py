@@ -49,9 +49,11 @@ def emptied_in_place(unit: Unit) -> Iterator[tuple[Access, Evidence]]:
 def _readers(unit: Unit, write: Access) -> Evidence | None:
     """Why others read the file: it is a cache, it is of the machine, or the module reads it and its name says that it is shared."""
     used = used_by_others(unit, write)
+    resource, facts = write.resource, unit.facts
+    if used is None or used.strength is Confidence.LOW:
+        used = _read_by_thread(unit, resource) or used
     if used is None:
         return None
-    resource, facts = write.resource, unit.facts
     cached = shared_word(resource.path, resource.name, facts.owner, only=CACHED)
     if cached and _taken_for_miss(
         unit, resource
@@ -61,10 +63,22 @@ def _readers(unit: Unit, write: Access) -> Evidence | None:
         return used
     reader = read_elsewhere(unit, resource)
     handled = unit.module.concurrency.handled_in_processes(facts.qualname) is not None
-    if reader and (handled or is_storage(facts.owner) or shared_word(resource.path, resource.name, facts.qualname)):
+    threads = used.strength is Confidence.MEDIUM and _read_by_thread(unit, resource) is not None
+    if reader and (
+        handled or threads or is_storage(facts.owner) or shared_word(resource.path, resource.name, facts.qualname)
+    ):
         strength = Confidence.MEDIUM if is_storage(facts.owner) else used.strength
         return Evidence(f"`{reader}` reads it; {used.text}", strength, "processes")
     return Evidence(used.text, Confidence.LOW, "processes")
+
+
+def _read_by_thread(unit: Unit, resource: Resource) -> Evidence | None:
+    """That another thread of the module reads the file meanwhile, under the name that the module has for it."""
+    reader = read_elsewhere(unit, resource) if resource.path in unit.module.scope.assigned else ""
+    found = unit.module.concurrency.overlap(unit.facts.qualname, reader, "threads") if reader else None
+    if found is None or found.strength is not Confidence.HIGH or found.public or found.called:
+        return None
+    return Evidence(found.text, Confidence.MEDIUM, "processes")
 
 
 def _taken_for_miss(unit: Unit, resource: Resource) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from racelint.events import Access
+from racelint.events import Access, Ids
 from racelint.evidence import Evidence
 from racelint.expressions import expression
+from racelint.facts import CallSite
 from racelint.finding import Confidence
 from racelint.paths import (
     CACHED,
@@ -99,6 +100,41 @@ def made_by_others(unit: Unit, act: Access) -> Evidence | None:
     return _meeting(unit, act) or found
 
 
+def moved_by_others(unit: Unit, act: Access) -> Evidence | None:
+    """Why somebody else moves the same file away: other processes do, or threads of the module that are all handed its folder."""
+    found = used_by_others(unit, act)
+    if found is not None and found.strength is not Confidence.LOW:
+        return found
+    return _handed_alike(unit, act.resource.path, act.value.stems) or found
+
+
+def _handed_alike(unit: Unit, path: str, stems: Ids) -> Evidence | None:
+    """That the module starts the unit in many threads and hands each the same text for the path, or the folder that it lists."""
+    facts, concurrency = unit.facts, unit.module.concurrency
+    listed = [a.resource.path for n in stems if (a := unit.access(n)) is not None and a.how == "list"]
+    names = {name for one in (path, *listed) for name in _NAMES.findall(one)}
+    places = [place for place, (name, _) in enumerate(facts.params[bool(facts.owner) :]) if name in names]
+    roots = (concurrency.roots[number] for number in sorted(concurrency.reached.get(facts.qualname, ())))
+    root = next((r for r in roots if r.unit == facts.qualname and r.world == "threads" and r.many), None)
+    if root is None or root.public or not places:
+        return None
+    sites = [
+        call
+        for caller in (*unit.module.scope.facts.functions, unit.module.scope.facts.module_body)
+        for call, _ in concurrency.spawning_calls(caller)
+        for argument in call.arguments
+        if any(started.qualname == facts.qualname for started in concurrency.spawned_units(argument, caller, call.line))
+    ]
+    return _medium(root.text) if sites and all(_same_text(call, place) for call in sites for place in places) else None
+
+
+def _same_text(call: CallSite, place: int) -> bool:
+    """Whether the call hands a text that is written down to what it starts, at a place among its arguments."""
+    packed = next((given[len("args=") :] for given in call.arguments if given.startswith("args=(")), None)
+    given = packed.strip("()").split(", ") if packed is not None else call.arguments[1:]
+    return place < len(given) and given[place] == LITERAL
+
+
 def linked_by_others(unit: Unit, act: Access) -> Evidence | None:
     """Why other processes make or use the same link."""
     links = act.how in ("symlink", "link", "symlink_to", "hardlink_to")
@@ -138,6 +174,9 @@ def _met_by_threads(unit: Unit, path: str) -> Evidence | None:
     root = next((r for r in roots if r.world == "threads" and r.many and r.strength is Confidence.HIGH), None)
     return _medium(root.text) if root is not None and not root.handler else None
 
+
+LITERAL = "''"
+"""How facts tell of an argument that is a text which stands there."""
 
 _NAMES = expression(r"(?<![\w.\"'])([A-Za-z_]\w*)")
 

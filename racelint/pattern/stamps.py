@@ -22,12 +22,12 @@ def stamped_late(unit: Unit, check: Access, sense: Sense, act: Access) -> bool:
         return False
     if act.value.shape is Shape.NEW:  # what was got, kept with the time until which it is good
         return False
-    if not exactly(check.resource, act.resource) or not _is_time(unit, act):
+    if not exactly(check.resource, act.resource) or not is_time(unit, act):
         return False
     return begins_something(unit, check, act) or (works_first(unit, check, act) and not _keeps(unit, check, act))
 
 
-def _is_time(unit: Unit, act: Access) -> bool:
+def is_time(unit: Unit, act: Access) -> bool:
     """Whether the value is what a clock says, or is computed from it."""
     function = unit.module.scope.functions.get(act.place.unit)
     if function is None:

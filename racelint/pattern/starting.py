@@ -172,6 +172,11 @@ def _reader(unit: Unit, body: str, write: Access, inherited: bool) -> tuple[str,
         for name in unit.module.concurrency.runs(body)
         if (f := scope.functions.get(name)) is not None and f.name.strip("_") not in ends
     ]
+    instead = (
+        scope.method(unit.facts.owner, functions[0].name) if functions and inherited and unit.facts.owner else None
+    )
+    if instead is not None and instead is not functions[0]:  # what the base starts is what the class has in its place
+        functions, body = [instead], instead.qualname
     functions += [f for f in _filled_in(unit, functions) if f.name.strip("_") not in ends]
     if not functions or _waits_first(functions[0], write, inherited):
         return None

@@ -3,7 +3,8 @@
 Several requests pass the test together: the limit is exceeded, the balance goes below zero, a parent is deleted under its child.
 A statement that only computes in the database (`F("balance") - amount`) does not help, because it does not test. A limit of a rate
 is exceeded, too, where tasks compute from shared state how long to sleep and do not look again when they wake; and one place at
-work is taken twice where threads test a busy flag and raise it in two steps.
+work is taken twice where threads test a busy flag and raise it in two steps. So is a name, a seat or a coupon that threads find free,
+or still there, and take in another step, and what is done again because nobody has noted yet that it was just done.
 
 ## Example
     from django.db import models
@@ -53,6 +54,7 @@ from racelint.pattern import (
     entries_drawn,
     entries_enlarged,
     filled_over_limit,
+    noted_too_late,
     others_left,
     parent_then_child,
     places_taken,
@@ -60,6 +62,7 @@ from racelint.pattern import (
     row_evidence,
     slept_then_done,
     spent_twice,
+    taken_by_two,
     tested_then_drawn,
 )
 from racelint.rule import Rule
@@ -172,6 +175,38 @@ def between_threads(unit: Unit) -> Iterable[Finding]:
             World.THREADS,
             name,
             Fix("hold one lock over test and set, or let `acquire(blocking=False)` of a lock do both"),
+            "done twice",
+        )
+    for pair, evidence in taken_by_two(unit):
+        name = pair.second.resource.shown
+        yield unit.module.finding(
+            RULE,
+            unit,
+            pair.second,
+            ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
+            f"`{name}` is found free on line {line(pair.first)} and taken here with no lock over both; two threads can both find it "
+            "free, and the second takes it from the first",
+            evidence,
+            World.THREADS,
+            name,
+            Fix(
+                "hold one lock over the look and the change, or take it in one step (`setdefault`) and look at the answer"
+            ),
+            "done twice",
+        )
+    for pair, act, evidence in noted_too_late(unit):
+        name = pair.second.resource.shown
+        yield unit.module.finding(
+            RULE,
+            unit,
+            pair.second,
+            ((Role.CHECK, pair.first), (Role.ACT, act), (Role.WRITE, pair.second)),
+            f"`{name}` is compared on line {line(pair.first)} and noted anew here, after `{act.subject}` on line {line(act)}, with no "
+            "lock over all; threads that compared meanwhile do it, too",
+            evidence,
+            World.THREADS,
+            name,
+            Fix("hold one lock over the comparison and the note, and do the rest after it"),
             "done twice",
         )
     for check, act, removal, evidence in spent_twice(unit):

@@ -1,7 +1,7 @@
 """An entry of a shared collection is found missing, made and inserted, and others can do so, too.
 
 Two units make an entry for the same key: the first one leaks, and callers hold different objects for one key. Where the
-entry is a lock, it guards nothing.
+entry is a lock, it guards nothing. Who looks for a member, does something for it and only then notes it does so twice.
 
 ## Example
     async def channel(self, name: str) -> Channel:

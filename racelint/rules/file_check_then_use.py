@@ -41,6 +41,7 @@ from racelint.pattern import (
     listed_then_used,
     made_after_any_test,
     made_by_others,
+    moved_by_others,
     named_temporary,
     of_a_command,
     pid_file_of_one,
@@ -191,6 +192,15 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
             act,
             "{name} is tested on line {line} and removed here in a separate step; another process can be faster",
             UNKNOWN if pid_file_of_one(act) else used_by_others(unit, act) or UNKNOWN,
+            EAFP,
+            "",
+        )
+    elif act.op is Op.USE and act.how in ("replace", "move") and not forgiven(unit, act):
+        yield (
+            test,
+            act,
+            "{name} is tested on line {line} and moved away here in a separate step; another thread or process can be faster",
+            moved_by_others(unit, act) or UNKNOWN,
             EAFP,
             "",
         )

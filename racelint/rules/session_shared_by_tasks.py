@@ -2,7 +2,8 @@
 
 A session is not made for that: statements and results of the tasks mix, a transaction of one commits half of another, or the
 driver raises an error. Nor is a connection on which a request and its answer are two steps, as that of `smtplib` or of
-`http.client`, or a socket: one thread takes the answer that is meant for another.
+`http.client`, or a socket: one thread takes the answer that is meant for another. It is the same with a hash, a buffer or an open
+file of the module that threads feed, or move in, and then read from.
 
 ## Example
     import asyncio
@@ -88,12 +89,12 @@ def find(module: Module) -> Iterable[Finding]:
                 unit,
                 ask,
                 ((Role.ACT, ask),) if ask is answer else ((Role.ACT, ask), (Role.READ, answer)),
-                f"`{name}` is one connection, and {who}; no lock is held here{until}, so that one gets what is meant for the other",
+                f"`{name}` is one {talk.what}, and {who}; no lock is held here{until}, so that one gets what is meant for the other",
                 evidence,
                 World.THREADS,
                 name,
                 Fix(
-                    "give each thread a connection of its own, or hold one lock from the request until the answer is read"
+                    f"give each thread a {talk.what} of its own, or hold one lock from the request until the answer is read"
                 ),
                 "mixed answers",
             )

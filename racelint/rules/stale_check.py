@@ -223,6 +223,8 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
         or (act.op is Op.UPDATE and act.how in GROWING and sense is not Sense.PRESENT)
         or adds_entry(unit, check, sense, act)
     )
+    drawn = _drawn(unit, check, sense, act)
+    grows = grows or drawn
     advances = (
         act.op is Op.WRITE
         and act.how == "="
@@ -236,6 +238,7 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
         return None  # woken up by whoever made room for it
     claims = _claims_entry(check, act) and sense.vague and works_first(unit, check, act)
     limit = grows and sense.vague
+    vague = sense.vague or drawn
     if check.how == "while" and not (limit and sense is Sense.OTHERWISE):
         return None
     if limit and check.id not in unit.flow.ordered:
@@ -253,7 +256,20 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
     evidence = with_itself(unit, World.TASKS, act.resource)
     if advances:
         evidence = stronger(evidence, made_sure_by_all(unit, act))
-    return ("limit" if grows and sense.vague else "twice", evidence) if evidence is not None else None
+    return ("limit" if grows and vague else "twice", evidence) if evidence is not None else None
+
+
+def _drawn(unit: Unit, check: Access, sense: Sense, act: Access) -> bool:
+    """Whether a number is counted down because it was found not to be nought: `if self.free == 0: return`, awaits, `self.free -= 1`."""
+    return (
+        sense is Sense.PRESENT
+        and act.op is Op.WRITE
+        and act.how in COUNTING
+        and exactly(check.resource, act.resource)
+        and check.how != "while"
+        and "-=" in unit.module.text(act.place)
+        and not _counted(unit, check, act)
+    )
 
 
 def _given_away(unit: Unit, check: Access, act: Access) -> bool:

@@ -1,7 +1,7 @@
 """A value read from shared state is written back after a switch point.
 
 Another unit can write the value in between; its write is then lost. The same happens to entries of a collection that is worked
-off over an await and then emptied.
+off over an await and then emptied, and to a highest value that is compared before an await and replaced after it.
 
 ## Example
     async def deposit(self, amount: int) -> None:
@@ -30,6 +30,7 @@ from racelint.pattern import (
     copied_to_processes,
     drained_by_threads,
     emptied_after_await,
+    extremes,
     rival,
     stale_writes,
     thread_updates,
@@ -41,6 +42,7 @@ def find(module: Module) -> Iterable[Finding]:
     """Read, switch, write computed from what was read; between threads any step is a switch."""
     for unit in module.units:
         yield from _between_tasks(module, unit)
+        yield from _kept_by_tasks(module, unit)
         yield from _emptied_by_tasks(module, unit)
         yield from _between_threads(module, unit)
 
@@ -64,6 +66,27 @@ def _between_tasks(module: Module, unit: Unit) -> Iterable[Finding]:
             Fix(
                 f"compute the new value from `{name}` as it is after the await, or hold one lock over the read and the write"
             ),
+        )
+
+
+def _kept_by_tasks(module: Module, unit: Unit) -> Iterable[Finding]:
+    """The highest or lowest value, compared before an await and replaced after it."""
+    for pair in extremes(unit) if unit.facts.is_async else ():
+        evidence = rival(unit, pair.second.resource)
+        if evidence is None or pair.switch is None:
+            continue
+        name = pair.second.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            pair.second,
+            ((Role.CHECK, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
+            f"`{name}` is compared on line {module.line(pair.first)} and replaced here, after the await on line "
+            f"{module.line(pair.switch)}; what another task puts there meanwhile is overwritten, though it may be the better one",
+            evidence,
+            World.TASKS,
+            name,
+            Fix(f"compare again after the await, or hold one lock over the comparison and the change of `{name}`"),
         )
 
 

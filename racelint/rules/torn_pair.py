@@ -1,6 +1,6 @@
 """Two attributes that change together everywhere else are changed with a switch point between them.
 
-Another task that runs at the switch sees one new and one old value.
+Another task that runs at the switch sees one new and one old value, or takes both away between the two.
 
 ## Example
     async def open(self, clock: Clock) -> None:

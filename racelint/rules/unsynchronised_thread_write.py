@@ -2,7 +2,8 @@
 
 `self.n += 1` reads, adds and writes: a thread that writes in between loses its change. So does a maximum that is kept by
 `if n > self.highest: self.highest = n`. A `multiprocessing.Value` that processes count up is no better: its own lock guards the
-read and the write, each alone.
+read and the write, each alone. Nor is `d[len(d) + 1] = x`, where two threads count as many and use one key, or a record that threads
+fill field by field.
 
 ## Example
     import threading
@@ -44,6 +45,7 @@ from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import (
     Access,
+    Confidence,
     Evidence,
     Module,
     Unit,
@@ -53,6 +55,7 @@ from racelint.pattern import (
     filled_alike,
     filled_by_several,
     numbered,
+    numbered_by_size,
     own_to_thread,
     rival,
     thread_updates,
@@ -93,8 +96,25 @@ def find(module: Module) -> Iterable[Finding]:
                 ),
                 "torn pair",
             )
-        for pair in extremes(unit):
+        for pair in numbered_by_size(unit):
             evidence = met(unit, pair.second)
+            if evidence is None or evidence.strength is not Confidence.HIGH:
+                continue
+            name = pair.second.resource.name
+            yield module.finding(
+                RULE,
+                unit,
+                pair.second,
+                ((Role.READ, pair.first), (Role.WRITE, pair.second)),
+                f"the key under which `{name}` gets an entry here comes from what line {module.line(pair.first)} found in it; another "
+                "thread that found as much puts its own under the same key",
+                evidence,
+                World.THREADS,
+                name,
+                Fix("hold one lock over both, or take the numbers from `itertools.count`"),
+            )
+        for pair in extremes(unit):
+            evidence = met(unit, pair.second) if pair.switch is None else None
             if evidence is None:
                 continue
             name = pair.second.resource.shown

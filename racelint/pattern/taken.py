@@ -1,0 +1,118 @@
+"""What is free for one: found free in one step and taken in another, by threads of which all but one should be turned away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.events import Access, Mark, Op, Sense, Shape
+from racelint.evidence import Evidence
+from racelint.finding import Confidence, World
+from racelint.pattern.claiming import is_state
+from racelint.pattern.made import is_told
+from racelint.pattern.pair import INTERNAL, Pair
+from racelint.pattern.rivals import with_itself
+from racelint.pattern.stamps import is_time
+from racelint.pattern.unit import Unit, exactly
+from racelint.words import CLOCKS, first_word
+
+
+def taken_by_two(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
+    """The look that found an entry or attribute free, the step that takes it for this call, and the threads that do so at once.
+
+    Who finds it taken gets an error or False, so that callers rely on being the only one; or what takes it is put to work at once.
+    """
+    if unit.facts.is_async or unit.is_constructor or unit.module.concurrency.called_under_lock(unit.facts):
+        return
+    for take in unit.accesses(Op.WRITE, kinds=INTERNAL):
+        if take.how not in ("=", "[]") or take.place.unit != unit.facts.qualname or unit.rechecked_locked(take):
+            continue
+        look = next((c for n, s in take.control if (c := _found_free(unit, n, s, take)) is not None), None)
+        if look is None or unit.guarded(look, take, World.THREADS):
+            continue
+        evidence = with_itself(unit, World.THREADS, take.resource)
+        if evidence is None or evidence.strength is not Confidence.HIGH or evidence.public or evidence.called:
+            continue
+        yield Pair(unit, look, take), evidence
+
+
+def noted_too_late(unit: Unit) -> Iterator[tuple[Pair, Mark, Evidence]]:
+    """The look that found the time ripe, the step that notes when it was done, what is done before that, and who does so, too."""
+    if unit.facts.is_async or unit.is_constructor or unit.module.concurrency.called_under_lock(unit.facts):
+        return
+    for note in unit.accesses(Op.WRITE, kinds=INTERNAL):
+        if note.how not in ("=", "[]") or note.place.unit != unit.facts.qualname or not is_time(unit, note):
+            continue
+        for number, sense in note.control:
+            look = unit.access(number)
+            if look is None or not sense.vague or number not in unit.flow.ordered:
+                continue
+            if not exactly(look.resource, note.resource) or unit.guarded(look, note, World.THREADS):
+                continue
+            done = _done_between(unit, look, note)
+            evidence = with_itself(unit, World.THREADS, note.resource) if done is not None else None
+            if done is None or evidence is None or evidence.strength is not Confidence.HIGH:
+                continue
+            if not (evidence.public or evidence.called or unit.rechecked_locked(note)):
+                yield Pair(unit, look, note), done, evidence
+                return
+
+
+def _done_between(unit: Unit, look: Access, note: Access) -> Mark | None:
+    """A call on another object that is made between the two, because the time was ripe, and does more than look or tell."""
+    models = unit.module.models
+    return next(
+        (
+            mark
+            for mark in unit.marks("call", "slow", "spawn")
+            if look.id < mark.id < note.id
+            and mark.statement not in (look.statement, note.statement)
+            and any(number == look.id for number, _ in mark.control)
+            and "." in mark.subject
+            and not is_told(mark.subject)
+            and mark.subject.rpartition(".")[2] not in CLOCKS
+            and first_word(mark.subject) not in models.looks
+        ),
+        None,
+    )
+
+
+def _found_free(unit: Unit, number: int, sense: Sense, take: Access) -> Access | None:
+    """The check with this number, if it found the very state free, and another answer turns the caller away."""
+    look = unit.access(number)
+    if look is None or not exactly(look.resource, take.resource) or look.how in ("while", "assert"):
+        return None
+    if look.place.unit != take.place.unit:
+        return None
+    if sense is Sense.ABSENT:
+        if not _of_caller(unit, take):
+            return None
+        turned = _turned_away(unit, number, (Sense.PRESENT,))
+        return look if turned or (not take.resource.key and _put_to_work(unit, number, take)) else None
+    if not sense.vague or number in unit.flow.ordered or not look.related or not is_state(take):
+        return None
+    if take.value.text in look.related:
+        return None
+    other = Sense.OTHERWISE if sense is Sense.OTHER else Sense.OTHER
+    return look if _turned_away(unit, number, (other,)) else None
+
+
+def _of_caller(unit: Unit, take: Access) -> bool:
+    """Whether what takes it says who does: something that the unit was handed, or that it is taken."""
+    given = {name for name, _ in unit.facts.params[bool(unit.facts.owner) :]}
+    return take.value.shape is Shape.OTHER and take.value.text.partition(".")[0] in given
+
+
+def _turned_away(unit: Unit, number: int, senses: tuple[Sense, ...]) -> bool:
+    return any((number, sense) in mark.control for mark in unit.marks("turned away", "occupied") for sense in senses)
+
+
+def _put_to_work(unit: Unit, number: int, take: Access) -> bool:
+    """Whether a method is called, because it was free, of what takes it."""
+    return any(
+        (number, Sense.ABSENT) in mark.control
+        and mark.id > take.id
+        and mark.subject.partition(".")[0] == take.value.text
+        and not is_told(mark.subject)
+        and first_word(mark.subject) not in unit.module.models.looks
+        for mark in unit.marks("call", "slow")
+    )
