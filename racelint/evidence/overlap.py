@@ -39,6 +39,7 @@ class Concurrency(OwnObjects):
         if resource is not None and (self._builds(one, resource) or self._builds(other, resource)):
             return None
         own = resource is not None and resource.kind is Kind.ATTRIBUTE and not self._of_class(resource)
+        own = own and resource is not None and not self.part_of_all(resource)
         captured = self._of_call(one, other, resource)
         given = resource is not None and resource.kind is Kind.ARGUMENT
         ones, others = self.reached_sharing(one, resource), self.reached_sharing(other, resource)

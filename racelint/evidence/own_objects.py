@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import cached_property
 
 from racelint.events import Kind, Resource
-from racelint.evidence.reaching import Reaching
+from racelint.evidence.handed_alike import HandedAlike
 from racelint.facts import CallSite, FunctionFacts
 from racelint.resolve import enclosing_self
 
 BUILDERS = frozenset({"__init__", "__post_init__"})
 
 
-class OwnObjects(Reaching):
+class OwnObjects(HandedAlike):
     """Which units come to a function with an object that other units have, too."""
 
     def reached_sharing(self, function: str, resource: Resource | None) -> frozenset[int]:

@@ -48,6 +48,10 @@ class Writers(Calls):
             found.extend(self._foreign_writers(resource))
             family = scope.family(resource.owner) if resource.owner in scope.classes else frozenset()
             found.extend((f, w) for f, w, owner in self._writes_by_local_name.get(path, ()) if owner in family)
+        elif resource.kind is Kind.ARGUMENT and "." not in path:  # a collection that all threads were handed
+            own = scope.functions.get(resource.owner.removeprefix("?"))
+            if own is not None:
+                found.extend((own, w) for w in own.writes if w.path == path)
         elif resource.kind is Kind.ARGUMENT:
             attribute = resource.path.rpartition(".")[2]
             found.extend((f, w) for f in scope.facts.functions for w in f.writes if w.path.endswith("." + attribute))

@@ -365,6 +365,8 @@ class _Collector:
         path = dotted(node)
         if isinstance(node, ast.Name):
             self.current.locals.add(node.id)
+            if self.loops:
+                self.current.made_anew.add(node.id)
             if built and how == "=":
                 self.current.built.append((node.id, built))
             elif how == "=" and (holder := entry_holder(value)):

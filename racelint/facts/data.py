@@ -99,6 +99,8 @@ class FunctionFacts:
     choices: tuple[tuple[str, int, tuple[str, ...]], ...] = ()
     """Names that loops over what stands there bind, each with the line of what the loop goes over and the dotted sources of what
     it has in turn; in the order of the lines."""
+    made_anew: frozenset[str] = frozenset()
+    """Local names that are assigned within loops."""
 
     @property
     def name(self) -> str:

@@ -26,6 +26,7 @@ class Gathered:
         "locals",
         "looped",
         "loops",
+        "made_anew",
         "outer",
         "owner",
         "params",
@@ -65,6 +66,7 @@ class Gathered:
         self.built: list[tuple[str, str]] = []
         self.statements = 0
         self.looped: set[str] = set()
+        self.made_anew: set[str] = set()
         self.choices: list[tuple[str, int, tuple[str, ...]]] = []
         self.stub = False
         self.run_by = ""
@@ -131,4 +133,5 @@ class Gathered:
             self.path_words,
             self.run_by,
             tuple(self.choices),
+            frozenset(self.made_anew),
         )

@@ -11,6 +11,7 @@ from racelint.events import (
     Access,
     Flow,
     Kind,
+    Resource,
     Sense,
     Shape,
     Value,
@@ -42,6 +43,9 @@ class Walker(Contexts):
                 self.state.env[name] = Value(
                     type=self.scope.names_in(facts.qualname).annotated_type(annotation), text=name, born=0
                 )
+        for name in self.program.concurrency.collections_of_all(facts):
+            collection = Resource(Kind.ARGUMENT, f"?{facts.qualname}", name, name)
+            self.state.env[name] = Value(ref=collection, text=name, born=0)
         self.mark("entry", self.definition.node.name)
         concurrency = self.program.concurrency
         try:

@@ -306,7 +306,13 @@ def state_of_threads(c: Candidate) -> bool:
         for key in c.changes
     ):
         return True
-    return _updates_what_it_holds(c) or _fills_record(c)
+    return _updates_what_it_holds(c) or _fills_record(c) or _changes_what_all_have(c)
+
+
+def _changes_what_all_have(c: Candidate) -> bool:
+    """Whether a collection is changed that all threads which run the definition were handed."""
+    given = c.module.concurrency.collections_of_all(c.facts)
+    return bool(given) and any(write.path in given for write in c.facts.writes)
 
 
 def _fills_record(c: Candidate) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Event, Kind, Op, Sense
+from racelint.events import Access, Event, Kind, Op, Sense, Shape
 from racelint.finding import World
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.transactions import locked_by_look, row_locked_at
@@ -80,6 +80,8 @@ def extremes(unit: Unit) -> Iterator[Pair]:
     for write in unit.accesses(Op.WRITE, kinds=INTERNAL):
         if write.how not in ("=", "[]") or not write.value.text:
             continue
+        if world is World.TASKS and write.value.shape is Shape.CONSTANT:  # a limit, beside which nothing is better
+            continue
         for number, sense in write.control:
             check = unit.access(number)
             if (
@@ -101,7 +103,8 @@ def extremes(unit: Unit) -> Iterator[Pair]:
 def numbered_by_size(unit: Unit) -> Iterator[Pair]:
     """Entries put under a number that comes from how many there were, or from the highest one, with no lock for threads over both."""
     for write in unit.accesses(Op.WRITE, kinds=INTERNAL) if not unit.facts.is_async else ():
-        if write.how != "[]" or write.resource.key in unit.facts.loop_names:  # which goes through the entries
+        function = unit.module.scope.functions.get(write.place.unit, unit.facts)
+        if write.how != "[]" or write.resource.key in function.loop_names:  # which goes through the entries
             continue
         for number in sorted(write.chosen):
             read = unit.access(number)

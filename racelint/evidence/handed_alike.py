@@ -1,0 +1,113 @@
+"""What whoever starts several threads hands to all of them, or to all objects that it makes for them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from racelint.events import Kind, Resource
+from racelint.evidence.reaching import Reaching
+from racelint.facts import CallSite, FunctionFacts
+
+_COLLECTIONS = frozenset(
+    "dict list set defaultdict collections.defaultdict Counter collections.Counter OrderedDict collections.OrderedDict".split()
+)
+"""What a local name is built from that holds a collection."""
+
+
+class HandedAlike(Reaching):
+    """Arguments that are one object for all runs of a unit, or for all objects of a class."""
+
+    def collections_of_all(self, function: FunctionFacts) -> frozenset[str]:
+        """The arguments of a function of the module that are one collection for all threads which it is started in many times."""
+        if not function.params or function.is_async or not self._started_with:
+            return frozenset()
+        known = self._known_collections.get(function.qualname)
+        if known is None:
+            known = self._known_collections[function.qualname] = self._find_collections(function)
+        return known
+
+    @cached_property
+    def _known_collections(self) -> dict[str, frozenset[str]]:
+        return {}
+
+    @cached_property
+    def _started_with(self) -> dict[str, list[tuple[FunctionFacts, CallSite, tuple[str, ...]]]]:
+        """By function where threads are started that run it, with the arguments that they are handed."""
+        found: dict[str, list[tuple[FunctionFacts, CallSite, tuple[str, ...]]]] = {}
+        for caller in (*self.scope.facts.functions, self.scope.facts.module_body):
+            for call, spawner in self.spawning_calls(caller):
+                if spawner.world != "threads" or spawner.once:
+                    continue
+                for argument in call.arguments:
+                    for unit in self.spawned_units(argument, caller, call.line):
+                        found.setdefault(unit.qualname, []).append((caller, call, handed(call)))
+        return found
+
+    def _find_collections(self, function: FunctionFacts) -> frozenset[str]:
+        sites = self._started_with.get(function.qualname, ())
+        if not sites or self.callers.get(function.qualname):
+            return frozenset()
+        names = [name for name, _ in function.params[bool(function.owner) :]]
+        return frozenset(
+            name
+            for place, name in enumerate(names)
+            if all(
+                place < len(given) and call.looped and self._is_one(given[place], caller, collection=True)
+                for caller, call, given in sites
+            )
+        )
+
+    def _is_one(self, path: str, caller: FunctionFacts, collection: bool) -> bool:
+        """Whether a name that stands in a loop means one object in all rounds: made before it, or kept by the module."""
+        if not path.isidentifier() or path in caller.loop_names | caller.made_anew:
+            return False
+        if path not in caller.local_names:
+            built = self.scope.assigned.get(path, "")
+            return path in self.scope.assigned and (not collection or built in _COLLECTIONS or built == "empty")
+        made = {built for name, built in caller.locals_built if name == path}
+        empty = any(w.path == path and w.how == "=" and w.shape in ("empty", "display") for w in caller.writes)
+        if collection and not (empty or (made and made <= _COLLECTIONS)):
+            return False
+        return bool(made or empty)
+
+    def part_of_all(self, resource: Resource) -> bool:
+        """Whether the resource is a part of what every object of its class was handed alike: `self.stats.ok` of each worker."""
+        holder, dot, _ = resource.path.partition(".")
+        if not dot or resource.kind is not Kind.ATTRIBUTE or resource.owner not in self.scope.classes:
+            return False
+        key = (resource.owner, holder)
+        known = self._known_parts_of_all.get(key)
+        if known is None:
+            known = self._known_parts_of_all[key] = self._find_part(*key)
+        return known
+
+    @cached_property
+    def _known_parts_of_all(self) -> dict[tuple[str, str], bool]:
+        return {}
+
+    def _find_part(self, owner: str, holder: str) -> bool:
+        constructor = self.scope.method(owner, "__init__")
+        writes = self.scope.attribute_writes(owner, holder)
+        if constructor is None or len(writes) != 1 or writes[0][0] is not constructor:
+            return False
+        names = [name for name, _ in constructor.params[1:]]
+        if writes[0][1].built_from not in names:
+            return False
+        place = names.index(writes[0][1].built_from)
+        sites = [
+            (caller, call)
+            for caller in (*self.scope.facts.functions, self.scope.facts.module_body)
+            for call in caller.calls
+            if call.callee == owner
+        ]
+        several = any(call.looped for _, call in sites) or len(sites) > 1
+        return several and all(
+            place < len(call.arguments) and self._is_one(call.arguments[place], caller, collection=False)
+            for caller, call in sites
+        )
+
+
+def handed(call: CallSite) -> tuple[str, ...]:
+    """What a call that starts a unit hands it: behind the unit, or packed into `args=(…)`."""
+    packed = next((given[len("args=(") : -1] for given in call.arguments if given.startswith("args=(")), None)
+    return tuple(packed.split(", ")) if packed is not None else call.arguments[1:]
