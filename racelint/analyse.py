@@ -9,19 +9,17 @@ import ast
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from racelint.evidence import Concurrency, Outside
 from racelint.expressions import expression
 from racelint.facts import FunctionFacts, ModuleFacts, collect_facts
 from racelint.finding import Confidence, Finding, Fix, NearMiss, Role, Span, World
 from racelint.frozen import dataclass, replace
 from racelint.index import Index
-from racelint.models.loader import load_models
 from racelint.need import Nominee
-from racelint.nominate import nominate
 from racelint.rule import Rule
 from racelint.source import Source
 
 if TYPE_CHECKING:
+    from racelint.evidence import Concurrency, Outside
     from racelint.flow.summaries import Program
 
 
@@ -49,6 +47,8 @@ def nominated(
     needs = {need for rule in rules for need in rule.needs}
     if not facts.functions or not needs:
         return None
+    from racelint.nominate import nominate  # a third of a start, and what a cache remembers is not asked for
+
     concurrency = _outside(index, models).concurrency(facts)
     definitions = nominate(concurrency.scope, concurrency, needs, least)
     return Nominated(concurrency, definitions, least) if definitions else None
@@ -56,6 +56,9 @@ def nominated(
 
 def _outside(index: Index, models: tuple[str, ...]) -> Outside:
     """What the modules of an index do with each other; kept as long as the index is the same."""
+    from racelint.evidence import Outside
+    from racelint.models.loader import load_models
+
     global _project
     if _project is None or _project[0] is not index or _project[1] != models:
         _project = (index, models, Outside(index, load_models(models)))

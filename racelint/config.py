@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from racelint.finding import Confidence
@@ -240,7 +239,9 @@ def nearest(word: str, known: Sequence[str]) -> str:
 # Files
 
 
-def load_config(start: Path, rules: Sequence[Rule], layers: Sequence[Layer] = (), *, isolated: bool = False) -> Config:
+def load_config(
+    start: str | os.PathLike[str], rules: Sequence[Rule], layers: Sequence[Layer] = (), *, isolated: bool = False
+) -> Config:
     """The configuration that holds for `start`, a file or directory, with `layers` on top of it. Raises ConfigError.
 
     The nearest file decides, for the whole run; with `isolated` none is read.
@@ -249,34 +250,56 @@ def load_config(start: Path, rules: Sequence[Rule], layers: Sequence[Layer] = ()
     return config_from(file, rules, layers)
 
 
-def config_from(file: Path | None, rules: Sequence[Rule], layers: Sequence[Layer] = ()) -> Config:
+def config_from(file: str | os.PathLike[str] | None, rules: Sequence[Rule], layers: Sequence[Layer] = ()) -> Config:
     """The configuration of a file, with `layers` on top of it. Raises ConfigError."""
+    file = None if file is None else os.fspath(file)
     below = [] if file is None else [read_layer(file)]
     for layer in (*below, *layers):
         _check_selectors(layer, layer.where, rules)
-    root = str(file.parent.absolute()) if file else os.getcwd()
-    return combine([*below, *layers], root, str(file or ""))
+    root = _folder(file) if file else os.getcwd()
+    return combine([*below, *layers], root, file or "")
 
 
-def find_config(start: Path) -> Path | None:
+def find_config(start: str | os.PathLike[str]) -> str | None:
     """The nearest `racelint.toml`, or `pyproject.toml` with a `[tool.racelint]`, in `start` or above it."""
-    start = start.absolute()
-    for directory in (start, *start.parents):
-        own = directory / "racelint.toml"
-        if own.is_file():
+    for directory in _upwards(_absolute(os.fspath(start))):
+        own = os.path.join(directory, "racelint.toml")
+        if os.path.isfile(own):
             return own
-        project = directory / "pyproject.toml"
-        if project.is_file() and "racelint" in _text(project) and _table(project) is not None:
+        project = os.path.join(directory, PROJECT)
+        if os.path.isfile(project) and "racelint" in _text(project) and _table(project) is not None:
             return project
     return None
 
 
-def read_layer(file: Path) -> Layer:
+PROJECT = "pyproject.toml"
+
+
+def _upwards(folder: str) -> Iterator[str]:
+    """A folder and those it is in."""
+    while True:
+        yield folder
+        above = os.path.dirname(folder)
+        if above == folder:
+            return
+        folder = above
+
+
+def _absolute(path: str) -> str:
+    """An absolute path, that is not made shorter: a folder before `..` may be a link."""
+    return os.path.join(os.getcwd(), path)
+
+
+def _folder(file: str) -> str:
+    return os.path.dirname(_absolute(file))
+
+
+def read_layer(file: str) -> Layer:
     """What a configuration file says. Raises ConfigError."""
     table = _table(file)
     if table is None:
         raise ConfigError(f"{file}: there is no [tool.racelint] in it")
-    return _layer(table, str(file), str(file.parent.absolute()))
+    return _layer(table, file, _folder(file))
 
 
 def inline_layer(text: str) -> Layer:
@@ -285,24 +308,25 @@ def inline_layer(text: str) -> Layer:
     return _layer(table, f"--config '{text}'", os.getcwd())
 
 
-def _text(file: Path) -> str:
+def _text(file: str) -> str:
     try:
-        return file.read_text(encoding="utf-8-sig")
+        with open(file, encoding="utf-8-sig") as opened:
+            return opened.read()
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: TOML must be UTF-8: {error}") from None
 
 
-def _table(file: Path) -> Mapping[str, object] | None:
+def _table(file: str) -> Mapping[str, object] | None:
     """The table of racelint's keys: the whole file, or in a `pyproject.toml` its `[tool.racelint]`."""
-    table = _parsed(_text(file), str(file))
-    if file.name != "pyproject.toml":
+    table = _parsed(_text(file), file)
+    if os.path.basename(file) != PROJECT:
         return table
     tool = table.get("tool")
     ours = tool.get("racelint") if isinstance(tool, dict) else None
     if ours is not None and not isinstance(ours, dict):
-        raise ConfigError(f"{_at(str(file), 'racelint')}`tool.racelint` must be a table")
+        raise ConfigError(f"{_at(file, 'racelint')}`tool.racelint` must be a table")
     return ours
 
 
@@ -325,12 +349,14 @@ def _at(where: str, word: str) -> str:
     if where == OPTIONS:
         return OPTIONS
     try:
-        lines = Path(where).read_text(encoding="utf-8").splitlines()
+        with open(where, encoding="utf-8") as opened:
+            lines = opened.read().splitlines()
     except (OSError, ValueError):
         return f"{where}: " if where else ""
-    inside = Path(where).name != "pyproject.toml"
+    in_project = os.path.basename(where) == PROJECT
+    inside = not in_project
     for number, line in enumerate(lines, 1):
-        if re.match(r"\s*\[", line) and Path(where).name == "pyproject.toml":
+        if re.match(r"\s*\[", line) and in_project:
             inside = re.match(r"\s*\[\s*tool\s*\.\s*[\"']?racelint\b", line) is not None
         if inside and re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", line.partition("#")[0]):
             return f"{where}:{number}: "
@@ -461,8 +487,7 @@ class _Values:
 def _top(folder: str) -> str:
     """The real folder of the repository that a folder is in; without one, the folder itself."""
     folder = os.path.realpath(folder)
-    above = [folder, *map(str, Path(folder).parents)]
-    return next((one for one in above if os.path.exists(os.path.join(one, ".git"))), folder)
+    return next((one for one in _upwards(folder) if os.path.exists(os.path.join(one, ".git"))), folder)
 
 
 def anchored(patterns: tuple[str, ...] | None, root: str) -> tuple[str, ...] | None:

@@ -12,7 +12,6 @@ import os
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 
 from racelint.config import Config
 from racelint.discovery import File, found_below
@@ -60,29 +59,37 @@ def context(
         named = [file for file in files if file.named]
         around = [file for file in project if file.path not in looked_at]
         return sorted(_near(named, around, given, read), key=lambda file: file.path) if named else []
-    starts: dict[Path, list[File]] = {}
+    starts: dict[str, list[File]] = {}
     for file in files:
         edited = len(files) == 1 and file.path in given and os.path.exists(file.path)
-        root = project_root(Path(file.path)) if file.named or edited else None
+        root = project_root(file.path) if file.named or edited else None
         if root is not None:
             starts.setdefault(root, []).append(file)
     found: dict[str, File] = {}
     for root, named in starts.items():
-        around = [file for file in found_below(os.fspath(root), config, MOST_LISTED) if file.path not in looked_at]
+        around = [file for file in found_below(root, config, MOST_LISTED) if file.path not in looked_at]
         found.update((file.path, file) for file in _near(named, around, given, read))
     return [found[path] for path in sorted(found)]
 
 
-def project_root(path: Path) -> Path | None:
+def project_root(path: str) -> str | None:
     """The nearest folder above a file that is the top of a project, else the topmost package it is in, if any.
 
     The home folder is nobody's project.
     """
-    for directory in path.parents:
-        if any((directory / marker).exists() for marker in MARKERS):
-            return None if directory == Path.home() else directory
-    packages = [directory for directory in path.parents if (directory / "__init__.py").exists()]
+    above = list(_above(path))
+    for directory in above:
+        if any(os.path.exists(os.path.join(directory, marker)) for marker in MARKERS):
+            return None if directory == os.path.expanduser("~") else directory
+    packages = [directory for directory in above if os.path.exists(os.path.join(directory, "__init__.py"))]
     return packages[-1] if packages else None
+
+
+def _above(path: str) -> Iterator[str]:
+    """The folders that a path is in, the nearest first."""
+    while (above := os.path.dirname(path)) != path:
+        yield above
+        path = above
 
 
 def _near(named: Sequence[File], around: Sequence[File], given: Mapping[str, Source], read: Reader) -> list[File]:

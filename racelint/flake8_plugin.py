@@ -12,7 +12,6 @@ import ast
 import os
 from collections.abc import Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from racelint import __version__
@@ -83,7 +82,7 @@ def _find(source: Source, tree: ast.Module) -> list[Finding]:
 @cache
 def _config(directory: str) -> Config:
     """The configuration that holds in a directory. Raises ConfigError."""
-    return load_config(Path(directory), RULES)
+    return load_config(directory, RULES)
 
 
 class Project:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import time
-import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from racelint.analyse import build_index, collect, find_near_misses, find_races, nominated
@@ -21,7 +20,6 @@ from racelint.finding import Confidence, Finding, NearMiss, Problem
 from racelint.frozen import dataclass, field, replace
 from racelint.index import Index
 from racelint.jobs import PAYS, each, uncollected
-from racelint.models.loader import load_models
 from racelint.parse import parse
 from racelint.rule import Rule
 from racelint.rules import RULES
@@ -207,6 +205,8 @@ def _lint(
 ) -> Report:
     check_config(job.config, RULES)
     if job.config.models or len(files) > PAYS:
+        from racelint.models.loader import load_models
+
         # A wrong table is an error of the whole run; and processes that are forked then need not read the tables again.
         load_models(job.config.models)
     total, jobs, may_spawn = 2 * len(files), job.config.jobs, job.may_spawn
@@ -356,6 +356,8 @@ def _excused(job: Job, file: File, problem: Problem) -> Known:
 
 def _mistake(file: File, error: Exception) -> Problem:
     """An error that nobody foresaw, with the place in racelint where it happened."""
+    import traceback  # only for a mistake
+
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
     what = " ".join(f"{type(error).__name__}: {error}".split())[:300]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from racelint.cli import cli
+from racelint.cli.commands import cli
 
 ROOT = Path(__file__).parent.parent
 

@@ -17,8 +17,8 @@ from click.testing import CliRunner, Result
 
 import racelint
 from racelint import RULES, lint_paths, lint_source
-from racelint.cli import cli
 from racelint.cli.checking import check
+from racelint.cli.commands import cli
 from racelint.cli.looking import ProgressLine
 from racelint.config import Config
 from racelint.discovery import discover
@@ -139,9 +139,9 @@ def test_an_internal_error_exits_with_2(project: Path, monkeypatch: pytest.Monke
 def test_an_error_of_the_command_line_itself_exits_with_2(project: Path) -> None:
     """With the traceback, for the report."""
     code = (
-        "import racelint.cli as c, racelint.cli.checking as k, sys\n"
+        "import racelint.cli as c, racelint.cli.doing as d, sys\n"
         "def fails(*a): raise ZeroDivisionError('on purpose')\n"
-        "k._check = fails\n"
+        "d.checked = fails\n"
         "sys.exit(c.run(['.']))"
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True, timeout=60)
@@ -656,7 +656,8 @@ def test_little_is_imported(project: Path) -> None:
     assert {name for name in version if name.startswith("racelint")} == {"racelint", "racelint.__main__"}
     (project / "race.py").write_text("x = 1\n")
     nothing = imported("from racelint.cli import run; run(['race.py'])", project)
-    assert not {"libcst", "astroid", "multiprocessing", "concurrent.futures"} & nothing
+    heavy = {"libcst", "astroid", "multiprocessing", "concurrent.futures", "click", "dataclasses", "inspect", "tomllib"}
+    assert not heavy & nothing
 
 
 # From Python

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from racelint.cli import cli
+from racelint.cli.commands import cli
 from racelint.rules import RULES
 
 ROOT = Path(__file__).parent.parent

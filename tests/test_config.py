@@ -113,10 +113,10 @@ def test_the_nearest_file_with_a_table_is_read(project: Path) -> None:
     (deep / "pyproject.toml").write_text("[tool.other]\nracelint = 1\n")
     assert find_config(deep / "x.py") is None
     (project / "pyproject.toml").write_text("[tool.racelint]\n")
-    assert find_config(deep / "x.py") == project / "pyproject.toml"
+    assert find_config(deep / "x.py") == str(project / "pyproject.toml")
     (project / "a" / "racelint.toml").write_text("jobs = 1\n")
     (project / "a" / "pyproject.toml").write_text("[tool.racelint]\n")
-    assert find_config(deep) == project / "a" / "racelint.toml"
+    assert find_config(deep) == str(project / "a" / "racelint.toml")
 
 
 def test_later_layers_win(project: Path) -> None:

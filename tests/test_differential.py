@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from racelint import lint_paths, lint_source
-from racelint.cli import cli
+from racelint.cli.commands import cli
 from racelint.config import Config
 from racelint.finding import Confidence, Finding
 from racelint.flake8_plugin import Plugin

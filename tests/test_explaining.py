@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 from test_cli import RACE
 
-from racelint.cli import cli
+from racelint.cli.commands import cli
 from racelint.finding import Finding
 from racelint.report import Options
 from racelint.report.explained import explained

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from racelint import analyse, lint_source, suppress
-from racelint.cli import cli
+from racelint.cli.commands import cli
 from racelint.config import Config
 from racelint.discovery import discover
 from racelint.finding import Applicability, Edit, Finding, Fix, Span

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +14,13 @@ from racelint.events import Access, Acquire, Flow, Mark, Switch
 from racelint.evidence import Concurrency
 from racelint.flow.statements import Walker
 from racelint.flow.summaries import Program
-from racelint.models.loader import HERE, ModelError, Models, load_models
+from racelint.models import bundled
+from racelint.models.loader import ModelError, Models, load_models
 from racelint.resolve import Scope
 from racelint.source import Source
 
 DOCS = Path(__file__).parent.parent / "docs" / "models.md"
-TABLES = sorted(HERE.glob("*.toml"))
+TABLES = sorted(Path(bundled.HERE).glob("*.toml"))
 
 
 def scope_of(code: str, models: Models) -> Scope:
@@ -561,3 +564,35 @@ def test_the_example_of_the_documentation(tmp_path: Path) -> None:
     path = tmp_path / "diskcache.toml"
     path.write_text(table)
     assert told(flow_of(code, load_models((str(path),)), "count_visit")) == wanted.split("\n")[:-1]
+
+
+def test_tables_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept of them is what stands in them, and no more is kept than the compiled modules are."""
+    monkeypatch.setattr(bundled, "HERE", str(tmp_path))
+    (tmp_path / "one.toml").write_text('imports = ["one"]\n')
+    kept = Path(importlib.util.cache_from_source(str(tmp_path / "any.py"))).with_name(bundled.KEPT)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    expected = [(str(tmp_path / "one.toml"), {"imports": ["one"]})]
+    assert bundled.tables() == expected
+    assert not kept.exists()
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    assert bundled.tables() == expected
+    assert not kept.exists()
+    kept.parent.mkdir(parents=True)
+    assert bundled.tables() == bundled.tables() == expected
+    assert kept.exists()
+    for broken in ("", "{", "[]", "[1, 2, 3]", kept.read_text().replace("one.toml", "two.toml")):
+        kept.write_text(broken)
+        assert bundled.tables() == expected
+    (tmp_path / "one.toml").write_text('imports = ["one", "two"]\n')
+    assert bundled.tables() == [(str(tmp_path / "one.toml"), {"imports": ["one", "two"]})]
+
+
+def test_bundled_types_are_like_others() -> None:
+    """None of them is like itself, over others or not."""
+    models = load_models()
+    for name in models.parents:
+        seen = [name]
+        while parent := models.parents.get(seen[-1], ""):
+            assert parent not in seen
+            seen.append(parent)

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from test_cli import RACE
 from test_report import SOURCE, STALE_WRITE, Results, span
 
-from racelint.cli import cli
+from racelint.cli.commands import cli
 from racelint.cli.showing import explained
 from racelint.finding import Applicability, Confidence, Edit, Finding, Fix, Problem
 from racelint.report import REPORTERS, Options

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from racelint.cli import cli
+from racelint.cli.commands import cli
 from racelint.config import config_from
 from racelint.rules import RULES
 

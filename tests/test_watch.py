@@ -15,7 +15,7 @@ from typing import IO
 import pytest
 from click.testing import CliRunner
 
-from racelint.cli import cli
+from racelint.cli.commands import cli
 
 RACE = """\
 import asyncio

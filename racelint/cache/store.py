@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cache
-from pathlib import Path
 from typing import Generic, TypeVar
 
 from racelint.cache.codec import decode, encode, shape_of
@@ -58,7 +57,7 @@ class Kept:
 class Cache(Generic[Report]):
     """One run's view of the cache. Every method may find the file damaged: then it says so, once, and knows nothing."""
 
-    path: Path
+    path: str
     report_kind: type[Report]
     damaged: bool = False
     """The file could not be used and was thrown away."""
@@ -230,8 +229,8 @@ class Cache(Generic[Report]):
     def _throw_away(self) -> None:
         self.damaged = True
         try:
-            self.path.unlink(missing_ok=True)
-        except OSError:  # whoever may not remove it can still do without it
+            os.unlink(self.path)
+        except OSError:  # it is gone, or whoever may not remove it can still do without it
             return
 
 
@@ -262,14 +261,15 @@ def _own_schema() -> list[tuple[str, str, str]]:
         return _schema(database)
 
 
-def opened(folder: Path, report_kind: type[Report]) -> Cache[Report] | None:
+def opened(folder: str | os.PathLike[str], report_kind: type[Report]) -> Cache[Report] | None:
     """The cache in a folder; None if there can be none."""
-    return Cache(folder / NAME, report_kind) if prepare(folder) else None
+    folder = os.fspath(folder)
+    return Cache(os.path.join(folder, NAME), report_kind) if prepare(folder) else None
 
 
-def existing(folder: Path, report_kind: type[Report]) -> Cache[Report] | None:
+def existing(folder: str | os.PathLike[str], report_kind: type[Report]) -> Cache[Report] | None:
     """The cache that an earlier run has left in a folder; None if there is none."""
-    return opened(folder, report_kind) if (folder / NAME).is_file() else None
+    return opened(folder, report_kind) if os.path.isfile(os.path.join(folder, NAME)) else None
 
 
 # keys
@@ -301,7 +301,7 @@ def _hash(*parts: str) -> bytes:
 @cache
 def racelint_itself() -> str:
     """What tells this racelint from any other: an older one's facts and findings may differ. Its files are not read."""
-    package = Path(__file__).parent.parent
+    package = os.path.dirname(os.path.dirname(__file__))
     states = [sys.version, sys.prefix]
     for folder, folders, names in os.walk(package):
         folders[:] = sorted(name for name in folders if name != "__pycache__")

@@ -4,37 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-import time
-from collections.abc import Sequence
 from enum import Enum
 from functools import partial
-from pathlib import Path
 
 import click
 
-from racelint.cli.adopting import baseline_options, check_baseline_options, found_in_commit, opened, tidy, update
+from racelint.cli.adopting import baseline_options, check_baseline_options
 from racelint.cli.completing import a_file
-from racelint.cli.ignoring import OptionalReason, add_ignores, reason_option
-from racelint.cli.looking import Looked, look_at_files, look_at_stdin
+from racelint.cli.doing import Asked, checked, configured
+from racelint.cli.ignoring import OptionalReason, reason_option
 from racelint.cli.options import HELP, choice_options, drawing_options, outputs_option, run_options
 from racelint.cli.output import print_text, say
-from racelint.cli.repairing import repair_files, show_diff
-from racelint.cli.showing import show
 from racelint.cli.wanted import CLEAN, FAILED, STANDARD_OUTPUT, Output, Wanted
 from racelint.cli.watching import watch
 from racelint.config import (
     OPTIONS,
     OUTPUT_FORMATS,
     Config,
-    ConfigError,
     Layer,
     PerFile,
     anchor,
     anchored,
-    config_from,
     enabled_rules,
-    inline_layer,
-    load_config,
 )
 from racelint.finding import Confidence
 from racelint.frozen import names_of
@@ -175,6 +166,7 @@ def check(
         ascii=ascii_only,
         color=color,
     )
+    asked = Asked(wanted, said, configs, isolated)
     if diff and (statistics or outputs):
         raise click.UsageError("--diff shows changes, not findings: it takes neither --statistics nor --output-file")
     if interactive and (diff or paths == ("-",)):
@@ -191,13 +183,13 @@ def check(
             raise click.UsageError(
                 "--watch looks again and again: it goes with nothing that changes files, reads standard input or stops"
             )
-        watch(wanted, lambda: _configured(wanted, configs, said, isolated, output_format), partial(_check, wanted))
-    config = _configured(wanted, configs, said, isolated, output_format)
+        watch(wanted, lambda: _configured(asked, output_format), partial(checked, wanted))
+    config = _configured(asked, output_format)
     if show_settings:
         return print_text(settings_of(config))
     if show_files:
         return show_files_of(wanted, config)
-    return _check(wanted, config)
+    return checked(wanted, config)
 
 
 def _check_formats(wanted: Wanted, config: Config, said: str | None) -> None:
@@ -212,60 +204,11 @@ def _check_formats(wanted: Wanted, config: Config, said: str | None) -> None:
         )
 
 
-def _configured(
-    wanted: Wanted, configs: Sequence[str], said: Layer, isolated: bool, output_format: str | None
-) -> Config:
+def _configured(asked: Asked, output_format: str | None) -> Config:
     """The configuration, which fits the options."""
-    config = _config(wanted, configs, said, isolated)
-    _check_formats(wanted, config, output_format)
+    config = configured(asked)
+    _check_formats(asked.wanted, config, output_format)
     return config
-
-
-def _config(wanted: Wanted, configs: Sequence[str], said: Layer, isolated: bool) -> Config:
-    from racelint.rules import RULES
-
-    inline = [config for config in configs if "=" in config and not os.path.isfile(config)]
-    files = [config for config in configs if config not in inline]
-    if len(files) > 1:
-        raise click.UsageError("--config names one file at most")
-    if files and isolated:
-        raise click.UsageError("--isolated reads no configuration file, but --config names one")
-    try:
-        layers = [*map(inline_layer, inline), said]
-        if files:
-            return config_from(Path(files[0]), RULES, layers)
-        return load_config(wanted.start, RULES, layers, isolated=isolated)
-    except ConfigError as error:
-        raise click.ClickException(str(error)) from None
-
-
-def _check(wanted: Wanted, config: Config) -> int:
-    from racelint.models.loader import ModelError
-
-    started = time.perf_counter()
-    try:
-        baseline = opened(wanted, config)
-        looked = look_at_stdin(wanted, config, started) if wanted.from_stdin else look_at_files(wanted, config, started)
-        if baseline is not None and wanted.update_baseline:
-            return update(baseline, looked)
-        new = looked if baseline is None else baseline.without_known(looked)
-        if wanted.new_from is not None:
-            new = found_in_commit(wanted, config, started).without_known(new)
-        status = _answer(wanted, new, config)
-        return status if baseline is None else max(status, tidy(baseline, looked.report))
-    except ModelError as error:
-        raise click.ClickException(str(error)) from None
-
-
-def _answer(wanted: Wanted, looked: Looked, config: Config) -> int:
-    """Shows, or repairs, what was found."""
-    if wanted.add_ignore is not None:
-        return add_ignores(wanted, looked)
-    if wanted.diff:
-        return show_diff(wanted, looked)
-    if wanted.fix:
-        return repair_files(wanted, looked, config)
-    return show(wanted, looked, config)
 
 
 def show_files_of(wanted: Wanted, config: Config) -> int:

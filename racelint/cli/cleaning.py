@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 import click
 
@@ -26,7 +26,7 @@ def clean(cache_dir: str | None) -> int:
     from racelint.rules import RULES
 
     try:
-        folder = cache_folder(load_config(Path.cwd(), RULES, []).root, cache_dir or "")
+        folder = cache_folder(load_config(os.getcwd(), RULES, []).root, cache_dir or "")
         removed = remove(folder)
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
@@ -34,4 +34,4 @@ def clean(cache_dir: str | None) -> int:
         raise click.ClickException(f"{error}; nothing was removed") from None
     except OSError as error:
         raise click.ClickException(f"{error.filename} cannot be removed: {error.strerror}") from None
-    return print_text(f"{folder} was removed\n" if removed else f"there is no cache in {folder.parent}\n")
+    return print_text(f"{folder} was removed\n" if removed else f"there is no cache in {os.path.dirname(folder)}\n")

@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import click
-
+from racelint.cli.failing import failure
 from racelint.cli.output import say
 from racelint.cli.wanted import Wanted
 from racelint.config import Config
@@ -44,7 +43,6 @@ class Looked:
 def look_at_files(wanted: Wanted, config: Config, started: float) -> Looked:
     """What is found in the paths."""
     from racelint.discovery import discover
-    from racelint.remembered import lint_remembered
     from racelint.run import Memory, lint_files
 
     files, problems = discover(wanted.paths, config)
@@ -71,6 +69,8 @@ def look_at_files(wanted: Wanted, config: Config, started: float) -> Looked:
                 near_misses=wanted.verbose,
             )
         else:
+            from racelint.remembered import lint_remembered
+
             report = lint_remembered(
                 files, problems, config, started, cache, memory, whole=not wanted.fix, progress=progress
             )
@@ -111,11 +111,11 @@ def _leads_out(path: str, tops: Sequence[str]) -> bool:
 
 def open_cache(wanted: Wanted, config: Config) -> Cache[Report] | None:
     """The cache, if it is wanted and can be had."""
+    if wanted.no_cache:
+        return None
     from racelint.cache import cache_folder, opened
     from racelint.run import Report
 
-    if wanted.no_cache:
-        return None
     folder = cache_folder(config.root, wanted.cache_dir)
     cache = opened(folder, Report)
     if cache is None and wanted.verbose:
@@ -131,7 +131,7 @@ def look_at_stdin(wanted: Wanted, config: Config, started: float) -> Looked:
     name = wanted.stdin_filename or "<stdin>"
     file = File(os.path.abspath(name), shown(name))
     if sys.stdin is None:
-        raise click.ClickException("standard input is closed")
+        raise failure("standard input is closed")
     data = sys.stdin.buffer.read()
     source = decode(data, file.shown)
 

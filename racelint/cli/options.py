@@ -10,6 +10,7 @@ from typing import TypeVar
 import click
 
 from racelint.cli.completing import a_file, rule_names
+from racelint.cli.plainly import listed as split
 from racelint.cli.wanted import Output
 from racelint.config import OUTPUT_FORMATS, PerFile, nearest
 from racelint.finding import Confidence
@@ -30,7 +31,7 @@ def jobs_option(ctx: click.Context, param: click.Parameter, value: str | None) -
 
 def listed(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> tuple[str, ...] | None:
     """Comma lists and repeated options alike; None if the option was not used."""
-    items = tuple(item.strip() for value in values for item in value.split(",") if item.strip())
+    items = split(values)
     if values and not items:
         raise click.BadParameter("is empty", ctx, param)
     return items or None

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import TextIO
 
-import click
-
+from racelint.cli.failing import failure
 from racelint.cli.wanted import CLEAN
 from racelint.source import shown
 
@@ -72,11 +70,13 @@ def _leaving(out: TextIO) -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
-        raise click.ClickException(f"standard output cannot be written: {error.strerror}") from None
+        raise failure(f"standard output cannot be written: {error.strerror}") from None
 
 
 def write_file(path: str, pieces: Iterable[str]) -> None:
     """Replaces the file in one step, so that nobody reads a half of it; what is no regular file is written to."""
+    import tempfile  # most runs write no file
+
     target = os.path.realpath(path)
     try:
         if os.path.exists(target) and not os.path.isfile(target):
@@ -95,7 +95,7 @@ def write_file(path: str, pieces: Iterable[str]) -> None:
                 os.unlink(temporary.name)
                 raise
     except OSError as error:
-        raise click.ClickException(f"{shown(path)} cannot be written: {error.strerror}") from None
+        raise failure(f"{shown(path)} cannot be written: {error.strerror}") from None
 
 
 def _mode(path: str) -> int:

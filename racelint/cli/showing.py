@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
@@ -68,9 +67,14 @@ def drawn_on(out: TextIO | None, color: str, *, ascii_only: bool) -> Options:
     """How to draw on a stream, or in a file if there is none."""
     from racelint.report import Options, drawable
 
+    width = 100
+    if out is not None and out.isatty():
+        import shutil  # takes a while, and pipes have no width
+
+        width = shutil.get_terminal_size((100, 24)).columns
     return Options(
         color=has_color(color, out),
-        width=shutil.get_terminal_size((100, 24)).columns if out is not None and out.isatty() else 100,
+        width=width,
         ascii=ascii_only or (out is not None and not drawable(out.encoding)),
         explained=explained,
         version=__version__,

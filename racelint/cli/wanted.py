@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from racelint.finding import Applicability
 from racelint.frozen import dataclass
@@ -72,13 +71,18 @@ class Wanted:
         return self.fix or self.diff or self.add_ignore is not None or self.update_baseline or self.prune_baseline
 
     @property
+    def asks_baseline(self) -> bool:
+        """Whether something is to be done with the baseline, so that there must be one."""
+        return self.update_baseline or self.prune_baseline or self.error_stale_baseline
+
+    @property
     def from_stdin(self) -> bool:
         """Whether standard input is what is checked."""
         return self.paths == ("-",)
 
     @property
-    def start(self) -> Path:
+    def start(self) -> str:
         """The directory from which the nearest configuration is looked for: what all paths have in common."""
         if self.from_stdin:
-            return Path(os.path.abspath(self.stdin_filename or ".")).parent if self.stdin_filename else Path.cwd()
-        return Path(os.path.commonpath([os.path.abspath(path) for path in self.paths]))
+            return os.path.dirname(os.path.abspath(self.stdin_filename)) if self.stdin_filename else os.getcwd()
+        return os.path.commonpath([os.path.abspath(path) for path in self.paths])

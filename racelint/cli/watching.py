@@ -78,7 +78,7 @@ def snapshot(wanted: Wanted, config: Config) -> Snapshot:
     from racelint.discovery import discover
 
     files, _ = discover(wanted.paths, config)
-    besides = [config.file, config.baseline, *config.models, str(find_config(wanted.start) or "")]
+    besides = [config.file, config.baseline, *config.models, find_config(wanted.start) or ""]
     return {path: _mark(path) for path in (*(file.path for file in files), *besides) if path}
 
 

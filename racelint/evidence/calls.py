@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from functools import cached_property
+from functools import cache, cached_property
 from io import TextIOWrapper
-from pathlib import Path
 from typing import TypeAlias
 
 from racelint.facts import CallSite, FunctionFacts
@@ -98,7 +97,7 @@ class Calls:
         if type_name or first in names.imports or names is not scope:
             return []
         named = self._by_method_name.get(method, [])
-        if method in _OF_BUILTINS and not (caller.is_async and all(function.is_async for function in named)):
+        if method in _of_builtins() and not (caller.is_async and all(function.is_async for function in named)):
             return []
         if method in EVERYWHERE:
             return [function for function in named if named_after(receiver, function.owner)]
@@ -351,8 +350,14 @@ def _last(path: str) -> str:
     return name
 
 
-_OF_BUILTINS = frozenset(name for kind in (dict, list, set, str, deque, TextIOWrapper, Path) for name in dir(kind))
-"""Methods that what is not known is as likely to have as a class of the module; coroutines it has none."""
+@cache
+def _of_builtins() -> frozenset[str]:
+    """Methods that what is not known is as likely to have as a class of the module; coroutines it has none."""
+    from pathlib import Path  # a hundredth of a second, and few files come to this
+
+    return frozenset(name for kind in (dict, list, set, str, deque, TextIOWrapper, Path) for name in dir(kind))
+
+
 _THREADED = frozenset({"threading", "concurrent"})
 LOOPS = frozenset({"asyncio", "tornado", "twisted", "trio", "anyio", "gevent", "eventlet"})
 GREENLETS = frozenset({"gevent", "eventlet"})

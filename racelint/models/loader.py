@@ -5,21 +5,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from functools import cache, cached_property
-from pathlib import Path
 
 from racelint.expressions import expression
 from racelint.frozen import dataclass, field
+from racelint.models import ModelError as ModelError
+from racelint.models.bundled import read, tables
 from racelint.words import TAKEN
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-HERE = Path(__file__).resolve().parent
 
 EFFECTS = frozenset(
     [
@@ -107,10 +100,6 @@ _COMMON = frozenset(
 )
 """Names that too many other objects have, too: they count only where the rest says that a store is used."""
 _CALL_KEYS = {"effect", "key", "value", "sql", "returns", "world", "path", "unless", "names", "raises"}
-
-
-class ModelError(ValueError):
-    """A table that cannot be used; the message names the file, the entry and what is expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -508,14 +497,16 @@ def _word(table: Mapping[str, object], key: str, where: str) -> str:
 def load_models(extra: tuple[str, ...] = ()) -> Models:
     """All bundled tables, then the user's; raises ModelError for a table that cannot be used."""
     models = Models()
-    for path in (*sorted(HERE.glob("*.toml")), *(Path(name) for name in extra)):
+    for path, data in tables():
+        _merge(models, data, path)
+    for path in extra:
         try:
-            data = tomllib.loads(path.read_text(encoding="utf-8"))
+            data = read(path)
         except (OSError, ValueError, RecursionError) as error:  # ValueError also of numbers with thousands of digits
             raise ModelError(f"{path}: {error}") from error
-        _merge(models, data, str(path))
+        _merge(models, data, path)
         for name in models.parents:
-            _check_parents(models, name, str(path))
+            _check_parents(models, name, path)
     return models
 
 
