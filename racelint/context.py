@@ -11,10 +11,11 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 from racelint.config import Config
 from racelint.discovery import File, found_below
+from racelint.frozen import dataclass
 from racelint.imported import Imported, imported
 from racelint.index.modules import Modules, folder, module_path
 from racelint.source import Source, read_bytes
@@ -29,6 +30,20 @@ LEVELS = 3
 
 Reader = Callable[[Iterable[File]], Iterator[tuple[File, Imported]]]
 """Says of files what they import; those that cannot be read are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """Which file imports which, by module paths."""
+
+    targets: Mapping[str, Sequence[str]]
+    """What each file imports, and its package, as `_Graph.imported_by` says."""
+    settings: Sequence[str]
+    """Files that say how each request is run, in the order of the files."""
+
+
+Grapher = Callable[[str, Mapping[str, File], Reader], "Edges | None"]
+"""Says all that of the files of a project, by its top folder; None where nothing is remembered of it and nothing can be."""
 
 
 def read_imports(files: Iterable[File]) -> Iterator[tuple[File, Imported]]:
@@ -47,6 +62,7 @@ def context(
     given: Mapping[str, Source] | None = None,
     project: Sequence[File] | None = None,
     read: Reader = read_imports,
+    graph: Grapher = lambda top, files, read: None,
 ) -> list[File]:
     """The files to read beside `files` for the sake of those of them that were named.
 
@@ -68,7 +84,7 @@ def context(
     found: dict[str, File] = {}
     for root, named in starts.items():
         around = [file for file in found_below(root, config, MOST_LISTED) if file.path not in looked_at]
-        found.update((file.path, file) for file in _near(named, around, given, read))
+        found.update((file.path, file) for file in _near(named, around, given, read, partial(graph, root)))
     return [found[path] for path in sorted(found)]
 
 
@@ -92,9 +108,19 @@ def _above(path: str) -> Iterator[str]:
         path = above
 
 
-def _near(named: Sequence[File], around: Sequence[File], given: Mapping[str, Source], read: Reader) -> list[File]:
+def _near(
+    named: Sequence[File],
+    around: Sequence[File],
+    given: Mapping[str, Source],
+    read: Reader,
+    remembered: Callable[[Mapping[str, File], Reader], Edges | None] = lambda files, read: None,
+) -> list[File]:
     """Of the files around, those that the named ones lead to by imports, the nearest first."""
-    graph = _Graph([*named, *around], given, read)
+    every = [*named, *around]
+    files = {module_path(file.path): file for file in every}
+    # Where two files are one module, or some are given, it matters which of them comes last.
+    edges = remembered(files, read) if not given and len(files) == len(every) else None
+    graph = _Graph(files, given, read) if edges is None else _Remembered(files, edges)
     starts = [module_path(file.path) for file in named]
     wanted = dict.fromkeys(path for path in graph.settings if path not in starts)
     ordered: list[str] = []
@@ -127,13 +153,13 @@ def _in_turns(*ways: Iterator[list[str]]) -> Iterator[list[str]]:
 class _Graph:
     """Which file imports which, by module paths; found out for those that are asked for."""
 
-    def __init__(self, files: Sequence[File], given: Mapping[str, Source], read: Reader) -> None:
-        self.files = {module_path(file.path): file for file in files}
+    def __init__(self, files: Mapping[str, File], given: Mapping[str, Source], read: Reader) -> None:
+        self.files = files
         self.settings: list[str] = []
         """Settings that say how each request is run."""
         self._modules = Modules(file.path for file in self.files.values())
         self._texts: dict[str, Imported] = {}
-        self._targets: dict[str, list[str]] = {}
+        self._targets: dict[str, Sequence[str]] = {}
         left = MOST_BYTES
         for file, text in _with_given(self.files.values(), given, read):
             path = module_path(file.path)
@@ -144,18 +170,13 @@ class _Graph:
             if left <= 0:
                 break
 
-    def imported_by(self, path: str) -> list[str]:
+    def imported_by(self, path: str) -> Sequence[str]:
         """What a file imports, and its package."""
         if path not in self._texts:
             return []
         known = self._targets.get(path)
         if known is None:
-            split, importer = self._modules.split, self.files[path].path
-            targets = {
-                found[0] for origin in self._texts[path].origins if (found := split(origin, importer)) is not None
-            }
-            package = {above} if (above := posixpath.dirname(path)) in self.files else set()
-            known = self._targets[path] = sorted((package | targets) - {path})
+            known = self._targets[path] = targets_of(path, self._texts[path], self.files, self._modules)
         return known
 
     def imports(self, paths: Iterable[str]) -> set[str]:
@@ -184,6 +205,36 @@ class _Graph:
             for name in mentioned:
                 found.setdefault(name, []).append(path)
         return found
+
+
+class _Remembered:
+    """As `_Graph`, of edges that are all there: whoever imports a module mentions it, so that both say the same."""
+
+    def __init__(self, files: Mapping[str, File], edges: Edges) -> None:
+        self.files = files
+        self.settings = edges.settings
+        self._targets = edges.targets
+
+    def imported_by(self, path: str) -> Sequence[str]:
+        """What a file imports, and its package."""
+        return self._targets.get(path, ())
+
+    def imports(self, paths: Iterable[str]) -> set[str]:
+        """What any of the files imports."""
+        return {target for path in paths for target in self.imported_by(path)}
+
+    def importers(self, paths: Iterable[str]) -> set[str]:
+        """The files that import any of them."""
+        wanted = set(paths)
+        return {path for path, targets in self._targets.items() if not wanted.isdisjoint(targets)}
+
+
+def targets_of(path: str, text: Imported, files: Mapping[str, File], modules: Modules) -> list[str]:
+    """The module paths of what a file imports, and of its package."""
+    split, importer = modules.split, files[path].path
+    targets = {found[0] for origin in text.origins if (found := split(origin, importer)) is not None}
+    package = {above} if (above := posixpath.dirname(path)) in files else set()
+    return sorted((package | targets) - {path})
 
 
 def _dots(origin: str) -> int:

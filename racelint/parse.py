@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 
+from racelint.expressions import expression
 from racelint.finding import Problem
 from racelint.source import Source, split_lines
 
@@ -140,7 +141,7 @@ _PYTHON_2_MESSAGES = ("Missing parentheses in call to", "leading zeros in decima
 """What Python 3 says of `print x`, `0777` and `except A, e`."""
 
 _PYTHON_2 = tuple(
-    re.compile(pattern)
+    expression(pattern)
     for pattern in (
         r"^\s*print\s+[^\s(=.:,)]",
         r"^\s*print\s*>>",
@@ -158,7 +159,7 @@ _PYTHON_2 = tuple(
 )
 
 _NEWER: tuple[tuple[re.Pattern[str], tuple[int, int], str], ...] = tuple(
-    (re.compile(pattern), version, what)
+    (expression(pattern), version, what)
     for pattern, version, what in (
         (r"^\s*except\s*\*", (3, 11), "`except*`"),
         (r"^\s*type\s+\w+\s*(?:\[.*\])?\s*=", (3, 12), "a `type` statement"),

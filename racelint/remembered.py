@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
-from racelint.cache import Cache, Kept, facts_key, reader, report_key
+from racelint.cache import Cache, Kept, facts_key, grapher, reader, report_key
 from racelint.config import Config
 from racelint.context import context
 from racelint.discovery import File
@@ -33,7 +33,7 @@ def lint_remembered(
     progress: Progress = lambda done, total: None,
 ) -> Report:
     """As `lint_files`, with the cache; `whole` is whether a kept report will do, without what led to it in `memory`."""
-    around = context(files, config, read=reader(cache))
+    around = context(files, config, read=reader(cache), graph=grapher(cache))
     every = [*files, *around]
     contents = cache.contents(every)
     key = None

@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 
 from racelint.analyse import collect
-from racelint.cache import FOLDER, Kept, imports, opened, reader, store
+from racelint.cache import FOLDER, Kept, grapher, imports, opened, reader, store
 from racelint.cache.codec import decode, encode, shape_of
+from racelint.config import Config
+from racelint.context import context
 from racelint.discovery import File
 from racelint.facts import ModuleFacts
 from racelint.run import Report
@@ -168,6 +170,77 @@ def test_imports_of_unchanged_files_are_not_looked_for_again(project: Path, monk
     again = dict(reader(cache)(files))
     assert again[files[2]].origins == ("quiet",)
     assert sorted(read) == ["quiet.py", "starter.py"]
+
+
+GRAPH = {
+    "pyproject.toml": "",
+    "src/shop/__init__.py": "from .orders import place\n",
+    "src/shop/orders.py": "from shop import stock\nfrom ..shop.stock import Shelf\nimport json\n",
+    "src/shop/stock.py": "class Shelf: ...\n",
+    "src/shop/views/__init__.py": "",
+    "src/shop/views/page.py": "from .. import orders\nfrom . import parts\nfrom shop.nowhere import nothing\n",
+    "src/shop/views/parts.py": "import shop.stock as s\n",
+    "src/settings.py": "ATOMIC_REQUESTS = True\n",
+    "scripts/load.py": "from shop.orders import place\n",
+    "orphan.py": "",
+}
+EDITS: list[dict[str, str | None]] = [
+    {},
+    {"src/shop/stock.py": "from shop.views import page\n"},
+    {"src/shop/nowhere.py": "from shop import views\n"},
+    {"src/shop/nowhere.py": None, "src/shop/nowhere/__init__.py": "import settings\n"},
+    {"scripts/shop.py": "import orphan\n"},
+    {"src/settings.py": "DEBUG = True\n"},
+    {"src/shop/views/parts.py": None, "src/shop/views/pieces.py": "import shop.stock as s\n"},
+    {"src/shop/stock.pyw": "import orphan\n"},
+    {"src/shop/views/__init__.py": None},
+]
+
+
+@pytest.mark.parametrize("few", [0, 50])
+def test_neighbours_are_those_that_are_found_anew(few: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was remembered, and whichever files have changed, come or gone since."""
+    monkeypatch.setattr(imports, "FEW", few)
+    monkeypatch.chdir(tmp_path)
+    for name, text in GRAPH.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        write(tmp_path / name, text)
+    cache = opened(tmp_path / FOLDER, Report)
+    assert cache is not None
+    asked = 0
+    for number, edit in enumerate(EDITS):
+        for name, new in edit.items():
+            if new is None:
+                (tmp_path / name).unlink()
+                continue
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            write(tmp_path / name, new, LONG_AGO + number)
+        for path in sorted(tmp_path.rglob("*.py")):
+            named = [File(str(path), str(path.relative_to(tmp_path)), named=True)]
+            monkeypatch.setattr(store, "SETTLED", 0 if asked % 3 else 10**18)
+            known = context(named, Config(), read=reader(cache), graph=grapher(cache))
+            assert known == context(named, Config())
+            asked += bool(known)
+    assert asked > 50
+
+
+@pytest.mark.parametrize(
+    "value", ["7", "[]", "[[]]", "{", "null", '["", [[1, 2, 3, 4, 5]]]', '["", [["", "", "", [9], true]]]']
+)
+def test_a_damaged_graph_is_found_anew(project: Path, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As any other entry."""
+    monkeypatch.setattr(imports, "FEW", 0)
+    write(project / "starter.py", "from counter import Counter\n\ncounter = Counter()\n")
+    (project / "pyproject.toml").touch()
+    monkeypatch.chdir(project)
+    cache = opened(project / FOLDER, Report)
+    assert cache is not None
+    named = [File(str(project / "counter.py"), "counter.py", named=True)]
+    first = context(named, Config(), read=reader(cache), graph=grapher(cache))
+    assert [file.shown for file in first] == ["starter.py"]
+    value = value.replace('["",', f'["{store.racelint_itself()}",')
+    tamper(project, ("UPDATE graphs SET value = ?", (value,)))
+    assert context(named, Config(), read=reader(cache), graph=grapher(cache)) == first
 
 
 @pytest.mark.parametrize(

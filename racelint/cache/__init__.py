@@ -6,7 +6,7 @@ unpickled: what is in it is JSON. A file that cannot be read as one of ours is t
 """
 
 from racelint.cache.folder import FOLDER, cache_folder, clean
-from racelint.cache.imports import reader
+from racelint.cache.imports import grapher, reader
 from racelint.cache.store import Cache, Kept, existing, facts_key, opened, report_key
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "clean",
     "existing",
     "facts_key",
+    "grapher",
     "opened",
     "reader",
     "report_key",

@@ -35,6 +35,7 @@ WAIT = 2.0
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS imports (path TEXT PRIMARY KEY, state TEXT NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS graphs (top TEXT PRIMARY KEY, value TEXT NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, state TEXT NOT NULL, content BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (key BLOB PRIMARY KEY, value TEXT NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS reports (key BLOB PRIMARY KEY, value TEXT NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID;
@@ -127,6 +128,27 @@ class Cache(Generic[Report]):
 
         self._ask(write, None)
 
+    def graph(self, top: str) -> object:
+        """What `imports.grapher` wrote of the project in a folder."""
+
+        def look(database: sqlite3.Connection) -> object:
+            row = database.execute("SELECT value FROM graphs WHERE top = ?", (top,)).fetchone()
+            return None if row is None else json.loads(row[0])
+
+        return self._ask(look, None) if _storable(top) else None
+
+    def keep_graph(self, top: str, value: object) -> None:
+        """Keeps it."""
+
+        def write(database: sqlite3.Connection) -> None:
+            database.execute("BEGIN IMMEDIATE")
+            row = top, _json(value), _today()
+            database.execute("INSERT OR REPLACE INTO graphs VALUES (?, ?, ?)", row)
+            database.execute("COMMIT")
+
+        if _storable(top):
+            self._ask(write, None)
+
     # what is kept
 
     def report(self, key: bytes) -> Report | None:
@@ -173,7 +195,7 @@ class Cache(Generic[Report]):
 
     def keep(self, facts: Mapping[bytes, Kept], used: Iterable[bytes], key: bytes | None, report: Report) -> None:
         """Keeps new facts and, with a key, the report, and notes which old facts were used. Not if another process is writing."""
-        today = int(time.time() // 86400)
+        today = _today()
         rows = [(one, _json(encode(kept, Kept)), today) for one, kept in facts.items() if _storable(kept.facts.path)]
 
         def write(database: sqlite3.Connection) -> None:
@@ -201,9 +223,9 @@ class Cache(Generic[Report]):
         (pages,) = database.execute("PRAGMA page_count").fetchone()
         (size,) = database.execute("PRAGMA page_size").fetchone()
         if pages * size > LARGEST:
-            for table in ("imports", "files", "facts", "reports"):
+            for table in ("graphs", "imports", "files", "facts", "reports"):
                 database.execute(f"DELETE FROM {table}")
-        for table in ("facts", "reports"):
+        for table in ("graphs", "facts", "reports"):
             database.execute(f"DELETE FROM {table} WHERE used < ?", (today - KEPT_DAYS,))
         # of reports only the latest are of use: any change of a file makes a new one
         database.execute("DELETE FROM reports WHERE key NOT IN (SELECT key FROM reports ORDER BY used DESC LIMIT 50)")
@@ -309,6 +331,10 @@ def racelint_itself() -> str:
             status = os.stat(os.path.join(folder, name))
             states.append(f"{name} {status.st_size} {status.st_mtime_ns}")
     return _hash(*states).hex()
+
+
+def _today() -> int:
+    return int(time.time() // 86400)
 
 
 def _json(value: object) -> str:
