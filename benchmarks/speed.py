@@ -42,7 +42,7 @@ STAGES = (
     ("facts", "racelint.run", "collect"),
     ("index", "racelint.run", "build_index"),
     ("nominate", "racelint.run", "nominated"),
-    ("nominate", "racelint.analyse", "nominate"),
+    ("nominate", "racelint.nominate", "nominate"),
     ("trees", "racelint.flow.summaries", "Definition.__init__"),
     ("flow", "racelint.flow.statements", "Walker.walk"),
     ("rules", "racelint.run", "find_races"),
@@ -163,7 +163,7 @@ def nominates_all_that_holds_findings(files: Sequence[File]) -> bool:
         return [Nominee(function, frozenset(Need)) for function in ordered]
 
     nominated = set(lint(files).findings)
-    with patch("racelint.analyse.nominate", everything):
+    with patch("racelint.nominate.nominate", everything):
         complete = set(lint(files).findings)
     for finding in sorted(nominated ^ complete, key=lambda finding: finding.sort_key):
         print(f"{'-' if finding in complete else '+'} {finding.path}:{finding.line}: {finding.code} {finding.message}")

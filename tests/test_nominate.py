@@ -37,7 +37,7 @@ def found(directory: str, least: Confidence) -> set[str]:
 def test_nomination_loses_no_finding(directory: str, least: Confidence, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same is found when every definition is walked; `benchmarks/speed.py --complete` asks the same of other trees."""
     nominated = found(directory, least)
-    monkeypatch.setattr(analyse, "nominate", everything)
+    monkeypatch.setattr("racelint.nominate.nominate", everything)
     complete = found(directory, least)
     assert complete
     assert sorted(complete ^ nominated) == []
