@@ -247,7 +247,7 @@ def test_what_is_read_only_is_left_alone(folder: Path, of_folder: int, of_file: 
     closed.chmod(of_folder)
     code = (
         "import os, sys; sys.path.insert(0, sys.argv[1]); import racelint.cli, racelint.report, racelint.discovery\n"
-        "import difflib, tokenize, racelint.flow.summaries, racelint.pattern, racelint.fix, racelint.remembered\n"
+        "import difflib, tempfile, tokenize, racelint.cli.commands, racelint.cli.doing, racelint.flow.summaries, racelint.pattern, racelint.fix, racelint.remembered\n"
         "from racelint.models.loader import load_models; load_models()\n"
         "if os.geteuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "sys.exit(racelint.cli.run(['--isolated', '--no-cache', '--fix', '--output-format', 'concise', 'closed']))"
