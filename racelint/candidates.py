@@ -36,6 +36,9 @@ class Candidates:
         self._kinds: dict[tuple[int, str, World, Reach], list[Runs]] = {}
         self._helpers: dict[tuple[str, bool], tuple[FunctionFacts, ...]] = {}
         self._called: dict[str, frozenset[str]] = {}
+        self._own_locks: dict[str, bool] = {}
+        self.creating: dict[str, bool] = {}
+        """Whether calls with a last name may create a row, as `nominate.stores` has found out."""
         self.keys, self.meetings, self.stores = StateKeys(concurrency), Meetings(concurrency), StoreCalls(concurrency)
         self.spans = Spans(self, self.keys, HELPER_DEPTH)
 
@@ -312,6 +315,12 @@ class Candidates:
 
     def makes_own_lock(self, function: FunctionFacts) -> bool:
         """Whether a function takes a lock that it makes itself, in a `with` or by a local name, or puts it in an old one's place."""
+        known = self._own_locks.get(function.qualname)
+        if known is None:
+            known = self._own_locks[function.qualname] = self._makes_lock(function)
+        return known
+
+    def _makes_lock(self, function: FunctionFacts) -> bool:
         scope = self.scope
         taken = {*(built for _, built in function.locals_built), *(w for c in function.calls for w in c.within)}
         taken |= {name for write in function.writes for name in write.within}

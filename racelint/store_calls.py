@@ -41,22 +41,25 @@ class StoreCalls:
         self.types = StoreTypes(concurrency)
         self._effects: dict[tuple[str, Types], list[frozenset[str]]] = {}
         self._asked: dict[str, list[CallSite]] = {}
+        self._said: dict[str, int] = {}
         self._statements: dict[str, tuple[dict[str, frozenset[str]], bool]] = {}
 
     def asked(self, function: FunctionFacts) -> list[CallSite]:
         """The calls of a function whose names say that they may do something to a store, whatever the types are."""
         known = self._asked.get(function.qualname)
         if known is None:
-            reach = self.scope.models.may_reach_stores
+            says = self._says
             known = self._asked[function.qualname] = [
-                call
-                for call in function.calls
-                for name in (call.callee.rpartition(".")[2],)
-                if reach(name)
-                or name in THREAD_CALLS
-                or verb_of(name) in VERBS
-                or (call.arguments and _last(name) in VERBS)
+                call for call in function.calls if says(call.callee.rpartition(".")[2]) > (not call.arguments)
             ]
+        return known
+
+    def _says(self, name: str) -> int:
+        """What the last name of a call says: 2 that it may do something to a store, 1 that it may if it has arguments, else 0."""
+        known = self._said.get(name)
+        if known is None:
+            may = self.scope.models.may_reach_stores(name) or name in THREAD_CALLS or verb_of(name) in VERBS
+            known = self._said[name] = 2 if may else int(_last(name) in VERBS)
         return known
 
     def effects(self, function: FunctionFacts, types: Types) -> list[frozenset[str]]:

@@ -47,6 +47,7 @@ class StoreTypes:
         self._own: dict[str, frozenset[str]] = {}
         self._effects: dict[tuple[str, frozenset[str]], frozenset[str]] = {}
         self._closed: dict[frozenset[str], frozenset[str]] = {}
+        self._anywhere: dict[frozenset[str], list[str]] = {}
         self._said: dict[frozenset[str], dict[str, frozenset[str]]] = {}
 
     def within(self, functions: Iterable[FunctionFacts]) -> frozenset[str]:
@@ -113,8 +114,9 @@ class StoreTypes:
         for path in paths:
             if path.partition(".")[0] in names.imports or path in self.models.functions:
                 yield from self._of_path(path, names)
-        for call in function.calls:
-            yield from self._of_call(call, libraries)
+        if "django" in libraries or self._of_any(libraries):
+            for call in function.calls:
+                yield from self._of_call(call, libraries)
         owner, _ = enclosing_self(function, self.scope)
         if owner and any(base.endswith(("Manager", "QuerySet")) for base in self.scope.base_names(owner)):
             yield _QUERY_SET
@@ -144,10 +146,21 @@ class StoreTypes:
             elif origin in models.types:
                 yield origin
 
+    def _of_any(self, libraries: frozenset[str]) -> list[str]:
+        """The types that anything may have of which one of their methods is called."""
+        known = self._anywhere.get(libraries)
+        if known is None:
+            known = self._anywhere[libraries] = [
+                type_name
+                for type_name, needed in self.models.receivers.get("*", ())
+                if not needed or not libraries.isdisjoint(needed)
+            ]
+        return known
+
     def _of_call(self, call: CallSite, libraries: frozenset[str]) -> Iterator[str]:
         receiver, _, method = call.callee.rpartition(".")
-        for type_name, needed in self.models.receivers.get("*", ()):
-            if (type_name, method) in self.models.methods and (not needed or not libraries.isdisjoint(needed)):
+        for type_name in self._of_any(libraries):
+            if (type_name, method) in self.models.methods:
                 yield type_name
         if "django" in libraries and "." in receiver:
             with_keywords = bool(call.arguments) and all("=" in argument for argument in call.arguments)

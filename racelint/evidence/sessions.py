@@ -102,7 +102,10 @@ def _uses(calls: Calls, facts: FunctionFacts, started: str, name: str) -> bool:
 def committed_by_all(calls: Calls, facts: FunctionFacts) -> Iterator[tuple[str, CallSite]]:
     """The sessions and connections of the module which a function uses, commits and holds no lock for, with the first use."""
     names_lock = calls.scope.models.names_lock
-    for name in sorted(facts.reads - facts.local_names):
+    assigned = calls.scope.assigned
+    for name in sorted(
+        n for n in facts.reads if n in assigned and n not in facts.local_names
+    ):  # else none `_of_module`
         uses = [call for call in facts.calls if call.callee.startswith(name + ".")]
         works = [call for call in uses if call.callee.rpartition(".")[2] not in _ENDS]
         committed = any(call.callee == f"{name}.commit" or name in call.within for call in uses)

@@ -30,6 +30,7 @@ def nominate(
     wanted = frozenset(needs)
     alone = wanted.intersection(EXPECTING) if concurrency.by_hand else frozenset()
     found: dict[str, tuple[Candidate, set[Need]]] = {}
+    wanted -= out_of_question(module)
     for function in scope.facts.functions:
         if not function.stub:
             candidate = Candidate(module, function)
@@ -64,6 +65,23 @@ def _add_homes(module: Candidates, found: dict[str, tuple[Candidate, set[Need]]]
             more = {need for need in worth_asking(unsure_one) if need in asking and HOLDS[need](unsure_one)}
             if more:
                 found[name] = known or unsure_one, needs | more
+
+
+def out_of_question(module: Candidates) -> set[Need]:
+    """What no definition of a module can meet: each asks for something that the whole module lacks, as most modules do."""
+    scope, concurrency = module.scope, module.concurrency
+    found: set[Need] = set()
+    if not scope.facts.guarded:
+        found.add(Need.DECLARED_GUARD)
+    if not module.grown:
+        found.add(Need.STATE_OF_PROCESSES)
+    if not module.changed_in_place:
+        found.add(Need.HANDS_OUT)
+    if not module.starts_threads:
+        found.add(Need.THREAD_START)
+    if not any(concurrency.spawning_calls(function) for function in scope.facts.functions):
+        found.add(Need.TASK_START)
+    return found
 
 
 def worth_asking(candidate: Candidate) -> tuple[Need, ...]:

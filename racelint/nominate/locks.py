@@ -126,4 +126,6 @@ def _wraps(c: Candidate) -> bool:
 
 def condition(c: Candidate) -> bool:
     """Whether a condition variable is waited for."""
+    if "wait" not in c.called:
+        return False
     return any(waits_for_condition(function, c.module.concurrency) for function in c.functions)

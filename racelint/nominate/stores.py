@@ -116,6 +116,8 @@ def _sets_fields(c: Candidate) -> bool:
 def row_creation(c: Candidate) -> bool:
     """Whether rows are looked up and a row is made."""
     maps_rows = c.module.keys.maps_rows
+    if not c.effects and not any(_says_creation(c, name) for name in c.called):
+        return False  # most definitions; what follows looks at each call
     counted = {call.callee.rpartition(".")[0] for call in c.calls if call.callee.endswith((".count", ".acount"))}
     own = any(
         _OWN_CREATION.search(call.callee)
@@ -134,6 +136,15 @@ def row_creation(c: Candidate) -> bool:
     if any(path.endswith(".DoesNotExist") for function in c.functions for path in function.reads):
         return True
     return bool(c.does(*_LOOKS)) and (own or c.does(*_CREATIONS, *_LOOKS) > 1)
+
+
+def _says_creation(c: Candidate, name: str) -> bool:
+    """Whether a call with this last name may be one of `_OWN_CREATION`, `_creates_unseen` or `_finds_free`, or `add` one."""
+    known = c.module.creating.get(name)
+    if known is None:
+        verb = name.lstrip("_").startswith(("create", "acreate", "insert", "add", "aadd", "register"))
+        known = c.module.creating[name] = verb or _FREE.search(name) is not None
+    return known
 
 
 def _creates_unseen(c: Candidate, call: CallSite) -> bool:
@@ -168,7 +179,9 @@ _OWN_CREATION = expression(r"\.objects\.a?create_\w+$")
 
 def get_or_create(c: Candidate) -> bool:
     """Whether a row is looked up and made by one call of a mapper."""
-    return any(call.callee.endswith("_or_create") for call in c.calls)
+    return any(name.endswith("_or_create") for name in c.called) and any(
+        call.callee.endswith("_or_create") for call in c.calls
+    )
 
 
 def row_test(c: Candidate) -> bool:
