@@ -88,7 +88,9 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
         return _construct(ev, node, type_name[5:-1], arguments)
     model = ev.models.functions.get(type_name)
     helper = _elsewhere(ev, function) if model is None and awaiting is not None else None
-    if helper is not None and not helper.owner and not ev.program.may_suspend(helper):
+    if helper is not None and not ev.program.may_suspend(helper):
+        awaiting = None
+    if awaiting is not None and ev.program.has_room(source_of(function), ev.function):
         awaiting = None
     if model is None and not type_name and callee.text:
         model = ev.models.functions.get(ev.models.guess(callee.text, ev.libraries))  # `self.session_factory()`

@@ -22,6 +22,7 @@ from racelint.flow.places import Place, places_of
 from racelint.flow.tree import made
 from racelint.models.loader import Models
 from racelint.resolve import CONSTRUCTORS, MAPPERS, Scope
+from racelint.resolve.unbounded import unbounded
 from racelint.source import Source, read_source, split_lines
 from racelint.touch import calls_store, changes_state, reads_store, tests_a_path, touches_changing_state
 
@@ -365,7 +366,7 @@ class Program:
             return known
         self._suspends[function.qualname] = True
         awaited = [call for call in function.calls if call.awaited]
-        own = [self._called(call.callee, function) for call in awaited]
+        own = [self._called(call.callee, function) for call in awaited if not self.has_room(call.callee, function)]
         quiet = (
             depth > 0
             and bool(awaited)
@@ -375,6 +376,11 @@ class Program:
         )
         self._suspends[function.qualname] = not quiet
         return not quiet
+
+    def has_room(self, path: str, caller: FunctionFacts) -> bool:
+        """Whether a call puts something into a queue that has no limit, for which nobody ever waits."""
+        queue, _, method = path.rpartition(".")
+        return method == "put" and bool(queue) and unbounded(queue, caller, self.scope)
 
     def _called(self, path: str, caller: FunctionFacts) -> list[FunctionFacts]:
         """What a call may run: functions of the module, or one of another module if it is certain which."""

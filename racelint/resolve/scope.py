@@ -207,10 +207,10 @@ def made_of_nothing(scope: Scope, owner: str, name: str) -> bool:
     else:
         inside = [f for f in scope.facts.functions if name in f.outer_names]
         writes = [(f, w) for f in (scope.facts.module_body, *inside) for w in f.writes if w.path == name]
-    return bool(writes) and all(_calls_alone(function, write) for function, write in writes)
+    return bool(writes) and all(calls_alone(function, write) for function, write in writes)
 
 
-def _calls_alone(function: FunctionFacts, write: Write) -> bool:
+def calls_alone(function: FunctionFacts, write: Write) -> bool:
     """Whether a call without arguments is written: the next one, which may stand on a line of its own within parentheses."""
     calls = [call for call in function.calls if call.callee == write.built_from and call.line >= write.line]
     first = min((call.line for call in calls), default=0)
