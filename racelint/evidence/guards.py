@@ -17,6 +17,8 @@ from racelint.words import first_word
 _LOCKED_NAME = expression(r"(_locked|under_lock|with_lock|holding_lock|_unsafe|_nolock|_no_lock|_unlocked)$")
 """Names that say that the caller holds the lock; believed if at least one caller does."""
 
+_COUNTS = expression(r"(?i)sem(aphore)?\b|semaphore|limit")
+"""Names of what lets in several at once."""
 
 MOST_TRIES = 3
 """How often it is asked anew what callers hold that call each other."""
@@ -49,13 +51,18 @@ class Guards(Roots):
         held += [guard for others in self.held_outside(function) for guard in others]
         return any(map(self.scope.models.names_lock, held))
 
-    def called_only_under_lock(self, function: FunctionFacts) -> bool:
-        """Whether all callers that are known hold something that is named like a lock, though others may be out of view."""
+    def called_only_under_lock(self, function: FunctionFacts, one_at_a_time: bool = False) -> bool:
+        """Whether all callers that are known hold something that is named like a lock, though others may be out of view.
+
+        `one_at_a_time`: one that lets in no more than one, as far as its name tells.
+        """
         sites = [
             self.held_around(caller, call) | self.held_on_entry(caller)
             for caller, call in self.callers.get(function.qualname, ())
         ]
         sites += self.held_outside(function)
+        if one_at_a_time:
+            sites = [frozenset(guard for guard in held if not _COUNTS.search(guard)) for held in sites]
         return bool(sites) and all(any(map(self.scope.models.names_lock, held)) for held in sites)
 
     def _locked_for(self, function: FunctionFacts) -> bool:

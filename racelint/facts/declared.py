@@ -79,6 +79,7 @@ def says_thread_safe(node: ast.ClassDef) -> bool:
         return False
     return any(
         _OF_OTHERS.search(before) is None
+        and (_DEMANDED.search(before) is None or node.name in before or _ITSELF.search(before) is not None)
         and not (before.count(" ") > 1 and _THING.match(after))
         and _PARTLY.search(_END.split(after, maxsplit=1)[0]) is None
         for before, after in clauses
@@ -129,6 +130,11 @@ _OF_OTHERS = expression(
     re.IGNORECASE,
 )
 """What says that something else is safe: `uses a thread-safe queue`, ``the `deque` is thread-safe``."""
+_DEMANDED = expression(r"\b(must|should|shall|ha(s|ve) to|needs? to|ought to)( also)? be( made)?$", re.IGNORECASE)
+_ITSELF = expression(
+    r"^(this|these|it|they|all)\b|\b(class(es)?|methods?|instances?|implementations?|objects? of)\b", re.IGNORECASE
+)
+"""Of whom it is demanded: the callback that is handed in must be thread-safe, for the class's own sake or not."""
 _THING = expression(
     r"\s+(queue|deque|dict|list|set|map|counter|container|collection|structure|type|buffer|lock)", re.IGNORECASE
 )

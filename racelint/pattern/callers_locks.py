@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from racelint.evidence import runs_alone
 from racelint.facts import CallSite, FunctionFacts
+from racelint.index import Index
+from racelint.models.loader import Models
 from racelint.pattern.unit import Unit
 
 MOST_CALLERS = 3
@@ -13,17 +15,24 @@ MOST_CALLERS = 3
 def locked_by_callers(unit: Unit) -> bool:
     """Whether each call of the unit in the project, seen by its name, is made under a lock, or in a function that is called so.
 
-    The object that has the lock is not looked at: who takes one wherever it calls has thought of others.
+    The object that has the lock is not looked at: who takes one wherever it calls has thought of others. Rows that a look-up locks
+    are locked for what they are handed to in its transaction.
     """
     index, names_lock = unit.module.scope.index, unit.module.models.names_lock
+    lockers = _lockers(index, unit.module.models)
     names, seen = [unit.facts.name], {unit.facts.name}
     for _ in range(MOST_CALLERS):
         open_names: list[str] = []
         for name in names:
             sites = [(f, call) for module, f, call in index.calls.get(name, ()) if not runs_alone(module.path)]
+            sites = [(f, call) for f, call in sites if f.name != name or call.callee != f"super.{name}"]
             if not sites or name.startswith("__"):
                 return False
-            open_names += [caller.name for caller, call in sites if not any(map(names_lock, _held(caller, call)))]
+            open_names += [
+                caller.name
+                for caller, call in sites
+                if not any(map(names_lock, _held(caller, call))) and not _row_locked(caller, call, lockers)
+            ]
         names = [name for name in dict.fromkeys(open_names) if name not in seen]
         if not open_names:
             return True
@@ -31,6 +40,35 @@ def locked_by_callers(unit: Unit) -> bool:
         if len(names) < len(set(open_names)) or len(names) > MOST_CALLERS:
             return False  # it calls itself, or another one of its name
     return False
+
+
+def _lockers(index: Index, models: Models) -> frozenset[str]:
+    """Names of functions that look up rows and lock them, themselves or by calling such; not `get`, which has many meanings."""
+    names: set[str] = set()
+    new = set(LOCKING)
+    for _ in range(MOST_CALLERS):
+        new = {f.name for name in new for module, f, _ in index.calls.get(name, ()) if not runs_alone(module.path)}
+        new = {name for name in new if name and not name.startswith("__") and not models.may_reach_stores(name)}
+        new -= names
+        names |= new
+    return frozenset(names | LOCKING) if names else frozenset()
+
+
+LOCKING = frozenset({"select_for_update", "with_for_update"})
+"""Methods of queries that lock the rows which they find until the transaction ends."""
+
+
+def _row_locked(caller: FunctionFacts, call: CallSite, lockers: frozenset[str]) -> bool:
+    """Whether a row that was looked up so is what a call is made of, or is handed to it, within a transaction."""
+    if not lockers or not any(
+        "atomic" in guard or "transaction" in guard for guard in (*call.within, *caller.decorators)
+    ):
+        return False
+    receiver = call.callee.rpartition(".")[0]
+    used = {receiver, *(argument.rpartition("=")[2] for argument in call.arguments)} - {"", "self", "cls"}
+    found = {name for name, built in caller.locals_built if built.rpartition(".")[2] in lockers}
+    looped = caller.loop_names if any(c.callee.rpartition(".")[2] in lockers for c in caller.calls) else frozenset()
+    return bool(used & (found | looped))
 
 
 def _held(caller: FunctionFacts, call: CallSite) -> list[str]:

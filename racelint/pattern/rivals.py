@@ -236,7 +236,18 @@ def with_itself(unit: Unit, world: World = World.TASKS, resource: Resource | Non
     """The evidence that the unit runs several times at once, on the same resource if one is given."""
     name = unit.facts.qualname
     found = unit.module.concurrency.overlap(name, name, world.value, resource)
+    if found is not None and world is World.TASKS and found.strength is not Confidence.LOW and _waits_its_turn(unit):
+        found = found.weakened()
     return found or _in_doubt(unit, resource, f"nothing says that `{shown_name(name)}` runs several times at once")
+
+
+def _waits_its_turn(unit: Unit) -> bool:
+    """Whether all that calls the unit does so under a lock, and nothing starts it otherwise."""
+    concurrency, name = unit.module.concurrency, unit.facts.qualname
+    roots = (concurrency.roots[number] for number in concurrency.reached.get(name, ()))
+    if any(root.unit == name and not root.public for root in roots):
+        return False
+    return concurrency.called_only_under_lock(unit.facts, one_at_a_time=True)
 
 
 def copied_to_processes(unit: Unit, resource: Resource) -> bool:
