@@ -22,7 +22,7 @@ MOST_BASES = 20
 _OF_TESTS = expression(r"(^|/)(tests?|testing|examples|docs)/")
 
 _MANY_PROCESSES = frozenset(
-    "celery multiprocessing rq dramatiq huey gunicorn uwsgi uvicorn django flask fastapi starlette quart twisted".split()
+    "celery rq dramatiq huey gunicorn uwsgi uvicorn django flask fastapi starlette quart twisted".split()
 )
 """What projects import that work in several processes, or may."""
 
@@ -34,6 +34,12 @@ _COLUMNS = ("Column", "column", "Field", "Key")
 """How last names of what mappers call a column end."""
 
 Located = tuple[ModuleFacts, ClassFacts]
+
+
+def _forks(function: FunctionFacts) -> bool:
+    """Whether a function divides its process, and not only to leave the terminal, where but one of the two goes on."""
+    called = {call.callee.rpartition(".")[2] for call in function.calls}
+    return any("fork" in name for name in called) and "setsid" not in called
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,23 +239,35 @@ class Index:
 
     @cached_property
     def on_one_loop(self) -> bool:
-        """Whether the project is a server whose one process answers all requests on Tornado's event loop.
+        """Whether the project is a server whose one process answers all requests on Tornado's event loop, and nothing else works."""
+        return self.answers_on_one_loop and not any("multiprocessing" in found for found in self._roots.values())
+
+    @cached_property
+    def answers_on_one_loop(self) -> bool:
+        """Whether one process answers all requests on Tornado's event loop, though it may start others for some of its work.
 
         Some module serves with it, and none forks, hands jobs to other processes or serves with anything else.
         """
-        modules = [module for module in self.modules if not _OF_TESTS.search(module.path)] or self.modules
-        roots = {module.path: {origin.partition(".")[0] for _, origin in module.imports} for module in modules}
-        if any(not _MANY_PROCESSES.isdisjoint(found) for found in roots.values()) or not any(
-            "tornado" in found for found in roots.values()
-        ):
+        if any(not _MANY_PROCESSES.isdisjoint(found) for found in self._roots.values()):
             return False
+        modules = [module for module in self.modules if module.path in self._roots]
         calls = {
-            (call.callee.rpartition(".")[2], "tornado" in roots[module.path])
+            (call.callee.rpartition(".")[2], any(origin.startswith("tornado.web") for _, origin in module.imports))
             for module in modules
+            if "tornado" in self._roots[module.path]
             for function in (*module.functions, module.module_body)
             for call in function.calls
         }
-        return ("HTTPServer", True) in calls and not any("fork" in name for name, _ in calls)
+        served = any(name == "HTTPServer" or (name == "listen" and web) for name, web in calls)
+        return served and not any(
+            _forks(function) for module in modules for function in (*module.functions, module.module_body)
+        )
+
+    @cached_property
+    def _roots(self) -> dict[str, set[str]]:
+        """By path: the packages that each module imports something of; without tests, if there is more."""
+        modules = [module for module in self.modules if not _OF_TESTS.search(module.path)] or self.modules
+        return {module.path: {origin.partition(".")[0] for _, origin in module.imports} for module in modules}
 
     @cached_property
     def called_on_others(self) -> frozenset[str]:

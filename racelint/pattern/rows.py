@@ -334,6 +334,8 @@ def _of_file(unit: Unit, pair: Pair, found: Evidence) -> Evidence | None:
     if found.world == "tasks" and pair.switch is None:
         others = (with_itself(unit, world) for world in (World.THREADS, World.PROCESSES))
         return next((one for one in others if one is not None), None)
+    if pair.switch is None and found.world == "processes" and _on_one_loop(unit):
+        return with_itself(unit, World.THREADS)
     begun = (
         write for write in unit.accesses(Op.WRITE, kinds=(Kind.FILE,)) if same(write.resource, pair.first.resource)
     )
@@ -346,6 +348,15 @@ def _of_file(unit: Unit, pair: Pair, found: Evidence) -> Evidence | None:
     ):
         return found.weakened()
     return found
+
+
+def _on_one_loop(unit: Unit) -> bool:
+    """Whether the unit answers requests of a server that has one loop, and no other process that is known runs it."""
+    concurrency = unit.module.concurrency
+    roots = (concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ()))
+    if not all(root.handler for root in roots if root.processes or root.world == "processes"):
+        return False
+    return unit.module.scope.index.answers_on_one_loop
 
 
 def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
