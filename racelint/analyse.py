@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from racelint.expressions import expression
@@ -21,6 +21,10 @@ from racelint.source import Source
 if TYPE_CHECKING:
     from racelint.evidence import Concurrency, Outside
     from racelint.flow.summaries import Program
+    from racelint.pattern import Module
+
+Failed = Callable[[Exception], None]
+"""Takes a mistake of ours, so that the rest goes on."""
 
 
 def collect(source: Source, tree: ast.Module | None = None) -> ModuleFacts:
@@ -78,25 +82,34 @@ class Nominated:
     """The confidence that was asked for."""
 
 
+def _raised(error: Exception) -> None:
+    raise error
+
+
 def find_races(
-    source: Source, nominees: Nominated, rules: Sequence[Rule], runtime: str | None = "racelint.runtime"
+    source: Source,
+    nominees: Nominated,
+    rules: Sequence[Rule],
+    runtime: str | None = "racelint.runtime",
+    failed: Failed = _raised,
 ) -> list[Finding]:
     """Findings of `rules` in one module, unsuppressed, sorted by `sort_key`; fixes import helpers from the module `runtime`, and
     there are none if that is None.
 
     Some may be less certain than what was asked for when the definitions were nominated. One place gets one finding of a rule,
-    the most certain one.
+    the most certain one. A mistake of ours in a definition, a rule or a repair is handed to `failed`, and costs no more than
+    that.
     """
     from racelint.flow.summaries import Program
     from racelint.pattern import Module
 
     concurrency = nominees.concurrency
     program = Program(source, concurrency.scope, concurrency)
-    module = Module(program, nominees.definitions)
+    module = Module(program, nominees.definitions, failed=failed)
     met = frozenset().union(*(nominee.needs for nominee in nominees.definitions))
     asked = [rule for rule in rules if not met.isdisjoint(rule.needs)]  # the others need not even be imported
     found = _distinct(
-        [finding for rule in asked for finding in rule.find(module.as_seen_by(rule)) if not _elsewhere(finding)]
+        [finding for rule in asked for finding in _by_rule(rule, module, failed) if not _elsewhere(finding)]
     )
     found = [_where_it_stands(finding, concurrency.scope.facts) for finding in found]
     if any(rule.code == LIMIT for rule in rules):
@@ -104,10 +117,20 @@ def find_races(
     if runtime is not None and any(_is_sure(finding, nominees) for finding in found):
         from racelint.edits import Repairs
 
-        repairs = Repairs(program, runtime)
+        repairs = Repairs(program, runtime, failed)
         found = [repairs.repaired(one) if _is_sure(one, nominees) else one for one in found]
     module.close()
     return sorted(found, key=lambda finding: finding.sort_key)
+
+
+def _by_rule(rule: Rule, module: Module, failed: Failed) -> Iterator[Finding]:
+    """What a rule finds; what it has found stands, if it fails then."""
+    try:
+        yield from rule.find(module.as_seen_by(rule))
+    except RecursionError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a mistake of ours is told, and the rest goes on
+        failed(error)
 
 
 def _is_sure(finding: Finding, nominees: Nominated) -> bool:
@@ -116,19 +139,22 @@ def _is_sure(finding: Finding, nominees: Nominated) -> bool:
 
 
 def find_near_misses(
-    source: Source, nominees: Nominated, rules: Sequence[Rule], found: Iterable[Finding]
+    source: Source,
+    nominees: Nominated,
+    rules: Sequence[Rule],
+    found: Iterable[Finding],
+    failed: Failed = _raised,
 ) -> list[NearMiss]:
     """What would be findings beside those of `found`, were it not for what makes it safe; by place.
 
-    As slow as `find_races`: all rules are run once more.
+    As slow as `find_races`: all rules are run once more. Mistakes of ours are handed to `failed`.
     """
     from racelint.flow.summaries import Program
     from racelint.pattern import Doubts, Module
 
-    module = Module(Program(source, nominees.concurrency.scope, nominees.concurrency), nominees.definitions, Doubts())
-    doubtful = [
-        one for rule in rules for one in rule.find(module.as_seen_by(rule)) if one.evidence and not _elsewhere(one)
-    ]
+    program = Program(source, nominees.concurrency.scope, nominees.concurrency)
+    module = Module(program, nominees.definitions, Doubts(), failed)
+    doubtful = [one for rule in rules for one in _by_rule(rule, module, failed) if one.evidence and not _elsewhere(one)]
     known = {key(one) for one in found for key in (_same_race, _same_place)}
     misses = (one for one in _distinct(doubtful) if known.isdisjoint((_same_race(one), _same_place(one))))
     return sorted(

@@ -15,7 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from racelint import __version__
-from racelint.analyse import build_index, collect, find_races, nominated
+from racelint.analyse import Failed, build_index, collect, find_races, nominated
 from racelint.config import Config, ConfigError, load_config
 from racelint.facts import ModuleFacts
 from racelint.finding import Finding
@@ -50,31 +50,34 @@ class Plugin:
 
         An error of our own is a finding too, so that the rest of flake8 goes on.
         """
+        failures: list[Exception] = []
         try:
-            for finding in self._findings():
+            for finding in self._findings(failures.append):
                 yield finding.line, finding.column - 1, f"{finding.code} {clean(finding.message)}", type(self)
         except (ConfigError, ModelError) as error:
             yield 1, 0, clean(f"{UNREADABLE} {error}"), type(self)
         except Exception as error:
-            what = " ".join(f"{type(error).__name__}: {error}".split())
+            failures.append(error)
+        for failure in failures[:1]:
+            what = " ".join(f"{type(failure).__name__}: {failure}".split())
             yield 1, 0, clean(f"{UNREADABLE} internal error: {what}; please report it"), type(self)
 
-    def _findings(self) -> list[Finding]:
+    def _findings(self, failed: Failed) -> list[Finding]:
         try:
-            return _find(self._source, self._tree)
+            return _find(self._source, self._tree, failed)
         except RecursionError:
             if too_deep(self._tree, self._source.text) is not None:
                 return []
-            return with_deep_stack(lambda: _find(self._source, self._tree))
+            return with_deep_stack(lambda: _find(self._source, self._tree, failed))
 
 
-def _find(source: Source, tree: ast.Module) -> list[Finding]:
+def _find(source: Source, tree: ast.Module, failed: Failed) -> list[Finding]:
     config = _config(os.path.dirname(os.path.abspath(source.path)))
     facts, index = _project(config.root or os.getcwd()).seen_from(source, tree)
     found: list[Finding] = []
     nominees = nominated(facts, index, RULES, config.models, config.min_confidence)
     if nominees is not None and too_deep(tree, source.text) is None:
-        found = find_races(source, nominees, RULES, runtime=None)  # flake8 shows no repairs
+        found = find_races(source, nominees, RULES, runtime=None, failed=failed)  # flake8 shows no repairs
     left = apply_suppressions(source, found, enabled={UNUSED}, known=KNOWN, noqa=False)
     return [finding for finding in left if finding.confidence.rank >= config.min_confidence.rank]
 

@@ -288,12 +288,20 @@ def _find(project: tuple[Job, Index], known: Known) -> Found:
             if isinstance(tree, Problem):
                 return Found(problem=tree)
             nominees = nominated(collect(source, tree), index, rules, models)
-        findings = find_races(source, nominees, rules, job.config.runtime_module) if nominees is not None else []
+        failures: list[Problem] = []
+        findings: list[Finding] = []
+
+        def failed(error: Exception) -> None:
+            failures.append(_mistake(known.file, error))
+
+        if nominees is not None:
+            findings = find_races(source, nominees, rules, job.config.runtime_module, failed)
         misses: Sequence[NearMiss] = ()
         if job.near_misses and nominees is not None:
             sure = [one for one in findings if one.confidence.rank >= job.config.min_confidence.rank]
-            misses = find_near_misses(source, nominees, rules, sure)
-        return Found(_reported(source, findings, rules, job.config), checksum=checksum(source), near_misses=misses)
+            misses = find_near_misses(source, nominees, rules, sure, failed)
+        shown = _reported(source, findings, rules, job.config)
+        return Found(shown, next(iter(failures), None), bool(failures), checksum(source), misses)
     except Exception as error:
         return Found(problem=_mistake(known.file, error), mistake=True)
 

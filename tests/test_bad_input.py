@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from racelint import lint_paths, lint_source, run
+from racelint import edits, lint_paths, lint_source, run
 from racelint.config import Config
 from racelint.finding import Problem
+from racelint.flow import statements
+from racelint.frozen import replace
+from racelint.rules import RULES, stale_write
 from racelint.run import Report
 
 RACE = """\
@@ -381,6 +384,49 @@ def test_a_mistake_in_one_file_is_a_problem_of_that_file(
     assert found.message.startswith(f"internal error: {type(error).__name__}")
     assert "test_bad_input.py:" in found.message
     assert "please report it" in found.message
+
+
+@pytest.mark.parametrize("part", ["rule", "repair", "definition"])
+def test_a_mistake_costs_the_part_that_it_is_in(folder: Path, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    """What other rules find in the file, in other definitions, and what has no repair, is reported all the same."""
+    race = (folder / "race.py").read_text()
+    (folder / "race.py").write_text(race + OTHER_RACE)
+
+    def fails(*_: object) -> None:
+        raise KeyError("on purpose")
+
+    if part == "rule":
+        entry = next(rule for rule in RULES if rule.code == "RL102")
+        monkeypatch.setitem(vars(entry), "rule", replace(stale_write.RULE, find=fails))
+    elif part == "repair":
+        monkeypatch.setitem(edits.REPAIRS, "RL102", (fails,))
+    else:
+        walk = statements.Walker.walk
+        broken = "Other.raise_it"
+        monkeypatch.setattr(
+            statements.Walker, "walk", lambda self: fails() if self.definition.facts.qualname == broken else walk(self)
+        )
+    report: Report = lint_paths([folder])
+    expected = {"rule": ["RL101"], "repair": ["RL102", "RL101"], "definition": ["RL102"]}
+    assert [finding.code for finding in report.findings] == expected[part]
+    assert report.internal_errors == 1
+    (found,) = report.problems
+    assert (found.path, found.message.partition(" at ")[0]) == ("race.py", "internal error: KeyError: 'on purpose'")
+
+
+OTHER_RACE = """
+
+class Other:
+    def __init__(self):
+        self.total = 0
+
+    async def raise_it(self, feed):
+        self.total += await feed.get()
+
+
+async def raise_all(other, feeds):
+    await asyncio.gather(*(other.raise_it(feed) for feed in feeds))
+"""
 
 
 @pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="the patched function is not seen in new processes")

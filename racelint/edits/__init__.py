@@ -71,13 +71,23 @@ REPAIRS: Mapping[str, tuple[Repair, ...]] = {
 class Repairs:
     """The repairs of one module; helpers come from the module `runtime`."""
 
-    def __init__(self, program: Program, runtime: str) -> None:
-        self.program, self.runtime = program, runtime
+    def __init__(self, program: Program, runtime: str, failed: Callable[[Exception], None]) -> None:
+        """A mistake of ours in a repair is handed to `failed`; the finding stays without one."""
+        self.program, self.runtime, self._failed = program, runtime, failed
         self._surroundings = Surroundings(program)
         self._codes: dict[str, Code] = {}
 
     def repaired(self, finding: Finding) -> Finding:
         """The finding with the first of its rule's repairs that fits; unchanged if none does."""
+        try:
+            return self._repaired(finding)
+        except RecursionError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a mistake of ours is told, and the rest goes on
+            self._failed(error)
+            return finding
+
+    def _repaired(self, finding: Finding) -> Finding:
         repairs = REPAIRS.get(finding.code, ())
         definition = self.program.definition(_around(self.program, finding.span)) if repairs else None
         if definition is None or _awaits_by_yield(definition):

@@ -35,6 +35,8 @@ def _moved(code: Code, statement: cst.AugAssign | cst.Assign) -> cst.BaseExpress
     if isinstance(statement, cst.AugAssign):
         return None if list(code.walk(statement.target, cst.Call, cst.NamedExpr)) else statement.value
     awaits = list(code.walk(statement.value, cst.Await))
+    if not awaits:  # what suspends is an asynchronous comprehension
+        return None
     node: cst.CSTNode = awaits[0]
     while len(awaits) == 1 and node is not statement.value:
         parent = code.parents[node]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from typing import TYPE_CHECKING
 
@@ -29,8 +29,16 @@ ALONE = "tests, migrations, commands and scripts run alone"
 class Module:
     """One module as rules see it."""
 
-    def __init__(self, program: Program, nominees: Sequence[Nominee], doubts: Doubts | None = None) -> None:
+    def __init__(
+        self,
+        program: Program,
+        nominees: Sequence[Nominee],
+        doubts: Doubts | None = None,
+        failed: Callable[[Exception], None] | None = None,
+    ) -> None:
+        """A mistake of ours in a definition is handed to `failed`, and the definition left out; else it is raised."""
         self.program = program
+        self._failed = failed
         self.doubts = doubts
         """Where the reasons are noted for which rules keep silent, if that is asked for."""
         self.scope: Scope = program.scope
@@ -79,16 +87,24 @@ class Module:
     def unit(self, qualname: str) -> Unit | None:
         """The unit of any function of the module, nominated or not; None if it cannot be read."""
         if qualname not in self._units:
-            from racelint.flow.statements import Walker
-
-            facts, definition = self.scope.functions.get(qualname), self.program.definition(qualname)
-            walked = definition is not None and facts is not None
-            self._units[qualname] = (
-                Unit(self, facts, Walker(self.program, definition).walk())
-                if walked and facts is not None and definition is not None
-                else None
-            )
+            try:
+                self._units[qualname] = self._walked(qualname)
+            except RecursionError:
+                raise
+            except Exception as error:
+                if self._failed is None:
+                    raise
+                self._failed(error)
+                return None
         return self._units[qualname]
+
+    def _walked(self, qualname: str) -> Unit | None:
+        from racelint.flow.statements import Walker
+
+        facts, definition = self.scope.functions.get(qualname), self.program.definition(qualname)
+        if facts is None or definition is None:
+            return None
+        return Unit(self, facts, Walker(self.program, definition).walk())
 
     def locks_of(self, owner: str) -> frozenset[tuple[str, str]]:
         """The places of all locks that a class, or the module for "", has."""
