@@ -60,6 +60,7 @@ def _made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence
             or write.how not in ("=", "[]")
             or not (
                 write.value.shape in MADE
+                or _part_under_lock(unit, write)
                 or picked_up(unit, pair.first, write)
                 or (keyed and _enters(unit, pair, sense))
             )
@@ -85,6 +86,11 @@ def _made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence
         if evidence is not expected and not has_side_effects(unit, pair.first, write):
             evidence = Evidence(evidence.text, how_sure(unit, pair, evidence), evidence.world)
         yield pair, evidence
+
+
+def _part_under_lock(unit: Unit, write: Access) -> bool:
+    """Whether part of an answer is kept under a lock: `self.token = reply["token"]`. Who takes one for it means to ask only once."""
+    return write.value.shape is Shape.OTHER and not write.value.stems and bool(unit.locked_at(write))
 
 
 def _enters(unit: Unit, pair: Pair, sense: Sense) -> bool:

@@ -119,7 +119,7 @@ from racelint.pattern.raised import raised_then_given, raised_then_tested
 from racelint.pattern.records import filled_by_several
 from racelint.pattern.refused import entries_refused, is_taken
 from racelint.pattern.replaced import replaced_meanwhile
-from racelint.pattern.rereading import rereads, takes_from_queue
+from racelint.pattern.rereading import fails_when_gone, rereads, takes_from_queue
 from racelint.pattern.rivals import (
     begun_twice,
     called_by_timer,
@@ -267,6 +267,7 @@ __all__ = [
     "escapes",
     "exactly",
     "extremes",
+    "fails_when_gone",
     "filled_alike",
     "filled_by_several",
     "filled_over_limit",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from racelint.events import Access, Acquire, Op, Resource, Sense, Shape
 from racelint.finding import World
 from racelint.pattern.pair import INTERNAL, Pair
+from racelint.pattern.rereading import fails_when_gone
 from racelint.pattern.unit import Unit, same
 
 
@@ -70,7 +71,8 @@ TOLERANT = frozenset({"discard", "setdefault", "clear"})
 def _fails_politely(act: Access) -> bool:
     """Whether a removal that finds nothing is foreseen: a default, or a handler."""
     return act.op is Op.DELETE and (
-        act.how == "pop" or bool(act.handled & {"", "KeyError", "LookupError", "IndexError"})
+        (act.how == "pop" and not (act.resource.key and fails_when_gone(act)))
+        or bool(act.handled & {"", "KeyError", "LookupError", "IndexError"})
     )
 
 

@@ -47,6 +47,7 @@ from racelint.pattern import (
     claims_too_late,
     decided,
     exactly,
+    fails_when_gone,
     has_side_effects,
     made_sure_by_all,
     rival,
@@ -198,7 +199,8 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
         evidence = rival(unit, act.resource, World.TASKS, ("none", "del"))
         return ("gone", evidence) if evidence is not None else None
     if act.resource.key and act.resource.key == check.resource.key and sense is Sense.PRESENT:
-        if (act.op is Op.DELETE and act.how in ("del", "remove")) or (act.op is Op.READ and act.how == ""):
+        fails = act.how in ("del", "remove") or (act.how == "pop" and check.how == "in" and fails_when_gone(act))
+        if (act.op is Op.DELETE and fails) or (act.op is Op.READ and act.how == ""):
             evidence = rival(unit, act.resource, World.TASKS, ("del[]", "pop", "popitem", "clear", "remove"))
             return ("removed" if act.op is Op.DELETE else "gone", evidence) if evidence is not None else None
         spent = act.op is Op.DELETE and act.how in ("discard", "pop") and spent_between(unit, check, act)
