@@ -382,6 +382,11 @@ class Candidates:
         return (self.concurrency.roots[n] for n in self.concurrency.reached.get(function.qualname, ()))
 
     @cached_property
+    def started(self) -> frozenset[str]:
+        """The functions that the module itself starts as tasks or threads."""
+        return frozenset(root.unit for root in self.concurrency.roots if not root.public and not root.handler)
+
+    @cached_property
     def closed(self) -> frozenset[str]:
         """The keys on which any function calls something such as `close`."""
         idempotent = self.scope.models.idempotent

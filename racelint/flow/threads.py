@@ -40,7 +40,16 @@ def constructed(ev: Evaluator, node: cst.Call, class_name: str) -> None:
 
 def waited(ev: Evaluator, node: cst.Call, base: Value | None, method: str) -> None:
     """`condition.wait()`: the lock is given up, and taken again when another thread notifies; `limited` if not for ever, `until` if a
-    loop asks for anything before it goes on."""
+    loop asks for anything before it goes on, `or endless` if the limit is the caller's and he need give none."""
     if method == "wait" and base is not None and is_condition(ev, base):
-        said = (*(("limited",) if node.args else ()), *(("until",) if ev.until else ()))
+        limit = node.args[0].value if len(node.args) == 1 else None
+        said = [what for what, true in (("limited", node.args), ("until", ev.until)) if true]
+        if isinstance(limit, cst.Name) and limit.value in _none_by_default(ev.definition.node.params):
+            said.append("or endless")
         ev.mark("wait", node, base.text, related=frozenset(said))
+
+
+def _none_by_default(parameters: cst.Parameters) -> set[str]:
+    """The parameters that are None where the caller gives nothing."""
+    every = (*parameters.params, *parameters.kwonly_params)
+    return {p.name.value for p in every if isinstance(p.default, cst.Name) and p.default.value == "None"}

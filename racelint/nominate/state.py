@@ -259,11 +259,23 @@ TIMERS = frozenset({"call_later", "call_at"})
 
 
 def wake_up(c: Candidate) -> bool:
-    """Whether an event is waited for, or asked, and cleared or replaced."""
+    """Whether an event is waited for, or asked, and cleared or replaced; or what a thread looks at is set by itself first."""
+    if c.facts.qualname in c.module.started and _sets_flag(c):
+        return True
     if c.called.isdisjoint(("clear", "Event")):
         return False
     names = {call.callee.rpartition(".")[2] for call in c.calls}
     return ("clear" in names and ("wait" in names or "is_set" in names)) or ("Event" in names and "wait" in names)
+
+
+def _sets_flag(c: Candidate) -> bool:
+    """Whether the function sets a flag that it, or a helper, looks at."""
+    own = {
+        (write.path, write.line) for write in c.facts.writes if write.how == "=" and write.shape in ("true", "false")
+    }
+    return bool(own) and any(
+        key in c.reads and any((write.path, write.line) in own for write in writes) for key, writes in c.changes.items()
+    )
 
 
 def announced(c: Candidate) -> bool:

@@ -120,6 +120,7 @@ from racelint.pattern.records import filled_by_several
 from racelint.pattern.refused import entries_refused, is_taken
 from racelint.pattern.replaced import replaced_meanwhile
 from racelint.pattern.rereading import fails_when_gone, rereads, takes_from_queue
+from racelint.pattern.reset_at_start import reset_at_start
 from racelint.pattern.rivals import (
     begun_twice,
     called_by_timer,
@@ -344,6 +345,7 @@ __all__ = [
     "replaced_from_fixed_name",
     "replaced_meanwhile",
     "rereads",
+    "reset_at_start",
     "rival",
     "rivals",
     "row_evidence",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from racelint.events import Shape
 from racelint.facts import CallSite, FunctionFacts
 from racelint.pattern.made import makes_known_resource
+from racelint.pattern.module import here
 from racelint.pattern.pair import Pair
 from racelint.pattern.unit import Unit
 
@@ -21,8 +22,9 @@ def filled_alike(pair: Pair) -> bool:
     if filling.shape in (Shape.EMPTY, Shape.NEW, Shape.SPAWNED) or makes_known_resource(unit, write):
         return False
     function = unit.module.scope.functions.get(write.place.unit, unit.facts)
-    line = unit.module.line(write)
-    return all(_always_the_same(unit, call, function) for call in function.calls if call.line == line)
+    span = unit.module.span(here(write))
+    calls = (call for call in function.calls if span.line <= call.line <= span.end_line)
+    return all(_always_the_same(unit, call, function) for call in calls)
 
 
 def _always_the_same(unit: Unit, call: CallSite, caller: FunctionFacts, depth: int = 3) -> bool:

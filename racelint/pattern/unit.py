@@ -181,7 +181,7 @@ class Unit:
 
     def repeats(self, number: int) -> bool:
         """Whether the event stands in a loop."""
-        return any(number in self.reach(follower) for follower in self.flow.after[number])
+        return any(follower == number or number in self.reach(follower) for follower in self.flow.after[number])
 
     @cached_property
     def _switch_ids(self) -> frozenset[int]:

@@ -52,7 +52,9 @@ def wrong_waits(unit: Unit) -> Iterator[Wait]:
             notified = [check for check in checks if notifies(unit, wait, check)]
             if notified and not limited and not _tested_in_lock(unit, wait, locks):
                 yield Wait(Mistake.OUTSIDE, wait, notified[0], world)
-        elif not limited and "until" not in wait.related and not _callers_repeat(unit):
+        elif (
+            (not limited or "or endless" in wait.related) and "until" not in wait.related and not _callers_repeat(unit)
+        ):
             used = next((a for a in unit.accesses(kinds=INTERNAL) if _follows(unit, wait, a)), None)
             if used is not None:
                 yield Wait(Mistake.UNTESTED, wait, used, world)
@@ -96,10 +98,10 @@ def _tested_in_lock(unit: Unit, wait: Mark, locks: list[Acquire]) -> bool:
 
 
 def _follows(unit: Unit, wait: Mark, access: Access) -> bool:
-    """Whether the access uses, under the lock and after the wait, what a notifier changes."""
+    """Whether the access uses after the wait, before the lock is taken anew, what a notifier changes."""
     return bool(
         unit.before(wait.id, access.id)
-        and unit.guards(wait, access, "lock")
+        and (unit.guards(wait, access, "lock") or not unit.locked_at(access))
         and not unit.before(access.id, wait.id)
         and notifies(unit, wait, access)
     )

@@ -2,7 +2,7 @@
 
 The one who sets the event meanwhile finds it set already; the clearing then takes the news away, and the next `wait()` sleeps
 although there is work to do. The same happens where a new event is put in the place of the old one; to a request to stop that
-comes before a new task or thread, which clears it first, has run its first step; and to an answer that comes before the event is
+comes before a new task or thread, which clears it or sets its flag (`self.running = True`) first, has run its first step; and to an answer that comes before the event is
 cleared to wait for it. A plain flag (`self.dirty`) that is lowered after the work loses news in the same way.
 
 ## Example
@@ -48,6 +48,7 @@ from racelint.pattern import (
     first_word,
     lowered_late,
     only_started,
+    reset_at_start,
     rivals,
     same,
 )
@@ -59,6 +60,7 @@ def find(module: Module) -> Iterable[Finding]:
     for unit in module.units:
         yield from after_the_work(module, unit)
         yield from at_the_start(module, unit)
+        yield from flag_at_the_start(module, unit)
         yield from after_the_request(module, unit)
         yield from flag_after_the_work(module, unit)
 
@@ -214,6 +216,25 @@ def at_the_start(module: Module, unit: Unit) -> Iterable[Finding]:
             world,
             name,
             Fix(f"clear `{name}` before the start, or make a new event"),
+        )
+
+
+def flag_at_the_start(module: Module, unit: Unit) -> Iterable[Finding]:
+    """A plain flag that a new task or thread sets when it first runs, and that whoever ends it has turned by then."""
+    world = World.TASKS if unit.facts.is_async else World.THREADS
+    for write, asked, ender, evidence in reset_at_start(unit):
+        name = write.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            write,
+            ((Role.ACT, write), (Role.CHECK, asked)),
+            f"`{name}` is set when the new {world.value.removesuffix('s')} first runs; what `{ender}` wrote to end it, after the start "
+            "and before that, is overwritten",
+            evidence,
+            world,
+            name,
+            Fix(f"set `{name}` before the start"),
         )
 
 

@@ -9,6 +9,12 @@ from racelint.timeline.telling import Telling
 
 def lost_announcement(t: Telling) -> Timeline:
     """An event cleared with news in it that nobody has seen."""
+    if t.last.role is Role.CHECK and t.says("to end it"):
+        t.switch("is started, B runs first")
+        t.other("turns it, to end A")
+        t.a(t.first, "sets it back, and B's word is gone", wrong=True)
+        t.a(t.last, "nobody wants it to end")
+        return t.told("B has ended A, and A runs for ever")
     if t.last.role is Role.CHECK:
         t.switch("is started, B runs first")
         t.other("sets it")
