@@ -211,6 +211,13 @@ def looks_up(name: str) -> bool:
     return verb in LOOK_UP or VERBS.get(verb) == READ
 
 
+def asks_class(path: str) -> bool:
+    """Whether a dotted path means a method of a class that looks its rows up: `model.User.get`, `Account.by_name`."""
+    receiver, _, name = path.rpartition(".")
+    last, verb = receiver.rpartition(".")[2], verb_of(name)
+    return last[:1].isupper() and not last.isupper() and (verb in LOOK_UP or verb == "by")
+
+
 def _named(path: str, awaited: bool) -> frozenset[str]:
     """The effect of `load_x`/`save_x` and their kin, with and without what is loaded or saved."""
     verb, _, noun = path.rpartition(".")[2].lstrip("_").partition("_")

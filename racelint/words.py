@@ -101,3 +101,10 @@ UNTIL = expression(r"(^|_)(until|expires|expiry|expires_at|expires_on|expire_at|
 
 NUMBERING = frozenset("next allocate sequence serial number".split())
 """Words in names of functions that give out numbers."""
+
+
+SENDS = frozenset({"send", "sendall", "sendto", "request", "publish", "transmit"})
+"""First words of calls that ask another side, whose answer comes by another way."""
+
+NOTES = frozenset({"[]", "add", "append", "setdefault"})
+"""How an entry is put into a collection."""

@@ -28,6 +28,7 @@ from racelint.flow.summaries import source_of
 from racelint.flow.threads import body_of, constructed
 from racelint.flow.unmodelled import unmodelled_call
 from racelint.flow.unseen import (
+    asked_class,
     created_in_counted,
     is_queried,
     unseen_look_up,
@@ -111,7 +112,8 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
         change_field(ev, base, method, arguments)
     if base is not None and created_in_counted(ev, node, base, method, arguments):
         return Value(shape=Shape.NONE)
-    if base is not None and base.ref is not None and awaiting is None:
+    asked = base is not None and base.ref is not None and asked_class(ev, base, method, arguments)
+    if base is not None and base.ref is not None and awaiting is None and not asked:
         changed = container_call(ev, node, base, method, arguments)
         if changed is not None:
             return changed
@@ -246,6 +248,10 @@ def _construct(ev: Evaluator, node: cst.Call, type_name: str, arguments: Argumen
     return Value(shape=Shape.NEW, type="" if known else type_name, text=source_of(node), known=known)
 
 
+SCOPED_SESSION = "sqlalchemy.Session of each thread"
+"""The type of what is named like the class of sessions and used as a session."""
+
+
 def _modelled_type(ev: Evaluator, base: Value, method: str) -> str:
     """The type in whose table a method of the value stands; "" if it cannot be told."""
     models, known = ev.models, base.type
@@ -281,7 +287,8 @@ def _modelled_type(ev: Evaluator, base: Value, method: str) -> str:
             base.text
         ):  # of a class that no table describes, unless it came from the project by its name
             last = known.rpartition(".")[2]  # `db = app.request.db`
-            return models.guess(last if last.islower() else "", ev.libraries, method)
+            guessed = models.guess(last, ev.libraries, method)  # `model.Session` is no class, whatever its name
+            return guessed if last.islower() or guessed == SCOPED_SESSION else ""
     if (
         ("sqlalchemy.Table", method) in models.methods
         and "sqlalchemy" in ev.libraries

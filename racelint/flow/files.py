@@ -194,8 +194,8 @@ def _dump(call: FileCall) -> Value | None:
 
 def _check(call: FileCall) -> Value | None:
     target = call.target
-    if target is None:
-        return None
+    if target is None or (call.model.key is None and call.arguments.at(0) is not None):
+        return None  # a path is asked for itself: `client.exists(key)` is of something else
     return call.emit(Op.CHECK, target, "while" if call.ev.repeating else call.method)
 
 

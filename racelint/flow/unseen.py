@@ -13,7 +13,7 @@ from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.managers import table_name
 from racelint.flow.summaries import source_of
-from racelint.store_calls import LOOK_UP
+from racelint.store_calls import LOOK_UP, asks_class
 from racelint.store_types import keeps_rows
 
 _CREATION = frozenset("create insert add register".split())
@@ -28,6 +28,9 @@ def unseen_look_up(
     """
     verb, _, noun = method.lstrip("_").partition("_")
     receiver = base.text.rpartition(".")[2] if base is not None else ""
+    if base is not None and asked_class(ev, base, method, arguments):
+        number = ev.emit(Op.READ, _table(ev, base), node, how="look-up", related=arguments.texts)
+        return Value(frozenset((number,)), Shape.CALL, via=number)
     repository = keeps_rows(receiver)
     if verb not in LOOK_UP or "create" in noun or not arguments.texts or not (ev.program.maps_rows or repository):
         return None
@@ -121,6 +124,17 @@ def _is_model(ev: Evaluator, base: Value) -> bool:
     if base.text in ("cls", "self.__class__"):
         return bool(ev.function.owner) and ev.scope.is_mapped(ev.function.owner)
     return ev.program.maps_rows and last[:1].isupper() and not last.isupper() and "(" not in base.text
+
+
+def asked_class(ev: Evaluator, base: Value, method: str, arguments: Arguments) -> bool:
+    """Whether rows are looked up by a method of what its name alone tells as a model class: `model.User.get(name)`."""
+    named = bool(arguments.texts) and base.row is None and asks_class(f"{base.text}.{method}")
+    return named and _is_model(ev, base)
+
+
+def _table(ev: Evaluator, base: Value) -> Resource:
+    name = table_name(ev, base.text)
+    return Resource(Kind.TABLE, "unseen", name, name)
 
 
 def _create(ev: Evaluator, node: cst.CSTNode, table: str, method: str, arguments: Arguments) -> None:

@@ -12,7 +12,7 @@ from racelint.nominate.stores import WRITES
 from racelint.resolve import CONSTRUCTORS
 from racelint.store_calls import WRITE
 from racelint.touch import COMPLETIONS, may_race
-from racelint.words import OF_ENTRY
+from racelint.words import NOTES, OF_ENTRY, SENDS, first_word
 
 
 def anything(c: Candidate) -> bool:
@@ -279,7 +279,11 @@ def _sets_flag(c: Candidate) -> bool:
 
 
 def announced(c: Candidate) -> bool:
-    """Whether a method sets an event and state of its own."""
+    """Whether a method sets an event and state of its own; or sends something and puts an entry where others take one out."""
+    if any(first_word(name) in SENDS for name in c.called) and any(
+        key in c.module.takers and any(write.how in NOTES for write in writes) for key, writes in c.changes.items()
+    ):
+        return True
     return (
         bool(c.facts.owner)
         and bool(c.changes)

@@ -32,7 +32,7 @@ from racelint.paths import (
     words_of_name,
     words_of_paths,
 )
-from racelint.store_calls import READ, WRITE
+from racelint.store_calls import READ, WRITE, asks_class
 from racelint.store_types import keeps_rows
 from racelint.touch import steps_on_paths
 
@@ -130,7 +130,9 @@ def row_creation(c: Candidate) -> bool:
         return False
     libraries = c.module.scope.libraries
     if any(
-        (maps_rows and _finds_free(call)) or (call.callee == "hasattr" and "django" in libraries) for call in c.calls
+        (maps_rows and (_finds_free(call) or asks_class(call.callee)))
+        or (call.callee == "hasattr" and "django" in libraries)
+        for call in c.calls
     ):
         return True
     if any(path.endswith(".DoesNotExist") for function in c.functions for path in function.reads):

@@ -148,6 +148,7 @@ from racelint.pattern.rows import (
     whole_saves,
 )
 from racelint.pattern.seldom import seldom_run
+from racelint.pattern.sent_early import sent_before_noted
 from racelint.pattern.sessions import connection_of_object, session_of_module, sessions_handed_out, talked_at_once
 from racelint.pattern.settings import set_for_all
 from racelint.pattern.sharing import (
@@ -359,6 +360,7 @@ __all__ = [
     "seen_twice",
     "seldom_run",
     "sends_on_commit",
+    "sent_before_noted",
     "session_of_module",
     "sessions_handed_out",
     "set_for_all",

@@ -8,7 +8,7 @@ from racelint.back_references import Making, maker_handed
 from racelint.facts import ClassFacts, FunctionFacts, ModuleFacts, Write
 from racelint.grafts import grafted_class, grafted_function, prefix_of
 from racelint.resolve.changes import Changes
-from racelint.resolve.names import ABSTRACT, enclosing_self
+from racelint.resolve.names import ABSTRACT, BUILT_IN, enclosing_self
 
 
 class Scope(Changes):
@@ -61,7 +61,8 @@ class Scope(Changes):
         for class_ in self.lineage(qualname):
             for name, built in class_.attributes:
                 if name == attribute and built not in SHAPES:
-                    declared = self.names_in(class_.qualname).built_type(built)
+                    names = self.names_in(class_.qualname)
+                    declared = names.built_type(built) or BUILT_IN.get(names.canonical(built), "")
                     if declared not in ABSTRACT:
                         return declared
         for function, write in self.attribute_writes(qualname, attribute):

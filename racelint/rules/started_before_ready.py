@@ -1,6 +1,7 @@
 """A thread is started, or told by an event to go on, before what it reads has been assigned.
 
-It may run at once: it finds the attribute missing, or still says "nothing yet", and fails or ends before it has begun.
+It may run at once: it finds the attribute missing, or still says "nothing yet", and fails or ends before it has begun. So may the
+answer to a request come before it is noted who waits for it.
 
 ## Example
     import threading
@@ -32,7 +33,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, announced_too_early, late_writes, shown_too_early, started_unset
+from racelint.pattern import Module, announced_too_early, late_writes, sent_before_noted, shown_too_early, started_unset
 from racelint.rule import Rule
 
 
@@ -93,6 +94,21 @@ def find(module: Module) -> Iterable[Finding]:
                 early.world,
                 name,
                 Fix(f"set `{name}` first and `{event}` last"),
+            )
+        for sent, note, taker, evidence in sent_before_noted(unit):
+            name = note.resource.shown
+            yield module.finding(
+                RULE,
+                unit,
+                note,
+                ((Role.ACT, sent), (Role.WRITE, note)),
+                f"`{name}` is set here, after line {module.line(sent)} has sent the request; an answer that comes before finds nothing "
+                f"in `{taker}`, and the entry stays",
+                evidence,
+                World.TASKS if unit.facts.is_async else World.THREADS,
+                name,
+                Fix(f"set `{name}` first and send last"),
+                "lost announcement",
             )
 
 

@@ -9,6 +9,12 @@ from racelint.timeline.telling import Telling
 
 def lost_announcement(t: Telling) -> Timeline:
     """An event cleared with news in it that nobody has seen."""
+    if t.says("has sent the request"):
+        t.a(t.first, "sends the request")
+        t.switch("the answer comes, B runs")
+        t.other("finds nobody who waits for it", wrong=True)
+        t.a(t.last, "notes who waits, too late")
+        return t.told("the answer is lost, and what A has noted stays for ever")
     if t.last.role is Role.CHECK and t.says("to end it"):
         t.switch("is started, B runs first")
         t.other("turns it, to end A")

@@ -1,0 +1,103 @@
+"""Requests that are sent before it is noted who waits for the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.events import Access, Event, Kind, Mark, Op, Switch
+from racelint.evidence import Evidence
+from racelint.facts import FunctionFacts
+from racelint.finding import Confidence, World
+from racelint.frozen import replace
+from racelint.pattern.pair import INTERNAL
+from racelint.pattern.rivals import rivals
+from racelint.pattern.unit import Unit, held_at, same
+from racelint.words import NOTES, SENDS, first_word
+
+_ANSWERS = frozenset("handle on receive recv process dispatch reply respond answer ack acknowledge".split())
+"""First words of functions that send because something came: nobody answers that."""
+
+_TAKES = frozenset({"pop", "remove", "discard", "del[]"})
+"""How whoever gets the answer takes the entry out."""
+
+
+def sent_before_noted(unit: Unit) -> Iterator[tuple[Event, Access, str, Evidence]]:
+    """The request, the entry that says who waits for its answer, and the function that gets the answer in another thread or task.
+
+    An answer that comes before the entry is there finds nobody, and the entry then stays for ever.
+    """
+    if unit.is_constructor or first_word(unit.facts.name) in _ANSWERS:
+        return
+    world = World.TASKS if unit.facts.is_async else World.THREADS
+    for note in unit.accesses(Op.WRITE, Op.UPDATE, kinds=INTERNAL):
+        if note.how not in NOTES or note.resource.kind not in (Kind.ATTRIBUTE, Kind.GLOBAL, Kind.CLASS):
+            continue
+        if note.site.unit != unit.facts.qualname or not _is_keyed(note):
+            continue
+        sent = next((event for event in unit.events if _asks(unit, event, note, world)), None)
+        if sent is None or _noted_before(unit, sent, note):
+            continue
+        found = _answered(unit, sent, note, world)
+        if found is not None:
+            yield sent, note, *found
+
+
+def _is_keyed(note: Access) -> bool:
+    """Whether the entry is told apart by a key that is made for the request: not by a fixed one."""
+    return note.how != "[]" or (bool(note.resource.key) and note.resource.key[:1] not in ("'", '"'))
+
+
+def _asks(unit: Unit, event: Event, note: Access, world: World) -> bool:
+    """Whether the event sends something, comes before the note and never after it, and others run in between."""
+    match event:
+        case Switch():
+            called = event.callee if world is World.TASKS else ""
+        case Mark():
+            called = event.subject if world is World.THREADS and event.what in ("call", "slow") else ""
+        case _:
+            called = ""
+    words = {first_word(called), first_word(event.place.unit) if event.place.unit != unit.facts.qualname else ""}
+    return (
+        bool(called)
+        and not words.isdisjoint(SENDS)
+        and event.id < note.id
+        and unit.before(event.id, note.id)
+        and not unit.before(note.id, event.id)
+        and not held_at(event) & held_at(note)
+        and not unit.only_after_error(event, note)
+    )
+
+
+def _noted_before(unit: Unit, sent: Event, note: Access) -> bool:
+    """Whether the unit changed the same collection, or took from it, before it sent: what comes later is another step."""
+    return any(
+        access.id != note.id
+        and access.id < sent.id
+        and access.op.changes
+        and same(access.resource, replace(note.resource, key=""))
+        for access in unit.accesses(kinds=INTERNAL)
+    )
+
+
+def _answered(unit: Unit, sent: Event, note: Access, world: World) -> tuple[str, Evidence] | None:
+    """The function that takes the entry out when the answer comes, and the evidence that it runs beside the unit."""
+    whole = replace(note.resource, key="")
+    best: tuple[str, Evidence] | None = None
+    for write, function, evidence in rivals(unit, whole, world, _TAKES):
+        if function.qualname == unit.facts.qualname or evidence.public or evidence.strength is Confidence.LOW:
+            continue
+        if write.how not in _TAKES or first_word(function.name) in unit.module.models.lifecycle:
+            continue
+        if _is_step_of(unit, function):
+            continue
+        if best is None or evidence.strength.rank > best[1].strength.rank:
+            best = (function.qualname, replace(evidence, text=f"{evidence.text}; `{function.qualname}` takes it out"))
+    return best
+
+
+def _is_step_of(unit: Unit, function: FunctionFacts) -> bool:
+    """Whether the one function is called by the other: it is no answer."""
+    concurrency = unit.module.concurrency
+    return function.qualname in concurrency.runs(unit.facts.qualname) or unit.facts.qualname in concurrency.runs(
+        function.qualname
+    )
