@@ -54,6 +54,7 @@ from racelint.pattern.files import (
     written_then_hidden,
 )
 from racelint.pattern.filling import filled_alike
+from racelint.pattern.forgotten import forgotten_once
 from racelint.pattern.half_made import published_half_made
 from racelint.pattern.half_ready import ready_too_early
 from racelint.pattern.halves_late import kept_late
@@ -275,6 +276,7 @@ __all__ = [
     "filled_over_limit",
     "first_word",
     "forgiven",
+    "forgotten_once",
     "found_names",
     "free_names",
     "gone_through_by_number",

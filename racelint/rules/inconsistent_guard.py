@@ -64,6 +64,7 @@ from racelint.pattern import (
     broken_sections,
     computed_from_itself,
     first_word,
+    forgotten_once,
     made_apart,
     of_other_entries,
     read_apart,
@@ -268,7 +269,12 @@ def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Eviden
             set_back and evidence.strength is not Confidence.HIGH  # maybe before the threads begin
         )
         flag = flag and not (usual and decided_under(unit, access, others[0][3]))
-        if not ((custom and not evidence.public) or usual) or doubtful or (not locks and (flag or alone)):
+        forgotten = not locks and len(without) == 1 and forgotten_once(unit, access, guarded)
+        if (
+            not ((custom and (forgotten or not evidence.public)) or usual)
+            or doubtful
+            or (not locks and (flag or alone))
+        ):
             evidence = Evidence(evidence.text, Confidence.LOW, evidence.world, True)
         yield change, others[0], evidence
 
