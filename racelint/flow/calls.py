@@ -287,8 +287,8 @@ def _modelled_type(ev: Evaluator, base: Value, method: str) -> str:
             base.text
         ):  # of a class that no table describes, unless it came from the project by its name
             last = known.rpartition(".")[2]  # `db = app.request.db`
-            guessed = models.guess(last, ev.libraries, method)  # `model.Session` is no class, whatever its name
-            return guessed if last.islower() or guessed == SCOPED_SESSION else ""
+            scoped = models.guess(last, ev.libraries, method) == SCOPED_SESSION  # it is no class, whatever its name
+            return models.guess(last if last.islower() or scoped else "", ev.libraries, method)
     if (
         ("sqlalchemy.Table", method) in models.methods
         and "sqlalchemy" in ev.libraries

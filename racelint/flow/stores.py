@@ -37,7 +37,7 @@ def apply_effect(
     where: cst.CSTNode = awaiting or node
     effect = model.effect
     if base is not None and base.type == "redis.Pipeline" and effect != "none":
-        client, sent, _ = base.origin.partition(".pipeline(")
+        client, sent, _ = base.origin.replace("._pipeline(", ".pipeline(").partition(".pipeline(")
         if not sent or any(call.callee.endswith(".watch") for call in ev.function.calls):
             effect = "none"
         else:  # what the commands change is what the client's own would
@@ -263,12 +263,16 @@ def _sets(arguments: Arguments, index: int | None) -> bool:
 _SETS = expression(r"""["']\$set["']""")
 
 
+_PART_OF_OWN = expression(r"self(\.[A-Za-z_]\w*)+")
+"""What a local stands for that is set to an attribute of the own object: `key = self.key`."""
+
+
 def _keyed(
     ev: Evaluator, where: cst.CSTNode, effect: str, model: Call, base: Value, method: str, arguments: Arguments
 ) -> Value | None:
     """A store with keys: cache, Redis, document table."""
     key = arguments.at(model.key)
-    text = key.text if key is not None else ""
+    text = (_PART_OF_OWN.fullmatch(key.origin) and key.origin) or key.text if key is not None else ""
     if model.key is not None and not text:
         text = source_of(arguments.nodes[model.key].value) if model.key < len(arguments.nodes) else ""
     named = [node for node in arguments.nodes if node.keyword is not None and node.keyword.value == model.named_key]
