@@ -99,6 +99,14 @@ HOLDERS = expression(r"(^|_)(owner|holder|worker|leader)(_id)?$|^(locked|claimed
 UNTIL = expression(r"(^|_)(until|expires|expiry|expires_at|expires_on|expire_at|deadline)$")
 """How columns are called that say when a lease ends."""
 
+SESSION_MAKERS = expression(r"(?i)(^\..*|session_?(local|maker|factory))$")
+"""What is imported and not known, and may by its name make sessions: `app.db.SessionLocal`, anything of the project itself (`.db.Session`)."""
+
+ONCE = frozenset(
+    "otp totp nonce ticket voucher magic verification verify confirm confirmation invite invitation reset csrf challenge".split()
+)
+"""Words of keys and functions that say that what stands there may be used once."""
+
 NUMBERING = frozenset("next allocate sequence serial number".split())
 """Words in names of functions that give out numbers."""
 

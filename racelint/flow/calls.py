@@ -36,6 +36,7 @@ from racelint.flow.unseen import (
 from racelint.frozen import replace
 from racelint.models.loader import Spawner
 from racelint.resolve import enclosing_self
+from racelint.words import SESSION_MAKERS
 
 
 def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> Value:
@@ -93,7 +94,7 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
         awaiting = None
     if awaiting is not None and ev.program.has_room(source_of(function), ev.function):
         awaiting = None
-    if model is None and not type_name and callee.text:
+    if model is None and callee.text and (not type_name or SESSION_MAKERS.search(type_name)):
         model = ev.models.functions.get(ev.models.guess(callee.text, ev.libraries))  # `self.session_factory()`
     if model is None and base is not None:
         base = related_set(ev, base, node, method) or base

@@ -294,7 +294,7 @@ def _keyed(
             (tested, assigned), method = one, "update_many"
     if method in DOCUMENT_UPDATES:
         value = replace(value, known=(*value.known, *document_parts(_document(arguments, model.value))))
-    if effect == "atomic" and where is ev.unused:
+    if effect in ("atomic", "delete") and where is ev.unused:
         value = replace(value, known=(*value.known, ("unasked", Value())))
     number = write_store(ev, resource, where, value, method, op, arguments, tested, assigned, chosen)
     return Value(frozenset((number,)) if effect == "atomic" else NO_IDS, via=number if effect == "atomic" else None)
@@ -391,7 +391,9 @@ def _built_statement(
         locked = statement.part("locked") is not None
         counted = statement.part("counts") is not None
         how = "count" if counted else "first" if statement.part("limited") is not None else method
-        number = ev.emit(Op.READ, resource, where, how=how, tested=tested_columns(statement))
+        asked = statement.part("keys")
+        related = frozenset(k for k in (asked.text.split() if asked else ()) if not k.endswith("="))
+        number = ev.emit(Op.READ, resource, where, how=how, related=related, tested=tested_columns(statement))
         if locked:
             ev.acquire(resource, "row lock", "processes", ev.place(where))
         known: tuple[tuple[str, Value], ...] = (("model", Value(text=table)),)

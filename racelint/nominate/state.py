@@ -172,16 +172,33 @@ def _kept_late(c: Candidate) -> bool:
 
 def state_and_store(c: Candidate) -> bool:
     """Whether a coroutine changes state and a store, or a request or job changes rows and puts something under a key."""
-    if (
-        c.does("write")
-        and c.does("sql", "update", "save", "commit", "transaction")
-        and c.module.concurrency.handled_in_processes(c.facts.qualname) is not None
-    ):
+    changes = ("sql", "update", "save", "commit", "transaction")
+    copies = (
+        (c.does("write") and c.does(*changes, "read", "read-many"))
+        or (c.does("delete") and c.does(*changes, "write", "delete"))
+        or c.does("atomic")
+    )
+    if copies and c.module.concurrency.handled_in_processes(c.facts.qualname) is not None:
         return True
     return (
         c.suspends
         and bool(c.changes)
-        and bool(c.does(WRITE, *WRITES, "create", "update", "atomic", "add", "save", "commit", "transaction"))
+        and bool(
+            c.does(
+                WRITE,
+                *WRITES,
+                "read",
+                "row",
+                "query",
+                "create",
+                "update",
+                "atomic",
+                "add",
+                "save",
+                "commit",
+                "transaction",
+            )
+        )
         and c.rank(World.TASKS) >= c.module.least
     )
 

@@ -245,14 +245,22 @@ def row_lock(c: Candidate) -> bool:
     return any(
         _ROW_LOCK.search(call.callee) or any(_ROW_LOCK.search(argument) for argument in call.arguments)
         for call in c.calls
-    ) or bool(c.does("lock-context", "sql"))
+    ) or bool(c.does("lock-context", "sql") or (c.does("transaction") and any(call.within for call in c.calls)))
 
 
 def queue(c: Candidate) -> bool:
     """Whether rows or entries are read and changed or removed."""
+    if c.does("atomic", "write") and any(_for_the_first(call) for call in c.calls):
+        return True
     if not (_mutations(c) and c.does("write", *_READS)):  # who sets an entry where there was none knows what was there
         return False
     return c.does(*_READS, *_CHANGES, "remove") > 1 or bool(c.does("sql"))  # one statement of SQL may do both
+
+
+def _for_the_first(call: CallSite) -> bool:
+    """Whether a call may set an entry for the first alone who does so."""
+    last = call.callee.rpartition(".")[2]
+    return last in ("setnx", "add", "aadd") or "nx=" in call.arguments
 
 
 def file_steps(c: Candidate) -> bool:
@@ -272,9 +280,13 @@ def file_steps(c: Candidate) -> bool:
         if root in imports or (name not in OF_MODULES and (name != "replace" or len(call.arguments) == 1))
     )
     handed = {a.rpartition(".")[2] for call in c.calls for a in call.arguments if a.startswith("key=os.path.")}
+    if any(not call.callee for call in c.calls):  # `(ROOT / name).exists()`
+        names |= PATH_TESTS
     if not steps_on_paths(names | handed):
         return False
     if not c.module.least or c.module.concurrency.handled_in_processes(c.facts.qualname) is not None:
+        return True
+    if _started(c):
         return True
     if not names.isdisjoint(EVERYBODYS) or (not names.isdisjoint(PATH_TESTS) and _waits(c)):
         return True
@@ -285,6 +297,13 @@ def file_steps(c: Candidate) -> bool:
     if _in_threads(c) and not names.isdisjoint(OF_THREADS):
         return True  # which meet on a path that they are all handed, or that the module has a name for
     return not alone and _says_shared(c, names)
+
+
+def _started(c: Candidate) -> bool:
+    """Whether the module itself starts the definition beside others."""
+    concurrency = c.module.concurrency
+    roots = (concurrency.roots[number] for number in concurrency.reached.get(c.facts.qualname, ()))
+    return any(not (root.public or root.called) for root in roots)
 
 
 def _says_shared(c: Candidate, names: frozenset[str]) -> bool:

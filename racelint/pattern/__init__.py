@@ -17,6 +17,7 @@ from racelint.pattern.assumed import assumed_at_start, assumed_set
 from racelint.pattern.claiming import adds_entry, claimed_in_two_steps, filled_over_limit, places_taken
 from racelint.pattern.compounds import broken_compounds, broken_sections
 from racelint.pattern.constraints import parent_then_child, refusal_handled, refused_on_the_way, unconstrained
+from racelint.pattern.copies import counted_beside, forgotten_too_early, sizes_kept, taken_out_too_early
 from racelint.pattern.counted_under_lock import counted_then_tested
 from racelint.pattern.counters import numbered, own_to_task, own_to_thread
 from racelint.pattern.deciding import ADDING, COUNTING, decided_under_lock, limit_before_lock
@@ -37,14 +38,13 @@ from racelint.pattern.emptied import emptied_after_await
 from racelint.pattern.ended import begun_after_end
 from racelint.pattern.escaping import escapes
 from racelint.pattern.files import (
-    awaited_then_read,
     copied,
     forgiven,
-    listed_then_used,
     made_after_any_test,
     missed_by_nobody,
     named_temporary,
     pid_file_of_one,
+    put_there,
     removed_elsewhere,
     removed_then_made,
     same_content,
@@ -69,11 +69,14 @@ from racelint.pattern.limits import (
     children_then_parent,
     counted_then_added,
     counted_then_changed,
+    counted_then_removed,
     entries_drawn,
     entries_enlarged,
     others_left,
+    summed_then_drawn,
     tested_then_drawn,
 )
+from racelint.pattern.listings import awaited_then_read, listed_then_used
 from racelint.pattern.locking import useless_locks
 from racelint.pattern.lookups import (
     COUNTS,
@@ -122,6 +125,7 @@ from racelint.pattern.refused import entries_refused, is_taken
 from racelint.pattern.replaced import replaced_meanwhile
 from racelint.pattern.rereading import fails_when_gone, rereads, takes_from_queue
 from racelint.pattern.reset_at_start import reset_at_start
+from racelint.pattern.rights import taken_unasked
 from racelint.pattern.rivals import (
     begun_twice,
     called_by_timer,
@@ -142,9 +146,11 @@ from racelint.pattern.rows import (
     kept_by_default,
     merged_unseen,
     recomputed,
+    recounted,
     row_evidence,
     row_updates,
     store_rival,
+    surely_in_processes,
     table_updates,
     whole_saves,
 )
@@ -172,6 +178,7 @@ from racelint.pattern.torn_reads import torn_reads
 from racelint.pattern.transactions import (
     COMMITTING,
     halves,
+    has_parts,
     in_one_breath,
     one_change,
     related,
@@ -251,9 +258,11 @@ __all__ = [
     "constraint_handled",
     "copied",
     "copied_to_processes",
+    "counted_beside",
     "counted_in_shared_memory",
     "counted_then_added",
     "counted_then_changed",
+    "counted_then_removed",
     "counted_then_tested",
     "decided",
     "decided_under_lock",
@@ -277,10 +286,12 @@ __all__ = [
     "first_word",
     "forgiven",
     "forgotten_once",
+    "forgotten_too_early",
     "found_names",
     "free_names",
     "gone_through_by_number",
     "halves",
+    "has_parts",
     "has_side_effects",
     "idle_locks",
     "in_one_breath",
@@ -331,6 +342,7 @@ __all__ = [
     "process_wide",
     "pruned",
     "published_half_made",
+    "put_there",
     "raised_then_given",
     "raised_then_tested",
     "read_apart",
@@ -338,6 +350,7 @@ __all__ = [
     "ready_too_early",
     "receives_any",
     "recomputed",
+    "recounted",
     "refusal_handled",
     "refused_on_the_way",
     "related",
@@ -367,6 +380,7 @@ __all__ = [
     "sessions_handed_out",
     "set_for_all",
     "shown_too_early",
+    "sizes_kept",
     "slept_then_done",
     "spent_between",
     "spent_twice",
@@ -380,11 +394,15 @@ __all__ = [
     "store_rival",
     "store_updates",
     "stronger",
+    "summed_then_drawn",
+    "surely_in_processes",
     "surrounded",
     "switched_by_owner",
     "table_of",
     "table_updates",
     "taken_by_two",
+    "taken_out_too_early",
+    "taken_unasked",
     "takes_from_queue",
     "talked_at_once",
     "tested_before_lock",

@@ -168,6 +168,8 @@ def one_document(unit: Unit, read: Access, write: Access) -> bool:
     keyed_inside = write.resource.kind is Kind.STORE and not write.resource.key and read.resource.owner == "store"
     if keyed_inside and read.resource.place == write.resource.place:  # the document says itself which one it is
         return True
+    if write.how == "replace_one" and read.id in write.chosen and read.resource.place == write.resource.place:
+        return True  # by a key that was in what was read
     if not same(read.resource, write.resource):
         return False
     if read.resource.kind is Kind.TABLE and read.related and write.related:

@@ -79,8 +79,8 @@ def written_in_place(access: Access) -> bool:
 
 def tested_then_done(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Tests of a path (or reads of a file) and the step on it that runs only because of what they saw."""
-    for act in file_accesses(unit, Op.CREATE, Op.DELETE, Op.USE, Op.WRITE):
-        if _tested_again(unit, act):
+    for act in file_accesses(unit, Op.CREATE, Op.DELETE, Op.USE, Op.WRITE, Op.READ):
+        if _tested_again(unit, act) or (act.op is Op.READ and act.how not in _READ_AT_ONCE):
             continue
         for number, sense in act.control:
             test = unit.access(number)
@@ -98,6 +98,10 @@ def tested_then_done(unit: Unit) -> Iterator[tuple[Access, Access]]:
             ):
                 yield test, act
                 break
+
+
+_READ_AT_ONCE = frozenset({"read_text", "read_bytes"})
+"""Reads that open the file themselves."""
 
 
 def tested_before_lock(unit: Unit) -> Iterator[tuple[Access, Access, str]]:
@@ -129,6 +133,11 @@ def _puts_or_takes(act: Access) -> bool:
 
 
 _MOVED = ("replace", "move")
+
+
+def put_there(act: Access) -> bool:
+    """Whether another file gets this path."""
+    return act.op is Op.WRITE and act.how in _MOVED
 
 
 def _same_again(unit: Unit, act: Access) -> bool:
@@ -189,7 +198,7 @@ def _is_test(test: Access, act: Access) -> bool:
 
 def _fits(test: Access, act: Access, sense: Sense) -> bool:
     """Whether the step goes with what was seen: made where nothing was, used where something was."""
-    makes = act.op is Op.CREATE or written_in_place(act)
+    makes = act.op is Op.CREATE or written_in_place(act) or put_there(act)
     if test.op is Op.USE and (act.op is Op.DELETE or _moved_away(act)):
         return True
     if test.op in (Op.READ, Op.USE) or test.how in _LOOSE:
@@ -318,36 +327,6 @@ def _guessed(act: Access) -> bool:
     return written_in_place(act) and is_predictable(act.resource.path)
 
 
-def awaited_then_read(unit: Unit) -> Iterator[tuple[Access, Access]]:
-    """Loops that wait until a path is there, each with the step that then opens it."""
-    for act in file_accesses(unit, Op.USE, Op.READ):
-        if act.how not in ("open", "read_text", "read_bytes") or act.handled:
-            continue
-        for test in unit.accesses(Op.CHECK, kinds=(Kind.FILE,)):
-            if test.how == "while" and same(test.resource, act.resource) and unit.before(test.id, act.id):
-                yield test, act
-                break
-
-
-def listed_then_used(unit: Unit) -> Iterator[tuple[Access, Access]]:
-    """Listings of a folder, each with a step on one of its entries that fails if somebody else removed it."""
-    for act in file_accesses(unit, Op.DELETE, Op.USE, Op.READ):
-        if act.how in ("list", "truncate"):
-            continue
-        for number in sorted(act.value.stems):
-            listing = unit.access(number)
-            if (
-                listing is not None
-                and listing.resource.kind is Kind.FILE
-                and listing.how == "list"
-                and not same(listing.resource, act.resource)
-                and not is_own(listing.resource.path)
-                and not unit.guarded(listing, act)
-            ):
-                yield listing, act
-                break
-
-
 def written_then_hidden(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Files that are written first and made private afterwards."""
     for act in file_accesses(unit, Op.USE):
@@ -391,6 +370,9 @@ def removed_elsewhere(unit: Unit, resource: Resource, folder: bool = False) -> s
         if function.qualname == unit.facts.qualname:
             continue
         removes = not folder and any(call.callee.rpartition(".")[2] in REMOVING for call in function.calls)
+        hidden = any(not call.callee for call in function.calls)  # `(ROOT / name).unlink()`
+        if not folder and (removes or hidden) and len(parts) > 1 and _removes_alike(unit, function, resource):
+            return function.qualname
         for call in function.calls:
             if any(
                 _means(unit.facts, function, names, given) or _joined_alike(function, parts, given)
@@ -400,6 +382,13 @@ def removed_elsewhere(unit: Unit, resource: Resource, folder: bool = False) -> s
         if any(removes_path(call) for call in function.calls) and says_the_same_place(unit, function, resource):
             return function.qualname
     return ""
+
+
+def _removes_alike(unit: Unit, function: FunctionFacts, resource: Resource) -> bool:
+    """Whether another unit removes a path that is joined of the same parts."""
+    other = unit.module.unit(function.qualname)
+    gone = other.accesses(Op.DELETE, kinds=(Kind.FILE,)) if other is not None else ()
+    return any(removal.resource.path == resource.path for removal in gone)
 
 
 def _joined_alike(function: FunctionFacts, parts: tuple[str, ...], given: str) -> bool:

@@ -41,9 +41,9 @@ def tested_too_early(unit: Unit, lock: Acquire) -> Iterator[tuple[Access, Access
         for number in sorted(write.controlled_by):
             check = unit.access(number)
             field = _field_before(unit, lock, check, locked, look)
-            if check is None or field not in write.assigned or field in _columns(look):
+            if check is None or not {field, field.removesuffix("_id")} & write.assigned or field in _columns(look):
                 continue
-            part = write.value.part(field)
+            part = write.value.part(field) or write.value.part(field.removesuffix("_id"))
             counted = part is not None and bool(part.stems)
             if counted or told(unit, check, write) or done_too(unit, check, write) is not None:
                 yield check, write

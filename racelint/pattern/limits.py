@@ -79,6 +79,63 @@ def others_left(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 break
 
 
+def counted_then_removed(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Counts of rows, each with the deletion of one of them because enough are left: the last two that may not both go each count two."""
+    for gone in unit.accesses(Op.DELETE, kinds=(Kind.TABLE,)):
+        row = _row(unit, gone)
+        if (row is not None and row.locked) or row_locked_at(unit, gone) or serializable_at(unit, gone):
+            continue
+        for count in _decided(unit, gone):
+            alike = count.resource.kind is Kind.TABLE and _last(count.resource.name) == _last(gone.resource.name)
+            compared = count.id in unit.flow.ordered or count.id in unit.flow.compared
+            if (
+                count.how in COUNTS
+                and alike
+                and compared
+                and not _asked_for_any(unit, count)
+                and not (row is None and gone.tested <= count.tested)  # all that were counted
+                and not count.tested & KEYS
+                and told(unit, count, gone)
+            ):
+                yield count, gone
+                break
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def summed_then_drawn(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Sums of a column that were compared by order, each with the statement that changes the column in some of the rows added up.
+
+    Two such statements on two of the rows do not meet, and both rest on the sum as it was.
+    """
+    for act in unit.accesses(Op.UPDATE, Op.WRITE, kinds=(Kind.TABLE, Kind.ROW)):
+        row = _row(unit, act)
+        table = act.resource.name if row is None else row.model
+        changed = act.assigned or frozenset(act.resource.path.split(","))
+        if act.how == "conditional" and act.op is Op.WRITE:
+            continue
+        if row_locked_at(unit, act) or serializable_at(unit, act) or (row is not None and (row.locked or row.new)):
+            continue
+        for total in _decided(unit, act):
+            if (
+                total.how in SUMS
+                and total.id in unit.flow.ordered
+                and total.resource.kind is Kind.TABLE
+                and _last(total.resource.name) == _last(table)
+                and set(_SUMMED.findall(unit.module.text(total.place))) & changed
+            ):
+                yield total, act
+                break
+
+
+SUMS = frozenset({"aggregate", "aaggregate", "sum"})
+"""How columns are added up."""
+
+_SUMMED = expression(r"(?i)\bsum\(\s*[\"']?(?:\w+\.)?(\w+)")
+"""The column that is added up: `Sum("balance")`, `func.sum(Wallet.balance)`, `SELECT sum(balance)`."""
+
 _OTHERS = expression(r"!=|\.exclude\(|~\s*Q\(|is_not\(")
 """How a query leaves the row itself out."""
 
@@ -132,12 +189,18 @@ def _statements_drawn(unit: Unit) -> Iterator[tuple[Access, Access]]:
             if not columns & act.assigned:
                 continue
             check = next((c for c in _decided(unit, act) if c.id in mark.stems and c.op in (Op.READ, Op.CHECK)), None)
-            if check is None or check.how in COUNTS or check.resource != act.resource:
+            if check is None or check.how in COUNTS or not _of_one_document(check, act):
                 continue
             alike = check.resource.kind is Kind.STORE or check.related & act.related
-            if check.tested == act.tested and alike and not row_locked_at(unit, act):
+            if (check.tested == act.tested or check.id in act.chosen) and alike and not row_locked_at(unit, act):
                 yield check, act
                 break
+
+
+def _of_one_document(check: Access, act: Access) -> bool:
+    """Whether a statement changes what the other has read: by the same key, or by one that was in what it read."""
+    chosen = check.resource.kind is Kind.STORE and check.id in act.chosen and check.resource.place == act.resource.place
+    return check.resource == act.resource or chosen
 
 
 def entries_enlarged(unit: Unit) -> Iterator[tuple[Access, Access]]:
@@ -184,8 +247,15 @@ _NEGATIVE = expression(r"[,=]\s*-\s*[\w(][^,]*\)$")
 
 def _of_one_member(unit: Unit, check: Access, act: Access) -> bool:
     """Whether both are about one member of a hash."""
-    asked = unit.module.text(check.place)
-    return any(member in asked for member in act.related - {act.resource.key})
+    asked, given = unit.module.text(check.place), unit.module.text(act.place)
+    if any(member in asked for member in act.related - {act.resource.key}):
+        return True
+    whole = set(_LITERAL.findall(act.resource.key))
+    return bool(set(_LITERAL.findall(asked)) & set(_LITERAL.findall(given)) - whole)
+
+
+_LITERAL = expression(r"(?<![fF])([\"'])([\w.:-]+)\1")
+"""A member that is named by a constant."""
 
 
 DRAWING = frozenset("decr adecr dec decrement decrby".split())
@@ -215,7 +285,9 @@ def _ordered_checks(unit: Unit, act: Access) -> Iterator[Access]:
         check = unit.access(number)
         if check is None or not sense.vague or number not in unit.flow.ordered or check.resource.kind is not Kind.ROW:
             continue
-        row = next((row for row in unit.flow.rows if row.name == check.resource.name.rpartition(".")[0]), None)
+        row = _row(unit, check) or next(
+            (row for row in unit.flow.rows if row.name == check.resource.name.rpartition(".")[0]), None
+        )
         if row is not None and not row.locked and not row.new and not unit.guarded(check, act, World.PROCESSES):
             yield check
 
@@ -248,7 +320,8 @@ def children_then_parent(unit: Unit) -> Iterator[tuple[Access, Access]]:
             check = unit.access(number)
             if check is None or check.resource.kind is not Kind.TABLE or sense not in (Sense.ABSENT, Sense.OTHERWISE):
                 continue
-            if check.how not in ("exists", "aexists", *COUNTS) or check.resource.name == gone.resource.name:
+            asked = check.how in ("exists", "aexists", *COUNTS) or (check.how in _ONE_OF and sense is Sense.ABSENT)
+            if not asked or check.resource.name == gone.resource.name:
                 continue
             if (
                 not (_speaks_of(check, row) if row is not None else _by_its_key(check, gone))
@@ -258,6 +331,10 @@ def children_then_parent(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 continue
             yield check, gone
             break
+
+
+_ONE_OF = frozenset({"first", "afirst", "one_or_none", "scalar_one_or_none", "fetchone", "fetchrow", "fetchval"})
+"""How any one of some rows is asked for: that there is none says that there are none at all."""
 
 
 def _by_its_key(check: Access, gone: Access) -> bool:

@@ -52,6 +52,9 @@ def _readers(unit: Unit, write: Access) -> Evidence | None:
     resource, facts = write.resource, unit.facts
     if used is None or used.strength is Confidence.LOW:
         used = _read_by_thread(unit, resource) or used
+    served = _served_by(unit, write)
+    if served is not None and (used is None or used.strength is Confidence.LOW):
+        return served
     if used is None:
         return None
     cached = shared_word(resource.path, resource.name, facts.owner, only=CACHED)
@@ -79,6 +82,24 @@ def _read_by_thread(unit: Unit, resource: Resource) -> Evidence | None:
     if found is None or found.strength is not Confidence.HIGH or found.public or found.called:
         return None
     return Evidence(found.text, Confidence.MEDIUM, "processes")
+
+
+def _served_by(unit: Unit, write: Access) -> Evidence | None:
+    """That requests are answered from the file, which a thread or task that the module starts, or a job, writes again and again."""
+    concurrency = unit.module.concurrency
+    roots = [concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ())]
+    if not any(root.handler or not (root.public or root.called) for root in roots):
+        return None
+    path = write.resource.path
+    if not (path[:1] in ("'", '"') or path in unit.module.scope.assigned):
+        return None  # of what is made anew each time, nothing says that it is one path
+    for function in unit.module.scope.facts.functions:
+        if function.qualname == unit.facts.qualname or concurrency.handled_in_processes(function.qualname) is None:
+            continue
+        reads = [read for read in _reads(unit.module.unit(function.qualname)) if read.resource.path == path]
+        if reads and not any(read.forgiven & _UNREADABLE for read in reads):
+            return Evidence(f"`{function.qualname}` answers requests from it", Confidence.MEDIUM, "processes")
+    return None
 
 
 def _taken_for_miss(unit: Unit, resource: Resource) -> bool:

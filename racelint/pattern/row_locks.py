@@ -227,8 +227,10 @@ def _is_used(unit: Unit, row: Row) -> bool:
 
 
 def _within_transaction(unit: Unit, lock: Acquire) -> IdleLock | None:
-    """A lock between processes that is released before the transaction around it commits."""
-    if not _between_processes(lock):
+    """A lock that is released before the transaction around it commits: who waits for it reads what was before."""
+    alone = not _between_processes(lock)  # between the tasks or threads of one process
+    until_commit = "xact" in lock.lock.name.lower() or lock.world == "processes"
+    if alone and (until_commit or lock.what != "lock" or not lock.shared):
         return None
     inside = [e for e in unit.events if not isinstance(e, Acquire) and lock.id in held_at(e)]
     around = [t for e in inside for t in transactions_at(unit, e) if t.id < lock.id]
@@ -237,6 +239,10 @@ def _within_transaction(unit: Unit, lock: Acquire) -> IdleLock | None:
     # what is taken by a statement may be held on some of the ways only: then a call says nothing of where it is given back
     kinds = (Access,) if "select" in unit.module.text(lock.site).lower() else (Access, Mark)
     change = next((e for e in inside if _does(e) and isinstance(e, kinds)), None)
+    if alone:
+        change = next(
+            (e for e in inside if isinstance(e, Access) and e.op in CHANGES and e.resource.kind in DATABASE), None
+        )
     if change is None:
         return None
     return IdleLock(lock, lock.lock.name, change, "is released before the transaction around it is committed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from racelint.events import Access, Kind, Mark, Op, Row, Shape
+from racelint.events import Access, Acquire, Kind, Mark, Op, Row, Shape
 from racelint.evidence import Evidence
 from racelint.expressions import expression
 from racelint.facts import CallSite, ClassFacts, FunctionFacts
@@ -99,6 +99,30 @@ def recomputed(unit: Unit) -> Iterator[tuple[Access, Access]]:
             if of_row and not unit.guarded(read, write, World.PROCESSES) and not unit.guarded(read, write):
                 yield read, write
                 break
+
+
+def recounted(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Counts of the rows that belong to a row, each with the statement that sets a column of the row to it, without a row lock."""
+    for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.TABLE,)):
+        if write.how == "conditional" or "create" in write.how or not write.assigned or write.tested - KEYS:
+            continue
+        for number in sorted(write.value.stems):
+            read = unit.access(number)
+            if read is None or read.resource.kind is not Kind.TABLE or read.how not in COUNTS:
+                continue
+            if read.resource == write.resource or not read.tested or not read.related & write.related:
+                continue
+            if not unit.guarded(read, write, World.PROCESSES) and not row_locked(unit, write):
+                yield read, write
+                break
+
+
+def row_locked(unit: Unit, act: Access) -> bool:
+    """Whether rows are locked, or any lock is held, at an access."""
+    return any(
+        isinstance(e, Acquire) and e.what in ("row lock", "lock") and e.shared
+        for e in (unit.events[n] for n in sorted(act.held))
+    )
 
 
 def of_each_save(unit: Unit, read: Access, write: Access) -> bool:
@@ -280,6 +304,12 @@ def row_evidence(unit: Unit, write: Access, since: Access | None = None) -> Evid
     if since is not None and _in_own_file(unit):
         return Evidence("mostly one process has the file of an embedded database", Confidence.LOW)
     return Evidence("every process that serves the application works on the same rows", Confidence.MEDIUM, "processes")
+
+
+def surely_in_processes(unit: Unit) -> bool:
+    """Whether handlers or jobs run the unit, not only whoever calls it."""
+    found = in_processes(unit)
+    return found is not None and not found.public and found.strength is not Confidence.LOW
 
 
 def _in_own_file(unit: Unit) -> bool:

@@ -46,6 +46,9 @@ def used_by_others(
     if found is not None:
         return Evidence(found.text, Confidence.MEDIUM, "processes")
     resource = access.resource
+    started = _by_own_threads(unit, access)
+    if started is not None:
+        return started
     if of_a_command(unit) or is_of_one_run(unit.facts.owner) or is_built(resource.path):
         return None
     if is_system_path(resource.path):
@@ -74,6 +77,24 @@ def used_by_others(
     if word:
         return Evidence(f"`{word}` says that runs of a program share the path", Confidence.LOW, "processes")
     return None
+
+
+def _by_own_threads(unit: Unit, access: Access) -> Evidence | None:
+    """That the module itself starts the unit in several threads, and that nothing they are handed says which path each of them has."""
+    facts, concurrency = unit.facts, unit.module.concurrency
+    if access.place.unit != facts.qualname or is_built(access.resource.path):
+        return None
+    roots = (concurrency.roots[number] for number in concurrency.reached.get(facts.qualname, ()))
+    if not any(r.world == "threads" and r.many and not (r.public or r.called or r.handler) for r in roots):
+        return None
+    own = {name for name, _ in facts.params}
+    if facts.owner:
+        own.discard(facts.params[0][0] if facts.params else "")
+    built = dict(facts.locals_built)
+    words = set(_NAMES.findall(access.resource.path))
+    if words & (own | {name for name in words if built.get(name, "").partition(".")[0] in own}):
+        return None
+    return Evidence("several threads that the module starts use the path", Confidence.MEDIUM, "threads")
 
 
 def asks_somebody(unit: Unit) -> bool:

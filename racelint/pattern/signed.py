@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from racelint.events import Access, Kind, Row
+from racelint.events import Access, Kind, Row, Sense
 from racelint.pattern.branches import told
 from racelint.pattern.unit import Unit
 from racelint.words import CURRENT_USER, HOLDERS, OF_AUDIT, UNTIL
@@ -24,6 +24,20 @@ def signed_over(unit: Unit, check: Access, write: Access, row: Row) -> bool:
     if loaded is None or any(CURRENT_USER.search(name) for name in loaded.related):
         return False
     return not any(_is_user(unit, number) for number in write.controlled_by)
+
+
+def given_away(unit: Unit, check: Access, write: Access, row: Row) -> bool:
+    """Whether a column that was found empty gets what this caller has brought, and who comes second is refused.
+
+    `if ride.driver_id is None: ride.driver_id = driver`: both are told that it is theirs, and the first one's name is gone.
+    """
+    field = check.resource.name.rpartition(".")[2]
+    if (check.id, Sense.ABSENT) not in write.control or row.loaded is None:
+        return False
+    names = {f"{row.name}.{field}", f"{row.name}.{field.removesuffix('_id')}"}
+    params = {name for name, _ in unit.facts.params} - {"self", "cls"}
+    brought = any(one.path in names and one.built_from.partition(".")[0] in params for one in unit.facts.writes)
+    return brought and told(unit, check, write)
 
 
 def _is_user(unit: Unit, number: int) -> bool:

@@ -9,9 +9,10 @@ from racelint.finding import World
 from racelint.paths import shared_word
 from racelint.pattern.branches import excluded, told
 from racelint.pattern.pair import Pair
+from racelint.pattern.rights import LOCK_WORDS, asked, given_up, rights_spent
 from racelint.pattern.rivals import in_processes
 from racelint.pattern.rows import compared_with_locked, of_each_save
-from racelint.pattern.signed import lease_taken, signed_over
+from racelint.pattern.signed import given_away, lease_taken, signed_over
 from racelint.pattern.transactions import row_locked_at
 from racelint.pattern.unit import Unit, exactly
 from racelint.words import first_word, first_words
@@ -38,7 +39,11 @@ def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | Switch | N
         seen.update([check.id] if check is not None else [])
         effect = done_too(unit, check, write) if check is not None else None
         if check is not None and effect is None:
-            alone = signed_over(unit, check, write, row) or lease_taken(unit, check, write, row)
+            alone = (
+                signed_over(unit, check, write, row)
+                or lease_taken(unit, check, write, row)
+                or given_away(unit, check, write, row)
+            )
             effect = write if alone else None
         if check is not None and (effect is not None or _refused(unit, check, write)):
             yield Pair(unit, check, write), effect
@@ -66,7 +71,7 @@ def entries_marked(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | None]]:
                 continue  # says that it failed, and keeps nobody out who comes meanwhile
             effect = next((e for e in _effects(unit, write) if (number, sense) in e.control), None)
             if effect is None and (
-                shared_word(look.resource.key, unit.facts.qualname, only=LOCK_WORDS) or _given_up(unit, write)
+                shared_word(look.resource.key, unit.facts.qualname, only=LOCK_WORDS) or given_up(unit, write)
             ):
                 effect = write
             if effect is not None:
@@ -75,6 +80,7 @@ def entries_marked(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | None]]:
     yield from _answers_kept(unit)
     yield from _members_marked(unit)
     yield from _items_put(unit)
+    yield from rights_spent(unit)
 
 
 def _answers_kept(unit: Unit) -> Iterator[tuple[Pair, Mark]]:
@@ -108,14 +114,6 @@ PAID = frozenset(
 """First words of calls that move money or goods: twice is one time too many."""
 
 
-def _given_up(unit: Unit, write: Access) -> bool:
-    """Whether the unit removes the entry again when it is done: it is there to keep others out meanwhile."""
-    return any(
-        exactly(removal.resource, write.resource) and unit.before(write.id, removal.id)
-        for removal in unit.accesses(Op.DELETE, kinds=(Kind.STORE,))
-    )
-
-
 def _items_put(unit: Unit) -> Iterator[tuple[Pair, None]]:
     """Items of DynamoDB that are put because there was none of their key, where another answer refuses the call.
 
@@ -147,7 +145,7 @@ _STAMPS = frozenset({"", "time", "datetime", "uuid", "log", "logger", "logging",
 def _members_marked(unit: Unit) -> Iterator[tuple[Pair, Access | Mark]]:
     """Members of a collection that are added because they were not in it, each with what else is done because of that."""
     for add in unit.accesses(Op.UPDATE, Op.WRITE, kinds=(Kind.STORE,)):
-        if add.how not in ("sadd", "hset") or add.resource.owner != "store" or _asked(unit, add):
+        if add.how not in ("sadd", "hset") or add.resource.owner != "store" or asked(unit, add):
             continue
         for number, sense in sorted(add.control, key=lambda one: one[0]):
             look = unit.access(number)
@@ -159,19 +157,6 @@ def _members_marked(unit: Unit) -> Iterator[tuple[Pair, Access | Mark]]:
             if effect is not None:
                 yield Pair(unit, look, add), effect
                 break
-
-
-def _asked(unit: Unit, add: Access) -> bool:
-    """Whether what the addition answers decides anything: whether the member was new."""
-    return any(
-        add.id in (event.controlled_by if isinstance(event, Access) else dict(event.control))
-        for event in unit.events
-        if isinstance(event, (Access, Mark))
-    )
-
-
-LOCK_WORDS = frozenset({"lock", "locks", "locked", "acquire", "mutex", "running", "once"})
-"""Words of keys and functions that say that an entry is meant to keep others out."""
 
 
 def _effects(unit: Unit, write: Access) -> Iterator[Access | Mark]:

@@ -81,7 +81,7 @@ def one_change(unit: Unit, first: Access, second: Access) -> bool:
             _moved_amount(first, second) or _switches(first, second)
         )
     if table_of(unit, first) != table_of(unit, second):
-        return related(unit, first, second) or _claimed_amount(first, second) or _has_parts(unit, first, second)
+        return related(unit, first, second) or _claimed_amount(first, second) or has_parts(unit, first, second)
     if _decides_on(unit, first, second):
         return False
     if _rewrites(first, second) or _switches(first, second) or _moves_between(unit, first, second):
@@ -223,7 +223,7 @@ def halves(unit: Unit, first: Access, second: Access) -> bool:
     Statements of SQL, amounts that the database itself moves, or a row that is made and an update of the one row that it refers to.
     Most other changes in a row are work that happens to be done together, such as a log entry or one deletion after the other.
     """
-    if first.op is second.op is Op.CREATE and _has_parts(unit, first, second):
+    if first.op is second.op is Op.CREATE and has_parts(unit, first, second):
         return not any(first.id < mark.id < second.id for mark in unit.marks(*WORK))
     if not in_one_breath(unit, first, second):
         return False
@@ -242,11 +242,23 @@ def halves(unit: Unit, first: Access, second: Access) -> bool:
     return first.op is Op.CREATE and second.op is Op.UPDATE and bool(second.tested & {"pk", "id"})
 
 
-def _has_parts(unit: Unit, first: Access, second: Access) -> bool:
-    """Whether a row is made, and then several at once that refer to it: an order and its lines."""
-    if second.how not in ("bulk_create", "abulk_create") or unit.repeats(first.id):
+def has_parts(unit: Unit, first: Access, second: Access) -> bool:
+    """Whether a row is made, and then several that refer to it, at once or in a loop: an order and its lines."""
+    at_once = second.how in ("bulk_create", "abulk_create")
+    if unit.repeats(first.id) or not (at_once or (second.op is Op.CREATE and unit.repeats(second.id))):
         return False
     names = [row.name for row in unit.flow.rows if row.new and row.name and row.model == first.resource.name]
+    makers = (
+        first.resource.name,
+        first.place.unit,
+    )  # the class, or the function of the module that makes and returns it
+    if first.op is Op.CREATE:
+        names += [name for name, built in unit.facts.locals_built if built.rpartition(".")[2] in makers]
+    if not at_once:
+        looks = (unit.access(number) for number in second.controlled_by)
+        if any(look is not None and look.resource == second.resource for look in looks):
+            return False  # what is missing can be added once more
+        return any(told in second.related for name in names for told in (name, f"{name}.pk", f"{name}.id"))
     text = unit.module.text(second.place)
     return any(re.search(rf"=\s*{re.escape(name)}\b(\.(pk|id)\b)?(?![\w.])", text) for name in names)
 

@@ -29,7 +29,7 @@ def written_to_both(unit: Unit) -> Iterator[tuple[Access, Access, Evidence]]:
             if (
                 unit.before(first.id, second.id)
                 and not unit.before(second.id, first.id)
-                and _values(unit, row) & (_values(unit, copy) - _names_in(copy.resource.key))
+                and _values(unit, row) & (_values(unit, copy) - _names_of_key(copy.resource.key))
                 and not unit.guarded(first, second, World.PROCESSES)
                 and not unit.guarded(first, second)
                 and not _made_here(unit, row)
@@ -50,11 +50,21 @@ def _values(unit: Unit, access: Access) -> frozenset[str]:
     sources = (unit.access(number) for number in access.value.stems)
     if access.how in _DOCUMENTS:
         return _names_in(unit.module.text(access.place).partition(",")[2]) - {"True", "False", "None", "upsert"}
-    return access.related | {s.resource.shown for s in sources if s is not None and s.resource.key}
+    row = unit.flow.rows[access.value.row] if access.value.row is not None else None
+    fields = {f"{row.name}.{column}" for column in access.assigned} if row is not None and row.name else set()
+    return access.related | fields | {s.resource.shown for s in sources if s is not None and s.resource.key}
 
 
-def _names_in(key: str) -> frozenset[str]:
-    return frozenset(_NAME.findall(key))
+def _names_in(text: str) -> frozenset[str]:
+    return frozenset(_NAME.findall(text))
+
+
+def _names_of_key(key: str) -> frozenset[str]:
+    """The names that a key is made of: of a text only those that are put into it."""
+    return _names_in(" ".join(_PUT_IN.findall(key)) if key[:2] in ('f"', "f'") else key)
+
+
+_PUT_IN = expression(r"\{([^{}]*)\}")
 
 
 def _made_here(unit: Unit, row: Access) -> bool:

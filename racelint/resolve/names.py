@@ -187,7 +187,7 @@ def _counts_on_argument(function: FunctionFacts) -> bool:
     )
 
 
-_SESSION_CALLS = ("session.query", "session.add", "session.commit", "session.flush")
+_SESSION_CALLS = ("session.query", "session.add", "session.commit", "session.flush", "SessionLocal")
 """Ends of calls that are SQLAlchemy's by custom."""
 
 

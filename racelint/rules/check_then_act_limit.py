@@ -1,6 +1,7 @@
 """A limit or a balance is tested, and what the test allows is done in a separate step.
 
-Several requests pass the test together: the limit is exceeded, the balance goes below zero, a parent is deleted under its child.
+Several requests pass the test together: the limit is exceeded, the balance goes below zero, a parent is deleted under its child, the
+last two of a kind that must not die out are both deleted.
 A statement that only computes in the database (`F("balance") - amount`) does not help, because it does not test. A limit of a rate
 is exceeded, too, where tasks compute from shared state how long to sleep and do not look again when they wake; and one place at
 work is taken twice where threads test a busy flag and raise it in two steps. So is a name, a seat or a coupon that threads find free,
@@ -51,6 +52,7 @@ from racelint.pattern import (
     claimed_in_two_steps,
     counted_then_added,
     counted_then_changed,
+    counted_then_removed,
     entries_drawn,
     entries_enlarged,
     filled_over_limit,
@@ -62,6 +64,7 @@ from racelint.pattern import (
     row_evidence,
     slept_then_done,
     spent_twice,
+    summed_then_drawn,
     taken_by_two,
     tested_then_drawn,
 )
@@ -80,6 +83,24 @@ def find(module: Module) -> Iterable[Finding]:
                 f"the rows of `{name}` are counted on line {module.line(count)} and one is added here; others that counted "
                 "meanwhile add theirs, too",
                 "lock the parent row before counting, or let one conditional statement count and add",
+            )
+        for total, act in summed_then_drawn(unit):
+            yield report(
+                unit,
+                total,
+                act,
+                f"what rows of `{total.resource.name}` hold together is compared on line {module.line(total)} and one of them changed "
+                "here; others that added up meanwhile change theirs, too",
+                "lock the rows that are added up, or a row that stands for all of them, before adding",
+            )
+        for count, gone in counted_then_removed(unit):
+            yield report(
+                unit,
+                count,
+                gone,
+                f"rows of `{count.resource.name}` are counted on line {module.line(count)} and one is deleted here because enough are "
+                "left; others that counted meanwhile delete theirs, too",
+                "lock the rows that are counted, or a row that stands for all of them, before counting",
             )
         for count, act in (*counted_then_changed(unit), *others_left(unit)):
             yield report(

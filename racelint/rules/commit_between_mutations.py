@@ -29,7 +29,19 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Kind, Mark, Module, Op, Unit, in_one_breath, one_change, row_evidence
+from racelint.pattern import (
+    Access,
+    Kind,
+    Mark,
+    Module,
+    Op,
+    Unit,
+    has_parts,
+    in_one_breath,
+    one_change,
+    row_evidence,
+    surely_in_processes,
+)
 from racelint.rule import Rule
 
 
@@ -38,7 +50,9 @@ def find(module: Module) -> Iterable[Finding]:
     for unit in module.units:
         for first, commit, second in split_by_commit(unit):
             evidence = row_evidence(unit, second)
-            if first.place.unit != commit.place.unit or not in_one_breath(unit, commit, second):
+            apart = first.place.unit != commit.place.unit or not in_one_breath(unit, commit, second)
+            parts = has_parts(unit, first, second) and surely_in_processes(unit)
+            if apart and not parts:
                 evidence = evidence.weakened()
             yield module.finding(
                 RULE,

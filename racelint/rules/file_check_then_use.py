@@ -45,6 +45,7 @@ from racelint.pattern import (
     named_temporary,
     of_a_command,
     pid_file_of_one,
+    put_there,
     removed_elsewhere,
     removed_then_made,
     same_content,
@@ -176,7 +177,7 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
                 TOLERATE,
                 "",
             )
-    elif written_in_place(act):
+    elif written_in_place(act) or put_there(act):
         if not same_content(unit, act) and not copied(unit, act) and not _told_as_half_written(unit, act):
             yield (
                 test,
@@ -204,7 +205,7 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
             EAFP,
             "",
         )
-    elif act.op is Op.USE and not forgiven(unit, act):
+    elif act.op in (Op.USE, Op.READ) and not forgiven(unit, act):
         evidence = used_by_others(unit, act)
         remover = removed_elsewhere(unit, act.resource, act.how == "list") if evidence is not None else ""
         if remover and evidence is not None and evidence.strength is not Confidence.LOW:

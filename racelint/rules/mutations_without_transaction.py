@@ -52,6 +52,7 @@ from racelint.pattern import (
     halves,
     one_change,
     row_evidence,
+    surely_in_processes,
     surrounded,
     transactions_at,
 )
@@ -65,7 +66,10 @@ def find(module: Module) -> Iterable[Finding]:
             if surrounded(unit, first, second):
                 continue
             evidence = row_evidence(unit, second)
-            if not halves(unit, first, second):
+            alone = first.op is second.op is Op.CREATE and not surely_in_processes(
+                unit
+            )  # a program that sets itself up
+            if alone or not halves(unit, first, second):
                 evidence = evidence.weakened()
             one, other = first.resource.name, second.resource.name
             names = f"`{one}` and `{other}`" if one != other else f"Rows of `{one}`"

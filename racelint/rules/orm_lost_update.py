@@ -37,6 +37,7 @@ from racelint.pattern import (
     kept_by_default,
     merged_unseen,
     recomputed,
+    recounted,
     row_evidence,
     row_updates,
     table_updates,
@@ -68,8 +69,9 @@ def find(module: Module) -> Iterable[Finding]:
                     "let the database compute (`F()`, `UPDATE … SET n = n + 1`), or lock the row (`select_for_update`, `with_for_update`) before it is read"
                 ),
             )
-        for count, write in recomputed(unit):
-            name = unit.flow.rows[write.value.row or 0].name
+        for count, write in (*recomputed(unit), *recounted(unit)):
+            row = unit.flow.rows[write.value.row] if write.value.row is not None else None
+            name = row.name if row is not None else write.resource.name
             yield module.finding(
                 RULE,
                 unit,

@@ -1,6 +1,7 @@
 """The same fact is kept in two places that are changed in separate steps.
 
-Between the steps one place says one thing and the other another; a failure, a reload or a second writer makes it permanent.
+Between the steps one place says one thing and the other another; a failure, a reload or a second writer makes it permanent. So does
+who fills a copy with what it read before somebody else changed that and took the copy out.
 
 ## Example
     async def rename(self, name: str) -> None:
@@ -38,8 +39,12 @@ from racelint.pattern import (
     Pair,
     Sense,
     Unit,
+    counted_beside,
     exactly,
+    forgotten_too_early,
     rival,
+    sizes_kept,
+    taken_out_too_early,
     with_itself,
     written_to_both,
 )
@@ -50,6 +55,7 @@ def find(module: Module) -> Iterable[Finding]:
     """One value written to memory and to a store, or to two stores, with a switch between and no guard over both."""
     for unit in module.units:
         yield from two_stores(module, unit)
+        yield from copies(module, unit)
         for pair, evidence in shadow_writes(unit):
             one, other = pair.first.resource.shown, pair.second.resource.shown
             switch = ((Role.SWITCH, pair.switch),) if pair.switch is not None else ()
@@ -82,6 +88,66 @@ def two_stores(module: Module, unit: Unit) -> Iterable[Finding]:
             World.PROCESSES,
             other,
             Fix("take the copy out of the store after the commit, and let who reads next fill it from the row"),
+        )
+
+
+def copies(module: Module, unit: Unit) -> Iterable[Finding]:
+    """Copies that are taken out before the change, filled with what was before it, or counted in a step of their own."""
+    for gone, change, filler, evidence in taken_out_too_early(unit):
+        one, other = gone.resource.shown, change.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            change,
+            ((Role.WRITE, gone), (Role.WRITE, change)),
+            f"`{one}` is taken out on line {module.line(gone)} before `{other}` is changed here; `{filler}` may fill it in between with "
+            "what was before, and that stays",
+            evidence,
+            World.PROCESSES,
+            other,
+            Fix("take the copy out after the change, when it is committed"),
+        )
+    for read, fill, other, evidence in forgotten_too_early(unit):
+        name = fill.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            fill,
+            ((Role.READ, read), (Role.WRITE, fill)),
+            f"`{name}` is filled here with what line {module.line(read)} read before the await; if `{other}` changes that and takes "
+            "the entry out in between, the old value is put in again and stays",
+            evidence,
+            World.TASKS,
+            name,
+            Fix("hold one lock in both, or fill the entry only if nothing was taken out since the read"),
+        )
+    for read, write, evidence in sizes_kept(unit):
+        one, name = read.resource.shown, write.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            write,
+            ((Role.READ, read), (Role.WRITE, write)),
+            f"the size of `{one}` is read on line {module.line(read)} and kept as `{name}` here in a separate step; what others add in "
+            "between is not in it, and a later size of theirs is overwritten",
+            evidence,
+            World.PROCESSES,
+            name,
+            Fix("ask the collection for its size, or do both in one transaction (`MULTI`) or script"),
+        )
+    for added, step, other, evidence in counted_beside(unit):
+        one, name = added.resource.shown, step.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            step,
+            ((Role.WRITE, added), (Role.WRITE, step)),
+            f"`{one}` (line {module.line(added)}) and the number `{name}` (here) are changed in separate steps; if `{other}` takes away "
+            "both in between, the number is wrong from then on",
+            evidence,
+            World.PROCESSES,
+            name,
+            Fix("ask the collection for its size, or do both in one transaction (`MULTI`) or script"),
         )
 
 

@@ -1,7 +1,8 @@
 """A version or a state is compared in one step and the new one saved in another.
 
 Two writers can both pass the comparison before either saves; the second overwrites the first, which is what the version
-should have prevented, or an order is paid twice. The comparison must be part of the write.
+should have prevented, or an order is paid twice. The comparison must be part of the write. So it is with a code that may be used once
+and is looked up and removed in two steps, and with a lock of a store that is taken by a step whose answer nobody asks for.
 
 ## Example
     async def update(self, key: str, state: State) -> None:
@@ -42,6 +43,7 @@ from racelint.pattern import (
     state_changes,
     statements_after_test,
     store_rival,
+    taken_unasked,
 )
 from racelint.rule import Rule
 
@@ -71,6 +73,7 @@ def find(module: Module) -> Iterable[Finding]:
             )
 
         yield from find_released(module, unit)
+        yield from find_unasked(module, unit)
         for pair, effect in (
             *state_changes(unit),
             *entries_marked(unit),
@@ -104,6 +107,25 @@ def _harm(module: Module, write: Access, effect: Access | Mark | Switch | None) 
     if effect is write:
         return "pass the test, and both go on as if it were theirs"
     return f"pass the test, and do what line {module.line(effect)} does twice"
+
+
+def find_unasked(module: Module, unit: Unit) -> Iterable[Finding]:
+    """Locks in a store that are taken, whether or not they were free."""
+    for take, work in taken_unasked(unit):
+        name = take.resource.name
+        yield module.finding(
+            RULE,
+            unit,
+            work,
+            ((Role.CHECK, take), (Role.ACT, work)),
+            f"`{name}` is taken on line {module.line(take)} by a step that says whether it was free, but nobody asks; what is done here "
+            "is done by whoever comes meanwhile, too",
+            row_evidence(unit, take),
+            World.PROCESSES,
+            name,
+            Fix("go on only if the step says that it took the lock"),
+            "done twice",
+        )
 
 
 def find_released(module: Module, unit: Unit) -> Iterable[Finding]:

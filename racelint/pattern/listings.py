@@ -1,0 +1,40 @@
+"""Files that a unit waits for or finds in a listing, and what it then does with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.events import Access, Kind, Op
+from racelint.paths import is_own
+from racelint.pattern.files import file_accesses
+from racelint.pattern.unit import Unit, same
+
+
+def awaited_then_read(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Loops that wait until a path is there, each with the step that then opens it."""
+    for act in file_accesses(unit, Op.USE, Op.READ):
+        if act.how not in ("open", "read_text", "read_bytes") or act.handled:
+            continue
+        for test in unit.accesses(Op.CHECK, kinds=(Kind.FILE,)):
+            if test.how == "while" and same(test.resource, act.resource) and unit.before(test.id, act.id):
+                yield test, act
+                break
+
+
+def listed_then_used(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Listings of a folder, each with a step on one of its entries that fails if somebody else removed it."""
+    for act in file_accesses(unit, Op.DELETE, Op.USE, Op.READ):
+        if act.how in ("list", "truncate"):
+            continue
+        for number in sorted(act.value.stems):
+            listing = unit.access(number)
+            if (
+                listing is not None
+                and listing.resource.kind is Kind.FILE
+                and listing.how == "list"
+                and not same(listing.resource, act.resource)
+                and not is_own(listing.resource.path)
+                and not unit.guarded(listing, act)
+            ):
+                yield listing, act
+                break

@@ -1,0 +1,101 @@
+"""Entries of a store that stand for a right: a lock, or something that may be done once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.events import Access, Kind, Mark, Op, Sense
+from racelint.expressions import expression
+from racelint.finding import World
+from racelint.paths import shared_word
+from racelint.pattern.branches import told
+from racelint.pattern.pair import Pair
+from racelint.pattern.unit import Unit, exactly
+from racelint.words import ONCE, WORD
+
+
+def rights_spent(unit: Unit) -> Iterator[tuple[Pair, None]]:
+    """Entries that may be used once and are found, each with their removal, of which nobody asks whether it removed anything.
+
+    Who finds none is refused; two that come at once both find it: a code, a ticket or a token is good twice.
+    """
+    for gone in unit.accesses(Op.DELETE, kinds=(Kind.STORE,)):
+        if gone.resource.owner != "store" or gone.how not in ("delete", "unlink", "adelete"):
+            continue
+        if gone.value.part("unasked") is None:
+            continue
+        for number, sense in gone.control:
+            look = unit.access(number)
+            if look is None or look.how not in ("get", "aget", "exists") or not exactly(look.resource, gone.resource):
+                continue
+            if sense is Sense.ABSENT or unit.guarded(look, gone, World.PROCESSES) or not _once(unit, look):
+                continue
+            if told(unit, look, gone):
+                yield Pair(unit, look, gone), None
+                break
+
+
+def _once(unit: Unit, look: Access) -> bool:
+    """Whether the key or the function says that the right is given once."""
+    texts = (look.resource.key, unit.facts.qualname.rpartition(".")[2])
+    return any(word.lower() in ONCE for text in texts for word in WORD.findall(text))
+
+
+def taken_unasked(unit: Unit) -> Iterator[tuple[Access, Mark]]:
+    """Locks that a store gives to the first alone, each with the work that is done whoever got it.
+
+    `redis.set(key, 1, nx=True)` says whether the lock was free; nobody asks.
+    """
+    for take in unit.accesses(Op.UPDATE, kinds=(Kind.STORE,)):
+        first_only = take.how in ("setnx", "add", "aadd") or (take.how == "set" and "nx" in take.assigned)
+        if not first_only or take.resource.owner != "store" or take.value.part("unasked") is None:
+            continue
+        if not (_is_lock(unit, take) or given_up(unit, take)) or asked(unit, take):
+            continue
+        works = unit.marks("call", "slow", "enqueue", "spawn")
+        work = next((m for m in works if m.id > take.id and m.control == take.control and _does(m)), None)
+        if work is not None:
+            yield take, work
+            return
+
+
+def _is_lock(unit: Unit, take: Access) -> bool:
+    """Whether the key says that it is a lock, or the value who holds it."""
+    if shared_word(take.resource.key, only=LOCK_WORDS):
+        return True
+    return _HOLDER.search(unit.module.text(take.place)) is not None
+
+
+_HOLDER = expression(r"getpid\(|gethostname\(|uuid4\(|worker_id|owner_token")
+"""Values that say who has taken something."""
+
+LOCK_WORDS = frozenset({"lock", "locks", "locked", "acquire", "mutex", "running", "once"})
+"""Words of keys and functions that say that an entry is meant to keep others out."""
+
+
+def given_up(unit: Unit, take: Access) -> bool:
+    """Whether the unit removes the entry again when it is done: it is there to keep others out meanwhile."""
+    return any(
+        exactly(removal.resource, take.resource) and unit.before(take.id, removal.id)
+        for removal in unit.accesses(Op.DELETE, kinds=(Kind.STORE,))
+    )
+
+
+def _does(work: Mark) -> bool:
+    """Whether a call may be work: not one that converts a value, logs, or tells the time."""
+    last = work.subject.rpartition(".")[2]
+    return bool(last) and last not in _TRIFLES and not last[:1].isupper()
+
+
+_TRIFLES = frozenset(
+    "str int float dumps loads debug info warning error time now utcnow getpid uuid4 expire get sleep".split()
+)
+
+
+def asked(unit: Unit, act: Access) -> bool:
+    """Whether what the step answers decides anything."""
+    return any(
+        act.id in (event.controlled_by if isinstance(event, Access) else dict(event.control))
+        for event in unit.events
+        if isinstance(event, (Access, Mark))
+    )
