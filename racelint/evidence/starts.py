@@ -27,6 +27,11 @@ def thread_bodies(calls: Calls, function: FunctionFacts) -> frozenset[str]:
     return frozenset(found)
 
 
+def starts_one(calls: Calls, call: CallSite, function: FunctionFacts) -> bool:
+    """Whether a call makes a unit that runs on beside the function, or starts it."""
+    return call.callee.rpartition(".")[2] == "start" or _spawns_threads(calls, call, function)
+
+
 def may_start(calls: Calls, function: FunctionFacts) -> bool:
     """Whether the function starts a thread itself, builds an object that does, or is a constructor that runs another one."""
     scope = calls.scope

@@ -8,6 +8,7 @@ from itertools import islice
 from racelint.events import Access, Kind, Resource
 from racelint.evidence import Evidence
 from racelint.evidence.own_objects import BUILDERS
+from racelint.evidence.starts import starts_one, thread_bodies
 from racelint.facts import CallSite, FunctionFacts, Write
 from racelint.finding import Confidence, World
 from racelint.grafts import shown_name
@@ -33,6 +34,8 @@ def rivals(
             continue
         if world is World.TASKS and unit.module.concurrency.cancels(function, unit.facts.qualname):
             continue  # what comes after the await does not happen any more
+        if world is World.THREADS and _before_its_thread(unit, function, write):
+            continue
         evidence = unit.module.concurrency.overlap(unit.facts.qualname, function.qualname, world.value, resource)
         if evidence is not None:
             yield write, function, evidence
@@ -49,6 +52,21 @@ def _in_its_place(unit: Unit, function: FunctionFacts) -> bool:
         if other.owner in above:
             return all(call.callee != f"super.{one.name}" for call in one.calls)
     return False
+
+
+def _before_its_thread(unit: Unit, function: FunctionFacts, write: Write) -> bool:
+    """Whether who makes the change then starts the thread that alone runs the unit, and nothing but callers may make it again."""
+    concurrency = unit.module.concurrency
+    bodies = thread_bodies(concurrency, function) if function.qualname != unit.facts.qualname else frozenset()
+    if not bodies:
+        return False
+    mine, others = (
+        [root for number in concurrency.reached.get(name, ()) if not (root := concurrency.roots[number]).public]
+        for name in (unit.facts.qualname, function.qualname)
+    )
+    if others or not mine or not all(root.unit in bodies for root in mine):
+        return False
+    return all(call.line > write.line for call in function.calls if starts_one(concurrency, call, function))
 
 
 def rival(unit: Unit, resource: Resource, world: World = World.TASKS, shapes: Iterable[str] = ()) -> Evidence | None:
