@@ -32,9 +32,11 @@ from racelint.pattern import (
     makes_known_resource,
     makes_resource,
     opened_by,
+    raised_to_end,
     rival,
     same,
     stronger,
+    tells_of_end,
     works_first,
 )
 
@@ -196,7 +198,8 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                     # what is far away may be made for other reasons
                     evidence = replace(evidence, strength=Confidence.LOW)
                 if way == "early" and (
-                    evidence.strength is not Confidence.HIGH or (write.value.shape is Shape.TRUE and _ends(unit, write))
+                    evidence.strength is not Confidence.HIGH
+                    or (write.value.shape is Shape.TRUE and raised_to_end(unit, write))
                 ):
                     expected = (
                         unit.locked_at(write) and write.value.shape is not Shape.TRUE and not _of_one_object(write)
@@ -222,7 +225,9 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                 if way in ("plain", "unchecked") and _may_be_made_twice(unit, check, write):
                     evidence = replace(evidence, strength=Confidence.LOW)
                 unsaid = evidence.public or (evidence.called and write.resource.kind is Kind.ATTRIBUTE)
-                if way == "flag" and unsaid and not kept_under_lock(unit, write.resource):
+                if way == "flag" and (
+                    (unsaid and not kept_under_lock(unit, write.resource)) or tells_of_end(check, write)
+                ):
                     evidence = replace(evidence, strength=Confidence.LOW)
                 if way == "plain" and evidence.strength is Confidence.LOW and _asked_by_threads(unit, write):
                     evidence = Evidence(
@@ -319,11 +324,6 @@ def _computed_again(unit: Unit, check: Access, write: Access) -> bool:
 
 
 _PUT_TOGETHER = expression(r"[\[{]|(list|tuple|dict|set|frozenset|sorted)\(")
-
-
-def _ends(unit: Unit, write: Access) -> bool:
-    """Whether the flag is raised by what ends the object: that comes first, so that nobody starts anything anew."""
-    return write.place.unit.rpartition(".")[2].lstrip("_") in unit.module.models.idempotent
 
 
 def _handed_in(unit: Unit, write: Access) -> bool:

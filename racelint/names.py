@@ -18,7 +18,19 @@ from racelint.paths import (
     SHARED_WORDS,
     words_of_name,
 )
-from racelint.words import CLOCKS, EVERYWHERE, HOLDERS, MAIN_LOOPS, MAKING_SURE, OF_SIZE, SIGNED_IN, TAKEN, UNTIL, WORD
+from racelint.words import (
+    CLOCKS,
+    EVERYWHERE,
+    HOLDERS,
+    MAIN_LOOPS,
+    MAKING_SURE,
+    OF_SIZE,
+    OVER,
+    SIGNED_IN,
+    TAKEN,
+    UNTIL,
+    WORD,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +175,11 @@ MEANINGS = (
         "`stop`, `close`, `shutdown`, `unload`, `end`, `finish` and their kin as the first word of a function",
         "ends the object",
         r"(?i)^_*(async_)?(stop|close|aclose|shutdown|cleanup|disconnect|teardown|unload|terminate|end|exit|finish|cancel)(_|$)",
+    ),
+    Meaning(
+        "`closed`, `stopped`, `shutdown`, `aborted` as the last word of a flag",
+        "tells others to go on no more",
+        OVER.pattern,
     ),
     Meaning(
         "`execute`, `request`, `send`, `query`, `call`, `fetch`, `publish` and their kin, for a function",

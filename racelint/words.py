@@ -57,6 +57,9 @@ SPENDS = frozenset(
 TAKEN = expression(r"Duplicate|AlreadyExists?(Error|Exception)?$|UniqueViolation|UniqueConstraint|IntegrityError")
 """Names that projects and libraries give to errors about a second such row."""
 
+OVER = expression(r"(^|_)(shut_?down|closed|closing|stopp(ed|ing)|cancell?ed|aborted|terminat(ed|ing)|exit(ed|ing))$")
+"""Names of flags that tell others to go on no more."""
+
 SIGNED_IN = expression(r"^(current_|auth_|session_)?(user|account)(_id)?$")
 """Names of arguments and attributes that hold who is signed in, if something is asked of them: `account.id`, `request.user`."""
 

@@ -35,7 +35,7 @@ from racelint.pattern.dependence import (
 from racelint.pattern.doubts import Doubts
 from racelint.pattern.drained import drained_by_threads
 from racelint.pattern.emptied import emptied_after_await
-from racelint.pattern.ended import begun_after_end
+from racelint.pattern.ended import begun_after_end, raised_to_end, tells_of_end
 from racelint.pattern.escaping import escapes
 from racelint.pattern.files import (
     copied,
@@ -345,6 +345,7 @@ __all__ = [
     "put_there",
     "raised_then_given",
     "raised_then_tested",
+    "raised_to_end",
     "read_apart",
     "read_meanwhile",
     "ready_too_early",
@@ -405,6 +406,7 @@ __all__ = [
     "taken_unasked",
     "takes_from_queue",
     "talked_at_once",
+    "tells_of_end",
     "tested_before_lock",
     "tested_then_done",
     "tested_then_drawn",

@@ -12,7 +12,22 @@ from racelint.pattern.made import makes_known_resource
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.unit import Unit, same
 from racelint.touch import ENDINGS
-from racelint.words import first_word
+from racelint.words import OVER, first_word
+
+
+def tells_of_end(check: Access, write: Access) -> bool:
+    """Whether a flag says that all is over, to whoever looks at it next: raised twice, it says the same.
+
+    What ends an object and looks itself whether it has done so means to do it once.
+    """
+    if first_word(write.place.unit.rpartition(".")[2]) in ENDINGS:
+        return check.place.unit != write.place.unit
+    return OVER.search(write.resource.path) is not None
+
+
+def raised_to_end(unit: Unit, write: Access) -> bool:
+    """Whether the flag is raised by what ends the object: that comes first, so that nobody starts anything anew."""
+    return write.place.unit.rpartition(".")[2].lstrip("_") in unit.module.models.idempotent
 
 
 def begun_after_end(unit: Unit) -> Iterator[tuple[Access, Switch, Access, str, Evidence]]:
