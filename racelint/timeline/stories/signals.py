@@ -14,13 +14,13 @@ def lost_announcement(t: Telling) -> Timeline:
         t.switch("the answer comes, B runs")
         t.other("finds nobody who waits for it", wrong=True)
         t.a(t.last, "notes who waits, too late")
-        return t.told("the answer is lost, and what A has noted stays for ever")
+        return t.told("the answer is forgotten, and what A has noted stays for ever")
     if t.last.role is Role.CHECK and t.says("to end it"):
         t.switch("is started, B runs first")
         t.other("turns it, to end A")
         t.a(t.first, "sets it back, and B's word is gone", wrong=True)
         t.a(t.last, "nobody wants it to end")
-        return t.told("B has ended A, and A runs for ever")
+        return t.told("what B has asked for is forgotten, and A runs for ever")
     if t.last.role is Role.CHECK:
         t.switch("is started, B runs first")
         t.other("sets it")
