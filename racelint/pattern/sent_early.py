@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from racelint.events import Access, Event, Kind, Mark, Op, Switch
 from racelint.evidence import Evidence
+from racelint.expressions import expression
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence, World
 from racelint.frozen import replace
+from racelint.pattern.module import here
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.rivals import rivals
 from racelint.pattern.unit import Unit, held_at, same
@@ -35,7 +37,7 @@ def sent_before_noted(unit: Unit) -> Iterator[tuple[Event, Access, str, Evidence
         if note.site.unit != unit.facts.qualname or not _is_keyed(note):
             continue
         sent = next((event for event in unit.events if _asks(unit, event, note, world)), None)
-        if sent is None or _noted_before(unit, sent, note):
+        if sent is None or _noted_before(unit, sent, note) or not _tells_key(unit, sent, note):
             continue
         found = _answered(unit, sent, note, world)
         if found is not None:
@@ -45,6 +47,27 @@ def sent_before_noted(unit: Unit) -> Iterator[tuple[Event, Access, str, Evidence
 def _is_keyed(note: Access) -> bool:
     """Whether the entry is told apart by a key that is made for the request: not by a fixed one."""
     return note.how != "[]" or (bool(note.resource.key) and note.resource.key[:1] not in ("'", '"'))
+
+
+def _tells_key(unit: Unit, sent: Event, note: Access) -> bool:
+    """Whether the answer can name what the entry is told apart by: a number of the unit's own, or what was put into the request."""
+    if (note.resource.key or note.value.text).isidentifier():
+        return True
+    asked = {name for part in _NAMES.findall(unit.module.text(here(sent))) for name in part.split(".")[:1]}
+    told = unit.module.behind(here(sent)) | asked
+    return not _in_key(note).isdisjoint(told)
+
+
+def _in_key(note: Access) -> frozenset[str]:
+    """The names in the key of an entry, or in what is added to a collection without keys; what a string says is none."""
+    text = note.resource.key or note.value.text
+    if text[:2] in ("f'", 'f"'):
+        text = " ".join(_FIELDS.findall(text))
+    return frozenset(name.partition(".")[0] for name in _NAMES.findall(text))
+
+
+_FIELDS = expression(r"\{([^{}]*)\}")
+_NAMES = expression(r"[A-Za-z_][\w.]*(?![\w.]*[\"'])")
 
 
 def _asks(unit: Unit, event: Event, note: Access, world: World) -> bool:

@@ -109,6 +109,8 @@ def starts(unit: Unit) -> Iterator[tuple[Mark, frozenset[str]]]:
     for mark in unit.marks("start", "spawn"):
         if mark.subject == "Timer" and not _AT_ONCE.search(unit.module.text(mark.place)):
             continue  # by then the constructor has long come to its end
+        if mark.subject.rpartition(".")[2] in LOOP_CALLBACKS:
+            continue  # a callback of the loop is no thread
         if mark.what == "start":
             if mark.related:
                 yield mark, mark.related
@@ -119,6 +121,9 @@ def starts(unit: Unit) -> Iterator[tuple[Mark, frozenset[str]]]:
             if begun is not None:
                 yield begun, mark.related
 
+
+LOOP_CALLBACKS = frozenset({"call_later", "call_at", "call_soon", "call_soon_threadsafe"})
+"""What a loop is asked by to call a plain function."""
 
 _AT_ONCE = expression(r"Timer\(\s*(?:interval\s*=\s*)?0(?:\.0*)?\s*,")
 """A timer that does not wait."""

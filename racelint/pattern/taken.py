@@ -48,6 +48,8 @@ def noted_too_late(unit: Unit) -> Iterator[tuple[Pair, Mark, Evidence]]:
                 continue
             if not exactly(look.resource, note.resource) or unit.guarded(look, note, World.THREADS):
                 continue
+            if _serves_kept(unit, look, sense):
+                continue
             done = _done_between(unit, look, note)
             evidence = with_itself(unit, World.THREADS, note.resource) if done is not None else None
             if done is None or evidence is None or evidence.strength is not Confidence.HIGH:
@@ -55,6 +57,17 @@ def noted_too_late(unit: Unit) -> Iterator[tuple[Pair, Mark, Evidence]]:
             if not (evidence.public or evidence.called or unit.rechecked_locked(note)):
                 yield Pair(unit, look, note), done, evidence
                 return
+
+
+def _serves_kept(unit: Unit, look: Access, sense: Sense) -> bool:
+    """Whether what the unit keeps is given out while the time is not ripe: a cache, which is filled twice at worst."""
+    kept = [write.resource for write in unit.accesses(Op.WRITE, kinds=INTERNAL)]
+    return any(
+        exactly(read.resource, resource)
+        for read in unit.accesses(Op.READ, kinds=INTERNAL)
+        if any(number == look.id and other is not sense for number, other in read.control)
+        for resource in kept
+    )
 
 
 def _done_between(unit: Unit, look: Access, note: Access) -> Mark | None:
