@@ -34,7 +34,7 @@ def sent_before_noted(unit: Unit) -> Iterator[tuple[Event, Access, str, Evidence
     for note in unit.accesses(Op.WRITE, Op.UPDATE, kinds=INTERNAL):
         if note.how not in NOTES or note.resource.kind not in (Kind.ATTRIBUTE, Kind.GLOBAL, Kind.CLASS):
             continue
-        if note.site.unit != unit.facts.qualname or not _is_keyed(note):
+        if note.place.unit != unit.facts.qualname or not _is_keyed(note):
             continue
         sent = next((event for event in unit.events if _asks(unit, event, note, world)), None)
         if sent is None or _noted_before(unit, sent, note) or not _tells_key(unit, sent, note):
@@ -79,10 +79,9 @@ def _asks(unit: Unit, event: Event, note: Access, world: World) -> bool:
             called = event.subject if world is World.THREADS and event.what in ("call", "slow") else ""
         case _:
             called = ""
-    words = {first_word(called), first_word(event.place.unit) if event.place.unit != unit.facts.qualname else ""}
     return (
-        bool(called)
-        and not words.isdisjoint(SENDS)
+        first_word(called) in SENDS
+        and event.place == event.site  # what a helper sends may be anything
         and event.id < note.id
         and unit.before(event.id, note.id)
         and not unit.before(note.id, event.id)
