@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import MISSING, fields
+from types import FunctionType
 from typing import Any, TypeVar
 
 import libcst as cst
@@ -18,9 +19,27 @@ def maker(kind: type[Node], *names: str) -> Callable[..., Node]:
     """A function that makes nodes of a class from the values of these fields, in this order.
 
     White space and other defaults are the same objects in all nodes. The function is written as text, as `dataclasses` does it,
-    because a loop over the fields would take twice as long.
+    because a loop over the fields would take twice as long; that text is compiled when the function is called first, as a file
+    has few of the kinds.
     """
-    known: dict[str, Any] = {"new": object.__new__, "kind": kind}
+
+    def first(*values: Any) -> Node:
+        known: dict[str, Any] = make.__globals__
+        exec(_text(kind, names, known), known)  # noqa: S102 - of names of fields alone
+        make.__code__ = known["make"].__code__
+        made: Node = make(*values)
+        return made
+
+    make = FunctionType(_UNMADE, {"new": object.__new__, "kind": kind, "first": first})
+    return make
+
+
+_UNMADE = compile("lambda *values: first(*values)", __name__, "eval").co_consts[0]
+"""The code of a function before it is called first."""
+
+
+def _text(kind: type[cst.CSTNode], names: tuple[str, ...], known: dict[str, Any]) -> str:
+    """The text of a maker; what it refers to is put into `known`."""
     lines = []
     for number, field in enumerate(fields(kind)):
         known[f"set{number}"] = kind.__dict__[field.name].__set__
@@ -31,9 +50,7 @@ def maker(kind: type[Node], *names: str) -> Callable[..., Node]:
             if kind is cst.GeneratorExp and field.name in ("lpar", "rpar"):
                 known[value] = ()
         lines.append(f"    set{number}(node, {value})\n")
-    exec(f"def make({', '.join(names)}):\n    node = new(kind)\n{''.join(lines)}    return node\n", known)  # noqa: S102 - of names of fields alone
-    made: Callable[..., Node] = known["make"]
-    return made
+    return f"def make({', '.join(names)}):\n    node = new(kind)\n{''.join(lines)}    return node\n"
 
 
 class Written(tuple[cst.LeftParen, ...]):

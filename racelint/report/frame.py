@@ -17,8 +17,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
-import click
-
 from racelint.finding import Span
 from racelint.frozen import dataclass, replace
 from racelint.report.results import Options, cells, visible, width
@@ -68,6 +66,8 @@ class Pen:
         """The text in a colour, if colours are asked for."""
         if not self.color or not text.strip() or (color is None and not bold):
             return text
+        import click  # a tenth of a run over one file, and output that is read by a program has no colours
+
         return click.style(text, fg=color, bold=bold or None)
 
 
