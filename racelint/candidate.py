@@ -27,7 +27,7 @@ class Candidate:
     @cached_property
     def functions(self) -> tuple[FunctionFacts, ...]:
         """The definition and the helpers that are walked in place of their calls."""
-        return self.module.with_helpers(self.facts)
+        return self.module.helpers.around(self.facts)
 
     @cached_property
     def reads(self) -> Keys:

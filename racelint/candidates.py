@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 
 from racelint.evidence import Concurrency, Root
 from racelint.evidence.starts import THREADED
 from racelint.facts import FunctionFacts, Write
 from racelint.finding import Confidence, World
+from racelint.helpers import Helpers
 from racelint.keys import Reach, StateKeys
 from racelint.meeting import RANKS, Meetings, Runs
-from racelint.resolve import CONSTRUCTORS, TAKES, Scope, enclosing_self, locks_of
+from racelint.resolve import CONSTRUCTORS, TAKES, Scope, locks_of
 from racelint.spans import Spans
-from racelint.store_calls import THREAD_CALLS, StoreCalls
-from racelint.touch import ENDINGS, is_property
+from racelint.store_calls import StoreCalls
+from racelint.touch import ENDINGS
 from racelint.words import first_word, whole_lock
-
-HELPER_DEPTH = 3
-"""How deep helpers are followed, as in `flow`."""
-
 
 GROWS = frozenset(["+=", "[]", "[]+=", "append", "add", "extend", "update"])
 """Changes of counters and collections that other processes should see."""
@@ -34,13 +31,13 @@ class Candidates:
         """The rank of the confidence that is wanted."""
         self._guards: dict[str, bool] = {}
         self._kinds: dict[tuple[int, str, World, Reach], list[Runs]] = {}
-        self._helpers: dict[tuple[str, bool], tuple[FunctionFacts, ...]] = {}
         self._called: dict[str, frozenset[str]] = {}
         self._own_locks: dict[str, bool] = {}
         self.creating: dict[str, bool] = {}
         """Whether calls with a last name may create a row, as `nominate.stores` has found out."""
         self.keys, self.meetings, self.stores = StateKeys(concurrency), Meetings(concurrency), StoreCalls(concurrency)
-        self.spans = Spans(self, self.keys, HELPER_DEPTH)
+        self.helpers = Helpers(concurrency)
+        self.spans = Spans(self.helpers, self.keys)
 
     # one function
 
@@ -51,97 +48,6 @@ class Candidates:
             paths = {call.callee for call in function.calls}.union(*(call.arguments for call in function.calls))
             known = self._called[function.qualname] = frozenset(path.rpartition(".")[2] for path in paths)
         return known
-
-    def helpers(self, function: FunctionFacts, handed: bool) -> tuple[FunctionFacts, ...]:
-        """The functions of the module that a function calls, or whose body is a property that it reads.
-
-        `handed` is whether it is a helper itself: then its arguments may be objects of the module, whatever they are called.
-        """
-        key = (function.qualname, handed)
-        known = self._helpers.get(key)
-        if known is None:
-            found = {f.qualname: f for f in self._run_by(function, handed)}
-            known = self._helpers[key] = tuple(found.values())
-        return known
-
-    def with_helpers(self, facts: FunctionFacts) -> tuple[FunctionFacts, ...]:
-        """A definition and the helpers that are walked in place of their calls."""
-        found = {facts.qualname: facts}
-        level = [facts]
-        for _ in range(HELPER_DEPTH):
-            below = {
-                f.qualname: f
-                for caller in level
-                for f in self.helpers(caller, caller is not facts)
-                if not (f.stub or f.yields)
-            }
-            level = [function for name, function in below.items() if name not in found]
-            found.update(below)
-        return tuple(found.values())
-
-    def _run_by(self, function: FunctionFacts, handed: bool) -> Iterator[FunctionFacts]:
-        seen: set[str] = set()
-        for call in function.calls:
-            if call.callee not in seen:
-                seen.add(call.callee)
-                yield from self.targets(call.callee, function, handed)
-            if call.callee.rpartition(".")[2] in THREAD_CALLS:
-                for argument in call.arguments:
-                    yield from self.targets(argument, function, handed)
-        yield from self.properties_read(function)
-
-    def properties_read(self, function: FunctionFacts) -> Iterator[FunctionFacts]:
-        """The properties of the module that a function may run by reading an attribute of their name."""
-        for path in function.reads & self._property_paths:
-            yield from self._properties[path.partition(".")[2]]
-
-    def targets(self, callee: str, function: FunctionFacts, handed: bool) -> Iterable[FunctionFacts]:
-        """What a call may run as far as flows follow it: the receiver's type is known, or may come out of a helper."""
-        receiver, dot, name = callee.rpartition(".")
-        if not dot:
-            return self.concurrency.target(callee, function)
-        if name not in self._method_names:
-            return ()
-        root, dot, _ = receiver.partition(".")
-        if not dot and not handed and self._untyped(root, function):
-            return ()
-        return self.concurrency.target(callee, function) or (self._method_names[name] if dot else ())
-
-    def _untyped(self, name: str, function: FunctionFacts) -> bool:
-        """Whether nothing tells the type of a local name: it is an argument without annotation, or made by no helper."""
-        if name not in function.local_names or name == enclosing_self(function, self.scope)[1]:
-            return False
-        if self.concurrency.local_type(name, function):
-            return False
-        return not any(
-            local == name and self.concurrency.target(built, function) for local, built in function.locals_built
-        )
-
-    @cached_property
-    def _method_names(self) -> dict[str, list[FunctionFacts]]:
-        found: dict[str, list[FunctionFacts]] = {}
-        for function in self.scope.every_function:
-            if function.owner:
-                found.setdefault(function.name, []).append(function)
-        return found
-
-    @cached_property
-    def _properties(self) -> dict[str, list[FunctionFacts]]:
-        found: dict[str, list[FunctionFacts]] = {}
-        for function in self.scope.every_function:
-            if function.owner and is_property(function):
-                found.setdefault(function.name, []).append(function)
-        return found
-
-    @cached_property
-    def _property_paths(self) -> frozenset[str]:
-        """Paths of two parts, as in `reads`, that may run a property."""
-        return frozenset(
-            path
-            for function in (self.scope.every_function if self._properties else ())
-            for path in function.reads
-            if path.partition(".")[2] in self._properties
-        )
 
     # the module
 
@@ -290,7 +196,7 @@ class Candidates:
             key
             for f in functions
             if f.name in names
-            for helper in self.with_helpers(f)
+            for helper in self.helpers.around(f)
             for key in self.keys.reads(helper, helper is not f)
             if key.startswith(".")
         )

@@ -33,8 +33,8 @@ PAYS = 50
 MOST_PROCESSES = 61
 """What Windows can wait for; elsewhere, the configuration of somebody else may ask for thousands."""
 LARGEST_CHUNK = 32
-GARBAGE = 200_000
-"""New objects that may lie about; some 20 MB."""
+GARBAGE = 500_000
+"""New objects that may lie about; some 50 MB, if all were garbage. What we make hardly ever points round in a circle, so few are."""
 RARE = 20
 """If fewer than one of so many new objects was garbage, it is looked for half as often: the rest are facts, which stay."""
 

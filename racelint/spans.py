@@ -6,11 +6,11 @@ does between its own ones, while the definition waits for it, is at an odd numbe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections.abc import Iterator
 
 from racelint.facts import CallSite, FunctionFacts
 from racelint.facts.gathered import UNCHANGED, UNSEEN
+from racelint.helpers import HELPER_DEPTH, Helpers
 from racelint.keys import Span, StateKeys, joined
 from racelint.store_calls import THREAD_CALLS
 
@@ -18,21 +18,11 @@ NEVER: Span = (UNSEEN, UNCHANGED, UNSEEN, UNCHANGED)
 """The span of what is not touched."""
 
 
-class Helpers(Protocol):
-    """Says what a definition runs besides its own text."""
-
-    def targets(self, callee: str, function: FunctionFacts, handed: bool) -> Iterable[FunctionFacts]:
-        """The functions of the module that a call may run."""
-
-    def properties_read(self, function: FunctionFacts) -> Iterable[FunctionFacts]:
-        """The properties whose names the function reads."""
-
-
 class Spans:
     """The times at which the definitions of one module touch state."""
 
-    def __init__(self, helpers: Helpers, keys: StateKeys, depth: int) -> None:
-        self.helpers, self.keys, self.depth = helpers, keys, depth
+    def __init__(self, helpers: Helpers, keys: StateKeys) -> None:
+        self.helpers, self.keys = helpers, keys
         self.own = frozenset(function.qualname for function in keys.scope.facts.functions)
         self._sites: dict[tuple[str, bool], list[tuple[FunctionFacts, int, int]]] = {}
         self._known: dict[tuple[str, bool, int, tuple[str, ...]], Span] = {}
@@ -44,12 +34,12 @@ class Spans:
 
         Not if the definition leaves the keys to one helper (`left_to_one`).
         """
-        first, last, _, _ = self._span(function, False, keys, self.depth)
+        first, last, _, _ = self._span(function, False, keys, HELPER_DEPTH)
         return first < last and not self.left_to_one(function, keys)
 
     def changes_later(self, function: FunctionFacts, key: str) -> bool:
         """Whether others may run between a place where the key is looked at and one where it is changed; else as above."""
-        _, _, look, change = self._span(function, False, (key,), self.depth)
+        _, _, look, change = self._span(function, False, (key,), HELPER_DEPTH)
         return look < change and not self.left_to_one(function, (key,))
 
     def left_to_one(self, function: FunctionFacts, keys: tuple[str, ...]) -> bool:
@@ -68,7 +58,7 @@ class Spans:
             return False
         found: FunctionFacts | None = None
         for helper, once in self._runs(function):
-            if self._span(helper, True, keys, self.depth - 1) == NEVER:
+            if self._span(helper, True, keys, HELPER_DEPTH - 1) == NEVER:
                 continue
             if found is not None or not once:
                 return False

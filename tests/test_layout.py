@@ -26,7 +26,8 @@ LAYERS = """
     keys touch store_types
     store_calls
     elsewhere
-    meeting spans
+    meeting helpers
+    spans
     candidates
     candidate
     nominate

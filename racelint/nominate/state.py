@@ -277,7 +277,7 @@ TIMERS = frozenset({"call_later", "call_at"})
 
 def wake_up(c: Candidate) -> bool:
     """Whether an event is waited for, or asked, and cleared or replaced; or what a thread looks at is set by itself first."""
-    if c.facts.qualname in c.module.started and _sets_flag(c):
+    if _sets_flag(c) and c.facts.qualname in c.module.started:
         return True
     if c.called.isdisjoint(("clear", "Event")):
         return False
