@@ -70,9 +70,10 @@ class Candidates:
     @cached_property
     def resizing(self) -> dict[str, list[FunctionFacts]]:
         """Those of them that put something into a collection or take it out."""
-        return {
+        found = {
             key: [f for f, w in changes if w.how not in ("=", "+=", "del")] for key, changes in self.changers.items()
         }
+        return {key: functions for key, functions in found.items() if functions}
 
     def kinds(self, who: dict[str, list[FunctionFacts]], key: str, world: World, reach: Reach) -> list[Runs]:
         """How the functions start that do something to a key; `who` is `changing`, `resizing` or `takers`."""

@@ -6,6 +6,7 @@ These words are documented in docs/rules.md: they carry meaning, other names do 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from racelint.expressions import expression
 
@@ -140,6 +141,7 @@ FILE_LOCK = expression(
 """Calls that lock between processes."""
 
 
+@lru_cache(maxsize=4096)  # flows ask it of every argument
 def is_own(path: str) -> bool:
     """Whether one run has the path for itself: a temporary name, or one with a process number."""
     return bool(path) and _OWN.search(path) is not None and not is_predictable(path)

@@ -48,7 +48,8 @@ class StoreTypes:
         self._effects: dict[tuple[str, frozenset[str]], frozenset[str]] = {}
         self._closed: dict[frozenset[str], frozenset[str]] = {}
         self._anywhere: dict[frozenset[str], list[str]] = {}
-        self._said: dict[frozenset[str], dict[str, frozenset[str]]] = {}
+        self._said: dict[frozenset[str], tuple[dict[str, frozenset[str]], set[str]]] = {}
+        """By libraries: the types that a part of a path says, and the parts that say none, which are nearly all."""
 
     def within(self, functions: Iterable[FunctionFacts]) -> frozenset[str]:
         """The types in functions that hand values to each other, and those that methods of these types give."""
@@ -104,12 +105,13 @@ class StoreTypes:
         paths = {call.callee for call in function.calls} | function.reads
         paths.update(a.lstrip("*").rpartition("=")[2] for call in function.calls for a in call.arguments)
         libraries = names.libraries
-        said = self._said.setdefault(libraries, {})
-        parts = {part for path in paths for part in path.split(".")}
-        for part in parts:
+        said, silent = self._said.setdefault(libraries, ({}, set()))
+        for part in set(".".join(paths).split(".")) - silent:
             known = said.get(part)
             if known is None:
                 known = said[part] = frozenset(self._of_part(part, libraries))
+                if not known:
+                    silent.add(part)
             yield from known
         for path in paths:
             if path.partition(".")[0] in names.imports or path in self.models.functions:

@@ -124,6 +124,7 @@ class Guards(Roots):
         if not (sites or outside) or depth == 0:
             return frozenset()
         everywhere = list(outside)
+        promised = bool(_LOCKED_NAME.search(function.name))
         for caller, call in sites:
             if caller.qualname == function.qualname or caller.name in ("__init__", "__new__"):
                 continue
@@ -132,8 +133,9 @@ class Guards(Roots):
                 continue
             around = self.held_around(caller, call) | acquired_before(caller, call)
             here = around | self.decorator_guards(caller) | entry
+            if not (here or promised):
+                return here
             everywhere.append(frozenset(guard_name(guard, caller) for guard in here))
-        promised = bool(_LOCKED_NAME.search(function.name))
         join = frozenset.union if promised else frozenset.intersection
         held = join(*everywhere) if everywhere else frozenset()
         if held and self._used_as_value(function):  # then others call it, too

@@ -48,7 +48,9 @@ def find_spawns(calls: Calls) -> list[Root]:
                     if unit.name == "__call__":
                         each = made.get(unit.qualname, True)
                         made[unit.qualname] = each and not _one_callable(calls, call, argument, caller)
-        for call, site, unit, many in () if _left_over(calls, caller) else collected(calls, caller):
+        for call, site, unit, many in collected(calls, caller):
+            if _left_over(calls, caller):
+                break
             shared = one_object(site.callee, caller) and not _of_new_object(calls, site, site.callee, caller, unit)
             apart[unit.qualname] = apart.get(unit.qualname, True) and not shared
             alone[unit.qualname] = False

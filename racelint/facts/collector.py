@@ -104,12 +104,14 @@ class _Collector:
         if isinstance(node, ast.stmt):
             self.current.statements += 1
         for name in node._fields:
+            if name in _OPERATORS:
+                continue
             value = getattr(node, name, None)
             if isinstance(value, list):
                 for item in value:
                     if isinstance(item, ast.AST):
                         self.visit(item)
-            elif isinstance(value, ast.AST) and not isinstance(value, (ast.expr_context, ast.operator, ast.cmpop)):
+            elif isinstance(value, ast.AST):
                 self.visit(value)
 
     # definitions
@@ -500,7 +502,7 @@ class _Collector:
                 self.within,
                 awaited,
                 self.loops > 0,
-                arguments_of(node),
+                arguments_of(node, callee),
                 self.arms,
                 self.current.switches,
             )
@@ -524,8 +526,11 @@ class _Collector:
             self.visit(node.value)
 
     def skip(self, node: ast.AST) -> None:
-        """Constants, operators and contexts hold nothing."""
+        """What holds nothing."""
 
+
+_OPERATORS = frozenset({"ctx", "op", "ops"})
+"""Fields of nodes that hold operators and contexts, in which there is nothing to see."""
 
 _HANDLERS: dict[type[ast.AST], Callable[..., None]] = {
     ast.FunctionDef: _Collector.function,

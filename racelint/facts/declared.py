@@ -73,7 +73,9 @@ def says_thread_safe(node: ast.ClassDef) -> bool:
     """Whether the class's documentation says that threads may share an object."""
     constructors = (s for s in node.body if isinstance(s, ast.FunctionDef) and s.name == "__init__")
     texts = [ast.get_docstring(node, clean=False), *(ast.get_docstring(one, clean=False) for one in constructors)]
-    text = re.sub(rf"`+{node.name}`+", node.name, "\n\n".join(filter(None, texts)))
+    text = "\n\n".join(filter(None, texts))
+    if f"`{node.name}`" in text:
+        text = re.sub(rf"`+{node.name}`+", node.name, text)
     clauses = [(_clause(text, match.start()), text[match.end() :]) for match in _THREAD_SAFE.finditer(text)]
     if any(_NOT.search(before[-20:]) for before, _ in clauses):
         return False

@@ -10,6 +10,10 @@ from racelint.words import TAKEN
 
 def dotted(node: ast.AST | None) -> str:
     """The dotted source of a name, attribute or call (`asyncio.Lock()` gives `asyncio.Lock`), or ""."""
+    if isinstance(node, ast.Name):  # as nearly all that is asked for
+        return node.id
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        return f"{node.value.id}.{node.attr}"
     parts: list[str] = []
     while True:
         if isinstance(node, ast.Attribute):
@@ -147,11 +151,14 @@ def says_nothing(statement: ast.stmt) -> bool:
     )
 
 
-def arguments_of(node: ast.Call) -> tuple[str, ...]:
-    """The arguments of a call, as in `CallSite.arguments`; of a lambda what it calls, and of `a if test else b` both, all but the first as `func=…`, of a comprehension its element, of `*map(f, …)`
+def arguments_of(node: ast.Call, callee: str) -> tuple[str, ...]:
+    """The arguments of a call of `callee`, as in `CallSite.arguments`; of a lambda what it calls, and of `a if test else b` both, all but the first as `func=…`, of a comprehension its element, of `*map(f, …)`
     and `partial(f, …)` `f`."""
     found: list[str] = []
     for argument in node.args:
+        if isinstance(argument, ast.Name):
+            found.append(argument.id)
+            continue
         inner = argument.value if isinstance(argument, ast.Starred) else argument
         if isinstance(inner, (ast.GeneratorExp, ast.ListComp)):
             found.append("*" + _handed(inner.elt))
@@ -168,7 +175,7 @@ def arguments_of(node: ast.Call) -> tuple[str, ...]:
         value = keyword.value
         called = _called_in(value) if isinstance(value, ast.Lambda) else [_handed(value) or _one(value)]
         found.extend(f"{keyword.arg or '**'}={name}" for name in called)
-    if found and dotted(node.func).endswith("Executor"):  # a pool of one thread runs one job after the other
+    if found and callee.endswith("Executor"):  # a pool of one thread runs one job after the other
         sizes = [*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg == "max_workers")]
         found += ["max_workers=1" for size in sizes if isinstance(size, ast.Constant) and size.value == 1]
     return tuple(found)

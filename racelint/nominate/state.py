@@ -165,8 +165,9 @@ def _kept_late(c: Candidate) -> bool:
         return False
     first = [key for key, writes in c.changes.items() if any(w.how in OF_ENTRY for w in writes)]
     second = [key for key, writes in c.changes.items() if key in first or any(w.how == "+=" for w in writes)]
-    return c.rank(World.TASKS) >= c.module.least and any(
-        one != other and c.switches_between(one, other) for one in first for other in second
+    return (
+        any(one != other and c.switches_between(one, other) for one in first for other in second)
+        and c.rank(World.TASKS) >= c.module.least
     )
 
 
@@ -216,7 +217,7 @@ def iteration(c: Candidate) -> bool:
     return any(
         calls_entries or c.meets(key, module.resizing, World.TASKS) >= module.least
         for key in c.reads
-        if key in module.resizing and c.switches_between(key)
+        if key in (module.changers if calls_entries else module.resizing) and c.switches_between(key)
     )
 
 
@@ -226,7 +227,7 @@ def thread_iteration(c: Candidate) -> bool:
     if c.facts.is_async or not any(function.loop_names for function in c.functions):
         return False
     return any(
-        c.meets(key, module.resizing, World.THREADS) >= module.least for key in c.reads if key in module.changers
+        c.meets(key, module.resizing, World.THREADS) >= module.least for key in c.reads if key in module.resizing
     )
 
 
@@ -350,6 +351,8 @@ def _changes_what_all_have(c: Candidate) -> bool:
 
 def _fills_record(c: Candidate) -> bool:
     """Whether a function that threads run sets two things, one after the other, to values that are no constants."""
+    if c.facts.is_async or c.facts.name in CONSTRUCTORS:
+        return False
     fields = {(w.path, w.line) for w in c.facts.writes if w.how in ("=", "[]") and w.shape in ("other", "call")}
     if len(fields) < 2 or not any("." in path or path not in c.facts.local_names for path, _ in fields):
         return False
