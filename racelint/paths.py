@@ -285,6 +285,11 @@ def place_of_all(path: str) -> str:
     return found.group().rstrip("(") if found else ""
 
 
+def is_of_user(place: str) -> bool:
+    """Whether a place that is the same for all processes is that of one user, who runs one program at a time."""
+    return place in ("expanduser", "home()", "home")
+
+
 def is_storage(class_name: str) -> bool:
     """Whether a class is called after a storage: `FileStorage`; what only speaks of one may mean anything."""
     return class_name.lower().endswith(("storage", "persistence"))

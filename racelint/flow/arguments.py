@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import libcst as cst
 
@@ -42,6 +43,10 @@ class Arguments:
             for v in self.every
             if (text := v.text) and re.fullmatch(r"[A-Za-z_][\w.]*", text) and text not in ("None", "True", "False")
         )
+
+    def have(self, wanted: Iterable[str]) -> bool:
+        """Whether a keyword is given, or a position: `2` for the third argument."""
+        return any(name in self.keywords or (name.isdigit() and int(name) < len(self.positional)) for name in wanted)
 
     def at(self, index: int | None) -> Value | None:
         """The positional argument, if it is there."""

@@ -104,7 +104,7 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
             base = replace(base, type=found)
     if model is not None:
         unseen = any(argument.star == "**" for argument in node.args)  # it may be among them
-        if model.unless and (unseen or set(model.unless) & set(arguments.keywords)):
+        if model.unless and (unseen or arguments.have(model.unless)):
             model = replace(model, effect=tolerated(model.effect))
         effect = apply_effect(ev, node, model, base, method, arguments, awaiting)
         if effect is not None:

@@ -104,7 +104,7 @@ _CALL_KEYS = {"effect", "key", "value", "sql", "returns", "world", "path", "unle
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a call does. Argument positions count from 0; `unless` names a keyword that makes it atomic."""
+    """What a call does. Argument positions count from 0; `unless` names a keyword, or a position, that makes it atomic."""
 
     effect: str = "none"
     key: int | None = None
@@ -390,7 +390,7 @@ def _call(table: object, where: str) -> Call:
         table.get("sql"),
         table.get("returns", ""),
         table.get("world", "any"),
-        tuple([unless] if isinstance(unless, str) else unless),
+        tuple(map(str, unless if isinstance(unless, list) else [unless])),
         str(dict(table.get("names", {})).get("key", "")),
         bool(table.get("raises")),
     )

@@ -114,6 +114,7 @@ from racelint.pattern.overwrites import (
     replaced_from_fixed_name,
 )
 from racelint.pattern.own_rows import switched_by_owner
+from racelint.pattern.own_steps import in_one_step_of_a_loop, own_failure_cleaned
 from racelint.pattern.pacing import slept_then_done
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.per_call import mixed_calls
@@ -295,6 +296,7 @@ __all__ = [
     "has_side_effects",
     "idle_locks",
     "in_one_breath",
+    "in_one_step_of_a_loop",
     "in_processes",
     "in_transaction",
     "is_taken",
@@ -334,6 +336,7 @@ __all__ = [
     "only_started",
     "opened_by",
     "others_left",
+    "own_failure_cleaned",
     "own_to_task",
     "own_to_thread",
     "parent_then_child",

@@ -37,6 +37,7 @@ from racelint.pattern import (
     copied,
     emptied_in_place,
     forgiven,
+    in_one_step_of_a_loop,
     linked_by_others,
     listed_then_used,
     made_after_any_test,
@@ -44,6 +45,7 @@ from racelint.pattern import (
     moved_by_others,
     named_temporary,
     of_a_command,
+    own_failure_cleaned,
     pid_file_of_one,
     put_there,
     removed_elsewhere,
@@ -70,13 +72,14 @@ def find(module: Module) -> Iterable[Finding]:
     for unit in module.units:
         for test, act, message, evidence, advice, harm in races(unit):
             name = act.resource.name
+            seldom = seldom_run(unit) or in_one_step_of_a_loop(unit, test, act) or own_failure_cleaned(unit, test, act)
             yield module.finding(
                 RULE,
                 unit,
                 act,
                 ((Role.CHECK, test), (Role.ACT, act)) if test.id != act.id else ((Role.ACT, act),),
                 message.format(name=f"`{name}`", line=module.line(test)),
-                evidence.weakened() if seldom_run(unit) else evidence,
+                evidence.weakened() if seldom else evidence,
                 World.PROCESSES,
                 name,
                 Fix(advice),
@@ -141,7 +144,7 @@ def races(unit: Unit) -> Iterator[Race]:
             write,
             act,
             "{name} is written on line {line} and made private here; until then others can open it",
-            EVERYBODY,
+            UNKNOWN if write.how == "copy" else EVERYBODY,  # what is copied is no secret as a rule
             "make it private when it is made: `os.open` with a mode, or a temporary file that is renamed",
             "secret readable",
         )
