@@ -19,6 +19,7 @@ from racelint.flow.conditions import Conditions
 from racelint.flow.graph import State
 from racelint.flow.resources import lazily_taken
 from racelint.flow.summaries import Definition, source_of
+from racelint.flow.told import told
 from racelint.frozen import replace
 from racelint.paths import is_own, is_place
 
@@ -150,7 +151,10 @@ class Evaluator(Conditions):
         return value
 
     def conditional(self, node: cst.IfExp) -> Value:
+        decided = told(self, node.test)
         _, true, false = self.condition(node.test)
+        if decided is not None:
+            return self.evaluate(node.body if decided else node.orelse)
         after = self.state.copy()
         self.state.control |= true
         left = self.evaluate(node.body)

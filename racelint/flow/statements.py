@@ -22,6 +22,7 @@ from racelint.flow.expressions import unit_environment
 from racelint.flow.graph import TooLarge, join, join_values
 from racelint.flow.row_locks import note_dropped
 from racelint.flow.summaries import Definition, source_of
+from racelint.flow.told import defaults_of, told
 from racelint.frozen import replace
 from racelint.resolve import enclosing_self
 
@@ -92,7 +93,7 @@ class Walker(Contexts):
             env = unit_environment(owner, self_name) if owner else {}
             if facts.parent and facts.parent == self.function.qualname:
                 env = {**outer_env, **env}
-        defaults = _defaults(definition.node)
+        defaults = defaults_of(definition.node)
         for name, annotation in facts.params:
             kind = self.scope.names_in(facts.qualname).annotated_type(annotation)
             env[name] = Value(type=kind, text=defaults.get(name, ""))
@@ -239,14 +240,9 @@ class Walker(Contexts):
         self.state.control |= frozenset(known for known in true if not self.of_rows(frozenset((known[0],))))  # certain
 
     def if_(self, node: cst.If) -> None:
-        told = self._told(node.test)
-        if told is not None:
-            if told:
-                self.block(node.body)
-            elif isinstance(node.orelse, cst.If):
-                self.if_(node.orelse)
-            elif node.orelse is not None:
-                self.block(node.orelse.body)
+        decided = told(self, node.test)
+        if decided is not None:
+            self._only(node, decided)
             return
         _, true, false = self.condition(node.test)
         after_test = self.state.copy()
@@ -262,17 +258,16 @@ class Walker(Contexts):
         other = self.state
         self.state = join((one, other))
 
-    def _told(self, test: cst.BaseExpression) -> bool | None:
-        """What a test of a helper's argument says in this call, where the caller passes `True` or `False`; None if unknown."""
-        if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
-            told = self._told(test.expression)
-            return None if told is None else not told
-        if len(self.stack) < 2 or not isinstance(test, cst.Name):
-            return None
-        value = self.state.env.get(test.value)
-        if value is None or all(test.value != name for name, _ in self.function.params):
-            return None
-        return {"True": True, "False": False}.get(value.origin or value.text)
+    def _only(self, node: cst.If, taken: bool) -> None:
+        """Walks the one branch that this call of a helper takes, and the test for what it reads."""
+        if isinstance(node.test, cst.BooleanOperation):
+            self.condition(node.test)
+        if taken:
+            self.block(node.body)
+        elif isinstance(node.orelse, cst.If):
+            self.if_(node.orelse)
+        elif node.orelse is not None:
+            self.block(node.orelse.body)
 
     def match(self, node: cst.Match) -> None:
         value = self.evaluate(node.subject)
@@ -306,16 +301,6 @@ class Walker(Contexts):
         qualname = f"{self.function.qualname}.{node.name.value}"
         if qualname in self.scope.functions:
             self.state.env[node.name.value] = Value(type=f"def:{qualname}", text=node.name.value)
-
-
-def _defaults(function: cst.FunctionDef) -> dict[str, str]:
-    """The parameters that are `True` or `False` unless the caller says otherwise."""
-    params = function.params
-    return {
-        param.name.value: param.default.value
-        for param in (*params.posonly_params, *params.params, *params.kwonly_params)
-        if isinstance(param.default, cst.Name) and param.default.value in ("True", "False")
-    }
 
 
 _SMALL: dict[type[cst.CSTNode], Callable[..., None]] = {
