@@ -8,12 +8,12 @@ from racelint.expressions import expression
 from racelint.finding import World
 from racelint.frozen import replace
 from racelint.pattern import (
+    INSERTS,
     INTERNAL,
     Access,
     Confidence,
     Evidence,
     Kind,
-    Mark,
     Op,
     Pair,
     Sense,
@@ -31,9 +31,11 @@ from racelint.pattern import (
     made_sure_by_each,
     makes_known_resource,
     makes_resource,
+    named_anew,
     opened_by,
     raised_to_end,
     rival,
+    said_by_all,
     same,
     stronger,
     tells_of_end,
@@ -67,6 +69,8 @@ def _made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence
                 or (keyed and _enters(unit, pair, sense))
             )
         ):
+            continue
+        if write.resource.key and (named_anew(unit, pair.first, write) or said_by_all(unit, write)):
             continue
         if (
             not (
@@ -104,10 +108,6 @@ def _enters(unit: Unit, pair: Pair, sense: Sense) -> bool:
         and is_taken(unit, check)
         and works_first(unit, check, write)
     )
-
-
-INSERTS = ("[]", "=", "setdefault", "update")
-"""Changes of a dictionary after which there may be another entry under a key; those who only take entries out put none there."""
 
 
 def waited_for_by_others(unit: Unit, pair: Pair) -> Evidence | None:
@@ -387,80 +387,6 @@ def filled_at_once(unit: Unit, write: Access) -> bool:
 
 _COLLECTIONS = frozenset({"list", "dict", "set"})
 """Types of displays that are changed in place."""
-
-
-def kept_apart(unit: Unit) -> Iterator[tuple[Access, Access, Evidence]]:
-    """The look that found no entry, the `setdefault` whose answer nobody looks at, and why two threads come at once.
-
-    Who is second goes on with the object that it made, which nobody else sees.
-    """
-    for insert in unit.accesses(Op.UPDATE, kinds=INTERNAL) if not unit.facts.is_async else ():
-        made = insert.value.part("default")
-        if insert.how != "setdefault" or made is None or insert.value.part("dropped") is None:
-            continue
-        if not made.text.isidentifier() or not made.type.startswith(":") or not _goes_on_with(unit, insert, made.text):
-            continue
-        for number, sense in insert.control:
-            check = unit.access(number)
-            if check is None or sense is not Sense.ABSENT or not exactly(check.resource, insert.resource):
-                continue
-            if unit.guarded(check, insert, World.THREADS):
-                continue
-            evidence = rival(unit, insert.resource, World.THREADS, INSERTS)
-            if evidence is not None and evidence.strength is Confidence.HIGH and not evidence.public:
-                yield check, insert, evidence
-                break
-
-
-def _goes_on_with(unit: Unit, insert: Access, name: str) -> bool:
-    """Whether the unit changes what the name stands for after the insertion."""
-    return any(
-        access.op.changes and access.resource.name.startswith(f"{name}.") and unit.before(insert.id, access.id)
-        for access in unit.flow.accesses
-    ) or any(
-        mark.subject.startswith(f"{name}.") and unit.before(insert.id, mark.id) for mark in unit.marks("call", "slow")
-    )
-
-
-_ADDS = ("add", "append", "appendleft", "insert")
-"""How a collection gets another member."""
-
-
-def added_without_lock(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
-    """Members that are added to a collection because they were not in it, where more is done because of that, and threads that do so, too."""
-    if unit.facts.is_async:
-        return
-    for add in unit.accesses(Op.UPDATE, kinds=INTERNAL):
-        for number, sense in add.control if add.how in _ADDS else ():
-            check = unit.access(number)
-            if (
-                check is None
-                or check.how != "in"
-                or sense is not Sense.ABSENT
-                or not same(check.resource, add.resource)
-            ):
-                continue
-            if unit.guarded(check, add, World.THREADS) or unit.rechecked_locked(add):
-                continue
-            works = (mark for mark in unit.marks("call", "slow", "spawn", "start") if not _TELLS.search(mark.subject))
-            if not any(_done_once(mark, check, add, sense) for mark in works):
-                continue
-            evidence = rival(unit, add.resource, World.THREADS, _ADDS)
-            if evidence is not None and evidence.strength is Confidence.HIGH and not evidence.public:
-                yield Pair(unit, check, add), evidence
-                break
-
-
-def _done_once(mark: Mark, check: Access, add: Access, sense: Sense) -> bool:
-    """Whether a call is made because the member was not there yet: after it was added, or before with the member itself."""
-    if (check.id, sense) not in mark.control or mark.id <= check.id:
-        return False
-    name = check.resource.key.partition(".")[0]
-    return mark.id > add.id or ("." in mark.subject and name in {given.partition(".")[0] for given in mark.related})
-
-
-_TELLS = expression(r"(^|[._])(log|warn|warning|warnings|info|debug|error|exception|print|once)($|_)")
-"""Calls that tell somebody something, which does no harm when it is done twice."""
 
 
 def finished_later(unit: Unit, write: Access) -> bool:

@@ -119,3 +119,8 @@ SENDS = frozenset({"send", "sendall", "sendto", "request", "publish", "transmit"
 
 NOTES = frozenset({"[]", "add", "append", "setdefault"})
 """How an entry is put into a collection."""
+
+BRINGS_UP = frozenset(
+    "setup init initialize initialise reinitialize reinitialise start startup connect open login bootstrap launch bind".split()
+)
+"""First words of names of methods by which an object comes into use."""

@@ -29,6 +29,12 @@ RUNS_ONCE = expression(r"(^|_)(lifespan|startup|shutdown)(_|$)")
 """Names that frameworks and their users give to what runs when the application starts or ends."""
 
 
+_METHODS_OF_CLASSES = frozenset({"classmethod", "staticmethod"})
+"""Decorators of methods that answer no request: `as_view` makes the view while routes are registered."""
+
+_RAISED = expression(r"(Exception|Error)$|(^|\.)(exc|exceptions|errors)\.")
+"""Names of classes of exceptions, some of which are applications that answer the request in which they are raised."""
+
 _OF_CONNECTIONS = ["websocket"]
 """What servers of WebSockets give a method that they run for each connection."""
 
@@ -83,7 +89,7 @@ def find_handlers(calls: Calls) -> list[Root]:
             if known is None or (known.when and known.when.isdisjoint(_used(calls))):
                 continue
             for method in calls.scope.methods.get(class_.qualname, {}).values():
-                if not method.name.startswith("_"):
+                if not method.name.startswith("_") and _METHODS_OF_CLASSES.isdisjoint(method.decorators):
                     own = (known.processes or bool(known.when)) and not known.shared
                     _handler_root(roots, method, known, own)
             break
@@ -149,6 +155,8 @@ def _called_object(calls: Calls, function: FunctionFacts) -> Handler | None:
     words = calls.scope.models.one_request
     if any(word in name.rpartition(".")[2] for name in lineage for word in words):
         return None
+    if any(map(_RAISED.search, lineage)):
+        return None  # made for the one request that it ends
     for signature, made_with, handler in calls.scope.models.called_objects:
         if names[: len(signature)] != signature:
             continue

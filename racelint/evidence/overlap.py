@@ -10,6 +10,7 @@ from racelint.evidence.own_objects import BUILDERS, OwnObjects
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.resolve import locks_of
+from racelint.words import BRINGS_UP, first_word
 
 
 def _constructs(root: Root, resource: Resource | None) -> bool:
@@ -25,6 +26,13 @@ def _taken(call: CallSite) -> tuple[str, ...]:
     """What is held around a call, and what it takes itself if it is `lock.acquire()`."""
     receiver, _, method = call.callee.rpartition(".")
     return (*call.within, receiver) if method == "acquire" else call.within
+
+
+def brings_up(unit: FunctionFacts) -> bool:
+    """Whether a method is one by which its object comes into use, by its name and what it sets."""
+    if not unit.owner or first_word(unit.name) not in BRINGS_UP:
+        return False
+    return any(write.path.startswith("self.") for write in unit.writes)
 
 
 class Concurrency(OwnObjects):
@@ -250,6 +258,8 @@ class Concurrency(OwnObjects):
             inner = root.documented and unit is not None and unit.name.startswith("_")
             own = resource is None or unit is None or resource.owner in self.scope.family(unit.owner)
             return Confidence.LOW if inner and not own else root.strength
+        if root.world == "threads" and unit is not None and brings_up(unit):
+            return Confidence.LOW  # whoever sets the object up does so before others use it
         if root.strength is Confidence.LOW:
             shared = resource is not None and resource.kind is Kind.GLOBAL and unit is not None and not unit.owner
             guarded = shared and resource is not None and root.world == "threads" and self._lock_guards(resource, True)

@@ -212,8 +212,17 @@ class Roots(Calls):
             found |= more
 
     def _documented(self, qualname: str) -> bool:
-        """Whether the class, or a base of it, says in its documentation that threads may share its objects."""
-        return any(class_.thread_safe for class_ in self.scope.lineage(qualname))
+        """Whether the class, or a base of it, says in its documentation that threads may share its objects.
+
+        Of one that has coroutines that was said before it had them: its objects are used on their loop.
+        """
+        if not any(class_.thread_safe for class_ in self.scope.lineage(qualname)):
+            return False
+        return not any(
+            method.is_async
+            for class_ in self.scope.lineage(qualname)
+            for method in self.scope.methods.get(class_.qualname, {}).values()
+        )
 
     def class_strength(self, qualname: str, is_async: bool) -> tuple[Confidence, str]:
         """How likely several units use one object of the class."""

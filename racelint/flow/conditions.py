@@ -159,7 +159,7 @@ class Conditions(Names):
             sides = (node.left, *(target.comparator for target in node.comparisons))
             self.mark("ordered", node, related=frozenset(source_of(s) for s in sides), stems=stems)
         self._note_fields(node, [node.left, *(target.comparator for target in node.comparisons)], stems)
-        if stems:
+        if stems and not _with_none(node):
             compared_parts = (node.left, *(target.comparator for target in node.comparisons))
             versions = [name for operand in compared_parts if (name := _version(operand))]
             if versions:
@@ -328,6 +328,12 @@ def _of_counted(value: Value) -> Value:
     """The number of a collection's elements as a test of the collection: of nothing, or of something."""
     collection = value.part(COUNTED)
     return value if collection is None or value.via is not None else replace(value, via=collection.via)
+
+
+def _with_none(node: cst.Comparison) -> bool:
+    """Whether it is only asked whether there is anything: `cache.get("version") is None`."""
+    sides = (node.left, node.comparisons[0].comparator)
+    return len(node.comparisons) == 1 and any(isinstance(side, cst.Name) and side.value == "None" for side in sides)
 
 
 def _is_nothing(node: cst.BaseExpression) -> bool:

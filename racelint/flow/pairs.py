@@ -93,8 +93,9 @@ def named_pair(
     ):
         key = first.text or (UNTOLD if verb in _WRITE_VERBS else "")
     resource = Resource(Kind.STORE, "named", f"{receiver}.{noun}", f"{receiver}.{noun}".strip("."), key)
-    if verb in _READ_VERBS and not (verb == "get" and len(arguments.every) > 2):
-        return read_store(ev, resource, where, method)
+    if verb in _READ_VERBS:
+        many = verb == "get" and len(arguments.every) > 2  # something is asked for, no entry by its key
+        return None if many else read_store(ev, resource, where, method)
     if not arguments.every:
         return None
     value = arguments.positional[-1] if arguments.positional else next(iter(arguments.keywords.values()))

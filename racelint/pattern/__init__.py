@@ -10,6 +10,7 @@ from racelint.evidence import Evidence
 from racelint.facts import Write
 from racelint.finding import Confidence, Role, World
 from racelint.paths import ATOMIC, CONFIGURED, ENSURED
+from racelint.pattern.added import INSERTS, added_without_lock, kept_apart
 from racelint.pattern.announced import EVENTS, announced_too_early
 from racelint.pattern.answered import answered_by_application, second_refused_by_database
 from racelint.pattern.apart import computed_from_itself, made_apart, of_other_entries
@@ -155,6 +156,7 @@ from racelint.pattern.rows import (
     table_updates,
     whole_saves,
 )
+from racelint.pattern.same_entry import named_anew, said_by_all
 from racelint.pattern.seldom import seldom_run
 from racelint.pattern.sent_early import sent_before_noted
 from racelint.pattern.sessions import connection_of_object, session_of_module, sessions_handed_out, talked_at_once
@@ -167,6 +169,7 @@ from racelint.pattern.sharing import (
     of_a_command,
     used_by_others,
 )
+from racelint.pattern.shown_only import only_shown
 from racelint.pattern.spent import spent_twice
 from racelint.pattern.split_holds import split_holds
 from racelint.pattern.stamps import stamped_late
@@ -204,6 +207,7 @@ __all__ = [
     "COUNTS",
     "ENSURED",
     "EVENTS",
+    "INSERTS",
     "INTERNAL",
     "VIEWS",
     "Access",
@@ -233,6 +237,7 @@ __all__ = [
     "Write",
     "added_again",
     "added_to",
+    "added_without_lock",
     "adds_entry",
     "announced_too_early",
     "answered_by_application",
@@ -301,6 +306,7 @@ __all__ = [
     "in_transaction",
     "is_taken",
     "iterated_by_threads",
+    "kept_apart",
     "kept_by_default",
     "kept_by_hooks",
     "kept_late",
@@ -324,6 +330,7 @@ __all__ = [
     "mixed_calls",
     "moved_by_others",
     "moved_from_elsewhere",
+    "named_anew",
     "named_temporary",
     "next_numbers",
     "noted_too_late",
@@ -333,6 +340,7 @@ __all__ = [
     "of_other_entries",
     "one_change",
     "one_document",
+    "only_shown",
     "only_started",
     "opened_by",
     "others_left",
@@ -372,6 +380,7 @@ __all__ = [
     "row_locked_at",
     "row_locked_since",
     "row_updates",
+    "said_by_all",
     "same",
     "same_content",
     "same_rows",

@@ -170,11 +170,26 @@ def one_document(unit: Unit, read: Access, write: Access) -> bool:
         return True
     if write.how == "replace_one" and read.id in write.chosen and read.resource.place == write.resource.place:
         return True  # by a key that was in what was read
-    if not same(read.resource, write.resource):
+    if not same(read.resource, write.resource) or _named_alike(unit, read, write):
         return False
     if read.resource.kind is Kind.TABLE and read.related and write.related:
         return bool(read.related & write.related)
     return True
+
+
+def _named_alike(unit: Unit, read: Access, write: Access) -> bool:
+    """Whether the keys are locals of two functions that happen to have one name, and are put together differently."""
+    key, places = write.resource.key, (read.place.unit, write.place.unit)
+    if read.resource.key != key or not key.isidentifier() or places[0] == places[1]:
+        return False
+    texts = []
+    for place in places:
+        function = unit.module.scope.functions.get(place)
+        if function is None or key in [name for name, _ in function.params] or key not in function.local_names:
+            return False
+        lines = unit.module.program.lines_of(function)[function.first - 1 : function.last]
+        texts.append([text for line in lines for name, mark, text in (line.partition("="),) if name.strip() == key])
+    return all(len(found) == 1 for found in texts) and texts[0] != texts[1]
 
 
 def in_transaction(unit: Unit, one: Event, other: Event) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from racelint.events import EMPTINESS, Access, Kind, Op, Sense
 from racelint.evidence import Evidence
-from racelint.finding import World
+from racelint.finding import Confidence, World
 from racelint.frozen import dataclass
 from racelint.pattern.kept import kept_under_lock
 from racelint.pattern.pair import INTERNAL, Pair
@@ -46,12 +46,20 @@ def rereads(unit: Unit) -> Iterator[Reread]:
             unsaid = evidence.public or (
                 evidence.called and use.op is Op.DELETE and use.resource.kind is Kind.ATTRIBUTE
             )
+            if name == unit.facts.qualname and evidence.strength is not Confidence.HIGH and _named_by_caller(unit, use):
+                evidence, name = remover(unit, use, by_others=True) or (evidence.weakened(), name)
             if (unsaid and not _said_to_be_shared(unit, use)) or _only_under_lock(unit):
                 evidence = evidence.weakened()
             yield Reread(Pair(unit, check, use), evidence, name)
 
 
 SHARED = tuple(kind for kind in INTERNAL if kind is not Kind.ARGUMENT)
+
+
+def _named_by_caller(unit: Unit, use: Access) -> bool:
+    """Whether the entry that is removed is one that the unit was handed the key of: two callers would have to mean the same."""
+    root = use.resource.key.partition(".")[0]
+    return use.op is Op.DELETE and root in [name for name, _ in unit.facts.params if name not in ("self", "cls")]
 
 
 def _only_under_lock(unit: Unit) -> bool:
@@ -124,8 +132,8 @@ def _renewed(unit: Unit, check: Access, use: Access) -> bool:
     )
 
 
-def remover(unit: Unit, use: Access) -> tuple[Evidence, str] | None:
-    """The strongest evidence that another function takes away what is used."""
+def remover(unit: Unit, use: Access, by_others: bool = False) -> tuple[Evidence, str] | None:
+    """The strongest evidence that another function takes away what is used; or another run of the unit, unless `by_others`."""
     gone = TAKES if use.resource.key or use.op is Op.DELETE else ("none", "del")
     best: tuple[Evidence, str] | None = None
     for write, function, evidence in rivals(unit, use.resource, World.THREADS, gone):
@@ -134,7 +142,7 @@ def remover(unit: Unit, use: Access) -> tuple[Evidence, str] | None:
             continue
         if (
             function.name in BUILDERS
-            or (function.qualname == unit.facts.qualname and use.op is not Op.DELETE)
+            or (function.qualname == unit.facts.qualname and (by_others or use.op is not Op.DELETE))
             or (use.resource.key and whole and write.shape != "empty")
         ):
             continue

@@ -291,12 +291,26 @@ def _done_besides(unit: Unit, check: Access, write: Access) -> Access | Mark | S
             made = event.op in (Op.CREATE, Op.UPDATE) and event.resource.kind.external and event.place != write.place
             if event.how in ("update", "aupdate") and event.value.part("relative") is None and not event.value.stems:
                 continue  # set to the same again
+            if event.op is Op.UPDATE and event.how.removeprefix("a") in _JOINED:
+                continue  # the second one finds what the first one made
+            if event.how in ("add", "merge") and _of_itself(unit, event, write):
+                continue
             known = event.how != "add" or event.resource.name[:1].isupper()  # else it may be there already
             if made and known and _same_branch(unit, check, write, event):
                 return event
         elif isinstance(event, (Mark, Switch)) and is_seen(unit, event) and _same_branch(unit, check, write, event):
             return event
     return None
+
+
+def _of_itself(unit: Unit, event: Access, write: Access) -> bool:
+    """Whether what is put into the session is the very row that is saved, which is there already."""
+    index = write.value.row
+    return index is not None and unit.module.text(event.place).endswith(f"({unit.flow.rows[index].name})")
+
+
+_JOINED = frozenset({"get_or_create", "update_or_create", "bulk_create"})
+"""Statements that make a row where there is none, or tolerate that it is there."""
 
 
 def _saved_at(unit: Unit, write: Access) -> frozenset[Place]:
@@ -374,5 +388,7 @@ def is_seen(unit: Unit, event: Mark | Switch) -> bool:
     if isinstance(event, Switch):
         return event.callee.lstrip("_").partition("_")[0] in unit.module.models.beginnings
     return event.what in ("spawn", "enqueue") or (
-        event.what in ("call", "slow") and bool(first_words(event.subject) & unit.module.models.beginnings)
+        event.what in ("call", "slow")
+        and " " not in event.subject  # a method of what was computed there
+        and bool(first_words(event.subject) & unit.module.models.beginnings)
     )

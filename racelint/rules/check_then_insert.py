@@ -30,11 +30,20 @@ Plain values are left alone: computing one twice costs time and nothing else.
 
 from collections.abc import Iterable
 
-from racelint.creation import added_without_lock, kept_apart, made_across_await, made_without_lock
+from racelint.creation import made_across_await, made_without_lock
 from racelint.finding import Finding, Fix, Role, World
 from racelint.frozen import replace
 from racelint.need import Need
-from racelint.pattern import Access, Confidence, Module, Unit, own_to_task, own_to_thread
+from racelint.pattern import (
+    Access,
+    Confidence,
+    Module,
+    Unit,
+    added_without_lock,
+    kept_apart,
+    own_to_task,
+    own_to_thread,
+)
 from racelint.rule import Rule
 
 

@@ -56,6 +56,7 @@ from racelint.pattern import (
     filled_by_several,
     numbered,
     numbered_by_size,
+    only_shown,
     own_to_thread,
     rival,
     thread_updates,
@@ -134,6 +135,8 @@ def find(module: Module) -> Iterable[Finding]:
             evidence = met(unit, pair.second)
             if evidence is None or pair.restores or not pair.in_one_step or filled_alike(pair):
                 continue
+            if evidence.strength is not Confidence.LOW and only_shown(unit, pair.second):
+                evidence = evidence.weakened()
             name = pair.second.resource.shown
             yield module.finding(
                 RULE,

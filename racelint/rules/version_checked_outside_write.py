@@ -24,6 +24,7 @@ comes second is refused; that two requests set the same flag does no harm.
 
 from collections.abc import Iterable, Iterator
 
+from racelint.expressions import expression
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import (
@@ -168,9 +169,20 @@ def version_checks(unit: Unit) -> Iterator[Pair]:
             )
             if read is None or not mark.stems & write.controlled_by or not unit.before(mark.id, write.id):
                 continue
+            if _notes_it(unit, mark, write):
+                continue
             if not unit.guarded(read, write, World.PROCESSES):
                 yield Pair(unit, read, write, unit.switch_between(read.id, write.id), mark)
                 break
+
+
+def _notes_it(unit: Unit, mark: Mark, write: Access) -> bool:
+    """Whether what is saved is what was compared with: all who come meanwhile note the same version."""
+    name = write.value.text
+    return name.isidentifier() and not write.value.stems and name in _NAMES.findall(unit.module.text(mark.place))
+
+
+_NAMES = expression(r"(?<![\w.\"'])[A-Za-z_]\w*(?![\w.(\"'])")
 
 
 RULE = Rule(

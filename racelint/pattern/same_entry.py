@@ -1,0 +1,33 @@
+"""Entries that a test and an insertion name alike, and what each of them has to do with the other."""
+
+from __future__ import annotations
+
+from racelint.events import Access, Op
+from racelint.expressions import expression
+from racelint.pattern.unit import Unit, exactly
+
+
+def named_anew(unit: Unit, check: Access, write: Access) -> bool:
+    """Whether the name by which an entry is looked up stands for another key when one is put there: `key = key or new_id()`."""
+    key, home = check.resource.key, check.place.unit
+    if not key.isidentifier() or home != unit.facts.qualname:
+        return False
+    site = write.site if write.place.unit != home else write.place
+    first, last = unit.module.line(check), unit.module.span(site).line
+    lines = unit.module.program.lines_of(unit.facts)[first : last - 1]
+    return any(found[1] == key for line in lines if (found := _ASSIGNED.match(line)) is not None)
+
+
+_ASSIGNED = expression(r"\s*([A-Za-z_]\w*)\s*(?::[^=]+)?=(?!=)")
+
+
+def said_by_all(unit: Unit, write: Access) -> bool:
+    """Whether the entry is compared with the very value that is put there: who finds another one does not come so far.
+
+    `if name in names and names[name] != kind: raise`, then `names[name] = kind`.
+    """
+    text = write.value.text
+    return text.isidentifier() and any(
+        exactly(access.resource, write.resource) and text in access.related and access.id < write.id
+        for access in unit.accesses(Op.READ, Op.CHECK)
+    )

@@ -1,0 +1,76 @@
+"""Numbers that nothing goes by: they are counted, and at most logged or shown with the object."""
+
+from __future__ import annotations
+
+import ast
+from enum import Enum
+from functools import lru_cache
+
+from racelint.events import Access, Kind
+from racelint.pattern.made import is_told
+from racelint.pattern.unit import Unit
+
+
+def only_shown(unit: Unit, write: Access) -> bool:
+    """Whether nobody in the project reads the attribute that is counted up, but for what is logged, printed or shown of its object.
+
+    One that others may read, and that nothing shows, is there for them.
+    """
+    resource = write.resource
+    function = unit.module.scope.functions.get(write.place.unit)
+    if resource.kind is not Kind.ATTRIBUTE or write.how not in _COUNTS or "." in resource.path or function is None:
+        return False
+    name, home = resource.path, unit.module.scope.names_in(function.qualname).facts.path
+    if _read_elsewhere(unit, name, home):
+        return False
+    used = _used_in("".join(unit.module.program.lines_of(function)), name)
+    return used is Use.SHOWN or (used is Use.NONE and name.startswith("_"))
+
+
+class Use(Enum):
+    """What becomes of an attribute."""
+
+    NONE = "it is only counted"
+    SHOWN = "it is logged, or shown with its object"
+    READ = "something may go by it"
+
+
+_COUNTS = ("+=", "-=", "[]+=", "[]-=")
+
+
+def _read_elsewhere(unit: Unit, name: str, home: str) -> bool:
+    """Whether a module of the project other than `home` names an attribute that is called so; a private one of `self` is another one."""
+    last, own = f".{name}", f"self.{name}" if name.startswith("_") else ""
+    return any(
+        path.endswith(last) and path != own
+        for module in unit.module.scope.index.modules
+        if module.path != home
+        for function in (*module.functions, module.module_body)
+        for path in (*function.reads, *function.references)
+    )
+
+
+@lru_cache(maxsize=64)
+def _used_in(text: str, name: str) -> Use:
+    """What a module does with attributes of that name, apart from counting them."""
+    try:
+        return _used(ast.parse(text), name)
+    except (SyntaxError, ValueError, RecursionError):
+        return Use.READ
+
+
+def _used(node: ast.AST, name: str) -> Use:
+    if isinstance(node, ast.Attribute) and node.attr == name and isinstance(node.ctx, ast.Load):
+        return Use.READ
+    if isinstance(node, ast.Constant) and node.value == name:  # `getattr(self, "name")`, a list of fields
+        return Use.READ
+    parts = ast.iter_child_nodes(node)
+    if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Attribute):
+        parts = iter((node.value.value, node.slice))  # an entry is set, or counted up
+    uses = {_used(part, name) for part in parts}
+    shows = (isinstance(node, ast.FunctionDef) and node.name in ("__repr__", "__str__")) or (
+        isinstance(node, ast.Call) and is_told(ast.unparse(node.func))
+    )
+    if Use.READ in uses:
+        return Use.SHOWN if shows else Use.READ
+    return Use.SHOWN if Use.SHOWN in uses else Use.NONE
