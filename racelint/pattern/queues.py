@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
-from racelint.events import Access, Acquire, Kind, Mark, Op, Switch
+from racelint.events import Access, Acquire, Kind, Mark, Op, Sense, Switch
 from racelint.expressions import expression
 from racelint.finding import World
 from racelint.frozen import dataclass
@@ -14,7 +14,7 @@ from racelint.pattern.transactions import row_locked_at, table_of
 from racelint.pattern.unit import Unit, exactly, same
 from racelint.words import first_words
 
-KEYS = frozenset({"pk", "id", "uuid", "slug"})
+KEYS = frozenset({"pk", "id", "uuid", "guid", "uid", "identifier", "slug"})
 """Columns that name one row: whoever asks by them does not choose."""
 
 ONE = frozenset(
@@ -70,8 +70,18 @@ def _rows(unit: Unit) -> Iterator[Taken]:
             continue
         columns = set(write.resource.path.split(",")) & _columns(look) - _given_columns(look)
         columns -= unit.module.scope.index.relations  # taken out of a set of rows, not given a state
-        if columns and not _kept_out(unit, look, write):
+        if columns and not _kept_out(unit, look, write) and not _made_if_missing(unit, look, columns):
             yield Taken(Pair(unit, look, write), min(columns), look.how in ONE or _some_given(unit, look, write))
+
+
+def _made_if_missing(unit: Unit, look: Access, columns: Set[str]) -> bool:
+    """Whether the unit makes the row where none was found, with what it was looked up by: it is named so, and no item of a queue."""
+    return any(
+        (look.id, Sense.ABSENT) in new.control
+        and table_of(unit, new) == table_of(unit, look)
+        and columns & new.assigned
+        for new in unit.accesses(Op.CREATE, kinds=(Kind.TABLE,))
+    )
 
 
 def _some_given(unit: Unit, look: Access, write: Access) -> bool:
@@ -166,7 +176,8 @@ def _statements(unit: Unit) -> Iterator[Taken]:
                 continue
             chosen = _columns(look)
             columns = write.assigned & chosen - write.tested
-            if columns and not write.tested & chosen:
+            shifted = write.value.part("relative") is not None and columns == write.assigned
+            if columns and not write.tested & chosen and not shifted:
                 taken = Taken(Pair(unit, look, write), min(columns), look.how in ONE)
                 if write.op is not Op.UPDATE or worked_on(unit, taken) or _given_back(unit, look, write):
                     yield taken

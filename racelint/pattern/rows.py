@@ -42,7 +42,8 @@ def row_updates(unit: Unit) -> Iterator[Pair]:
             if read is None or read.op is not Op.READ or of_each_save(unit, read, write):
                 continue
             base, _, field = read.resource.name.rpartition(".")
-            if field.startswith("__") or field in unit.module.scope.index.relations or _adds_objects(unit, row, field):
+            private = field.startswith("_") and (model is None or field not in dict(model.attributes))  # no column
+            if private or field in unit.module.scope.index.relations or _adds_objects(unit, row, field):
                 continue
             own = base == row.name if read.value.row is None else read.value.row == index
             part = write.value.part(field)

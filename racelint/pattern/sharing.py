@@ -86,13 +86,15 @@ def _by_own_threads(unit: Unit, access: Access) -> Evidence | None:
     if access.place.unit != facts.qualname or is_built(access.resource.path):
         return None
     roots = (concurrency.roots[number] for number in concurrency.reached.get(facts.qualname, ()))
-    if not any(r.world == "threads" and r.many and not (r.public or r.called or r.handler) for r in roots):
+    if not any(r.world == "threads" and r.many and not (r.public or r.called or r.handler or r.waited) for r in roots):
         return None
     own = {name for name, _ in facts.params}
     if facts.owner:
         own.discard(facts.params[0][0] if facts.params else "")
     built = dict(facts.locals_built)
     words = set(_NAMES.findall(access.resource.path))
+    if words <= facts.local_names and "'" not in access.resource.path and '"' not in access.resource.path:
+        return None  # nothing says where a local path comes from
     if words & (own | {name for name in words if built.get(name, "").partition(".")[0] in own}):
         return None
     return Evidence("several threads that the module starts use the path", Confidence.MEDIUM, "threads")

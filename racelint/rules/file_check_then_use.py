@@ -160,10 +160,10 @@ def races(unit: Unit) -> Iterator[Race]:
 
 
 def entry_removed(unit: Unit, listing: Access, act: Access) -> Evidence:
-    """Why an entry of a folder can be gone: others do the same step, which removes it, or there is a function that does."""
+    """Why an entry of a folder can be gone: there is a function that removes it. Two that remove it both have what they want."""
     evidence = used_by_others(unit, listing) or used_by_others(unit, act)
     if evidence is None or act.op is Op.DELETE or evidence.strength is Confidence.LOW:
-        return evidence or UNKNOWN
+        return evidence.weakened() if evidence is not None else UNKNOWN
     remover = removed_elsewhere(unit, act.resource) or removed_elsewhere(unit, listing.resource)
     return Evidence(f"`{remover}` removes or replaces it", Confidence.MEDIUM) if remover else UNKNOWN
 
