@@ -267,6 +267,22 @@ def is_parent(path: str) -> bool:
     return "dirname(" in path or path.endswith(".parent")
 
 
+def is_folder_of_file(path: str) -> bool:
+    """Whether the path is itself the folder of another one, and not one below such a folder."""
+    start = _FOLDER.match(path)
+    if start is None:
+        return path.endswith(".parent")
+    depth, end = 1, start.end()
+    while end < len(path) and depth:
+        depth += {"(": 1, ")": -1}.get(path[end], 0)
+        end += 1
+    return not path[end:].strip(")")
+
+
+_FOLDER = expression(
+    r"(?:(?:[\w.]+\.)?(?:abspath|realpath|normpath|expanduser|fspath|str|Path)\()*(?:[\w.]+\.)?dirname\("
+)
+
 _ROOTED = expression(
     r"expanduser\(|\bhome\(\)|environ\b|getenv\(|gettempdir\(|__file__|sys\.(?:prefix|executable)|getsitepackages|getusersitepackages"
     r"|(?<![\w.])\w*(?:dir|folder|home|root)\(\)"

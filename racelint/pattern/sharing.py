@@ -21,10 +21,10 @@ from racelint.paths import (
     is_built,
     is_command,
     is_conversion,
+    is_folder_of_file,
     is_of_one_row,
     is_of_one_run,
     is_of_user,
-    is_parent,
     is_storage,
     is_system_path,
     makes_any_folder,
@@ -185,14 +185,14 @@ def _meeting(unit: Unit, act: Access) -> Evidence | None:
     many = _in_many_processes(unit)
     if many and not starting:
         return _medium(f"`{many}` runs the module in several processes at once")
-    if is_parent(path) and _kept_by_object(unit, path):
+    if is_folder_of_file(path) and _kept_by_object(unit, path):
         return _medium("it is the folder of other files, which several processes can write")
     threads = _met_by_threads(unit, path)
     if threads is not None:
         return threads
     if place:
         return Evidence(f"`{place}` is the same place for every process of one user", Confidence.LOW, "processes")
-    if is_parent(path):
+    if is_folder_of_file(path):
         return Evidence(
             "it is the folder of a file, and nothing says that several processes write there",
             Confidence.LOW,
