@@ -56,7 +56,9 @@ def used_by_others(
         return Evidence("the path is the same for every process of the machine", Confidence.MEDIUM, "processes")
     word = shared_word(resource.path, resource.name, more=more)
     alone = word in CACHED | CONFIGURED and unit.module.scope.index.windowed  # a user has one window of the program
-    weak_word = alone or word == KEY  # keys are mostly made by the one server that needs them
+    weak_word = (
+        alone or word == KEY or _in_folder_of_caller(unit, access, word, more)
+    )  # keys are mostly made by the one server
     if word:
         return Evidence(
             f"`{word}` in the path says that {'runs of a program' if alone else 'processes'} share it",
@@ -78,6 +80,19 @@ def used_by_others(
     if word:
         return Evidence(f"`{word}` says that runs of a program share the path", Confidence.LOW, "processes")
     return None
+
+
+def _in_folder_of_caller(unit: Unit, access: Access, word: str, more: frozenset[str]) -> bool:
+    """Whether the word stands only in what the unit calls the path, or a part of it, whose folder is handed in under another name."""
+    path, facts = access.resource.path, unit.facts
+    root, joined, _ = path.partition(" / ")
+    if not word or not joined or shared_word(_FILLED_IN.sub("", path), more=more):
+        return False
+    return root in {name for name, _ in facts.params[bool(facts.owner) :]}
+
+
+_FILLED_IN = expression(r"\{[^{}]*\}")
+"""What a formatted text is filled with."""
 
 
 def _by_own_threads(unit: Unit, access: Access) -> Evidence | None:
