@@ -279,9 +279,10 @@ def is_folder_of_file(path: str) -> bool:
     return not path[end:].strip(")")
 
 
-_FOLDER = expression(
-    r"(?:(?:[\w.]+\.)?(?:abspath|realpath|normpath|expanduser|fspath|str|Path)\()*(?:[\w.]+\.)?dirname\("
-)
+_SAME = r"(?:(?:[\w.]+\.)?(?:abspath|realpath|normpath|expanduser|fspath|str|Path)\()*"
+_FOLDER = expression(_SAME + r"(?:[\w.]+\.)?dirname\(")
+_DRESSED = expression(rf"^{_SAME}(?:(?:[\w.]+\.)?dirname\()?{_SAME}")
+"""What stands around a path and names the same one, or its folder."""
 
 _ROOTED = expression(
     r"expanduser\(|\bhome\(\)|environ\b|getenv\(|gettempdir\(|__file__|sys\.(?:prefix|executable)|getsitepackages|getusersitepackages"
@@ -297,7 +298,7 @@ _CONSTANT_ANYWHERE = expression(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b|\(\s*[rub]*[\"']
 
 def place_of_all(path: str) -> str:
     """What says that the path is one place for all processes that run the code; "" if nothing does."""
-    found = _ROOTED.search(path) or _CONSTANT.match(path)
+    found = _ROOTED.search(path) or _CONSTANT.match(_DRESSED.sub("", path))
     return found.group().rstrip("(") if found else ""
 
 

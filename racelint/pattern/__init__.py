@@ -120,7 +120,7 @@ from racelint.pattern.pacing import slept_then_done
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.per_call import mixed_calls
 from racelint.pattern.pruned import pruned
-from racelint.pattern.queues import Taken, seen_twice, unclaimed_items, worked_on
+from racelint.pattern.queues import Taken, of_several, seen_twice, unclaimed_items, worked_on
 from racelint.pattern.raised import raised_then_given, raised_then_tested
 from racelint.pattern.records import filled_by_several
 from racelint.pattern.refused import entries_refused, is_taken
@@ -338,6 +338,7 @@ __all__ = [
     "numbered_by_size",
     "of_a_command",
     "of_other_entries",
+    "of_several",
     "one_change",
     "one_document",
     "only_shown",

@@ -104,9 +104,19 @@ def _removed_rows(unit: Unit) -> Iterator[Taken]:
             and any(name == row.name or name.startswith(f"{row.name}.") for name in (mark.subject, *mark.related))
             for mark in unit.marks("call", "slow", "enqueue", "spawn")
         )
-        handed = look.value.part("ordered") is not None and _given_back(unit, look, removal)
+        handed = in_order(look) and _given_back(unit, look, removal)
         if (worked or handed) and not _kept_out(unit, look, removal):
             yield taken
+
+
+def in_order(look: Access) -> bool:
+    """Whether the first of the rows that would do is read, in an order that is asked for."""
+    return look.value.part("ordered") is not None or look.how in ("earliest", "latest")
+
+
+def of_several(look: Access) -> bool:
+    """Whether one of several rows is read: the first one in an order, or one on this side of a limit."""
+    return in_order(look) or any(name.rpartition("__")[2] in ("lt", "lte", "gt", "gte") for name in look.tested)
 
 
 def _given_back(unit: Unit, look: Access, act: Access) -> bool:

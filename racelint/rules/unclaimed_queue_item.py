@@ -44,6 +44,7 @@ from racelint.pattern import (
     Taken,
     Unit,
     in_processes,
+    of_several,
     row_evidence,
     seen_twice,
     unclaimed_items,
@@ -111,8 +112,10 @@ def _evidence(unit: Unit, taken: Taken) -> Evidence | None:
     """One item that is chosen is meant for one worker; a loop over all of them has to be seen to run several times at once."""
     if taken.one:
         evidence = row_evidence(unit, taken.pair.second, taken.pair.first)
-        alone = taken.column != "" and taken.pair.second.value.row is not None and not seen_twice(unit, taken)
-        return evidence.weakened() if alone and evidence is not None else evidence
+        saved = taken.pair.second.value.row is not None
+        # a row that is found by equal columns alone may be the only one, and no item of a queue
+        seldom = not seen_twice(unit, taken) if taken.column else not of_several(taken.pair.first)
+        return evidence.weakened() if saved and seldom and evidence is not None else evidence
     found = in_processes(unit)
     if found is None or not worked_on(unit, taken):
         return None
