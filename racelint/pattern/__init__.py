@@ -131,6 +131,7 @@ from racelint.pattern.rights import taken_unasked
 from racelint.pattern.rivals import (
     begun_twice,
     called_by_timer,
+    copied_to_each,
     copied_to_processes,
     in_processes,
     made_sure_by_all,
@@ -263,6 +264,7 @@ __all__ = [
     "connection_of_object",
     "constraint_handled",
     "copied",
+    "copied_to_each",
     "copied_to_processes",
     "counted_beside",
     "counted_in_shared_memory",

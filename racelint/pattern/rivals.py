@@ -279,6 +279,20 @@ def copied_to_processes(unit: Unit, resource: Resource) -> bool:
     return not concurrency.surely_in_threads(unit.facts)
 
 
+def copied_to_each(unit: Unit) -> Evidence | None:
+    """The evidence that several processes run the unit, each with globals of its own.
+
+    Worker processes and jobs of a queue surely do. One process may answer all requests of a web application: that is weak.
+    """
+    concurrency = unit.module.concurrency
+    roots = [concurrency.roots[number] for number in sorted(concurrency.reached.get(unit.facts.qualname, ()))]
+    started = next((root for root in roots if root.world == "processes" and root.many and not root.called), None)
+    if started is not None:
+        return Evidence(started.text, started.strength, "processes")
+    found = concurrency.handled_in_processes(unit.facts.qualname)
+    return found.weakened() if found is not None else None
+
+
 def in_processes(unit: Unit) -> Evidence | None:
     """The evidence that the unit runs in several processes, or several times at once in one."""
     found = unit.module.concurrency.handled_in_processes(unit.facts.qualname, far=True)

@@ -1,6 +1,8 @@
-"""Module-level state is changed in request handlers or jobs that run in several processes.
+"""Module-level state that decides or answers something is changed in jobs that run in several processes.
 
-Each process has its own copy: counters count a part, and what one worker stores the next request does not find.
+Each process has its own copy: a limit holds for each worker alone, and what one has seen is new to the next. Only worker processes
+that the module starts and jobs of task queues are sure to be several. Whether requests are answered by one process or by more is not
+written in the code, and sockets, tasks, locks and caches of a process are its own on purpose: handlers are told of with low confidence.
 
 ## Example
     from celery import shared_task
@@ -24,13 +26,25 @@ Each process has its own copy: counters count a part, and what one worker stores
 
 ## Missed alarms
 State of objects that a module keeps. Caches are left alone: a copy for each process costs time, not truth.
+Handlers of web applications that are run with several workers, unless `--min-confidence low` asks for them.
 """
 
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Evidence, Kind, Module, Op, Place, Sense, Unit, computed_from_itself
+from racelint.pattern import (
+    Access,
+    Evidence,
+    Kind,
+    Module,
+    Op,
+    Place,
+    Sense,
+    Unit,
+    computed_from_itself,
+    copied_to_each,
+)
 from racelint.rule import Rule
 
 
@@ -48,7 +62,7 @@ def find(module: Module) -> Iterable[Finding]:
                 unit,
                 write,
                 ((Role.READ, read), (Role.WRITE, write)),
-                f"`{name}` is changed here by a handler that runs in several processes; each has a copy of its own",
+                f"`{name}` is changed here, and several processes run this; each has a copy of its own",
                 evidence,
                 World.PROCESSES,
                 name,
@@ -58,11 +72,9 @@ def find(module: Module) -> Iterable[Finding]:
 
 def process_local_changes(module: Module, unit: Unit) -> Iterator[tuple[Access, Access, Evidence]]:
     """Counters and collections of the module that a handler changes and that a handler reads; caches left out."""
-    evidence = module.concurrency.handled_in_processes(unit.facts.qualname)
+    evidence = copied_to_each(unit)
     if evidence is None:
         return
-    roots = (module.concurrency.roots[n] for n in module.concurrency.reached.get(unit.facts.qualname, ()))
-    handled = any(root.handler for root in roots)
     for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.GLOBAL,)):
         keyed = write.op is Op.WRITE and write.how in ("[]", "[]+=") and computed_from_itself(unit, write)
         counts = write.op is Op.WRITE and write.how == "+="
@@ -75,7 +87,7 @@ def process_local_changes(module: Module, unit: Unit) -> Iterator[tuple[Access, 
         ):
             continue
         counted = {read.place for number in write.value.stems if (read := unit.access(number)) is not None}
-        read = looked_at(module, write, frozenset() if handled and not keyed else frozenset(counted))
+        read = looked_at(module, write, frozenset(counted))
         if read is not None:
             yield read, write, evidence
 
@@ -107,7 +119,7 @@ def fills(unit: Unit, write: Access) -> bool:
 def looked_at(module: Module, write: Access, counted: frozenset[Place]) -> Access | None:
     """A read of the state by a handler, this one or another: then it answers or decides something.
 
-    What the worker of a pool reads only to count on, or a handler one of many counters (`counted`), is asked for by nobody.
+    What is read only to count on (`counted`) is asked for by nobody.
     """
     places = (
         a
