@@ -229,8 +229,18 @@ def _use(call: FileCall) -> Value | None:
 
 
 def _list(call: FileCall) -> Value | None:
-    """Names what is in a folder; the names stem from the listing."""
-    return call.emit(Op.USE, call.target, LISTED)
+    """Names what is in a folder; the names stem from the listing, and are paths themselves where a path's own method gives them."""
+    entries = call.model.key is None and call.base.type == PATH
+    return call.emit(Op.USE, call.target, LISTED, Value(call.arguments.stems | call.base.stems, type=PATH * entries))
+
+
+PATH = "pathlib.Path"
+
+
+def names_paths(ev: Evaluator, listed: Value) -> bool:
+    """Whether a loop over the value is given paths, each time one of a listing that a path's own method made."""
+    listings = (ev.access(number) for number in listed.stems if not listed.type and listed.row is None)
+    return any(a is not None and a.how == LISTED and a.value.type == PATH for a in listings)
 
 
 LISTED = "list"

@@ -35,6 +35,22 @@ def listed_then_used(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 and not same(listing.resource, act.resource)
                 and not is_own(listing.resource.path)
                 and not unit.guarded(listing, act)
+                and not _moved_here(unit, act)
             ):
                 yield listing, act
                 break
+
+
+def _moved_here(unit: Unit, act: Access) -> bool:
+    """Whether the unit itself has moved an entry to this path before: of several who do that only one comes so far."""
+    claim = next(
+        (
+            move
+            for move in unit.accesses(Op.WRITE, kinds=(Kind.FILE,))
+            if move.how == "replace" and same(move.resource, act.resource) and unit.before(move.id, act.id)
+        ),
+        None,
+    )
+    return claim is not None and unit.safe(
+        act, because=lambda: f"line {unit.module.line(claim)} moves the entry there, which one of several can do"
+    )

@@ -33,6 +33,7 @@ def written_to_both(unit: Unit) -> Iterator[tuple[Access, Access, Evidence]]:
                 and not unit.guarded(first, second, World.PROCESSES)
                 and not unit.guarded(first, second)
                 and not _made_here(unit, row)
+                and not _of_one_version(unit, row, copy)
             ):
                 yield first, second, evidence
                 return
@@ -65,6 +66,13 @@ def _names_of_key(key: str) -> frozenset[str]:
 
 
 _PUT_IN = expression(r"\{([^{}]*)\}")
+
+
+def _of_one_version(unit: Unit, row: Access, copy: Access) -> bool:
+    """Whether the key is made of what the change of the row answered, such as its new revision: the entry is of that alone."""
+    return row.id in copy.chosen and unit.safe(
+        copy, because=lambda: f"the key is made of what line {unit.module.line(row)} answered"
+    )
 
 
 def _made_here(unit: Unit, row: Access) -> bool:

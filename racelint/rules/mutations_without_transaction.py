@@ -94,6 +94,8 @@ def kept_for_ever(module: Module, unit: Unit) -> Iterable[Finding]:
     """Keys of Redis that are set by one command and given an end by another."""
     for first, mark in without_end(unit):
         name = first.resource.name
+        counted = first.how in _COUNTS  # the idiom of limits: only a process that dies right then leaves it half done
+        strength = Confidence.LOW if counted else Confidence.MEDIUM
         yield module.finding(
             RULE,
             unit,
@@ -101,7 +103,7 @@ def kept_for_ever(module: Module, unit: Unit) -> Iterable[Finding]:
             ((Role.WRITE, first), (Role.ACT, mark)),
             f"`{name}` is set on line {module.line(first)} and told here, in a separate step, when it ends; if the process stops in "
             "between, it never does",
-            Evidence("every process that is connected reaches the same entry", Confidence.MEDIUM, "processes"),
+            Evidence("every process that is connected reaches the same entry", strength, "processes"),
             World.PROCESSES,
             name,
             Fix("set it with its time to live (`ex=`), or send both commands in one transaction (`MULTI`) or script"),
@@ -116,12 +118,13 @@ def without_end(unit: Unit) -> Iterator[tuple[Access, Mark]]:
                 continue
             because = any(number == first.id for number, _ in mark.control)
             alone = first.how == "set" and not first.assigned & _ENDS
-            taken = first.how in ("incr", "incrby", "setnx") and because
+            taken = first.how in (*_COUNTS, "setnx") and because
             if (alone or taken) and unit.before(first.id, mark.id):
                 yield first, mark
                 break
 
 
+_COUNTS = ("incr", "incrby")
 _ENDS = frozenset({"ex", "px", "exat", "pxat", "keepttl"})
 
 
