@@ -96,8 +96,11 @@ CURRENT_USER = expression(r"(^|\.)(user|current_user)(\.(id|pk|username|email))?
 OF_AUDIT = expression(r"^(last_|updated|modified|changed|edited|touched)")
 """How columns are called that keep who was the last to change a row, whoever that is."""
 
-HOLDERS = expression(r"(^|_)(owner|holder|worker|leader)(_id)?$|^(locked|claimed|leased|held|taken)_by(_id)?$")
-"""How columns are called that say who has a lease."""
+HOLDERS = expression(
+    r"(^|_)(owner|holder|worker|leader|assignee)(_id)?$"
+    r"|^(locked|claimed|leased|held|taken|reserved|booked|accepted|picked)_by(_id)?$|^assigned_to(_id)?$"
+)
+"""How columns are called that say who has a lease, or whose a thing is now."""
 
 UNTIL = expression(r"(^|_)(until|expires|expiry|expires_at|expires_on|expire_at|deadline)$")
 """How columns are called that say when a lease ends."""

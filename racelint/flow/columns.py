@@ -130,12 +130,12 @@ def set_by_dictionary(arguments: Arguments) -> frozenset[str]:
 
 
 def flags_of(arguments: Arguments) -> tuple[tuple[str, Value], ...]:
-    """The columns that keywords set to a constant `True` or `False`, as `default=True`."""
+    """The columns that keywords set to `True`, `False` or `None`, as `default=True`."""
     found = [f"{name}={value.shape.value}" for name, value in arguments.keywords.items() if value.shape in _TRUTH]
     return (("flags", Value(text=" ".join(sorted(found)))),) if found else ()
 
 
-_TRUTH = (Shape.TRUE, Shape.FALSE)
+_TRUTH = (Shape.TRUE, Shape.FALSE, Shape.NONE)
 
 
 def document_parts(text: str) -> tuple[tuple[str, Value], ...]:

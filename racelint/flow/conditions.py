@@ -168,6 +168,25 @@ class Conditions(Names):
         names = " ".join(operand.value for operand in operands if isinstance(operand, cst.Name))
         return Value(stems, via=found, known=(("keys", Value(text=names)),) if names else ()), true, false
 
+    def subject(self, node: cst.BaseExpression) -> Value:
+        """Walks what `match` compares with its cases."""
+        testing, self.testing = self.testing, True
+        value = _of_counted(self.evaluate(node))
+        self.testing = testing
+        self._checked(value)
+        self.compared |= value.stems
+        self._note_asked(value.stems, node)
+        self._note_fields(node, [node], value.stems)
+        return value
+
+    def fits(self, value: Value, pattern: cst.MatchPattern) -> tuple[Control, Control]:
+        """What is known of the subject in a case of `match`, and what in those after it."""
+        nothing = isinstance(pattern, cst.MatchSingleton) and pattern.value.value in ("None", "False")
+        if nothing:
+            return _senses(value, Sense.ABSENT), _senses(value, Sense.PRESENT)
+        all_of_it = frozenset((number, Sense.OTHER) for number in value.stems)
+        return all_of_it, _vaguely(all_of_it, Sense.OTHERWISE)
+
     def _is_external(self, number: int | None) -> bool:
         """Whether the access is one of a store: `known = rows.first() is not None` says whether a row is there."""
         access = self.access(number) if number is not None else None
@@ -184,9 +203,15 @@ class Conditions(Names):
         if not of_stores:
             return
         for operand in operands:
-            name = _field(operand) or self._placed(operand, of_stores)
+            name = self._only(of_stores) or _field(operand) or self._placed(operand, of_stores)
             if name:
                 self.mark("compared", node, name, stems=frozenset(of_stores))
+
+    def _only(self, reads: set[int]) -> str:
+        """The one column of the one statement that was read as a plain value: `await conn.fetchval("SELECT used …")`."""
+        read = self.access(min(reads)) if len(reads) == 1 else None
+        columns = read.value.part("columns") if read is not None and read.how in ("fetchval", "fetch_val") else None
+        return columns.text if columns is not None and columns.text.isidentifier() else ""
 
     def _placed(self, node: cst.BaseExpression, reads: set[int]) -> str:
         """The column that stands at a place of what the one statement has read: `row[1]`."""

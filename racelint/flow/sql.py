@@ -75,7 +75,7 @@ class Statement:
     columns: tuple[str, ...] = ()
     """What a query reads, in its order; nothing if it does not say."""
     flags: frozenset[str] = frozenset()
-    """Columns that are set to a constant truth: `default=True`."""
+    """Columns that are set to a constant truth or to nothing: `default=True`, `owner=None`."""
     limited: bool = False
     """Reads some of the rows that would do: `LIMIT`."""
 
@@ -299,7 +299,9 @@ def _updating(tree: exp.Update) -> Statement:
         sources=_sources(tree),
         constant=not any(_is_told(one.expression) for one in sets),
         flags=frozenset(
-            f"{one.this.name.lower()}={one.expression.this}" for one in sets if isinstance(one.expression, exp.Boolean)
+            f"{one.this.name.lower()}={None if isinstance(one.expression, exp.Null) else one.expression.this}"
+            for one in sets
+            if isinstance(one.expression, (exp.Boolean, exp.Null))
         ),
     )
     return _with_condition(statement, tree)

@@ -19,7 +19,7 @@ from racelint.events import (
 from racelint.flow.containers import handed_out
 from racelint.flow.contexts import Contexts
 from racelint.flow.expressions import unit_environment
-from racelint.flow.graph import TooLarge, join, join_values
+from racelint.flow.graph import NO_CONTROL, TooLarge, join, join_values
 from racelint.flow.row_locks import note_dropped
 from racelint.flow.summaries import Definition, source_of
 from racelint.flow.told import defaults_of, told
@@ -270,29 +270,33 @@ class Walker(Contexts):
             self.block(node.orelse.body)
 
     def match(self, node: cst.Match) -> None:
-        value = self.evaluate(node.subject)
-        self._checked(value)
+        value = self.subject(node.subject)
         before = self.state
         ends = []
+        missed = NO_CONTROL
         exhaustive = False
         for case in node.cases:
             self.state = before.copy()
-
-            self.state.control |= frozenset((n, Sense.OTHER) for n in value.stems)
-            self._capture(case.pattern)
+            anything = isinstance(case.pattern, cst.MatchAs) and case.pattern.pattern is None
+            true, false = (missed, missed) if anything else self.fits(value, case.pattern)
+            self.state.control |= true
+            self._capture(case.pattern, value if anything else None)
             if case.guard is not None:
                 self.state.control |= self.condition(case.guard)[1]
+            elif not anything:
+                missed |= false
             self.block(case.body)
             ends.append(self.state)
-            if isinstance(case.pattern, cst.MatchAs) and case.pattern.pattern is None and case.guard is None:
-                exhaustive = True
+            exhaustive = exhaustive or (anything and case.guard is None)
         if not exhaustive:
+            before.control |= missed
             ends.append(before)
         self.state = join(ends)
 
-    def _capture(self, pattern: cst.CSTNode) -> None:
+    def _capture(self, pattern: cst.CSTNode, whole: Value | None = None) -> None:
+        """Binds the names of a pattern; `whole` is the subject, if a name stands for all of it."""
         if isinstance(pattern, cst.MatchAs) and pattern.name is not None:
-            self.state.env[pattern.name.value] = Value(text=pattern.name.value)
+            self.state.env[pattern.name.value] = replace(whole or Value(), text=pattern.name.value)
         for child in pattern.children:
             self._capture(child)
 

@@ -101,14 +101,26 @@ def parent_then_child(unit: Unit) -> Iterator[tuple[Access, Access]]:
 
 def _unguarded(unit: Unit, check: Access, new: Access) -> bool:
     """Whether a column that is named after the parent is set, and no foreign key of the child's class holds it."""
-    parent = "".join("_" + c.lower() if c.isupper() else c for c in check.resource.name).lstrip("_")
-    column = next((name for name in (f"{parent}_id", parent) if name in new.assigned), None)
-    classes = declared(unit, new.resource.name) if column is not None else []
-    if column is None or not classes:
+    return bool(_loose_columns(unit, check, new) & new.assigned)
+
+
+def _loose_columns(unit: Unit, parent: Access, child: Access) -> frozenset[str]:
+    """The names of the column of a table that is named after another table, if no foreign key of its class holds it."""
+    name = "".join("_" + c.lower() if c.isupper() else c for c in parent.resource.name).lstrip("_")
+    classes = declared(unit, child.resource.name)
+    fields = {column for class_ in classes for column, _ in class_.attributes}
+    enforced = {column for class_ in classes for column in class_.enforced}
+    columns = frozenset({f"{name}_id", name})
+    return columns if columns & fields and not columns & enforced else frozenset()
+
+
+def orphans(unit: Unit, first: Access, second: Access) -> bool:
+    """Whether all rows that refer to a row are deleted and then the row itself, and no foreign key keeps out one that is added in between."""
+    if not first.op is second.op is Op.DELETE or not first.resource.kind is second.resource.kind is Kind.TABLE:
         return False
-    fields = {name for class_ in classes for name, _ in class_.attributes}
-    enforced = {name for class_ in classes for name in class_.enforced}
-    return bool(_field(column) & fields) and not _field(column) & enforced
+    row = unit.flow.rows[second.value.row] if second.value.row is not None else None
+    of_one = second.tested <= _KEYS if second.tested else row is not None and not row.new
+    return of_one and bool(_loose_columns(unit, second, first) & {column.partition("__")[0] for column in first.tested})
 
 
 def refused_on_the_way(unit: Unit) -> bool:

@@ -37,7 +37,7 @@ def counted_then_changed(unit: Unit) -> Iterator[tuple[Access, Access]]:
         row = _row(unit, act)
         table = act.resource.name if row is None else row.model
         changed = act.assigned or frozenset(act.resource.path.split(","))
-        if act.op is Op.WRITE and row is None:
+        if act.op is Op.WRITE and row is None and not act.tested:
             continue  # a statement that puts another row in the place of one
         if row_locked_at(unit, act) or act.how == "conditional" or (row is not None and (row.locked or row.new)):
             continue

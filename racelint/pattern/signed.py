@@ -26,6 +26,13 @@ def signed_over(unit: Unit, check: Access, write: Access, row: Row) -> bool:
     return not any(_is_user(unit, number) for number in write.controlled_by)
 
 
+def names_holder(write: Access) -> bool:
+    """Whether a statement notes in the row who has it now, and gives it to nobody else: the second one's name replaces the first one's."""
+    nulled = write.value.part("flags")
+    given_up = set(nulled.text.split()) if nulled is not None else set()
+    return any(HOLDERS.search(column) and f"{column}=None" not in given_up for column in write.assigned)
+
+
 def given_away(unit: Unit, check: Access, write: Access, row: Row) -> bool:
     """Whether a column that was found empty gets what this caller has brought, and who comes second is refused.
 

@@ -12,7 +12,7 @@ from racelint.pattern.pair import Pair
 from racelint.pattern.rights import LOCK_WORDS, asked, given_up, rights_spent
 from racelint.pattern.rivals import in_processes
 from racelint.pattern.rows import compared_with_locked, of_each_save
-from racelint.pattern.signed import given_away, lease_taken, signed_over
+from racelint.pattern.signed import given_away, lease_taken, names_holder, signed_over
 from racelint.pattern.transactions import row_locked_at
 from racelint.pattern.unit import Unit, exactly
 from racelint.words import first_word, first_words
@@ -209,13 +209,15 @@ def _worked(unit: Unit, take: Access, removal: Access) -> bool:
 def statements_after_test(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | None]]:
     """Rows and documents whose columns were tested after one statement and are changed by another, with what else is done then."""
     for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.TABLE, Kind.STORE)):
-        if write.how in ("conditional", "picks") or not write.tested or not write.assigned or write.value.stems:
+        if write.how in ("conditional", "picks") or not write.tested or not write.assigned or _computed(unit, write):
             continue
         if write.op is Op.UPDATE and write.how not in ("update_one", "update", "aupdate"):
             continue
         for number, sense in sorted(write.control, key=lambda one: one[0]):
             look = unit.access(number)
-            if look is None or not sense.vague or look.op not in (Op.READ, Op.CHECK) or look.how == "count":
+            if look is None or look.op not in (Op.READ, Op.CHECK) or look.how == "count":
+                continue
+            if not (sense.vague or look.how in _OF_COLUMN):  # whether there is a row, not what is in it
                 continue
             if not _of_same_rows(look, write) or unit.guarded(look, write, World.PROCESSES):
                 continue
@@ -224,9 +226,21 @@ def statements_after_test(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | No
             left = _compared_fields(unit, look, write) & write.assigned - write.tested
             added = next((e for e in _done_because(unit, (number, sense), write) if left or _adds_row(e)), None)
             right = any(column.rpartition("_")[2] in unit.module.models.once for column in left)
-            if (added is not None and (write.op is Op.WRITE or left)) or (right and told(unit, look, write)):
+            if added is not None and (write.op is Op.WRITE or left):
                 yield Pair(unit, look, write), added
                 break
+            if left and (right or names_holder(write)) and told(unit, look, write):
+                yield Pair(unit, look, write), None if right else write
+                break
+
+
+_OF_COLUMN = frozenset({"fetchval", "fetch_val", "scalar"})
+"""How the one column is read that was asked for, which then decides by itself."""
+
+
+def _computed(unit: Unit, write: Access) -> bool:
+    """Whether what is written comes from a store."""
+    return any((a := unit.access(n)) is not None and a.resource.kind.external for n in write.value.stems)
 
 
 def _of_same_rows(look: Access, write: Access) -> bool:

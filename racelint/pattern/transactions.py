@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 from racelint.events import Access, Acquire, Event, Kind, Mark, Op
+from racelint.pattern.constraints import orphans
+from racelint.pattern.entries import opposite_entries
 from racelint.pattern.unit import Unit, held_at
 
 COMMITTING = frozenset({"django", "asyncpg", "tortoise", "peewee", "databases"})
@@ -84,6 +86,8 @@ def one_change(unit: Unit, first: Access, second: Access) -> bool:
         return related(unit, first, second) or _claimed_amount(first, second) or has_parts(unit, first, second)
     if _decides_on(unit, first, second):
         return False
+    if first.op is second.op is Op.CREATE:
+        return opposite_entries(unit, first, second)
     if _rewrites(first, second) or _switches(first, second) or _moves_between(unit, first, second):
         return True
     moved = (  # what one row loses another gets
@@ -223,11 +227,13 @@ def halves(unit: Unit, first: Access, second: Access) -> bool:
     Statements of SQL, amounts that the database itself moves, or a row that is made and an update of the one row that it refers to.
     Most other changes in a row are work that happens to be done together, such as a log entry or one deletion after the other.
     """
+    if opposite_entries(unit, first, second):
+        return True
     if first.op is second.op is Op.CREATE and has_parts(unit, first, second):
         return not any(first.id < mark.id < second.id for mark in unit.marks(*WORK))
     if not in_one_breath(unit, first, second):
         return False
-    if first.resource.kind is Kind.STORE:
+    if first.resource.kind is Kind.STORE or orphans(unit, first, second):
         return True
     if first.resource.kind is second.resource.kind is Kind.TABLE and not _mapped(first):
         return True

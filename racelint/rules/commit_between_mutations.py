@@ -59,13 +59,18 @@ def find(module: Module) -> Iterable[Finding]:
                 unit,
                 second,
                 ((Role.WRITE, first), (Role.ACT, commit), (Role.WRITE, second)),
-                f"`{first.resource.name}` and `{second.resource.name}` belong together, but the commit on line "
+                f"{_both(first, second)} belong together, but the commit on line "
                 f"{module.line(commit)} makes the first change permanent before the second is made here",
                 evidence,
                 World.PROCESSES,
                 second.resource.name,
                 Fix("commit once, after both changes"),
             )
+
+
+def _both(first: Access, second: Access) -> str:
+    one, other = first.resource.name, second.resource.name
+    return f"two rows of `{one}`" if one == other else f"`{one}` and `{other}`"
 
 
 def split_by_commit(unit: Unit) -> Iterator[tuple[Access, Mark, Access]]:
