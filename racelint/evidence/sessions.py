@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from racelint.evidence.calls import Calls
 from racelint.facts import CallSite, FunctionFacts
 from racelint.resolve import enclosing_self, locks_of
+from racelint.words import SESSION_MAKERS
 
 
 def shared_sessions(calls: Calls, facts: FunctionFacts) -> Iterator[tuple[CallSite, str, str]]:
@@ -18,7 +19,11 @@ def shared_sessions(calls: Calls, facts: FunctionFacts) -> Iterator[tuple[CallSi
     for name in names:
         started: list[tuple[CallSite, str]] = []
         for call in spawning:
-            using = [path for path in calls.handed(call) if _uses(calls, facts, path.lstrip("*"), name)]
+            using = [
+                path
+                for path in calls.handed(call)
+                if _uses(calls, facts, path.lstrip("*"), name) or _handed_with(calls, facts, call, path, name)
+            ]
             many = [
                 path
                 for path in using
@@ -60,9 +65,13 @@ def session_type(calls: Calls, name: str, facts: FunctionFacts) -> str:
     """The type of a local name, also where a method of something known gives it: `pool.acquire()`, `make_session()`."""
     known = calls.local_type(name, facts)
     built = dict(facts.locals_built).get(name, "")
+    models, (receiver, dot, method) = calls.scope.models, built.rpartition(".")
+    maker = _maker(calls, receiver or built) if built and known not in models.exclusive_types else ""
+    if maker:
+        made = models.method(maker, method) if dot else models.functions.get(maker)
+        return made.returns if made is not None else ""
     if known or not built:
         return known
-    models, (receiver, dot, method) = calls.scope.models, built.rpartition(".")
     if dot and method in _LENDING and not calls.receiver_type(receiver, facts):
         return _said(calls, name, facts)
     if not dot:
@@ -70,6 +79,15 @@ def session_type(calls: Calls, name: str, facts: FunctionFacts) -> str:
         return factory.returns if factory is not None else ""
     made = models.method(calls.receiver_type(receiver, facts), method)
     return made.returns if made is not None else ""
+
+
+def _maker(calls: Calls, name: str) -> str:
+    """The type of a name of the module that stands for what makes sessions, or is imported and by its name does; "" for all else."""
+    scope = calls.scope
+    kind = scope.built_type(scope.assigned.get(name, "")) if name not in scope.rebound_globals else ""
+    if not kind and SESSION_MAKERS.search(scope.imports.get(name, "")):
+        kind = scope.models.guess(name, scope.libraries)
+    return kind if kind.endswith("sessionmaker") else ""
 
 
 _LENDING = frozenset({"acquire", "connection", "getconn"})
@@ -97,6 +115,19 @@ def _uses(calls: Calls, facts: FunctionFacts, started: str, name: str) -> bool:
     waits = facts.is_async
     uses = any(call.callee.startswith(name + ".") and (call.awaited or not waits) for t in own for call in t.calls)
     return uses and not _in_turn(calls, own, name)
+
+
+def _handed_with(calls: Calls, facts: FunctionFacts, call: CallSite, started: str, name: str) -> bool:
+    """Whether a call starts a function of the module in a thread and hands it the session, which it then uses: `submit(load, session)`."""
+    packed = next((given[len("args=") :] for given in call.arguments if given.startswith("args=(")), None)
+    given = packed.strip("()").split(", ") if packed is not None else list(call.arguments[1:])
+    if name not in given or facts.is_async:
+        return False
+    place = given.index(name)
+    targets = [t for t in calls.target(started.rpartition("=")[2], facts) if not t.owner and place < len(t.params)]
+    own = [(t, t.params[place][0]) for t in targets]
+    used = any(c.callee.startswith(f"{param}.") for target, param in own for c in target.calls)
+    return used and not any(_in_turn(calls, [target], param) for target, param in own)
 
 
 def committed_by_all(calls: Calls, facts: FunctionFacts) -> Iterator[tuple[str, CallSite]]:

@@ -26,15 +26,13 @@ from racelint.pattern.unit import Unit, same
 def emptied_in_place(unit: Unit) -> Iterator[tuple[Access, Evidence]]:
     """Writes in place of files that others are known to read, each with what says so."""
     seen: list[Access] = []
-    if unit.module.concurrency.called_under_lock(unit.facts):
-        return
     for write in file_accesses(unit, Op.USE, Op.WRITE):
         if not written_in_place(write) or any(same(other.resource, write.resource) for other in seen):
             continue
         seen.append(write)
         if (
             _put_in_place_later(unit, write)
-            or unit.locked_at(write)
+            or _kept_from_readers(unit, write)
             or _read_before(unit, write)
             or same_content(unit, write)
             or _first_content(unit, write)
@@ -44,6 +42,27 @@ def emptied_in_place(unit: Unit) -> Iterator[tuple[Access, Evidence]]:
         evidence = _readers(unit, write)
         if evidence is not None:
             yield write, evidence
+
+
+def _kept_from_readers(unit: Unit, write: Access) -> bool:
+    """Whether a lock is held at the write, and the function of the module that reads the file holds one, too, or none is known to.
+
+    Writers who wait for each other do not keep those out who only read.
+    """
+    concurrency = unit.module.concurrency
+    if not (unit.locked_at(write) or concurrency.called_under_lock(unit.facts)):
+        return False
+    path = write.resource.path
+    reader = unit.module.unit(read_elsewhere(unit, write.resource) or "") if _of_all(unit, path) else None
+    if reader is None or concurrency.called_under_lock(reader.facts) or concurrency.decorator_guards(reader.facts):
+        return True
+    reads = [read for read in _reads(reader) if read.resource.path == path]
+    return not reads or any(reader.locked_at(read) or read.forgiven & _UNREADABLE for read in reads)
+
+
+def _of_all(unit: Unit, path: str) -> bool:
+    """Whether a path is the same for all functions of the module, or for all methods of the object."""
+    return path in unit.module.scope.assigned or path.startswith("self.")
 
 
 def _readers(unit: Unit, write: Access) -> Evidence | None:
