@@ -203,11 +203,11 @@ class Conditions(Names):
         if not of_stores:
             return
         for operand in operands:
-            name = self._only(of_stores) or _field(operand) or self._placed(operand, of_stores)
+            name = self._only_column(of_stores) or _field(operand) or self._placed(operand, of_stores)
             if name:
                 self.mark("compared", node, name, stems=frozenset(of_stores))
 
-    def _only(self, reads: set[int]) -> str:
+    def _only_column(self, reads: set[int]) -> str:
         """The one column of the one statement that was read as a plain value: `await conn.fetchval("SELECT used …")`."""
         read = self.access(min(reads)) if len(reads) == 1 else None
         columns = read.value.part("columns") if read is not None and read.how in ("fetchval", "fetch_val") else None

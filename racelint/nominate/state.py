@@ -171,6 +171,13 @@ def _kept_late(c: Candidate) -> bool:
     )
 
 
+def _started_for_many(c: Candidate) -> bool:
+    """Whether the module itself starts several tasks or threads at once that run the unit."""
+    concurrency = c.module.concurrency
+    roots = (concurrency.roots[number] for number in concurrency.reached.get(c.facts.qualname, ()))
+    return any(root.many and not (root.public or root.called or root.handler) for root in roots)
+
+
 def state_and_store(c: Candidate) -> bool:
     """Whether a coroutine changes state and a store, or a request or job changes rows and puts something under a key."""
     changes = ("sql", "update", "save", "commit", "transaction")
@@ -179,7 +186,8 @@ def state_and_store(c: Candidate) -> bool:
         or (c.does("delete") and c.does(*changes, "write", "delete"))
         or c.does("atomic")
     )
-    if copies and c.module.concurrency.handled_in_processes(c.facts.qualname) is not None:
+    concurrency = c.module.concurrency
+    if copies and (concurrency.handled_in_processes(c.facts.qualname) is not None or _started_for_many(c)):
         return True
     return (
         c.suspends

@@ -168,6 +168,7 @@ from racelint.pattern.sharing import (
     made_by_others,
     moved_by_others,
     of_a_command,
+    threads_handed_alike,
     used_by_others,
 )
 from racelint.pattern.shown_only import only_shown
@@ -426,6 +427,7 @@ __all__ = [
     "tested_then_done",
     "tested_then_drawn",
     "thread_updates",
+    "threads_handed_alike",
     "torn_down",
     "torn_reads",
     "transactions_at",

@@ -81,6 +81,37 @@ def given_up(unit: Unit, take: Access) -> bool:
     )
 
 
+def claimed_by_name(unit: Unit) -> Iterator[tuple[Pair, Access]]:
+    """Entries in which a unit notes that something is its own because it found no note there.
+
+    What is noted was known before, as a cache's content is not; and the key, or what is noted, says that it is about who has something.
+    """
+    known = {name for name, _ in unit.facts.params}
+    for write in unit.accesses(Op.WRITE, kinds=(Kind.STORE,)):
+        if write.resource.owner != "store" or write.how not in ("set", "aset", "setex", "put"):
+            continue
+        parts = {name.partition(".")[0] for name in write.related - {write.resource.key}}
+        holder = _HOLDER.search(unit.module.text(write.place)) is not None
+        kept = any(word in _KEEPING for word in _WORD.findall(_PUT_IN.sub("", write.resource.key).lower()))
+        if write.value.stems or not (holder or (kept and parts and parts <= known)):
+            continue
+        for number, sense in sorted(write.control, key=lambda one: one[0]):
+            look = unit.access(number)
+            if look is None or sense is not Sense.ABSENT or not exactly(look.resource, write.resource):
+                continue
+            if look.op in (Op.READ, Op.CHECK) and not unit.guarded(look, write, World.PROCESSES):
+                yield Pair(unit, look, write), write
+                break
+
+
+_KEEPING = frozenset(
+    "owner holder lock locked claim claimed claims leader lease worker taken assigned assignee".split()
+)
+"""Words of keys under which it stands who has something."""
+_WORD = expression(r"[a-z]+")
+_PUT_IN = expression(r"\{[^{}]*\}")
+
+
 def _does(work: Mark) -> bool:
     """Whether a call may be work: not one that converts a value, logs, or tells the time."""
     last = work.subject.rpartition(".")[2]

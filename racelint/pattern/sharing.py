@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from racelint.events import Access, Ids
+from racelint.events import Access
 from racelint.evidence import Evidence
 from racelint.expressions import expression
-from racelint.facts import CallSite
+from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.paths import (
     CACHED,
@@ -107,12 +107,19 @@ def _by_own_threads(unit: Unit, access: Access) -> Evidence | None:
     if facts.owner:
         own.discard(facts.params[0][0] if facts.params else "")
     built = dict(facts.locals_built)
-    words = set(_NAMES.findall(access.resource.path))
-    if words <= facts.local_names and "'" not in access.resource.path and '"' not in access.resource.path:
+    paths = _with_listings(unit, access)
+    words = {name for path in paths for name in _NAMES.findall(path)}
+    if words <= facts.local_names and not any("'" in path or '"' in path for path in paths):
         return None  # nothing says where a local path comes from
     if words & (own | {name for name in words if built.get(name, "").partition(".")[0] in own}):
         return None
     return Evidence("several threads that the module starts use the path", Confidence.MEDIUM, "threads")
+
+
+def _with_listings(unit: Unit, access: Access) -> list[str]:
+    """The path, and those of the folders in whose listing it was found."""
+    listed = (unit.access(number) for number in access.value.stems)
+    return [access.resource.path, *(a.resource.path for a in listed if a is not None and a.how == "list")]
 
 
 def asks_somebody(unit: Unit) -> bool:
@@ -140,38 +147,44 @@ def made_by_others(unit: Unit, act: Access) -> Evidence | None:
 
 
 def moved_by_others(unit: Unit, act: Access) -> Evidence | None:
-    """Why somebody else moves the same file away: other processes do, or threads of the module that are all handed its folder."""
+    """Why somebody else moves or removes the same file: other processes do, or threads of the module that are all handed its folder."""
     found = used_by_others(unit, act)
     if found is not None and found.strength is not Confidence.LOW:
         return found
-    return _handed_alike(unit, act.resource.path, act.value.stems) or found
+    return threads_handed_alike(unit, act) or found
 
 
-def _handed_alike(unit: Unit, path: str, stems: Ids) -> Evidence | None:
+def threads_handed_alike(unit: Unit, act: Access) -> Evidence | None:
     """That the module starts the unit in many threads and hands each the same text for the path, or the folder that it lists."""
     facts, concurrency = unit.facts, unit.module.concurrency
-    listed = [a.resource.path for n in stems if (a := unit.access(n)) is not None and a.how == "list"]
-    names = {name for one in (path, *listed) for name in _NAMES.findall(one)}
+    names = {name for one in _with_listings(unit, act) for name in _NAMES.findall(one)}
     places = [place for place, (name, _) in enumerate(facts.params[bool(facts.owner) :]) if name in names]
     roots = (concurrency.roots[number] for number in sorted(concurrency.reached.get(facts.qualname, ())))
     root = next((r for r in roots if r.unit == facts.qualname and r.world == "threads" and r.many), None)
     if root is None or root.public or not places:
         return None
     sites = [
-        call
+        (caller, call)
         for caller in (*unit.module.scope.facts.functions, unit.module.scope.facts.module_body)
         for call, _ in concurrency.spawning_calls(caller)
         for argument in call.arguments
         if any(started.qualname == facts.qualname for started in concurrency.spawned_units(argument, caller, call.line))
     ]
-    return _medium(root.text) if sites and all(_same_text(call, place) for call in sites for place in places) else None
+    alike = bool(sites) and all(_given_alike(caller, call, place) for caller, call in sites for place in places)
+    return _medium(root.text) if alike else None
 
 
-def _same_text(call: CallSite, place: int) -> bool:
-    """Whether the call hands a text that is written down to what it starts, at a place among its arguments."""
+def _given_alike(caller: FunctionFacts, call: CallSite, place: int) -> bool:
+    """Whether what the call starts gets the same each time at a place among its arguments.
+
+    A text that is written down, or what the caller itself was handed and calls by the same name all the time.
+    """
     packed = next((given[len("args=") :] for given in call.arguments if given.startswith("args=(")), None)
     given = packed.strip("()").split(", ") if packed is not None else call.arguments[1:]
-    return place < len(given) and given[place] == LITERAL
+    if place >= len(given):
+        return False
+    kept = {name for name, _ in caller.params} - caller.loop_names - {name for name, _ in caller.locals_built}
+    return given[place] == LITERAL or (call.looped and given[place] in kept)
 
 
 def linked_by_others(unit: Unit, act: Access) -> Evidence | None:

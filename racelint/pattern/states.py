@@ -9,7 +9,7 @@ from racelint.finding import World
 from racelint.paths import shared_word
 from racelint.pattern.branches import excluded, told
 from racelint.pattern.pair import Pair
-from racelint.pattern.rights import LOCK_WORDS, asked, given_up, rights_spent
+from racelint.pattern.rights import LOCK_WORDS, asked, claimed_by_name, given_up, rights_spent
 from racelint.pattern.rivals import in_processes
 from racelint.pattern.rows import compared_with_locked, of_each_save
 from racelint.pattern.signed import given_away, lease_taken, names_holder, signed_over
@@ -81,6 +81,7 @@ def entries_marked(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | None]]:
     yield from _members_marked(unit)
     yield from _items_put(unit)
     yield from rights_spent(unit)
+    yield from claimed_by_name(unit)
 
 
 def _answers_kept(unit: Unit) -> Iterator[tuple[Pair, Mark]]:

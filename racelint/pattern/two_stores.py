@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from racelint.events import Access, Kind, Op
 from racelint.evidence import Evidence
 from racelint.expressions import expression
-from racelint.finding import World
+from racelint.finding import Confidence, World
 from racelint.pattern.unit import Unit
 
 
@@ -17,7 +17,7 @@ def written_to_both(unit: Unit) -> Iterator[tuple[Access, Access, Evidence]]:
     Of two that do it at once, one may write the row last and the other the copy. Whoever takes the copy out of the store
     instead, so that the next reader fills it from the row, has no such trouble.
     """
-    evidence = unit.module.concurrency.handled_in_processes(unit.facts.qualname)
+    evidence = unit.module.concurrency.handled_in_processes(unit.facts.qualname) or _started_for_many(unit)
     if evidence is None:
         return
     copies = [a for a in unit.accesses(Op.WRITE, kinds=(Kind.STORE,)) if a.how in _PUTS and a.resource.key]
@@ -37,6 +37,16 @@ def written_to_both(unit: Unit) -> Iterator[tuple[Access, Access, Evidence]]:
             ):
                 yield first, second, evidence
                 return
+
+
+def _started_for_many(unit: Unit) -> Evidence | None:
+    """That the module itself starts the unit as several tasks or threads at once, of which two may be about one row."""
+    name = unit.facts.qualname
+    for world in (World.TASKS, World.THREADS):
+        found = unit.module.concurrency.overlap(name, name, world.value)
+        if found is not None and found.strength is Confidence.HIGH and not (found.public or found.called):
+            return Evidence(found.text, Confidence.MEDIUM, world.value)
+    return None
 
 
 _PUTS = frozenset({"set", "setex", "aset", "hset", "put"})

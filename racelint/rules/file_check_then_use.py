@@ -54,6 +54,7 @@ from racelint.pattern import (
     seldom_run,
     tested_before_lock,
     tested_then_done,
+    threads_handed_alike,
     used_by_others,
     written_in_place,
     written_then_hidden,
@@ -160,7 +161,14 @@ def races(unit: Unit) -> Iterator[Race]:
 
 
 def entry_removed(unit: Unit, listing: Access, act: Access) -> Evidence:
-    """Why an entry of a folder can be gone: there is a function that removes it. Two that remove it both have what they want."""
+    """Why an entry of a folder can be gone: there is a function that removes it, or threads of the module that do the same step.
+
+    Two processes that remove it both have what they want; of two threads of a program one ends with an error.
+    """
+    removes = act.op is Op.DELETE or act.how in ("replace", "move")
+    alike = threads_handed_alike(unit, act) if removes else None
+    if alike is not None:
+        return alike
     evidence = used_by_others(unit, listing) or used_by_others(unit, act)
     if evidence is None or act.op is Op.DELETE or evidence.strength is Confidence.LOW:
         return evidence.weakened() if evidence is not None else UNKNOWN
@@ -195,7 +203,7 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
             test,
             act,
             "{name} is tested on line {line} and removed here in a separate step; another process can be faster",
-            UNKNOWN if pid_file_of_one(act) else used_by_others(unit, act) or UNKNOWN,
+            UNKNOWN if pid_file_of_one(act) else moved_by_others(unit, act) or UNKNOWN,
             EAFP,
             "",
         )

@@ -77,13 +77,14 @@ def two_stores(module: Module, unit: Unit) -> Iterable[Finding]:
     """A row, and a copy of what is in it under a key of another store."""
     for first, second, evidence in written_to_both(unit):
         one, other = first.resource.shown, second.resource.shown
+        who = evidence.world if evidence.world in ("tasks", "threads") else "processes"
         yield module.finding(
             RULE,
             unit,
             second,
             ((Role.WRITE, first), (Role.WRITE, second)),
             f"`{one}` (line {module.line(first)}) and `{other}` (here) keep the same fact and are written one after the other; of two "
-            "processes that do so, one may be the last in one place and the other in the other",
+            f"{who} that do so, one may be the last in one place and the other in the other",
             evidence,
             World.PROCESSES,
             other,
