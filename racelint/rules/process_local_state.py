@@ -1,4 +1,4 @@
-"""Module-level state that decides or answers something is changed in jobs that run in several processes.
+"""Module-level state that decides something is changed in jobs that run in several processes.
 
 Each process has its own copy: a limit holds for each worker alone, and what one has seen is new to the next. Only worker processes
 that the module starts and jobs of task queues are sure to be several. Whether requests are answered by one process or by more is not
