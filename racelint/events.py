@@ -173,6 +173,9 @@ class Place:
 EMPTINESS = "empty"
 """How a queue is asked whether it holds nothing: the method's name."""
 
+FILLING = "qsize"
+"""How a queue is asked how much it holds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Access:

@@ -8,6 +8,7 @@ import libcst as cst
 
 from racelint.events import (
     NO_IDS,
+    Access,
     Ids,
     Kind,
     Op,
@@ -44,11 +45,37 @@ class Assignments(Evaluator):
                 for element, value in zip(left, values, strict=True):
                     self.store(element.value, value, node)
                 return
+        only = targets[0] if len(targets) == 1 else None
+        if isinstance(only, cst.Name) and only.value not in self.function.outer_names:
+            self.answered = node.value
         value = self.evaluate(node.value)
         if len(targets) == 1:
             note_dropped(self, value, node.value, targets[0])
         for target in targets:
             self.store(target, value, node)
+        self._note_kept(targets, value, node)
+
+    def _note_kept(self, targets: list[cst.BaseAssignTargetExpression], value: Value, node: cst.Assign) -> None:
+        """A new object that was put where others find it is theirs, too, by whatever local name it goes on: `room = rooms[name] = Room()`.
+
+        A lock that was put under a key is that of the key.
+        """
+        made = self.models.functions.get(value.type)
+        lock = made is not None and made.effect == "lock"
+        if value.shape is not Shape.NEW or value.ref is not None or not (lock or value.type.startswith(":")):
+            return
+        entries = [
+            event.resource
+            for event in self.events[max(self.next_id - 2, 0) : self.next_id]
+            if isinstance(event, Access) and event.how in ("[]", "=") and event.place == self.place(node)
+        ]
+        for name in (*targets, node.value) if len(entries) == 1 else ():
+            if not isinstance(name, cst.Name) or name.value not in self.state.env:
+                continue
+            if lock and entries[0].key:
+                self.state.env[name.value] = replace(self.state.env[name.value], ref=entries[0])
+            elif not lock:
+                self.show(name.value)
 
     def annotated(self, node: cst.AnnAssign) -> None:
         if node.value is not None:

@@ -8,6 +8,7 @@ import libcst as cst
 
 from racelint.events import (
     EMPTINESS,
+    FILLING,
     NO_IDS,
     Ids,
     Kind,
@@ -18,6 +19,7 @@ from racelint.events import (
 from racelint.expressions import expression
 from racelint.flow.graph import NO_CONTROL, Control
 from racelint.flow.names import Names
+from racelint.flow.recording import TRIED
 from racelint.flow.resources import COUNTED, item_of
 from racelint.flow.summaries import source_of
 from racelint.frozen import replace
@@ -36,7 +38,7 @@ class Conditions(Names):
             left, left_true, left_false = self.condition(node.left)
             skipped = self.state.copy()
             both = type(node.operator) is cst.And
-            self.state.control |= left_true if both else left_false
+            self.know(left_true if both else left_false)
             right, right_true, right_false = self.condition(node.right)
             before = skipped.control
             looked = self.state.fresh  # where the right side was not reached, it decides nothing
@@ -65,6 +67,7 @@ class Conditions(Names):
         from racelint.flow.managers import evaluated
 
         testing, self.testing = self.testing, True
+        self.answered = node
         value = _of_counted(evaluated(self, self.evaluate(node), node, "exists"))
         self.testing = testing
         if value.ref is not None and value.via is None and type(node) is not cst.Call:
@@ -74,6 +77,9 @@ class Conditions(Names):
         self._note_asked(value.stems, node)
         if value.stems:
             self._note_fields(node, _operands(node), value.stems)
+        tried = value.part(TRIED)
+        if tried is not None:
+            return value, _each(tried.stems, Sense.PRESENT), _each(tried.stems, Sense.ABSENT)
         asked = self.access(value.via) if value.via is not None else None
         if asked is not None and asked.how == EMPTINESS:
             return value, _senses(value, Sense.ABSENT), _senses(value, Sense.PRESENT)
@@ -154,6 +160,9 @@ class Conditions(Names):
                 false |= _vaguely(frozenset((n, Sense.OTHER) for n in both.stems), Sense.OTHERWISE)
         self._checked(_of_counted(left))
         self.testing = testing
+        tried = left.part(TRIED)
+        if tried is not None:  # however it is asked, it is: that the lock was got is believed both ways
+            true, false = true | _each(tried.stems, Sense.PRESENT), false | _each(tried.stems, Sense.PRESENT)
         self._note_asked(stems, node)
         if stems & self.ordered and self.of_entries(stems):
             sides = (node.left, *(target.comparator for target in node.comparisons))
@@ -292,6 +301,8 @@ def _some(
 
 def _is_count(node: cst.BaseExpression) -> bool:
     """Whether an expression is the number of a collection's elements."""
+    if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
+        return node.func.attr.value == FILLING and not node.args
     return (
         isinstance(node, cst.Call)
         and len(node.args) == 1
@@ -342,6 +353,10 @@ def _version(node: cst.BaseExpression) -> str:
 def _vaguely(control: Control, sense: Sense) -> Control:
     """One of several tests decided; which one is not known."""
     return frozenset((number, sense) for number, _ in control)
+
+
+def _each(stems: Ids, sense: Sense) -> Control:
+    return frozenset((number, sense) for number in stems)
 
 
 def _senses(value: Value, sense: Sense) -> Control:

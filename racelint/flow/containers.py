@@ -40,7 +40,11 @@ def container_call(ev: Evaluator, node: cst.Call, base: Value, method: str, argu
             ev.mark("own lock", node, default.text)
         return Value(frozenset((number,)), ref=item, type=default.type if default is not None and lock else "")
     if method in UPDATES:
-        ev.emit(Op.UPDATE, resource, node, Value(arguments.stems, Shape.NEW), method, arguments.texts)
+        new = first is not None and first.shape is Shape.NEW and first.type.startswith(":")
+        known = (("item", first),) if first is not None and new else ()
+        ev.emit(Op.UPDATE, resource, node, Value(arguments.stems, Shape.NEW, known=known), method, arguments.texts)
+        if new and key in ev.state.env:
+            ev.show(key)
         return Value(shape=Shape.NONE)
     if method in REMOVALS:
         item = item_of(resource, key) if key and method in ("remove", "discard") else resource

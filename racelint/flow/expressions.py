@@ -156,11 +156,11 @@ class Evaluator(Conditions):
         if decided is not None:
             return self.evaluate(node.body if decided else node.orelse)
         after = self.state.copy()
-        self.state.control |= true
+        self.know(true)
         left = self.evaluate(node.body)
         one = self.state
         self.state = after
-        self.state.control |= false
+        self.know(false)
         right = self.evaluate(node.orelse)
         self.merge(one, self.state)
         return Value(
@@ -172,6 +172,8 @@ class Evaluator(Conditions):
         )
 
     def named(self, node: cst.NamedExpr) -> Value:
+        if isinstance(node.target, cst.Name):
+            self.answered = node.value
         value = self.evaluate(node.value)
         if isinstance(node.target, cst.Name):
             self.bind(node.target.value, value)

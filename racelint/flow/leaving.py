@@ -268,7 +268,7 @@ class Leaving(Assignments):
             entry = self.next_id
             true, false = head()
             at_head = self.state.copy()
-            self.state.control |= true
+            self.know(true)
             self.block(body)
             self.loops.pop()
             back = [state for state in (self.state, *loop.continues) if not state.dead]
@@ -277,10 +277,10 @@ class Leaving(Assignments):
                 if entry < len(self.events):
                     self.after[pred].add(entry)
         leaving = at_head
-        leaving.control |= false
-        if endless:
-            leaving = State(NO_IDS, dict(at_head.env), at_head.held, at_head.control, dead=True, made=at_head.made)
         self.state = leaving
+        self.know(false)
+        if endless:
+            self.state = State(NO_IDS, dict(at_head.env), at_head.held, at_head.control, dead=True, made=at_head.made)
         if orelse is not None:
             self.block(orelse.body)
         self.state = join([self.state, *loop.breaks])

@@ -9,6 +9,7 @@ from racelint.expressions import expression
 from racelint.facts import FunctionFacts
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
+from racelint.flow.recording import TRIED
 from racelint.flow.resources import attribute_resource
 from racelint.flow.summaries import source_of
 from racelint.words import first_word, whole_lock
@@ -33,6 +34,9 @@ def lock_call(
         if ev.unused is node and _may_fail(node) and not _raises(ev, base):
             ev.mark("unsure lock", node, base.text)
             return Value(shape=Shape.CALL)
+        if ev.answered is (awaiting or node) and _may_fail(node) and not _raises(ev, base):
+            number = ev.try_for(lock, "lock", lock_world(ev, base), ev.place(node))
+            return Value(shape=Shape.CALL, known=((TRIED, Value(frozenset((number,)))),))
         ev.acquire(lock, "lock", lock_world(ev, base), ev.place(node), not _of_this_call(ev, base))
         return Value(shape=Shape.CALL)
     for held in ev.acquisitions(ev.state.held):

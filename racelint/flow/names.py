@@ -27,6 +27,9 @@ from racelint.frozen import replace
 from racelint.grafts import is_grafted
 from racelint.resolve import is_model_class
 
+SHOWN = "shown"
+"""The part of a new object that says that others can reach it."""
+
 OWN_TO_THREAD = frozenset(
     {"threading.local", "_thread._local", "gevent.local.local", "werkzeug.local.Local", "flask.g", "quart.g"}
 )
@@ -186,7 +189,7 @@ class Names(Recorder):
             type_name = scope.attribute_type(owner, attr)
             if base.ref is not None:
                 return part_of(base, attr, text), type_name
-            if base.shape is Shape.NEW:
+            if base.shape is Shape.NEW and base.part(SHOWN) is None:
                 return None, ""
             if base.text:
                 return Resource(Kind.ARGUMENT, owner, attr, text), type_name
@@ -280,6 +283,12 @@ class Names(Recorder):
         self.rebound.update(n for n, row in enumerate(self.rows) if row.name == name and n != value.row)
         born = value.born if value.born >= 0 else self.next_id
         self.state.env[name] = replace(value, text=name, origin=value.origin or value.text, born=born)
+
+    def show(self, name: str) -> None:
+        """Notes that others can reach the new object that a local name stands for."""
+        value = self.state.env[name]
+        if value.part(SHOWN) is None:
+            self.state.env[name] = replace(value, known=(*value.known, (SHOWN, Value())))
 
     def bind_target(self, target: cst.BaseExpression, value: Value) -> None:
         """Binds loop variables and tuple targets to parts of a value."""

@@ -30,6 +30,9 @@ from racelint.words import whole_lock
 
 NO_NAMES: frozenset[str] = frozenset()
 
+TRIED = "tried"
+"""The part of an answer that says by its stems which acquisition it is the answer to."""
+
 
 class Recorder(Builder):
     """Notes the events of one unit and of the helpers it calls."""
@@ -49,6 +52,10 @@ class Recorder(Builder):
         self.testing = False
         self.unused: cst.BaseExpression | None = None
         """The expression that is a statement of its own: nobody looks at its value."""
+        self.answered: cst.BaseExpression | None = None
+        """The expression whose value is tested, or given to a local name and to nothing else."""
+        self.tried: set[int] = set()
+        """The acquisitions that may have failed."""
         self.until = 0
         """How many loops with a test of their own are around."""
         self.repeating = False
@@ -151,6 +158,22 @@ class Recorder(Builder):
             if (sense is Sense.ABSENT and not absent) or (sense is Sense.PRESENT and absent) or sense.vague:
                 self.acquire(access.resource, "claim", "any", access.place)
                 break
+
+    def know(self, control: Control) -> None:
+        """Goes on where the control holds, and with it the locks of which it says that they were got."""
+        got = frozenset(n for n, sense in control if sense is Sense.PRESENT and n in self.tried)
+        self.state.control |= (
+            control if not self.tried else frozenset(one for one in control if one[0] not in self.tried)
+        )
+        self.state.held |= got
+
+    def try_for(self, lock: Resource, what: str, world: str, place: Place) -> int:
+        """Tries to take a guard, which is held where the answer was yes (`know`)."""
+        held = self.state.held
+        number = self.acquire(lock, what, world, place)
+        self.state.held = held
+        self.tried.add(number)
+        return number
 
     def acquire(self, lock: Resource, what: str, world: str, place: Place, shared: bool = True) -> int:
         """Takes a guard from here on."""

@@ -237,7 +237,7 @@ class Walker(Contexts):
         asserting, self.asserting = self.asserting, True
         _, true, _ = self.condition(node.test)
         self.asserting = asserting
-        self.state.control |= frozenset(known for known in true if not self.of_rows(frozenset((known[0],))))  # certain
+        self.know(frozenset(known for known in true if not self.of_rows(frozenset((known[0],)))))  # certain
 
     def if_(self, node: cst.If) -> None:
         decided = told(self, node.test)
@@ -246,11 +246,11 @@ class Walker(Contexts):
             return
         _, true, false = self.condition(node.test)
         after_test = self.state.copy()
-        self.state.control |= true
+        self.know(true)
         self.block(node.body)
         one = self.state
         self.state = after_test
-        self.state.control |= false
+        self.know(false)
         if isinstance(node.orelse, cst.If):
             self.if_(node.orelse)
         elif isinstance(node.orelse, cst.Else):
@@ -282,7 +282,7 @@ class Walker(Contexts):
             self.state.control |= true
             self._capture(case.pattern, value if anything else None)
             if case.guard is not None:
-                self.state.control |= self.condition(case.guard)[1]
+                self.know(self.condition(case.guard)[1])
             elif not anything:
                 missed |= false
             self.block(case.body)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
-from racelint.events import EMPTINESS, NO_IDS, Kind, Op, Resource, Row, Shape, Value
+from racelint.events import EMPTINESS, FILLING, NO_IDS, Kind, Op, Resource, Row, Shape, Value
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import BUILTIN_PURE, Evaluator
 from racelint.flow.files import dump_to_path, used_as_key
@@ -44,7 +44,7 @@ def unmodelled_call(
     """Walks a call that no table describes and whose body is not seen: what its name and what it is given tell."""
     where: cst.CSTNode = awaiting or node
     if base is not None and base.ref is not None:
-        if method == EMPTINESS and not node.args:
+        if method in (EMPTINESS, FILLING) and not node.args:
             number = ev.emit(Op.CHECK if ev.testing else Op.READ, base.ref, node, how=method)
             return Value(frozenset((number,)), Shape.CALL, via=number)
         ev.emit(Op.USE, base.ref, node, Value(arguments.stems, via=base.via), method)

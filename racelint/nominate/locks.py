@@ -59,16 +59,18 @@ def under_lock(c: Candidate) -> bool:
         any("." not in guard or guard.rpartition(".")[2][:1].isupper() for guard in taken)  # one that the call may make
         or any(call.callee.endswith(".acquire") and call.arguments for call in c.calls)  # that may not be waited for
         or any(root.world == "processes" and not root.handler for root in roots)
-        or _of_another(c)
+        or _of_another(c, taken)
         or any(not c.module.is_plain_lock(guard) for guard in taken)  # one of several
         or any(_of_several(c, write) for writes in c.changes.values() for write in writes)
     )
 
 
-def _of_another(c: Candidate) -> bool:
-    """Whether a method changes an attribute of an argument, which may be another object of its class."""
+def _of_another(c: Candidate, taken: set[str]) -> bool:
+    """Whether a method changes an attribute of an argument, which may be another object of its class, or takes the lock of one."""
     given = {name for name, _ in c.facts.params[1:]} if c.facts.owner else set()
-    return any(write.path.count(".") == 1 and write.path.partition(".")[0] in given for write in c.facts.writes)
+    return any(guard.partition(".")[0] in given for guard in taken) or any(
+        write.path.count(".") == 1 and write.path.partition(".")[0] in given for write in c.facts.writes
+    )
 
 
 def _of_several(c: Candidate, write: Write) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from racelint.events import Access, Acquire, Kind, Op, Sense
-from racelint.facts import FunctionFacts
+from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.pattern.anew import (
     Useless,
@@ -17,7 +17,7 @@ from racelint.pattern.anew import (
 )
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.readers import changed_by_readers
-from racelint.pattern.transfers import changed_under_own_lock
+from racelint.pattern.transfers import changed_under_others_lock, changed_under_own_lock
 from racelint.pattern.unit import Unit, same
 from racelint.resolve import CONSTRUCTORS
 
@@ -31,6 +31,7 @@ def useless_locks(unit: Unit) -> Iterator[Useless]:
     yield from changed_by_readers(unit)
     yield from _one_per_object(unit)
     yield from _of_this_object(unit)
+    yield from _of_another_object(unit)
     yield from _one_of_several(unit)
     yield from _of_one_process(unit)
     yield from _replaced(unit)
@@ -99,6 +100,20 @@ def _of_this_object(unit: Unit) -> Iterator[Useless]:
         )
 
 
+def _of_another_object(unit: Unit) -> Iterator[Useless]:
+    """The lock of another object around a change of this one."""
+    for change, guard in changed_under_others_lock(unit):
+        root = guard.lock.name.partition(".")[0]
+        yield Useless(
+            change,
+            change,
+            guard.lock.name,
+            f"is the lock of `{root}`, so it does not keep who changes `{change.resource.name}` under the own one",
+            Confidence.MEDIUM,
+            f"hold both locks, always in the same order, or change `{change.resource.name}` under the own one",
+        )
+
+
 def _one_of_several(unit: Unit) -> Iterator[Useless]:
     """A lock for one key of many around state that has nothing to do with the key: who has another key holds another lock."""
     if not unit.module.concurrency.surely_in_threads(unit.facts):
@@ -161,11 +176,19 @@ def built_often(unit: Unit, class_name: str) -> Confidence | None:
     """How sure it is that the class has several objects; None if the module builds one, once."""
     facts, scope = unit.module.scope.facts, unit.module.scope
     names = {c.qualname for c in facts.classes if class_name in {b.qualname for b in scope.lineage(c.qualname)}}
-    inside = [call for f in facts.functions for call in f.calls if call.callee in names]
+    inside = [call for f in facts.functions for call in f.calls if call.callee in names or _builds_each(call, names)]
     outside = [call for call in facts.module_body.calls if call.callee in names]
     if inside or len(outside) > 1 or any(call.looped for call in outside):
         return Confidence.MEDIUM
     return None if outside else Confidence.LOW
+
+
+def _builds_each(call: CallSite, names: set[str]) -> bool:
+    """Whether the call has an object built of each of several things: `pool.map(Ticket, numbers)`."""
+    return call.callee.rpartition(".")[2] in _MAPS and bool(call.arguments) and call.arguments[0] in names
+
+
+_MAPS = frozenset({"map", "starmap", "imap", "imap_unordered"})
 
 
 def _of_one_process(unit: Unit) -> Iterator[Useless]:
@@ -289,7 +312,7 @@ def _thrown_away(unit: Unit) -> Iterator[Useless]:
         if (
             used is not None
             and not any(lock.id != used.id for lock in unit.locked_at(removal))
-            and not _last(unit, removal)
+            and not _last(unit, removal, used)
         ):
             yield Useless(
                 removal,
@@ -301,21 +324,28 @@ def _thrown_away(unit: Unit) -> Iterator[Useless]:
             )
 
 
-def _last(unit: Unit, removal: Access) -> bool:
+def _last(unit: Unit, removal: Access, lock: Acquire) -> bool:
     """Whether anything may have said that nobody else wants the lock: a look at the lock, at a count, or at what nobody knows of.
 
-    That the entry of another collection is there, which the call works on, does not.
+    That the entry of another collection is there, which the call works on, does not; nor does what is stored for its key, where
+    that was looked at under the lock.
     """
     counts = {change.resource.place for change in unit.accesses(Op.WRITE, kinds=INTERNAL) if change.how in _COUNTS}
     return any(
         (check := unit.access(number)) is None
-        or sense.vague
-        or check.resource.kind not in INTERNAL
+        or (sense.vague and not _stored_for_key(check, lock))
+        or (check.resource.kind not in INTERNAL and not _stored_for_key(check, lock))
         or check.resource.place == removal.resource.place
+        or check.resource.path.startswith(f"{removal.resource.path}.")
         or check.resource.place in counts
         or (sense is Sense.ABSENT and check.resource.key != "" and check.resource.key == removal.resource.key)
         for number, sense in removal.control
     )
+
+
+def _stored_for_key(check: Access, lock: Acquire) -> bool:
+    """Whether it is looked under the lock at what a store has, which knows nothing of locks."""
+    return check.resource.kind.external and lock.id in check.held
 
 
 _COUNTS = ("+=", "[]+=")

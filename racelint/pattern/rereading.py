@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import EMPTINESS, Access, Kind, Op, Sense
+from racelint.events import EMPTINESS, FILLING, Access, Kind, Op, Sense
 from racelint.evidence import Evidence
 from racelint.finding import Confidence, World
 from racelint.frozen import dataclass
@@ -37,7 +37,7 @@ def rereads(unit: Unit) -> Iterator[Reread]:
         if check is None or _renewed(unit, check, use):
             continue
         if takes_from_queue(use):
-            found = _other_taker(unit, use) if check.how == EMPTINESS else None
+            found = _other_taker(unit, use) if check.how in (EMPTINESS, FILLING) else None
         else:
             found = remover(unit, use)
         if found is not None:

@@ -1,4 +1,4 @@
-"""Changes of another object of the class under the lock of the own one, which does not guard it."""
+"""Changes of one object of a class under the lock of another one, which does not guard it."""
 
 from __future__ import annotations
 
@@ -31,6 +31,29 @@ def changed_under_own_lock(unit: Unit) -> Iterator[tuple[Access, Acquire]]:
             yield write, own[0]
 
 
+def changed_under_others_lock(unit: Unit) -> Iterator[tuple[Access, Acquire]]:
+    """Changes in two steps of an own attribute, which the methods of the class guard by the own lock, under that of an argument."""
+    facts = unit.facts
+    if not facts.owner or len(facts.params) < 2 or unit.is_constructor or "classmethod" in facts.decorators:
+        return
+    if unit.module.concurrency.called_under_lock(facts):
+        return
+    (own, _), *others = facts.params
+    given = {name for name, _ in others}
+    for write in unit.accesses(Op.WRITE, kinds=(Kind.ATTRIBUTE,)):
+        attribute = write.resource.path
+        if write.resource.name != f"{own}.{attribute}" or not _in_two_steps(unit, write):
+            continue
+        held = unit.locked_at(write)
+        root, _, lock = held[0].lock.name.partition(".") if len(held) == 1 else ("", "", "")
+        if (
+            root in given
+            and (facts.owner, lock) in unit.module.locks_of(facts.owner)
+            and _guarded_by(unit, lock, attribute)
+        ):
+            yield write, held[0]
+
+
 def _in_two_steps(unit: Unit, change: Access) -> bool:
     """Whether what is written is computed from what was read there."""
     reads = [unit.access(number) for number in change.value.stems]
@@ -39,10 +62,14 @@ def _in_two_steps(unit: Unit, change: Access) -> bool:
 
 def _guards(unit: Unit, lock: Acquire, attribute: str) -> bool:
     """Whether methods change the attribute of their own object under its lock, and never under none."""
+    return _guarded_by(unit, lock.lock.path, attribute)
+
+
+def _guarded_by(unit: Unit, lock: str, attribute: str) -> bool:
     scope = unit.module.scope
     changes = [
         write
         for function, write in scope.attribute_writes(unit.facts.owner, attribute)
         if not scope.in_construction(function, write) and write.path.startswith("self.")
     ]
-    return all(write.within for write in changes) and any(f"self.{lock.lock.path}" in w.within for w in changes)
+    return all(write.within for write in changes) and any(f"self.{lock}" in w.within for w in changes)
