@@ -65,6 +65,8 @@ class Need(Enum):
     FILE_STEPS = "a path is tested and used, or a file is written that others read"
     THREAD_START = "a thread is started and state is changed"
     ANNOUNCED = "an event is set, and a method's own state"
+    SHOWN = "a new object of a class of the module is put where others find it"
+    EARLY_FLAG = "a flag is raised, and something is set that another function looks at together with the flag"
     CONDITION = "a condition variable is waited for"
     JOB = "a job is sent"
     ROW_LOCK = "rows are locked, or a lock is taken where rows are changed"

@@ -128,6 +128,8 @@ OF_CHANGES = frozenset(
         Need.PER_CALL_STATE,
         Need.ROW_UPDATE,
         Need.ANNOUNCED,
+        Need.SHOWN,
+        Need.EARLY_FLAG,
     }
 )
 """What only definitions can meet that change state, or call what does."""
@@ -211,6 +213,8 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.FILE_STEPS: stores.file_steps,
     Need.THREAD_START: state.thread_start,
     Need.ANNOUNCED: state.announced,
+    Need.SHOWN: threads.shown,
+    Need.EARLY_FLAG: threads.early_flag,
     Need.CONDITION: locks.condition,
     Need.JOB: stores.job,
     Need.ROW_LOCK: stores.row_lock,

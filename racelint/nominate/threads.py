@@ -55,3 +55,32 @@ def process_setting(c: Candidate) -> bool:
 @cache
 def _last_names(names: frozenset[str]) -> frozenset[str]:
     return frozenset(name.rpartition(".")[2] for name in names)
+
+
+def shown(c: Candidate) -> bool:
+    """Whether a new object of a class of the module, which a local name holds, is put into something that is no local name."""
+    facts, scope = c.facts, c.module.scope
+    if not any(built in scope.classes for _, built in facts.locals_built):
+        return False
+    if not any(
+        write.how in SHOWS and (write.path not in facts.local_names or "." in write.path) for write in facts.writes
+    ):
+        return False
+    return c.rank(World.TASKS if facts.is_async else World.THREADS) >= 0
+
+
+SHOWS = frozenset({"[]", "=", "append", "appendleft", "add"})
+"""How an object gets to where others find it."""
+
+
+def early_flag(c: Candidate) -> bool:
+    """Whether a flag is raised, and something is set that another function of the module looks at together with the flag."""
+    writes = [w for f in c.functions for w in f.writes if "." in w.path or w.path in f.outer_names]
+    flags = {w.path for w in writes if w.how == "=" and w.shape == "true"}
+    others = {w.path for w in writes} - flags
+    if not flags or not others or c.rank(World.TASKS if c.facts.is_async else World.THREADS) < 0:
+        return False
+    return any(
+        f is not c.facts and not flags.isdisjoint(f.reads) and not others.isdisjoint(f.reads)
+        for f in c.module.scope.facts.functions
+    )

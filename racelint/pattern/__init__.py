@@ -35,6 +35,7 @@ from racelint.pattern.dependence import (
 )
 from racelint.pattern.doubts import Doubts
 from racelint.pattern.drained import drained_by_threads
+from racelint.pattern.early_flags import raised_too_early
 from racelint.pattern.emptied import emptied_after_await
 from racelint.pattern.ended import begun_after_end, raised_to_end, tells_of_end
 from racelint.pattern.escaping import escapes
@@ -57,9 +58,9 @@ from racelint.pattern.files import (
 from racelint.pattern.filling import filled_alike
 from racelint.pattern.forgotten import forgotten_once
 from racelint.pattern.half_made import published_half_made
-from racelint.pattern.half_ready import ready_too_early
 from racelint.pattern.halves_late import kept_late
 from racelint.pattern.handed import counted_in_shared_memory, emptied_by_each
+from racelint.pattern.half_ready import ready_too_early
 from racelint.pattern.hooks import kept_by_hooks
 from racelint.pattern.indexing import gone_through_by_number
 from racelint.pattern.iterating import VIEWS, iterated_by_threads, process_wide
@@ -171,6 +172,7 @@ from racelint.pattern.sharing import (
     threads_handed_alike,
     used_by_others,
 )
+from racelint.pattern.shown import shown_half_built
 from racelint.pattern.shown_only import only_shown
 from racelint.pattern.spent import spent_twice
 from racelint.pattern.split_holds import split_holds
@@ -361,6 +363,7 @@ __all__ = [
     "raised_then_given",
     "raised_then_tested",
     "raised_to_end",
+    "raised_too_early",
     "read_apart",
     "read_meanwhile",
     "ready_too_early",
@@ -396,6 +399,7 @@ __all__ = [
     "session_of_module",
     "sessions_handed_out",
     "set_for_all",
+    "shown_half_built",
     "shown_too_early",
     "sizes_kept",
     "slept_then_done",

@@ -9,6 +9,8 @@ from racelint.evidence import Evidence
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence, World
 from racelint.frozen import dataclass
+from racelint.pattern.early_flags import fills
+from racelint.pattern.half_ready import missing_at_first
 from racelint.pattern.unit import Unit
 from racelint.resolve import enclosing_self
 
@@ -28,6 +30,11 @@ class Announced:
     world: World
     evidence: Evidence
 
+    @property
+    def filled(self) -> bool:
+        """Whether the write is one of an entry of a collection that was empty."""
+        return self.write.op is Op.UPDATE or bool(self.write.resource.key)
+
 
 def announced_too_early(unit: Unit) -> Iterator[Announced]:
     """Attributes that are first set after the event for which their reader waits."""
@@ -42,7 +49,7 @@ def announced_too_early(unit: Unit) -> Iterator[Announced]:
         if made not in EVENTS:
             continue
         world = World.TASKS if made in TASK_EVENTS else World.THREADS
-        for write in unit.accesses(Op.WRITE, kinds=(Kind.ATTRIBUTE,)):
+        for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.ATTRIBUTE,)):
             if not _comes_after(unit, event, write, world):
                 continue
             reader = next((f.qualname for f in _waiting(unit, event) if _reads(unit, f, write)), None)
@@ -55,6 +62,10 @@ def announced_too_early(unit: Unit) -> Iterator[Announced]:
 def _comes_after(unit: Unit, event: Access, write: Access, world: World) -> bool:
     """Whether the write gives the attribute a value for the first time in the unit, after the event, and others can run before it."""
     if write.resource.owner != event.resource.owner or "." in write.resource.path or write.value.shape.absent:
+        return False
+    if (write.op is Op.UPDATE or write.resource.key) and not (
+        fills(unit, write) and missing_at_first(unit, write.resource)
+    ):
         return False
     if not unit.before(event.id, write.id) or unit.before(write.id, event.id) or unit.locked_at(event):
         return False
@@ -69,7 +80,7 @@ def _comes_after(unit: Unit, event: Access, write: Access, world: World) -> bool
         return False  # it is set again once all is there
     return not any(
         other.resource.place == write.resource.place and unit.before(other.id, event.id)
-        for other in unit.accesses(Op.WRITE, kinds=(Kind.ATTRIBUTE,))
+        for other in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.ATTRIBUTE,))
     )
 
 

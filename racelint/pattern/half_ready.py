@@ -40,7 +40,7 @@ def ready_too_early(unit: Unit) -> Iterator[tuple[Access, Access, Switch, str, E
             ),
             None,
         )
-        if check is None or _taken_back(unit, claim) or not seen_outside(unit, claim):
+        if check is None or taken_back(unit, claim) or not seen_outside(unit, claim):
             continue
         if any(
             (look := unit.access(n)) is None or not same(look.resource, claim.resource) for n in claim.controlled_by
@@ -53,7 +53,7 @@ def ready_too_early(unit: Unit) -> Iterator[tuple[Access, Access, Switch, str, E
             yield check, claim, made[0][0], *found
 
 
-def _taken_back(unit: Unit, claim: Access) -> bool:
+def taken_back(unit: Unit, claim: Access) -> bool:
     """Whether the unit sets the flag back where nothing fails, too: then it only says that somebody is at work."""
     back = {
         write.id
@@ -89,10 +89,10 @@ def _made_later(unit: Unit, check: Access, claim: Access) -> Iterator[tuple[Swit
             write.id > first.id
             and check.id in write.controlled_by
             and write.resource.owner == claim.resource.owner
-            and (write.how in _FILLS if write.op is Op.UPDATE or write.resource.key else True)
+            and (write.how in FILLS if write.op is Op.UPDATE or write.resource.key else True)
             and not same(write.resource, claim.resource)
             and not write.value.shape.absent
-            and _missing_at_first(unit, write.resource)
+            and missing_at_first(unit, write.resource)
         ):
             yield first, write.resource
     for switch in switches:
@@ -100,7 +100,7 @@ def _made_later(unit: Unit, check: Access, claim: Access) -> Iterator[tuple[Swit
             yield switch, switch.used
 
 
-_FILLS = frozenset({"[]", "append", "add", "update", "extend", "setdefault"})
+FILLS = frozenset({"[]", "append", "add", "update", "extend", "setdefault"})
 """How a collection gets what it lacks."""
 
 BEGINNINGS = frozenset(
@@ -109,7 +109,7 @@ BEGINNINGS = frozenset(
 """First words of calls that make the object ready whose method they are."""
 
 
-def _missing_at_first(unit: Unit, resource: Resource) -> bool:
+def missing_at_first(unit: Unit, resource: Resource) -> bool:
     """Whether new objects have nothing there."""
     scope = unit.module.scope
     first = [w for f, w in scope.attribute_writes(resource.owner, resource.path) if scope.in_construction(f, w)]

@@ -32,7 +32,7 @@ RULES: tuple[Rule, ...] = (
     Listed("RL303", "lazy-init-across-await", Need.STATE_OF_TASKS, Need.MADE_BY_TASKS, Need.FLAG_OF_TASKS),
     Listed("RL304", "check-then-insert", Need.STATE_OF_TASKS, Need.MADE_BY_TASKS, Need.STATE_OF_THREADS),
     Listed("RL305", "teardown-across-await", Need.STATE_OF_TASKS),
-    Listed("RL306", "started-before-ready", Need.THREAD_START, Need.ANNOUNCED),
+    Listed("RL306", "started-before-ready", Need.THREAD_START, Need.ANNOUNCED, Need.SHOWN, Need.EARLY_FLAG),
     Listed("RL401", "shadow-state", Need.STATE_AND_STORE),
     Listed("RL402", "process-local-state", Need.STATE_OF_PROCESSES),
     Listed("RL403", "torn-pair", Need.PAIR),

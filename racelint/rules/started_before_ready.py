@@ -1,7 +1,8 @@
 """A thread is started, or told by an event to go on, before what it reads has been assigned.
 
 It may run at once: it finds the attribute missing, or still says "nothing yet", and fails or ends before it has begun. So may the
-answer to a request come before it is noted who waits for it.
+answer to a request come before it is noted who waits for it; who looks at a flag may find it up before what it stands for is there;
+and a new object may be taken out of a collection before it is set up.
 
 ## Example
     import threading
@@ -33,7 +34,16 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, announced_too_early, late_writes, sent_before_noted, shown_too_early, started_unset
+from racelint.pattern import (
+    Module,
+    announced_too_early,
+    late_writes,
+    raised_too_early,
+    sent_before_noted,
+    shown_half_built,
+    shown_too_early,
+    started_unset,
+)
 from racelint.rule import Rule
 
 
@@ -81,8 +91,50 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix(f"put the object into `{shelf}` when all of it is set"),
             )
+        for half in shown_half_built(unit):
+            name, shelf = half.write.resource.path, half.show.resource.name
+            yield module.finding(
+                RULE,
+                unit,
+                half.show,
+                ((Role.ACT, half.show), (Role.WRITE, half.write)),
+                f"a new object is put into `{shelf}` here, before its `{name}` is set on line {module.line(half.write)}; "
+                f"`{half.reader}` finds it there and uses that",
+                half.evidence,
+                half.world,
+                shelf,
+                Fix(f"put the object into `{shelf}` when all of it is set"),
+            )
+        for raised in raised_too_early(unit):
+            name, flag = raised.write.resource.name, raised.flag.resource.shown
+            yield module.finding(
+                RULE,
+                unit,
+                raised.flag,
+                ((Role.ACT, raised.flag), (Role.WRITE, raised.write)),
+                f"`{flag}` is set here, before `{name}` is on line {module.line(raised.write)}; `{raised.reader}` finds it set "
+                f"and uses `{name}`",
+                raised.evidence,
+                raised.world,
+                flag,
+                Fix(f"set `{name}` first and `{flag}` last"),
+            )
         for early in announced_too_early(unit):
             name, event = early.write.resource.shown, early.event.resource.shown
+            if early.filled:
+                yield module.finding(
+                    RULE,
+                    unit,
+                    early.event,
+                    ((Role.ACT, early.event), (Role.WRITE, early.write)),
+                    f"`{event}` is set here, before line {module.line(early.write)} fills `{early.write.resource.name}`; "
+                    f"`{early.reader}` waits for it to read that",
+                    early.evidence,
+                    early.world,
+                    event,
+                    Fix(f"fill `{early.write.resource.name}` first and set `{event}` last"),
+                )
+                continue
             yield module.finding(
                 RULE,
                 unit,
@@ -119,5 +171,5 @@ RULE = Rule(
     "used before it is set",
     __doc__,
     find,
-    needs=(Need.THREAD_START, Need.ANNOUNCED),
+    needs=(Need.THREAD_START, Need.ANNOUNCED, Need.SHOWN, Need.EARLY_FLAG),
 )

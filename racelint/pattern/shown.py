@@ -1,0 +1,117 @@
+"""New objects that are put where others find them, and set up only then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.events import Access, Kind, Op, Sense, Shape, Value
+from racelint.evidence import Evidence
+from racelint.expressions import expression
+from racelint.facts import FunctionFacts
+from racelint.finding import Confidence, World
+from racelint.frozen import dataclass
+from racelint.pattern.half_ready import comes_at_once
+from racelint.pattern.needing import first_none
+from racelint.pattern.unit import Unit, same
+
+
+@dataclass(frozen=True, slots=True)
+class HalfBuilt:
+    """The change that shows the object, the later write of what it lacks, who finds it and uses that, and why at once."""
+
+    show: Access
+    write: Access
+    reader: str
+    world: World
+    evidence: Evidence
+
+
+def shown_half_built(unit: Unit) -> Iterator[HalfBuilt]:
+    """Objects of the module's classes that are in a collection or attribute before an attribute is set that was None till then."""
+    if unit.is_constructor:
+        return
+    world = World.TASKS if unit.facts.is_async else World.THREADS
+    for show in unit.accesses(Op.WRITE, Op.UPDATE, kinds=_SHELVES):
+        made = show.value.part("item") if show.op is Op.UPDATE else show.value
+        if made is None or made.shape is not Shape.NEW or not made.type.startswith(":"):
+            continue
+        for write in unit.accesses(Op.WRITE, kinds=(Kind.ARGUMENT,)):
+            if not _comes_late(unit, show, write, made, world):
+                continue
+            found = _found_by(unit, show, write, world)
+            if found is not None:
+                yield HalfBuilt(show, write, found[0], world, found[1])
+                break
+
+
+_SHELVES = (Kind.GLOBAL, Kind.ATTRIBUTE, Kind.CLASS)
+
+
+def _comes_late(unit: Unit, show: Access, write: Access, made: Value, world: World) -> bool:
+    """Whether the write gives the object what it lacked, after others could find it, and no lock is held over both."""
+    scope, (owner, attribute) = unit.module.scope, write.resource.place
+    if made.type[1:] not in scope.family(owner) or write.value.shape.absent or "." in attribute or write.resource.key:
+        return False
+    if write.id < show.id or not unit.before(show.id, write.id) or not first_none(unit, owner, attribute):
+        return False
+    if unit.guards(show, write, "lock") or unit.only_after_error(show, write):
+        return False
+    if any(a.id < write.id and a.resource.place == write.resource.place for a in unit.accesses(Op.WRITE)):
+        return False
+    return world is World.THREADS or unit.switch_between(show.id, write.id) is not None
+
+
+def _found_by(unit: Unit, show: Access, write: Access, world: World) -> tuple[str, Evidence] | None:
+    """Who finds the object there and uses what it lacks without a look, and the evidence that this happens meanwhile."""
+    for function in _users(unit, show, write):
+        found = unit.module.concurrency.overlap(unit.facts.qualname, function.qualname, world.value, show.resource)
+        if found is not None and found.strength is not Confidence.LOW and not found.public:
+            return function.qualname, found
+    return None
+
+
+def _users(unit: Unit, show: Access, write: Access) -> Iterator[FunctionFacts]:
+    """The functions that take objects from there and use the attribute; the unit itself, if it does so where it found one."""
+    scope = unit.module.scope
+    attribute = write.resource.path
+    if _goes_on_with_it(unit, show, write):
+        yield unit.facts
+    for function in scope.facts.functions:
+        if function.qualname == unit.facts.qualname or not _looks_there(unit, function, show):
+            continue
+        used = [path for path in function.reads if path.count(".") == 1 and path.endswith(f".{attribute}")]
+        used = [path for path in used if path.partition(".")[0] not in ("self", "cls")]
+        if used and not any(call.within for call in function.calls) and not _is_tested(unit, function, attribute):
+            yield function
+
+
+def _looks_there(unit: Unit, function: FunctionFacts, show: Access) -> bool:
+    """Whether the function reads the collection or attribute."""
+    resource = show.resource
+    if resource.kind is Kind.GLOBAL:
+        return resource.path in function.reads and resource.path not in function.local_names
+    family = unit.module.scope.family(resource.owner) if resource.owner in unit.module.scope.classes else frozenset()
+    return function.owner in family and f"self.{resource.path}" in function.reads
+
+
+def _is_tested(unit: Unit, function: FunctionFacts, attribute: str) -> bool:
+    """Whether the function asks if the attribute is there, as far as its text tells."""
+    lines = unit.module.program.lines[function.first - 1 : function.last]
+    test = expression(
+        rf"\b(if|elif|while|and|or|not|assert)\s+(not\s+)?[\w.\[\]]+\.{attribute}\b(?!\s*[.(\[])|\.{attribute}\s+(or|is)\b"
+    )
+    return any(test.search(line) for line in lines)
+
+
+def _goes_on_with_it(unit: Unit, show: Access, write: Access) -> bool:
+    """Whether the unit found an object there that another run is still setting up, and uses the attribute at once."""
+    checks = [unit.access(number) for number, sense in show.control if sense is Sense.ABSENT]
+    check = next((c for c in checks if c is not None and same(c.resource, show.resource)), None)
+    if check is None or any(a.resource.place == write.resource.place for a in unit.accesses(Op.CHECK)):
+        return False
+    return any(
+        access.resource.place == write.resource.place
+        and (check.id, Sense.ABSENT) not in access.control
+        and comes_at_once(unit, check, access)
+        for access in unit.accesses(Op.READ, Op.USE, kinds=(Kind.ARGUMENT,))
+    )
