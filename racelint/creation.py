@@ -65,6 +65,7 @@ def _made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence
             or not (
                 write.value.shape in MADE
                 or _part_under_lock(unit, write)
+                or _part_of_answer(unit, pair.first, write)
                 or picked_up(unit, pair.first, write)
                 or (keyed and _enters(unit, pair, sense))
             )
@@ -97,6 +98,11 @@ def _made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence
 def _part_under_lock(unit: Unit, write: Access) -> bool:
     """Whether part of an answer is kept under a lock: `self.token = reply["token"]`. Who takes one for it means to ask only once."""
     return write.value.shape is Shape.OTHER and not write.value.stems and bool(unit.locked_at(write))
+
+
+def _part_of_answer(unit: Unit, check: Access, write: Access) -> bool:
+    """Whether what is kept comes out of what an awaited beginning has answered: `reply = await http.post(…)`, `token = reply["token"]`."""
+    return write.value.shape is Shape.OTHER and not write.value.stems and begins_something(unit, check, write)
 
 
 def _enters(unit: Unit, pair: Pair, sense: Sense) -> bool:
@@ -148,11 +154,7 @@ def how_sure(unit: Unit, pair: Pair, evidence: Evidence) -> Confidence:
         # whoever takes a lock for it expects others, and means to do it once
         return max(evidence.strength, Confidence.MEDIUM, key=lambda s: s.rank)
     if not makes_resource(unit, write):
-        certain = (
-            evidence.strength is Confidence.HIGH
-            and begins_something(unit, pair.first, write)
-            and write.value.shape is Shape.AWAITED
-        )
+        certain = evidence.strength is Confidence.HIGH and begins_something(unit, pair.first, write)
         return Confidence.MEDIUM if certain else Confidence.LOW  # what is found out twice costs time and nothing else
     if not (makes_known_resource(unit, write) or begins_something(unit, pair.first, write)):
         return evidence.strength

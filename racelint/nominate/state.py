@@ -160,11 +160,15 @@ def _under_locks(c: Candidate) -> bool:
 
 
 def _kept_late(c: Candidate) -> bool:
-    """Whether a coroutine changes an entry, and counts or changes another one, with a suspension point in between."""
+    """Whether a coroutine changes an entry, and counts or changes another one or sets something, with a suspension point in between."""
     if not c.suspends or len(c.changes) < 2:
         return False
     first = [key for key, writes in c.changes.items() if any(w.how in OF_ENTRY for w in writes)]
-    second = [key for key, writes in c.changes.items() if key in first or any(w.how == "+=" for w in writes)]
+    second = [
+        key
+        for key, writes in c.changes.items()
+        if key in first or any(w.how == "+=" or (w.how == "=" and w.shape == "other") for w in writes)
+    ]
     return (
         any(one != other and c.switches_between(one, other) for one in first for other in second)
         and c.rank(World.TASKS) >= c.module.least
@@ -392,7 +396,7 @@ def taken_by_threads(c: Candidate) -> bool:
     module = c.module
     if c.facts.is_async:
         return False
-    if "empty" in c.called and not c.called.isdisjoint(("get", "get_nowait")):
+    if ("empty" in c.called or "qsize" in c.called) and not c.called.isdisjoint(("get", "get_nowait")):
         return max(c.rank(World.THREADS), c.rank(World.PROCESSES)) >= module.least
     return any(key in module.takers and c.meets(key, module.takers, World.THREADS) >= module.least for key in c.reads)
 

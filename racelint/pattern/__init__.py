@@ -15,6 +15,7 @@ from racelint.pattern.announced import EVENTS, announced_too_early
 from racelint.pattern.answered import answered_by_application, second_refused_by_database
 from racelint.pattern.apart import computed_from_itself, made_apart, of_other_entries
 from racelint.pattern.assumed import assumed_at_start, assumed_set
+from racelint.pattern.beside import key_kept_late
 from racelint.pattern.claiming import adds_entry, claimed_in_two_steps, filled_over_limit, places_taken
 from racelint.pattern.compounds import broken_compounds, broken_sections
 from racelint.pattern.constraints import parent_then_child, refusal_handled, refused_on_the_way, unconstrained
@@ -24,6 +25,7 @@ from racelint.pattern.counters import numbered, own_to_task, own_to_thread
 from racelint.pattern.deciding import ADDING, COUNTING, decided_under_lock, limit_before_lock
 from racelint.pattern.declared import unguarded_accesses
 from racelint.pattern.dependence import (
+    chained_entries,
     decided,
     extremes,
     in_transaction,
@@ -58,9 +60,9 @@ from racelint.pattern.files import (
 from racelint.pattern.filling import filled_alike
 from racelint.pattern.forgotten import forgotten_once
 from racelint.pattern.half_made import published_half_made
+from racelint.pattern.half_ready import ready_too_early, taken_back
 from racelint.pattern.halves_late import kept_late
 from racelint.pattern.handed import counted_in_shared_memory, emptied_by_each
-from racelint.pattern.half_ready import ready_too_early
 from racelint.pattern.hooks import kept_by_hooks
 from racelint.pattern.indexing import gone_through_by_number
 from racelint.pattern.iterating import VIEWS, iterated_by_threads, process_wide
@@ -260,6 +262,7 @@ __all__ = [
     "by_new_row",
     "called_by_timer",
     "calls_resource",
+    "chained_entries",
     "children_then_parent",
     "claimed_in_two_steps",
     "claims_too_late",
@@ -316,6 +319,7 @@ __all__ = [
     "kept_by_hooks",
     "kept_late",
     "kept_under_lock",
+    "key_kept_late",
     "late_writes",
     "limit_before_lock",
     "linked_by_others",
@@ -421,6 +425,7 @@ __all__ = [
     "switched_by_owner",
     "table_of",
     "table_updates",
+    "taken_back",
     "taken_by_two",
     "taken_out_too_early",
     "taken_unasked",

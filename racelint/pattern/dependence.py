@@ -26,10 +26,16 @@ def stale_writes(unit: Unit, kinds: tuple[Kind, ...] = INTERNAL) -> Iterator[Pai
                 break
 
 
-def _compared_again(unit: Unit, write: Access) -> bool:
-    """Whether the write runs only because something of the same owner is now as it was before the switch: a version check."""
-    fresh = [a for n in write.controlled_by & write.fresh if (a := unit.access(n)) is not None]
-    stale = [a for n in write.controlled_by - write.fresh if (a := unit.access(n)) is not None]
+def _compared_again(unit: Unit, write: Access, world: World = World.TASKS) -> bool:
+    """Whether the write runs only because something of the same owner is now as it was before the switch: a version check.
+
+    Between threads what is seen now is what was looked at under the lock that is still held.
+    """
+    looks = [a for n in sorted(write.controlled_by) if (a := unit.access(n)) is not None]
+    fresh = [
+        look for look in looks if (look.id in write.fresh if world is World.TASKS else unit.guarded(look, write, world))
+    ]
+    stale = [look for look in looks if look not in fresh]
     return any(
         now.resource.owner == write.resource.owner and any(same(now.resource, then.resource) for then in stale)
         for now in fresh
@@ -61,16 +67,23 @@ def thread_updates(unit: Unit) -> Iterator[Pair]:
             continue
         reads = [
             read
-            for number in sorted(write.value.stems - write.value.opaque)
+            for number in sorted(write.value.stems)
             if (read := unit.access(number)) is not None
             and read.op in (Op.READ, Op.CHECK)
             and exactly(read.resource, write.resource)
+            and (number not in write.value.opaque or _same_lock(unit, read, write))
         ]
         if any(read.statement == write.statement and unit.guarded(read, write, World.THREADS) for read in reads):
             continue  # what was taken before is joined with what is there now
         stale = next((read for read in reads if not unit.guarded(read, write, World.THREADS)), None)
-        if stale is not None:
+        if stale is not None and not _compared_again(unit, write, World.THREADS):
             yield Pair(unit, stale, write)
+
+
+def _same_lock(unit: Unit, one: Access, other: Access) -> bool:
+    """Whether both are made under one lock, if under two holds of it: who takes it for both means them to belong together."""
+    locks = {lock.lock.place for lock in unit.locked_at(one)}
+    return any(lock.lock.place in locks for lock in unit.locked_at(other))
 
 
 def extremes(unit: Unit) -> Iterator[Pair]:
@@ -98,6 +111,34 @@ def extremes(unit: Unit) -> Iterator[Pair]:
                 if world is World.THREADS or (switch is not None and not unit.rechecked(write, write.resource)):
                     yield Pair(unit, check, write, switch)
                 break
+
+
+def chained_entries(unit: Unit) -> Iterator[Pair]:
+    """Entries added at an end of a collection that are computed from the entry which was there before, with no lock over both; in a
+    coroutine with a switch point in between and no second look."""
+    world = World.TASKS if unit.facts.is_async else World.THREADS
+    for add in unit.accesses(Op.UPDATE, kinds=INTERNAL):
+        end = _ENDS.get(add.how)
+        for number in sorted(
+            add.value.stems if world is World.THREADS else add.value.stems - add.value.opaque - add.fresh
+        ):
+            read = unit.access(number) if end is not None else None
+            if (
+                read is None
+                or read.op not in (Op.READ, Op.CHECK)
+                or read.resource.key != end
+                or not same(read.resource, add.resource)
+                or unit.guarded(read, add, world)
+            ):
+                continue
+            switch = unit.switch_between(number, add.id)
+            if world is World.THREADS or (switch is not None and unit.fresh(add, add.resource) is None):
+                yield Pair(unit, read, add, switch)
+            break
+
+
+_ENDS = {"append": "-1", "appendleft": "0"}
+"""By the method that adds an entry the place of the one that was the last before."""
 
 
 def numbered_by_size(unit: Unit) -> Iterator[Pair]:

@@ -8,6 +8,7 @@ from racelint.events import Access, Kind, Op, Resource
 from racelint.evidence import Evidence
 from racelint.finding import World
 from racelint.frozen import replace
+from racelint.pattern.beside import averaged
 from racelint.pattern.deciding import COUNTING
 from racelint.pattern.pair import Pair
 from racelint.pattern.unit import Unit
@@ -82,9 +83,14 @@ def _taker_of_both(unit: Unit, one: Resource, other: Resource) -> tuple[str, Evi
 
 
 def _belongs(unit: Unit, first: Access, second: Access) -> bool:
-    """Whether the second follows the first: a count that is named after its entries, or the same entry in another collection."""
+    """Whether the second follows the first: a count that is named after its entries, a sum over them, or the same entry in another
+    collection."""
     one, other = first.resource, second.resource
-    if one.owner != other.owner or one.place == other.place or not _same_writers(unit, one, other):
+    if one.owner != other.owner or one.place == other.place:
+        return False
+    if averaged(unit, first, second):
+        return True
+    if not _same_writers(unit, one, other):
         return False
     if second.how in COUNTING and not other.key:
         words = {word.lower() for word in WORD.findall(other.path)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Kind, Mark, Op, Resource, Shape
+from racelint.events import Access, Kind, Mark, Op, Resource, Shape, Switch
 from racelint.expressions import expression
 from racelint.facts import Write
 from racelint.pattern.unit import Unit, same
@@ -25,7 +25,7 @@ def makes_known_resource(unit: Unit, write: Access) -> bool:
     call = unit.module.models.functions.get(value.type)
     if call is not None and call.effect in ("resource", "lock"):
         return True
-    return value.type.startswith(":") and _stateful(unit, value.type[1:])
+    return value.type.startswith(":") and _stateful(unit, value.type[1:], write)
 
 
 def made_at_import(unit: Unit) -> bool:
@@ -67,9 +67,16 @@ def begins_something(unit: Unit, check: Access, write: Access) -> bool:
     if helper != check.place.unit and first_word(helper) in beginnings:
         return True
     return any(
-        (switch.callee.lstrip("_").partition("_")[0] in beginnings or switch.callee == "post")
+        (switch.callee.lstrip("_").partition("_")[0] in beginnings or switch.callee == "post" or _posts(unit, switch))
         and not _ELSEWHERE.search(switch.callee)
         for switch in unit.switches_between(check.id, write.id)
+    )
+
+
+def _posts(unit: Unit, switch: Switch) -> bool:
+    """Whether the block that is entered is an answer to `post`: `async with http.post(…) as reply`; what else it opens it ends, too."""
+    return switch.callee == "async with" and any(
+        mark.place == switch.place and mark.subject.endswith(".post") for mark in unit.marks("call", "slow")
     )
 
 
@@ -177,10 +184,10 @@ def _own_writes(unit: Unit, class_name: str) -> Iterator[Write]:
     return (write for method in unit.module.scope.methods.get(class_name, {}).values() for write in method.writes)
 
 
-def _stateful(unit: Unit, class_name: str) -> bool:
+def _stateful(unit: Unit, class_name: str, kept: Access) -> bool:
     """Whether objects of the class change after their construction, so that it matters which one a caller holds."""
     scope = unit.module.scope
-    if _filled_by_others(unit, class_name):
+    if _filled_by_others(unit, class_name, kept):
         return True
     return any(
         write.path.startswith(function.params[0][0] + ".") and not scope.in_construction(function, write)
@@ -191,8 +198,11 @@ def _stateful(unit: Unit, class_name: str) -> bool:
     )
 
 
-def _filled_by_others(unit: Unit, class_name: str) -> bool:
-    """Whether the unit changes what the constructor gives an object of the class to begin with: `room.members.append(user)`."""
+def _filled_by_others(unit: Unit, class_name: str, kept: Access) -> bool:
+    """Whether the unit changes what the constructor gives an object of the class to begin with: `room.members.append(user)`.
+
+    So it does where it takes the object out of where it is kept: `room = rooms[name]`.
+    """
     scope = unit.module.scope
     begins = {
         write.path.partition(".")[2]
@@ -203,7 +213,11 @@ def _filled_by_others(unit: Unit, class_name: str) -> bool:
         if write.shape in ("empty", "display", "constant", "none", "false")
     } | {name for class_ in scope.lineage(class_name) for name in class_.fields}
     return any(
-        access.resource.owner == class_name and access.resource.path in begins
+        (access.resource.owner == class_name and access.resource.path in begins)
+        or (
+            access.resource.owner == kept.resource.owner
+            and access.resource.path in {f"{kept.resource.path}.{name}" for name in begins}
+        )
         for access in unit.flow.accesses
         if access.op.changes
     )

@@ -56,6 +56,7 @@ from racelint.pattern import (
     stamped_late,
     started_before_claimed,
     stronger,
+    taken_back,
     with_itself,
     works_first,
 )
@@ -199,7 +200,9 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
         evidence = rival(unit, act.resource, World.TASKS, ("none", "del"))
         return ("gone", evidence) if evidence is not None else None
     if act.resource.key and act.resource.key == check.resource.key and sense is Sense.PRESENT:
-        fails = act.how in ("del", "remove") or (act.how == "pop" and check.how == "in" and fails_when_gone(act))
+        fails = act.how in ("del", "remove") or (
+            act.how == "pop" and check.how in ("in", "get") and fails_when_gone(act)
+        )
         if (act.op is Op.DELETE and fails) or (act.op is Op.READ and act.how == ""):
             evidence = rival(unit, act.resource, World.TASKS, ("del[]", "pop", "popitem", "clear", "remove"))
             return ("removed" if act.op is Op.DELETE else "gone", evidence) if evidence is not None else None
@@ -241,7 +244,8 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
     claims = _claims_entry(check, act) and sense.vague and works_first(unit, check, act)
     limit = grows and sense.vague
     vague = sense.vague or drawn
-    if check.how == "while" and not (limit and sense is Sense.OTHERWISE):
+    busy = advances and sense is Sense.ABSENT and taken_back(unit, act)  # one at a time is meant
+    if check.how == "while" and not (limit and sense is Sense.OTHERWISE) and not busy:
         return None
     if limit and check.id not in unit.flow.ordered:
         return None
@@ -250,6 +254,7 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
         grows
         or claims
         or stamps
+        or busy
         or has_side_effects(unit, check, act)
         or begins_something(unit, check, act)
         or claims_too_late(unit, check, act)

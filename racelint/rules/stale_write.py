@@ -1,7 +1,8 @@
 """A value read from shared state is written back after a switch point.
 
 Another unit can write the value in between; its write is then lost. The same happens to entries of a collection that is worked
-off over an await and then emptied, and to a highest value that is compared before an await and replaced after it.
+off over an await and then emptied, and to a highest value that is compared before an await and replaced after it. Where each entry
+of a list is computed from the last one, two may follow the same entry.
 
 ## Example
     async def deposit(self, amount: int) -> None:
@@ -27,6 +28,7 @@ from racelint.need import Need
 from racelint.pattern import (
     Module,
     Unit,
+    chained_entries,
     copied_to_processes,
     drained_by_threads,
     emptied_after_await,
@@ -43,6 +45,7 @@ def find(module: Module) -> Iterable[Finding]:
     for unit in module.units:
         yield from _between_tasks(module, unit)
         yield from _kept_by_tasks(module, unit)
+        yield from _chained(module, unit)
         yield from _emptied_by_tasks(module, unit)
         yield from _between_threads(module, unit)
 
@@ -87,6 +90,29 @@ def _kept_by_tasks(module: Module, unit: Unit) -> Iterable[Finding]:
             World.TASKS,
             name,
             Fix(f"compare again after the await, or hold one lock over the comparison and the change of `{name}`"),
+        )
+
+
+def _chained(module: Module, unit: Unit) -> Iterable[Finding]:
+    """An entry that is computed from the last one, and added behind another one that was added in between."""
+    world = World.TASKS if unit.facts.is_async else World.THREADS
+    for pair in chained_entries(unit):
+        evidence = rival(unit, pair.second.resource, world, ("append", "appendleft"))
+        if evidence is None or evidence.public:
+            continue
+        name = pair.second.resource.name
+        steps = ((Role.READ, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second))
+        yield module.finding(
+            RULE,
+            unit,
+            pair.second,
+            tuple((role, event) for role, event in steps if event is not None),
+            f"the last entry of `{name}` is read on line {module.line(pair.first)} and the next one, computed from it, added here; "
+            f"another {'task' if unit.facts.is_async else 'thread'} may add one in between, and both follow the same entry",
+            evidence,
+            world,
+            name,
+            Fix(f"hold one lock over the read and the addition to `{name}`"),
         )
 
 

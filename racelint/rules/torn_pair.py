@@ -27,8 +27,8 @@ Another task that runs at the switch sees one new and one old value, or takes bo
     async def age(self) -> float | None:
         return self.opened_at if self.is_open else None
 
-A count of a collection, and a second collection of the same entries, belong to it, too: whoever reads both finds them apart if
-one follows the other only after an await.
+A count of a collection, a sum over it and a second collection of the same entries belong to it, too: whoever reads both finds them
+apart if one follows the other only after an await. So does the key of one of its entries, which may be taken out by then.
 
 ## Missed alarms
 Other attributes that no other method changes together.
@@ -50,6 +50,7 @@ from racelint.pattern import (
     Shape,
     Unit,
     kept_late,
+    key_kept_late,
     same,
     split_holds,
 )
@@ -63,6 +64,7 @@ def find(module: Module) -> Iterable[Finding]:
     """Two writes with a switch between, of attributes that another method changes side by side and a third place reads together."""
     neighbours = changed_side_by_side(module)
     yield from late_halves(module)
+    yield from late_keys(module)
     yield from apart_under_lock(module)
     for unit in module.units if neighbours else ():
         for pair, evidence in torn_pairs(unit, neighbours):
@@ -108,6 +110,25 @@ def late_halves(module: Module) -> Iterable[Finding]:
                 f"`{other}` follows here what line {module.line(pair.first)} changes in `{one}`, but `{reader}`, which uses both, can "
                 f"see one without the other at the await on line {module.line(pair.switch or pair.first)}",
                 evidence.weakened() if evidence.public else evidence,
+                World.TASKS,
+                other,
+                Fix("change both on one side of the await, or hold one lock wherever they are used"),
+            )
+
+
+def late_keys(module: Module) -> Iterable[Finding]:
+    """The key of an entry that is kept only after an await, in which the entry can be taken out."""
+    for unit in module.units:
+        for kept in key_kept_late(unit):
+            one, other = kept.put.resource.name, kept.write.resource.name
+            yield module.finding(
+                RULE,
+                unit,
+                kept.write,
+                ((Role.WRITE, kept.put), (Role.SWITCH, kept.switch), (Role.WRITE, kept.write)),
+                f"`{other}` is set here to the key of what line {module.line(kept.put)} has put into `{one}`; `{kept.taker}` can take "
+                f"that out at the await on line {module.line(kept.switch)}, and `{kept.reader}` then looks for what is gone",
+                kept.evidence,
                 World.TASKS,
                 other,
                 Fix("change both on one side of the await, or hold one lock wherever they are used"),
