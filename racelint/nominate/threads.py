@@ -7,6 +7,7 @@ from functools import cache
 from racelint.candidate import Candidate
 from racelint.evidence.hooks import kept_for_later
 from racelint.finding import World
+from racelint.resolve import Scope
 
 
 def process_wide_iteration(c: Candidate) -> bool:
@@ -60,7 +61,9 @@ def _last_names(names: frozenset[str]) -> frozenset[str]:
 def shown(c: Candidate) -> bool:
     """Whether a new object of a class of the module, which a local name holds, is put into something that is no local name."""
     facts, scope = c.facts, c.module.scope
-    if not any(built in scope.classes for _, built in facts.locals_built):
+    if not (c.suspends if facts.is_async else c.module.concurrency.threaded):
+        return False
+    if not any(_lacks_something(scope, built) for _, built in facts.locals_built if built in scope.classes):
         return False
     if not any(
         write.how in SHOWS and (write.path not in facts.local_names or "." in write.path) for write in facts.writes
@@ -69,12 +72,20 @@ def shown(c: Candidate) -> bool:
     return c.rank(World.TASKS if facts.is_async else World.THREADS) >= 0
 
 
+def _lacks_something(scope: Scope, class_name: str) -> bool:
+    """Whether the constructor of a class leaves anything to be set later."""
+    init = scope.method(class_name, "__init__")
+    return init is not None and any(write.shape == "none" for write in init.writes)
+
+
 SHOWS = frozenset({"[]", "=", "append", "appendleft", "add"})
 """How an object gets to where others find it."""
 
 
 def early_flag(c: Candidate) -> bool:
     """Whether a flag is raised, and something is set that another function of the module looks at together with the flag."""
+    if not (c.suspends if c.facts.is_async else c.module.concurrency.threaded):
+        return False
     writes = [w for f in c.functions for w in f.writes if "." in w.path or w.path in f.outer_names]
     flags = {w.path for w in writes if w.how == "=" and w.shape == "true"}
     others = {w.path for w in writes} - flags

@@ -217,6 +217,8 @@ def _filled_by_others(unit: Unit, class_name: str, kept: Access) -> bool:
         or (
             access.resource.owner == kept.resource.owner
             and access.resource.path in {f"{kept.resource.path}.{name}" for name in begins}
+            and access.place.unit == kept.place.unit
+            and unit.before(kept.id, access.id)
         )
         for access in unit.flow.accesses
         if access.op.changes

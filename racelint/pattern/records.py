@@ -54,7 +54,9 @@ def _other_setter(unit: Unit, first: Access, second: Access, given: set[str]) ->
         {f.qualname for f, w in concurrency.writers(field.resource) if w.how in ("=", "[]")}
         for field in (first, second)
     ]
-    of_call = all(field.value.text.partition(".")[0] in given for field in (first, second))
+    of_call = all(
+        field.value.text.partition(".")[0] in given or unit.module.given(field.place) for field in (first, second)
+    )
     for other in sorted(setters[0] & setters[1]):
         if other == name and not (of_call and _one_for_all(unit, second)):
             continue
