@@ -127,6 +127,7 @@ from racelint.pattern.queues import Taken, of_several, seen_twice, unclaimed_ite
 from racelint.pattern.raised import raised_then_given, raised_then_tested
 from racelint.pattern.records import filled_by_several
 from racelint.pattern.refused import entries_refused, is_taken
+from racelint.pattern.removed_late import removed_late
 from racelint.pattern.replaced import replaced_meanwhile
 from racelint.pattern.rereading import fails_when_gone, rereads, takes_from_queue
 from racelint.pattern.reset_at_start import reset_at_start
@@ -379,6 +380,7 @@ __all__ = [
     "related",
     "released_unseen",
     "removed_elsewhere",
+    "removed_late",
     "removed_then_made",
     "removed_then_replaced",
     "replaced_from_fixed_name",

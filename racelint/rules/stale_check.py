@@ -50,6 +50,7 @@ from racelint.pattern import (
     fails_when_gone,
     has_side_effects,
     made_sure_by_all,
+    removed_late,
     rival,
     same,
     spent_between,
@@ -76,6 +77,7 @@ def find(module: Module) -> Iterable[Finding]:
         yield from raised_too_late(module, unit)
         yield from taken_for_granted(module, unit)
         yield from begun_too_late(module, unit)
+        yield from taken_out_late(module, unit)
         for pair, kind, evidence in stale_checks(unit):
             if pair.switch is None:
                 continue
@@ -133,6 +135,25 @@ def begun_too_late(module: Module, unit: Unit) -> Iterable[Finding]:
             flag,
             Fix(f"check `{flag}` again after the await, or hold one lock over both"),
             "leak",
+        )
+
+
+def taken_out_late(module: Module, unit: Unit) -> Iterable[Finding]:
+    """An entry that was read before an await and is taken out after it, though another task may have done so."""
+    for pair, evidence in removed_late(unit):
+        name = pair.second.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            pair.second,
+            ((Role.READ, pair.first), (Role.SWITCH, pair.switch or pair.first), (Role.ACT, pair.second)),
+            f"`{name}` is read on line {module.line(pair.first)} and taken out here, after the await on line "
+            f"{module.line(pair.switch or pair.first)}; another task may have removed it by then",
+            evidence,
+            World.TASKS,
+            name,
+            Fix(f"take `{name}` out before the await, or say what is to be if it is gone (`pop` with a default)"),
+            HARMS["removed"][0],
         )
 
 
