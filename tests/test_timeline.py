@@ -26,6 +26,7 @@ OUTCOMES: Mapping[str, str] = {
     "unread entries": r"nobody has read it",
     "old values written back": r"overwritten with the old value",
     "number given twice": r"8 is given twice",
+    "last entry followed twice": r"two entries follow e",
     "row made twice": r"two rows",
     "each process has its own copy": r"B never sees",
     "values of two calls are mixed": r"call A goes on with the value of call B",

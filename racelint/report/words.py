@@ -116,14 +116,18 @@ HARMS: Mapping[str, Harm] = {
     "done twice": Harm("several {units} pass the same check, and all of them act"),
     "limit exceeded": Harm("several {units} pass the same check before one of them is counted"),
     "number given twice": Harm("two {units} read the same last number, and both save the one after it"),
+    "last entry followed twice": Harm(
+        "two {units} read the same last entry, and both add the one after it",
+        {Role.WRITE: "adds what follows the entry that was the last one then"},
+    ),
     "row made twice": Harm("two {units} both find none, and both make one"),
     "old values written back": Harm(
         "what another {unit} saves in other columns meanwhile is overwritten with old values"
     ),
     "used before it is set": Harm(
-        "the {unit} that was started finds {resource} missing, or still empty",
+        "another {unit}, which may come at once, finds {resource} missing, or still empty",
         {Role.WRITE: "set only now"},
-        {Role.ACT: "starts it: it may run from here on"},
+        {Role.ACT: "whoever uses it may run from here on"},
     ),
     "changed while iterated": Harm(
         "another {unit} changes {resource} during the iteration, which fails or skips entries"

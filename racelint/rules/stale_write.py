@@ -113,6 +113,7 @@ def _chained(module: Module, unit: Unit) -> Iterable[Finding]:
             world,
             name,
             Fix(f"hold one lock over the read and the addition to `{name}`"),
+            "last entry followed twice",
         )
 
 

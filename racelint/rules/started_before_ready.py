@@ -102,7 +102,7 @@ def find(module: Module) -> Iterable[Finding]:
                 f"`{half.reader}` finds it there and uses that",
                 half.evidence,
                 half.world,
-                shelf,
+                half.write.resource.path,
                 Fix(f"put the object into `{shelf}` when all of it is set"),
             )
         for raised in raised_too_early(unit):
@@ -116,7 +116,7 @@ def find(module: Module) -> Iterable[Finding]:
                 f"and uses `{name}`",
                 raised.evidence,
                 raised.world,
-                flag,
+                name,
                 Fix(f"set `{name}` first and `{flag}` last"),
             )
         for early in announced_too_early(unit):
@@ -131,7 +131,7 @@ def find(module: Module) -> Iterable[Finding]:
                     f"`{early.reader}` waits for it to read that",
                     early.evidence,
                     early.world,
-                    event,
+                    early.write.resource.name,
                     Fix(f"fill `{early.write.resource.name}` first and set `{event}` last"),
                 )
                 continue

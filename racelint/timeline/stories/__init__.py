@@ -22,6 +22,7 @@ STORIES: Mapping[str, Story] = {
     "old values written back": updates.old_values,
     "lost replacement": updates.lost_replacement,
     "number given twice": updates.number_twice,
+    "last entry followed twice": updates.followed_twice,
     "row made twice": updates.row_twice,
     "each process has its own copy": updates.own_copies,
     "values of two calls are mixed": updates.mixed_calls,

@@ -92,6 +92,16 @@ def number_twice(t: Telling) -> Timeline:
     return t.told("8 is given twice")
 
 
+def followed_twice(t: Telling) -> Timeline:
+    """The last entry read, and the one after it added, by two."""
+    t.a(t.first, "the last one is e")
+    t.switch()
+    t.b(t.first, "the last one is e, too")
+    t.b(t.last, "adds what follows e")
+    t.a(t.last, "adds what follows e, behind that", wrong=True)
+    return t.told("two entries follow e, and none follows the other")
+
+
 def row_twice(t: Telling) -> Timeline:
     """Looked up, not found, made."""
     t.a(t.first, "finds no row")
