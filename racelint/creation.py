@@ -32,6 +32,7 @@ from racelint.pattern import (
     makes_known_resource,
     makes_resource,
     named_anew,
+    opened_between,
     opened_by,
     raised_to_end,
     rival,
@@ -150,11 +151,16 @@ def how_sure(unit: Unit, pair: Pair, evidence: Evidence) -> Confidence:
         return evidence.strength
     if write.resource.key and _enters(unit, pair, Sense.ABSENT):
         return Confidence.LOW if evidence.public or evidence.called else evidence.strength
-    if unit.locked_at(write):
+    made = makes_resource(unit, write)
+    if unit.locked_at(write) and (made or not write.resource.key):
         # whoever takes a lock for it expects others, and means to do it once
         return max(evidence.strength, Confidence.MEDIUM, key=lambda s: s.rank)
-    if not makes_resource(unit, write):
-        certain = evidence.strength is Confidence.HIGH and begins_something(unit, pair.first, write)
+    if not made:
+        certain = (
+            evidence.strength is Confidence.HIGH
+            and begins_something(unit, pair.first, write)
+            and (not write.resource.key or opened_between(unit, pair.first, write))
+        )
         return Confidence.MEDIUM if certain else Confidence.LOW  # what is found out twice costs time and nothing else
     if not (makes_known_resource(unit, write) or begins_something(unit, pair.first, write)):
         return evidence.strength

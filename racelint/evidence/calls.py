@@ -101,7 +101,8 @@ class Calls:
             return []
         if method in EVERYWHERE:
             return [function for function in named if named_after(receiver, function.owner)]
-        return named
+        # a method that calls one of its own name on another object hands the work on to its parts: these are of another class, or others
+        return [function for function in named if function.qualname != caller.qualname]
 
     def local_type(self, name: str, function: FunctionFacts) -> str:
         """The type of a local name, a parameter or a module-level name as far as assignments tell."""
@@ -275,7 +276,11 @@ class Calls:
         known = models.spawners.get("." + method)
         if known is not None and known.world == "threads" and type_name.rpartition(".")[2] in _PROCESS_POOLS:
             return Spawner("processes", known.many)
-        if method == "add_done_callback" and (self._futures_of_threads or self._of_pool(receiver, caller)):
+        if (
+            method == "add_done_callback"
+            and not _of_loop(receiver, caller)
+            and (self._futures_of_threads or self._of_pool(receiver, caller))
+        ):
             return Spawner("threads", many=True)
         return self.in_greenlets(known, method)
 
@@ -363,3 +368,11 @@ LOOPS = frozenset({"asyncio", "tornado", "twisted", "trio", "anyio", "gevent", "
 GREENLETS = frozenset({"gevent", "eventlet"})
 _PROCESS_POOLS = frozenset({"ProcessPoolExecutor", "Pool"})
 POOLS = frozenset({"ThreadPoolExecutor", "ProcessPoolExecutor", "Pool", "ThreadPool", "Executor"})
+
+
+def _of_loop(receiver: str, caller: FunctionFacts) -> bool:
+    """Whether a local name holds a future of a loop, which calls back there, even if a thread does the work."""
+    return any(
+        name == receiver and built.rpartition(".")[2] in ("run_in_executor", "create_task", "ensure_future")
+        for name, built in caller.locals_built
+    )

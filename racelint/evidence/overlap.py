@@ -199,6 +199,8 @@ class Concurrency(OwnObjects):
         """
         if left.body and right.body:
             return True
+        if self._one_of_many(left, right, resource) or self._one_of_many(right, left, resource):
+            return True
         if resource is None or resource.kind is not Kind.ATTRIBUTE or left.public or right.public:
             return False
         if left.called and right.called:
@@ -208,6 +210,13 @@ class Concurrency(OwnObjects):
             return False
         bases = {one: self.scope.lineage(one), other: self.scope.lineage(other)}
         return not any(c.qualname == one for c in bases[other]) and not any(c.qualname == other for c in bases[one])
+
+    def _one_of_many(self, left: Root, right: Root, resource: Resource | None) -> bool:
+        """Whether a loop starts the one for each of several objects, and the other comes from an object that has such: any of them."""
+        if not left.apart or right.public or resource is None or resource.kind is not Kind.ATTRIBUTE:
+            return False
+        owner = self._owner(right)
+        return bool(owner) and resource.owner not in self.scope.family(owner) and not self._kept(resource.owner)
 
     def _owner(self, root: Root) -> str:
         """The class whose method the root is; "" if it is none."""

@@ -52,7 +52,7 @@ def announced_too_early(unit: Unit) -> Iterator[Announced]:
         for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.ATTRIBUTE,)):
             if not _comes_after(unit, event, write, world):
                 continue
-            reader = next((f.qualname for f in _waiting(unit, event) if _reads(unit, f, write)), None)
+            reader = next((f.qualname for f, line in _waiting(unit, event) if _reads(unit, f, line, write)), None)
             if reader is not None:
                 text = f"`{reader}` waits for it and then reads `{write.resource.name}`"
                 yield Announced(event, write, reader, world, Evidence(text, Confidence.MEDIUM, world.value))
@@ -88,8 +88,8 @@ def _same_event(one: Access, other: Access) -> bool:
     return one.id != other.id and one.resource.place == other.resource.place
 
 
-def _waiting(unit: Unit, event: Access) -> Iterator[FunctionFacts]:
-    """The methods of the class that wait for the event once: who waits in a loop comes round again and looks again."""
+def _waiting(unit: Unit, event: Access) -> Iterator[tuple[FunctionFacts, int]]:
+    """The methods of the class that wait for the event once, and the line: who waits in a loop comes round again and looks again."""
     scope, path = unit.module.scope, event.resource.path
     for function in scope.facts.functions:
         owner, self_name = enclosing_self(function, scope)
@@ -97,11 +97,13 @@ def _waiting(unit: Unit, event: Access) -> Iterator[FunctionFacts]:
             continue
         waits = [call for call in function.calls if call.callee == f"{self_name}.{path}.wait"]
         if waits and not any(call.looped for call in waits):
-            yield function
+            yield function, min(call.line for call in waits)
 
 
-def _reads(unit: Unit, function: FunctionFacts, write: Access) -> bool:
-    """Whether the method reads what is written, and never sets it itself."""
+def _reads(unit: Unit, function: FunctionFacts, line: int, write: Access) -> bool:
+    """Whether the method reads what is written after the line where it waits, and never sets it itself."""
     _, self_name = enclosing_self(function, unit.module.scope)
     path = f"{self_name}.{write.resource.path}"
-    return path in function.reads and not any(own.path == path for own in function.writes)
+    if path not in function.reads or any(own.path == path for own in function.writes):
+        return False
+    return any(path in text for text in unit.module.program.lines_of(function)[line - 1 : function.last])

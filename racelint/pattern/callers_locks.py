@@ -42,6 +42,15 @@ def locked_by_callers(unit: Unit) -> bool:
     return False
 
 
+def locked_by_hand(unit: Unit) -> bool:
+    """Whether the unit calls a function that takes a lock, by its name, and one that gives it back: `if not lock(name): return`."""
+    names = [call.callee.rpartition(".")[2] for call in sorted(unit.facts.calls, key=lambda call: call.line)]
+    return any(
+        take in names and back in names and names.index(take) < names.index(back)
+        for take, back in (("lock", "unlock"), ("acquire_lock", "release_lock"))
+    )
+
+
 def _lockers(index: Index, models: Models) -> frozenset[str]:
     """Names of functions that look up rows and lock them, themselves or by calling such; not `get`, which has many meanings."""
     names: set[str] = set()

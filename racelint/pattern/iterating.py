@@ -93,9 +93,25 @@ def _strength(
         return None
     if found.strength is not Confidence.HIGH and first_word(unit.facts.name) in ENDS:
         return Confidence.LOW
-    if unit.module.concurrency.called_only_under_lock(unit.facts):
+    if unit.module.concurrency.called_only_under_lock(unit.facts) or _set_up_before(unit, function, write):
         return Confidence.LOW
     return found.strength
+
+
+def _set_up_before(unit: Unit, function: FunctionFacts, write: Write) -> bool:
+    """Whether requests iterate, and of who changes it is only known that anybody may call it: what requests go by is set up before."""
+    concurrency = unit.module.concurrency
+    mine, others = (
+        [concurrency.roots[number] for number in concurrency.reached.get(name, ())]
+        for name in (unit.facts.qualname, function.qualname)
+    )
+    telling = [root for root in mine if not root.public]
+    return (
+        bool(telling)
+        and all(root.handler for root in telling)
+        and all(root.public and not root.called for root in others)
+        and not unit.module.under_lock(function, write)
+    )
 
 
 ENDS = frozenset({"close", "stop", "shutdown", "terminate", "join", "exit", "del", "repr", "str"})

@@ -121,6 +121,11 @@ def opened_by(unit: Unit, write: Access) -> bool:
     )
 
 
+def opened_between(unit: Unit, check: Access, write: Access) -> bool:
+    """Whether what is awaited between the two opens or starts something, by its name: another entry is not as good."""
+    return any(first_word(switch.callee) in _OPENS for switch in unit.switches_between(check.id, write.id))
+
+
 _OPENS = frozenset({"connect", "open", "start", "subscribe", "listen", "launch", "spawn", "login", "register"})
 """First words of calls whose result is under way and has to be ended."""
 

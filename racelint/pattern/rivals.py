@@ -171,10 +171,11 @@ def made_sure_by_all(unit: Unit, act: Access) -> Evidence | None:
     }
     if len(callers) < 2:
         return None
-    one, other, *_ = callers.values()
-    return Evidence(
-        f"`{one}` and `{other}` both make sure of it first, and callers may run them at once", Confidence.MEDIUM
-    )
+    one, other, *more = callers.values()
+    # of two, one mostly begins and the other goes on, or each is for one of two sides
+    expected = more or unit.module.locks_of(function.owner)
+    strength = Confidence.MEDIUM if expected else Confidence.LOW
+    return Evidence(f"`{one}` and `{other}` both make sure of it first, and callers may run them at once", strength)
 
 
 def made_sure_by_each(unit: Unit, act: Access) -> Evidence | None:

@@ -11,7 +11,7 @@ from racelint.expressions import expression
 from racelint.facts import CallSite, ClassFacts, FunctionFacts
 from racelint.finding import Confidence, World
 from racelint.frozen import replace
-from racelint.pattern.callers_locks import locked_by_callers
+from racelint.pattern.callers_locks import locked_by_callers, locked_by_hand
 from racelint.pattern.lookups import COUNTS
 from racelint.pattern.pair import Pair
 from racelint.pattern.rivals import in_processes, with_itself
@@ -286,7 +286,7 @@ def row_evidence(unit: Unit, write: Access, since: Access | None = None) -> Evid
     """
     if since is not None and unit.module.scope.index.on_one_loop and not unit.switches_between(since.id, write.id):
         return Evidence("one process answers all requests, one step after the other until it awaits", Confidence.LOW)
-    if locked_by_callers(unit):
+    if locked_by_callers(unit) or (since is not None and locked_by_hand(unit)):
         return Evidence("a lock is held around each call that leads to it", Confidence.LOW)
     found = in_processes(unit)
     if found is not None and found.strength is not Confidence.LOW:

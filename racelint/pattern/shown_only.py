@@ -11,14 +11,17 @@ from racelint.pattern.made import is_told
 from racelint.pattern.unit import Unit
 
 
-def only_shown(unit: Unit, write: Access) -> bool:
+def only_shown(unit: Unit, write: Access, counted: bool = True) -> bool:
     """Whether nobody in the project reads the attribute that is counted up, but for what is logged, printed or shown of its object.
+    With `counted` false, whatever is done with it here.
 
     One that others may read, and that nothing shows, is there for them.
     """
     resource = write.resource
     function = unit.module.scope.functions.get(write.place.unit)
-    if resource.kind is not Kind.ATTRIBUTE or write.how not in _COUNTS or "." in resource.path or function is None:
+    if resource.kind is not Kind.ATTRIBUTE or "." in resource.path or function is None:
+        return False
+    if counted and write.how not in _COUNTS:
         return False
     name, home = resource.path, unit.module.scope.names_in(function.qualname).facts.path
     if _read_elsewhere(unit, name, home):

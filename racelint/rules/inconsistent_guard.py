@@ -67,6 +67,7 @@ from racelint.pattern import (
     forgotten_once,
     made_apart,
     of_other_entries,
+    only_shown,
     read_apart,
     torn_reads,
 )
@@ -86,6 +87,8 @@ def find(module: Module) -> Iterable[Finding]:
     changes = changes_by_place(module)
     for place in sorted(changes):
         for (unit, access, held, _), (other, guarded, _, locks), evidence in unguarded(changes[place]):
+            if evidence.strength is not Confidence.LOW and only_shown(unit, access, counted=False):
+                evidence = evidence.weakened()
             lock = min(name for _, name in locks)
             name = access.resource.shown
             there = f"on line {module.line(guarded)} in `{other.facts.qualname}`"

@@ -237,6 +237,7 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
         act.op is Op.DELETE
         and sense is Sense.PRESENT
         and act.how in ("pop", "popleft", "popitem", "remove", "get_nowait")
+        and act.value.part("default") is None
     ):
         evidence = rival(
             unit, act.resource, World.TASKS, ("del[]", "pop", "popleft", "popitem", "clear", "remove", "get_nowait")

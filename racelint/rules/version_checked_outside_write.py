@@ -169,17 +169,19 @@ def version_checks(unit: Unit) -> Iterator[Pair]:
             )
             if read is None or not mark.stems & write.controlled_by or not unit.before(mark.id, write.id):
                 continue
-            if _notes_it(unit, mark, write):
+            if _notes_it(unit, mark, read, write):
                 continue
             if not unit.guarded(read, write, World.PROCESSES):
                 yield Pair(unit, read, write, unit.switch_between(read.id, write.id), mark)
                 break
 
 
-def _notes_it(unit: Unit, mark: Mark, write: Access) -> bool:
+def _notes_it(unit: Unit, mark: Mark, read: Access, write: Access) -> bool:
     """Whether what is saved is what was compared with: all who come meanwhile note the same version."""
     name = write.value.text
-    return name.isidentifier() and not write.value.stems and name in _NAMES.findall(unit.module.text(mark.place))
+    if not name.isidentifier() or read.id in write.value.stems:
+        return False
+    return name in _NAMES.findall(unit.module.text(mark.place))
 
 
 _NAMES = expression(r"(?<![\w.\"'])[A-Za-z_]\w*(?![\w.(\"'])")
