@@ -192,7 +192,7 @@ class Calls:
         return self.receiver_type(path, caller).removeprefix(":")
 
     def chosen(self, path: str, caller: FunctionFacts, line: int) -> tuple[str, ...]:
-        """What a name has in turn that a loop over what stands there binds: the units that it stands for."""
+        """What a name has in turn that a loop over what stands there binds, or is by a condition: the units that it stands for."""
         loops = [(first, paths) for name, first, paths in caller.choices if name == path]
         before = (
             loops if len(loops) == 1 else [loop for loop in loops if loop[0] <= line]

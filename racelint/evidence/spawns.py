@@ -32,7 +32,8 @@ def find_spawns(calls: Calls) -> list[Root]:
                 for unit in units:
                     several[unit.qualname] = several.get(unit.qualname, 0) + 1
                     shared = one_object(argument, caller) and not _of_new_object(calls, call, argument, caller, unit)
-                    looped = call.looped and not calls.chosen(argument.rpartition("=")[2], caller, call.line)
+                    name = argument.rpartition("=")[2]
+                    looped = call.looped and not (name in caller.loop_names and calls.chosen(name, caller, call.line))
                     # each one is over before the next begins
                     in_turn = (call.awaited and looped) or (looped and over_in_its_round(call, caller))
                     many = (

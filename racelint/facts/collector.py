@@ -32,6 +32,7 @@ from racelint.facts.source_text import (
     choices_of,
     decorators_of,
     dotted,
+    either,
     entry_holder,
     handles_second_row,
     runs_later,
@@ -300,6 +301,8 @@ class _Collector:
     def assign(self, node: ast.Assign) -> None:
         self.current.statements += 1
         self.visit(node.value)
+        if isinstance(node.value, ast.IfExp):
+            self.current.choices += either(node.targets, node.value)
         for target in node.targets:
             self.target(target, node.value, "=")
 

@@ -98,7 +98,7 @@ class FunctionFacts:
     """`thread` or `threads` if its documentation says that another one, or any, runs it."""
     choices: tuple[tuple[str, int, tuple[str, ...]], ...] = ()
     """Names that loops over what stands there bind, each with the line of what the loop goes over and the dotted sources of what
-    it has in turn; in the order of the lines."""
+    it has in turn, and those that are one thing or another (`work = read if ready else wait`); in the order of the lines."""
     made_anew: frozenset[str] = frozenset()
     """Local names that are assigned within loops."""
 

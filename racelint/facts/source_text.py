@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 
 from racelint.expressions import expression
 from racelint.words import TAKEN
@@ -242,6 +243,14 @@ def choices_of(target: ast.expr, collection: ast.expr) -> list[tuple[str, int, t
             name, ast.copy_location(ast.List([row[place] for row in rows], ast.Load()), collection)
         )
     ]
+
+
+def either(targets: Iterable[ast.expr], value: ast.IfExp) -> list[tuple[str, int, tuple[str, ...]]]:
+    """The names that `work = read if ready else wait` binds, as in `choices_of`; none where a path alone does not tell what they are."""
+    if not isinstance(value.body, (ast.Name, ast.Attribute)) or not isinstance(value.orelse, (ast.Name, ast.Attribute)):
+        return []
+    paths = dotted(value.body), dotted(value.orelse)
+    return [(name.id, value.lineno, paths) for name in targets if isinstance(name, ast.Name) and all(paths)]
 
 
 SHORTEST_SQL = len("COMMIT")

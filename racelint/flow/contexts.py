@@ -15,6 +15,7 @@ from racelint.events import (
 )
 from racelint.evidence.wrappers import OF_FUNCTION
 from racelint.expressions import expression
+from racelint.facts.isolation import WORD
 from racelint.flow.committing import commits_each
 from racelint.flow.files import touched
 from racelint.flow.leaving import Leaving
@@ -114,6 +115,13 @@ class Contexts(Leaving):
             return self.call(node)
         return self.evaluate(node)
 
+    def _asks_to_be_serializable(self) -> bool:
+        """Whether the function says so of its own connection: `connection.isolation_level = IsolationLevel.SERIALIZABLE`."""
+        if WORD not in self.program.source.text:
+            return False
+        lines = self.program.lines_of(self.function)[self.function.first - 1 : self.function.last]
+        return any(WORD in line.partition("#")[0] for line in lines)
+
     def _enter(self, item: cst.WithItem, value: Value, node: cst.With) -> int | None:
         """The acquisition that a context manager makes, if it makes one."""
         expression = item.item
@@ -121,7 +129,7 @@ class Contexts(Leaving):
         if value.type == "transaction":
             if node.asynchronous is not None:
                 self.switch(expression, callee="begin")
-            if self.scope.facts.serializable & self.function.reads:
+            if self.scope.facts.serializable & self.function.reads or self._asks_to_be_serializable():
                 text = f"serializable {text}"
             return self.acquire(
                 Resource(Kind.TABLE, "transaction", text, text), "transaction", "processes", self.place(expression)

@@ -34,7 +34,7 @@ def counted_then_tested(unit: Unit) -> Iterator[tuple[Access, Access, Mark, Acqu
             act = next(
                 (mark for mark in unit.marks("call", "slow", "spawn", "start") if _is_act(unit, check, mark)), None
             )
-            if act is not None and _counted_elsewhere(unit, count):
+            if act is not None:
                 yield count, check, act, locks[0]
                 break
 
@@ -46,9 +46,3 @@ def _is_act(unit: Unit, check: Access, mark: Mark) -> bool:
     models = unit.module.models
     word = first_word(mark.subject)
     return mark.what in ("spawn", "start") or word in models.beginnings or word in models.idempotent
-
-
-def _counted_elsewhere(unit: Unit, count: Access) -> bool:
-    """Whether another function counts, too, so that the test may see its count."""
-    writers = unit.module.concurrency.writers(count.resource)
-    return any(write.how == "+=" and function.qualname != count.place.unit for function, write in writers)

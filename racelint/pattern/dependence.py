@@ -142,12 +142,15 @@ _ENDS = {"append": "-1", "appendleft": "0"}
 
 
 def numbered_by_size(unit: Unit) -> Iterator[Pair]:
-    """Entries put under a number that comes from how many there were, or from the highest one, with no lock for threads over both."""
-    for write in unit.accesses(Op.WRITE, kinds=INTERNAL) if not unit.facts.is_async else ():
+    """Entries that get a number which comes from how many there were, or from the highest one, as their key or as their value, with
+    no lock for threads over both."""
+    for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=INTERNAL) if not unit.facts.is_async else ():
         function = unit.module.scope.functions.get(write.place.unit, unit.facts)
-        if write.how != "[]" or write.resource.key in function.loop_names:  # which goes through the entries
+        if (
+            write.how not in ("[]", "append") or write.resource.key in function.loop_names
+        ):  # which goes through the entries
             continue
-        for number in sorted(write.chosen):
+        for number in sorted(write.chosen | write.value.stems - write.value.opaque):
             read = unit.access(number)
             if (
                 read is not None

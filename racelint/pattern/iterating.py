@@ -146,7 +146,5 @@ def _keyed(unit: Unit, read: Access) -> bool:
     scope, resource = unit.module.scope, read.resource
     if resource.owner in scope.classes:
         return scope.attribute_type(resource.owner, resource.path) in KEYED
-    return (
-        scope.assigned.get(resource.path, "") in KEYED
-        or scope.built_type(scope.assigned.get(resource.path, "")) in KEYED
-    )
+    built = {write.built_from for write in scope.facts.module_body.writes if write.path == resource.path}
+    return not built.isdisjoint(KEYED) or scope.built_type(scope.assigned.get(resource.path, "")) in KEYED

@@ -249,17 +249,29 @@ def _within_transaction(unit: Unit, lock: Acquire) -> IdleLock | None:
 
 
 def _committed_later(unit: Unit, lock: Acquire) -> IdleLock | None:
-    """A lock of a server that is released before the commit of what was changed under it."""
-    if not _between_processes(lock) or lock.world != "processes":
+    """A lock of a server that is released before the commit of what was changed under it; one between the tasks or threads of one
+    process, if what was changed depends on what was read of the same table under it, too."""
+    alone = not _between_processes(lock)
+    if (not lock.shared or lock.world == "processes") if alone else lock.world != "processes":
         return None
     commits = list(unit.marks("commit"))
-    for change in unit.accesses(*CHANGES, kinds=DATABASE):
+    for change in unit.accesses(*CHANGES, kinds=DATABASE) if commits else ():
         if lock.id not in change.held or change.how == "commit" or transactions_at(unit, change):
             continue
         after = [mark for mark in commits if unit.before(change.id, mark.id)]
-        if after and not any(lock.id in mark.held for mark in after) and unit.lets_go(lock, after[0]):
+        if not after or any(lock.id in mark.held for mark in after) or not unit.lets_go(lock, after[0]):
+            continue
+        if not alone or _read_under(unit, lock, change):
             return IdleLock(lock, lock.lock.name, change, "is released before what was changed under it is committed")
     return None
+
+
+def _read_under(unit: Unit, lock: Acquire, change: Access) -> bool:
+    """Whether the change depends on what was read of its table under the lock."""
+    reads = (unit.access(number) for number in sorted(change.value.stems | change.chosen | change.controlled_by))
+    return any(
+        read is not None and lock.id in read.held and read.resource.name == change.resource.name for read in reads
+    )
 
 
 def _between_processes(lock: Acquire) -> bool:

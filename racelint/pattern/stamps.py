@@ -24,7 +24,12 @@ def stamped_late(unit: Unit, check: Access, sense: Sense, act: Access) -> bool:
         return False
     if not exactly(check.resource, act.resource) or not is_time(unit, act):
         return False
-    return begins_something(unit, check, act) or (works_first(unit, check, act) and not _keeps(unit, check, act))
+    if begins_something(unit, check, act):
+        return True
+    once = bool(unit.locked_at(act)) and not unit.locked_at(
+        check
+    )  # a lock says that once is meant, and nobody asks again under it
+    return works_first(unit, check, act) and (once or not _keeps(unit, check, act))
 
 
 def is_time(unit: Unit, act: Access) -> bool:

@@ -33,7 +33,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Event, Evidence, Module, idle_locks
+from racelint.pattern import Acquire, Event, Evidence, Module, idle_locks
 from racelint.rule import Rule
 
 
@@ -45,16 +45,21 @@ def find(module: Module) -> Iterable[Finding]:
             steps: list[tuple[Role, Event]] = [(Role.READ, idle.before)] if idle.before is not None else []
             steps += [(role, event) for role, event in ((Role.ACT, taken), (Role.WRITE, change)) if event is not None]
             steps.sort(key=lambda step: step[1].id)
+            block = isinstance(idle.at, Acquire) and idle.at.what == "lock"
             yield module.finding(
                 RULE,
                 unit,
                 idle.at,
                 steps,
-                f"the lock on `{idle.model}` {idle.why}",
+                f"the lock {'' if block else 'on '}`{idle.model}` {idle.why}",
                 Evidence("who takes a lock knows that others work on the same rows", Confidence.HIGH, by_hand=True),
                 World.PROCESSES,
                 idle.model,
-                Fix("evaluate the locking query first, and use its rows until the transaction ends"),
+                Fix(
+                    f"commit before `{idle.model}` is released"
+                    if block
+                    else "evaluate the locking query first, and use its rows until the transaction ends"
+                ),
             )
 
 

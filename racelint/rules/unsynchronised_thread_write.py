@@ -101,18 +101,20 @@ def find(module: Module) -> Iterable[Finding]:
             evidence = met(unit, pair.second)
             if evidence is None or evidence.strength is not Confidence.HIGH:
                 continue
-            name = pair.second.resource.name
+            name, keyed = pair.second.resource.name, pair.first.id in pair.second.chosen
+            what = "key under which" if keyed else "number that an entry of"
             yield module.finding(
                 RULE,
                 unit,
                 pair.second,
                 ((Role.READ, pair.first), (Role.WRITE, pair.second)),
-                f"the key under which `{name}` gets an entry here comes from what line {module.line(pair.first)} found in it; another "
-                "thread that found as much puts its own under the same key",
+                f"the {what} `{name}` gets {'an entry ' if keyed else ''}here comes from what line {module.line(pair.first)} found in "
+                f"it; another thread that found as much {'puts its own under the same key' if keyed else 'gives it to its own'}",
                 evidence,
                 World.THREADS,
                 name,
                 Fix("hold one lock over both, or take the numbers from `itertools.count`"),
+                "" if keyed else "number given twice",
             )
         for pair in extremes(unit):
             evidence = met(unit, pair.second) if pair.switch is None else None
