@@ -9,7 +9,8 @@ from racelint.facts import CallSite, FunctionFacts, Write
 from racelint.finding import World
 from racelint.keys import ANY, GIVEN, OWN, Keys, Reach
 from racelint.resolve import enclosing_self
-from racelint.store_calls import looks_up
+from racelint.store_calls import CHANGES, looks_up
+from racelint.touch import comes_first
 
 _SQL, _QUERY = frozenset(["sql"]), frozenset(["query"])
 _STATEMENTS = frozenset("update delete insert replace merge upsert with_for_update".split())
@@ -65,21 +66,27 @@ class Candidate:
         return self.module.meetings.runs(self.facts, world).rank
 
     def of_several_operations(self) -> bool:
-        """Whether several coroutines of the object lead to the definition or to a helper, or something else than a public name does.
+        """Whether several public coroutines of the object lead to the definition, or begin with it or with a helper, or something
+        else than a public name starts it.
 
-        Then callers may run two at once (`made_sure_by_all`, `used_by_many`, `begun_twice`), whatever else is known.
+        Then callers may run two at once (`used_by_many`, `made_sure_by_all`, `begun_twice`), whatever else is known.
         """
-        concurrency = self.module.concurrency
+        concurrency, own = self.module.concurrency, self.facts.qualname
         if self.module.meetings.runs(self.facts, World.TASKS).other >= self.module.least:
             return True
-        roots = (concurrency.roots[number] for number in concurrency.reached.get(self.facts.qualname, ()))
-        if len({root.unit for root in roots if root.public and root.world == World.TASKS.value}) > 1:
-            return True
-        return any(
-            len({caller.qualname for caller, _ in concurrency.callers.get(f.qualname, ()) if caller.is_async}) > 1
-            for f in self.functions
-            if f.is_async and f.owner
-        )
+        roots = (concurrency.roots[number] for number in concurrency.reached.get(own, ()))
+        users = {root.unit for root in roots if root.public and root.world == World.TASKS.value}
+        return len(users - {own}) > 1 or any(len(self._begun_with(f)) > 1 for f in self.functions)
+
+    def _begun_with(self, function: FunctionFacts) -> set[str]:
+        """The public coroutines of objects that begin with a coroutine."""
+        if not function.is_async or not function.owner:
+            return set()
+        return {
+            caller.qualname
+            for caller, call in self.module.concurrency.callers.get(function.qualname, ())
+            if caller.is_async and caller.owner and not caller.name.startswith("_") and comes_first(call, caller)
+        }
 
     def meets(self, key: str, who: dict[str, list[FunctionFacts]], world: World) -> int:
         """The rank of the evidence that one of the functions that change the key, as `Candidates.kinds` has them, runs meanwhile."""
@@ -92,6 +99,11 @@ class Candidate:
         reach = self._reach(key)
         meetings = self.module.meetings
         return meetings.meeting(self.facts, [meetings.runs(self.facts, world, reach)], world, reach)
+
+    def runs_twice(self, world: World) -> int:
+        """The rank of the evidence that the definition runs twice at once."""
+        meetings = self.module.meetings
+        return meetings.meeting(self.facts, [meetings.runs(self.facts, world)], world)
 
     def _reach(self, key: str) -> Reach:
         reach = self.reads.get(key, ANY)
@@ -157,6 +169,11 @@ class Candidate:
             return False
         scope = self.module.scope
         return any(not scope.names_in(f.qualname).libraries.isdisjoint(_BUILDERS) for f in self.functions)
+
+    @cached_property
+    def changes_stores(self) -> bool:
+        """Whether any call may have one of `CHANGES`; names alone are asked first, as what types there may be takes long."""
+        return any(map(self.module.stores.may_change, self.functions)) and not CHANGES.isdisjoint(self._any_effect)
 
     @cached_property
     def _any_effect(self) -> frozenset[str]:

@@ -15,7 +15,7 @@ from racelint.meeting import RANKS, Meetings, Runs
 from racelint.resolve import CONSTRUCTORS, TAKES, Scope, locks_of
 from racelint.spans import Spans
 from racelint.store_calls import StoreCalls
-from racelint.touch import ENDINGS
+from racelint.touch import ENDINGS, ends_entry
 from racelint.words import first_word, whole_lock
 
 GROWS = frozenset(["+=", "[]", "[]+=", "append", "add", "extend", "update"])
@@ -74,6 +74,11 @@ class Candidates:
             key: [f for f, w in changes if w.how not in ("=", "+=", "del")] for key, changes in self.changers.items()
         }
         return {key: functions for key, functions in found.items() if functions}
+
+    @cached_property
+    def left_by_entries(self) -> frozenset[str]:
+        """The collections that an entry may leave by a function of its own, which a loop over them may come to."""
+        return frozenset(key for key, changes in self.changers.items() if any(ends_entry(f, w) for f, w in changes))
 
     def kinds(self, who: dict[str, list[FunctionFacts]], key: str, world: World, reach: Reach) -> list[Runs]:
         """How the functions start that do something to a key; `who` is `changing`, `resizing` or `takers`."""

@@ -159,7 +159,10 @@ class Value:
 
     def part(self, name: str) -> Value | None:
         """The named part, if it is known."""
-        return next((value for key, value in self.known if key == name), None)
+        for key, value in self.known:
+            if key == name:
+                return value
+        return None
 
 
 @dataclass(frozen=True, slots=True)

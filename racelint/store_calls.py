@@ -29,6 +29,12 @@ SQL = frozenset(["sql"])
 FILES = frozenset(["file-check", "file-make", "file-remove", "file-read", "file-write", "open"])
 """Effects of methods of paths and open files."""
 
+CHANGES = frozenset(
+    "write sql sql-write json-dump file-write update delete create save add remove atomic commit transaction begin expire "
+    "enqueue query-locked row-locked lock-context".split()
+) | {WRITE}
+"""Effects of what changes a store, or locks something there: without one of them, nothing of interest happens to it."""
+
 THREAD_CALLS = frozenset(["to_thread", "run_in_executor", "run_sync", "run_in_threadpool"])
 """Last names of calls that run an argument and wait for it: that is a helper, too."""
 
@@ -42,6 +48,7 @@ class StoreCalls:
         self._effects: dict[tuple[str, Types], list[frozenset[str]]] = {}
         self._asked: dict[str, list[CallSite]] = {}
         self._said: dict[str, int] = {}
+        self._changing: dict[str, bool] = {}
         self._statements: dict[str, tuple[dict[str, frozenset[str]], bool]] = {}
 
     def asked(self, function: FunctionFacts) -> list[CallSite]:
@@ -60,6 +67,18 @@ class StoreCalls:
         if known is None:
             may = self.scope.models.may_reach_stores(name) or name in THREAD_CALLS or verb_of(name) in VERBS
             known = self._said[name] = 2 if may else int(_last(name) in VERBS)
+        return known
+
+    def may_change(self, function: FunctionFacts) -> bool:
+        """Whether the name of any call of a function says that it may have one of `CHANGES`."""
+        return any(self._says_change(call.callee.rpartition(".")[2]) for call in self.asked(function))
+
+    def _says_change(self, name: str) -> bool:
+        known = self._changing.get(name)
+        if known is None:
+            verbs = WRITE in (VERBS.get(verb_of(name)), VERBS.get(_last(name)))
+            known = verbs or name in THREAD_CALLS or not CHANGES.isdisjoint(self.scope.models.all_effects.get(name, ()))
+            self._changing[name] = known
         return known
 
     def effects(self, function: FunctionFacts, types: Types) -> list[frozenset[str]]:

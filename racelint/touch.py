@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from racelint.evidence import Concurrency
 from racelint.evidence.starts import may_start
-from racelint.facts import FunctionFacts
+from racelint.facts import CallSite, FunctionFacts, Write
 from racelint.paths import PATH_MOVES, PATH_OPENS, PATH_STATS, PATH_STEPS, PATH_TESTS, PATH_WRITES
 from racelint.resolve import CONSTRUCTORS, Scope, enclosing_self
 
@@ -16,6 +16,35 @@ ENDINGS = frozenset(
     "stop close aclose shutdown cleanup disconnect teardown unload terminate end exit finish cancel".split()
 )
 """First words of functions that end an object."""
+
+
+def calls_entry(call: CallSite, function: FunctionFacts) -> bool:
+    """Whether an awaited call runs what a loop of the function goes over, or a method of that by which it is told something."""
+    root, dot, method = call.callee.partition(".")
+    told = not dot or method.startswith(("on_", "handle", "notify", "emit", "callback", "dispatch", "__call__"))
+    return call.awaited and told and root in function.loop_names
+
+
+def ends_entry(function: FunctionFacts, write: Write) -> bool:
+    """Whether a change takes one entry out of a collection in a function by which that entry, as a listener, goes."""
+    if write.how not in _TAKES_ONE or function.is_async or function.name in CONSTRUCTORS:
+        return False
+    if function.parent:
+        return True
+    return not function.name.startswith("_") and not _ENDS_ONE.isdisjoint(function.name.lower().split("_"))
+
+
+_TAKES_ONE = ("del[]", "pop", "remove", "discard")
+"""How one entry is taken out."""
+_ENDS_ONE = frozenset(
+    {"remove", "unsubscribe", "unregister", "off", "detach", "del", "delete", "discard", "unlisten", "disconnect"}
+)
+"""Words in the names of functions by which a listener goes."""
+
+
+def comes_first(call: CallSite, caller: FunctionFacts) -> bool:
+    """Whether the call is the first thing that the caller awaits, whatever happens."""
+    return call.awaited and not call.arms and call.line == min(c.line for c in caller.calls if c.awaited)
 
 
 def is_property(function: FunctionFacts | None) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 import libcst as cst
 
 from racelint.events import NO_IDS, Ids, Value
+from racelint.expressions import expression
 from racelint.frozen import dataclass
+
+_PATH = expression(r"[A-Za-z_][\w.]*")
 
 
 @dataclass(slots=True)
@@ -26,23 +28,19 @@ class Arguments:
 
     @property
     def stems(self) -> Ids:
-        return NO_IDS.union(*(value.stems for value in self.every)) if self.every else NO_IDS
+        return NO_IDS.union(*[value.stems for value in self.every])
 
     @property
     def texts(self) -> frozenset[str]:
         """Sources of the arguments that are names or attributes."""
-        listed = {
-            word
-            for v in self.every
-            if (keys := v.part("keys")) is not None
-            for word in keys.text.split()
-            if not word.endswith("=")
-        }
-        return frozenset(listed) | frozenset(
-            text
-            for v in self.every
-            if (text := v.text) and re.fullmatch(r"[A-Za-z_][\w.]*", text) and text not in ("None", "True", "False")
-        )
+        found: set[str] = set()
+        for value in self.every:
+            keys = value.part("keys")
+            if keys is not None:
+                found.update(word for word in keys.text.split() if not word.endswith("="))
+            if value.text and _PATH.fullmatch(value.text) and value.text not in ("None", "True", "False"):
+                found.add(value.text)
+        return frozenset(found)
 
     def have(self, wanted: Iterable[str]) -> bool:
         """Whether a keyword is given, or a position: `2` for the third argument."""

@@ -314,6 +314,14 @@ class Models:
         return name in self.effects or name in self._last_names
 
     @cached_property
+    def all_effects(self) -> dict[str, frozenset[str]]:
+        """The effects that calls with a last name have, be it a method's or a function's."""
+        found = {name: set(effects) for name, effects in self.effects.items()}
+        for name, call in self.functions.items():
+            found.setdefault(name.rpartition(".")[2], set()).add(call.effect)
+        return {name: frozenset(effects) for name, effects in found.items()}
+
+    @cached_property
     def _last_names(self) -> frozenset[str]:
         return frozenset(
             name.rpartition(".")[2] for name, call in self.functions.items() if call.effect not in ("none", "stop")

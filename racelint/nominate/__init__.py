@@ -89,7 +89,7 @@ def worth_asking(candidate: Candidate) -> tuple[Need, ...]:
     lacks = (
         not candidate.suspends,
         not candidate.changes,
-        not candidate.effects,
+        not candidate.changes_stores,
         not candidate.module.concurrency.has_locks,
     )
     known = _WORTH.get(lacks)
@@ -147,7 +147,7 @@ OF_EFFECTS = frozenset(
         Need.QUEUE,
     }
 )
-"""What only definitions can meet of which some call may do something to a store."""
+"""What only definitions can meet of which some call may change a store."""
 
 OF_LOCKS = frozenset(
     {

@@ -11,7 +11,7 @@ from racelint.meeting import RANKS
 from racelint.nominate.stores import WRITES
 from racelint.resolve import CONSTRUCTORS
 from racelint.store_calls import WRITE
-from racelint.touch import COMPLETIONS, may_race
+from racelint.touch import COMPLETIONS, calls_entry, may_race
 from racelint.words import NOTES, OF_ENTRY, SENDS, first_word
 
 
@@ -57,7 +57,7 @@ def made_by_tasks(c: Candidate) -> bool:
         any(
             key in c.reads
             and any(w.shape in _MADE and w.how in ("=", "[]") for w in writes)
-            and c.switches_between(key)
+            and c.changes_later(key)
             and _may_leak(c, key)
             for key, writes in c.changes.items()
         )
@@ -184,35 +184,43 @@ def _started_for_many(c: Candidate) -> bool:
 
 def state_and_store(c: Candidate) -> bool:
     """Whether a coroutine changes state and a store, or a request or job changes rows and puts something under a key."""
-    changes = ("sql", "update", "save", "commit", "transaction")
-    copies = (
-        (c.does("write") and c.does(*changes, "read", "read-many"))
-        or (c.does("delete") and c.does(*changes, "write", "delete"))
-        or c.does("atomic")
-    )
     concurrency = c.module.concurrency
-    if copies and (concurrency.handled_in_processes(c.facts.qualname) is not None or _started_for_many(c)):
+    if (
+        c.changes_stores
+        and _copies(c)
+        and (concurrency.handled_in_processes(c.facts.qualname) is not None or _started_for_many(c))
+    ):
         return True
+    if not c.suspends or not c.changes:
+        return False
+    writes = c.changes_stores and c.does(
+        WRITE, *WRITES, "create", "update", "atomic", "add", "save", "commit", "transaction"
+    )
+    # what is put under a key may be old by then
+    puts = any(write.how == "[]" for changes in c.changes.values() for write in changes)
+    if not (writes or (puts and c.does("read", "row", "query"))):
+        return False
+    rank = c.rank(World.TASKS)
+    if rank < c.module.least or puts or not c.module.least:
+        return rank >= c.module.least
+    # both are written: either it surely runs twice at once, or another coroutine fills what it changes
+    return rank == RANKS[Confidence.HIGH] or any(_loaded_elsewhere(c, key) for key in c.changes)
+
+
+def _copies(c: Candidate) -> bool:
+    """Whether a store is changed as if it kept copies of rows."""
+    changes = ("sql", "update", "save", "commit", "transaction")
     return (
-        c.suspends
-        and bool(c.changes)
-        and bool(
-            c.does(
-                WRITE,
-                *WRITES,
-                "read",
-                "row",
-                "query",
-                "create",
-                "update",
-                "atomic",
-                "add",
-                "save",
-                "commit",
-                "transaction",
-            )
-        )
-        and c.rank(World.TASKS) >= c.module.least
+        bool(c.does("write") and c.does(*changes, "read", "read-many"))
+        or bool(c.does("delete") and c.does(*changes, "write", "delete"))
+        or bool(c.does("atomic"))
+    )
+
+
+def _loaded_elsewhere(c: Candidate, key: str) -> bool:
+    return any(
+        write.how == "=" and write.shape in ("await", "other", "call") and function.suspends and function is not c.facts
+        for function, write in c.module.changers.get(key, ())
     )
 
 
@@ -221,15 +229,14 @@ def iteration(c: Candidate) -> bool:
     module = c.module
     if not c.suspends or not any(function.loop_names for function in c.functions):
         return False
-    calls_entries = any(
-        call.awaited and call.callee.partition(".")[0] in function.loop_names
-        for function in c.functions
-        for call in function.calls
-    )
+    told = any(calls_entry(call, function) for function in c.functions for call in function.calls)
+    # that a coroutine is public says too little here, for the loop and for who resizes
+    sure = RANKS[Confidence.HIGH] if module.least else module.least
     return any(
-        calls_entries or c.meets(key, module.resizing, World.TASKS) >= module.least
+        c.switches_between(key)
+        and ((told and key in module.left_by_entries) or c.meets(key, module.resizing, World.TASKS) >= sure)
         for key in c.reads
-        if key in (module.changers if calls_entries else module.resizing) and c.switches_between(key)
+        if key in module.resizing
     )
 
 

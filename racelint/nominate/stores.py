@@ -116,7 +116,7 @@ def _sets_fields(c: Candidate) -> bool:
 def row_creation(c: Candidate) -> bool:
     """Whether rows are looked up and a row is made."""
     maps_rows = c.module.keys.maps_rows
-    if not c.effects and not any(_says_creation(c, name) for name in c.called):
+    if not c.changes_stores and not any(_says_creation(c, name) for name in c.called):
         return False  # most definitions; what follows looks at each call
     counted = {call.callee.rpartition(".")[0] for call in c.calls if call.callee.endswith((".count", ".acount"))}
     own = any(
@@ -205,6 +205,7 @@ def pace(c: Candidate) -> bool:
         and bool(c.changes)
         and bool(c.reads)
         and any(call.awaited and call.callee.rpartition(".")[2] == "sleep" for call in c.calls)
+        and c.runs_twice(World.TASKS) >= c.module.least
     )
 
 

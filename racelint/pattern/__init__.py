@@ -203,6 +203,7 @@ from racelint.pattern.two_stores import written_to_both
 from racelint.pattern.unit import Unit, exactly, same
 from racelint.pattern.waiting import Mistake, Wait, wrong_waits
 from racelint.resolve import CONSTRUCTORS
+from racelint.touch import calls_entry, ends_entry
 from racelint.words import first_word
 
 __all__ = [
@@ -263,6 +264,7 @@ __all__ = [
     "by_locked_row",
     "by_new_row",
     "called_by_timer",
+    "calls_entry",
     "calls_resource",
     "chained_entries",
     "children_then_parent",
@@ -288,6 +290,7 @@ __all__ = [
     "emptied_after_await",
     "emptied_by_each",
     "emptied_in_place",
+    "ends_entry",
     "entries_drawn",
     "entries_enlarged",
     "entries_marked",

@@ -9,12 +9,13 @@ from racelint.events import Access, Kind, Resource
 from racelint.evidence import Evidence
 from racelint.evidence.own_objects import BUILDERS
 from racelint.evidence.starts import starts_one, thread_bodies
-from racelint.facts import CallSite, FunctionFacts, Write
+from racelint.facts import FunctionFacts, Write
 from racelint.finding import Confidence, World
 from racelint.grafts import shown_name
 from racelint.pattern.doubts import Reason
 from racelint.pattern.unit import Unit
 from racelint.resolve import CONSTRUCTORS, enclosing_self
+from racelint.touch import comes_first
 
 MOST_RIVALS = 100
 """Who comes later is not asked for stronger evidence: where thousands change one thing, asking all for each takes the square."""
@@ -166,7 +167,7 @@ def made_sure_by_all(unit: Unit, act: Access) -> Evidence | None:
         if caller.is_async
         and caller.owner
         and not caller.name.startswith("_")
-        and _comes_first(call, caller)
+        and comes_first(call, caller)
         and not concurrency.called_only_under_lock(caller)
     }
     if len(callers) < 2:
@@ -192,7 +193,7 @@ def made_sure_by_each(unit: Unit, act: Access) -> Evidence | None:
             and caller.owner
             and not caller.name.startswith("_")
             and caller.name in OPERATIONS
-            and _comes_first(call, caller)
+            and comes_first(call, caller)
         ):
             return Evidence(
                 f"`{caller.name}` makes sure of it first, each time, and callers may run it several times at once",
@@ -224,11 +225,6 @@ def used_by_many(unit: Unit) -> Evidence | None:
 def _of_one_reader(unit: Unit, owner: str) -> bool:
     """Whether objects of the class are iterated over themselves, as streams are: one task reads them to their end."""
     return bool(owner) and unit.module.scope.method(owner, "__anext__") is not None
-
-
-def _comes_first(call: CallSite, caller: FunctionFacts) -> bool:
-    """Whether the call is the first thing that the caller awaits, whatever happens."""
-    return call.awaited and not call.arms and call.line == min(c.line for c in caller.calls if c.awaited)
 
 
 def stronger(one: Evidence | None, other: Evidence | None) -> Evidence | None:

@@ -46,7 +46,6 @@ from collections.abc import Iterable, Iterator
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import (
-    CONSTRUCTORS,
     INTERNAL,
     VIEWS,
     Access,
@@ -57,6 +56,8 @@ from racelint.pattern import (
     Op,
     Switch,
     Unit,
+    calls_entry,
+    ends_entry,
     gone_through_by_number,
     iterated_by_threads,
     process_wide,
@@ -199,8 +200,6 @@ def resized_by(unit: Unit, read: Access, locks: frozenset[str]) -> Evidence | No
 LISTS = ("list", "deque", "collections.deque")
 TAKES = ("clear", "remove", "pop", "popleft", "del[]")
 """How entries of a list go, so that a loop over it passes over others."""
-TAKES_ONE = ("del[]", "pop", "remove", "discard")
-"""How one entry is taken out."""
 
 
 def resized_by_entries(unit: Unit, read: Access, loop: Mark) -> Evidence | None:
@@ -214,11 +213,7 @@ def resized_by_entries(unit: Unit, read: Access, loop: Mark) -> Evidence | None:
     if not call:
         return None
     for function, write in concurrency.writers(read.resource):
-        if write.how not in TAKES_ONE or function.is_async or function.name in CONSTRUCTORS:
-            continue
-        if function.name.startswith("_") and not function.parent:
-            continue
-        if function.parent or any(word in ENDS_ONE for word in function.name.lower().split("_")):
+        if ends_entry(function, write):
             return Evidence(
                 f"`{call}` is code of the entries, which may call `{function.qualname}`, which takes them out on line {write.line}",
                 Confidence.MEDIUM,
@@ -227,20 +222,12 @@ def resized_by_entries(unit: Unit, read: Access, loop: Mark) -> Evidence | None:
     return None
 
 
-ENDS_ONE = frozenset(
-    {"remove", "unsubscribe", "unregister", "off", "detach", "del", "delete", "discard", "unlisten", "disconnect"}
-)
-"""Words in the names of functions by which a listener goes."""
-
-
 def entry_called(unit: Unit, switch: Switch) -> str:
     """The awaited call at the switch point, if it calls what a loop goes over, or a method of that; "" if not."""
     function = unit.module.scope.functions.get(switch.place.unit)
     line = unit.module.line(switch)
     for call in function.calls if function is not None else ():
-        root, dot, method = call.callee.partition(".")
-        told = not dot or method.startswith(("on_", "handle", "notify", "emit", "callback", "dispatch", "__call__"))
-        if call.awaited and told and call.line == line and function is not None and root in function.loop_names:
+        if call.line == line and function is not None and calls_entry(call, function):
             return call.callee
     return ""
 
