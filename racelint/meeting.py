@@ -24,6 +24,8 @@ class Runs:
     """The rank of the strongest root that is public only; `NOBODY` if there is none."""
     other: int
     """The same of all other roots."""
+    near: bool
+    """One of these is neither in another module nor only documented: beside it, a public name says more than alone."""
     once: bool
     """There is one root, and it does not run twice at once."""
 
@@ -49,7 +51,7 @@ class Meetings:
         return known
 
     def _find_runs(self, function: FunctionFacts, world: World, reach: Reach) -> Runs:
-        numbers, public, other, many = [], NOBODY, NOBODY, False
+        numbers, public, other, near, many = [], NOBODY, NOBODY, False, False
         for number in self.concurrency.reached.get(function.qualname, ()):
             root = self.concurrency.roots[number]
             rank = RANKS[root.strength]
@@ -59,13 +61,14 @@ class Meetings:
             many = many or root.many
             if not root.public:
                 other = max(other, rank)
+                near = near or not (root.called or root.documented)
                 continue
             if rank and not ways & ANY and self._outside_of_classes(root.unit):
                 rank = 0
             if not rank and world is World.THREADS and ways & ANY and self._guards_globals(root.unit):
                 rank = RANKS[Confidence.MEDIUM]
             public = max(public, rank)
-        return Runs(frozenset(numbers), public, other, len(numbers) == 1 and not many)
+        return Runs(frozenset(numbers), public, other, near, len(numbers) == 1 and not many)
 
     def _ways(self, root: Root, reach: Reach, owner: str) -> Reach:
         """The ways on which runs from the root meet others in a method of `owner`: not on their own object, nor on what a
@@ -94,7 +97,7 @@ class Meetings:
         found: dict[object, Runs] = {}
         for function in functions:
             runs = self.runs(function, world, reach)
-            found.setdefault((runs.public, runs.other, runs.roots if runs.once else bool(runs.roots)), runs)
+            found.setdefault((runs.public, runs.other, runs.near, runs.roots if runs.once else bool(runs.roots)), runs)
         return list(found.values())
 
     def _both(self, left: Runs, right: Runs) -> int:
@@ -102,6 +105,6 @@ class Meetings:
             return NOBODY
         rank = min(left.rank, right.rank)
         if rank == 0 and not self.concurrency.unlikely:
-            mixed = (left.public >= 0 and right.other >= 0) or (left.other >= 0 and right.public >= 0)
+            mixed = (left.public >= 0 and right.near) or (left.near and right.public >= 0)
             return 1 if mixed else 0
         return rank

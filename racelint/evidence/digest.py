@@ -6,8 +6,8 @@ from racelint.evidence.data import Root
 from racelint.evidence.foreign import Receiver, Target, foreign
 from racelint.evidence.guards import Guards, guard_name
 from racelint.evidence.handlers import registers
+from racelint.evidence.reaching import Reaching
 from racelint.evidence.spawns import is_waited_for
-from racelint.evidence.unlikely import Surroundings
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.frozen import dataclass, replace
@@ -42,17 +42,16 @@ class Digest:
     """By function: itself and the functions of the module that call it, directly or not."""
 
 
-def digest_of(module: Guards) -> Digest:
+def digest_of(module: Reaching) -> Digest:
     """The digest of a module."""
     path = module.scope.facts.path
-    alone = Surroundings(module.scope)
-    if alone.unlikely:
+    if module.unlikely:
         return Digest(path, (), (), (), {})
     started: list[tuple[str, Root]] = []
     calls: list[OutsideCall] = []
     if module.scope.reaches_out:
         for caller in (*module.scope.facts.functions, module.scope.facts.module_body):
-            for call in () if alone.unlikely_unit(caller) else caller.calls:
+            for call in () if module.unlikely_unit(caller) else caller.calls:
                 started += _started(module, caller, call)
                 target = foreign(call.callee, caller, module.scope)
                 if target is not None and (call.awaited or call.callee not in module.handed_over(caller)):

@@ -59,6 +59,7 @@ class Reaching(Guards, Writers):
         ):  # rest on what other modules do
             found.__dict__.pop(name, None)
         found._ask = ask
+        found._surroundings = self._surroundings  # what is found out for the one holds for the other
         return found
 
     @cached_property

@@ -317,9 +317,9 @@ def _sets_flag(c: Candidate) -> bool:
 
 def announced(c: Candidate) -> bool:
     """Whether a method sets an event and state of its own; or sends something and puts an entry where others take one out."""
-    if any(first_word(name) in SENDS for name in c.called) and any(
+    if any(
         key in c.module.takers and any(write.how in NOTES for write in writes) for key, writes in c.changes.items()
-    ):
+    ) and any(first_word(name) in SENDS for name in c.called):
         return True
     return (
         bool(c.facts.owner)
