@@ -149,6 +149,11 @@ def committed_by_all(calls: Calls, facts: FunctionFacts) -> Iterator[tuple[str, 
 _ENDS = frozenset({"commit", "rollback", "close"})
 
 
+def keeps_session(calls: Calls) -> bool:
+    """Whether the module keeps anything that `committed_by_all` looks for."""
+    return any(_of_module(calls, name) for name in calls.scope.assigned)
+
+
 def _of_module(calls: Calls, name: str) -> bool:
     """Whether the module makes one session under the name, or one connection of SQLite that it lets all threads use."""
     scope = calls.scope

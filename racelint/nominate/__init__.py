@@ -12,6 +12,8 @@ from copy import copy
 from racelint.candidate import Candidate
 from racelint.candidates import Candidates
 from racelint.evidence import Concurrency
+from racelint.evidence.conversations import can_talk
+from racelint.evidence.sessions import keeps_session
 from racelint.finding import Confidence
 from racelint.meeting import RANKS
 from racelint.need import Need, Nominee
@@ -81,6 +83,8 @@ def out_of_question(module: Candidates) -> set[Need]:
         found.add(Need.THREAD_START)
     if not any(concurrency.spawning_calls(function) for function in scope.facts.functions):
         found.add(Need.TASK_START)
+    if not (module.stores.uses_stores or can_talk(scope) or keeps_session(concurrency)):
+        found.add(Need.SHARED_SESSION)
     return found
 
 
