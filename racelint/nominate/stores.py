@@ -278,10 +278,12 @@ def file_steps(c: Candidate) -> bool:
         for call in c.calls
         for root, _, rest in (call.callee.partition("."),)
         for name in (rest.rpartition(".")[2] or root,)
-        if root in imports or (name not in OF_MODULES and (name != "replace" or len(call.arguments) == 1))
+        if (imports[root] not in _OF_OBJECTS if root in imports else name not in OF_MODULES)
+        and (name != "replace" or root in imports or len(call.arguments) == 1)
     )
     handed = {a.rpartition(".")[2] for call in c.calls for a in call.arguments if a.startswith("key=os.path.")}
-    if any(not call.callee for call in c.calls):  # `(ROOT / name).exists()`
+    unnamed = sum(not call.callee for call in c.calls)  # `(ROOT / name).exists()`, and `", ".join(names)`
+    if unnamed > 1 or (unnamed and not names.isdisjoint(PATH_STEPS)):
         names |= PATH_TESTS
     if not steps_on_paths(names | handed):
         return False
@@ -351,6 +353,9 @@ def _waits(c: Candidate) -> bool:
     """Whether a path may be tested again and again until it is there."""
     return any(call.looped and call.callee.rpartition(".")[2] in PATH_TESTS for call in c.calls)
 
+
+_OF_OBJECTS = frozenset({"copy", "copy.copy"})
+"""What copies objects, where `shutil` copies files."""
 
 OF_MODULES = PATH_STEPS & frozenset(
     "makedirs remove rmtree move copy copy2 copyfile copytree utime getmtime getsize dump".split()
