@@ -43,10 +43,10 @@ class _Way:
 
 @dataclass(frozen=True, slots=True)
 class Uses:
-    """What other modules do with the functions of one, by function."""
+    """What other modules do with a function."""
 
-    started: dict[str, list[Root]]
-    calls: dict[str, list[tuple[Digest, OutsideCall]]]
+    started: list[Root]
+    calls: list[tuple[Digest, OutsideCall]]
 
 
 class Outside:
@@ -56,7 +56,9 @@ class Outside:
         self.index, self.models = index, models
         self._digests: dict[str, Digest] = {}
         self._alone: dict[str, Concurrency] = {}
-        self._using: dict[str, Uses] = {}
+        self._using: dict[tuple[str, str], Uses] = {}
+        self._mentions: dict[str, set[str]] = {}
+        self._by_target: dict[str, dict[tuple[str, str], Uses]] = {}
 
     def concurrency(self, module: ModuleFacts) -> Concurrency:
         """The units of a module and what can run while they do, with what other modules do with them."""
@@ -84,25 +86,41 @@ class Outside:
             known = self._digests[module.path] = digest_of(self._seen_alone(module))
         return known
 
-    def _uses(self, path: str) -> Uses:
-        """What other modules do with the functions of a module."""
-        known = self._using.get(path)
+    def _uses(self, path: str, function: str) -> Uses:
+        """What other modules do with a function of a module: those that use the module and write the function's name."""
+        known = self._using.get((path, function))
         if known is None:
-            known = self._using[path] = Uses({}, {})
-            for user in self.index.users.get(path, ()):
-                digest = self.digest(user)
-                for where, root in digest.started:
-                    if where == path:
-                        known.started.setdefault(root.unit, []).append(root)
-                for call in digest.calls:
-                    if call.target[0] == path:
-                        known.calls.setdefault(call.target[1], []).append((digest, call))
+            known = self._using[path, function] = Uses([], [])
+            mentioning = self._mentioning(function.rpartition(".")[2])
+            for user in self.index.users.get(path, ()) if mentioning else ():
+                found = self._targets(user).get((path, function)) if user.path in mentioning else None
+                if found is not None:
+                    known.started.extend(found.started)
+                    known.calls.extend(found.calls)
+        return known
+
+    def _mentioning(self, name: str) -> set[str]:
+        known = self._mentions.get(name)
+        if known is None:
+            known = self._mentions[name] = self.index.mentioning(name)
+        return known
+
+    def _targets(self, user: ModuleFacts) -> dict[tuple[str, str], Uses]:
+        """By path and name: what a module does with the functions of others."""
+        known = self._by_target.get(user.path)
+        if known is None:
+            known = self._by_target[user.path] = {}
+            digest = self.digest(user)
+            for where, root in digest.started:
+                known.setdefault((where, root.unit), Uses([], [])).started.append(root)
+            for call in digest.calls:
+                known.setdefault(call.target, Uses([], [])).calls.append((digest, call))
         return known
 
     def held_around(self, module: ModuleFacts) -> dict[str, list[frozenset[str]]]:
         """By function of the module: what is held around each of its calls in other modules."""
-        calls = self._uses(module.path).calls
-        return {name: [call.held for _, call in sites] for name, sites in calls.items()}
+        calls = {f.qualname: self._uses(module.path, f.qualname).calls for f in module.functions}
+        return {name: [call.held for _, call in sites] for name, sites in calls.items() if sites}
 
     def roots_of(self, module: ModuleFacts) -> list[Root]:
         """Where units start, in other modules, that reach functions of this one."""
@@ -120,12 +138,12 @@ class Outside:
 
     def _add_roots(self, way: _Way, roots: list[Root]) -> None:
         """Adds the roots in other modules that start what the way has come to, or lead to a call of it."""
-        uses = self._uses(way.path)
-        for root in uses.started.get(way.function, ()):
+        uses = self._uses(way.path, way.function)
+        for root in uses.started:
             if _new(root, way.own, way.guarded, roots):
                 text = root.text if way.level == 0 else f"`{way.function}` in {way.path} leads to it; {root.text}"
                 roots.append(_at(way, root, way.own, text, way.guarded, called=way.level > 0))
-        for digest, call in uses.calls.get(way.function, ()):
+        for digest, call in uses.calls:
             own = _OWN.get(call.receiver) if way.own is None else way.own
             names, guarded = digest.leads_to.get(call.caller, frozenset()), way.guarded or call.locked
             for root in digest.roots:
@@ -137,7 +155,7 @@ class Outside:
 
     def _callers(self, way: _Way) -> Iterator[_Way]:
         """The functions in other modules that lead to calls of what the way has come to."""
-        for digest, call in self._uses(way.path).calls.get(way.function, ()):
+        for digest, call in self._uses(way.path, way.function).calls:
             own = _OWN.get(call.receiver) if way.own is None else way.own
             for name in sorted(digest.leads_to.get(call.caller, ())):
                 yield _Way(digest.path, name, way.target, own, way.level + 1, way.guarded or call.locked)

@@ -87,6 +87,24 @@ class Index:
         return found
 
     @cached_property
+    def renamed(self) -> dict[str, set[str]]:
+        """By last name: the other names under which something of that name is imported anywhere."""
+        found: dict[str, set[str]] = {}
+        for module in self.modules:
+            for name, origin in module.imports:
+                last = origin.rpartition(".")[2]
+                if name not in (last, "*"):
+                    found.setdefault(last, set()).add(name)
+        return found
+
+    def mentioning(self, name: str) -> set[str]:
+        """The paths of the modules that call, import or hand on something of this last name, or of one that is given to it."""
+        names = [name]
+        for one in names:
+            names.extend(other for other in sorted(self.renamed.get(one, ())) if other not in names)
+        return set().union(*(self.mentions.get(one, ()) for one in names))
+
+    @cached_property
     def calls(self) -> dict[str, list[tuple[ModuleFacts, FunctionFacts, CallSite]]]:
         """By the last name of what is called: all calls of the project, with the function and the module they stand in."""
         found: dict[str, list[tuple[ModuleFacts, FunctionFacts, CallSite]]] = {}
