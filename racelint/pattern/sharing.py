@@ -213,7 +213,7 @@ def _meeting(unit: Unit, act: Access) -> Evidence | None:
     many = _in_many_processes(unit)
     if many and not starting:
         return _medium(f"`{many}` runs the module in several processes at once")
-    if is_folder_of_file(path) and _kept_by_object(unit, path):
+    if is_folder_of_file(path) and _kept_by_object(unit, act):
         return _medium("it is the folder of other files, which several processes can write")
     threads = _met_by_threads(unit, path)
     if threads is not None:
@@ -229,10 +229,12 @@ def _meeting(unit: Unit, act: Access) -> Evidence | None:
     return None
 
 
-def _kept_by_object(unit: Unit, path: str) -> bool:
-    """Whether a path is made of what the object of the method has, or by a method of it."""
+def _kept_by_object(unit: Unit, act: Access) -> bool:
+    """Whether a path is made of what the object of the method has, or by a method of it; not what it hands to a helper."""
+    if act.place.unit != unit.facts.qualname:
+        return False
     built = dict(unit.facts.locals_built)
-    names = set(_NAMES.findall(path))
+    names = set(_NAMES.findall(act.resource.path))
     names |= {built[name].partition(".")[0] for name in names if name in built}
     return not names.isdisjoint({"self", "cls"})
 
