@@ -159,6 +159,7 @@ def how_sure(unit: Unit, pair: Pair, evidence: Evidence) -> Confidence:
         certain = (
             evidence.strength is Confidence.HIGH
             and begins_something(unit, pair.first, write)
+            and (write.value.shape is Shape.AWAITED or _part_of_answer(unit, pair.first, write))
             and (not write.resource.key or opened_between(unit, pair.first, write))
         )
         return Confidence.MEDIUM if certain else Confidence.LOW  # what is found out twice costs time and nothing else

@@ -57,7 +57,7 @@ def made_by_tasks(c: Candidate) -> bool:
         any(
             key in c.reads
             and any(w.shape in _MADE and w.how in ("=", "[]") for w in writes)
-            and c.changes_later(key)
+            and c.switches_between(key)  # before the change or after it: what is put there may not be ready
             and _may_leak(c, key)
             for key, writes in c.changes.items()
         )
