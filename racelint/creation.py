@@ -102,8 +102,12 @@ def _part_under_lock(unit: Unit, write: Access) -> bool:
 
 
 def _part_of_answer(unit: Unit, check: Access, write: Access) -> bool:
-    """Whether what is kept comes out of what an awaited beginning has answered: `reply = await http.post(…)`, `token = reply["token"]`."""
-    return write.value.shape is Shape.OTHER and not write.value.stems and begins_something(unit, check, write)
+    """Whether what is kept comes out of what an awaited beginning has answered: `reply = await http.post(…)`, `token = reply["token"]`.
+
+    What is kept under a key is mostly a cache, in which an answer may well be asked for twice.
+    """
+    plain = write.value.shape is Shape.OTHER and not write.value.stems and not write.resource.key
+    return plain and begins_something(unit, check, write)
 
 
 def _enters(unit: Unit, pair: Pair, sense: Sense) -> bool:
