@@ -101,8 +101,9 @@ class Calls:
             return []
         if method in EVERYWHERE:
             return [function for function in named if named_after(receiver, function.owner)]
-        # a method that calls one of its own name on another object hands the work on to its parts: these are of another class, or others
-        return [function for function in named if function.qualname != caller.qualname]
+        if [function.qualname for function in named] == [caller.qualname]:
+            return []  # who calls a method of its own name on another object hands on to its parts
+        return named
 
     def local_type(self, name: str, function: FunctionFacts) -> str:
         """The type of a local name, a parameter or a module-level name as far as assignments tell."""

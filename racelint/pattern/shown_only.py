@@ -13,7 +13,7 @@ from racelint.pattern.unit import Unit
 
 def only_shown(unit: Unit, write: Access, counted: bool = True) -> bool:
     """Whether nobody in the project reads the attribute that is counted up, but for what is logged, printed or shown of its object.
-    With `counted` false, whatever is done with it here.
+    With `counted` false, whatever is done with it here, but something has to show it.
 
     One that others may read, and that nothing shows, is there for them.
     """
@@ -27,7 +27,7 @@ def only_shown(unit: Unit, write: Access, counted: bool = True) -> bool:
     if _read_elsewhere(unit, name, home):
         return False
     used = _used_in("".join(unit.module.program.lines_of(function)), name)
-    return used is Use.SHOWN or (used is Use.NONE and name.startswith("_"))
+    return used is Use.SHOWN or (counted and used is Use.NONE and name.startswith("_"))
 
 
 class Use(Enum):
