@@ -53,7 +53,7 @@ def taken_unasked(unit: Unit) -> Iterator[tuple[Access, Mark]]:
         if not (_is_lock(unit, take) or given_up(unit, take)) or asked(unit, take):
             continue
         works = unit.marks("call", "slow", "enqueue", "spawn")
-        work = next((m for m in works if m.id > take.id and m.control == take.control and _does(m)), None)
+        work = next((m for m in works if m.id > take.id and m.control == take.control and _does(m.subject)), None)
         if work is not None:
             yield take, work
             return
@@ -84,7 +84,8 @@ def given_up(unit: Unit, take: Access) -> bool:
 def claimed_by_name(unit: Unit) -> Iterator[tuple[Pair, Access]]:
     """Entries in which a unit notes that something is its own because it found no note there.
 
-    What is noted was known before, as a cache's content is not; and the key, or what is noted, says that it is about who has something.
+    What is noted was known before, as a cache's content is not; and the key, or what is noted, says that it is about who has something,
+    or the note is there only while the unit works.
     """
     known = {name for name, _ in unit.facts.params}
     for write in unit.accesses(Op.WRITE, kinds=(Kind.STORE,)):
@@ -93,7 +94,8 @@ def claimed_by_name(unit: Unit) -> Iterator[tuple[Pair, Access]]:
         parts = {name.partition(".")[0] for name in write.related - {write.resource.key}}
         holder = _HOLDER.search(unit.module.text(write.place)) is not None
         kept = any(word in _KEEPING for word in _WORD.findall(_PUT_IN.sub("", write.resource.key).lower()))
-        if write.value.stems or not (holder or (kept and parts and parts <= known)):
+        noted = not write.value.stems and (holder or (kept and bool(parts) and parts <= known))
+        if not noted and not _while_working(unit, write):
             continue
         for number, sense in sorted(write.control, key=lambda one: one[0]):
             look = unit.access(number)
@@ -104,6 +106,25 @@ def claimed_by_name(unit: Unit) -> Iterator[tuple[Pair, Access]]:
                 break
 
 
+def _while_working(unit: Unit, write: Access) -> bool:
+    """Whether the unit does something between the note and its removal, and does not look at what it noted.
+
+    What comes from a store is kept to be found by others.
+    """
+    if any((read := unit.access(number)) is not None and read.resource.kind.external for number in write.value.stems):
+        return False
+    for removal in unit.accesses(Op.DELETE, kinds=(Kind.STORE,)):
+        if not exactly(removal.resource, write.resource) or not unit.before(write.id, removal.id):
+            continue
+        between = range(write.id + 1, removal.id)
+        lines = range(unit.module.line(write) + 1, unit.module.line(removal))
+        works = any(mark.id in between and _does(mark.subject) for mark in unit.marks("call", "slow", "enqueue", "spawn"))
+        works = works or any(call.line in lines and _does(call.callee) for call in unit.facts.calls)
+        looks = (a for a in unit.accesses(Op.READ, Op.CHECK, kinds=(Kind.STORE,)) if a.id in between)
+        return works and not any(exactly(look.resource, write.resource) for look in looks)
+    return False
+
+
 _KEEPING = frozenset(
     "owner holder lock locked claim claimed claims leader lease worker taken assigned assignee".split()
 )
@@ -112,9 +133,9 @@ _WORD = expression(r"[a-z]+")
 _PUT_IN = expression(r"\{[^{}]*\}")
 
 
-def _does(work: Mark) -> bool:
+def _does(called: str) -> bool:
     """Whether a call may be work: not one that converts a value, logs, or tells the time."""
-    last = work.subject.rpartition(".")[2]
+    last = called.rpartition(".")[2]
     return bool(last) and last not in _TRIFLES and not last[:1].isupper()
 
 
