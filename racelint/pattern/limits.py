@@ -188,8 +188,9 @@ def _statements_drawn(unit: Unit) -> Iterator[tuple[Access, Access]]:
             columns = {re.findall(r"\w+", side)[-1] for side in mark.related if re.search(r"[A-Za-z_]\w*\W*$", side)}
             if not columns & act.assigned:
                 continue
-            check = next((c for c in _decided(unit, act) if c.id in mark.stems and c.op in (Op.READ, Op.CHECK)), None)
-            if check is None or check.how in COUNTS or not _of_one_document(check, act):
+            checks = (c for c in _decided(unit, act) if c.id in mark.stems and c.op in (Op.READ, Op.CHECK))
+            check = next((c for c in checks if c.how not in COUNTS and _of_one_document(c, act)), None)
+            if check is None:
                 continue
             alike = check.resource.kind is Kind.STORE or check.related & act.related
             if (check.tested == act.tested or check.id in act.chosen) and alike and not row_locked_at(unit, act):
@@ -324,7 +325,7 @@ def children_then_parent(unit: Unit) -> Iterator[tuple[Access, Access]]:
             if not asked or check.resource.name == gone.resource.name:
                 continue
             if (
-                not (_speaks_of(check, row) if row is not None else _by_its_key(check, gone))
+                not (_speaks_of(unit, check, row, gone) if row is not None else _by_its_key(check, gone, gone))
                 or unit.guarded(check, gone, World.PROCESSES)
                 or row_locked_at(unit, gone)
             ):
@@ -337,15 +338,22 @@ _ONE_OF = frozenset({"first", "afirst", "one_or_none", "scalar_one_or_none", "fe
 """How any one of some rows is asked for: that there is none says that there are none at all."""
 
 
-def _by_its_key(check: Access, gone: Access) -> bool:
-    """Whether rows were asked for by the key of the very row that a statement deletes by it: `department_id=pk`, then `pk=pk`."""
-    if not gone.tested <= KEYS or not check.related & gone.related:
+def _by_its_key(check: Access, keyed: Access, gone: Access) -> bool:
+    """Whether rows were asked for by the key of the very row that is deleted: `department_id=pk`, then `pk=pk`."""
+    if not keyed.tested <= KEYS or not check.related & keyed.related - {check.resource.name, gone.resource.name}:
         return False
     model = gone.resource.name.rpartition(".")[2].lower()
     return any(name.removesuffix("_id").replace("_", "") == model for name in check.tested)
 
 
-def _speaks_of(check: Access, row: Row) -> bool:
+def _speaks_of(unit: Unit, check: Access, row: Row, gone: Access) -> bool:
     """Whether the rows that were asked for are those that refer to the row."""
     asked = {check.resource.name.rpartition(".")[0], *check.related}
-    return bool(row.name) and bool({row.name, f"{row.name}.id", f"{row.name}.pk"} & asked)
+    if row.name and {row.name, f"{row.name}.id", f"{row.name}.pk"} & asked:
+        return True
+    load = unit.access(row.loaded) if row.loaded is not None else None
+    return load is not None and load.how in _BY_KEY and _by_its_key(check, load, gone)
+
+
+_BY_KEY = frozenset({"get", "aget", "get_one", "get_object_or_404", "get_or_404"})
+"""How one row is loaded by its key, or by what is unique."""
