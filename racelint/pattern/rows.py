@@ -17,6 +17,7 @@ from racelint.pattern.pair import Pair
 from racelint.pattern.rivals import in_processes, with_itself
 from racelint.pattern.rounds import keyed_by_round
 from racelint.pattern.seldom import BY_HAND, TERMINAL, is_command, seldom_run
+from racelint.pattern.transactions import serializable_at
 from racelint.pattern.unit import Unit, same
 from racelint.words import first_word
 
@@ -69,6 +70,8 @@ def _adds_objects(unit: Unit, row: Row, field: str) -> bool:
 
 def kept_out(unit: Unit, read: Access, write: Access, row: Row) -> bool:
     """Whether one guard covers the read of a row's field and its save, and the row was loaded under it, too, or again."""
+    if write.how == "commit" and serializable_at(unit, read) and not _committed_between(unit, read, write):
+        return True  # it is the end of the very transaction that saves what was set in it
     if not unit.guarded(read, write, World.PROCESSES):
         return False
     loaded = unit.access(row.loaded) if row.loaded is not None else None
@@ -78,6 +81,10 @@ def kept_out(unit: Unit, read: Access, write: Access, row: Row) -> bool:
         return True
     name = f"{row.name}.refresh"
     return any(mark.subject.startswith(name) and unit.guards(mark, write, "lock") for mark in unit.marks("call"))
+
+
+def _committed_between(unit: Unit, read: Access, write: Access) -> bool:
+    return any(read.id < mark.id < write.id for mark in unit.marks("commit", "rollback"))
 
 
 def recomputed(unit: Unit) -> Iterator[tuple[Access, Access]]:
