@@ -119,15 +119,25 @@ def fills(unit: Unit, write: Access) -> bool:
 def looked_at(module: Module, write: Access, counted: frozenset[Place]) -> Access | None:
     """A read of the state by a handler, this one or another: then it answers or decides something.
 
-    What is read only to count on (`counted`) is asked for by nobody.
+    What is read only to count on (`counted`) is asked for by nobody, and what is told together with the process that it is of is
+    known to be its alone.
     """
     places = (
         a
         for other in module.units
         for a in other.accesses(Op.READ, Op.CHECK, kinds=(Kind.GLOBAL,))
-        if a.place not in counted
+        if a.place not in counted and not told_with_process(other, a)
     )
     return next((a for a in places if a.resource.place == write.resource.place), None)
+
+
+def told_with_process(unit: Unit, read: Access) -> bool:
+    """Whether the statement that reads the state asks which process this is, too."""
+    return any(
+        mark.statement == read.statement and mark.subject.rpartition(".")[2] in ("getpid", "current_process")
+        for mark in unit.marks("call")
+        if mark.place.unit == read.place.unit
+    )
 
 
 RULE = Rule(
