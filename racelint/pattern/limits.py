@@ -186,16 +186,26 @@ def _statements_drawn(unit: Unit) -> Iterator[tuple[Access, Access]]:
             continue
         for mark in unit.marks("ordered"):
             columns = {re.findall(r"\w+", side)[-1] for side in mark.related if re.search(r"[A-Za-z_]\w*\W*$", side)}
+            columns |= {seen.subject for seen in unit.marks("compared") if seen.place == mark.place}
             if not columns & act.assigned:
                 continue
             checks = (c for c in _decided(unit, act) if c.id in mark.stems and c.op in (Op.READ, Op.CHECK))
             check = next((c for c in checks if c.how not in COUNTS and _of_one_document(c, act)), None)
             if check is None:
                 continue
-            alike = check.resource.kind is Kind.STORE or check.related & act.related
+            alike = check.resource.kind is Kind.STORE or check.related & act.related or _by_own_key(check, act)
             if (check.tested == act.tested or check.id in act.chosen) and alike and not row_locked_at(unit, act):
                 yield check, act
                 break
+
+
+def _by_own_key(check: Access, act: Access) -> bool:
+    """Whether a statement changes the row that another read, by the key that was in it: `WHERE id = row["id"]`."""
+    return check.id in act.chosen and act.tested <= KEYS and any(_OWN_KEY.search(name) for name in act.related)
+
+
+_OWN_KEY = expression(r"\w(\.(id|pk)|\[[\"'](id|pk)[\"']\])$")
+"""The key of a row, as an attribute or an item of it."""
 
 
 def _of_one_document(check: Access, act: Access) -> bool:

@@ -118,7 +118,9 @@ def _while_working(unit: Unit, write: Access) -> bool:
             continue
         between = range(write.id + 1, removal.id)
         lines = range(unit.module.line(write) + 1, unit.module.line(removal))
-        works = any(mark.id in between and _does(mark.subject) for mark in unit.marks("call", "slow", "enqueue", "spawn"))
+        works = any(
+            mark.id in between and _does(mark.subject) for mark in unit.marks("call", "slow", "enqueue", "spawn")
+        )
         works = works or any(call.line in lines and _does(call.callee) for call in unit.facts.calls)
         looks = (a for a in unit.accesses(Op.READ, Op.CHECK, kinds=(Kind.STORE,)) if a.id in between)
         return works and not any(exactly(look.resource, write.resource) for look in looks)
