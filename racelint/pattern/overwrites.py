@@ -19,6 +19,7 @@ from racelint.pattern.files import (
     written_in_place,
 )
 from racelint.pattern.pair import INTERNAL
+from racelint.pattern.read_beside import read_by_starter
 from racelint.pattern.sharing import used_by_others
 from racelint.pattern.unit import Unit, same
 
@@ -71,7 +72,7 @@ def _readers(unit: Unit, write: Access) -> Evidence | None:
     resource, facts = write.resource, unit.facts
     if used is None or used.strength is Confidence.LOW:
         used = _read_by_thread(unit, resource) or used
-    served = _served_by(unit, write)
+    served = _served_by(unit, write) or _read_beside(unit, write)
     if served is not None and (used is None or used.strength is Confidence.LOW):
         return served
     if used is None:
@@ -118,6 +119,20 @@ def _served_by(unit: Unit, write: Access) -> Evidence | None:
         reads = [read for read in _reads(unit.module.unit(function.qualname)) if read.resource.path == path]
         if reads and not any(read.forgiven & _UNREADABLE for read in reads):
             return Evidence(f"`{function.qualname}` answers requests from it", Confidence.MEDIUM, "processes")
+    return None
+
+
+def _read_beside(unit: Unit, write: Access) -> Evidence | None:
+    """That who has started the thread that writes a file of the module again and again goes on to read it."""
+    path = write.resource.path
+    if not (path[:1] in ("'", '"') or path in unit.module.scope.assigned) or shared_word(path, only=CACHED):
+        return None
+    for function in unit.module.scope.facts.functions:
+        found = read_by_starter(unit, function.qualname) if opens(function) else None
+        reads = _reads(unit.module.unit(function.qualname)) if found is not None else []
+        reads = [read for read in reads if read.resource.path == path]
+        if reads and not any(read.forgiven & _UNREADABLE for read in reads):
+            return found
     return None
 
 
