@@ -170,6 +170,7 @@ from racelint.pattern.settings import set_for_all
 from racelint.pattern.sharing import (
     asks_somebody,
     linked_by_others,
+    looked_for_by_threads,
     made_by_others,
     moved_by_others,
     of_a_command,
@@ -329,6 +330,7 @@ __all__ = [
     "limit_before_lock",
     "linked_by_others",
     "listed_then_used",
+    "looked_for_by_threads",
     "lowered_late",
     "made_after_any_test",
     "made_apart",

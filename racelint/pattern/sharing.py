@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from racelint.events import Access
-from racelint.evidence import Evidence
+from racelint.evidence import Evidence, Root
 from racelint.expressions import expression
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
@@ -172,6 +174,32 @@ def threads_handed_alike(unit: Unit, act: Access) -> Evidence | None:
     ]
     alike = bool(sites) and all(_given_alike(caller, call, place) for caller, call in sites for place in places)
     return _medium(root.text) if alike else None
+
+
+def looked_for_by_threads(unit: Unit, test: Access, act: Access) -> Evidence | None:
+    """That threads of the module look for a free name in a loop, which says that several are given the same one, and then take it."""
+    facts, concurrency = unit.facts, unit.module.concurrency
+    if (
+        test.how != "while"
+        or {test.place.unit, act.place.unit} != {facts.qualname}
+        or not _looks_further(unit, test, act)
+    ):
+        return None
+    roots = (concurrency.roots[number] for number in sorted(concurrency.reached.get(facts.qualname, ())))
+    root = next((r for r in roots if r.world in ("threads", "processes") and r.many and not _of_callers(r)), None)
+    return _medium(root.text) if root is not None else None
+
+
+def _of_callers(root: Root) -> bool:
+    """Whether only who calls the module may run a unit at once."""
+    return root.public or root.called or root.documented
+
+
+def _looks_further(unit: Unit, test: Access, act: Access) -> bool:
+    """Whether what the path is made of is set anew between the test and the step: another name is tried each time."""
+    names = "|".join(map(re.escape, _NAMES.findall(act.resource.path)))
+    lines = unit.module.program.lines[unit.module.line(test) : unit.module.line(act) - 1]
+    return bool(names) and any(re.match(rf"\s+(?:{names})\s*\+?=", line) for line in lines)
 
 
 def _given_alike(caller: FunctionFacts, call: CallSite, place: int) -> bool:

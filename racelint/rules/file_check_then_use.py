@@ -40,6 +40,7 @@ from racelint.pattern import (
     in_one_step_of_a_loop,
     linked_by_others,
     listed_then_used,
+    looked_for_by_threads,
     made_after_any_test,
     made_by_others,
     moved_by_others,
@@ -194,7 +195,7 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
                 test,
                 act,
                 "{name} is found missing on line {line} and written here in a separate step; two processes do so at once",
-                _written_by_others(unit, act) or UNKNOWN,
+                _written_by_others(unit, test, act),
                 "make it in one step: mode `x`, or write another file and link or rename it",
                 "done twice",
             )
@@ -238,11 +239,15 @@ def _told_as_half_written(unit: Unit, act: Access) -> bool:
     )
 
 
-def _written_by_others(unit: Unit, act: Access) -> Evidence | None:
+def _written_by_others(unit: Unit, test: Access, act: Access) -> Evidence:
     """Why others write the file; where somebody is asked first, as for a login, what each of them writes is as good."""
     words = CONFIGURED | ENSURED if "ensure" in unit.facts.name else CONFIGURED
     found = used_by_others(unit, act, words)
-    return found.weakened() if found is not None and asks_somebody(unit) else found
+    if found is None or found.strength is Confidence.LOW:
+        found = looked_for_by_threads(unit, test, act) or found
+    if found is None:
+        return UNKNOWN
+    return found.weakened() if asks_somebody(unit) else found
 
 
 RULE = Rule("RL701", "file-check-then-use", (World.PROCESSES,), "step fails", __doc__, find, needs=(Need.FILE_STEPS,))
