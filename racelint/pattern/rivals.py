@@ -9,6 +9,7 @@ from racelint.events import Access, Kind, Resource
 from racelint.evidence import Evidence
 from racelint.evidence.own_objects import BUILDERS
 from racelint.evidence.starts import starts_one, thread_bodies
+from racelint.expressions import expression
 from racelint.facts import FunctionFacts, Write
 from racelint.finding import Confidence, World
 from racelint.grafts import shown_name
@@ -285,9 +286,31 @@ def copied_to_each(unit: Unit) -> Evidence | None:
     roots = [concurrency.roots[number] for number in sorted(concurrency.reached.get(unit.facts.qualname, ()))]
     started = next((root for root in roots if root.world == "processes" and root.many and not root.called), None)
     if started is not None:
-        return Evidence(started.text, started.strength, "processes")
+        return None if _one_run_each(unit) else Evidence(started.text, started.strength, "processes")
     found = concurrency.handled_in_processes(unit.facts.qualname)
     return found.weakened() if found is not None else None
+
+
+def _one_run_each(unit: Unit) -> bool:
+    """Whether each process of the pools of the module is there for one run, whose own its globals then are.
+
+    What is mapped over is handed out in pieces of several, unless it is said that each is of one; executors do so by themselves.
+    """
+    facts = unit.module.scope.facts
+    calls = [call for function in (*facts.functions, facts.module_body) for call in function.calls]
+    pools = [call for call in calls if call.callee.rpartition(".")[2] in ("Pool", "ProcessPoolExecutor", "Process")]
+    maps = [call for call in calls if call.callee.rpartition(".")[2] in _IN_PIECES]
+    executors = all(call.callee.endswith("Executor") for call in pools)
+    return (
+        bool(pools)
+        and all({"maxtasksperchild=1", "max_tasks_per_child=1"} & set(call.arguments) for call in pools)
+        and (executors or all("chunksize=1" in call.arguments for call in maps))
+        and not any(_CHUNKS.search(argument) for call in calls for argument in call.arguments)
+    )
+
+
+_IN_PIECES = frozenset({"map", "map_async", "starmap", "starmap_async"})
+_CHUNKS = expression(r"^chunksize=(?!1$)")
 
 
 def in_processes(unit: Unit) -> Evidence | None:
