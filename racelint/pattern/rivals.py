@@ -292,12 +292,19 @@ def copied_to_each(unit: Unit) -> Evidence | None:
 
 
 def _one_run_each(unit: Unit) -> bool:
-    """Whether each process of the pools of the module is there for one run, whose own its globals then are.
+    """Whether each process of the pools that run the unit is there for one run, whose own its globals then are.
 
     What is mapped over is handed out in pieces of several, unless it is said that each is of one; executors do so by themselves.
     """
-    facts = unit.module.scope.facts
-    calls = [call for function in (*facts.functions, facts.module_body) for call in function.calls]
+    concurrency, facts = unit.module.concurrency, unit.module.scope.facts
+    functions = [
+        function
+        for function in (*facts.functions, facts.module_body)
+        for call, _ in concurrency.spawning_calls(function)
+        for argument in call.arguments
+        if any(s.qualname == unit.facts.qualname for s in concurrency.spawned_units(argument, function, call.line))
+    ]
+    calls = [call for function in functions for call in function.calls]
     pools = [call for call in calls if call.callee.rpartition(".")[2] in ("Pool", "ProcessPoolExecutor", "Process")]
     maps = [call for call in calls if call.callee.rpartition(".")[2] in _IN_PIECES]
     executors = all(call.callee.endswith("Executor") for call in pools)
