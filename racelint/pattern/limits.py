@@ -187,16 +187,20 @@ def _statements_drawn(unit: Unit) -> Iterator[tuple[Access, Access]]:
         for mark in unit.marks("ordered"):
             columns = {re.findall(r"\w+", side)[-1] for side in mark.related if re.search(r"[A-Za-z_]\w*\W*$", side)}
             columns |= {seen.subject for seen in unit.marks("compared") if seen.place == mark.place}
-            if not columns & act.assigned:
-                continue
             checks = (c for c in _decided(unit, act) if c.id in mark.stems and c.op in (Op.READ, Op.CHECK))
             check = next((c for c in checks if c.how not in COUNTS and _of_one_document(c, act)), None)
-            if check is None:
+            if check is None or not (columns | set(_ONE_COLUMN.findall(unit.module.text(check.place)))) & act.assigned:
                 continue
             alike = check.resource.kind is Kind.STORE or check.related & act.related or _by_own_key(check, act)
             if (check.tested == act.tested or check.id in act.chosen) and alike and not row_locked_at(unit, act):
                 yield check, act
                 break
+
+
+_ONE_COLUMN = expression(
+    r"(?:\bvalues_list\(\s*[\"']|\b(?:select|query)\(\s*[A-Z]\w*\.)(\w+)(?:[\"'],\s*flat=True)?\s*\)"
+)
+"""The only column that a query asks for: `values_list("coins", flat=True)`, `select(Purse.coins)`."""
 
 
 def _by_own_key(check: Access, act: Access) -> bool:
