@@ -253,9 +253,30 @@ def _replaced(unit: Unit) -> Iterator[Useless]:
                 write,
                 write.resource.name,
                 "is replaced here: who holds the old one does not keep those who take the new one",
-                Confidence.LOW if call.world == "tasks" else Confidence.MEDIUM,
+                _how_sure(unit, write) if call.world == "tasks" else Confidence.MEDIUM,
                 "make the lock once, in the constructor or at import",
             )
+
+
+def _how_sure(unit: Unit, write: Access) -> Confidence:
+    """How sure it is that a task holds a lock which is replaced: medium if one is seen to wait for something under it meanwhile."""
+    module = unit.module
+    for other in module.units:
+        held = [
+            switch
+            for switch in other.switches()
+            if other is not unit
+            for number in switch.held
+            if isinstance(lock := other.events[number], Acquire) and lock.lock.place == write.resource.place
+        ]
+        found = (
+            module.concurrency.overlap(unit.facts.qualname, other.facts.qualname, "tasks", write.resource)
+            if held
+            else None
+        )
+        if found is not None and found.strength is Confidence.HIGH and not (found.public or found.called):
+            return Confidence.MEDIUM
+    return Confidence.LOW
 
 
 def _after_fork(unit: Unit) -> bool:

@@ -22,10 +22,23 @@ def makes_known_resource(unit: Unit, write: Access) -> bool:
     value = write.value
     if value.shape is Shape.SPAWNED or value.part("resource") is not None or value.type == "file":
         return True
+    if _entered_by_hand(unit, write):
+        return True
     call = unit.module.models.functions.get(value.type)
     if call is not None and call.effect in ("resource", "lock"):
         return True
     return value.type.startswith(":") and _stateful(unit, value.type[1:], write)
+
+
+def _entered_by_hand(unit: Unit, write: Access) -> bool:
+    """Whether the value is what a context manager gives that the unit enters by hand, which has to be left again."""
+    return any(
+        switch.callee in _ENTERS and switch.statement == write.statement and switch.place.unit == write.place.unit
+        for switch in unit.switches()
+    )
+
+
+_ENTERS = ("__aenter__", "enter_async_context")
 
 
 def made_at_import(unit: Unit) -> bool:
