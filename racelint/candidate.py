@@ -113,6 +113,8 @@ class Candidate:
 
     def _written_through(self, write: Write) -> Reach:
         root = write.path.partition(".")[0]
+        if root == "cls":  # which all objects have, also those that are made for one request
+            return OWN | ANY
         return OWN if root in self._own_names else ANY | GIVEN
 
     @cached_property
