@@ -41,6 +41,7 @@ from racelint.pattern import (
     stronger,
     tells_of_end,
     works_first,
+    works_under,
 )
 
 MADE = (Shape.AWAITED, Shape.NEW, Shape.CALL, Shape.SPAWNED)
@@ -362,7 +363,11 @@ def wrong_way(unit: Unit, check: Access, write: Access) -> str:
     if write.value.shape is Shape.TRUE:
         if write.resource.key:
             return ""
-        return "flag" if has_side_effects(unit, check, write) else "begun" if begins_because(unit, check, write) else ""
+        if has_side_effects(unit, check, write):
+            return "flag"
+        if begins_because(unit, check, write):
+            return "begun"
+        return "unchecked" if works_under(unit, check, write) and not tells_of_end(check, write) else ""
     if unit.locked_at(write):
         made = write.value.shape in MADE or write.value.type == "file" or _asked_for_under(unit, check, write)
         return "unchecked" if made else ""  # else what is kept was there before

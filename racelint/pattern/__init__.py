@@ -108,6 +108,7 @@ from racelint.pattern.made import (
     spent_between,
     torn_down,
     works_first,
+    works_under,
 )
 from racelint.pattern.module import Module
 from racelint.pattern.needing import started_unset
@@ -458,6 +459,7 @@ __all__ = [
     "with_itself",
     "worked_on",
     "works_first",
+    "works_under",
     "written_in_place",
     "written_then_hidden",
     "written_to_both",

@@ -9,7 +9,7 @@ from racelint.expressions import expression
 from racelint.facts import Write
 from racelint.pattern.unit import Unit, same
 from racelint.resolve import CONSTRUCTORS, locks_of
-from racelint.words import MAKING_SURE, SPENDS, first_word
+from racelint.words import CLOCKS, MAKING_SURE, SPENDS, first_word
 
 
 def makes_resource(unit: Unit, write: Access) -> bool:
@@ -107,6 +107,26 @@ def begins_because(unit: Unit, check: Access, write: Access) -> bool:
     works = [mark for mark in calls if first_word(mark.subject) not in models.looks and not is_told(mark.subject)]
     brings_up = check.place.unit == write.place.unit and makes_sure(unit, write.place.unit)
     return any(brings_up or first_word(mark.subject) in models.beginnings for mark in works)
+
+
+def works_under(unit: Unit, check: Access, write: Access) -> bool:
+    """Whether a call under the lock of the write, because of a check that was made without the lock, does more than look, tell or end.
+
+    Who takes a lock for what is to be done once expects that two come for it.
+    """
+    models = unit.module.models
+    locks = {lock.id for lock in unit.locked_at(write) if lock.world != "tasks"} - check.held
+    return any(
+        not locks.isdisjoint(mark.held)
+        and mark.id < write.id
+        and check.place.unit == mark.place.unit == write.place.unit
+        and any(number == check.id for number, _ in mark.control)
+        and "." in mark.subject
+        and mark.subject.rpartition(".")[2] not in models.idempotent | CLOCKS
+        and first_word(mark.subject) not in models.looks
+        and not is_told(mark.subject)
+        for mark in unit.marks("call", "slow")
+    )
 
 
 def makes_sure(unit: Unit, name: str) -> bool:
