@@ -27,6 +27,7 @@ from racelint.pattern.declared import unguarded_accesses
 from racelint.pattern.dependence import (
     chained_entries,
     decided,
+    entries_updated,
     extremes,
     in_transaction,
     numbered_by_size,
@@ -295,6 +296,7 @@ __all__ = [
     "ends_entry",
     "entries_drawn",
     "entries_enlarged",
+    "entries_updated",
     "entries_marked",
     "entries_refused",
     "escapes",

@@ -86,6 +86,27 @@ def _same_lock(unit: Unit, one: Access, other: Access) -> bool:
     return any(lock.lock.place in locks for lock in unit.locked_at(other))
 
 
+def entries_updated(unit: Unit) -> Iterator[Pair]:
+    """Entries of a collection that `update` sets under a lock to what was computed from entries read under an earlier hold of it."""
+    for update in unit.accesses(Op.UPDATE, kinds=INTERNAL) if not unit.facts.is_async else ():
+        if update.how != "update" or update.value.type == "set":
+            continue
+        for number in sorted(update.value.stems):
+            read = unit.access(number)
+            if (
+                read is not None
+                and read.op in (Op.READ, Op.CHECK)
+                and bool(read.resource.key)
+                and read.resource.place == update.resource.place
+                and read.resource.name == update.resource.name
+                and _same_lock(unit, read, update)
+                and not unit.guarded(read, update, World.THREADS)
+                and not _compared_again(unit, update, World.THREADS)
+            ):
+                yield Pair(unit, read, update)
+                break
+
+
 def extremes(unit: Unit) -> Iterator[Pair]:
     """Writes of the very value that was found greater or less than the old one, with no lock for threads over both; in a coroutine
     with a switch point in between and no second look."""

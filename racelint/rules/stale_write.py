@@ -32,6 +32,7 @@ from racelint.pattern import (
     copied_to_processes,
     drained_by_threads,
     emptied_after_await,
+    entries_updated,
     extremes,
     rival,
     stale_writes,
@@ -155,7 +156,7 @@ def _between_threads(module: Module, unit: Unit) -> Iterable[Finding]:
                 f"hold one lock over the reading and the emptying of `{name}`, and where it is added to; or swap it first"
             ),
         )
-    for pair in thread_updates(unit):
+    for pair in (*thread_updates(unit), *entries_updated(unit)):
         evidence = rival(unit, pair.second.resource, World.THREADS)
         locks = unit.locked_at(pair.second) if unit.locked_at(pair.first) else []  # let go in between
         if (
