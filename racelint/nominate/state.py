@@ -77,13 +77,19 @@ def flag_of_tasks(c: Candidate) -> bool:
     ):
         return c.rank(World.TASKS) >= c.module.least
     return (
-        bool(function.owner)
-        and any(_raises(w, function) and w.path in function.reads for w in function.writes)
+        any(_raises(w, function) and w.path in function.reads for w in function.writes)
+        and (bool(function.owner) or c.rank(World.TASKS) >= c.module.least)
         and (
-            any(w.shape == "await" and "." in w.path for w in function.writes)
+            any(
+                _is_shared(w, function) and w.how in ("=", *_FILLS) for w in function.writes if not _raises(w, function)
+            )
             or any(call.awaited for _, call in c.module.concurrency.callers.get(function.qualname, ()))
         )
     )
+
+
+_FILLS = ("[]", "append", "add", "update", "extend")
+"""How a collection gets what it lacks."""
 
 
 def _raises(write: Write, function: FunctionFacts) -> bool:

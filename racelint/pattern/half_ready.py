@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Op, Resource, Sense, Shape, Switch
+from racelint.events import Access, Kind, Op, Resource, Sense, Shape, Switch
 from racelint.evidence import Evidence
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
@@ -18,9 +18,9 @@ def ready_too_early(unit: Unit) -> Iterator[tuple[Access, Access, Switch, str, E
     Who finds the flag changed goes on at once, without what is only being made.
     """
     function = unit.facts
-    if not (function.is_async and function.owner) or unit.is_constructor:
+    if not function.is_async or unit.is_constructor:
         return
-    for claim in unit.accesses(Op.WRITE, kinds=INTERNAL):
+    for claim in unit.accesses(Op.WRITE, kinds=INTERNAL if function.owner else (Kind.GLOBAL,)):
         if (
             claim.value.shape not in (Shape.TRUE, Shape.FALSE)
             or claim.how != "="
@@ -110,8 +110,10 @@ BEGINNINGS = frozenset(
 
 
 def missing_at_first(unit: Unit, resource: Resource) -> bool:
-    """Whether new objects have nothing there."""
+    """Whether new objects have nothing there, or the module when it is imported."""
     scope = unit.module.scope
+    if resource.kind is Kind.GLOBAL:
+        return not resource.path.count(".") and scope.assigned.get(resource.path) in ("none", "empty", "false")
     first = [w for f, w in scope.attribute_writes(resource.owner, resource.path) if scope.in_construction(f, w)]
     return all(write.shape in ("none", "empty", "false") for write in first)
 
