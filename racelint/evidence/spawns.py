@@ -31,7 +31,9 @@ def find_spawns(calls: Calls) -> list[Root]:
                     units = [unit for unit in units if unit.is_async]  # where the name alone tells, it is no other
                 for unit in units:
                     several[unit.qualname] = several.get(unit.qualname, 0) + 1
-                    shared = one_object(argument, caller) and not _of_new_object(calls, call, argument, caller, unit)
+                    several_runs = spawner.many and _bound(call, argument, caller)
+                    new = not several_runs and _of_new_object(calls, call, argument, caller, unit)
+                    shared = one_object(argument, caller) and not new
                     name = argument.rpartition("=")[2]
                     looped = call.looped and not (name in caller.loop_names and calls.chosen(name, caller, call.line))
                     # each one is over before the next begins
@@ -141,6 +143,13 @@ def one_object(argument: str, caller: FunctionFacts) -> bool:
     path = argument.lstrip("*").rpartition("=")[2]
     root, dot, _ = path.partition(".")
     return not (dot and root in caller.loop_names)
+
+
+def _bound(call: CallSite, argument: str, caller: FunctionFacts) -> bool:
+    """Whether what is handed over is a method of one object, to be called for many: `start_server(Clock().tell)`, in no loop."""
+    path = argument.rpartition("=")[2]
+    called = any(site.callee == path for site in caller.calls)
+    return not (call.looped or called or argument.startswith("*"))
 
 
 def _of_new_object(calls: Calls, call: CallSite, argument: str, caller: FunctionFacts, unit: FunctionFacts) -> bool:
