@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import combinations
 
 from racelint.evidence.calls import POOLS, Calls, Waits
 from racelint.evidence.collected import collected
 from racelint.evidence.data import Root
-from racelint.evidence.turns import lone_worker, over_in_its_round, task_lock_around
+from racelint.evidence.turns import joined_before, lone_worker, over_in_its_round, task_lock_around
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.models.loader import POOL_MAPS
+
+MOST_SITES = 20
+"""Where more places start a unit, any two of them are taken to be like the first and another one."""
 
 
 def find_spawns(calls: Calls) -> list[Root]:
@@ -60,7 +64,13 @@ def find_spawns(calls: Calls) -> list[Root]:
             sites.setdefault((unit.qualname, "tasks"), []).append((caller, call, many, "tasks"))
     for (name, world), found in sites.items():
         caller, call, many, _ = max(found, key=lambda site: site[2])
-        again = any(_both_run(call, other_call, caller is other) for other, other_call, _, _ in found)
+        again = any(
+            _both_run(call, other_call, caller if caller is other else None) for other, other_call, _, _ in found
+        )
+        again = again or any(
+            _both_run(one, another, of if of is other else None)
+            for (of, one, *_), (other, another, *_) in combinations(found[:MOST_SITES], 2)
+        )
         text = f"line {call.line} starts it with `{call.callee}`"
         text += " for many at once" if many else ", and other places start it too" if again else ""
         waited = all(is_waited_for(calls, other_call, other) for other, other_call, _, _ in found)
@@ -113,7 +123,7 @@ def _built_often(calls: Calls, class_name: str) -> bool:
     """Whether the module builds several objects of the class: in a loop, or at two places."""
     functions = (*calls.scope.facts.functions, calls.scope.facts.module_body)
     built = [call for function in functions for call in function.calls if call.callee == class_name]
-    return any(call.looped for call in built) or any(_both_run(built[0], call, True) for call in built[1:])
+    return any(call.looped for call in built) or any(_in_one_arm(built[0], call) for call in built[1:])
 
 
 def _one_worker(calls: Calls, sites: list[tuple[FunctionFacts, CallSite, bool, str]]) -> str:
@@ -223,13 +233,22 @@ def _joins(call: CallSite) -> bool:
     return call.callee.endswith(".join") and not call.arguments
 
 
-def _both_run(one: CallSite, other: CallSite, same_caller: bool) -> bool:
-    """Whether two spawns of one unit can both happen: not if they are the two arms of one `if`, or waited for."""
+def _both_run(one: CallSite, other: CallSite, caller: FunctionFacts | None) -> bool:
+    """Whether two spawns of one unit, by the same `caller` if it is given, can both be under way: not if they are the two arms of one
+    `if`, or the first is waited for before the second."""
     if one is other:
         return False
-    if not same_caller:
+    if caller is None:
         return True
     if one.awaited and other.awaited:
         return False
+    first, second = sorted((one, other), key=lambda call: call.line)
+    if joined_before(first, second.line, caller):
+        return False
+    return _in_one_arm(one, other)
+
+
+def _in_one_arm(one: CallSite, other: CallSite) -> bool:
+    """Whether no `if` keeps one of two calls away where it makes the other."""
     arms = dict(one.arms)
     return all(arms.get(line, arm) == arm for line, arm in other.arms)

@@ -20,6 +20,26 @@ def over_in_its_round(call: CallSite, starter: FunctionFacts) -> bool:
     )
 
 
+def joined_before(call: CallSite, line: int, starter: FunctionFacts) -> bool:
+    """Whether the thread that a call makes is started and joined, whatever happens, before a later line of the same round.
+
+    No other one is made by then: the local name that is joined holds this one.
+    """
+    names = {name for name, built in starter.locals_built if built == call.callee}
+    between = [other for other in starter.calls if call.line <= other.line < line and other is not call]
+    if call.looped or not names or any(other.callee == call.callee for other in between):
+        return False
+    started = {other.callee.removesuffix(".start") for other in between if other.callee.endswith(".start")}
+    return any(
+        other.callee.endswith(".join")
+        and not other.arguments
+        and not other.looped
+        and set(other.arms) <= set(call.arms)
+        and other.callee.removesuffix(".join") in names & started
+        for other in between
+    )
+
+
 def lone_worker(calls: Calls, call: CallSite, starter: FunctionFacts) -> str:
     """The pool of one worker that a call hands a unit to, as the module knows it; "" if there may be more workers."""
     receiver = call.callee.rpartition(".")[0]
