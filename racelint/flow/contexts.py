@@ -19,7 +19,7 @@ from racelint.facts.isolation import WORD
 from racelint.flow.committing import commits_each
 from racelint.flow.files import touched
 from racelint.flow.leaving import Leaving
-from racelint.flow.locks import is_lock, lock_given, lock_world
+from racelint.flow.locks import is_lock, lock_given, lock_handed, lock_world
 from racelint.flow.row_locks import end_row_locks
 from racelint.flow.rows import write_row
 from racelint.flow.summaries import source_of
@@ -150,6 +150,8 @@ class Contexts(Leaving):
             if node.asynchronous is not None:
                 self.switch(expression, callee="acquire")
             return self.acquire(lock, "lock", lock_world(self, given[0]), self.place(expression), not given[1])
+        if value.ref is None and not value.type and (handed := lock_handed(self, text)) is not None:
+            value = handed
         named = replace(value, text=value.text or text)
         if isinstance(expression, cst.Call) and not value.type:
             named = replace(value, text=text.partition("(")[0])

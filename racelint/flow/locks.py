@@ -139,6 +139,27 @@ def is_lock(ev: Evaluator, value: Value) -> bool:
     return ev.models.names_lock(last) or bool(_SHORT_NAMES.search(last))
 
 
+def lock_handed(ev: Evaluator, name: str) -> Value | None:
+    """The lock that all who call the function hand it as an argument, if that is one which the module or an object keeps."""
+    function, concurrency = ev.function, ev.program.concurrency
+    names = [parameter for parameter, _ in function.params]
+    if name not in names or any(write.path == name for write in function.writes):
+        return None
+    place = names.index(name) - int(bool(function.owner) and "staticmethod" not in function.decorators)
+    kinds: set[str] = set()
+    for caller, call in concurrency.callers.get(function.qualname, ()):
+        plain = [argument for argument in call.arguments if "=" not in argument]
+        keyword = next((argument for argument in call.arguments if argument.startswith(f"{name}=")), "")
+        path = keyword.partition("=")[2] or (plain[place] if 0 <= place < len(plain) else "")
+        if not path or path.startswith("*") or ("." not in path and path in caller.local_names):
+            return None
+        kinds.add(concurrency.receiver_type(path, caller))
+    known = [ev.models.functions.get(kind) for kind in kinds]
+    if not known or any(call is None or call.effect != "lock" for call in known) or len(kinds) > 1:
+        return None
+    return Value(type=kinds.pop(), text=name)
+
+
 def lock_given(ev: Evaluator, node: cst.BaseExpression) -> tuple[Value, bool] | None:
     """The lock that a property or function of the module gives whoever asks, and whether it is a new one each time.
 
