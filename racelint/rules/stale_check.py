@@ -285,6 +285,9 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
     evidence = with_itself(unit, World.TASKS, act.resource)
     if advances:
         evidence = stronger(evidence, made_sure_by_all(unit, act))
+    if stamps and evidence is not None and {lock.id for lock in unit.locked_at(act)} - check.held:
+        text = "the lock that is taken for it, after the look, says that several come at once"
+        evidence = stronger(evidence, Evidence(text, Confidence.MEDIUM))
     return ("limit" if grows and vague else "twice", evidence) if evidence is not None else None
 
 
