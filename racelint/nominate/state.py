@@ -39,9 +39,14 @@ def state_of_tasks(c: Candidate) -> bool:
             continue
         if c.meets(key, module.changing, World.TASKS) >= module.least:
             return True
-        if _advances(c.changes[key]) and c.of_several_operations():
+        if _advances(c.changes[key]) and (_guarded(c, key) or c.of_several_operations()):
             return True
     return False
+
+
+def _guarded(c: Candidate, key: str) -> bool:
+    """Whether a lock is taken for a change, which says that others come for it."""
+    return any(map(c.module.is_guard, (name for write in c.changes[key] for name in write.within)))
 
 
 def _advances(writes: list[Write]) -> bool:
