@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from racelint.events import Access, Kind, Op, Resource
 from racelint.evidence import Evidence
-from racelint.finding import World
+from racelint.finding import Confidence, World
 from racelint.frozen import replace
 from racelint.pattern.beside import averaged
 from racelint.pattern.deciding import COUNTING
@@ -42,6 +42,38 @@ def kept_late(unit: Unit) -> Iterator[tuple[Pair, str, Evidence]]:
             if found is not None:
                 yield Pair(unit, first, second, switch), *found
     yield from _taken_together(unit, changes)
+    yield from _derived_late(unit, changes)
+
+
+def _derived_late(unit: Unit, changes: list[Access]) -> Iterator[tuple[Pair, str, Evidence]]:
+    """A change, what is computed from all that is there then and kept only after a switch, and who reads both.
+
+    Another run changes it meanwhile and keeps what it has computed: the older one is kept last.
+    """
+    for first in changes:
+        for second in changes:
+            if second.how != "=" or second.resource.place == first.resource.place or second.id <= first.id:
+                continue
+            reads = (unit.access(number) for number in sorted(second.value.stems - second.fresh))
+            whole = next(
+                (
+                    read
+                    for read in reads
+                    if read is not None
+                    and read.resource.place == first.resource.place
+                    and not read.resource.key
+                    and unit.before(first.id, read.id)
+                ),
+                None,
+            )
+            switch = unit.switch_between(whole.id, second.id) if whole is not None else None
+            if whole is None or switch is None or unit.guarded(whole, second) or second.control != first.control:
+                continue
+            found = _reader_of_both(unit, first.resource, second.resource)
+            runs = unit.module.concurrency.overlap(unit.facts.qualname, unit.facts.qualname, "tasks", second.resource)
+            if found is not None and runs is not None and runs.strength is Confidence.HIGH and not runs.public:
+                yield Pair(unit, first, second, switch), found[0], runs
+                return
 
 
 def _taken_together(unit: Unit, changes: list[Access]) -> Iterator[tuple[Pair, str, Evidence]]:
