@@ -99,6 +99,11 @@ def shape_of(node: ast.expr | None) -> tuple[str, str]:
         return "await", dotted(node.value)
     if isinstance(node, (ast.Yield, ast.YieldFrom)):  # of a coroutine by decoration
         return "await", dotted(node.value)
+    if isinstance(node, ast.IfExp):
+        real = [branch for branch in (node.body, node.orelse) if not is_no_context(branch)]
+        return shape_of(real[0]) if len(real) == 1 else ("other", "")
+    if is_no_context(node):  # stands for a lock where none is needed
+        return "other", ""
     if isinstance(node, ast.Call):
         name = dotted(node.func)
         if name in (
@@ -130,6 +135,11 @@ def shape_of(node: ast.expr | None) -> tuple[str, str]:
     if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
         return "constant", ""
     return "other", dotted(node) if isinstance(node, (ast.Name, ast.Attribute)) else ""
+
+
+def is_no_context(node: ast.expr) -> bool:
+    """Whether the expression is `nullcontext()`, with nothing in it."""
+    return isinstance(node, ast.Call) and not node.args and dotted(node.func).rpartition(".")[2] == "nullcontext"
 
 
 _FIELDS = frozenset({"field", "Field", "PrivateAttr", "ib", "attrib"})
