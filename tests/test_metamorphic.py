@@ -60,6 +60,9 @@ def defined(tree: ast.Module) -> set[str]:
     }
     keywords = {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg}
     keywords |= {
+        n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and n.attr.endswith("_id")
+    }  # `Row.team_id == key`
+    keywords |= {
         keyword.removesuffix("_id") for keyword in keywords
     }  # `team_id` is a key of `Team`, or of the field `team`
     statements = (

@@ -221,8 +221,10 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
         evidence = rival(unit, act.resource, World.TASKS, ("none", "del"))
         return ("gone", evidence) if evidence is not None else None
     if act.resource.key and act.resource.key == check.resource.key and sense is Sense.PRESENT:
+        # not what is at an end of the entry: `queue.pop(0)`
+        of_key = f"({act.resource.key}" in unit.module.text(act.place)
         fails = act.how in ("del", "remove") or (
-            act.how == "pop" and check.how in ("in", "get") and fails_when_gone(act)
+            act.how == "pop" and check.how in ("in", "get") and of_key and fails_when_gone(act)
         )
         if (act.op is Op.DELETE and fails) or (act.op is Op.READ and act.how == ""):
             evidence = rival(unit, act.resource, World.TASKS, ("del[]", "pop", "popitem", "clear", "remove"))

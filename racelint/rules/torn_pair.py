@@ -266,7 +266,8 @@ def torn_by_thread(
             and evidence.strength is Confidence.HIGH
             and first.how == second.how == "="
         ):
-            yield Pair(unit, first, second), evidence
+            # that the pair is torn takes two threads with one object, and calls from other modules do not say whose object it is
+            yield Pair(unit, first, second), evidence.weakened() if evidence.called else evidence
             return
 
 
