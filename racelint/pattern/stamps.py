@@ -26,9 +26,10 @@ def stamped_late(unit: Unit, check: Access, sense: Sense, act: Access) -> bool:
         return False
     if begins_something(unit, check, act):
         return True
-    once = bool(unit.locked_at(act)) and not unit.locked_at(
-        check
-    )  # a lock says that once is meant, and nobody asks again under it
+    locks = {lock.id for lock in unit.locked_at(act)} - {lock.id for lock in unit.locked_at(check)}
+    # a lock around all that is awaited says that once is meant, and nobody asks again under it
+    waits = [switch for switch in unit.switches_between(check.id, act.id) if switch.callee != "acquire"]
+    once = bool(waits) and all(not locks.isdisjoint(switch.held) for switch in waits)
     return works_first(unit, check, act) and (once or not _keeps(unit, check, act))
 
 
