@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from racelint.events import Access, Kind, Op, Resource, Switch
 from racelint.evidence import Evidence
-from racelint.expressions import expression
 from racelint.finding import Confidence, World
 from racelint.frozen import dataclass
 from racelint.pattern.rivals import rivals
@@ -50,7 +50,8 @@ def _own_writers(unit: Unit, resource: Resource) -> set[str]:
 def _divides(reader: Unit, total: Resource, entries: Resource) -> bool:
     """Whether the text of a function divides the sum by the number of entries."""
     lines = reader.module.program.lines[reader.facts.first - 1 : reader.facts.last]
-    mean = expression(rf"{total.name}\s*/\s*(max\(\s*1\s*,\s*)?len\(\s*{entries.name}\s*\)")
+    one, other = re.escape(total.name), re.escape(entries.name)
+    mean = re.compile(rf"{one}\s*/\s*(max\(\s*1\s*,\s*)?len\(\s*{other}\s*\)")
     return any(mean.search(line) for line in lines)
 
 
