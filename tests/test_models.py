@@ -15,7 +15,8 @@ from racelint.evidence import Concurrency
 from racelint.flow.statements import Walker
 from racelint.flow.summaries import Program
 from racelint.models import bundled
-from racelint.models.loader import ModelError, Models, load_models
+from racelint.models.data import Models
+from racelint.models.loader import ModelError, load_models
 from racelint.resolve import Scope
 from racelint.source import Source
 

@@ -8,7 +8,7 @@ from io import TextIOWrapper
 from typing import TypeAlias
 
 from racelint.facts import CallSite, FunctionFacts
-from racelint.models.loader import POOL_MAPS, Spawner
+from racelint.models.data import POOL_MAPS, Spawner
 from racelint.resolve import Scope, enclosing_self
 from racelint.words import EVERYWHERE, named_after
 

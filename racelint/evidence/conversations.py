@@ -9,7 +9,7 @@ from racelint.evidence.guards import Guards, acquired_before
 from racelint.evidence.sessions import is_lock
 from racelint.facts import CallSite, FunctionFacts
 from racelint.frozen import dataclass
-from racelint.models.loader import Conversation
+from racelint.models.data import Conversation
 from racelint.resolve import Scope, enclosing_self
 
 

@@ -11,7 +11,7 @@ from racelint.expressions import expression
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
 from racelint.frozen import replace
-from racelint.models.loader import Handler
+from racelint.models.data import Handler
 
 REGISTERS = expression(
     r"register|connect|listen|track|subscribe|attach|^on_|(add|set)_.*(callback|handler|listener|hook|watcher|observer)"

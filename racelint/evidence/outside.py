@@ -13,7 +13,7 @@ from racelint.facts import ModuleFacts
 from racelint.finding import Confidence
 from racelint.frozen import dataclass, replace
 from racelint.index import Index
-from racelint.models.loader import Models
+from racelint.models.data import Models
 from racelint.resolve import Scope
 
 MOST_LEVELS = 3

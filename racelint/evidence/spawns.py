@@ -11,7 +11,7 @@ from racelint.evidence.data import Root
 from racelint.evidence.turns import joined_before, lone_worker, over_in_its_round, task_lock_around
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
-from racelint.models.loader import POOL_MAPS
+from racelint.models.data import POOL_MAPS
 
 MOST_SITES = 20
 """Where more places start a unit, any two of them are taken to be like the first and another one."""

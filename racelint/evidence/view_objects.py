@@ -5,7 +5,7 @@ from __future__ import annotations
 from racelint.evidence.calls import Calls
 from racelint.expressions import expression
 from racelint.facts import CallSite, FunctionFacts
-from racelint.models.loader import Handler
+from racelint.models.data import Handler
 
 _VERB = expression(r"^(on_)?(get|post|put|patch|delete|head|options)(_\w+)?$")
 """Names of the methods that answer requests, by the verb of the protocol."""

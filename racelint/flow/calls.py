@@ -34,7 +34,7 @@ from racelint.flow.unseen import (
     unseen_look_up,
 )
 from racelint.frozen import replace
-from racelint.models.loader import Spawner
+from racelint.models.data import Spawner
 from racelint.resolve import enclosing_self
 from racelint.words import SESSION_MAKERS
 

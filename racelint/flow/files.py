@@ -16,7 +16,7 @@ from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.summaries import source_of
 from racelint.frozen import dataclass, replace
-from racelint.models.loader import Call
+from racelint.models.data import Call
 from racelint.paths import is_own
 
 

@@ -15,7 +15,7 @@ from racelint.flow.graph import NO_CONTROL, Control
 from racelint.flow.recording import Recorder
 from racelint.flow.summaries import source_of
 from racelint.frozen import replace
-from racelint.models.loader import Call
+from racelint.models.data import Call
 from racelint.resolve import MAPPERS
 from racelint.store_types import ANY_ARGUMENTS, KEYWORDS_ONLY, NO_ARGUMENTS
 

@@ -25,7 +25,7 @@ from racelint.flow.made import columns_of, create_made, create_served, handled_a
 from racelint.flow.managers import asked_of, table_name
 from racelint.flow.summaries import source_of
 from racelint.frozen import replace
-from racelint.models.loader import Call
+from racelint.models.data import Call
 from racelint.resolve import MAPPED_BASES
 
 

@@ -21,7 +21,7 @@ from racelint.flow.sql import classify
 from racelint.flow.statement import ALONE, literal, run_statement
 from racelint.flow.summaries import source_of
 from racelint.frozen import replace
-from racelint.models.loader import Call
+from racelint.models.data import Call
 
 
 def apply_effect(

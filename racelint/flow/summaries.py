@@ -20,7 +20,7 @@ from racelint.finding import Span
 from racelint.flow.making import Written, nodes_of
 from racelint.flow.places import Place, places_of
 from racelint.flow.tree import made
-from racelint.models.loader import Models
+from racelint.models.data import Models
 from racelint.resolve import CONSTRUCTORS, MAPPERS, Scope
 from racelint.resolve.unbounded import unbounded
 from racelint.source import Source, read_source, split_lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from racelint.evidence import runs_alone
 from racelint.facts import CallSite, FunctionFacts
 from racelint.index import Index
-from racelint.models.loader import Models
+from racelint.models.data import Models
 from racelint.pattern.unit import Unit
 
 MOST_CALLERS = 3

@@ -10,7 +10,7 @@ from racelint.events import Event, Place
 from racelint.evidence import Concurrency, Evidence
 from racelint.finding import Confidence, Finding, Fix, Role, Span, Step, World
 from racelint.grafts import is_grafted
-from racelint.models.loader import Models
+from racelint.models.data import Models
 from racelint.need import Nominee
 from racelint.pattern.doubts import Doubts
 from racelint.pattern.unit import Unit

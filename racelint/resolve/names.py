@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from racelint.expressions import expression
 from racelint.facts import ClassFacts, FunctionFacts, ModuleFacts
 from racelint.index import Index
-from racelint.models.loader import Models
+from racelint.models.data import Models
 
 if TYPE_CHECKING:
     from racelint.resolve.scope import Home, Scope
