@@ -33,7 +33,8 @@ from programs import Maker
 from racelint.adoption.baseline import BaselineError
 from racelint.adoption.baseline import read as read_baseline
 from racelint.cache import opened
-from racelint.config import Config, ConfigError, config_from
+from racelint.config import Config, ConfigError
+from racelint.config_files import config_from
 from racelint.discovery import discover
 from racelint.finding import Applicability, Confidence, Problem
 from racelint.fix import Original, repair

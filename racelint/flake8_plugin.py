@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from racelint import __version__
 from racelint.analyse import Failed, build_index, collect, find_races, nominated
-from racelint.config import Config, ConfigError, load_config
+from racelint.config import Config, ConfigError
+from racelint.config_files import load_config
 from racelint.facts import ModuleFacts
 from racelint.finding import Finding
 from racelint.index import Index

@@ -49,7 +49,7 @@ class Report:
 def lint_paths(paths: Iterable[str | os.PathLike[str]], config: Config | None = None) -> Report:
     """What is found in files and below directories.
 
-    Without `config` the defaults hold and no configuration file is read; `racelint.config.load_config` reads what the
+    Without `config` the defaults hold and no configuration file is read; `racelint.config_files.load_config` reads what the
     command line would. Raises ConfigError if `config` selects what is no rule, ModelError
     for a table of models that cannot be used.
     """

@@ -8,20 +8,8 @@ from pathlib import Path
 import pytest
 
 from racelint import RULES, lint_source
-from racelint.config import (
-    DEFAULT_EXCLUDE,
-    KEYS,
-    OUTPUT_FORMATS,
-    Config,
-    ConfigError,
-    Layer,
-    combine,
-    config_from,
-    enabled_rules,
-    find_config,
-    inline_layer,
-    load_config,
-)
+from racelint.config import DEFAULT_EXCLUDE, KEYS, OUTPUT_FORMATS, Config, ConfigError, Layer, combine, enabled_rules
+from racelint.config_files import config_from, find_config, inline_layer, load_config
 from racelint.finding import Confidence
 from racelint.report import REPORTERS
 

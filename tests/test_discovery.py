@@ -121,7 +121,7 @@ def test_special_characters_of_the_root_are_no_pattern(tree: Path) -> None:
     root = tree / "work[1]"
     make(root, "gen/a.py", "b.py")
     (root / "racelint.toml").write_text('exclude = ["gen/*"]\n')
-    from racelint.config import config_from
+    from racelint.config_files import config_from
 
     assert found("work[1]", config=config_from(root / "racelint.toml", ())) == ["work[1]/b.py"]
 

@@ -39,6 +39,7 @@ LAYERS = """
     rules
     suppress report explain repro
     analyse config jobs globs
+    config_files
     discovery imported
     context
     cache

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from racelint.cli.commands import cli
-from racelint.config import config_from
+from racelint.config_files import config_from
 from racelint.rules import RULES
 
 ROOT = Path(__file__).parent.parent

@@ -17,16 +17,8 @@ from racelint.cli.options import HELP, choice_options, drawing_options, outputs_
 from racelint.cli.output import print_text, say
 from racelint.cli.wanted import CLEAN, FAILED, STANDARD_OUTPUT, Output, Wanted
 from racelint.cli.watching import watch
-from racelint.config import (
-    OPTIONS,
-    OUTPUT_FORMATS,
-    Config,
-    Layer,
-    PerFile,
-    anchor,
-    anchored,
-    enabled_rules,
-)
+from racelint.config import OPTIONS, OUTPUT_FORMATS, Config, Layer, PerFile, enabled_rules
+from racelint.config_files import anchor, anchored
 from racelint.finding import Confidence
 from racelint.frozen import names_of
 

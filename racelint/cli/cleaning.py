@@ -22,7 +22,8 @@ def clean(cache_dir: str | None) -> int:
     """Remove the cache of this project."""
     from racelint.cache import cache_folder
     from racelint.cache import clean as remove
-    from racelint.config import ConfigError, load_config
+    from racelint.config import ConfigError
+    from racelint.config_files import load_config
     from racelint.rules import RULES
 
     try:

@@ -10,7 +10,8 @@ from racelint.cli.failing import failure, misuse
 from racelint.cli.looking import Looked, look_at_files, look_at_stdin
 from racelint.cli.showing import show
 from racelint.cli.wanted import Wanted
-from racelint.config import Config, ConfigError, Layer, config_from, inline_layer, load_config
+from racelint.config import Config, ConfigError, Layer
+from racelint.config_files import config_from, inline_layer, load_config
 from racelint.frozen import dataclass
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from racelint.config import ConfigError, load_config
+from racelint.config import ConfigError
+from racelint.config_files import load_config
 from racelint.finding import Confidence
 from racelint.frozen import replace
 

@@ -12,7 +12,8 @@ import click
 
 from racelint.cli.output import say
 from racelint.cli.wanted import CLEAN, Wanted
-from racelint.config import Config, find_config
+from racelint.config import Config
+from racelint.config_files import find_config
 
 INTERVAL = 0.5
 """Seconds between two looks at the disk. Asking it works on every file system, network ones too, and needs no library."""

@@ -7,7 +7,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from racelint.config import Config, ConfigError, load_config
+from racelint.config import Config, ConfigError
+from racelint.config_files import load_config
 from racelint.discovery import Excluded, File, display
 from racelint.finding import Finding, Problem
 from racelint.frozen import dataclass, replace
