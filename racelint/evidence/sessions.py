@@ -131,16 +131,19 @@ def _handed_with(calls: Calls, facts: FunctionFacts, call: CallSite, started: st
 
 
 def committed_by_all(calls: Calls, facts: FunctionFacts) -> Iterator[tuple[str, CallSite]]:
-    """The sessions and connections of the module which a function uses, commits and holds no lock for, with the first use."""
+    """The sessions and connections of the module, or of the object of a method, which a function uses, commits and holds no lock for.
+
+    With the first use.
+    """
     names_lock = calls.scope.models.names_lock
     assigned = calls.scope.assigned
-    for name in sorted(
-        n for n in facts.reads if n in assigned and n not in facts.local_names
-    ):  # else none `_of_module`
+    names = [n for n in facts.reads if n in assigned and n not in facts.local_names]  # else none `_of_module`
+    receivers = {call.callee.rpartition(".")[0] for call in facts.calls} if facts.owner else set()
+    for name in sorted({*names, *(receiver for receiver in receivers if "." in receiver)}):
         uses = [call for call in facts.calls if call.callee.startswith(name + ".")]
         works = [call for call in uses if call.callee.rpartition(".")[2] not in _ENDS]
         committed = any(call.callee == f"{name}.commit" or name in call.within for call in uses)
-        if not works or not committed or not _of_module(calls, name):
+        if not works or not committed or not (_of_module(calls, name) or _of_object(calls, facts, name)):
             continue
         if not any(names_lock(guard) or is_lock(calls, guard, facts) for call in uses for guard in call.within):
             yield name, works[0]
@@ -169,7 +172,24 @@ def _of_module(calls: Calls, name: str) -> bool:
     if kind in scope.models.exclusive_types:
         return not maker.endswith("scoped_session")
     made = [call for call in scope.facts.module_body.calls if call.callee == built]
-    return kind == "sqlite3.Connection" and any("check_same_thread=" in call.arguments for call in made)
+    return kind == "sqlite3.Connection" and any(_FOR_ALL in call.arguments for call in made)
+
+
+_FOR_ALL = "check_same_thread="
+
+
+def _of_object(calls: Calls, facts: FunctionFacts, name: str) -> bool:
+    """The same of an attribute that the constructor sets, of the object whose method the function is."""
+    scope, (owner, self_name) = calls.scope, enclosing_self(facts, calls.scope)
+    root, _, attribute = name.partition(".")
+    writes = scope.attribute_writes(owner, attribute) if owner and root == self_name else []
+    if not attribute.isidentifier() or not writes or any(f.name != "__init__" or w.how != "=" for f, w in writes):
+        return False
+    made = [c for f, w in writes for c in f.calls if c.line == w.line and c.callee == w.built_from]
+    kind = scope.attribute_type(owner, attribute)
+    if kind in scope.models.exclusive_types:
+        return bool(made) and not any(scope.canonical(c.callee).endswith("scoped_session") for c in made)
+    return kind == "sqlite3.Connection" and any(_FOR_ALL in call.arguments for call in made)
 
 
 def _in_turn(calls: Calls, targets: list[FunctionFacts], name: str) -> bool:

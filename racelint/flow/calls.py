@@ -296,12 +296,19 @@ def _modelled_type(ev: Evaluator, base: Value, method: str) -> str:
         and base.text in ev.scope.core_tables
     ):
         return "sqlalchemy.Table"
-    guessed = models.guess(base.text.partition("(")[0], ev.libraries, method) if base.text else ""
+    guessed = _guessed(ev, base.text.partition("(")[0], method) if base.text else ""
     if guessed:
         return guessed
     if method in models.row_methods and base.text and not known and ev.program.maps_rows:
         return "row"
     return "sql"
+
+
+def _guessed(ev: Evaluator, name: str, method: str) -> str:
+    """The type that a name says; where nothing can be awaited it is one of those that need not be, if there is any."""
+    models = ev.models
+    plain = "" if ev.function.is_async else models.guess(name, ev.libraries - models.awaited, method)
+    return plain or models.guess(name, ev.libraries, method)
 
 
 def _saves_itself(ev: Evaluator, base: Value, method: str) -> bool:

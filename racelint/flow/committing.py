@@ -13,11 +13,18 @@ _OPTIONS = ("isolation_level=", "autocommit=")
 
 
 def commits_each(ev: Evaluator) -> bool:
-    """Whether each statement commits itself: by the connection that the function makes, or one of the module if it makes none."""
-    made = [call for call in ev.function.calls if call.callee in ("sqlite3.connect", *_CONNECTS)]
-    if not made:
-        return ev.scope.facts.autocommit
+    """Whether each statement commits itself: by the connection that the function makes, else by those of its class, or of the module."""
+    made = _made_in((ev.function,))
+    if not made and ev.function.owner and ev.scope.facts.autocommit:
+        made = _made_in(ev.scope.methods.get(ev.function.owner, {}).values())
+    if not made:  # who commits has no connection that does so by itself
+        return ev.scope.facts.autocommit and not _calls(ev.function, ".commit")
     return any(_tells(call) for call in made)
+
+
+def _made_in(functions: Iterable[FunctionFacts]) -> list[CallSite]:
+    """The calls that make a connection."""
+    return [call for f in functions for call in f.calls if call.callee in ("sqlite3.connect", *_CONNECTS)]
 
 
 def lends_committing(ev: Evaluator) -> bool:

@@ -9,6 +9,7 @@ import libcst as cst
 from racelint.events import NO_IDS, Ids, Kind, Op, Resource, Row, Shape, Value
 from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
+from racelint.flow.clauses import clauses, picks
 from racelint.flow.columns import (
     choosing_keywords,
     chosen_by,
@@ -174,8 +175,8 @@ def orm_effect(
         if base.part("counts") is not None or (model.returns == "sqlalchemy.Query" and _asks_for_count(arguments)):
             known = (*known, ("counts", Value()))
         if statement is not None:
-            known = (*known, ("statement", statement), *_clauses(base, method, arguments, name))
-            if base.part("picks") is not None or _picks(ev, arguments, name):
+            known = (*known, ("statement", statement), *clauses(base, method, arguments, name))
+            if base.part("picks") is not None or picks(ev, arguments, name):
                 known = (*known, ("picks", Value()))
         known = (*known, *clause_columns(base, method, arguments))
         if locked:
@@ -259,6 +260,8 @@ def orm_effect(
         return Value()
     if effect == "refresh":
         refreshed = arguments.at(0) or base
+        source = arguments.keywords.get("from_queryset")  # of Django
+        locking = "with_for_update" in arguments.keywords or (source is not None and source.part("locked") is not None)
         if refreshed.row is not None and ev.rows[refreshed.row].model:
             old = ev.rows[refreshed.row]
             number = ev.emit(Op.READ, Resource(Kind.TABLE, old.library, old.model, old.model), where, how=method)
@@ -267,23 +270,22 @@ def orm_effect(
                     old,
                     loaded=number,
                     new=False,
-                    locked=old.locked or "with_for_update" in arguments.keywords or _locked_before(ev, old.model),
+                    locked=old.locked or locking or _locked_before(ev, old.model),
                 )
             )
             ev.state.env[refreshed.text] = Value(frozenset((number,)), row=len(ev.rows) - 1, text=refreshed.text)
-            if "with_for_update" in arguments.keywords:
+            if locking:
                 rows = Resource(Kind.TABLE, old.library, old.model, old.model)
                 ev.acquire(rows, "row lock", "processes", ev.place(where))
             return Value()
-        locked = "with_for_update" in arguments.keywords
         if refreshed is not None:
             number = ev.emit(
                 Op.READ, Resource(Kind.TABLE, "sqlalchemy", refreshed.text, refreshed.text), where, how=method
             )
-            ev.rows.append(Row(refreshed.text, refreshed.text, "sqlalchemy", number, locked))
+            ev.rows.append(Row(refreshed.text, refreshed.text, "sqlalchemy", number, locking))
             if refreshed.text.isidentifier():
                 ev.state.env[refreshed.text] = Value(refreshed.stems, row=len(ev.rows) - 1, text=refreshed.text)
-            if locked:
+            if locking:
                 ev.acquire(
                     Resource(Kind.TABLE, "sqlalchemy", refreshed.text, refreshed.text),
                     "row lock",
@@ -455,39 +457,3 @@ def flush(ev: Evaluator, where: cst.CSTNode, base: Value, method: str) -> None:
     handled_at_flush(ev)
     for index in sorted(ev.state.written):
         write_row(ev, where, index, method)
-
-
-def _picks(ev: Evaluator, arguments: Arguments, model: str) -> bool:
-    """Whether a clause chooses by a query of the same table that takes some of the rows only and locks none."""
-    for argument in arguments.nodes:
-        text = source_of(argument.value)
-        if (
-            re.search(rf"\b(select|query)\({re.escape(model)}\b", text)
-            and ".limit(" in text
-            and "for_update" not in text
-        ):
-            return True
-        for name in re.findall(r"(?<![\w.])([a-z_]\w*)", text):
-            query = ev.state.env.get(name)
-            asked = query.part("model") if query is not None else None
-            if query is not None and asked is not None and asked.text == model and query.part("limited") is not None:
-                return query.part("locked") is None
-    return False
-
-
-def _clauses(base: Value, method: str, arguments: Arguments, model: str) -> tuple[tuple[str, Value], ...]:
-    """What is kept of the clauses of a statement: a mark for each condition, and whether a value refers to the model's columns."""
-    found: list[tuple[str, Value]] = []
-    conditions = base.part("conditions")
-    count = conditions.text if conditions is not None else ""
-    if method in ("where", "filter", "filter_by"):
-        for argument in arguments.nodes:
-            both = isinstance(argument.value, cst.BinaryOperation) and isinstance(argument.value.operator, cst.BitAnd)
-            count += "&&" if both else "&"
-    found.append(("conditions", Value(text=count)))
-    relative = base.part("relative")
-    if relative is not None or (
-        method == "values" and any(f"{model}." in source_of(argument.value) for argument in arguments.nodes)
-    ):
-        found.append(("relative", Value()))
-    return tuple(found)

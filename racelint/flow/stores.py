@@ -402,10 +402,15 @@ def _built_statement(
         return Value(frozenset((number,)), Shape.CALL, via=number, type="sqlalchemy.Result", known=known, text=table)
     keys = statement.part("keys")
     relative = statement.part("relative") is not None
-    op = {"insert": Op.CREATE, "update": Op.UPDATE if relative else Op.WRITE, "delete": Op.DELETE}[kind]
+    tolerates = statement.part("tolerates") is not None  # a row that is there: nothing fails, and one of two is made
+    op = {
+        "insert": Op.UPDATE if tolerates else Op.CREATE,
+        "update": Op.UPDATE if relative else Op.WRITE,
+        "delete": Op.DELETE,
+    }[kind]
     related = frozenset(k for k in (keys.text.split() if keys else ()) if not k.endswith("="))
     conditions = statement.part("conditions")
-    how = "conditional" if conditions is not None and len(conditions.text) > 1 else method
+    how = "conditional" if tolerates or (conditions is not None and len(conditions.text) > 1) else method
     if statement.part("picks") is not None:
         how = "picks"
     sets, compared = statement.part("sets"), statement.part("compared")

@@ -137,6 +137,8 @@ class Models:
     beginnings: set[str] = field(default_factory=set)
     """First words of names of calls whose second run is seen: they open, start or send something."""
     serialised: set[str] = field(default_factory=set)
+    awaited: set[str] = field(default_factory=set)
+    """Packages all of whose calls are awaited, so that functions which are no coroutines do not use them."""
     one_at_a_time: set[str] = field(default_factory=set)
     """Functions that make connections which refuse a command while another one is under way."""
     lifecycle: set[str] = field(default_factory=set)

@@ -120,6 +120,7 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
         models.conversations[name] = Conversation(made, alone, asks, answers, str(table.get("what", "connection")))
     models.guards.extend(_strings(data.get("guards", []), where))
     for key, words in (
+        ("awaited", models.awaited),
         ("beginnings", models.beginnings),
         ("constraint-errors", models.constraint_errors),
         ("idempotent", models.idempotent),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Acquire, Event, Mark, Switch
+from racelint.events import Acquire, Event, Kind, Mark, Resource, Switch
 from racelint.evidence import Concurrency, Evidence
 from racelint.evidence.conversations import Talk, talks
 from racelint.evidence.sessions import committed_by_all, shared_sessions
@@ -23,10 +23,15 @@ def sessions_handed_out(unit: Unit) -> Iterator[tuple[Mark, str, str]]:
 
 
 def session_of_module(unit: Unit) -> Iterator[tuple[Event, str, Evidence]]:
-    """The first use of a session of the module which several threads or tasks use and commit: the event, the session, why there are several."""
+    """The first use of a session of the module, or of an object, which several threads or tasks use and commit.
+
+    The event, the session, why there are several.
+    """
     concurrency, facts = unit.module.concurrency, unit.facts
     for name, call in committed_by_all(concurrency, facts):
-        evidence = concurrency.overlap(facts.qualname, facts.qualname, "tasks" if facts.is_async else "threads")
+        attribute = name.partition(".")[2]
+        kept = Resource(Kind.ATTRIBUTE, facts.owner, attribute, name) if attribute and facts.owner else None
+        evidence = concurrency.overlap(facts.qualname, facts.qualname, "tasks" if facts.is_async else "threads", kept)
         if evidence is None or evidence.strength is not Confidence.HIGH or evidence.public or evidence.called:
             continue
         use = next((mark for mark in unit.marks("call", "slow") if unit.module.line(mark) == call.line), None)
