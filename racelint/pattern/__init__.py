@@ -58,6 +58,7 @@ from racelint.pattern.files import (
     written_in_place,
     written_then_hidden,
 )
+from racelint.pattern.filled_whole import filled_whole
 from racelint.pattern.filling import filled_alike
 from racelint.pattern.forgotten import forgotten_once
 from racelint.pattern.half_made import published_half_made
@@ -306,6 +307,7 @@ __all__ = [
     "filled_alike",
     "filled_by_several",
     "filled_over_limit",
+    "filled_whole",
     "first_word",
     "forgiven",
     "forgotten_once",

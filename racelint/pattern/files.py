@@ -23,6 +23,7 @@ from racelint.paths import (
     says_little,
     shared_word,
 )
+from racelint.pattern.class_paths import names_elsewhere, paths_of_class
 from racelint.pattern.same_place import REMOVING, removes_path, says_the_same_place
 from racelint.pattern.unit import Unit, same
 
@@ -426,10 +427,14 @@ def opens(function: FunctionFacts) -> bool:
 
 def read_elsewhere(unit: Unit, resource: Resource) -> str:
     """The function of the module that reads the file; "" if none does."""
-    names = _names(unit.facts, resource)
+    elsewhere = names_elsewhere(unit, resource.path)
+    own = _names(unit.facts, resource) | paths_of_class(unit, resource.path)
     of_module = resource.path in unit.module.scope.assigned and resource.path not in unit.facts.local_names
     for function in unit.module.scope.facts.functions:
-        if function.qualname == unit.facts.qualname or (function.owner != unit.facts.owner and not of_module):
+        if function.qualname == unit.facts.qualname:
+            continue
+        names = own if of_module or function.owner == unit.facts.owner else elsewhere
+        if not names:
             continue
         if any(call.callee.rpartition(".")[2] in _WRITING for call in function.calls):
             continue

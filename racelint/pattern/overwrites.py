@@ -9,6 +9,7 @@ from racelint.evidence import Evidence
 from racelint.expressions import expression
 from racelint.finding import Confidence
 from racelint.paths import CACHED, LOCKS, is_own, is_predictable, is_storage, is_system_path, shared_word
+from racelint.pattern.class_paths import names_in, paths_of_class
 from racelint.pattern.files import (
     file_accesses,
     forgiven,
@@ -19,7 +20,7 @@ from racelint.pattern.files import (
     written_in_place,
 )
 from racelint.pattern.pair import INTERNAL
-from racelint.pattern.read_beside import read_by_starter
+from racelint.pattern.read_beside import prepared, read_by_starter
 from racelint.pattern.sharing import used_by_others
 from racelint.pattern.unit import Unit, same
 
@@ -38,6 +39,7 @@ def emptied_in_place(unit: Unit) -> Iterator[tuple[Access, Evidence]]:
             or same_content(unit, write)
             or _first_content(unit, write)
             or _only_locked(unit, write)
+            or prepared(unit, write)
         ):
             continue
         evidence = _readers(unit, write)
@@ -57,7 +59,8 @@ def _kept_from_readers(unit: Unit, write: Access) -> bool:
     reader = unit.module.unit(read_elsewhere(unit, write.resource) or "") if _of_all(unit, path) else None
     if reader is None or concurrency.called_under_lock(reader.facts) or concurrency.decorator_guards(reader.facts):
         return True
-    reads = [read for read in _reads(reader) if read.resource.path == path]
+    names = {path, *paths_of_class(unit, path)}
+    reads = [read for read in _reads(reader) if read.resource.path in names]
     return not reads or any(reader.locked_at(read) or read.forgiven & _UNREADABLE for read in reads)
 
 
@@ -97,7 +100,12 @@ def _readers(unit: Unit, write: Access) -> Evidence | None:
 
 def _read_by_thread(unit: Unit, resource: Resource) -> Evidence | None:
     """That another thread of the module reads the file meanwhile, under the name that the module has for it."""
-    reader = read_elsewhere(unit, resource) if resource.path in unit.module.scope.assigned else ""
+    of_class = paths_of_class(unit, resource.path)
+    reader = read_elsewhere(unit, resource) if of_class or resource.path in unit.module.scope.assigned else ""
+    if of_class and any(
+        read.forgiven & _UNREADABLE for read in _reads(unit.module.unit(reader)) if read.resource.path in of_class
+    ):
+        return None
     found = unit.module.concurrency.overlap(unit.facts.qualname, reader, "threads") if reader else None
     if found is None or found.strength is not Confidence.HIGH or found.public or found.called:
         return None
@@ -110,13 +118,15 @@ def _served_by(unit: Unit, write: Access) -> Evidence | None:
     roots = [concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ())]
     if not any(root.handler or not (root.public or root.called) for root in roots):
         return None
-    path = write.resource.path
-    if not (path[:1] in ("'", '"') or path in unit.module.scope.assigned):
-        return None  # of what is made anew each time, nothing says that it is one path
     for function in unit.module.scope.facts.functions:
         if function.qualname == unit.facts.qualname or concurrency.handled_in_processes(function.qualname) is None:
             continue
-        reads = [read for read in _reads(unit.module.unit(function.qualname)) if read.resource.path == path]
+        names = names_in(unit, function, write.resource.path)
+        reads = (
+            [read for read in _reads(unit.module.unit(function.qualname)) if read.resource.path in names]
+            if names
+            else []
+        )
         if reads and not any(read.forgiven & _UNREADABLE for read in reads):
             return Evidence(f"`{function.qualname}` answers requests from it", Confidence.MEDIUM, "processes")
     return None
@@ -124,13 +134,13 @@ def _served_by(unit: Unit, write: Access) -> Evidence | None:
 
 def _read_beside(unit: Unit, write: Access) -> Evidence | None:
     """That who has started the thread that writes a file of the module again and again goes on to read it."""
-    path = write.resource.path
-    if not (path[:1] in ("'", '"') or path in unit.module.scope.assigned) or shared_word(path, only=CACHED):
+    if shared_word(write.resource.path, only=CACHED):
         return None
     for function in unit.module.scope.facts.functions:
-        found = read_by_starter(unit, function.qualname) if opens(function) else None
+        names = names_in(unit, function, write.resource.path) if opens(function) else frozenset()
+        found = read_by_starter(unit, function.qualname) if names else None
         reads = _reads(unit.module.unit(function.qualname)) if found is not None else []
-        reads = [read for read in reads if read.resource.path == path]
+        reads = [read for read in reads if read.resource.path in names]
         if reads and not any(read.forgiven & _UNREADABLE for read in reads):
             return found
     return None

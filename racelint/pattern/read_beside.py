@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from racelint.events import Access
 from racelint.evidence import Evidence
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
@@ -27,6 +28,23 @@ def read_by_starter(unit: Unit, reader: str) -> Evidence | None:
                     "processes",
                 )
     return None
+
+
+def prepared(unit: Unit, write: Access) -> bool:
+    """Whether those that read the file are threads and processes which the unit starts when it has written it.
+
+    They have the path from the unit alone, as a local name.
+    """
+    facts, name = unit.module.scope.functions.get(write.place.unit, unit.facts), write.resource.name
+    starts = list(unit.marks("spawn", "spawn and wait"))
+    if name not in facts.local_names or not starts or any(unit.before(start.id, write.id) for start in starts):
+        return False
+    functions = unit.module.scope.facts.functions
+    if not any(function.parent == facts.qualname and name in function.reads for function in functions):
+        return False
+    return unit.module.concurrency.handled_in_processes(facts.qualname) is None and unit.safe(
+        write, because=lambda: f"those that read it are started later, on line {unit.module.line(starts[0])}"
+    )
 
 
 def _starts(unit: Unit, started: str) -> Iterator[tuple[FunctionFacts, int]]:

@@ -36,6 +36,7 @@ from racelint.pattern import (
     awaited_then_read,
     copied,
     emptied_in_place,
+    filled_whole,
     forgiven,
     in_one_step_of_a_loop,
     linked_by_others,
@@ -190,7 +191,8 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
                 "",
             )
     elif written_in_place(act) or put_there(act):
-        if not same_content(unit, act) and not copied(unit, act) and not _told_as_half_written(unit, act):
+        alike = same_content(unit, act) or copied(unit, act) or filled_whole(unit, act)
+        if not alike and not _told_as_half_written(unit, act):
             yield (
                 test,
                 act,
