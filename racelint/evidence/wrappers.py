@@ -1,4 +1,4 @@
-"""Locks that decorators of the module hold around what they decorate."""
+"""Locks and transactions that decorators of the module hold around what they decorate."""
 
 from __future__ import annotations
 
@@ -46,6 +46,9 @@ def _names(
         root, dot, rest = guard.partition(".")
         if is_lock_maker(scope, guard):
             continue
+        if is_transaction(guard):
+            yield guard
+            continue
         if dot and function.owner and wrapper.params and root == wrapper.params[0][0]:
             yield f"self.{rest}"
         elif root in wrapper.local_names:
@@ -56,6 +59,11 @@ def _names(
                 yield OF_FUNCTION + function.qualname
         else:
             yield guard
+
+
+def is_transaction(guard: str) -> bool:
+    """Whether what is held around a call is a transaction, by its name: `conn.transaction()`, `db.atomic()`, `engine.begin()`."""
+    return "atomic" in guard or "transaction" in guard or guard.endswith(".begin")
 
 
 def is_lock_maker(scope: Scope, path: str) -> bool:

@@ -13,7 +13,7 @@ from racelint.events import (
     Shape,
     Value,
 )
-from racelint.evidence.wrappers import OF_FUNCTION
+from racelint.evidence.wrappers import OF_FUNCTION, is_transaction
 from racelint.expressions import expression
 from racelint.facts.isolation import WORD
 from racelint.flow.committing import commits_each
@@ -218,7 +218,7 @@ class Contexts(Leaving):
                 (Kind.ATTRIBUTE, self.scope.defining_class(owner, rest)) if rest and owner else (Kind.GLOBAL, "")
             )
             return self.acquire(Resource(kind, home, rest or guard, guard), "lock", lock_world(self, value), place)
-        if "atomic" in guard or "transaction" in guard or guard.endswith(".begin"):
+        if is_transaction(guard):
             return self.acquire(Resource(Kind.TABLE, "transaction", guard, guard), "transaction", "processes", place)
         return None
 

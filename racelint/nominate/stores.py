@@ -246,7 +246,12 @@ def row_lock(c: Candidate) -> bool:
     return any(
         _ROW_LOCK.search(call.callee) or any(_ROW_LOCK.search(argument) for argument in call.arguments)
         for call in c.calls
-    ) or bool(c.does("lock-context", "sql") or (c.does("transaction") and any(call.within for call in c.calls)))
+    ) or bool(c.does("lock-context", "sql") or (_in_transaction(c) and any(call.within for call in c.calls)))
+
+
+def _in_transaction(c: Candidate) -> bool:
+    """Whether a transaction is opened, or a decorator stands there that may do so."""
+    return bool(c.does("transaction", "commit")) or any(function.decorators for function in c.functions)
 
 
 def queue(c: Candidate) -> bool:

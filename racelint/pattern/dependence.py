@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from racelint.events import Access, Event, Kind, Op, Sense, Shape
 from racelint.finding import World
+from racelint.pattern.files import own_file
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.transactions import locked_by_look, row_locked_at
 from racelint.pattern.unit import Unit, exactly, same
@@ -201,7 +202,7 @@ _SIZES = ("len", "max")
 def store_updates(unit: Unit) -> Iterator[Pair]:
     """Writes of a store, file or table whose value was computed from what was read of the same document."""
     for write in unit.accesses(Op.WRITE, kinds=(Kind.STORE, Kind.FILE, Kind.TABLE)):
-        if write.how == "conditional":
+        if write.how == "conditional" or (write.resource.kind is Kind.FILE and own_file(unit, write.resource)):
             continue
         for number in sorted(write.value.stems):
             read = unit.access(number)
@@ -234,12 +235,20 @@ def one_document(unit: Unit, read: Access, write: Access) -> bool:
     if keyed_inside and read.resource.place == write.resource.place:  # the document says itself which one it is
         return True
     if write.how == "replace_one" and read.id in write.chosen and read.resource.place == write.resource.place:
-        return True  # by a key that was in what was read
+        return not _only_as_seen(unit, read, write)  # by a key that was in what was read
     if not same(read.resource, write.resource) or _named_alike(unit, read, write):
         return False
     if read.resource.kind is Kind.TABLE and read.related and write.related:
         return bool(read.related & write.related)
     return True
+
+
+def _only_as_seen(unit: Unit, read: Access, write: Access) -> bool:
+    """Whether the document is chosen by its key and by more of what was read: it is replaced only if it still is as it was seen."""
+    keys = read.tested | {"_id", "id"}
+    return bool(write.tested & keys and write.tested - keys) and unit.safe(
+        read, write, because=lambda: f"it is replaced only if `{min(write.tested - keys)}` still is what was read"
+    )
 
 
 def _named_alike(unit: Unit, read: Access, write: Access) -> bool:

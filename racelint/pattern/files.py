@@ -52,9 +52,13 @@ def forgiven(unit: Unit, act: Access) -> bool:
 def file_accesses(unit: Unit, *ops: Op) -> Iterator[Access]:
     """The accesses of files that other processes can have, too."""
     for access in unit.accesses(*ops, kinds=(Kind.FILE,)):
-        resource = access.resource
-        if not is_own(resource.path) and not is_own(resource.name) and not _own_attribute(unit, resource):
+        if not own_file(unit, access.resource):
             yield access
+
+
+def own_file(unit: Unit, resource: Resource) -> bool:
+    """Whether one run has the file for itself, as its path tells."""
+    return is_own(resource.path) or is_own(resource.name) or _own_attribute(unit, resource)
 
 
 def _own_attribute(unit: Unit, resource: Resource) -> bool:

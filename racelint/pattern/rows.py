@@ -13,6 +13,7 @@ from racelint.finding import Confidence, World
 from racelint.frozen import replace
 from racelint.pattern.callers_locks import locked_by_callers, locked_by_hand
 from racelint.pattern.lookups import COUNTS
+from racelint.pattern.one_writer import one_writer
 from racelint.pattern.pair import Pair
 from racelint.pattern.rivals import in_processes, with_itself
 from racelint.pattern.rounds import keyed_by_round
@@ -426,6 +427,8 @@ def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
     kept = of_store and (not resource.path.endswith("cache") or added_to(pair.second))
     if found is not None and (found.strength is not Confidence.LOW or (unit.facts.is_async and not once)):
         return replace(found, strength=max(found.strength, Confidence.MEDIUM, key=lambda one: one.rank))
+    if served and resource.kind is Kind.TABLE and one_writer(unit):
+        return Evidence("the one thread that does so has the file of an embedded database", Confidence.LOW, "processes")
     if served and (resource.kind is Kind.TABLE or kept):
         return Evidence("every process that is connected reaches the same entry", Confidence.MEDIUM, "processes")
     return found
