@@ -11,8 +11,9 @@ from racelint.keys import ANY, GIVEN, OWN, Keys, Reach
 from racelint.resolve import enclosing_self
 from racelint.store_calls import CHANGES, looks_up
 from racelint.touch import comes_first
+from racelint.words import SCOPES
 
-_SQL, _QUERY = frozenset(["sql"]), frozenset(["query"])
+_SQL, _QUERY, _COMMIT = frozenset(["sql"]), frozenset(["query"]), frozenset(["commit"])
 _STATEMENTS = frozenset("update delete insert replace merge upsert with_for_update".split())
 """Last names of calls that make a statement which changes or locks rows."""
 _BUILDERS = frozenset({"sqlalchemy", "sqlmodel"})
@@ -153,6 +154,8 @@ class Candidate:
         for function in self.functions:
             effects = stores.effects(function, types)
             found += effects if function is self.facts else 2 * effects
+            if any(SCOPES.search(guard) for guard in {guard for call in function.calls for guard in call.within}):
+                found.append(_COMMIT)
         if not self._states_changes and any("sql" in effects for effects in found):
             return [effects - _SQL | _QUERY if "sql" in effects else effects for effects in found]
         return found

@@ -108,6 +108,9 @@ UNTIL = expression(r"(^|_)(until|expires|expiry|expires_at|expires_on|expire_at|
 SESSION_MAKERS = expression(r"(?i)(^\..*|session_?(local|maker|factory))$")
 """What is imported and not known, and may by its name make sessions: `app.db.SessionLocal`, anything of the project itself (`.db.Session`)."""
 
+SCOPES = expression(r"(?i)session|scope|transaction|unit_?of_?work|uow|conn|cursor|commit|(^|[._])(db|tx)|db$")
+"""Names of context managers of a project that may commit at their end what was done in a session that they lend."""
+
 ONCE = frozenset(
     "otp totp nonce ticket voucher magic verification verify confirm confirmation invite invitation reset csrf challenge".split()
 )

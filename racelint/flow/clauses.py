@@ -45,6 +45,9 @@ def clauses(base: Value, method: str, arguments: Arguments, model: str) -> tuple
         method == "values" and any(f"{model}." in source_of(argument.value) for argument in arguments.nodes)
     ):
         found.append(("relative", Value()))
+    columns = base.part("columns")
+    if columns is not None and method != "with_only_columns":
+        found.append(("columns", columns))
     tolerates = method in _TOLERATE or (method == "prefix_with" and _tells_to_ignore(arguments))
     if tolerates or base.part("tolerates") is not None:
         found.append(("tolerates", Value()))

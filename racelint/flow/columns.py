@@ -107,6 +107,20 @@ def _compared(node: cst.BaseExpression) -> set[str]:
     return set()
 
 
+def selected_columns(arguments: Arguments) -> tuple[tuple[str, Value], ...]:
+    """The columns that a statement selects, if it names them all: `select(Page.hits)`."""
+    nodes = [argument.value for argument in arguments.nodes if argument.keyword is None and not argument.star]
+    names = [
+        node.attr.value for node in nodes if isinstance(node, cst.Attribute) and _OF_TABLE.fullmatch(source_of(node))
+    ]
+    plain = bool(names) and len(names) == len(arguments.nodes)
+    return (("columns", Value(text=" ".join(names))),) if plain else ()
+
+
+_OF_TABLE = expression(r"(\w+\.)*([A-Z]\w*|\w+\.c)\.\w+")
+"""A column of a class or of a table."""
+
+
 def defaults_of(arguments: Arguments) -> tuple[tuple[str, Value], ...]:
     """The columns that `update_or_create(…, defaults={"hits": …})` sets whether the row was there or not, with what they stem from."""
     given = arguments.keywords.get("defaults")

@@ -22,6 +22,7 @@ from racelint.flow.leaving import Leaving
 from racelint.flow.locks import is_lock, lock_given, lock_handed, lock_world
 from racelint.flow.row_locks import end_row_locks
 from racelint.flow.rows import write_row
+from racelint.flow.scopes import committing_scope, manager_of
 from racelint.flow.summaries import source_of
 from racelint.frozen import replace
 from racelint.resolve import enclosing_self
@@ -67,6 +68,12 @@ class Contexts(Leaving):
                 touched(self, value)
             if value.type == "transaction":
                 commits.append((item.item, value))
+            elif (scope := committing_scope(self, item.item)) is not None:
+                commits.append((item.item, scope))
+                value = replace(value, known=scope.known)
+                if number is None:
+                    name = Resource(Kind.TABLE, "transaction", scope.text, scope.text)
+                    opened.append(self.acquire(name, "transaction", "processes", self.place(item.item)))
             lock = number is not None
             if node.asynchronous is not None and not lock:
                 self.switch(item.item, callee="async with", used=value.ref)
@@ -174,12 +181,11 @@ class Contexts(Leaving):
         if not isinstance(expression, cst.Call):
             own = owner and isinstance(expression, cst.Name) and expression.value == self_name
             return self._enter_self(owner, self_name, expression) if own else None
-        path = source_of(expression.func)
-        targets = self.program.concurrency.target(path, self.function) if path.count(".") < 2 else []
-        manager = targets[0] if len(targets) == 1 else self.program.elsewhere.helper(path, self.function)
-        if manager is None or not any("contextmanager" in decorator for decorator in manager.decorators):
+        known = manager_of(self, expression)
+        if known is None:
             return None
-        if manager in targets and (not manager.owner or path.partition(".")[0] == self_name):
+        manager, of_module = known
+        if of_module and (not manager.owner or source_of(expression.func).partition(".")[0] == self_name):
             entered = (self._enter_guard(g, owner, self_name, self.place(expression)) for g in manager.yields_within)
             number = next((number for number in entered if number is not None), None)
             if number is not None:

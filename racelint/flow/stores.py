@@ -9,7 +9,7 @@ import libcst as cst
 from racelint.events import NO_IDS, Ids, Kind, Op, Resource, Row, Shape, Value
 from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
-from racelint.flow.columns import document_parts, tested_columns
+from racelint.flow.columns import document_parts, selected_columns, tested_columns
 from racelint.flow.committing import lends_committing
 from racelint.flow.expressions import Evaluator
 from racelint.flow.files import FILE_EFFECTS, file_effect, path_text
@@ -76,6 +76,7 @@ def apply_effect(
                 ("statement", Value(text=model.returns)),
                 ("model", Value(text=name)),
                 *((("counts", Value()),) if node.args and "count(" in source_of(node.args[0].value) else ()),
+                *(selected_columns(arguments) if model.returns == "select" else ()),
             ),
         )
     if effect == "same":
@@ -393,7 +394,9 @@ def _built_statement(
         how = "count" if counted else "first" if statement.part("limited") is not None else method
         asked = statement.part("keys")
         related = frozenset(k for k in (asked.text.split() if asked else ()) if not k.endswith("="))
-        number = ev.emit(Op.READ, resource, where, how=how, related=related, tested=tested_columns(statement))
+        columns = statement.part("columns")
+        read = Value(known=(("columns", columns),)) if columns is not None else Value()
+        number = ev.emit(Op.READ, resource, where, read, how, related, tested_columns(statement))
         if locked:
             ev.acquire(resource, "row lock", "processes", ev.place(where))
         known: tuple[tuple[str, Value], ...] = (("model", Value(text=table)),)

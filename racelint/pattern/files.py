@@ -97,8 +97,8 @@ def tested_then_done(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 and _fits(test, act, sense)
                 and not unit.guarded(test, act)
                 and not (
-                    _said_first(unit, test, act, sense) and not written_in_place(act)
-                )  # writing in place never fails
+                    _said_first(unit, test, act, sense) and not written_in_place(act) and not put_there(act)
+                )  # writing in place never fails, nor does putting one file in the place of another
                 and not _either_way(unit, test, act, sense)
             ):
                 yield test, act

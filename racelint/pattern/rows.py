@@ -119,11 +119,21 @@ def recounted(unit: Unit) -> Iterator[tuple[Access, Access]]:
             read = unit.access(number)
             if read is None or read.resource.kind is not Kind.TABLE or read.how not in COUNTS:
                 continue
-            if read.resource == write.resource or not read.tested or not read.related & write.related:
+            if read.resource == write.resource or not (_by_same_key(read, write) or _of_relation(read, write)):
                 continue
             if not unit.guarded(read, write, World.PROCESSES) and not row_locked(unit, write):
                 yield read, write
                 break
+
+
+def _by_same_key(read: Access, write: Access) -> bool:
+    return bool(read.tested and read.related & write.related)
+
+
+def _of_relation(read: Access, write: Access) -> bool:
+    """Whether the counted rows are those of a relation of the row that is changed: `self.reviews.count()` for the row `self.pk`."""
+    row, _, relation = read.resource.name.rpartition(".")
+    return bool(row and relation) and not write.related.isdisjoint({f"{row}.pk", f"{row}.id"})
 
 
 def row_locked(unit: Unit, act: Access) -> bool:
@@ -398,6 +408,12 @@ def _on_one_loop(unit: Unit) -> bool:
     return unit.module.scope.index.answers_on_one_loop
 
 
+def _of_selected(pair: Pair) -> bool:
+    """Whether the column that is set is the one that was selected: it is computed from that, and no row is found by it."""
+    columns = pair.first.value.part("columns")
+    return columns is not None and pair.second.assigned == frozenset(columns.text.split())
+
+
 def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
     """That another run writes the same document meanwhile; a coroutine is part of a service, whose stores others reach, too.
 
@@ -418,7 +434,7 @@ def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
     if found is not None and resource.kind is Kind.STORE and keyed_by_round(unit, resource.key):
         return found.weakened()
     in_table = pair.second.resource.kind is Kind.TABLE and pair.second.resource.owner == "sqlalchemy"
-    if found is not None and in_table and pair.version_check is None:
+    if found is not None and in_table and pair.version_check is None and not _of_selected(pair):
         return found.weakened()  # of the row, mostly the key alone is used
     once = (
         first_word(unit.facts.name) in unit.module.models.lifecycle

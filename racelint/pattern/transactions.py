@@ -99,8 +99,30 @@ def one_change(unit: Unit, first: Access, second: Access) -> bool:
     return (
         first.op is second.op is Op.UPDATE
         and first.statement != second.statement
-        and (bool(first.related & second.related) or moved)
+        and (bool(first.related & second.related) or moved or _passes_on(unit, first, second))
     )
+
+
+def _passes_on(unit: Unit, first: Access, second: Access) -> bool:
+    """Whether two statements take from a column of one row what they add to that of another, the first perhaps only if there is enough."""
+    if _mapped(first) or "picks" in (first.how, second.how) or first.assigned != second.assigned:
+        return False
+    asked = first.tested - first.assigned
+    signs = [_signs(unit, change) for change in (first, second)]
+    return bool(asked) and asked == second.tested - second.assigned and sorted(signs) == ["+", "-"]
+
+
+def _signs(unit: Unit, change: Access) -> str:
+    """How a statement changes the one column that it sets: `+` or `-`; "" if it cannot be told."""
+    if len(change.assigned) != 1:
+        return ""
+    (column,) = change.assigned
+    found = set(
+        re.findall(
+            rf"\b{re.escape(column)}\s*=\s*(?:\w+\.)*{re.escape(column)}\s*([-+])", unit.module.text(change.place)
+        )
+    )
+    return found.pop() if len(found) == 1 else ""
 
 
 def _decides_on(unit: Unit, first: Access, second: Access) -> bool:
