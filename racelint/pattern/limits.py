@@ -315,7 +315,19 @@ def _draws(unit: Unit, act: Access, check: Access) -> bool:
     if act.resource.kind is Kind.ROW:
         row = _row(unit, act)
         return row is not None and row.name == check.resource.name.rpartition(".")[0]
-    return act.resource.name == check.resource.owner and not act.tested - KEYS
+    if act.resource.name != check.resource.owner:
+        return False
+    return not act.tested - KEYS or (column not in act.tested and _by_key_of_row(unit, act, check))
+
+
+def _by_key_of_row(unit: Unit, act: Access, check: Access) -> bool:
+    """Whether the one column that says which row is changed is compared with what the tested row was loaded by."""
+    name = check.resource.name.rpartition(".")[0]
+    row = next((row for row in unit.flow.rows if row.name == name and row.loaded is not None), None)
+    loaded = unit.access(row.loaded) if row is not None and row.loaded is not None else None
+    if loaded is None or len(act.tested) != 1 or (loaded.tested and loaded.tested != act.tested):
+        return False
+    return bool((loaded.related - {loaded.resource.name}) & act.related)
 
 
 def _row(unit: Unit, access: Access) -> Row | None:
