@@ -7,6 +7,7 @@ from functools import cached_property
 from racelint.events import Kind, Resource
 from racelint.evidence.reaching import Reaching
 from racelint.facts import CallSite, FunctionFacts
+from racelint.frozen import dataclass
 
 _COLLECTIONS = frozenset(
     "dict list set defaultdict collections.defaultdict Counter collections.Counter OrderedDict collections.OrderedDict".split()
@@ -14,12 +15,23 @@ _COLLECTIONS = frozenset(
 """What a local name is built from that holds a collection."""
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A call that starts a unit in a thread or process."""
+
+    caller: FunctionFacts
+    call: CallSite
+    world: str
+    given: tuple[str, ...]
+    """What the unit is handed."""
+
+
 class HandedAlike(Reaching):
     """Arguments that are one object for all runs of a unit, or for all objects of a class."""
 
     def collections_of_all(self, function: FunctionFacts) -> frozenset[str]:
         """The arguments of a function of the module that are one collection for all threads which it is started in many times."""
-        if not function.params or function.is_async or not self._started_with:
+        if not function.params or function.is_async or not self.started_with:
             return frozenset()
         known = self._known_collections.get(function.qualname)
         if known is None:
@@ -31,20 +43,22 @@ class HandedAlike(Reaching):
         return {}
 
     @cached_property
-    def _started_with(self) -> dict[str, list[tuple[FunctionFacts, CallSite, tuple[str, ...]]]]:
-        """By function where threads are started that run it, with the arguments that they are handed."""
-        found: dict[str, list[tuple[FunctionFacts, CallSite, tuple[str, ...]]]] = {}
+    def started_with(self) -> dict[str, list[Start]]:
+        """By function where threads or processes are started that run it."""
+        found: dict[str, list[Start]] = {}
         for caller in (*self.scope.facts.functions, self.scope.facts.module_body):
             for call, spawner in self.spawning_calls(caller):
-                if spawner.world != "threads" or spawner.once:
+                if spawner.world not in ("threads", "processes") or spawner.once:
                     continue
                 for argument in call.arguments:
                     for unit in self.spawned_units(argument, caller, call.line):
-                        found.setdefault(unit.qualname, []).append((caller, call, handed(call)))
+                        found.setdefault(unit.qualname, []).append(Start(caller, call, spawner.world, handed(call)))
         return found
 
     def _find_collections(self, function: FunctionFacts) -> frozenset[str]:
-        sites = self._started_with.get(function.qualname, ())
+        sites = self.started_with.get(function.qualname, ())
+        if any(site.world != "threads" for site in sites):
+            return frozenset()
         if not sites or self.callers.get(function.qualname):
             return frozenset()
         names = [name for name, _ in function.params[bool(function.owner) :]]
@@ -52,8 +66,10 @@ class HandedAlike(Reaching):
             name
             for place, name in enumerate(names)
             if all(
-                place < len(given) and call.looped and self._is_one(given[place], caller, collection=True)
-                for caller, call, given in sites
+                place < len(site.given)
+                and site.call.looped
+                and self._is_one(site.given[place], site.caller, collection=True)
+                for site in sites
             )
         )
 

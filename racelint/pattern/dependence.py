@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from racelint.events import Access, Event, Kind, Op, Sense, Shape
 from racelint.finding import World
-from racelint.pattern.files import own_file
+from racelint.pattern.own_paths import is_own_file
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.transactions import locked_by_look, row_locked_at
 from racelint.pattern.unit import Unit, exactly, same
@@ -202,7 +202,7 @@ _SIZES = ("len", "max")
 def store_updates(unit: Unit) -> Iterator[Pair]:
     """Writes of a store, file or table whose value was computed from what was read of the same document."""
     for write in unit.accesses(Op.WRITE, kinds=(Kind.STORE, Kind.FILE, Kind.TABLE)):
-        if write.how == "conditional" or (write.resource.kind is Kind.FILE and own_file(unit, write.resource)):
+        if write.how == "conditional" or (write.resource.kind is Kind.FILE and is_own_file(unit, write.resource)):
             continue
         for number in sorted(write.value.stems):
             read = unit.access(number)

@@ -15,7 +15,6 @@ from racelint.paths import (
     LOCKS,
     NEEDING,
     PATH_STATS,
-    is_own,
     is_pid_file,
     is_predictable,
     is_spare,
@@ -24,6 +23,7 @@ from racelint.paths import (
     shared_word,
 )
 from racelint.pattern.class_paths import names_elsewhere, paths_of_class
+from racelint.pattern.own_paths import is_own_file
 from racelint.pattern.same_place import REMOVING, removes_path, says_the_same_place
 from racelint.pattern.unit import Unit, same
 
@@ -52,29 +52,8 @@ def forgiven(unit: Unit, act: Access) -> bool:
 def file_accesses(unit: Unit, *ops: Op) -> Iterator[Access]:
     """The accesses of files that other processes can have, too."""
     for access in unit.accesses(*ops, kinds=(Kind.FILE,)):
-        if not own_file(unit, access.resource):
+        if not is_own_file(unit, access.resource):
             yield access
-
-
-def own_file(unit: Unit, resource: Resource) -> bool:
-    """Whether one run has the file for itself, as its path tells."""
-    return is_own(resource.path) or is_own(resource.name) or _own_attribute(unit, resource)
-
-
-def _own_attribute(unit: Unit, resource: Resource) -> bool:
-    """Whether an attribute of the object names the path, and each value that it gets is made of what nobody else has."""
-    root, _, name = resource.path.partition(".")
-    if root != "self" or not name.isidentifier() or not unit.facts.owner:
-        return False
-    writes = [
-        (function, write)
-        for function, write in unit.module.scope.attribute_writes(unit.facts.owner, name)
-        if write.shape != "none"
-    ]
-    return bool(writes) and all(
-        is_own(write.built_from) or any(call.line == write.line and is_own(call.callee) for call in function.calls)
-        for function, write in writes
-    )
 
 
 def written_in_place(access: Access) -> bool:

@@ -291,6 +291,16 @@ def copied_to_each(unit: Unit) -> Evidence | None:
     return found.weakened() if found is not None else None
 
 
+def only_in_own_process(unit: Unit) -> bool:
+    """Whether the unit runs only in processes that the module starts for one run each, whose globals nobody else sees."""
+    concurrency = unit.module.concurrency
+    roots = [concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ())]
+    sites = [concurrency.started_with.get(root.unit, ()) for root in roots]
+    return bool(roots) and all(
+        bool(starts) and all(start.call.callee.rpartition(".")[2] == "Process" for start in starts) for starts in sites
+    )
+
+
 def _one_run_each(unit: Unit) -> bool:
     """Whether each process of the pools that run the unit is there for one run, whose own its globals then are.
 

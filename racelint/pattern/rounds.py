@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from racelint.evidence.handed_alike import Start
+from racelint.expressions import expression
 from racelint.finding import Confidence
+from racelint.models.data import POOL_MAPS
 from racelint.pattern.unit import Unit
 
 
@@ -30,3 +33,31 @@ def keyed_by_round(unit: Unit, key: str) -> bool:
             for caller, call in sites
         )
     )
+
+
+def named_by_round(unit: Unit, path: str) -> bool:
+    """Whether the path has an argument in it that whoever starts the threads or processes hands over from the round that each is for.
+
+    `for rank, part in enumerate(parts): Process(target=count, args=(rank, part))`; an attribute of what is handed over need not
+    be another one each time.
+    """
+    concurrency, facts = unit.module.concurrency, unit.facts
+    sites = concurrency.started_with.get(facts.qualname, ())
+    roots = [concurrency.roots[number] for number in concurrency.reached.get(facts.qualname, ())]
+    if not sites or any(root.public or root.handler or root.called or root.unit != facts.qualname for root in roots):
+        return False
+    names = set(_NAMES.findall(path))
+    return any(
+        name in names and all(_of_round(site, place) for site in sites)
+        for place, (name, _) in enumerate(facts.params[bool(facts.owner) :])
+    )
+
+
+def _of_round(site: Start, place: int) -> bool:
+    """Whether what stands at a place among the arguments is what a loop has in this round, or one of what a pool maps over."""
+    if site.call.callee.rpartition(".")[2] in POOL_MAPS:
+        return place == 0
+    return site.call.looped and place < len(site.given) and site.given[place] in site.caller.loop_names
+
+
+_NAMES = expression(r"(?<![\w.\"'])([A-Za-z_]\w*)(?![\w.\"'(])")

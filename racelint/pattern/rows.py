@@ -16,7 +16,7 @@ from racelint.pattern.lookups import COUNTS
 from racelint.pattern.one_writer import one_writer
 from racelint.pattern.pair import Pair
 from racelint.pattern.rivals import in_processes, with_itself
-from racelint.pattern.rounds import keyed_by_round
+from racelint.pattern.rounds import keyed_by_round, named_by_round
 from racelint.pattern.seldom import BY_HAND, TERMINAL, is_command, seldom_run
 from racelint.pattern.transactions import serializable_at
 from racelint.pattern.unit import Unit, same
@@ -379,12 +379,17 @@ _VERSION = expression(r"(?i)version|revision|generation")
 
 
 def _of_file(unit: Unit, pair: Pair, found: Evidence) -> Evidence | None:
-    """The evidence as far as it speaks of a file: tasks of one loop only meet where one awaits, and who begins it anew has its own."""
+    """The evidence as far as it speaks of a file: tasks of one loop only meet where one awaits, and who begins it anew has its own.
+
+    So has who is started for the one name that the path has in it.
+    """
     if found.world == "tasks" and pair.switch is None:
         others = (with_itself(unit, world) for world in (World.THREADS, World.PROCESSES))
         return next((one for one in others if one is not None), None)
     if pair.switch is None and found.world == "processes" and _on_one_loop(unit):
         return with_itself(unit, World.THREADS)
+    if named_by_round(unit, pair.second.resource.path):
+        return found.weakened()
     begun = (
         write for write in unit.accesses(Op.WRITE, kinds=(Kind.FILE,)) if same(write.resource, pair.first.resource)
     )

@@ -44,6 +44,7 @@ from racelint.pattern import (
     Unit,
     computed_from_itself,
     copied_to_each,
+    only_in_own_process,
 )
 from racelint.rule import Rule
 
@@ -75,6 +76,8 @@ def process_local_changes(module: Module, unit: Unit) -> Iterator[tuple[Access, 
     evidence = copied_to_each(unit)
     if evidence is None:
         return
+    alone = only_in_own_process(unit)  # then what it looks at itself is its own, as it should be
+    others = [other for other in module.units if not (alone and only_in_own_process(other))]
     for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.GLOBAL,)):
         keyed = write.op is Op.WRITE and write.how in ("[]", "[]+=") and computed_from_itself(unit, write)
         counts = write.op is Op.WRITE and write.how == "+="
@@ -87,7 +90,7 @@ def process_local_changes(module: Module, unit: Unit) -> Iterator[tuple[Access, 
         ):
             continue
         counted = {read.place for number in write.value.stems if (read := unit.access(number)) is not None}
-        read = looked_at(module, write, frozenset(counted))
+        read = looked_at(others, write, frozenset(counted))
         if read is not None:
             yield read, write, evidence
 
@@ -116,7 +119,7 @@ def fills(unit: Unit, write: Access) -> bool:
     )
 
 
-def looked_at(module: Module, write: Access, counted: frozenset[Place]) -> Access | None:
+def looked_at(units: list[Unit], write: Access, counted: frozenset[Place]) -> Access | None:
     """A read of the state by a handler, this one or another: then it answers or decides something.
 
     What is read only to count on (`counted`) is asked for by nobody, and what is told together with the process that it is of is
@@ -124,7 +127,7 @@ def looked_at(module: Module, write: Access, counted: frozenset[Place]) -> Acces
     """
     places = (
         a
-        for other in module.units
+        for other in units
         for a in other.accesses(Op.READ, Op.CHECK, kinds=(Kind.GLOBAL,))
         if a.place not in counted and not told_with_process(other, a)
     )
