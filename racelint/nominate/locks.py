@@ -66,8 +66,8 @@ def under_lock(c: Candidate) -> bool:
 
 
 def _of_another(c: Candidate, taken: set[str]) -> bool:
-    """Whether a method changes an attribute of an argument, which may be another object of its class, or takes the lock of one."""
-    given = {name for name, _ in c.facts.params[1:]} if c.facts.owner else set()
+    """Whether an attribute of an argument is changed, which may be another object of the class, or the lock of one is taken."""
+    given = {name for name, _ in c.facts.params[bool(c.facts.owner) :]}
     return any(guard.partition(".")[0] in given for guard in taken) or any(
         write.path.count(".") == 1 and write.path.partition(".")[0] in given for write in c.facts.writes
     )

@@ -17,7 +17,7 @@ from racelint.pattern.anew import (
 )
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.readers import changed_by_readers
-from racelint.pattern.transfers import changed_under_others_lock, changed_under_own_lock
+from racelint.pattern.transfers import changed_under_lock_of_one, changed_under_others_lock, changed_under_own_lock
 from racelint.pattern.unit import Unit, same
 from racelint.resolve import CONSTRUCTORS
 
@@ -101,7 +101,17 @@ def _of_this_object(unit: Unit) -> Iterator[Useless]:
 
 
 def _of_another_object(unit: Unit) -> Iterator[Useless]:
-    """The lock of another object around a change of this one."""
+    """The lock of another object around a change of this one, or of one argument around a change of another."""
+    for change, guard in changed_under_lock_of_one(unit):
+        root, holder = (name.partition(".")[0] for name in (change.resource.name, guard.lock.name))
+        yield Useless(
+            change,
+            change,
+            guard.lock.name,
+            f"is the lock of `{holder}`, so it does not keep who changes `{root}` under its own",
+            Confidence.MEDIUM,
+            f"hold both locks, always in the same order, or let `{root}` make the change under its own",
+        )
     for change, guard in changed_under_others_lock(unit):
         root = guard.lock.name.partition(".")[0]
         yield Useless(

@@ -49,9 +49,36 @@ def changed_under_others_lock(unit: Unit) -> Iterator[tuple[Access, Acquire]]:
         if (
             root in given
             and (facts.owner, lock) in unit.module.locks_of(facts.owner)
-            and _guarded_by(unit, lock, attribute)
+            and _guarded_by(unit, facts.owner, lock, attribute)
         ):
             yield write, held[0]
+
+
+def changed_under_lock_of_one(unit: Unit) -> Iterator[tuple[Access, Acquire]]:
+    """Changes in two steps of an attribute of an argument, which its own methods guard by its lock, under that of another argument."""
+    facts = unit.facts
+    given = {name: annotation.strip("\"'") for name, annotation in facts.params[bool(facts.owner) :]}
+    if len(given) < 2:
+        return
+    for write in unit.accesses(Op.WRITE, kinds=(Kind.ARGUMENT,)):
+        root, _, attribute = write.resource.name.partition(".")
+        held = unit.locked_at(write)
+        holder, _, lock = held[0].lock.name.partition(".") if len(held) == 1 else ("", "", "")
+        if root in given and holder in given and holder != root and attribute.isidentifier() and lock.isidentifier():
+            owner = _class_with(unit, lock, attribute, {given[root], given[holder]} - {""})
+            if owner and _in_two_steps(unit, write):
+                yield write, held[0]
+
+
+def _class_with(unit: Unit, lock: str, attribute: str, named: set[str]) -> str:
+    """The one class of the module whose methods guard the attribute by this lock, if arguments are not annotated otherwise."""
+    found = [
+        class_.qualname
+        for class_ in unit.module.scope.facts.classes
+        if (class_.qualname, lock) in unit.module.locks_of(class_.qualname)
+        and _guarded_by(unit, class_.qualname, lock, attribute)
+    ]
+    return found[0] if len(found) == 1 and named <= {found[0]} else ""
 
 
 def _in_two_steps(unit: Unit, change: Access) -> bool:
@@ -62,14 +89,14 @@ def _in_two_steps(unit: Unit, change: Access) -> bool:
 
 def _guards(unit: Unit, lock: Acquire, attribute: str) -> bool:
     """Whether methods change the attribute of their own object under its lock, and never under none."""
-    return _guarded_by(unit, lock.lock.path, attribute)
+    return _guarded_by(unit, unit.facts.owner, lock.lock.path, attribute)
 
 
-def _guarded_by(unit: Unit, lock: str, attribute: str) -> bool:
+def _guarded_by(unit: Unit, owner: str, lock: str, attribute: str) -> bool:
     scope = unit.module.scope
     changes = [
         write
-        for function, write in scope.attribute_writes(unit.facts.owner, attribute)
+        for function, write in scope.attribute_writes(owner, attribute)
         if not scope.in_construction(function, write) and write.path.startswith("self.")
     ]
     return all(write.within for write in changes) and any(f"self.{lock}" in w.within for w in changes)
