@@ -322,8 +322,12 @@ def makes(unit: Unit, locks: frozenset[Place]) -> bool:
 
 
 def ahead_of_starts(unit: Unit, access: Access) -> bool:
-    """Whether the unit itself starts threads, and all of them only after the change: it prepares what they are to use."""
-    starts = [mark.id for mark in unit.marks("spawn", "spawn and wait")]
+    """Whether the unit itself starts threads, and all of them only after the change: it prepares what they are to use.
+
+    Not where what it starts is itself, once more: others were started before.
+    """
+    own = unit.facts.qualname
+    starts = [mark.id for mark in unit.marks("spawn", "spawn and wait") if own not in mark.related]
     return bool(starts) and all(unit.before(access.id, start) and access.id < start for start in starts)
 
 
