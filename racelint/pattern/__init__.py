@@ -25,6 +25,7 @@ from racelint.pattern.counters import numbered, own_to_task, own_to_thread
 from racelint.pattern.deciding import ADDING, COUNTING, decided_under_lock, limit_before_lock
 from racelint.pattern.declared import unguarded_accesses
 from racelint.pattern.dependence import (
+    adds_up,
     chained_entries,
     decided,
     entries_updated,
@@ -253,6 +254,7 @@ __all__ = [
     "added_to",
     "added_without_lock",
     "adds_entry",
+    "adds_up",
     "announced_too_early",
     "answered_by_application",
     "asks_somebody",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from racelint.events import Access, Event, Kind, Op, Sense, Shape
+from racelint.expressions import expression
 from racelint.finding import World
 from racelint.pattern.own_paths import is_own_file
 from racelint.pattern.pair import INTERNAL, Pair
@@ -79,6 +80,20 @@ def thread_updates(unit: Unit) -> Iterator[Pair]:
         stale = next((read for read in reads if not unit.guarded(read, write, World.THREADS)), None)
         if stale is not None and not _compared_again(unit, write, World.THREADS):
             yield Pair(unit, stale, write)
+
+
+def adds_up(pair: Pair) -> bool:
+    """Whether something is added to what was read, or taken from it: `seen = hits[page]`, `hits[page] = seen + 1`."""
+    unit, write = pair.unit, pair.second
+    function = unit.module.scope.functions.get(write.place.unit, unit.facts)
+    text = write.value.text
+    if text.isidentifier():
+        return any(change.path == text and change.how in ("+=", "-=") for change in function.writes)
+    return _SUM.fullmatch(text) is not None
+
+
+_SUM = expression(r"\w+ [+-] (?:\w+(?:\.\w+)*|len\(\w+\))|\w+(?:\.\w+)* \+ \w+")
+"""One name and something that is added to it or taken from it."""
 
 
 def _same_lock(unit: Unit, one: Access, other: Access) -> bool:

@@ -28,6 +28,7 @@ from racelint.need import Need
 from racelint.pattern import (
     Module,
     Unit,
+    adds_up,
     chained_entries,
     copied_to_processes,
     drained_by_threads,
@@ -167,9 +168,8 @@ def _between_threads(module: Module, unit: Unit) -> Iterable[Finding]:
             or copied_to_processes(unit, pair.second.resource)
         ):
             continue
-        if (
-            pair.second.how == "[]" and not locks
-        ):  # mostly an entry that is renewed, which is as good from another thread
+        renewed = pair.second.how == "[]" and not locks and not adds_up(pair)
+        if renewed:  # mostly an entry that is as good from another thread
             evidence = evidence.weakened()
         name = pair.second.resource.shown
         yield module.finding(
