@@ -27,7 +27,8 @@ def makes_known_resource(unit: Unit, write: Access) -> bool:
     call = unit.module.models.functions.get(value.type)
     if call is not None and call.effect in ("resource", "lock"):
         return True
-    return value.type.startswith(":") and _stateful(unit, value.type[1:], write)
+    made = value.type[1:] if value.type.startswith(":") else ""
+    return bool(made) and (_stateful(unit, made, write) or _opens_something(unit, made))
 
 
 def _entered_by_hand(unit: Unit, write: Access) -> bool:
@@ -234,6 +235,20 @@ def _stateful(unit: Unit, class_name: str, kept: Access) -> bool:
         if function.params
         for write in function.writes
     )
+
+
+def _opens_something(unit: Unit, class_name: str) -> bool:
+    """Whether the constructor of the class makes a connection, a thread or the like, which the object keeps."""
+    scope = unit.module.scope
+    makers = (
+        unit.module.models.functions.get(scope.names_in(function.qualname).canonical(write.built_from))
+        for class_ in scope.lineage(class_name)
+        for name, function in scope.methods.get(class_.qualname, {}).items()
+        if name in CONSTRUCTORS
+        for write in function.writes
+        if write.shape == "call" and write.path.startswith("self.")
+    )
+    return any(call is not None and call.effect == "resource" for call in makers)
 
 
 def _filled_by_others(unit: Unit, class_name: str, kept: Access) -> bool:
