@@ -73,6 +73,11 @@ class Candidates:
         found = {
             key: [f for f, w in changes if w.how not in ("=", "+=", "del")] for key, changes in self.changers.items()
         }
+        for function in self.scope.every_function if self.concurrency.makes_entries else ():
+            for call in function.calls:  # of an entry that may be made by looking it up
+                path = call.callee.rpartition(".")[0]
+                if path.count(".") < 2 and path not in function.local_names:
+                    found.setdefault("." + path.partition(".")[2] if "." in path else path, []).append(function)
         return {key: functions for key, functions in found.items() if functions}
 
     @cached_property

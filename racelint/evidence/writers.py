@@ -21,6 +21,14 @@ def _fills_itself(function: FunctionFacts, write: Write) -> bool:
     )
 
 
+def _makes_entries(type_name: str) -> bool:
+    return type_name == "defaultdict" or type_name == "collections.defaultdict"
+
+
+_OF_DICTIONARIES = frozenset(dir(dict))
+"""What is called of the dictionary itself; anything else is called of an entry, as facts leave subscripts out."""
+
+
 class Writers(Calls):
     """Who changes what in one module."""
 
@@ -100,6 +108,37 @@ class Writers(Calls):
             if root == first and first
             else root in self.scope.module_names and root not in function.local_names
         )
+
+    def entries_made(self, resource: Resource) -> list[tuple[FunctionFacts, Write]]:
+        """Where an entry of a `defaultdict` is changed, which is made if there is none: `self.rows[name].append(row)`."""
+        scope, found = self.scope, []
+        if not self.makes_entries or resource.kind not in (Kind.ATTRIBUTE, Kind.GLOBAL) or "." in resource.path:
+            return []
+        family = scope.family(resource.owner) if resource.owner in scope.classes else frozenset()
+        built = self._built_globals.get(resource.path, "")
+        if not _makes_entries(
+            scope.attribute_type(resource.owner, resource.path) if family else scope.canonical(built)
+        ):
+            return []
+        for function in scope.every_function:
+            owner, first = enclosing_self(function, scope)
+            if owner not in family if family else resource.path in function.local_names - function.outer_names:
+                continue
+            path = f"{first}.{resource.path}" if family else resource.path
+            for call in function.calls:
+                receiver, _, method = call.callee.rpartition(".")
+                if receiver == path and method not in _OF_DICTIONARIES:
+                    found.append((function, Write(path, "[]", "other", call.line, call.within)))
+        return found
+
+    @cached_property
+    def makes_entries(self) -> bool:
+        """Whether the module imports a dictionary that makes the entries which it lacks."""
+        return any(_makes_entries(self.scope.canonical(name)) for name in ("defaultdict", "collections.defaultdict"))
+
+    @cached_property
+    def _built_globals(self) -> dict[str, str]:
+        return {w.path: w.built_from for w in self.scope.facts.module_body.writes if w.how == "=" and w.built_from}
 
     def _foreign_writers(self, resource: Resource) -> list[tuple[FunctionFacts, Write]]:
         """Writes through another name than `self`: `account.balance = …` where `account` is of the owner's class."""

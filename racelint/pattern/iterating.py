@@ -13,6 +13,7 @@ from racelint.pattern.kept import kept_under_lock
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.rivals import rivals
 from racelint.pattern.unit import Unit, same
+from racelint.resolve import CONSTRUCTORS
 from racelint.words import first_word
 
 VIEWS = ("iterate", "items", "keys", "values")
@@ -70,13 +71,26 @@ def _changed_meanwhile(unit: Unit, read: Access) -> tuple[int, Evidence] | None:
     """The line of the change that a thread may make meanwhile, and the strongest evidence that it does."""
     fails = read.how != "iterate" or _keyed(unit, read)
     best: tuple[int, Evidence] | None = None
-    for write, function, found in rivals(unit, read.resource, World.THREADS, SIZES if fails else MOVES):
+    counts = ("[]+=",) if fails and _counts(unit, read) else ()
+    for write, function, found in (
+        *rivals(unit, read.resource, World.THREADS, (*SIZES, *counts) if fails else MOVES),
+        *(_makers(unit, read) if fails else ()),
+    ):
         if function.qualname == unit.facts.qualname:
             continue
         strength = _strength(unit, read, write, function, found, fails)
         if strength is not None and (best is None or strength.rank > best[1].strength.rank):
             best = write.line, Evidence(f"{found.text}; `{function.qualname}` changes it", strength)
     return best
+
+
+def _makers(unit: Unit, read: Access) -> Iterator[tuple[Write, FunctionFacts, Evidence]]:
+    """Who may make an entry meanwhile that is not there yet: the change, where, and why they overlap."""
+    concurrency = unit.module.concurrency
+    for function, write in concurrency.entries_made(read.resource):
+        found = concurrency.overlap(unit.facts.qualname, function.qualname, "threads", read.resource)
+        if found is not None and function.name not in CONSTRUCTORS:
+            yield write, function, found
 
 
 def _strength(
@@ -143,8 +157,22 @@ def _replaced(unit: Unit, read: Access) -> bool:
 
 def _keyed(unit: Unit, read: Access) -> bool:
     """Whether the collection fails when its size changes during an iteration: a dictionary or a set."""
+    return not _types(unit, read).isdisjoint(KEYED)
+
+
+def _counts(unit: Unit, read: Access) -> bool:
+    """Whether counting up under a key that is not there yet makes an entry."""
+    return not _types(unit, read).isdisjoint(_MAKING)
+
+
+def _types(unit: Unit, read: Access) -> set[str]:
+    """What the collection may be built from."""
     scope, resource = unit.module.scope, read.resource
     if resource.owner in scope.classes:
-        return scope.attribute_type(resource.owner, resource.path) in KEYED
+        return {scope.attribute_type(resource.owner, resource.path)}
     built = {write.built_from for write in scope.facts.module_body.writes if write.path == resource.path}
-    return not built.isdisjoint(KEYED) or scope.built_type(scope.assigned.get(resource.path, "")) in KEYED
+    return {*built, scope.built_type(scope.assigned.get(resource.path, ""))}
+
+
+_MAKING = ("defaultdict", "collections.defaultdict", "Counter", "collections.Counter")
+"""Dictionaries that make the entries which they lack."""

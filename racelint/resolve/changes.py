@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from racelint.facts import FunctionFacts, Write
+from racelint.facts.data import MUTATORS
 from racelint.resolve.lineages import Lineages
 from racelint.resolve.names import enclosing_self
 
@@ -79,7 +80,8 @@ class Changes(Lineages):
 
     @cached_property
     def changed_by_local_names(self) -> frozenset[str]:
-        """Module names of which functions change an entry that they hold by a local name: `room = ROOMS[n]`, `room["seats"] -= 1`."""
+        """Module names of which functions change an entry that they hold by a local name (`room = ROOMS[n]`, `room["seats"] -= 1`), or at
+        once: `ROOMS[n].append(guest)`."""
         found: set[str] = set()
         for function in self.facts.functions:
             changed = {
@@ -89,6 +91,12 @@ class Changes(Lineages):
                 built.partition(".")[0]
                 for name, built in function.locals_built
                 if name in changed and built.endswith(".get")
+            )
+            found.update(
+                path
+                for call in function.calls
+                for path, _, method in (call.callee.partition("."),)
+                if method in MUTATORS and path not in function.local_names  # of an entry, as facts leave subscripts out
             )
         return frozenset(found & self.module_names)
 
