@@ -7,6 +7,7 @@ from functools import cache, cached_property
 from io import TextIOWrapper
 from typing import TypeAlias
 
+from racelint.evidence.meant import is_meant
 from racelint.facts import CallSite, FunctionFacts
 from racelint.models.data import POOL_MAPS, Spawner
 from racelint.resolve import Scope, enclosing_self
@@ -98,12 +99,27 @@ class Calls:
             return []
         named = self._by_method_name.get(method, [])
         if method in _of_builtins() and not (caller.is_async and all(function.is_async for function in named)):
-            return []
+            held = "" if first == self_name else receiver
+            around = self._nests.get(self._outermost(caller), (caller,)) if held and named else ()
+            return [f for f in named if held and is_meant(scope, held, around, f.owner, _of_builtins())]
         if method in EVERYWHERE:
             return [function for function in named if named_after(receiver, function.owner)]
         if [function.qualname for function in named] == [caller.qualname]:
             return []  # who calls a method of its own name on another object hands on to its parts
         return named
+
+    @cached_property
+    def _nests(self) -> dict[str, list[FunctionFacts]]:
+        """By the outermost function all functions in it, itself included."""
+        found: dict[str, list[FunctionFacts]] = {}
+        for function in self.scope.facts.functions:
+            found.setdefault(self._outermost(function), []).append(function)
+        return found
+
+    def _outermost(self, function: FunctionFacts) -> str:
+        while function.parent and function.parent in self.scope.functions:
+            function = self.scope.functions[function.parent]
+        return function.qualname
 
     def local_type(self, name: str, function: FunctionFacts) -> str:
         """The type of a local name, a parameter or a module-level name as far as assignments tell."""

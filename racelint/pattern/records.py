@@ -35,7 +35,7 @@ def filled_by_several(unit: Unit) -> Iterator[tuple[Access, Access, str, Evidenc
     ]
     for first, second in pairwise(fields):
         if (
-            first.value.text == second.value.text
+            _value(unit, first) == _value(unit, second)
             or first.statement == second.statement
             or not _one_object(first, second)
         ):
@@ -45,6 +45,11 @@ def filled_by_several(unit: Unit) -> Iterator[tuple[Access, Access, str, Evidenc
         if evidence is not None:
             yield first, second, reader, evidence
             return
+
+
+def _value(unit: Unit, field: Access) -> str:
+    """What the field is set to, as it is written."""
+    return field.value.text or unit.module.text(field.place).partition("=")[2]
 
 
 def _other_setter(unit: Unit, first: Access, second: Access, given: set[str]) -> Evidence | None:
@@ -70,7 +75,11 @@ def _one_for_all(unit: Unit, field: Access) -> bool:
     """Whether all runs of the unit set the field of one object: the module starts the unit itself many times, or keeps the object."""
     concurrency = unit.module.concurrency
     roots = [concurrency.roots[n] for n in concurrency.reached.get(unit.facts.qualname, ())]
-    started = any(r.unit == unit.facts.qualname and r.world == "threads" and r.many and not r.public for r in roots)
+    many = {r.unit for r in roots if r.world == "threads" and r.many and not r.public}
+    started = unit.facts.qualname in many or any(
+        caller.qualname in many and bool(caller.parent) and call.callee.partition(".")[0] not in caller.local_names
+        for caller, call in concurrency.callers.get(unit.facts.qualname, ())
+    )  # by a function in another one, which has the object
     return started or field.resource.kind is not Kind.ATTRIBUTE or concurrency.keeps(field.resource.owner)
 
 
