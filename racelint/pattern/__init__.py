@@ -22,7 +22,7 @@ from racelint.pattern.constraints import parent_then_child, refusal_handled, ref
 from racelint.pattern.copies import counted_beside, forgotten_too_early, sizes_kept, taken_out_too_early
 from racelint.pattern.counted_under_lock import counted_then_tested
 from racelint.pattern.counters import numbered, own_to_task, own_to_thread
-from racelint.pattern.deciding import ADDING, COUNTING, decided_under_lock, limit_before_lock
+from racelint.pattern.deciding import ADDING, COUNTING, decided_under_lock, entry_before_lock, limit_before_lock
 from racelint.pattern.declared import unguarded_accesses
 from racelint.pattern.dependence import (
     adds_up,
@@ -303,6 +303,7 @@ __all__ = [
     "entries_marked",
     "entries_refused",
     "entries_updated",
+    "entry_before_lock",
     "escapes",
     "exactly",
     "extremes",

@@ -8,7 +8,7 @@ from racelint.events import Access, Acquire, Op, Resource, Sense, Shape
 from racelint.finding import World
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.rereading import fails_when_gone
-from racelint.pattern.unit import Unit, same
+from racelint.pattern.unit import Unit, exactly, same
 
 
 def decided_under_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
@@ -44,7 +44,8 @@ def limit_before_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
             check = unit.access(number)
             if (
                 check is not None
-                and check.place.unit == act.place.unit == unit.facts.qualname
+                and act.place.unit == unit.facts.qualname
+                and _only_asked(unit, check)
                 and same(check.resource, act.resource)
                 and sense.vague
                 and check.id in unit.flow.ordered
@@ -54,6 +55,48 @@ def limit_before_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
             ):
                 yield Pair(unit, check, act), locks[0]
                 break
+
+
+def entry_before_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
+    """An entry that was found missing before a lock was taken, and else the caller is turned away, and is set under it without another
+    look; or one that was found there, and is removed under it so that this fails if it is gone; and the lock."""
+    for act in unit.accesses(Op.WRITE, Op.DELETE, kinds=INTERNAL):
+        locks = [lock for lock in unit.locked_at(act) if lock.world != "tasks"]
+        wanted = Sense.ABSENT if act.how == "[]" else Sense.PRESENT
+        if not locks or not act.resource.key or unit.rechecked_locked(act) or _looks_again(unit, act):
+            continue
+        if act.place.unit != unit.facts.qualname or (act.op is Op.DELETE and not fails_when_gone(act)):
+            continue
+        for number, sense in act.control:
+            check = unit.access(number)
+            if (
+                check is not None
+                and sense is wanted
+                and act.how in ("[]", "del", "pop", "remove")
+                and check.how not in ("while", "assert")
+                and exactly(check.resource, act.resource)
+                and _only_asked(unit, check)
+                and not any(lock.id in check.held for lock in locks)
+                and not unit.guarded(check, act, World.THREADS)
+                and not any(_claimed(unit, check, lock) for lock in unit.locked_at(check))
+                and (act.op is Op.DELETE or _turns_away(unit, number))
+            ):
+                yield Pair(unit, check, act), locks[0]
+                break
+
+
+def _turns_away(unit: Unit, number: int) -> bool:
+    """Whether a caller who finds the entry there gets an error or False."""
+    return any((number, Sense.PRESENT) in mark.control for mark in unit.marks("turned away"))
+
+
+def _only_asked(unit: Unit, check: Access) -> bool:
+    """Whether the unit itself makes the check, or a helper or property does that changes nothing: `if self.full: …`."""
+    if check.place.unit == unit.facts.qualname:
+        return True
+    return check.site.unit == unit.facts.qualname and not any(
+        access.op.changes and access.place.unit == check.place.unit for access in unit.accesses(kinds=INTERNAL)
+    )
 
 
 COUNTING = ("+=", "[]+=")

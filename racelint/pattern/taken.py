@@ -99,7 +99,7 @@ def _found_free(unit: Unit, number: int, sense: Sense, take: Access) -> Access |
     if sense is Sense.ABSENT:
         if not _of_caller(unit, take):
             return None
-        turned = _turned_away(unit, number, (Sense.PRESENT,))
+        turned = _turned_away(unit, number, (Sense.PRESENT,), refused=take.value.shape is Shape.NEW)
         return look if turned or (not take.resource.key and _put_to_work(unit, number, take)) else None
     if not sense.vague or number in unit.flow.ordered or not look.related or not is_state(take):
         return None
@@ -110,13 +110,17 @@ def _found_free(unit: Unit, number: int, sense: Sense, take: Access) -> Access |
 
 
 def _of_caller(unit: Unit, take: Access) -> bool:
-    """Whether what takes it says who does: something that the unit was handed, or that it is taken."""
+    """Whether what takes it says who does: something that the unit was handed, or has a part of it, beside what it is kept under."""
     given = {name for name, _ in unit.facts.params[bool(unit.facts.owner) :]}
+    if take.value.shape is Shape.NEW and take.resource.key:
+        return bool(unit.module.given(take.place) - {take.resource.key})
     return take.value.shape is Shape.OTHER and take.value.text.partition(".")[0] in given
 
 
-def _turned_away(unit: Unit, number: int, senses: tuple[Sense, ...]) -> bool:
-    return any((number, sense) in mark.control for mark in unit.marks("turned away", "occupied") for sense in senses)
+def _turned_away(unit: Unit, number: int, senses: tuple[Sense, ...], refused: bool = False) -> bool:
+    """Whether another answer ends the unit; if `refused`, by an error or False, as who is given what is there may go on with that."""
+    marks = unit.marks("turned away") if refused else unit.marks("turned away", "occupied")
+    return any((number, sense) in mark.control for mark in marks for sense in senses)
 
 
 def _put_to_work(unit: Unit, number: int, take: Access) -> bool:

@@ -58,6 +58,7 @@ from racelint.pattern import (
     Pair,
     counted_then_tested,
     decided_under_lock,
+    entry_before_lock,
     limit_before_lock,
     rival,
 )
@@ -105,9 +106,8 @@ def find(module: Module) -> Iterable[Finding]:
                     f"test `{name}` under `{held}`, in the block that counts it, and keep the answer in a local variable"
                 ),
             )
-        for pair, lock in limit_before_lock(unit):
-            how = COUNTING if pair.second.how in COUNTING else ADDING
-            evidence = rival(unit, pair.second.resource, World.THREADS, how)
+        for pair, lock in (*limit_before_lock(unit), *entry_before_lock(unit)):
+            evidence = rival(unit, pair.second.resource, World.THREADS, undone_by(pair))
             if evidence is None:
                 continue
             name, held = pair.second.resource.shown, lock.lock.name
@@ -123,6 +123,14 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix(f"take `{held}` before the test, or test again under it"),
             )
+
+
+def undone_by(pair: Pair) -> tuple[str, ...]:
+    """How another thread makes what was seen untrue."""
+    if pair.second.op is Op.DELETE:
+        return ("del[]", "pop", "remove", "clear", "popitem", "discard")
+    how = pair.second.how
+    return COUNTING if how in COUNTING else ("[]", "setdefault") if how == "[]" else ADDING
 
 
 def renews(pair: Pair) -> bool:
