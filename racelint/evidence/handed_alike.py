@@ -14,6 +14,11 @@ _COLLECTIONS = frozenset(
 )
 """What a local name is built from that holds a collection."""
 
+_ARRAYS = frozenset(
+    f"multiprocessing.{name}" for name in ("Array", "RawArray", "sharedctypes.Array", "sharedctypes.RawArray")
+)
+"""What makes arrays in memory that processes share. Those that have a lock take it for each step alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -72,6 +77,51 @@ class HandedAlike(Reaching):
                 for site in sites
             )
         )
+
+    def memory_of_all(self, function: FunctionFacts) -> frozenset[str]:
+        """The arguments of a function that are one array, dictionary or list, in memory that the processes share which run it."""
+        if not function.params or not self.shares_memory or function.is_async:
+            return frozenset()
+        known = self._known_memory.get(function.qualname)
+        if known is None:
+            sites = self.started_with.get(function.qualname, ())
+            apart = not sites or any(site.world != "processes" for site in sites)
+            known = self._known_memory[function.qualname] = frozenset(
+                name
+                for place, (name, _) in enumerate(function.params[bool(function.owner) :])
+                if not apart
+                and all(place < len(site.given) and self._in_memory(site.given[place], site.caller) for site in sites)
+            )
+        return known
+
+    @cached_property
+    def _known_memory(self) -> dict[str, frozenset[str]]:
+        return {}
+
+    @cached_property
+    def shares_memory(self) -> bool:
+        """Whether the module imports what makes memory that processes share."""
+        return any(origin.partition(".")[0] == "multiprocessing" for origin in self.scope.imports.values())
+
+    def _in_memory(self, path: str, caller: FunctionFacts) -> bool:
+        """Whether a name means one array, dictionary or list that processes share, made before the loop that hands it over."""
+        if not path.isidentifier() or path in caller.loop_names | caller.made_anew:
+            return False
+        names = self.scope.names_in(caller.qualname)
+        local = path in caller.local_names and caller is not self.scope.facts.module_body
+        made = (
+            {built for name, built in caller.locals_built if name == path} if local else {names.assigned.get(path, "")}
+        )
+        return bool(made) and all(self.is_memory(built, caller) for built in made)
+
+    def is_memory(self, built: str, caller: FunctionFacts) -> bool:
+        """Whether a call in a function makes an array, dictionary or list that processes share: `Array("i", 4)`, `manager.dict()`."""
+        canonical = self.scope.names_in(caller.qualname).canonical
+        if canonical(built) in _ARRAYS:
+            return True
+        holder, _, method = built.rpartition(".")
+        made = {canonical(by) for name, by in (*caller.locals_built, *self.scope.facts.assigned) if name == holder}
+        return method in ("dict", "list") and "multiprocessing.Manager" in {*made, canonical(holder)}
 
     def _is_one(self, path: str, caller: FunctionFacts, collection: bool) -> bool:
         """Whether a name that stands in a loop means one object in all rounds: made before it, or kept by the module."""

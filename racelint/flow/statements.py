@@ -44,11 +44,11 @@ class Walker(Contexts):
                 self.state.env[name] = Value(
                     type=self.scope.names_in(facts.qualname).annotated_type(annotation), text=name, born=0
                 )
-        for name in self.program.concurrency.collections_of_all(facts):
+        concurrency = self.program.concurrency
+        for name in sorted(concurrency.collections_of_all(facts) | concurrency.memory_of_all(facts)):
             collection = Resource(Kind.ARGUMENT, f"?{facts.qualname}", name, name)
             self.state.env[name] = Value(ref=collection, text=name, born=0)
         self.mark("entry", self.definition.node.name)
-        concurrency = self.program.concurrency
         try:
             for decorator in self.definition.node.decorators:
                 self.mark("decorator", decorator.decorator, source_of(decorator.decorator))

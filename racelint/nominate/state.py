@@ -374,9 +374,15 @@ def state_of_threads(c: Candidate) -> bool:
 
 
 def _changes_what_all_have(c: Candidate) -> bool:
-    """Whether a collection is changed that all threads which run the definition were handed."""
-    given = c.module.concurrency.collections_of_all(c.facts)
-    return bool(given) and any(write.path in given for write in c.facts.writes)
+    """Whether a collection is changed that all threads or processes which run the definition were handed."""
+    concurrency = c.module.concurrency
+    given = concurrency.collections_of_all(c.facts) | concurrency.memory_of_all(c.facts)
+    if any(write.path in given for write in c.facts.writes):
+        return True
+    return concurrency.shares_memory and any(
+        w.how in ("[]", "[]+=") and w.path not in c.facts.local_names and w.path in c.module.scope.assigned
+        for w in c.facts.writes
+    )
 
 
 def _fills_record(c: Candidate) -> bool:

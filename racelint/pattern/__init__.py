@@ -65,7 +65,13 @@ from racelint.pattern.forgotten import forgotten_once
 from racelint.pattern.half_made import published_half_made
 from racelint.pattern.half_ready import ready_too_early, taken_back
 from racelint.pattern.halves_late import kept_late
-from racelint.pattern.handed import counted_in_shared_memory, emptied_by_each
+from racelint.pattern.handed import (
+    counted_by_processes,
+    counted_in_shared_memory,
+    emptied_by_each,
+    entry_in_shared_memory,
+    in_shared_memory,
+)
 from racelint.pattern.hooks import kept_by_hooks
 from racelint.pattern.indexing import gone_through_by_number
 from racelint.pattern.iterating import VIEWS, iterated_by_threads, process_wide
@@ -284,6 +290,7 @@ __all__ = [
     "copied_to_each",
     "copied_to_processes",
     "counted_beside",
+    "counted_by_processes",
     "counted_in_shared_memory",
     "counted_then_added",
     "counted_then_changed",
@@ -304,6 +311,7 @@ __all__ = [
     "entries_refused",
     "entries_updated",
     "entry_before_lock",
+    "entry_in_shared_memory",
     "escapes",
     "exactly",
     "extremes",
@@ -326,6 +334,7 @@ __all__ = [
     "in_one_breath",
     "in_one_step_of_a_loop",
     "in_processes",
+    "in_shared_memory",
     "in_transaction",
     "is_taken",
     "iterated_by_threads",

@@ -8,7 +8,9 @@ from racelint.events import Access, Kind, Mark, Op
 from racelint.evidence import Evidence
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
-from racelint.pattern.unit import Unit
+from racelint.pattern.counters import own_to_thread
+from racelint.pattern.rounds import named_by_round
+from racelint.pattern.unit import Unit, exactly
 
 QUEUES = frozenset(
     "queue.Queue queue.LifoQueue queue.PriorityQueue queue.SimpleQueue multiprocessing.Queue multiprocessing.JoinableQueue".split()
@@ -74,8 +76,7 @@ def counted_in_shared_memory(unit: Unit) -> Iterator[tuple[Access, Access, Evide
     Its own lock guards the read and the write, each alone.
     """
     for write in unit.accesses(Op.WRITE):
-        holder, dot, last = write.resource.path.rpartition(".")
-        if last != "value" or not dot or unit.locked_at(write):
+        if not write.resource.path.endswith(".value") or unit.locked_at(write):
             continue
         read = next(
             (
@@ -87,12 +88,47 @@ def counted_in_shared_memory(unit: Unit) -> Iterator[tuple[Access, Access, Evide
         )
         if read is None:
             continue
-        if write.resource.kind is Kind.ARGUMENT:
-            evidence = _started_with(unit, VALUES, ("processes", "threads"))
-        else:
-            evidence = _started(unit, ("processes", "threads")) if _built(unit, write, holder) in VALUES else None
+        evidence = counted_by_processes(unit, write)
         if evidence is not None:
             yield read, write, evidence
+
+
+def entry_in_shared_memory(unit: Unit) -> Iterator[tuple[Access, Access, Evidence]]:
+    """The same for an entry of an array, or of a dictionary or list of a manager, which takes one trip to read and another to write.
+
+    Not for one that each process has for itself.
+    """
+    for write in unit.accesses(Op.WRITE):
+        resource = write.resource
+        if write.how not in ("[]", "[]+=") or unit.locked_at(write) or not in_shared_memory(unit, write):
+            continue
+        reads = (unit.access(n) for n in sorted(write.value.stems))
+        read = next((a for a in reads if a is not None and exactly(a.resource, resource)), None)
+        if read is None or named_by_round(unit, resource.key) or own_to_thread(unit, write):
+            continue
+        evidence = _started(unit, ("processes",))
+        if evidence is not None:
+            yield read, write, evidence
+
+
+def in_shared_memory(unit: Unit, write: Access) -> bool:
+    """Whether processes that the module starts share the collection."""
+    concurrency, scope, resource = unit.module.concurrency, unit.module.scope, write.resource
+    if resource.kind is Kind.ARGUMENT:
+        return resource.owner == f"?{unit.facts.qualname}" and resource.path in concurrency.memory_of_all(unit.facts)
+    if resource.kind is not Kind.GLOBAL or resource.owner or not concurrency.shares_memory:
+        return False
+    return concurrency.is_memory(scope.assigned.get(resource.path, ""), scope.facts.module_body)
+
+
+def counted_by_processes(unit: Unit, write: Access) -> Evidence | None:
+    """That processes which the module starts change the `multiprocessing.Value` that all of them were handed, or that it keeps."""
+    holder, _, last = write.resource.path.rpartition(".")
+    if last != "value":
+        return None
+    if write.resource.kind is Kind.ARGUMENT:
+        return _started_with(unit, VALUES, ("processes", "threads"))
+    return _started(unit, ("processes", "threads")) if _built(unit, write, holder) in VALUES else None
 
 
 def _built(unit: Unit, write: Access, holder: str) -> str:

@@ -56,6 +56,7 @@ from racelint.pattern import (
     Module,
     Op,
     Pair,
+    counted_by_processes,
     counted_then_tested,
     decided_under_lock,
     entry_before_lock,
@@ -107,7 +108,8 @@ def find(module: Module) -> Iterable[Finding]:
                 ),
             )
         for pair, lock in (*limit_before_lock(unit), *entry_before_lock(unit)):
-            evidence = rival(unit, pair.second.resource, World.THREADS, undone_by(pair))
+            others = counted_by_processes(unit, pair.second)
+            evidence = others or rival(unit, pair.second.resource, World.THREADS, undone_by(pair))
             if evidence is None:
                 continue
             name, held = pair.second.resource.shown, lock.lock.name
@@ -117,9 +119,9 @@ def find(module: Module) -> Iterable[Finding]:
                 pair.second,
                 ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
                 f"`{name}` is changed here under `{held}` because of what line {module.line(pair.first)} saw without it; another "
-                "thread that holds it first can change that",
+                f"{'process' if others is not None else 'thread'} that holds it first can change that",
                 evidence,
-                World.THREADS,
+                World.THREADS if others is None else World.PROCESSES,
                 name,
                 Fix(f"take `{held}` before the test, or test again under it"),
             )
@@ -142,7 +144,7 @@ def renews(pair: Pair) -> bool:
 RULE = Rule(
     "RL607",
     "decided-under-lock",
-    (World.THREADS,),
+    (World.THREADS, World.PROCESSES),
     "decision on old state",
     __doc__,
     find,

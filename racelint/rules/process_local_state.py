@@ -44,6 +44,7 @@ from racelint.pattern import (
     Unit,
     computed_from_itself,
     copied_to_each,
+    in_shared_memory,
     only_in_own_process,
 )
 from racelint.rule import Rule
@@ -87,6 +88,7 @@ def process_local_changes(module: Module, unit: Unit) -> Iterator[tuple[Access, 
             or fills(unit, write)
             or "." in write.resource.name
             or counted_out(unit, write)
+            or in_shared_memory(unit, write)
         ):
             continue
         counted = {read.place for number in write.value.stems if (read := unit.access(number)) is not None}

@@ -51,6 +51,7 @@ from racelint.pattern import (
     Unit,
     copied_to_processes,
     counted_in_shared_memory,
+    entry_in_shared_memory,
     extremes,
     filled_alike,
     filled_by_several,
@@ -67,8 +68,13 @@ from racelint.rule import Rule
 def find(module: Module) -> Iterable[Finding]:
     """A read and a dependent write in one statement, or a maximum that is kept, with no lock for threads."""
     for unit in module.units:
-        for read, write, started in counted_in_shared_memory(unit):
+        for read, write, started in (*counted_in_shared_memory(unit), *entry_in_shared_memory(unit)):
             name = write.resource.shown
+            lock = (
+                f"`{name.removesuffix('.value')}.get_lock()`"
+                if name.endswith(".value")
+                else "one lock of all processes"
+            )
             yield module.finding(
                 RULE,
                 unit,
@@ -78,7 +84,7 @@ def find(module: Module) -> Iterable[Finding]:
                 started,
                 World.PROCESSES,
                 name,
-                Fix(f"hold `{name.removesuffix('.value')}.get_lock()` around each change"),
+                Fix(f"hold {lock} around each change"),
             )
         for first, second, reader, filling in filled_by_several(unit):
             one, other = first.resource.shown, second.resource.shown
