@@ -230,15 +230,11 @@ def _distinct(findings: list[Finding]) -> Iterable[Finding]:
             best[key] = home
         findings = list(best.values())
     explained = {finding.trace[-1].span for finding in findings if finding.code in GUARD_RULES}
-    return [
-        f
-        for f in findings
-        if f.world is not World.THREADS or f.code in GUARD_RULES or f.trace[-1].span not in explained
-    ]
+    return [f for f in findings if f.world is World.TASKS or f.code in GUARD_RULES or f.trace[-1].span not in explained]
 
 
 GUARD_RULES = ("RL601", "RL602")
-"""They say why a change between threads is not guarded, so a second finding about the same change says nothing more."""
+"""They say why a change between threads or processes is not guarded, so a second finding about the same change says nothing more."""
 
 
 def _same_race(finding: Finding) -> tuple[object, ...]:

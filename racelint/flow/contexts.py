@@ -31,8 +31,12 @@ _TEMPORARY = frozenset({"tempfile.NamedTemporaryFile", "tempfile.TemporaryFile",
 _WRITING = expression(r"""^(?:\w+\.)*open\(.*["'][wax]b?\+?["']""", re.DOTALL)
 """How a file is opened to be written."""
 
-_DRAWN = expression(r"\b(uuid[14]|token_hex|token_urlsafe|token_bytes)\(")
-"""What draws a name that no other unit asks for."""
+_DRAWN = expression(
+    r"\b(uuid[14]|token_hex|token_urlsafe|token_bytes|getpid|get_ident|get_native_id|current_thread|current_process|mk[ds]?temp)\("
+)
+"""What draws a name that no other unit asks for, or tells the own process or thread."""
+
+_NAMES = expression(r"(?<![\w.\"'])[A-Za-z_]\w*")
 
 _STACKS = frozenset({"contextlib.ExitStack", "contextlib.AsyncExitStack"})
 """What leaves at its own end all that its `enter_context` has entered."""
@@ -172,8 +176,16 @@ class Contexts(Leaving):
         lock = value.ref or Resource(Kind.STORE, "", text, text, "")
         if node.asynchronous is not None:
             self.switch(expression, callee="acquire")
-        shared = not (local and lock_world(self, value) in ("tasks", "threads"))
-        return self.acquire(lock, "lock", lock_world(self, value), self.place(expression), shared)
+        own = lock_world(self, value) in ("tasks", "threads") or value.type.startswith("multiprocessing.")
+        if local and not own:  # a lock by name, such as a file: others meet on it unless the name is drawn, too
+            own = self._is_drawn(expression, value)
+        return self.acquire(lock, "lock", lock_world(self, value), self.place(expression), not (local and own))
+
+    def _is_drawn(self, expression: cst.BaseExpression, lock: Value) -> bool:
+        """Whether the name by which a lock is made is another one in each process, thread or call."""
+        text = source_of(expression) if isinstance(expression, cst.Call) else lock.origin
+        known = (self.state.env.get(name) for name in _NAMES.findall(text))
+        return any(map(_DRAWN.search, (text, *(value.origin for value in known if value is not None))))
 
     def _enter_own(self, expression: cst.BaseExpression) -> int | None:
         """The lock that a context manager of the project, written as a generator, holds while it yields, or that `with self` takes."""

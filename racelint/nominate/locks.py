@@ -5,7 +5,7 @@ from __future__ import annotations
 from racelint.candidate import Candidate
 from racelint.facts import Write
 from racelint.finding import World
-from racelint.touch import waits_for_condition
+from racelint.touch import steps_on_paths, waits_for_condition
 
 
 def guarded_state(c: Candidate) -> bool:
@@ -110,10 +110,10 @@ def declared_guard(c: Candidate) -> bool:
 
 
 def own_lock(c: Candidate) -> bool:
-    """Whether a lock is made and state is changed, if only by what the function wraps as a decorator."""
-    if not c.changes:
-        return bool(c.facts.parent) and c.module.makes_own_lock(c.facts) and _wraps(c)
-    return any(c.module.makes_own_lock(function) for function in c.functions)
+    """Whether a lock is made and state, a file or a store is changed, if only by what the function wraps as a decorator."""
+    if not any(c.module.makes_own_lock(function) for function in c.functions):
+        return False
+    return bool(c.changes) or c.changes_stores or steps_on_paths(c.called) or (bool(c.facts.parent) and _wraps(c))
 
 
 def _wraps(c: Candidate) -> bool:

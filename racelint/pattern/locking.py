@@ -15,8 +15,11 @@ from racelint.pattern.anew import (
     made_unless_handed,
     of_one_request,
 )
+from racelint.pattern.copied_locks import copied_with_lock
+from racelint.pattern.own_paths import is_own_file
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.readers import changed_by_readers
+from racelint.pattern.rivals import in_processes
 from racelint.pattern.transfers import changed_under_lock_of_one, changed_under_others_lock, changed_under_own_lock
 from racelint.pattern.unit import Unit, same
 from racelint.resolve import CONSTRUCTORS
@@ -37,13 +40,15 @@ def useless_locks(unit: Unit) -> Iterator[Useless]:
     yield from _replaced(unit)
     yield from _thrown_away(unit)
     yield from _not_waited_for(unit)
-    yield from _copied(unit)
+    yield from copied_with_lock(unit)
 
 
 def _made_per_call(unit: Unit) -> Iterator[Useless]:
     """A lock that the call makes for itself."""
     for guard in locks_taken(unit):
         change = None if guard.shared else next((a for a in _inside(unit, guard) if a.op.changes), None)
+        if change is None and not guard.shared:
+            change = _changed_outside(unit, guard)
         if change is not None:
             yield Useless(
                 guard,
@@ -53,6 +58,16 @@ def _made_per_call(unit: Unit) -> Iterator[Useless]:
                 Confidence.HIGH,
                 "make one lock where the state is made, and take that one",
             )
+
+
+def _changed_outside(unit: Unit, guard: Acquire) -> Access | None:
+    """What is read and then written of a file or store while the guard is held, where the module itself or a server runs several."""
+    found = (a for a in unit.accesses(kinds=(Kind.FILE, Kind.STORE)) if guard.id in a.held)
+    change = next((a for a in found if a.op.changes and _in_two_steps(unit, a)), None)
+    if change is None or (change.resource.kind is Kind.FILE and is_own_file(unit, change.resource)):
+        return None
+    evidence = in_processes(unit)
+    return change if evidence is not None and not (evidence.public or evidence.called) else None
 
 
 def _inside(unit: Unit, guard: Acquire) -> Iterator[Access]:
@@ -401,38 +416,3 @@ def _not_waited_for(unit: Unit) -> Iterator[Useless]:
                 Confidence.HIGH,
                 "wait for the lock, or act only where `acquire` says True",
             )
-
-
-def _copied(unit: Unit) -> Iterator[Useless]:
-    """A shallow copy of the object gets a lock of its own, while both go on to share the collections."""
-    scope, owner = unit.module.scope, unit.facts.owner
-    copies = {name for name, built in unit.facts.locals_built if scope.canonical(built) == "copy.copy"}
-    given = {write.path: write for write in unit.facts.writes if write.path.partition(".")[0] in copies}
-    for path, write in given.items():
-        call = unit.module.models.functions.get(scope.canonical(write.built_from))
-        lock = path.partition(".")[2]
-        if call is None or call.effect != "lock" or (owner, lock) not in unit.module.locks_of(owner):
-            continue
-        root = path.partition(".")[0]
-        shared = next((name for name in _guarded_collections(unit, lock) if f"{root}.{name}" not in given), None)
-        mark = next((m for m in unit.marks("call") if m.subject == "copy.copy"), None)
-        if shared is not None and mark is not None:
-            yield Useless(
-                mark,
-                None,
-                lock,
-                f"guards `self.{shared}`, which the copy shares: with a lock of its own the copy does not exclude this object",
-                Confidence.MEDIUM,
-                f"copy `self.{shared}`, too, or let both have one lock",
-            )
-
-
-def _guarded_collections(unit: Unit, lock: str) -> Iterator[str]:
-    """Collections of the object that are changed in place under the lock."""
-    scope, owner = unit.module.scope, unit.facts.owner
-    for method in scope.methods.get(owner, {}).values():
-        for write in method.writes:
-            root, _, name = write.path.partition(".")
-            under = any(guard.rpartition(".")[2] == lock for guard in write.within)
-            if under and method.params and root == method.params[0][0] and write.how not in ("=", "+=", "del"):
-                yield name
