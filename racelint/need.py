@@ -30,7 +30,7 @@ class Need(Enum):
     THREAD_ITERATION = "what a thread resizes is iterated"
     PROCESS_WIDE_ITERATION = "a collection of the interpreter is iterated that any thread may resize"
     EMPTIED_BY_THREADS = "a collection or count is read and emptied that a thread adds to"
-    REFILL = "a coroutine empties a collection and fills it"
+    REFILL = "a coroutine or thread empties a collection and fills it"
     COMPLETION = "a future is completed"
     WAKE_UP = "an event is waited for, or asked, and cleared"
     TASK_START = "a task is started that changes what is looked at"

@@ -112,7 +112,6 @@ OF_COROUTINES = frozenset(
         Need.FLAG_OF_TASKS,
         Need.ENDED,
         Need.ITERATION,
-        Need.REFILL,
         Need.PACE,
     }
 )

@@ -262,17 +262,17 @@ def thread_iteration(c: Candidate) -> bool:
 
 
 def refill(c: Candidate) -> bool:
-    """Whether a coroutine empties a collection and fills it."""
-    if not c.suspends:
+    """Whether a coroutine, or what a thread runs, empties a collection and fills it."""
+    if not c.suspends and c.facts.is_async:
         return False
     return (
         any(
             len(writes) > 1
             and any(write.shape == "empty" or write.how == "clear" for write in writes)
-            and c.switches_between(key)
+            and (not c.suspends or c.switches_between(key))
             for key, writes in c.changes.items()
         )
-        and c.rank(World.TASKS) >= c.module.least
+        and c.rank(World.TASKS if c.suspends else World.THREADS) >= c.module.least
     )
 
 
@@ -327,16 +327,12 @@ def _sets_flag(c: Candidate) -> bool:
 
 
 def announced(c: Candidate) -> bool:
-    """Whether a method sets an event and state of its own; or sends something and puts an entry where others take one out."""
+    """Whether an event is set, and other state; or something is sent, and an entry put where others take one out."""
     if any(
         key in c.module.takers and any(write.how in NOTES for write in writes) for key, writes in c.changes.items()
     ) and any(first_word(name) in SENDS for name in c.called):
         return True
-    return (
-        bool(c.facts.owner)
-        and bool(c.changes)
-        and any(call.callee.endswith(".set") and not call.arguments for call in c.calls)
-    )
+    return bool(c.changes) and any(call.callee.endswith(".set") and not call.arguments for call in c.calls)
 
 
 def task_start(c: Candidate) -> bool:

@@ -1,6 +1,7 @@
 """A shared collection is emptied and then filled again across a switch point.
 
-Whoever looks meanwhile finds it empty or half full: entries seem to be gone, defaults are used, work is done again.
+Whoever looks meanwhile finds it empty or half full: entries seem to be gone, defaults are used, work is done again. Between
+threads that takes no await: one fills the collection in a loop while another one looks.
 
 ## Example
     async def refresh(self) -> None:
@@ -28,14 +29,14 @@ Whoever looks meanwhile finds it empty or half full: entries seem to be gone, de
         return self.users.get(name)
 
 ## Missed alarms
-Collections that are filled by another object.
+Collections that are filled by another object, and those of threads that the module does not start itself.
 """
 
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Evidence, Kind, Module, Op, Pair, Shape, Unit, read_meanwhile, same
+from racelint.pattern import Access, Confidence, Evidence, Kind, Module, Op, Pair, Shape, Unit, read_meanwhile, same
 from racelint.rule import Rule
 
 
@@ -58,6 +59,40 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix(f"fill a local collection, then assign it to `{name}` in one step"),
             )
+        for pair, evidence in refilled_by_threads(unit):
+            name = pair.first.resource.name
+            yield module.finding(
+                RULE,
+                unit,
+                pair.first,
+                ((Role.WRITE, pair.first), (Role.WRITE, pair.second)),
+                f"`{name}` is emptied here and filled again on line {module.line(pair.second)} with no lock over both; a thread that "
+                "looks meanwhile finds it half full",
+                evidence,
+                World.THREADS,
+                name,
+                Fix(f"fill a local collection, then assign it to `{name}` in one step"),
+            )
+
+
+def refilled_by_threads(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
+    """What a thread empties and fills again in a loop with no lock over both, and who reads it meanwhile in another thread."""
+    if unit.is_constructor or unit.facts.is_async or unit.module.concurrency.called_under_lock(unit.facts):
+        return
+    for reset in unit.accesses(Op.WRITE, Op.DELETE, kinds=(Kind.ATTRIBUTE, Kind.CLASS, Kind.GLOBAL)):
+        if reset.value.shape is not Shape.EMPTY or reset.resource.key or reset.how not in ("=", "clear"):
+            continue
+        if taken_out(unit, reset):
+            continue
+        for fill in unit.accesses(Op.WRITE, Op.UPDATE):
+            if fill.resource.place != reset.resource.place or fill.how not in FILLS or not one_step(unit, reset, fill):
+                continue
+            if unit.guarded(reset, fill, World.THREADS) or unit.only_after_error(reset, fill):
+                continue
+            evidence = read_meanwhile(unit, reset.resource, World.THREADS)
+            if evidence is not None and evidence.strength is Confidence.HIGH and not evidence.public:
+                yield Pair(unit, reset, fill), evidence
+                break
 
 
 def refills(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
@@ -109,5 +144,11 @@ def taken_out(unit: Unit, reset: Access) -> bool:
 
 
 RULE = Rule(
-    "RL110", "reset-then-refill", (World.TASKS,), "half-filled collection seen", __doc__, find, needs=(Need.REFILL,)
+    "RL110",
+    "reset-then-refill",
+    (World.TASKS, World.THREADS),
+    "half-filled collection seen",
+    __doc__,
+    find,
+    needs=(Need.REFILL,),
 )
