@@ -78,7 +78,7 @@ class Names(Recorder):
             resource = global_resource(self.scope, name)
             if name in self.scope.rebound_globals:
                 return self.read(resource, node, type_name)
-            if changed_by_others(self.scope, name) or type_name.startswith(":"):
+            if changed_by_others(self.scope, name) or type_name.startswith(":") or type_name.endswith(".Event"):
                 return Value(ref=resource, type=type_name, text=name)
             return Value(type=type_name, text=name, shape=Shape.CONSTANT)
         return Value(type=name, text=name)

@@ -37,19 +37,22 @@ class Announced:
 
 
 def announced_too_early(unit: Unit) -> Iterator[Announced]:
-    """Attributes that are first set after the event for which their reader waits."""
-    if unit.is_constructor or not unit.facts.owner:
+    """Attributes and globals that are first set after the event for which their reader waits."""
+    if unit.is_constructor:
         return
     scope = unit.module.scope
-    for event in unit.accesses(Op.USE, Op.UPDATE, Op.WRITE, kinds=(Kind.ATTRIBUTE,)):
+    for event in unit.accesses(Op.USE, Op.UPDATE, Op.WRITE, kinds=_KINDS):
         resource = event.resource
         if event.how != "set" or resource.key or "." in resource.path:
             continue
-        made = scope.attribute_type(resource.owner, resource.path)
+        if resource.kind is Kind.GLOBAL:
+            made = scope.built_type(scope.assigned.get(resource.path, "")) if not resource.owner else ""
+        else:
+            made = scope.attribute_type(resource.owner, resource.path)
         if made not in EVENTS:
             continue
         world = World.TASKS if made in TASK_EVENTS else World.THREADS
-        for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.ATTRIBUTE,)):
+        for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(resource.kind,)):
             if not _comes_after(unit, event, write, world):
                 continue
             reader = next((f.qualname for f, line in _waiting(unit, event) if _reads(unit, f, line, write)), None)
@@ -57,6 +60,9 @@ def announced_too_early(unit: Unit) -> Iterator[Announced]:
                 text = f"`{reader}` waits for it and then reads `{write.resource.name}`"
                 yield Announced(event, write, reader, world, Evidence(text, Confidence.MEDIUM, world.value))
                 break
+
+
+_KINDS = (Kind.ATTRIBUTE, Kind.GLOBAL)
 
 
 def _comes_after(unit: Unit, event: Access, write: Access, world: World) -> bool:
@@ -80,7 +86,7 @@ def _comes_after(unit: Unit, event: Access, write: Access, world: World) -> bool
         return False  # it is set again once all is there
     return not any(
         other.resource.place == write.resource.place and unit.before(other.id, event.id)
-        for other in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.ATTRIBUTE,))
+        for other in unit.accesses(Op.WRITE, Op.UPDATE, kinds=_KINDS)
     )
 
 
@@ -89,21 +95,31 @@ def _same_event(one: Access, other: Access) -> bool:
 
 
 def _waiting(unit: Unit, event: Access) -> Iterator[tuple[FunctionFacts, int]]:
-    """The methods of the class that wait for the event once, and the line: who waits in a loop comes round again and looks again."""
-    scope, path = unit.module.scope, event.resource.path
+    """Who waits for the event once, and the line: who waits in a loop comes round again and looks again."""
+    scope = unit.module.scope
+    family = scope.family(event.resource.owner) if event.resource.kind is Kind.ATTRIBUTE else None
     for function in scope.facts.functions:
-        owner, self_name = enclosing_self(function, scope)
-        if owner not in scope.family(event.resource.owner) or function.qualname == unit.facts.qualname:
+        if function.qualname == unit.facts.qualname:
             continue
-        waits = [call for call in function.calls if call.callee == f"{self_name}.{path}.wait"]
+        if family is not None and enclosing_self(function, scope)[0] not in family:
+            continue
+        path = _seen_from(unit, function, event)
+        waits = [call for call in function.calls if call.callee == f"{path}.wait"]
         if waits and not any(call.looped for call in waits):
             yield function, min(call.line for call in waits)
 
 
 def _reads(unit: Unit, function: FunctionFacts, line: int, write: Access) -> bool:
-    """Whether the method reads what is written after the line where it waits, and never sets it itself."""
-    _, self_name = enclosing_self(function, unit.module.scope)
-    path = f"{self_name}.{write.resource.path}"
+    """Whether the function reads what is written after the line where it waits, and never sets it itself."""
+    path = _seen_from(unit, function, write)
     if path not in function.reads or any(own.path == path for own in function.writes):
         return False
     return any(path in text for text in unit.module.program.lines_of(function)[line - 1 : function.last])
+
+
+def _seen_from(unit: Unit, function: FunctionFacts, access: Access) -> str:
+    """How a function writes what is accessed: as an attribute of its object, or by the name that it has in the module."""
+    if access.resource.kind is Kind.GLOBAL:
+        return access.resource.path
+    _, self_name = enclosing_self(function, unit.module.scope)
+    return f"{self_name}.{access.resource.path}"
