@@ -165,6 +165,18 @@ class ModuleFacts:
 SECOND_ROW_HANDLED = "!second row"
 """Stands among the context managers around a call for a `try` that handles the error of a database about a second such row."""
 
+LIST_FUNCTIONS = {
+    "heappush": "append",
+    "heappop": "pop",
+    "heapreplace": "pop",
+    "heappushpop": "pop",
+    "heapify": "sort",
+    "insort": "insert",
+    "insort_left": "insert",
+    "insort_right": "insert",
+}
+"""Functions of `heapq` and `bisect` that change the list which they are handed, and the method that does most like it."""
+
 MUTATORS = frozenset(
     [
         "append",

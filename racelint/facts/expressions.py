@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from racelint.facts.data import MUTATORS, CallSite, Write
+from racelint.facts.data import LIST_FUNCTIONS, MUTATORS, CallSite, Write
 from racelint.facts.source_text import (
     SHORTEST_SQL,
     arguments_of,
@@ -109,6 +109,9 @@ class Expressions(Walk):
                 self.note_read(asked)
         else:
             self.visit(function)
+        changes = LIST_FUNCTIONS.get(callee.rpartition(".")[2]) if node.args else None
+        if changes is not None and (path := dotted(node.args[0])):
+            self.note_write(Write(path, changes, "other", node.lineno, self.within, "", self.current.statements))
         later = runs_later(callee)
         for argument in node.args:
             self.given(argument, later)

@@ -10,7 +10,7 @@ from racelint.events import NO_IDS, Ids, Op, Row, Shape, Switch, Value
 from racelint.evidence.starts import THREADED
 from racelint.facts import FunctionFacts
 from racelint.flow.arguments import Arguments
-from racelint.flow.containers import container_call, local_container_call
+from racelint.flow.containers import container_call, heap_call, local_container_call
 from racelint.flow.expressions import WRAPPERS, Evaluator
 from racelint.flow.files import dump_to_path, tolerated
 from racelint.flow.futures import completed_later
@@ -118,6 +118,8 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
         changed = container_call(ev, node, base, method, arguments)
         if changed is not None:
             return changed
+    if awaiting is None and (changed := heap_call(ev, node, type_name, arguments)) is not None:
+        return changed
     if base is not None and base.ref is None and awaiting is None:
         local_container_call(ev, function, base, method, arguments)
     return unmodelled_call(ev, node, awaiting, base, method, type_name, arguments)

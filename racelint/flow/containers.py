@@ -6,6 +6,7 @@ import libcst as cst
 
 from racelint.events import NO_IDS, Access, Op, Shape, Value
 from racelint.expressions import expression
+from racelint.facts.data import LIST_FUNCTIONS
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.resources import CONTAINER_READS, CONTAINERS, REMOVALS, UPDATES, item_of
@@ -56,6 +57,16 @@ def container_call(ev: Evaluator, node: cst.Call, base: Value, method: str, argu
             ev.revise(value.via, value=Value(via=base.via))
         return replace(value, ref=None)
     return None
+
+
+def heap_call(ev: Evaluator, node: cst.Call, type_name: str, arguments: Arguments) -> Value | None:
+    """A function that changes a shared list as a method of it would: `heapq.heappush(self.jobs, job)`; None for any other."""
+    method = LIST_FUNCTIONS.get(type_name.rpartition(".")[2]) if type_name.startswith(("heapq.", "bisect.")) else None
+    heap = arguments.at(0)
+    if method is None or heap is None or heap.ref is None:
+        return None
+    rest = Arguments(arguments.positional[1:], arguments.keywords, arguments.nodes[1:], arguments.starred)
+    return container_call(ev, node, heap, method, rest)
 
 
 _INDEX = expression(r"0|-1")

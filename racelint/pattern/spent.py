@@ -11,7 +11,7 @@ from racelint.pattern.made import is_told
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.rivals import with_itself
 from racelint.pattern.unit import Unit, same
-from racelint.words import first_word
+from racelint.words import CLOCKS, first_word
 
 
 def spent_twice(unit: Unit) -> Iterator[tuple[Access, Mark, Access, Evidence]]:
@@ -57,7 +57,13 @@ def _done_with(unit: Unit, check: Access, removal: Access) -> Mark | None:
         if not check.id < mark.id < removal.id or (check.id, Sense.PRESENT) not in mark.control:
             continue
         word = first_word(mark.subject)
-        if is_told(mark.subject) or word in models.looks or word in models.idempotent or not _acts(mark):
+        if (
+            is_told(mark.subject)
+            or mark.subject.rpartition(".")[2] in CLOCKS
+            or word in models.looks
+            or word in models.idempotent
+            or not _acts(mark)
+        ):
             continue
         handed = mark.related | {mark.subject.partition(".")[0]}
         named = removal.resource.key in handed or any(_holds(look, handed, unit) for look in looks)
