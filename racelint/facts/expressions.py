@@ -9,7 +9,6 @@ from racelint.facts.source_text import (
     SHORTEST_SQL,
     arguments_of,
     asked_attribute,
-    choices_of,
     dotted,
     entry_holder,
     runs_later,
@@ -67,13 +66,12 @@ class Expressions(Walk):
         began = self.current.switches
         for generator in node.generators:
             self.visit(generator.iter)
-            self.current.choices += choices_of(generator.target, generator.iter)
+            self.current.bind_in_loop(generator.target, generator.iter)
             if generator.is_async:
                 self.current.suspend()
             for name in ast.walk(generator.target):
                 if isinstance(name, ast.Name):
                     self.current.locals.add(name.id)
-                    self.current.looped.add(name.id)
         self.loops += 1
         for generator in node.generators:
             for test in generator.ifs:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+
 from racelint.facts.data import CallSite, FunctionFacts, Write
+from racelint.facts.looping import choices_of, distinct_names
 
 UNSEEN, UNCHANGED = 1 << 30, -1
 """Stand for the first look at what is only changed, and the last change of what is only read."""
@@ -18,6 +21,7 @@ class Gathered:
         "choices",
         "column",
         "decorators",
+        "distinct",
         "first",
         "globals",
         "is_async",
@@ -35,6 +39,7 @@ class Gathered:
         "qualname",
         "reads",
         "references",
+        "repeated",
         "run_by",
         "spans",
         "sql",
@@ -67,6 +72,8 @@ class Gathered:
         self.statements = 0
         self.looped: set[str] = set()
         self.made_anew: set[str] = set()
+        self.distinct: set[str] = set()
+        self.repeated: set[str] = set()
         self.choices: list[tuple[str, int, tuple[str, ...]]] = []
         self.stub = False
         self.run_by = ""
@@ -99,6 +106,15 @@ class Gathered:
                 look = look if look == UNSEEN else min(look, switches)
                 self.spans[name] = (min(first, switches), now, look, now if change >= switches else change)
         self.loops.append((switches, now))
+
+    def bind_in_loop(self, target: ast.expr, collection: ast.expr) -> None:
+        """A loop over the collection binds the names of its target."""
+        names = {name.id for name in ast.walk(target) if isinstance(name, ast.Name)}
+        apart = distinct_names(target, collection)
+        self.looped |= names
+        self.distinct |= apart
+        self.repeated |= names - apart
+        self.choices += choices_of(target, collection)
 
     def freeze(self) -> FunctionFacts:
         return FunctionFacts(
@@ -134,4 +150,5 @@ class Gathered:
             self.run_by,
             tuple(self.choices),
             frozenset(self.made_anew),
+            frozenset(self.distinct - self.repeated),
         )

@@ -233,28 +233,6 @@ def _called_in(node: ast.Lambda) -> list[str]:
     return [dotted(inner.func) for inner in ast.walk(node.body) if isinstance(inner, ast.Call)]
 
 
-def choices_of(target: ast.expr, collection: ast.expr) -> list[tuple[str, int, tuple[str, ...]]]:
-    """The names that a loop over what stands there (`for job in (self.read, self.write)`) binds, each with the line of the
-    collection and the paths that it has in turn."""
-    if not isinstance(collection, (ast.Tuple, ast.List, ast.Set)):
-        return []
-    if isinstance(target, ast.Name):
-        paths = tuple(path for element in collection.elts if (path := dotted(element)))
-        return [(target.id, collection.lineno, paths)] if paths else []
-    if not isinstance(target, ast.Tuple) or not all(
-        isinstance(row, ast.Tuple) and len(row.elts) == len(target.elts) for row in collection.elts
-    ):
-        return []
-    rows = [row.elts for row in collection.elts if isinstance(row, ast.Tuple)]
-    return [
-        choice
-        for place, name in enumerate(target.elts)
-        for choice in choices_of(
-            name, ast.copy_location(ast.List([row[place] for row in rows], ast.Load()), collection)
-        )
-    ]
-
-
 def either(targets: Iterable[ast.expr], value: ast.IfExp) -> list[tuple[str, int, tuple[str, ...]]]:
     """The names that `work = read if ready else wait` binds, as in `choices_of`; none where a path alone does not tell what they are."""
     if not isinstance(value.body, (ast.Name, ast.Attribute)) or not isinstance(value.orelse, (ast.Name, ast.Attribute)):

@@ -6,7 +6,7 @@ import ast
 
 from racelint.facts.data import SECOND_ROW_HANDLED
 from racelint.facts.expressions import Expressions
-from racelint.facts.source_text import annotation_name, choices_of, dotted, either, handles_second_row
+from racelint.facts.source_text import annotation_name, dotted, either, handles_second_row
 
 
 class Statements(Expressions):
@@ -74,8 +74,7 @@ class Statements(Expressions):
             if isinstance(node, ast.AsyncFor):
                 self.current.suspend()
             self.target(node.target, None, "=")
-            self.current.looped.update(n.id for n in ast.walk(node.target) if isinstance(n, ast.Name))
-            self.current.choices += choices_of(node.target, node.iter)
+            self.current.bind_in_loop(node.target, node.iter)
             self.loops += 1
         self.body(node.body)
         self.current.end_loop(began)

@@ -14,6 +14,7 @@ from racelint.facts import FunctionFacts, Write
 from racelint.finding import Confidence, World
 from racelint.grafts import shown_name
 from racelint.pattern.doubts import Reason
+from racelint.pattern.own_keys import has_own_key
 from racelint.pattern.unit import Unit
 from racelint.resolve import CONSTRUCTORS, enclosing_self
 from racelint.touch import comes_first
@@ -33,6 +34,8 @@ def rivals(
         if function.name in BUILDERS and resource.kind is Kind.ATTRIBUTE and write.path.startswith("self."):
             continue  # of a new object, which nobody else has yet
         if _in_its_place(unit, function):
+            continue
+        if function.qualname == unit.facts.qualname and resource.key and has_own_key(unit, resource):
             continue
         if world is World.TASKS and unit.module.concurrency.cancels(function, unit.facts.qualname):
             continue  # what comes after the await does not happen any more
@@ -252,6 +255,8 @@ def with_itself(unit: Unit, world: World = World.TASKS, resource: Resource | Non
     """The evidence that the unit runs several times at once, on the same resource if one is given."""
     name = unit.facts.qualname
     found = unit.module.concurrency.overlap(name, name, world.value, resource)
+    if found is not None and resource is not None and resource.key and has_own_key(unit, resource):
+        found = None
     if found is not None and world is World.TASKS and found.strength is not Confidence.LOW and _waits_its_turn(unit):
         found = found.weakened()
     return found or _in_doubt(unit, resource, f"nothing says that `{shown_name(name)}` runs several times at once")

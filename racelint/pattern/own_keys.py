@@ -1,0 +1,60 @@
+"""Entries of collections that each run of a unit has for itself: it is started once for each key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.events import Kind, Resource
+from racelint.facts import CallSite, FunctionFacts
+from racelint.pattern.unit import Unit
+
+
+def has_own_key(unit: Unit, resource: Resource) -> bool:
+    """Whether the entry is that of an argument which is another value in each run: `for n in range(9): group.create_task(ping(n))`.
+
+    So it is if nothing else calls the unit, and what starts it does not run several times at once or has the collection for itself.
+    """
+    facts = unit.facts
+    names = [name for name, _ in facts.params[bool(facts.owner) :]]
+    if resource.key not in names or any(write.path == resource.key for write in facts.writes):
+        return False
+    concurrency = unit.module.concurrency
+    roots = [concurrency.roots[number] for number in concurrency.reached.get(facts.qualname, ())]
+    if any(root.public or root.called or root.handler or root.unit != facts.qualname for root in roots):
+        return False
+    sites = list(_starts(unit, names.index(resource.key)))
+    return bool(sites) and all(
+        given in caller.distinct - caller.made_anew and call.looped and _once(unit, resource, caller)
+        for caller, call, given in sites
+    )
+
+
+def _starts(unit: Unit, place: int) -> Iterator[tuple[FunctionFacts, CallSite, str]]:
+    """Where the unit is called, or handed to what starts it, with what it gets at a place among its arguments; "" if that is not known."""
+    concurrency, facts = unit.module.concurrency, unit.facts
+    for caller, call in concurrency.callers.get(facts.qualname, ()):
+        yield caller, call, _at(call.arguments, place)
+    for caller in (*unit.module.scope.facts.functions, unit.module.scope.facts.module_body):
+        for call, _ in concurrency.spawning_calls(caller):
+            for number, argument in enumerate(call.arguments):
+                if argument.startswith("*") or not any(
+                    started.qualname == facts.qualname
+                    for started in concurrency.spawned_units(argument, caller, call.line)
+                ):
+                    continue
+                if not any(site.callee == argument and site.line >= call.line for site in caller.calls):
+                    yield caller, call, _at(call.arguments[number + 1 :], place)
+
+
+def _at(arguments: tuple[str, ...], place: int) -> str:
+    given = arguments[place] if place < len(arguments) else ""
+    return given if given.isidentifier() and not any(a.startswith("*") for a in arguments[:place]) else ""
+
+
+def _once(unit: Unit, resource: Resource, caller: FunctionFacts) -> bool:
+    """Whether one run of the caller alone starts units that reach the collection: it is a variable of that run, or no other runs."""
+    if resource.kind is Kind.CAPTURED and resource.owner == caller.qualname:
+        return True
+    concurrency = unit.module.concurrency
+    roots = (concurrency.roots[number] for number in concurrency.reached.get(caller.qualname, ()))
+    return not any(root.many and not (root.public and caller.owner == "") for root in roots)
