@@ -47,5 +47,5 @@ def _told(calls: Calls, site: CallSite, caller: FunctionFacts) -> bool:
 
 def _of_list(call: CallSite, caller: FunctionFacts) -> bool:
     """Whether what is handed to the call is a local name: the list."""
-    names = (argument.lstrip("*") for argument in call.arguments)
+    names = (argument.lstrip("*").removesuffix(".values") for argument in call.arguments)
     return call.callee.rpartition(".")[2] in GATHERERS and any(name in caller.local_names for name in names)

@@ -10,7 +10,7 @@ from racelint.evidence.data import Root
 from racelint.evidence.handlers import RUNS_ONCE, find_callbacks, find_handlers
 from racelint.evidence.multiplied import started_by_each_call, started_by_many
 from racelint.evidence.spawns import find_spawns
-from racelint.facts import CallSite, FunctionFacts
+from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
 from racelint.grafts import shown_name
 from racelint.resolve import CONSTRUCTORS, Scope
@@ -344,19 +344,24 @@ class Roots(Calls):
         for callee, sites in self.callers.items():
             for caller, call in sites:
                 if (call.callee not in self.handed_over(caller) or call.awaited) and not self._on_own_object(
-                    call, caller
+                    call.callee, caller
                 ):
                     found.setdefault(caller.qualname, []).append(callee)
+        for function in self.scope.every_function:
+            for path in function.enters:
+                if not self._on_own_object(path, function):
+                    called = (unit.qualname for unit in self._precise(path, function))
+                    found.setdefault(function.qualname, []).extend(called)
         started = {root.unit for root in self.told}
         for function in self.scope.every_function:
             if function.parent and function.qualname not in started:  # it runs where its parent does
                 found.setdefault(function.parent, []).append(function.qualname)
         return found
 
-    def _on_own_object(self, call: CallSite, caller: FunctionFacts) -> bool:
+    def _on_own_object(self, callee: str, caller: FunctionFacts) -> bool:
         """Whether the receiver is an object that the caller built for itself: its other callers have other objects."""
-        receiver = call.callee.partition(".")[0]
-        return "." in call.callee and any(
+        receiver = callee.partition(".")[0]
+        return "." in callee and any(
             local == receiver and self._builds_own(caller, built) for local, built in caller.locals_built
         )
 

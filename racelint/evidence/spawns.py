@@ -46,6 +46,7 @@ def find_spawns(calls: Calls) -> list[Root]:
                         argument.startswith("*")
                         or several[unit.qualname] > 1
                         or ((spawner.many or looped) and not in_turn)
+                        or _looped_inside(calls, call, caller)
                     )
                     apart[unit.qualname] = apart.get(unit.qualname, True) and not shared
                     alone[unit.qualname] = alone.get(unit.qualname, True) and not shared and _joined(call)
@@ -102,6 +103,12 @@ def find_spawns(calls: Calls) -> list[Root]:
                 text = f"it is the body of a thread{', of which there are several' if many else ''}"
                 roots.append(Root(run.qualname, text, world, many, Confidence.HIGH, body=True))
     return roots
+
+
+def _looped_inside(calls: Calls, call: CallSite, caller: FunctionFacts) -> bool:
+    """Whether the call is one of a helper of the module that starts in a loop what it is handed, and does not wait in each round."""
+    inner, helper = calls.innermost(call, caller)
+    return inner is not call and inner.looped and not inner.awaited and not over_in_its_round(inner, helper)
 
 
 def _left_over(calls: Calls, caller: FunctionFacts, steps: int = 3) -> bool:
@@ -185,7 +192,7 @@ def _one_callable(calls: Calls, call: CallSite, argument: str, caller: FunctionF
     built = {made for name, made in caller.locals_built if name == path}
     if not dot and not built:
         return path in calls.scope.names_in(caller.qualname).assigned and path not in caller.local_names
-    several = call.looped or call.callee.rpartition(".")[2] in POOL_MAPS
+    several = call.looped or argument.startswith("*") or call.callee.rpartition(".")[2] in POOL_MAPS
     return several and not any(site.callee in built and site.looped for site in caller.calls)
 
 

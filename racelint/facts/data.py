@@ -101,6 +101,8 @@ class FunctionFacts:
     it has in turn, and those that are one thing or another (`work = read if ready else wait`); in the order of the lines."""
     made_anew: frozenset[str] = frozenset()
     """Local names that are assigned within loops."""
+    enters: tuple[str, ...] = ()
+    """The methods that `async with gate` and `async for row in rows` call: `gate.__aenter__`, `rows.__anext__`."""
     distinct: frozenset[str] = frozenset()
     """Those of `loop_names` that are another value in each round, as the keys of a mapping are and the elements of a set."""
 

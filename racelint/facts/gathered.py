@@ -22,6 +22,7 @@ class Gathered:
         "column",
         "decorators",
         "distinct",
+        "enters",
         "first",
         "globals",
         "is_async",
@@ -72,6 +73,7 @@ class Gathered:
         self.statements = 0
         self.looped: set[str] = set()
         self.made_anew: set[str] = set()
+        self.enters: list[str] = []
         self.distinct: set[str] = set()
         self.repeated: set[str] = set()
         self.choices: list[tuple[str, int, tuple[str, ...]]] = []
@@ -150,5 +152,6 @@ class Gathered:
             self.run_by,
             tuple(self.choices),
             frozenset(self.made_anew),
+            tuple(self.enters),
             frozenset(self.distinct - self.repeated),
         )

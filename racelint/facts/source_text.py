@@ -178,7 +178,7 @@ def arguments_of(node: ast.Call, callee: str) -> tuple[str, ...]:
         elif isinstance(inner, ast.Lambda):
             first, *more = _called_in(inner) or [""]
             found += [first, *(f"func={name}" for name in more)]
-        elif inner is not argument and isinstance(inner, ast.Call) and dotted(inner.func) == "map" and inner.args:
+        elif inner is not argument and isinstance(inner, ast.Call) and dotted(inner.func) in _MAPS and inner.args:
             found.append("*" + dotted(inner.args[0]))
         else:
             found.append(("*" if isinstance(argument, ast.Starred) else "") + (_handed(inner) or _one(inner)))
@@ -192,12 +192,19 @@ def arguments_of(node: ast.Call, callee: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+_MAPS = frozenset({"map", "itertools.starmap", "starmap"})
+
+
 def _handed(node: ast.expr) -> str:
-    """The dotted source of an argument, and of a `partial` the function that it stands for."""
+    """The dotted source of an argument, of a `partial` the function that it stands for, of `wait_for(fetch(), 3)` what it waits for."""
     path = dotted(node)
-    if path.rpartition(".")[2] == "partial" and isinstance(node, ast.Call) and node.args:
-        return dotted(node.args[0]) or path
+    if path.rpartition(".")[2] in _WRAPPERS and isinstance(node, ast.Call) and node.args:
+        return _handed(node.args[0]) or path
     return path
+
+
+_WRAPPERS = frozenset({"partial", "wait_for", "shield"})
+"""Last names of calls that stand for what they are handed first."""
 
 
 def runs_later(callee: str) -> bool:

@@ -42,6 +42,7 @@ class Statements(Expressions):
         for item in node.items:
             self.visit(item.context_expr)
             if isinstance(node, ast.AsyncWith):
+                self._enters(item.context_expr, "__aenter__", "__aexit__")
                 self.current.suspend()
             if item.optional_vars is not None:
                 self.target(item.optional_vars, item.context_expr, "=")
@@ -50,6 +51,12 @@ class Statements(Expressions):
         if isinstance(node, ast.AsyncWith):
             self.current.suspend()
         self.within = before
+
+    def _enters(self, node: ast.expr, *methods: str) -> None:
+        """What is entered or gone through is an object that the code has, not what a call makes: these methods of it are called."""
+        path = dotted(node) if isinstance(node, (ast.Name, ast.Attribute)) else ""
+        if path:
+            self.current.enters += [f"{path}.{method}" for method in methods]
 
     def try_(self, node: ast.Try) -> None:
         self.current.statements += 1
@@ -72,6 +79,7 @@ class Statements(Expressions):
         else:
             self.visit(node.iter)
             if isinstance(node, ast.AsyncFor):
+                self._enters(node.iter, "__anext__")
                 self.current.suspend()
             self.target(node.target, None, "=")
             self.current.bind_in_loop(node.target, node.iter)
