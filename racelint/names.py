@@ -21,11 +21,13 @@ from racelint.paths import (
 from racelint.words import (
     CLOCKS,
     EVERYWHERE,
+    FREE,
     HOLDERS,
     MAIN_LOOPS,
     MAKING_SURE,
     OF_SIZE,
     OVER,
+    SETTLES,
     SIGNED_IN,
     TAKEN,
     UNTIL,
@@ -180,6 +182,16 @@ MEANINGS = (
         "`closed`, `stopped`, `shutdown`, `aborted` as the last word of a flag",
         "tells others to go on no more",
         OVER.pattern,
+    ),
+    Meaning(
+        "`free`, `available`, `idle`, `pending`, `queued` as the last word of a flag that is lowered",
+        "nobody has taken the thing yet",
+        FREE.pattern,
+    ),
+    Meaning(
+        f"{', '.join(f'`{word}`' for word in sorted(SETTLES))} as the first word of what is awaited before a thing is marked",
+        "leaves things as they are when it is done a second time",
+        rf"^_*({'|'.join(sorted(SETTLES))})(_|$)",
     ),
     Meaning(
         "`execute`, `request`, `send`, `query`, `call`, `fetch`, `publish` and their kin, for a function",

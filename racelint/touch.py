@@ -244,6 +244,16 @@ def touches_changing_state(function: FunctionFacts, scope: Scope) -> bool:
     return bool(function.parent)
 
 
+def picks_one(function: FunctionFacts, scope: Scope) -> bool:
+    """Whether a plain method goes through objects and looks at what others set on them: it may give the caller one of them."""
+    if not function.loop_names or function.is_async or not function.owner:
+        return False
+    return any(
+        root in function.loop_names and attribute in scope.set_on_others
+        for root, dot, attribute in (path.partition(".") for path in function.reads)
+    )
+
+
 def calls_store(function: FunctionFacts, scope: Scope) -> bool:
     methods = scope.models.external_methods
     if not scope.libraries & scope.models.libraries:

@@ -60,6 +60,14 @@ TAKEN = expression(r"Duplicate|AlreadyExists?(Error|Exception)?$|UniqueViolation
 OVER = expression(r"(^|_)(shut_?down|closed|closing|stopp(ed|ing)|cancell?ed|aborted|terminat(ed|ing)|exit(ed|ing))$")
 """Names of flags that tell others to go on no more."""
 
+FREE = expression(r"(^|_)(free|available|idle|vacant|unused|unassigned|unclaimed|pending|queued)$")
+"""Names of flags that are up as long as nobody has taken the thing."""
+
+SETTLES = frozenset(
+    "set turn switch apply sync save store write persist put validate verify close stop cancel flush".split()
+)
+"""First words of calls that leave things as they are when they are made a second time."""
+
 SIGNED_IN = expression(r"^(current_|auth_|session_)?(user|account)(_id)?$")
 """Names of arguments and attributes that hold who is signed in, if something is asked of them: `account.id`, `request.user`."""
 

@@ -16,7 +16,8 @@ from racelint.events import (
     Value,
 )
 from racelint.flow.conditions import Conditions
-from racelint.flow.graph import State
+from racelint.flow.elements import note_element, picked_by_next
+from racelint.flow.graph import NO_CONTROL, Control, State
 from racelint.flow.resources import lazily_taken
 from racelint.flow.summaries import Definition, source_of
 from racelint.flow.told import told
@@ -63,6 +64,9 @@ COMPUTED: tuple[tuple[str, Value], ...] = (("computed", Value()),)
 
 class Evaluator(Conditions):
     """Walks expressions of one unit and of the helpers it calls."""
+
+    passed: Control = NO_CONTROL
+    """The checks that the elements passed which the comprehension that was walked last gives."""
 
     def evaluate(self, node: cst.BaseExpression) -> Value:
         """Walks an expression and says what is known of its value."""
@@ -246,12 +250,15 @@ class Evaluator(Conditions):
         entry = self.mark("loop", loop.iter, stems=NO_IDS if source.via is None else frozenset((source.via,)))
         before = self.state.copy()
         self.bind_target(loop.target, Value(source.stems, born=source.born))
+        note_element(self, loop.target, source)
         if loop.asynchronous is not None:
             self.switch(loop.iter, callee="async for")
         stems = source.stems
         first = self.next_id
+        passed = NO_CONTROL
         for test in loop.ifs:
-            self.condition(test.test)
+            passed |= self.condition(test.test)[1]
+        self.passed = passed
         stems = stems.union(*(e.stems for e in self.events[first:] if isinstance(e, Mark) and e.what == "difference"))
         if loop.inner_for_in is not None:
             stems |= self._comp_for(loop.inner_for_in, node)
@@ -295,9 +302,10 @@ class Evaluator(Conditions):
         from racelint.flow.calls import evaluate_call
 
         testing, self.testing = self.testing, False
+        self.passed = NO_CONTROL
         value = evaluate_call(self, node, awaiting)
         self.testing = testing
-        return value
+        return picked_by_next(self, node, value, self.passed) if self.passed else value
 
     def inline(
         self, qualname: str, positional: list[Value], keywords: dict[str, Value], node: cst.CSTNode

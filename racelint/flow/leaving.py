@@ -21,6 +21,7 @@ from racelint.events import (
 )
 from racelint.flow.assignments import Assignments
 from racelint.flow.columns import kept_with_read, tested_columns
+from racelint.flow.elements import note_element
 from racelint.flow.files import PATH, names_paths
 from racelint.flow.graph import NO_CONTROL, Control, State, join
 from racelint.flow.managers import missing_rows
@@ -245,6 +246,7 @@ class Leaving(Assignments):
             if node.asynchronous is not None:
                 self.switch(node.iter, callee="async for", used=value.ref)
             self.bind_target(node.target, value)
+            note_element(self, node.target, value)
             if isinstance(node.target, cst.Name) and node.target.value in self.state.env and names_paths(self, value):
                 entry = node.target.value
                 self.state.env[entry] = replace(self.state.env[entry], type=PATH)

@@ -13,6 +13,7 @@ from racelint.events import (
     Shape,
     Value,
 )
+from racelint.flow.elements import attribute_of_element, name_picked
 from racelint.flow.recording import Recorder
 from racelint.flow.resources import (
     attribute_resource,
@@ -203,7 +204,7 @@ class Names(Recorder):
             return Resource(Kind.ARGUMENT, f"?{self.function.qualname}", f"{base.text}.{attr}", text), ""
         if not base.type and base.via is not None and self._is_held_row(base):
             return Resource(Kind.ARGUMENT, f"?{self.function.qualname}", f"{base.text}.{attr}", text), ""
-        return None, ""
+        return (attribute_of_element(base, attr, text) if base.known else None), ""
 
     def _is_held_row(self, base: Value) -> bool:
         """Whether the value is what a column of a row gives in Django: `line.product`, mostly a row of another table."""
@@ -283,6 +284,8 @@ class Names(Recorder):
         self.rebound.update(n for n, row in enumerate(self.rows) if row.name == name and n != value.row)
         born = value.born if value.born >= 0 else self.next_id
         self.state.env[name] = replace(value, text=name, origin=value.origin or value.text, born=born)
+        if value.known:
+            name_picked(self, name, value)
 
     def show(self, name: str) -> None:
         """Notes that others can reach the new object that a local name stands for."""

@@ -18,6 +18,7 @@ from racelint.events import (
 )
 from racelint.flow.containers import handed_out
 from racelint.flow.contexts import Contexts
+from racelint.flow.elements import picked_in_loop
 from racelint.flow.expressions import unit_environment
 from racelint.flow.graph import NO_CONTROL, TooLarge, join, join_values
 from racelint.flow.row_locks import note_dropped
@@ -189,7 +190,7 @@ class Walker(Contexts):
             self._note_refused(node)
             self._note_turned_away(node)
         self._note_occupied(node)
-        self.returned.append(value)
+        self.returned.append(picked_in_loop(self, value) if value.known and self.site is not None else value)
         self.returns.append(self.state)
         self._stop()
 

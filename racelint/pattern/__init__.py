@@ -16,6 +16,7 @@ from racelint.pattern.answered import answered_by_application, second_refused_by
 from racelint.pattern.apart import computed_from_itself, made_apart, of_other_entries
 from racelint.pattern.assumed import assumed_at_start, assumed_set
 from racelint.pattern.beside import key_kept_late
+from racelint.pattern.claimed_late import is_busy, marked_late
 from racelint.pattern.claiming import adds_entry, claimed_in_two_steps, filled_over_limit, places_taken
 from racelint.pattern.compounds import broken_compounds, broken_sections
 from racelint.pattern.constraints import parent_then_child, refusal_handled, refused_on_the_way, unconstrained
@@ -336,6 +337,7 @@ __all__ = [
     "in_processes",
     "in_shared_memory",
     "in_transaction",
+    "is_busy",
     "is_taken",
     "iterated_by_threads",
     "kept_apart",
@@ -359,6 +361,7 @@ __all__ = [
     "made_sure_by_each",
     "makes_known_resource",
     "makes_resource",
+    "marked_late",
     "merged_unseen",
     "missed_by_nobody",
     "mixed_calls",

@@ -22,7 +22,7 @@ def tells_of_end(check: Access, write: Access) -> bool:
     """
     if first_word(write.place.unit.rpartition(".")[2]) in ENDINGS:
         return check.place.unit != write.place.unit
-    return OVER.search(write.resource.path) is not None
+    return OVER.search(write.resource.path.rpartition(".")[2]) is not None
 
 
 def raised_to_end(unit: Unit, write: Access) -> bool:

@@ -56,7 +56,7 @@ class Changes(Lineages):
         key = (qualname, attribute)
         if key not in self._vanishing:
             family = self.family(qualname)
-            self._vanishing[key] = attribute in self._foreign_writes or any(
+            self._vanishing[key] = attribute in self.set_on_others or any(
                 owner in family and path.partition(".")[0] == attribute and any(_takes_away(w) for _, w in writes)
                 for (owner, path), writes in self._attribute_writers.items()
             )
@@ -130,7 +130,7 @@ class Changes(Lineages):
                     and any(not self.in_construction(function, write) for function, write in writes)
                     for (owner, path), writes in self._attribute_writers.items()
                 )
-                or attribute in self._foreign_writes
+                or attribute in self.set_on_others
             )
         return self._changes[key]
 
@@ -139,7 +139,7 @@ class Changes(Lineages):
         return {}
 
     @cached_property
-    def _foreign_writes(self) -> frozenset[str]:
+    def set_on_others(self) -> frozenset[str]:
         """Attributes of objects other than `self` that are assigned anywhere in the module."""
         found: set[str] = set()
         for function in self.every_function:

@@ -49,7 +49,9 @@ from racelint.pattern import (
     exactly,
     fails_when_gone,
     has_side_effects,
+    is_busy,
     made_sure_by_all,
+    marked_late,
     removed_late,
     rival,
     same,
@@ -265,10 +267,11 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
     )
     if grows and all(s.callee in WAITS for s in unit.switches_between(check.id, act.id)):
         return None  # woken up by whoever made room for it
-    claims = _claims_entry(check, act) and sense.vague and works_first(unit, check, act)
+    claims = marked_late(unit, check, sense, act)
     limit = grows and sense.vague
     vague = sense.vague or drawn
-    busy = advances and sense is Sense.ABSENT and taken_back(unit, act)  # one at a time is meant
+    # one at a time is meant
+    busy = advances and ((sense is Sense.ABSENT and taken_back(unit, act)) or is_busy(unit, check, sense, act))
     if check.how == "while" and not (limit and sense is Sense.OTHERWISE) and not busy:
         return None
     if limit and check.id not in unit.flow.ordered:
@@ -331,18 +334,6 @@ def _is_lock(unit: Unit) -> bool:
     owner, scope = unit.facts.owner, unit.module.scope
     return unit.module.models.names_lock(owner.rpartition(".")[2]) and any(
         scope.method(owner, name) is not None for name in ("acquire", "__aenter__")
-    )
-
-
-def _claims_entry(check: Access, act: Access) -> bool:
-    """Whether one entry, which was compared with a constant, is set to another one: `if jobs[name] == "open": …; jobs[name] = "taken"`."""
-    return (
-        act.how == "[]"
-        and act.value.shape is Shape.CONSTANT
-        and bool(act.resource.key)
-        and act.resource.key == check.resource.key
-        and bool(check.related)
-        and act.value.text not in check.related
     )
 
 
