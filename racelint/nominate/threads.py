@@ -59,11 +59,22 @@ def _last_names(names: frozenset[str]) -> frozenset[str]:
 
 
 def shown(c: Candidate) -> bool:
-    """Whether a new object of a class of the module, which a local name holds, is put into something that is no local name."""
+    """Whether a new object of a class of the module, which a local name holds, is put into something that is no local name.
+
+    Of a coroutine also one that no local name holds, and an argument that is put there and given an attribute.
+    """
     facts, scope = c.facts, c.module.scope
     if not (c.suspends if facts.is_async else c.module.concurrency.threaded):
         return False
-    if not any(_lacks_something(scope, built) for _, built in facts.locals_built if built in scope.classes):
+    built = {built for _, built in facts.locals_built}
+    if facts.is_async:
+        built |= {write.built_from for write in facts.writes if "." in write.path or write.path in facts.outer_names}
+    given = facts.is_async and any(
+        f"{write.built_from}." in {f"{other.path.partition('.')[0]}." for other in facts.writes if "." in other.path}
+        for write in facts.writes
+        if write.how == "[]" and write.built_from in dict(facts.params)
+    )
+    if not given and not any(_lacks_something(scope, one) for one in built if one in scope.classes):
         return False
     if not any(
         write.how in SHOWS and (write.path not in facts.local_names or "." in write.path) for write in facts.writes
@@ -75,7 +86,7 @@ def shown(c: Candidate) -> bool:
 def _lacks_something(scope: Scope, class_name: str) -> bool:
     """Whether the constructor of a class leaves anything to be set later."""
     init = scope.method(class_name, "__init__")
-    return init is not None and any(write.shape == "none" for write in init.writes)
+    return init is not None and any(write.shape in ("none", "empty") for write in init.writes)
 
 
 SHOWS = frozenset({"[]", "=", "append", "appendleft", "add"})

@@ -92,17 +92,18 @@ def find(module: Module) -> Iterable[Finding]:
                 Fix(f"put the object into `{shelf}` when all of it is set"),
             )
         for half in shown_half_built(unit):
-            name, shelf = half.write.resource.path, half.show.resource.name
+            name, shelf = half.write.resource.path.rpartition(".")[2], half.show.resource.name
             yield module.finding(
                 RULE,
                 unit,
                 half.show,
                 ((Role.ACT, half.show), (Role.WRITE, half.write)),
-                f"a new object is put into `{shelf}` here, before its `{name}` is set on line {module.line(half.write)}; "
+                f"{'a new' if half.new else 'an'} object is put into `{shelf}` here, before its `{name}` is set on line "
+                f"{module.line(half.write)}; "
                 f"`{half.reader}` finds it there and uses that",
                 half.evidence,
                 half.world,
-                half.write.resource.path,
+                name,
                 Fix(f"put the object into `{shelf}` when all of it is set"),
             )
         for raised in raised_too_early(unit):

@@ -169,7 +169,7 @@ def removed_when_gone(t: Telling) -> Timeline:
 
 def used_before_set(t: Telling) -> Timeline:
     """Started by a constructor that has not set all yet; or told by a flag or by what is found in a collection to go on."""
-    shown = "shows the object" if t.says("a new object is put into") else "says that it is there"
+    shown = "shows the object" if t.says("object is put into") else "says that it is there"
     t.a(t.first, shown if t.says("finds it") or t.says("waits for it to read") else "starts B")
     t.switch("B runs at once")
     t.other("reads it: it is missing, or empty", wrong=True)
