@@ -7,6 +7,7 @@ from functools import cached_property
 from racelint.events import Kind, Resource
 from racelint.evidence.data import Evidence, Root
 from racelint.evidence.own_objects import BUILDERS, OwnObjects
+from racelint.evidence.wrappers import wrappers_of
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.resolve import locks_of
@@ -71,7 +72,7 @@ class Concurrency(OwnObjects):
                     or (given and (left.handler or right.handler or left.called or right.called))
                 ):
                     continue
-                if captured and not (left.unit.startswith(captured) and right.unit.startswith(captured)):
+                if captured and not (self._has_captured(left, captured) and self._has_captured(right, captured)):
                     continue
                 strength = min(
                     self._strength(left, resource, one), self._strength(right, resource, other), key=lambda s: s.rank
@@ -113,6 +114,13 @@ class Concurrency(OwnObjects):
         parents = (unit.parent for name in (one, other) if (unit := self.scope.functions.get(name)) is not None)
         parent = next((name for name in parents if name), "")
         return f"{parent}." if parent else ""
+
+    def _has_captured(self, root: Root, prefix: str) -> bool:
+        """Whether runs from the root share variables of one call of a function: they start in it, or are of what it once decorated."""
+        if root.unit.startswith(prefix):
+            return True
+        unit = self.scope.functions.get(root.unit)
+        return unit is not None and any(f"{maker}." == prefix for _, maker in wrappers_of(self.scope, unit))
 
     def _of_class(self, resource: Resource) -> bool:
         """Whether the attribute is written as one of a class, which all its objects share."""
@@ -275,6 +283,8 @@ class Concurrency(OwnObjects):
             return Confidence.MEDIUM if guarded and not self.unlikely else Confidence.LOW
         if unit is not None and unit.owner and self._of_other_objects(unit, resource):
             return Confidence.LOW
+        if root.locked and resource is not None and resource.kind is Kind.CAPTURED:
+            return root.strength if self._lock_guards(resource, True) else Confidence.LOW
         if unit is not None and not unit.owner:
             return root.strength if resource is not None and resource.kind is Kind.GLOBAL else Confidence.LOW
         if root.locked and resource is not None and not self._lock_guards(resource, root.world == "threads"):

@@ -10,6 +10,7 @@ from racelint.evidence.data import Root
 from racelint.evidence.handlers import RUNS_ONCE, find_callbacks, find_handlers
 from racelint.evidence.multiplied import started_by_each_call, started_by_many
 from racelint.evidence.spawns import find_spawns
+from racelint.evidence.wrappers import calls_of_decorated, makes_lock_of_threads, wrappers_of
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
 from racelint.grafts import shown_name
@@ -81,6 +82,8 @@ class Roots(Calls):
             name = function.name
             special = name in ("__aenter__", "__aexit__", "__call__", "__anext__", *CONSTRUCTORS)
             inner = name.startswith("_") and not special
+            if function.parent and (wrapper := self._wrapper(function)) is not None:
+                yield wrapper
             if function.parent or (inner and not self._called_elsewhere(function)):
                 continue
             if function.owner:
@@ -125,6 +128,16 @@ class Roots(Calls):
                     locked=strength is Confidence.HIGH,
                     public=True,
                 )
+
+    def _wrapper(self, function: FunctionFacts) -> Root | None:
+        """What runs in the place of whatever a function of the module decorates, where that makes a lock for threads."""
+        maker = self.scope.functions.get(function.parent)
+        if maker is None or function.is_async or not makes_lock_of_threads(self.scope, maker):
+            return None
+        if all(wrapper is not function for wrapper, _ in calls_of_decorated(self.scope, maker)):
+            return None
+        text = f"`{maker.name}` makes a lock for the threads that call what it decorates"
+        return Root(function.qualname, text, "threads", True, Confidence.MEDIUM, locked=True, public=True)
 
     def _locked_for(self, function: FunctionFacts) -> bool:
         """Whether whoever calls the method in the module holds a lock around the call, which so seems to be a part of it."""
@@ -356,6 +369,8 @@ class Roots(Calls):
         for function in self.scope.every_function:
             if function.parent and function.qualname not in started:  # it runs where its parent does
                 found.setdefault(function.parent, []).append(function.qualname)
+            for wrapper, _ in wrappers_of(self.scope, function) if function.decorators else ():
+                found.setdefault(function.qualname, []).append(wrapper)
         return found
 
     def _on_own_object(self, callee: str, caller: FunctionFacts) -> bool:

@@ -28,6 +28,21 @@ def around(scope: Scope, function: FunctionFacts, decorator: str) -> frozenset[s
     return None
 
 
+def wrappers_of(scope: Scope, function: FunctionFacts) -> Iterator[tuple[str, str]]:
+    """The functions that run in the place of one which decorators of the module wrap, each with the function that has made it."""
+    for decorator in function.decorators:
+        maker = scope.names_in(function.qualname).function_named(decorator) if "." not in decorator else None
+        if maker is not None and not maker.owner and "::" not in maker.qualname:
+            for deeper in (maker, *(inner for inner in scope.facts.functions if inner.parent == maker.qualname)):
+                yield from ((wrapper.qualname, deeper.qualname) for wrapper, _ in calls_of_decorated(scope, deeper))
+
+
+def makes_lock_of_threads(scope: Scope, maker: FunctionFacts) -> bool:
+    """Whether a function makes a lock for threads, which what it returns can take."""
+    calls = (scope.models.functions.get(scope.canonical(built)) for _, built in maker.locals_built)
+    return any(call is not None and call.effect == "lock" and call.world == "threads" for call in calls)
+
+
 def calls_of_decorated(scope: Scope, maker: FunctionFacts) -> Iterator[tuple[FunctionFacts, CallSite]]:
     """The calls of what a decorator was handed, in the functions that stand in its body."""
     handed = maker.params[0][0] if maker.params else ""
