@@ -141,7 +141,11 @@ class HandedAlike(Reaching):
         holder, dot, _ = resource.path.partition(".")
         if not dot or resource.kind is not Kind.ATTRIBUTE or resource.owner not in self.scope.classes:
             return False
-        key = (resource.owner, holder)
+        return self.handed_to_all(resource.owner, holder)
+
+    def handed_to_all(self, owner: str, holder: str) -> bool:
+        """Whether an attribute holds one object that all objects of the class were handed when they were made."""
+        key = (owner, holder)
         known = self._known_parts_of_all.get(key)
         if known is None:
             known = self._known_parts_of_all[key] = self._find_part(*key)
@@ -152,14 +156,10 @@ class HandedAlike(Reaching):
         return {}
 
     def _find_part(self, owner: str, holder: str) -> bool:
-        constructor = self.scope.method(owner, "__init__")
-        writes = self.scope.attribute_writes(owner, holder)
-        if constructor is None or len(writes) != 1 or writes[0][0] is not constructor:
+        name, names = self._taken_for(owner, holder)
+        if name not in names:
             return False
-        names = [name for name, _ in constructor.params[1:]]
-        if writes[0][1].built_from not in names:
-            return False
-        place = names.index(writes[0][1].built_from)
+        place = names.index(name)
         sites = [
             (caller, call)
             for caller in (*self.scope.facts.functions, self.scope.facts.module_body)
@@ -167,10 +167,29 @@ class HandedAlike(Reaching):
             if call.callee == owner
         ]
         several = any(call.looped for _, call in sites) or len(sites) > 1
-        return several and all(
-            place < len(call.arguments) and self._is_one(call.arguments[place], caller, collection=False)
-            for caller, call in sites
-        )
+        return several and all(self._is_same_for_all(call, name, place, caller) for caller, call in sites)
+
+    def _taken_for(self, owner: str, holder: str) -> tuple[str, list[str]]:
+        """The parameter that the constructor keeps in the attribute, and all that it has; those of a dataclass are its fields."""
+        constructor = self.scope.method(owner, "__init__")
+        if constructor is not None:
+            writes = self.scope.attribute_writes(owner, holder)
+            kept = len(writes) == 1 and writes[0][0] is constructor
+            return writes[0][1].built_from if kept else "", [name for name, _ in constructor.params[1:]]
+        if self.scope.attribute_writes(owner, holder) or len(self.scope.lineage(owner)) > 1:
+            return "", []
+        return holder, [name for name, _ in self.scope.classes[owner].attributes]
+
+    def _is_same_for_all(self, call: CallSite, name: str, place: int, caller: FunctionFacts) -> bool:
+        """Whether the call hands over one object each time that it is made: what the caller itself was handed, in a loop, too."""
+        by_name = next((given[len(name) + 1 :] for given in call.arguments if given.startswith(f"{name}=")), "")
+        path = by_name or (call.arguments[place] if place < len(call.arguments) else "")
+        if "=" in path or not path:
+            return False
+        given = {parameter for parameter, _ in caller.params}
+        if path in given and call.looped:
+            return path not in caller.loop_names and all(write.path != path for write in caller.writes)
+        return self._is_one(path, caller, collection=False)
 
 
 def handed(call: CallSite) -> tuple[str, ...]:

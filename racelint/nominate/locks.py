@@ -60,8 +60,17 @@ def under_lock(c: Candidate) -> bool:
         or any(call.callee.endswith(".acquire") and call.arguments for call in c.calls)  # that may not be waited for
         or any(root.world == "processes" and not root.handler for root in roots)
         or _of_another(c, taken)
+        or _of_what_all_have(c)
         or any(not c.module.is_plain_lock(guard) for guard in taken)  # one of several
         or any(_of_several(c, write) for writes in c.changes.values() for write in writes)
+    )
+
+
+def _of_what_all_have(c: Candidate) -> bool:
+    """Whether a method changes a part of what all objects of its class were handed."""
+    return bool(c.facts.owner) and any(
+        write.path.count(".") == 2 and c.module.concurrency.handed_to_all(c.facts.owner, write.path.split(".")[1])
+        for write in c.facts.writes
     )
 
 

@@ -81,7 +81,8 @@ def _one_per_object(unit: Unit) -> Iterator[Useless]:
         if not guard.shared or lets_several_in(guard) or not (request or lock_of_object(unit, guard)):
             continue
         for change in _inside(unit, guard):
-            if not change.op.changes or not shared_by_objects(unit, change) or not _in_two_steps(unit, change):
+            common = shared_by_objects(unit, change) or _of_one_handed_to_all(unit, guard, change)
+            if not change.op.changes or not common or not _in_two_steps(unit, change):
                 continue
             if any(other.lock != guard.lock and not lock_of_object(unit, other) for other in unit.locked_at(change)):
                 continue
@@ -189,6 +190,13 @@ def shared_by_objects(unit: Unit, access: Access) -> bool:
         return True
     root = access.resource.name.partition(".")[0]
     return access.resource.kind in (Kind.ATTRIBUTE, Kind.CLASS) and root in ("cls", *unit.module.scope.classes)
+
+
+def _of_one_handed_to_all(unit: Unit, guard: Acquire, change: Access) -> bool:
+    """Whether the state is a part of what all objects of the lock's class were handed when they were made: `self.account.balance`."""
+    first, *parts = change.resource.name.split(".")
+    own = unit.facts.params[0][0] if unit.facts.owner and unit.facts.params else ""
+    return first == own and len(parts) == 2 and unit.module.concurrency.handed_to_all(guard.lock.owner, parts[0])
 
 
 def _in_two_steps(unit: Unit, change: Access) -> bool:
