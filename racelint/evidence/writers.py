@@ -9,6 +9,7 @@ from racelint.events import Kind, Resource
 from racelint.evidence.calls import Calls
 from racelint.facts import FunctionFacts, Write
 from racelint.resolve import enclosing_self
+from racelint.resolve.changes import DEFAULTING
 
 
 def _fills_itself(function: FunctionFacts, write: Write) -> bool:
@@ -19,10 +20,6 @@ def _fills_itself(function: FunctionFacts, write: Write) -> bool:
         and write.how == "="
         and write.path.partition(".")[0] == function.params[0][0]
     )
-
-
-def _makes_entries(type_name: str) -> bool:
-    return type_name == "defaultdict" or type_name == "collections.defaultdict"
 
 
 _OF_DICTIONARIES = frozenset(dir(dict))
@@ -116,9 +113,7 @@ class Writers(Calls):
             return []
         family = scope.family(resource.owner) if resource.owner in scope.classes else frozenset()
         built = self._built_globals.get(resource.path, "")
-        if not _makes_entries(
-            scope.attribute_type(resource.owner, resource.path) if family else scope.canonical(built)
-        ):
+        if (scope.attribute_type(resource.owner, resource.path) if family else built) not in DEFAULTING:
             return []
         for function in scope.every_function:
             owner, first = enclosing_self(function, scope)
@@ -134,7 +129,9 @@ class Writers(Calls):
     @cached_property
     def makes_entries(self) -> bool:
         """Whether the module imports a dictionary that makes the entries which it lacks."""
-        return any(_makes_entries(self.scope.canonical(name)) for name in ("defaultdict", "collections.defaultdict"))
+        return (
+            not DEFAULTING.isdisjoint(map(self.scope.canonical, DEFAULTING)) and "collections" in self.scope.libraries
+        )
 
     @cached_property
     def _built_globals(self) -> dict[str, str]:

@@ -45,7 +45,7 @@ def limit_before_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
             if (
                 check is not None
                 and act.place.unit == unit.facts.qualname
-                and _only_asked(unit, check)
+                and only_asked(unit, check)
                 and same(check.resource, act.resource)
                 and sense.vague
                 and check.id in unit.flow.ordered
@@ -75,7 +75,7 @@ def entry_before_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
                 and act.how in ("[]", "del", "pop", "remove")
                 and check.how not in ("while", "assert")
                 and exactly(check.resource, act.resource)
-                and _only_asked(unit, check)
+                and only_asked(unit, check)
                 and not any(lock.id in check.held for lock in locks)
                 and not unit.guarded(check, act, World.THREADS)
                 and not any(_claimed(unit, check, lock) for lock in unit.locked_at(check))
@@ -90,7 +90,7 @@ def _turns_away(unit: Unit, number: int) -> bool:
     return any((number, Sense.PRESENT) in mark.control for mark in unit.marks("turned away"))
 
 
-def _only_asked(unit: Unit, check: Access) -> bool:
+def only_asked(unit: Unit, check: Access) -> bool:
     """Whether the unit itself makes the check, or a helper or property does that changes nothing: `if self.full: …`."""
     if check.place.unit == unit.facts.qualname:
         return True

@@ -8,6 +8,7 @@ from racelint.events import Access, Mark, Op, Sense, Shape
 from racelint.evidence import Evidence
 from racelint.finding import Confidence, World
 from racelint.pattern.claiming import is_state
+from racelint.pattern.deciding import only_asked
 from racelint.pattern.made import is_told
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.rivals import with_itself
@@ -94,7 +95,7 @@ def _found_free(unit: Unit, number: int, sense: Sense, take: Access) -> Access |
     look = unit.access(number)
     if look is None or not exactly(look.resource, take.resource) or look.how in ("while", "assert"):
         return None
-    if look.place.unit != take.place.unit:
+    if look.place.unit != take.place.unit and not only_asked(unit, look):
         return None
     if sense is Sense.ABSENT:
         if not _of_caller(unit, take):

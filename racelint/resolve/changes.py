@@ -9,6 +9,9 @@ from racelint.facts.data import MUTATORS
 from racelint.resolve.lineages import Lineages
 from racelint.resolve.names import enclosing_self
 
+DEFAULTING = frozenset({"defaultdict", "collections.defaultdict"})
+"""Dictionaries that make the entries which they lack."""
+
 
 class Changes(Lineages):
     """What changes in one module."""
@@ -80,8 +83,8 @@ class Changes(Lineages):
 
     @cached_property
     def changed_by_local_names(self) -> frozenset[str]:
-        """Module names of which functions change an entry that they hold by a local name (`room = ROOMS[n]`, `room["seats"] -= 1`), or at
-        once: `ROOMS[n].append(guest)`."""
+        """Module names of which functions change an entry that they hold by a local name (`room = ROOMS[n]`, `room["seats"] -= 1`), at once
+        (`ROOMS[n].append(guest)`), or by a look at what is not there yet."""
         found: set[str] = set()
         for function in self.facts.functions:
             changed = {
@@ -98,6 +101,7 @@ class Changes(Lineages):
                 for path, _, method in (call.callee.partition("."),)
                 if method in MUTATORS and path not in function.local_names  # of an entry, as facts leave subscripts out
             )
+        found.update(w.path for w in self.facts.module_body.writes if w.built_from in DEFAULTING)
         return frozenset(found & self.module_names)
 
     @cached_property
