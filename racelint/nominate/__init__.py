@@ -166,8 +166,9 @@ OF_LOCKS = frozenset(
 _LACKING = (OF_COROUTINES, OF_CHANGES, OF_EFFECTS, OF_LOCKS)
 """In the order in which `worth_asking` looks."""
 
-EXPECTING = (Need.ROW_LOCK,)
-"""What a command that somebody starts by hand may be wrong about, too: it takes a lock because it expects others."""
+EXPECTING = (Need.ROW_LOCK, Need.FILE_STEPS)
+"""What a command that somebody starts by hand may be wrong about, too: it takes a lock, or makes a file that stands for one, because
+it expects others."""
 
 HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.ANYTHING: state.anything,

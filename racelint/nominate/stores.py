@@ -300,11 +300,18 @@ def file_steps(c: Candidate) -> bool:
         return True
     if not names.isdisjoint(PATH_TESTS) and any(FILE_LOCK.search(call.callee) for call in c.calls):
         return True
+    if not names.isdisjoint(PATH_TESTS) and (
+        "getpid" in c.called or ("touch" in names and not names.isdisjoint(_GONE))
+    ):
+        return True  # a file that says that somebody is at work
     facts = c.module.scope.facts
     alone = is_command(facts.path, facts.script) or is_of_one_run(c.facts.owner)
     if _in_threads(c) and not names.isdisjoint(OF_THREADS):
         return True  # which meet on a path that they are all handed, or that the module has a name for
     return not alone and _says_shared(c, names)
+
+
+_GONE = frozenset({"unlink", "remove"})
 
 
 def _started(c: Candidate) -> bool:

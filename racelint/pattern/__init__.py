@@ -120,6 +120,7 @@ from racelint.pattern.made import (
     works_first,
     works_under,
 )
+from racelint.pattern.markers import MADE_EMPTY, says_at_work
 from racelint.pattern.module import Module
 from racelint.pattern.needing import started_unset
 from racelint.pattern.numbers import found_names, free_names, next_numbers
@@ -231,6 +232,7 @@ __all__ = [
     "EVENTS",
     "INSERTS",
     "INTERNAL",
+    "MADE_EMPTY",
     "VIEWS",
     "Access",
     "Acquire",
@@ -426,6 +428,7 @@ __all__ = [
     "same",
     "same_content",
     "same_rows",
+    "says_at_work",
     "second_refused_by_database",
     "seen_twice",
     "seldom_run",

@@ -23,6 +23,7 @@ from racelint.paths import (
     shared_word,
 )
 from racelint.pattern.class_paths import names_elsewhere, paths_of_class
+from racelint.pattern.markers import MADE_EMPTY
 from racelint.pattern.own_paths import is_own_file
 from racelint.pattern.same_place import REMOVING, removes_path, says_the_same_place
 from racelint.pattern.unit import Unit, same
@@ -76,8 +77,9 @@ def tested_then_done(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 and _fits(test, act, sense)
                 and not unit.guarded(test, act)
                 and not (
-                    _said_first(unit, test, act, sense) and not written_in_place(act) and not put_there(act)
-                )  # writing in place never fails, nor does putting one file in the place of another
+                    _said_first(unit, test, act, sense)
+                    and not (written_in_place(act) or put_there(act) or act.how == MADE_EMPTY)
+                )  # these never fail, nor does putting one file in the place of another
                 and not _either_way(unit, test, act, sense)
             ):
                 yield test, act
@@ -182,7 +184,7 @@ def _is_test(test: Access, act: Access) -> bool:
 
 def _fits(test: Access, act: Access, sense: Sense) -> bool:
     """Whether the step goes with what was seen: made where nothing was, used where something was."""
-    makes = act.op is Op.CREATE or written_in_place(act) or put_there(act)
+    makes = act.op is Op.CREATE or written_in_place(act) or put_there(act) or act.how == MADE_EMPTY
     if test.op is Op.USE and (act.op is Op.DELETE or _moved_away(act)):
         return True
     if test.op in (Op.READ, Op.USE) or test.how in _LOOSE:

@@ -27,6 +27,7 @@ from racelint.need import Need
 from racelint.pattern import (
     CONFIGURED,
     ENSURED,
+    MADE_EMPTY,
     Access,
     Evidence,
     Module,
@@ -53,6 +54,7 @@ from racelint.pattern import (
     removed_elsewhere,
     removed_then_made,
     same_content,
+    says_at_work,
     seldom_run,
     tested_before_lock,
     tested_then_done,
@@ -190,7 +192,9 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
                 TOLERATE,
                 "",
             )
-    elif written_in_place(act) or put_there(act):
+    elif act.how == MADE_EMPTY and says_at_work(unit, test, act) is None:
+        return  # it is there then, whoever has made it
+    elif written_in_place(act) or put_there(act) or act.how == MADE_EMPTY:
         alike = same_content(unit, act) or copied(unit, act) or filled_whole(unit, act)
         if not alike and not _told_as_half_written(unit, act):
             yield (
@@ -246,7 +250,7 @@ def _written_by_others(unit: Unit, test: Access, act: Access) -> Evidence:
     words = CONFIGURED | ENSURED if "ensure" in unit.facts.name else CONFIGURED
     found = used_by_others(unit, act, words)
     if found is None or found.strength is Confidence.LOW:
-        found = looked_for_by_threads(unit, test, act) or found
+        found = looked_for_by_threads(unit, test, act) or says_at_work(unit, test, act) or found
     if found is None:
         return UNKNOWN
     return found.weakened() if asks_somebody(unit) else found
