@@ -47,6 +47,8 @@ def run_statement(
         return _read(ev, where, found, resource, base, method, arguments)
     if found.effect.changes:
         return _change(ev, where, found, resource, base, method, arguments)
+    if base.type.endswith(".Pool") and found.effect in (Effect.BEGIN, Effect.COMMIT, Effect.ROLLBACK):
+        return Value()  # each statement goes to any connection, and that is given back after it
     if found.effect is Effect.BEGIN:
         ev.acquire(resource, "transaction", "processes", ev.place(where))
         if found.locking:

@@ -130,6 +130,7 @@ from racelint.pattern.overwrites import (
     removed_then_replaced,
     replaced_from_fixed_name,
 )
+from racelint.pattern.own_lock import counted_under_own_lock
 from racelint.pattern.own_rows import switched_by_owner
 from racelint.pattern.own_steps import in_one_step_of_a_loop, own_failure_cleaned
 from racelint.pattern.pacing import slept_then_done
@@ -299,6 +300,7 @@ __all__ = [
     "counted_then_changed",
     "counted_then_removed",
     "counted_then_tested",
+    "counted_under_own_lock",
     "decided",
     "decided_under_lock",
     "drained_by_threads",

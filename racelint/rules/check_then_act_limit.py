@@ -53,6 +53,7 @@ from racelint.pattern import (
     counted_then_added,
     counted_then_changed,
     counted_then_removed,
+    counted_under_own_lock,
     entries_drawn,
     entries_enlarged,
     filled_over_limit,
@@ -102,7 +103,7 @@ def find(module: Module) -> Iterable[Finding]:
                 "left; others that counted meanwhile delete theirs, too",
                 "lock the rows that are counted, or a row that stands for all of them, before counting",
             )
-        for count, act in (*counted_then_changed(unit), *others_left(unit)):
+        for count, act in (*counted_then_changed(unit), *others_left(unit), *counted_under_own_lock(unit)):
             yield report(
                 unit,
                 count,
