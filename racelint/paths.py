@@ -16,9 +16,9 @@ PATH_TESTS = frozenset(
 """Last names of calls that look at a path."""
 
 PATH_STEPS = frozenset(
-    "mkdir makedirs remove unlink rmtree rmdir rename replace move copy copy2 copyfile copytree symlink link symlink_to stat "
+    "mkdir makedirs touch remove unlink rmtree rmdir rename replace move copy copy2 copyfile copytree symlink link symlink_to stat "
     "utime chmod listdir scandir iterdir open write_text write_bytes getmtime getsize read_text read_bytes dump _dump mktemp walk "
-    "urlretrieve unpack_archive extractall savez savez_compressed to_csv to_parquet to_pickle to_feather write_parquet touch".split()
+    "urlretrieve unpack_archive extractall savez savez_compressed to_csv to_parquet to_pickle to_feather write_parquet".split()
 )
 """Last names of steps on paths, which other processes can come between."""
 

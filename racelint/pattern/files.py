@@ -76,14 +76,22 @@ def tested_then_done(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 and one_path(unit, test, act)
                 and _fits(test, act, sense)
                 and not unit.guarded(test, act)
-                and not (
-                    _said_first(unit, test, act, sense)
-                    and not (written_in_place(act) or put_there(act) or act.how == MADE_EMPTY)
-                )  # these never fail, nor does putting one file in the place of another
+                and (never_fails(act) or not _said_first(unit, test, act, sense))
                 and not _either_way(unit, test, act, sense)
             ):
                 yield test, act
                 break
+
+
+def never_fails(act: Access) -> bool:
+    """Whether the step succeeds whatever is there: writing in place, touching, putting another file there."""
+    return written_in_place(act) or put_there(act) or act.how == MADE_EMPTY
+
+
+def refuses_if_there(unit: Unit, test: Access, act: Access) -> bool:
+    """Whether the unit raises, or returns at once, where the test finds the path, so that who makes it keeps others out."""
+    sense = dict(act.control).get(test.id)
+    return sense is not None and _said_first(unit, test, act, sense)
 
 
 _READ_AT_ONCE = frozenset({"read_text", "read_bytes"})
@@ -295,7 +303,7 @@ def _asks(unit: Unit, number: int, resource: Resource) -> bool:
 def removed_then_made(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Removals of a path, each with the step that makes it again and fails if somebody else was faster."""
     for act in file_accesses(unit, Op.CREATE, Op.USE):
-        if act.how == "exclusive" or (act.op is Op.USE and not _guessed(act)):
+        if act.how in ("exclusive", MADE_EMPTY) or (act.op is Op.USE and not _guessed(act)):
             continue
         for removal in unit.accesses(Op.DELETE, kinds=(Kind.FILE,)):
             if (

@@ -79,8 +79,8 @@ def related(unit: Unit, first: Access, second: Access) -> bool:
 def one_change(unit: Unit, first: Access, second: Access) -> bool:
     """Whether two changes are halves of one: of two tables and related, or of two rows of one table by the same amount."""
     if Kind.STORE in (first.resource.kind, second.resource.kind):
-        return first.resource.place == second.resource.place and (
-            _moved_amount(first, second) or _switches(first, second)
+        return _counted_elsewhere(first, second) or (
+            first.resource.place == second.resource.place and (_moved_amount(first, second) or _switches(first, second))
         )
     if table_of(unit, first) != table_of(unit, second):
         return related(unit, first, second) or _claimed_amount(first, second) or has_parts(unit, first, second)
@@ -190,6 +190,13 @@ def _moved_amount(first: Access, second: Access) -> bool:
     amounts = (pair.split("=") for pair in one.text.split())
     opposite = {f"{field}={value[1:] if value[0] == '-' else '-' + value}" for field, value in amounts}
     return bool(opposite & set(other.text.split()))
+
+
+def _counted_elsewhere(first: Access, second: Access) -> bool:
+    """Whether a document is inserted, and what it says is added to an amount in one of another collection, found by a value of it."""
+    inserted = first.op is Op.CREATE and first.how == "insert_one"
+    counted = second.how == "update_one" and second.value.part("amounts") is not None
+    return inserted and counted and bool(first.related & second.related)
 
 
 def _claimed_amount(first: Access, second: Access) -> bool:

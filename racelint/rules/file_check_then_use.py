@@ -51,6 +51,7 @@ from racelint.pattern import (
     own_failure_cleaned,
     pid_file_of_one,
     put_there,
+    refuses_if_there,
     removed_elsewhere,
     removed_then_made,
     same_content,
@@ -182,7 +183,17 @@ def entry_removed(unit: Unit, listing: Access, act: Access) -> Evidence:
 
 def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
     """A tested path that is then made, removed or used; tolerated failures harm nobody."""
-    if act.op is Op.CREATE:
+    if act.how == MADE_EMPTY:  # it is there then, whoever has made it
+        if says_at_work(unit, test, act) is not None or refuses_if_there(unit, test, act):
+            yield (
+                test,
+                act,
+                "{name} is found missing on line {line} and made here in a separate step; two processes do so at once",
+                _written_by_others(unit, test, act),
+                "make it in one step that fails if it is there: `touch(exist_ok=False)`, mode `x`",
+                "done twice",
+            )
+    elif act.op is Op.CREATE:
         if act.how != "exclusive" and not forgiven(unit, act):
             yield (
                 test,
@@ -192,9 +203,7 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
                 TOLERATE,
                 "",
             )
-    elif act.how == MADE_EMPTY and says_at_work(unit, test, act) is None:
-        return  # it is there then, whoever has made it
-    elif written_in_place(act) or put_there(act) or act.how == MADE_EMPTY:
+    elif written_in_place(act) or put_there(act):
         alike = same_content(unit, act) or copied(unit, act) or filled_whole(unit, act)
         if not alike and not _told_as_half_written(unit, act):
             yield (

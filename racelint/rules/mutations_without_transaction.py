@@ -66,15 +66,15 @@ def find(module: Module) -> Iterable[Finding]:
             if surrounded(unit, first, second):
                 continue
             evidence = row_evidence(unit, second)
-            alone = first.op is second.op is Op.CREATE and not surely_in_processes(
-                unit
-            )  # a program that sets itself up
+            made = first.op is Op.CREATE and (second.op is Op.CREATE or second.resource.kind is Kind.STORE)
+            alone = made and not surely_in_processes(unit)  # a program that sets itself up
             if alone or not halves(unit, first, second):
                 evidence = evidence.weakened()
             one, other = first.resource.name, second.resource.name
             names = f"`{one}` and `{other}`" if one != other else f"Rows of `{one}`"
             if second.resource.kind is Kind.STORE:
-                names = f"Documents of `{second.resource.path}`"
+                alike = first.resource.kind is Kind.STORE
+                names = f"{'Documents of' if alike else f'`{one}` and'} `{second.resource.path}`"
             yield module.finding(
                 RULE,
                 unit,
@@ -137,8 +137,8 @@ def split_mutations(unit: Unit) -> Iterator[tuple[Access, Access]]:
     ]
     mutations += [  # each document for itself, unless a session joins them
         a
-        for a in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.STORE,))
-        if a.how.startswith("update_") and "session" not in a.assigned
+        for a in unit.accesses(Op.WRITE, Op.UPDATE, Op.CREATE, kinds=(Kind.STORE, Kind.TABLE))
+        if a.how.startswith(("update_", "insert_")) and "session" not in a.assigned and a.resource.owner in _DOCUMENTS
     ]
     for index, first in enumerate(mutations):
         for second in mutations[index + 1 :]:
@@ -147,6 +147,9 @@ def split_mutations(unit: Unit) -> Iterator[tuple[Access, Access]]:
             if one_change(unit, first, second):
                 yield first, second
                 break
+
+
+_DOCUMENTS = frozenset({"store", "pymongo"})
 
 
 RULE = Rule(
