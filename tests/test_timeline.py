@@ -53,6 +53,7 @@ OUTCOMES: Mapping[str, str] = {
     "nothing is excluded": r"at once|the lock is gone|B has changed since|B's update is lost|worked on the state before",
     "half-written file": r"a part of the file|finds no file|mixes",
     "secret readable": r"has read the secret",
+    "link followed": r"B's link leads to",
     "step fails": r"A fails",
     "lost announcement": r"erased|forgotten",
     "lost wake-up": r"waits for ever",

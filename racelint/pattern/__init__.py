@@ -91,6 +91,7 @@ from racelint.pattern.limits import (
     summed_then_drawn,
     tested_then_drawn,
 )
+from racelint.pattern.links import links_refused
 from racelint.pattern.listings import awaited_then_read, listed_then_used
 from racelint.pattern.locking import useless_locks
 from racelint.pattern.lookups import (
@@ -354,6 +355,7 @@ __all__ = [
     "late_writes",
     "limit_before_lock",
     "linked_by_others",
+    "links_refused",
     "listed_then_used",
     "looked_for_by_threads",
     "lowered_late",

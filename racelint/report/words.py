@@ -92,6 +92,7 @@ HARMS: Mapping[str, Harm] = {
         {Role.ACT: "removed although it may be gone"},
     ),
     "half-written file": Harm("whoever opens it in between reads nothing, or a part of it"),
+    "link followed": Harm("whoever may write to its folder has this program open another file"),
     "secret readable": Harm("whoever opens it in between can read what was written"),
     "lost announcement": Harm(
         "what another {unit} announces in between is forgotten, and the next wait sleeps although there is work",

@@ -28,6 +28,7 @@ BEYOND = {
     "RL605": "a loop does not end: call one round of it, and what sets the event as `second`",
     "RL606": "the future and who completes it",
     "RL609": "who waits does not end by itself: call what notifies as `second`",
+    "link followed": "how others put a link there before the file is opened",
     "secret readable": "how others open the file before it is private",
 }
 """Rules and harms whose bad order is not two calls that each begin and end, and what must be filled in."""

@@ -41,6 +41,7 @@ from racelint.pattern import (
     forgiven,
     in_one_step_of_a_loop,
     linked_by_others,
+    links_refused,
     listed_then_used,
     looked_for_by_threads,
     made_after_any_test,
@@ -108,8 +109,18 @@ def races(unit: Unit) -> Iterator[Race]:
             "read it until its content is whole, or write it under another name and rename it",
             "half-written file",
         )
+    links = list(links_refused(unit))
+    for test, act in links:
+        yield (
+            test,
+            act,
+            "{name} is tested to be no link on line {line} and opened here; whoever may write to its folder can put one there meanwhile",
+            EVERYBODY if unit.module.concurrency.handled_in_processes(unit.facts.qualname) is not None else UNKNOWN,
+            "open it without following links (`os.open` with `O_NOFOLLOW`), and ask what was opened: `os.fstat`",
+            "link followed",
+        )
     early = list(tested_before_lock(unit))
-    late = {act.id for _, act, _ in early}
+    late = {act.id for _, act, _ in early} | {act.id for _, act in links}
     for test, act in tested_then_done(unit):
         if act.id not in late:
             yield from tested(unit, test, act)

@@ -48,6 +48,7 @@ STORIES: Mapping[str, Story] = {
     "unguarded change": locks.unguarded,
     "nothing is excluded": locks.not_excluded,
     "half-written file": files.half_written,
+    "link followed": files.link_followed,
     "secret readable": files.secret_readable,
     "step fails": files.step_fails,
     "lost announcement": signals.lost_announcement,

@@ -45,6 +45,15 @@ def secret_readable(t: Telling) -> Timeline:
     return t.told("B has read the secret, and may keep the file open")
 
 
+def link_followed(t: Telling) -> Timeline:
+    """A path that is a link by the time it is opened."""
+    t.a(t.first, "it is no link")
+    t.switch()
+    t.b(None, "puts a link to another file there")
+    t.a(t.last, "follows the link", wrong=True)
+    return t.told("A opens the file that B's link leads to")
+
+
 def step_fails(t: Telling) -> Timeline:
     """A step whose ground is gone: made, removed or taken by another process."""
     if t.says("and fetched here"):
