@@ -65,6 +65,10 @@ class Resource:
         return f"{self.name}[{self.key}]" if self.key and not self.kind.external else self.name
 
 
+OF_PROJECT = "of the project"
+"""The key of a lock that a context manager of the project takes by a call: it may be a row of the very transaction around it."""
+
+
 class Op(Enum):
     """What an access does."""
 

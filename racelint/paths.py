@@ -18,7 +18,7 @@ PATH_TESTS = frozenset(
 PATH_STEPS = frozenset(
     "mkdir makedirs touch remove unlink rmtree rmdir rename replace move copy copy2 copyfile copytree symlink link symlink_to stat "
     "utime chmod listdir scandir iterdir open write_text write_bytes getmtime getsize read_text read_bytes dump _dump mktemp walk "
-    "urlretrieve unpack_archive extractall savez savez_compressed to_csv to_parquet to_pickle to_feather write_parquet".split()
+    "urlretrieve unpack_archive extractall save savefig savez savez_compressed to_csv to_parquet to_pickle to_feather write_parquet".split()
 )
 """Last names of steps on paths, which other processes can come between."""
 
@@ -32,8 +32,13 @@ PATH_MOVES = frozenset("mkdir makedirs remove unlink rmtree rmdir rename replace
 _PATH_DUMPS = frozenset(
     "dump _dump savez savez_compressed to_csv to_parquet to_pickle to_feather write_parquet urlretrieve".split()
 )
-PATH_OPENS = frozenset("open write_text write_bytes copy copy2 copyfile save".split()) | _PATH_DUMPS
-PATH_WRITES = frozenset("write writelines write_text write_bytes copy copy2 copyfile save fdopen".split()) | _PATH_DUMPS
+PATH_OPENS = frozenset("open write_text write_bytes copy copy2 copyfile save savefig".split()) | _PATH_DUMPS
+PATH_WRITES = (
+    frozenset(
+        "write writelines writerow writerows writeheader write_text write_bytes copy copy2 copyfile save savefig fdopen".split()
+    )
+    | _PATH_DUMPS
+)
 
 OWN_WORDS = (
     "mkdtemp",

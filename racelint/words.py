@@ -54,6 +54,9 @@ SPENDS = frozenset(
 )
 """First words of calls after which money or goods are gone."""
 
+TELLS = frozenset("send publish notify email mail dispatch deliver".split())
+"""First words of functions that tell somebody, who hears it twice if they run twice."""
+
 TAKEN = expression(r"Duplicate|AlreadyExists?(Error|Exception)?$|UniqueViolation|UniqueConstraint|IntegrityError")
 """Names that projects and libraries give to errors about a second such row."""
 

@@ -36,7 +36,7 @@ from racelint.flow.unseen import (
 from racelint.frozen import replace
 from racelint.models.data import Spawner
 from racelint.resolve import enclosing_self
-from racelint.words import SESSION_MAKERS
+from racelint.words import SESSION_MAKERS, SPENDS, TELLS, first_word
 
 
 def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> Value:
@@ -207,6 +207,8 @@ def _own(
         else:
             positional.insert(0, replace(base, row=base.row))
     if not arguments.starred:
+        if first_word(facts.name) in TELLS | SPENDS:  # whatever can be seen of what it does
+            ev.mark("helper", node, facts.name)
         first = ev.next_id
         value = ev.inline(qualname, positional, arguments.keywords, node)
         if value is not None:

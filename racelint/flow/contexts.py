@@ -7,6 +7,7 @@ import re
 import libcst as cst
 
 from racelint.events import (
+    OF_PROJECT,
     Kind,
     Place,
     Resource,
@@ -205,7 +206,8 @@ class Contexts(Leaving):
         if not self.program.concurrency.takes_lock(manager):
             return None
         text = source_of(expression)
-        return self.acquire(Resource(Kind.STORE, "lock", text, text), "lock", "any", self.place(expression))
+        lock = Resource(Kind.STORE, "lock", text, text, OF_PROJECT)
+        return self.acquire(lock, "lock", "any", self.place(expression))
 
     def _enter_self(self, owner: str, self_name: str, expression: cst.BaseExpression) -> int | None:
         """The lock of its own object that the class's `__enter__` acquires."""

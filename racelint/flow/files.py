@@ -345,9 +345,19 @@ def _named(call: FileCall) -> Value | None:
     return replace(found, text=text, known=(("path", Value(text=text)),))
 
 
+def saved_to_path(arguments: Arguments) -> bool:
+    """Whether `save` is given what is known to be a path: an upload, an image or a figure is saved, and no row."""
+    target = arguments.at(0)
+    return target is not None and target.part("path") is not None and target.type != "file"
+
+
 def dump_to_path(ev: Evaluator, where: cst.CSTNode, method: str, arguments: Arguments) -> None:
     """`dump(value, path)` of a library that no table describes, or of a subclass, writes the file as all of them do."""
     target = arguments.at(1)
+    if method in ("save", "savefig") and saved_to_path(arguments):
+        path = arguments.positional[0]
+        ev.emit(Op.WRITE, Resource(Kind.FILE, "file", path_text(path), path.text), where, Value(path.stems), "save")
+        return
     if method.lstrip("_") != "dump" or target is None or target.type == "file":
         return
     if target.part("path") is not None or _FILE_NAME.fullmatch(target.text):

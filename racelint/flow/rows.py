@@ -22,6 +22,7 @@ from racelint.flow.columns import (
 )
 from racelint.flow.committing import commits_each
 from racelint.flow.expressions import Evaluator
+from racelint.flow.files import saved_to_path
 from racelint.flow.made import columns_of, create_made, create_served, handled_at_flush, is_served
 from racelint.flow.managers import asked_of, table_name
 from racelint.flow.summaries import source_of
@@ -304,7 +305,7 @@ def _locked_before(ev: Evaluator, model: str) -> bool:
 
 def _save(ev: Evaluator, where: cst.CSTNode, base: Value, method: str, arguments: Arguments) -> Value | None:
     """`row.save()`: the fields set since the last save go to the database."""
-    if len(arguments.positional) > 1:
+    if len(arguments.positional) > 1 or saved_to_path(arguments):
         return None  # the content of a file is saved, by its name
     row = base.row
     instance = base.part("self")

@@ -155,10 +155,10 @@ def _related(found: Statement, arguments: Arguments) -> frozenset[str]:
     """What the statement is keyed by: its arguments, alone or in a tuple, and the literals of its condition."""
     statement = arguments.nodes[0].value if arguments.nodes else None
     texts = arguments.texts - ({source_of(statement)} if statement is not None else set())
-    listed = (
+    listed = [
         element.value
         for node in arguments.nodes[1:]
-        for element in (node.value.elements if isinstance(node.value, (cst.Tuple, cst.List)) else ())
-    )
+        for element in (node.value.elements if isinstance(node.value, (cst.Tuple, cst.List)) else (node,))
+    ]
     inner = {source_of(value) for value in listed if isinstance(value, (cst.Name, cst.Attribute, cst.Subscript))}
     return texts | inner | found.keys

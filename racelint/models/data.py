@@ -308,7 +308,8 @@ class Models:
         Types with the receiver `*` have methods that are named as no others: `method` alone tells them. Of several types that it may
         have, the first that has the method.
         """
-        named = self.receivers.get(receiver.rpartition(".")[2].lstrip("_"), [])
+        entry = _ENTRY.search(receiver)  # `request.app["pool"]`
+        named = self.receivers.get(entry[2] if entry is not None else receiver.rpartition(".")[2].lstrip("_"), [])
         fitting = [
             type_name
             for type_name, needed in (
@@ -319,6 +320,9 @@ class Models:
         ]
         return next((name for name in fitting if self.method(name, method) is not None), fitting[0] if fitting else "")
 
+
+_ENTRY = expression(r"\[([\"'])_*(\w+)\1\]$")
+"""An entry of a collection that is called by a name."""
 
 _GATE = expression(r"(^|[._])gate([._]|$)")
 """A word too short to be looked for within others, as in `aggregate`."""

@@ -9,7 +9,7 @@ from racelint.events import Access, Kind, Op, Row, Sense
 from racelint.expressions import expression
 from racelint.finding import World
 from racelint.pattern.branches import told
-from racelint.pattern.lookups import COUNTS, constraint_handled, same_rows
+from racelint.pattern.lookups import COUNTS, constraint_handled, only_column, same_rows
 from racelint.pattern.rows import KEYS
 from racelint.pattern.transactions import row_locked_at, serializable_at
 from racelint.pattern.unit import Unit, exactly
@@ -189,18 +189,12 @@ def _statements_drawn(unit: Unit) -> Iterator[tuple[Access, Access]]:
             columns |= {seen.subject for seen in unit.marks("compared") if seen.place == mark.place}
             checks = (c for c in _decided(unit, act) if c.id in mark.stems and c.op in (Op.READ, Op.CHECK))
             check = next((c for c in checks if c.how not in COUNTS and _of_one_document(c, act)), None)
-            if check is None or not (columns | set(_ONE_COLUMN.findall(unit.module.text(check.place)))) & act.assigned:
+            if check is None or not (columns | only_column(unit, check)) & act.assigned:
                 continue
             alike = check.resource.kind is Kind.STORE or check.related & act.related or _by_own_key(check, act)
             if (check.tested == act.tested or check.id in act.chosen) and alike and not row_locked_at(unit, act):
                 yield check, act
                 break
-
-
-_ONE_COLUMN = expression(
-    r"(?:\bvalues_list\(\s*[\"']|\b(?:select|query)\(\s*[A-Z]\w*\.)(\w+)(?:[\"'],\s*flat=True)?\s*\)"
-)
-"""The only column that a query asks for: `values_list("coins", flat=True)`, `select(Purse.coins)`."""
 
 
 def _by_own_key(check: Access, act: Access) -> bool:

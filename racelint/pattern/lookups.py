@@ -150,3 +150,16 @@ def constraint_handled(unit: Unit, new: Access) -> bool:
         handled = bool(new.handled)
     handled = handled or SECOND_ROW_HANDLED in unit.module.concurrency.held_on_entry(unit.facts)  # by all who call it
     return handled and unit.safe(new, because=lambda: "the error of the database about a second such row is handled")
+
+
+def only_column(unit: Unit, read: Access) -> set[str]:
+    """The column that a statement reads, if it reads one only."""
+    told = read.value.part("columns")
+    known = told.text.split() if told is not None else []
+    return set(known) if len(known) == 1 else set(_ONE_COLUMN.findall(unit.module.text(read.place)))
+
+
+_ONE_COLUMN = expression(
+    r"(?:\bvalues_list\(\s*[\"']|\b(?:select|query)\(\s*[A-Z]\w*\.)(\w+)(?:[\"'],\s*flat=True)?\s*\)"
+)
+"""The only column that a query asks for: `values_list("coins", flat=True)`, `select(Purse.coins)`."""

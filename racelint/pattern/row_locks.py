@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Acquire, Event, Kind, Mark, Op, Row
+from racelint.events import OF_PROJECT, Access, Acquire, Event, Kind, Mark, Op, Row
 from racelint.frozen import dataclass
 from racelint.pattern.late_locks import (
     computed_too_early,
@@ -230,6 +230,8 @@ def _within_transaction(unit: Unit, lock: Acquire) -> IdleLock | None:
     """A lock that is released before the transaction around it commits: who waits for it reads what was before."""
     alone = not _between_processes(lock)  # between the tasks or threads of one process
     until_commit = "xact" in lock.lock.name.lower() or lock.world == "processes"
+    if lock.lock.key == OF_PROJECT:
+        return None
     if alone and (until_commit or lock.what != "lock" or not lock.shared):
         return None
     inside = [e for e in unit.events if not isinstance(e, Acquire) and lock.id in held_at(e)]

@@ -8,6 +8,7 @@ from racelint.events import Access, Kind, Mark, Op, Place, Row, Sense, Shape, Sw
 from racelint.finding import World
 from racelint.paths import shared_word
 from racelint.pattern.branches import excluded, told
+from racelint.pattern.lookups import only_column
 from racelint.pattern.pair import Pair
 from racelint.pattern.rights import LOCK_WORDS, asked, claimed_by_name, given_up, rights_spent
 from racelint.pattern.rivals import in_processes
@@ -100,7 +101,7 @@ def _answers_kept(unit: Unit) -> Iterator[tuple[Pair, Mark]]:
                 continue
             done = (
                 mark
-                for mark in unit.marks("call", "slow")
+                for mark in unit.marks("call", "slow", "helper")
                 if look.id < mark.id < write.id and (number, sense) in mark.control
             )
             paid = next((mark for mark in done if first_word(mark.subject) in PAID), None)
@@ -254,7 +255,8 @@ def _of_same_rows(look: Access, write: Access) -> bool:
 def _compared_fields(unit: Unit, look: Access, write: Access) -> frozenset[str]:
     """The fields of what was read that were compared with something before the write."""
     marks = (mark for mark in unit.marks("compared") if look.id in mark.stems and unit.before(mark.id, write.id))
-    return frozenset(mark.subject for mark in marks)
+    found = {mark.subject for mark in marks}
+    return frozenset(found | only_column(unit, look) if found else found)
 
 
 def _done_because(unit: Unit, because: tuple[int, Sense], write: Access) -> Iterator[Access | Mark]:
@@ -402,7 +404,7 @@ def is_seen(unit: Unit, event: Mark | Switch) -> bool:
     """Whether a call starts a unit or is named after a beginning: `send_receipt`, `gateway.charge`, `notify.delay`."""
     if isinstance(event, Switch):
         return event.callee.lstrip("_").partition("_")[0] in unit.module.models.beginnings
-    return event.what in ("spawn", "enqueue") or (
+    return event.what in ("spawn", "enqueue", "helper") or (
         event.what in ("call", "slow")
         and " " not in event.subject  # a method of what was computed there
         and bool(first_words(event.subject) & unit.module.models.beginnings)

@@ -240,7 +240,7 @@ WORK = frozenset({"slow", "enqueue", "spawn", "spawn and wait", "handler"})
 """Marks of what is done between two changes."""
 
 _TRIFLES = frozenset(
-    "len str int float dict list set tuple print bool isinstance debug info warning error exception now utcnow uuid4 get".split()
+    "len str int float dict list set tuple print bool isinstance debug info warning error exception now utcnow uuid4 get getlist".split()
 )
 
 
