@@ -91,7 +91,8 @@ class Calls:
         else:
             type_name, method, receiver = self.local_type(first, caller), rest, first
         if "." in method:
-            return []
+            home = scope.index.method_in_application(path)
+            return [home[1]] if home is not None and home[0] is scope.facts else []
         if type_name.startswith(":"):
             found = scope.method(type_name[1:], method)
             return [found] if found else []
@@ -120,6 +121,12 @@ class Calls:
         while function.parent and function.parent in self.scope.functions:
             function = self.scope.functions[function.parent]
         return function.qualname
+
+    @cached_property
+    def kept_by_application(self) -> frozenset[str]:
+        """The classes of the module of which one object lives as long as the application."""
+        path = self.scope.facts.path
+        return frozenset(class_.qualname for home, class_ in self.scope.index.in_applications if home.path == path)
 
     def local_type(self, name: str, function: FunctionFacts) -> str:
         """The type of a local name, a parameter or a module-level name as far as assignments tell."""

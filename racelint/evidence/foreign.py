@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from racelint.expressions import expression
 from racelint.facts import FunctionFacts, ModuleFacts
 from racelint.frozen import dataclass, replace
 from racelint.grafts import is_grafted
@@ -69,7 +70,11 @@ def _of_self(owner: str, rest: str, scope: Scope) -> Target | None:
 
 
 def _of_local(name: str, rest: str, caller: FunctionFacts, scope: Scope) -> Target | None:
-    if not rest or "." in rest or not scope.from_project:
+    if not scope.from_project:
+        return None
+    if "." in rest or any(local == name and _IN_APPLICATION.search(built) for local, built in caller.locals_built):
+        return _in_application(f"{name}.{rest}" if "." in rest else f"app.{rest}", scope)
+    if not rest:
         return None
     seen: FunctionFacts | None = caller
     for _ in range(5):
@@ -80,9 +85,23 @@ def _of_local(name: str, rest: str, caller: FunctionFacts, scope: Scope) -> Targ
                 return _method(scope.index.class_named(built, scope.facts), rest, scope, Receiver.OWN)
         annotation = dict(seen.params).get(name)
         if annotation:
-            return _method(scope.index.class_named(annotation, scope.facts), rest, scope, Receiver.GIVEN)
+            given = scope.index.class_named(annotation, scope.facts)
+            kept = given is not None and any(given[1] is known for _, known in scope.index.in_applications)
+            return _method(given, rest, scope, Receiver.SHARED if kept else Receiver.GIVEN)
         seen = scope.functions.get(seen.parent)
     return None
+
+
+_IN_APPLICATION = expression(r"(^|\.)(app|application)(\.state\.\w+|\.get)$")
+"""How a local name gets what an application keeps: `request.app["desk"]`, `request.app.state.desk`."""
+
+
+def _in_application(path: str, scope: Scope) -> Target | None:
+    """The method of an object that an application keeps, which a path through the application means."""
+    found = scope.index.method_in_application(path)
+    if found is None or found[0].path == scope.facts.path:
+        return None
+    return Target(found[0], found[1], Receiver.SHARED)
 
 
 def _of_module(path: str, scope: Scope) -> Target | None:

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from racelint.events import Kind, Resource
 from racelint.evidence.data import Evidence, Root
+from racelint.evidence.kept import closed_over
 from racelint.evidence.own_objects import BUILDERS, OwnObjects
 from racelint.evidence.wrappers import wrappers_of
 from racelint.facts import CallSite, FunctionFacts
@@ -143,7 +144,9 @@ class Concurrency(OwnObjects):
         if root.own_object or not (root.called or root.handler) or resource is None:
             return root.own_object
         of_object = unit is not None and unit.owner and not {"classmethod", "staticmethod"} & set(unit.decorators)
-        return not of_object and not self._kept(resource.owner)
+        if of_object or self._kept(resource.owner):
+            return False
+        return unit is None or not closed_over(unit, self.scope, self.scope.family(resource.owner))
 
     def _serves(self, root: Root) -> bool:
         """Whether the unit is a method of an object that a server of the standard library makes for a request, and hands itself."""

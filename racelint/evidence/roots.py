@@ -245,7 +245,8 @@ class Roots(Calls):
         if not is_async and self._documented(qualname) and not self._on_loop:
             return Confidence.MEDIUM, "is a public method of a class that is documented as safe for threads"
         if is_async and self._kept(qualname):
-            return Confidence.MEDIUM, "is a public method of an object that lives as long as the module"
+            holder = "application" if qualname in self.kept_by_application else "module"
+            return Confidence.MEDIUM, f"is a public method of an object that lives as long as the {holder}"
         return Confidence.LOW, "is a public coroutine method" if is_async else "is a public method"
 
     def keeps(self, qualname: str) -> bool:
@@ -253,14 +254,14 @@ class Roots(Calls):
         return qualname in self.scope.classes and self._kept(qualname)
 
     def _kept(self, qualname: str) -> bool:
-        """Whether a module-level name holds an object of the class."""
+        """Whether a module-level name, or the application, holds an object of the class."""
         names = {
             c.qualname
             for c in self.scope.facts.classes
             if qualname in {b.qualname for b in self.scope.lineage(c.qualname)}
         }
         built = {value for _, value in self.scope.facts.assigned}
-        return bool(names & built)
+        return bool(names & built) or not names.isdisjoint(self.kept_by_application)
 
     def lock_worlds(self, qualname: str) -> frozenset[str]:
         """The worlds of the locks that objects of the class have."""

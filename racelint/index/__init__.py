@@ -8,6 +8,7 @@ from functools import cached_property
 from racelint.expressions import expression
 from racelint.facts import CallSite, ClassFacts, FunctionFacts, ModuleFacts
 from racelint.frozen import dataclass
+from racelint.index.application import IN_APPLICATION, kept_by_application
 from racelint.index.modules import Modules, folder, module_path, shared
 from racelint.index.tables import Table
 from racelint.paths import WINDOW_LIBRARIES
@@ -212,6 +213,25 @@ class Index:
                 if built is not None and all(built[1] is not known for _, known in found):
                     found.append(built)
         return found[0] if len(found) == 1 else None
+
+    @cached_property
+    def in_applications(self) -> tuple[Located, ...]:
+        """The classes of which one object lives as long as an application of the project."""
+        found: dict[tuple[str, str], Located] = {}
+        for module in self.modules:
+            for built in kept_by_application(module):
+                located = self.class_named(built, module)
+                if located is not None:
+                    found[located[0].path, located[1].qualname] = located
+        return tuple(found[key] for key in sorted(found))
+
+    def method_in_application(self, path: str) -> tuple[ModuleFacts, FunctionFacts] | None:
+        """The method of an object which an application keeps that a dotted path means, if the name tells which one."""
+        if IN_APPLICATION.search(path) is None:
+            return None
+        name = path.rpartition(".")[2]
+        methods = [found for located in self.in_applications if (found := self.method(located, name)) is not None]
+        return methods[0] if len(methods) == 1 else None
 
     def find_class(self, origin: str, importer: str = "") -> Located | None:
         """The class that a dotted origin such as `app.models.Order` or `.models.Order` names, if a module here defines it.
