@@ -133,8 +133,12 @@ def sections(module: Module) -> Iterator[Finding]:
     """Changes without the lock under which another task reads, awaits and writes back the same."""
     for broken in broken_sections(module):
         lock, name = broken.lock.lock.name, broken.step.resource.shown
-        # whoever begins or ends mostly does so before or after the others
-        alone = first_word(broken.step.place.unit) in module.models.lifecycle
+        # whoever begins or ends mostly does so before or after the others, unless it is asked for again and again
+        often = module.concurrency.overlap(
+            broken.step.place.unit, broken.step.place.unit, "tasks", broken.step.resource
+        )
+        again = often is not None and often.strength is Confidence.HIGH and not often.public
+        alone = first_word(broken.step.place.unit) in module.models.lifecycle and not again
         yield module.finding(
             RULE,
             broken.unit,
