@@ -149,11 +149,28 @@ def picked_up(unit: Unit, check: Access, write: Access) -> bool:
     )
 
 
+def begun_by_decorated(unit: Unit) -> bool:
+    """Whether the unit keeps what functions give that it stands for, one of which begins something that is not to be begun twice."""
+    concurrency, models = unit.module.concurrency, unit.module.models
+    decorated = concurrency.decorating.get(unit.facts.qualname, ())
+    functions = (unit.module.scope.functions.get(name) for name in decorated)
+    return any(
+        call.awaited
+        and "." in call.callee
+        and (first_word(call.callee) in models.beginnings or call.callee.endswith(".post"))
+        for function in functions
+        if function is not None
+        for call in function.calls
+    )
+
+
 def how_sure(unit: Unit, pair: Pair, evidence: Evidence) -> Confidence:
     """How sure it is that a second creation does harm: something leaks, and the creator is not just called once to begin."""
     write = pair.second
     if picked_up(unit, pair.first, write):
         return evidence.strength
+    if begun_by_decorated(unit):
+        return min(evidence.strength, Confidence.MEDIUM, key=lambda strength: strength.rank)
     if write.resource.key and _enters(unit, pair, Sense.ABSENT):
         return Confidence.LOW if evidence.public or evidence.called else evidence.strength
     made = makes_resource(unit, write)

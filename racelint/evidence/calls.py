@@ -161,11 +161,11 @@ class Calls:
             for call in caller.calls:
                 for callee in self._precise(call.callee, caller):
                     found.setdefault(callee.qualname, []).append((caller, call))
-                    for other in self._overriding(callee) if callee.owner and call.callee.count(".") == 1 else ():
+                    for other in self.overriding(callee) if callee.owner and call.callee.count(".") == 1 else ():
                         found.setdefault(other.qualname, []).append((caller, call))
         return found
 
-    def _overriding(self, method: FunctionFacts) -> list[FunctionFacts]:
+    def overriding(self, method: FunctionFacts) -> list[FunctionFacts]:
         """The methods that derived classes of the module have in its place, if it is a step that they are to fill in."""
         return self._steps.get((method.owner, method.name), []) if method.stub else []
 

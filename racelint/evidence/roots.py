@@ -370,8 +370,18 @@ class Roots(Calls):
         for function in self.scope.every_function:
             if function.parent and function.qualname not in started:  # it runs where its parent does
                 found.setdefault(function.parent, []).append(function.qualname)
+        for wrapper, decorated in self.decorating.items():
+            for name in decorated:  # whoever calls that runs the wrapper
+                found.setdefault(name, []).append(wrapper)
+        return found
+
+    @cached_property
+    def decorating(self) -> dict[str, tuple[str, ...]]:
+        """By function that decorators of the module put in the place of others: the functions that it stands for."""
+        found: dict[str, tuple[str, ...]] = {}
+        for function in self.scope.every_function:
             for wrapper, _ in wrappers_of(self.scope, function) if function.decorators else ():
-                found.setdefault(function.qualname, []).append(wrapper)
+                found[wrapper] = (*found.get(wrapper, ()), function.qualname)
         return found
 
     def _on_own_object(self, callee: str, caller: FunctionFacts) -> bool:

@@ -157,6 +157,8 @@ def says_nothing(statement: ast.stmt) -> bool:
         return "NotImplemented" in dotted(statement.exc)
     if isinstance(statement, ast.Return):
         return statement.value is None or (isinstance(statement.value, ast.Constant) and statement.value.value is None)
+    if isinstance(statement, ast.If) and isinstance(statement.test, ast.Constant) and statement.test.value is True:
+        return all(map(says_nothing, statement.body))
     return isinstance(statement, ast.Pass) or (
         isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
     )

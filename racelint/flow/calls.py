@@ -10,6 +10,7 @@ from racelint.events import NO_IDS, Ids, Op, Row, Shape, Switch, Value
 from racelint.evidence.starts import THREADED
 from racelint.facts import FunctionFacts
 from racelint.flow.arguments import Arguments
+from racelint.flow.computed import computed_from
 from racelint.flow.containers import container_call, heap_call, local_container_call
 from racelint.flow.expressions import WRAPPERS, Evaluator
 from racelint.flow.files import dump_to_path, tolerated
@@ -234,7 +235,8 @@ def _own(
             return looked
     if awaiting is not None and ev.program.may_suspend(facts):
         ev.switch(awaiting, arguments.stems, facts.name)
-        return Value(shape=Shape.AWAITED, stems=arguments.stems, opaque=arguments.stems)
+        known = computed_from(ev.program, facts, arguments) if arguments.stems else NO_IDS
+        return Value(shape=Shape.AWAITED, stems=arguments.stems, opaque=arguments.stems - known)
     return Value(arguments.stems, Shape.CALL, text=source_of(node), opaque=arguments.stems)
 
 
