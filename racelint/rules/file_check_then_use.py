@@ -1,7 +1,7 @@
 """A path is tested, and then made, used or removed in a separate step.
 
 Another process can make or remove the same path between the two. The step then fails although the test had allowed it, or two
-processes do what only one should do.
+processes do what only one should do: so it is with files that say which process is at work.
 
 ## Example
     import os

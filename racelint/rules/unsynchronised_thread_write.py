@@ -2,7 +2,7 @@
 
 `self.n += 1` reads, adds and writes: a thread that writes in between loses its change. So does a maximum that is kept by
 `if n > self.highest: self.highest = n`. A `multiprocessing.Value` that processes count up is no better: its own lock guards the
-read and the write, each alone. Nor is `d[len(d) + 1] = x`, where two threads count as many and use one key, or a record that threads
+read and the write, each alone. So it is with entries of arrays that they share, and of dictionaries of a manager. Nor is `d[len(d) + 1] = x`, where two threads count as many and use one key, or a record that threads
 fill field by field.
 
 ## Example
