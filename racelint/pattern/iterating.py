@@ -25,6 +25,9 @@ MOVES = ("del[]", "pop", "remove", "clear", "insert")
 KEYED = ("dict", "set", "defaultdict", "collections.defaultdict", "OrderedDict", "collections.OrderedDict", "Counter",
          "collections.Counter", "weakref.WeakSet", "weakref.WeakValueDictionary", "weakref.WeakKeyDictionary")  # fmt: skip
 
+DEQUES = ("deque", "collections.deque")
+"""What fails, too, when anything is put in or taken out during an iteration."""
+
 
 def iterated_by_threads(unit: Unit) -> Iterator[tuple[Access, int, Evidence]]:
     """Loops over shared collections without a lock, and the line where a thread changes their size."""
@@ -71,9 +74,8 @@ def _changed_meanwhile(unit: Unit, read: Access) -> tuple[int, Evidence] | None:
     """The line of the change that a thread may make meanwhile, and the strongest evidence that it does."""
     fails = read.how != "iterate" or _keyed(unit, read)
     best: tuple[int, Evidence] | None = None
-    counts = ("[]+=",) if fails and _counts(unit, read) else ()
     for write, function, found in (
-        *rivals(unit, read.resource, World.THREADS, (*SIZES, *counts) if fails else MOVES),
+        *rivals(unit, read.resource, World.THREADS, (*SIZES, *_also(unit, read)) if fails else MOVES),
         *(_makers(unit, read) if fails else ()),
     ):
         if function.qualname == unit.facts.qualname:
@@ -156,13 +158,19 @@ def _replaced(unit: Unit, read: Access) -> bool:
 
 
 def _keyed(unit: Unit, read: Access) -> bool:
-    """Whether the collection fails when its size changes during an iteration: a dictionary or a set."""
-    return not _types(unit, read).isdisjoint(KEYED)
+    """Whether the collection fails when its size changes during an iteration: a dictionary, a set or a deque."""
+    return not _types(unit, read).isdisjoint((*KEYED, *DEQUES))
 
 
-def _counts(unit: Unit, read: Access) -> bool:
-    """Whether counting up under a key that is not there yet makes an entry."""
-    return not _types(unit, read).isdisjoint(_MAKING)
+def _also(unit: Unit, read: Access) -> tuple[str, ...]:
+    """What else changes the size of the collection: counting up under a key that is not there yet, or the methods of a deque."""
+    types = _types(unit, read)
+    counts = () if types.isdisjoint(_MAKING) else ("[]+=",)
+    return (
+        counts
+        if types.isdisjoint(DEQUES)
+        else (*counts, "append", "appendleft", "popleft", "extend", "extendleft", "insert")
+    )
 
 
 def _types(unit: Unit, read: Access) -> set[str]:
