@@ -240,7 +240,7 @@ def entries_drawn(unit: Unit) -> Iterator[tuple[Access, Access]]:
         for check in _decided(unit, act):
             enough = Sense.OTHER if check.id in unit.flow.above else Sense.OTHERWISE
             asked = check.how in ("get", "aget", "hget") and exactly(check.resource, act.resource)
-            asked = asked and (check.how != "hget" or _of_one_member(unit, check, act))
+            asked = asked and (check.how != "hget" or of_one_member(unit, check, act))
             if asked and check.id in unit.flow.ordered and dict(act.control).get(check.id) is enough:
                 yield check, act
                 break
@@ -254,7 +254,7 @@ def _lowers(unit: Unit, act: Access) -> bool:
 _NEGATIVE = expression(r"[,=]\s*-\s*[\w(][^,]*\)$")
 
 
-def _of_one_member(unit: Unit, check: Access, act: Access) -> bool:
+def of_one_member(unit: Unit, check: Access, act: Access) -> bool:
     """Whether both are about one member of a hash."""
     asked, given = unit.module.text(check.place), unit.module.text(act.place)
     if any(member in asked for member in act.related - {act.resource.key}):

@@ -9,7 +9,7 @@ from racelint.expressions import expression
 from racelint.finding import World
 from racelint.frozen import dataclass
 from racelint.pattern.pair import Pair
-from racelint.pattern.states import is_seen
+from racelint.pattern.seen import is_seen
 from racelint.pattern.transactions import row_locked_at, table_of
 from racelint.pattern.unit import Unit, exactly, same
 from racelint.words import first_words

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from racelint.events import Access, Acquire, Kind, Mark, Op, Sense, Switch
 from racelint.finding import World
 from racelint.paths import words_of_name
-from racelint.pattern.states import is_seen
+from racelint.pattern.seen import is_seen
 from racelint.pattern.surrounding import surrounded
 from racelint.pattern.transactions import COMMITTING, transactions_at
 from racelint.pattern.unit import Unit, exactly

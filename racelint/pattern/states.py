@@ -8,15 +8,17 @@ from racelint.events import Access, Kind, Mark, Op, Place, Row, Sense, Shape, Sw
 from racelint.finding import World
 from racelint.paths import shared_word
 from racelint.pattern.branches import excluded, told
+from racelint.pattern.left_states import states_left
 from racelint.pattern.lookups import only_column
 from racelint.pattern.pair import Pair
 from racelint.pattern.rights import LOCK_WORDS, asked, claimed_by_name, given_up, rights_spent
 from racelint.pattern.rivals import in_processes
 from racelint.pattern.rows import compared_with_locked, of_each_save
+from racelint.pattern.seen import effects_of, is_seen
 from racelint.pattern.signed import given_away, lease_taken, names_holder, signed_over
 from racelint.pattern.transactions import row_locked_at
 from racelint.pattern.unit import Unit, exactly
-from racelint.words import first_word, first_words
+from racelint.words import first_word
 
 
 def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | Switch | None]]:
@@ -70,7 +72,7 @@ def entries_marked(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | None]]:
                 continue
             if unit.only_after_error(look, write):
                 continue  # says that it failed, and keeps nobody out who comes meanwhile
-            effect = next((e for e in _effects(unit, write) if (number, sense) in e.control), None)
+            effect = next((e for e in effects_of(unit, write) if (number, sense) in e.control), None)
             if effect is None and (
                 shared_word(look.resource.key, unit.facts.qualname, only=LOCK_WORDS) or given_up(unit, write)
             ):
@@ -80,6 +82,7 @@ def entries_marked(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | None]]:
             break
     yield from _answers_kept(unit)
     yield from _members_marked(unit)
+    yield from states_left(unit)
     yield from _items_put(unit)
     yield from rights_spent(unit)
     yield from claimed_by_name(unit)
@@ -155,20 +158,10 @@ def _members_marked(unit: Unit) -> Iterator[tuple[Pair, Access | Mark]]:
                 continue
             if not exactly(look.resource, add.resource) or unit.guarded(look, add, World.PROCESSES):
                 continue
-            effect = next((e for e in _effects(unit, add) if (number, sense) in e.control), None)
+            effect = next((e for e in effects_of(unit, add) if (number, sense) in e.control), None)
             if effect is not None:
                 yield Pair(unit, look, add), effect
                 break
-
-
-def _effects(unit: Unit, write: Access) -> Iterator[Access | Mark]:
-    """What is seen when it happens twice, apart from the write itself."""
-    for event in unit.events:
-        if isinstance(event, Access):
-            if event.op is Op.CREATE and event.resource.kind.external and event.id != write.id:
-                yield event
-        elif isinstance(event, Mark) and is_seen(unit, event):
-            yield event
 
 
 def released_unseen(unit: Unit) -> Iterator[tuple[Access, Access, bool]]:
@@ -398,14 +391,3 @@ def _same_branch(unit: Unit, check: Access, write: Access, event: Access | Mark 
     if not unit.before(event.id, write.id) and not unit.before(write.id, event.id):
         return False  # on two branches of a test of something else: the state is left without it
     return check.id in control and (event.id > write.id or write.controlled_by <= set(control))
-
-
-def is_seen(unit: Unit, event: Mark | Switch) -> bool:
-    """Whether a call starts a unit or is named after a beginning: `send_receipt`, `gateway.charge`, `notify.delay`."""
-    if isinstance(event, Switch):
-        return event.callee.lstrip("_").partition("_")[0] in unit.module.models.beginnings
-    return event.what in ("spawn", "enqueue", "helper") or (
-        event.what in ("call", "slow")
-        and " " not in event.subject  # a method of what was computed there
-        and bool(first_words(event.subject) & unit.module.models.beginnings)
-    )

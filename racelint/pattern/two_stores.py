@@ -29,7 +29,10 @@ def written_to_both(unit: Unit) -> Iterator[tuple[Access, Access, Evidence]]:
             if (
                 unit.before(first.id, second.id)
                 and not unit.before(second.id, first.id)
-                and _values(unit, row) & (_values(unit, copy) - _names_of_key(copy.resource.key))
+                and (
+                    _values(unit, row) & (_values(unit, copy) - _names_of_key(copy.resource.key))
+                    or _entries(unit, row) & (_entries(unit, copy) - set(_ENTRY.findall(copy.resource.key)))
+                )
                 and not unit.guarded(first, second, World.PROCESSES)
                 and not unit.guarded(first, second)
                 and not _made_here(unit, row)
@@ -64,6 +67,14 @@ def _values(unit: Unit, access: Access) -> frozenset[str]:
     row = unit.flow.rows[access.value.row] if access.value.row is not None else None
     fields = {f"{row.name}.{column}" for column in access.assigned} if row is not None and row.name else set()
     return access.related | fields | {s.resource.shown for s in sources if s is not None and s.resource.key}
+
+
+def _entries(unit: Unit, access: Access) -> frozenset[str]:
+    """The entries of collections that are written: `request.json["price"]`."""
+    return frozenset(_ENTRY.findall(unit.module.text(access.place)))
+
+
+_ENTRY = expression(r"[A-Za-z_][\w.]*\[[\"']\w+[\"']\]")
 
 
 def _names_in(text: str) -> frozenset[str]:
