@@ -13,7 +13,7 @@ COMPLETIONS = frozenset({"set_result", "set_exception"})
 
 
 ENDINGS = frozenset(
-    "stop close aclose shutdown cleanup disconnect teardown unload terminate end exit finish cancel".split()
+    "stop close aclose shutdown shut cleanup disconnect teardown unload terminate end exit finish cancel".split()
 )
 """First words of functions that end an object."""
 

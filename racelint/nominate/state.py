@@ -108,10 +108,12 @@ def _is_shared(write: Write, function: FunctionFacts) -> bool:
 
 
 def ended(c: Candidate) -> bool:
-    """Whether a coroutine looks at a flag that another unit sets to end it, and sets something else."""
+    """Whether a coroutine looks at a flag that another unit sets to end it, and sets something else, or puts something somewhere."""
     module = c.module
     if not c.suspends or module.enders.keys().isdisjoint(c.reads):
         return False
+    if any(w.how in NOTES for writes in c.changes.values() for w in writes) and c.rank(World.TASKS) >= module.least:
+        return True
     if not any(w.how == "=" and w.shape not in _FIXED for writes in c.changes.values() for w in writes):
         return False
     return any(

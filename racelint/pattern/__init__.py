@@ -42,7 +42,7 @@ from racelint.pattern.doubts import Doubts
 from racelint.pattern.drained import drained_by_threads
 from racelint.pattern.early_flags import raised_too_early
 from racelint.pattern.emptied import emptied_after_await
-from racelint.pattern.ended import begun_after_end, raised_to_end, tells_of_end
+from racelint.pattern.ended import added_after_end, begun_after_end, raised_to_end, tells_of_end
 from racelint.pattern.escaping import escapes
 from racelint.pattern.files import (
     copied,
@@ -262,6 +262,7 @@ __all__ = [
     "Wait",
     "World",
     "Write",
+    "added_after_end",
     "added_again",
     "added_to",
     "added_without_lock",

@@ -61,6 +61,51 @@ def begun_after_end(unit: Unit) -> Iterator[tuple[Access, Switch, Access, str, E
                 break
 
 
+def added_after_end(unit: Unit) -> Iterator[tuple[Access, Switch, Access, str, Evidence]]:
+    """The test of a flag, an await, what is put into a collection that nobody looks at any more, who raises the flag, and why at once.
+
+    Who raises the flag takes all that is there for the last time. That there is such a flag says that others still come by then.
+    """
+    if not unit.facts.is_async or unit.is_constructor:
+        return
+    for add in unit.accesses(Op.UPDATE, Op.WRITE, kinds=INTERNAL):
+        if add.how not in _ADDS or add.place.unit != unit.facts.qualname:
+            continue
+        for number, sense in add.control:
+            check = unit.access(number)
+            if check is None or sense.vague or number in add.fresh or check.resource.key or check.how == "while":
+                continue
+            if check.resource.kind not in INTERNAL or same(check.resource, add.resource) or unit.guarded(check, add):
+                continue
+            switch = unit.switch_between(number, add.id)
+            found = _drained_by(unit, check, sense, add) if switch is not None else None
+            if found is not None and switch is not None and not _looked_again(unit, check, add):
+                yield check, switch, add, *found
+                break
+
+
+_ADDS = ("append", "appendleft", "add", "[]", "put_nowait")
+
+
+def _drained_by(unit: Unit, check: Access, sense: Sense, add: Access) -> tuple[str, Evidence] | None:
+    """The function that raises the flag and takes all of the collection, and why the unit may be under way by then."""
+    concurrency = unit.module.concurrency
+    mine = concurrency.runs(unit.facts.qualname)
+    over = "true" if sense is Sense.ABSENT else "false"
+    runs = concurrency.overlap(unit.facts.qualname, unit.facts.qualname, "tasks", add.resource)
+    if runs is None or runs.public or runs.strength is Confidence.LOW:
+        return None
+    path = f"self.{add.resource.path}" if add.resource.name.startswith("self.") else add.resource.path
+    for function, write in concurrency.writers(check.resource):
+        if write.shape != over or function.qualname in mine or concurrency.cancels(function, unit.facts.qualname):
+            continue
+        taken = (w for w in function.writes if w.path == path and w.statement > write.statement)
+        if any(w.how == "clear" or (w.how == "=" and w.shape == "empty") for w in taken) and path in function.reads:
+            text = f"{runs.text}; `{function.qualname}` sets `{check.resource.name}` and takes what is there"
+            return function.qualname, Evidence(text, Confidence.MEDIUM)
+    return None
+
+
 def _looked_again(unit: Unit, check: Access, begin: Access) -> bool:
     """Whether the flag is looked at again between the last await and the start, or at any time after it."""
     return any(

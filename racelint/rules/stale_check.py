@@ -39,6 +39,7 @@ from racelint.pattern import (
     Sense,
     Shape,
     Unit,
+    added_after_end,
     adds_entry,
     assumed_at_start,
     assumed_set,
@@ -80,6 +81,7 @@ def find(module: Module) -> Iterable[Finding]:
         yield from taken_for_granted(module, unit)
         yield from begun_too_late(module, unit)
         yield from taken_out_late(module, unit)
+        yield from added_too_late(module, unit)
         for pair, kind, evidence in stale_checks(unit):
             if pair.switch is None:
                 continue
@@ -137,6 +139,25 @@ def begun_too_late(module: Module, unit: Unit) -> Iterable[Finding]:
             flag,
             Fix(f"check `{flag}` again after the await, or hold one lock over both"),
             "leak",
+        )
+
+
+def added_too_late(module: Module, unit: Unit) -> Iterable[Finding]:
+    """Something put into a collection after an await, while somebody may have taken all that is there for the last time."""
+    for check, switch, add, ender, evidence in added_after_end(unit):
+        flag, name = check.resource.shown, add.resource.name
+        yield module.finding(
+            RULE,
+            unit,
+            add,
+            ((Role.CHECK, check), (Role.SWITCH, switch), (Role.ACT, add)),
+            f"`{flag}` is checked on line {module.line(check)}, before the await on line {module.line(switch)}; if `{ender}` runs "
+            f"meanwhile, it takes all that is in `{name}`, and what is added here is never looked at",
+            evidence,
+            World.TASKS,
+            flag,
+            Fix(f"check `{flag}` again after the await, or hold one lock over both"),
+            "lost entries",
         )
 
 

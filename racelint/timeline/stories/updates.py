@@ -47,6 +47,12 @@ def lost_entries(t: Telling) -> Timeline:
         t.other("adds y")
         t.a(t.last, "throws all away, y too", wrong=True)
         return t.told("y is lost: nobody has dealt with it")
+    if t.says("never looked at"):
+        t.a(t.first, "goes on")
+        t.switch()
+        t.other("ends it, and takes [x]")
+        t.a(t.last, "adds y, too late", wrong=True)
+        return t.told("y is lost: nobody takes it any more")
     t.a(t.first, "reads [x]")
     t.switch()
     t.b(t.first, "reads [x], too")
