@@ -71,9 +71,23 @@ def _derived_late(unit: Unit, changes: list[Access]) -> Iterator[tuple[Pair, str
                 continue
             found = _reader_of_both(unit, first.resource, second.resource)
             runs = unit.module.concurrency.overlap(unit.facts.qualname, unit.facts.qualname, "tasks", second.resource)
-            if found is not None and runs is not None and runs.strength is Confidence.HIGH and not runs.public:
-                yield Pair(unit, first, second, switch), found[0], runs
+            if runs is None or runs.strength is not Confidence.HIGH or runs.public:
+                continue
+            # what the await was handed is kept as what it has been told
+            told = any(whole.id in switch.stems for switch in unit.switches_between(whole.id, second.id))
+            if found is not None or (not told and _read_elsewhere(unit, second.resource)):
+                yield Pair(unit, first, second, switch), found[0] if found is not None else "", runs
                 return
+
+
+def _read_elsewhere(unit: Unit, resource: Resource) -> bool:
+    """Whether another method of the object reads the attribute, and does not set it."""
+    path, changing = f"self.{resource.path}", {f.qualname for f, _ in unit.module.concurrency.writers(resource)}
+    family = unit.module.scope.family(resource.owner) if resource.owner in unit.module.scope.classes else frozenset()
+    return any(
+        path in function.reads and function.owner in family and function.qualname not in changing
+        for function in unit.module.scope.facts.functions
+    )
 
 
 def _taken_together(unit: Unit, changes: list[Access]) -> Iterator[tuple[Pair, str, Evidence]]:
@@ -97,7 +111,8 @@ _PUTS = frozenset({"append", "add", "appendleft", "[]"})
 
 
 def _taker_of_both(unit: Unit, one: Resource, other: Resource) -> tuple[str, Evidence] | None:
-    """A function that reads both and sets both anew, side by side, while the unit is under way."""
+    """A function that reads both and sets both anew, side by side, while the unit is under way; or that reads all entries and begins
+    only the sum anew."""
     wanted = {f"self.{one.path}", f"self.{other.path}"}
     for function in unit.module.scope.facts.functions:
         anew = [
@@ -106,7 +121,12 @@ def _taker_of_both(unit: Unit, one: Resource, other: Resource) -> tuple[str, Evi
             if write.path in wanted and write.how == "=" and write.shape in ("empty", "constant", "none")
         ]
         together = any(abs(at - then) <= 1 for path, at in anew for another, then in anew if path != another)
-        if not together or not wanted <= function.reads or function.name in CONSTRUCTORS:
+        if function.name in CONSTRUCTORS or function.qualname == unit.facts.qualname:
+            continue
+        # who goes through the entries and sets the number of new ones back has seen them all
+        seen = f"self.{one.path}" in function.reads and any(path == f"self.{other.path}" for path, _ in anew)
+        seen = seen and all(write.path != f"self.{one.path}" for write in function.writes)
+        if not (seen or (together and wanted <= function.reads)):
             continue
         found = unit.module.concurrency.overlap(unit.facts.qualname, function.qualname, World.TASKS.value, one)
         if found is not None and not found.public:

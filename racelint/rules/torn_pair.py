@@ -108,7 +108,11 @@ def late_halves(module: Module) -> Iterable[Finding]:
                 pair.second,
                 ((Role.WRITE, pair.first), (Role.SWITCH, pair.switch or pair.first), (Role.WRITE, pair.second)),
                 f"`{other}` follows here what line {module.line(pair.first)} changes in `{one}`, but `{reader}`, which uses both, can "
-                f"see one without the other at the await on line {module.line(pair.switch or pair.first)}",
+                f"see one without the other at the await on line {module.line(pair.switch or pair.first)}"
+                if reader
+                else f"`{other}` is set here to what was computed of `{one}` before the await on line "
+                f"{module.line(pair.switch or pair.first)}; another run changes `{one}` meanwhile, and may be the first to set "
+                f"`{other}`, so that the older result stays",
                 evidence.weakened() if evidence.public else evidence,
                 World.TASKS,
                 other,
