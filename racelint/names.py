@@ -25,6 +25,7 @@ from racelint.words import (
     HOLDERS,
     MAIN_LOOPS,
     MAKING_SURE,
+    NUMBER,
     OF_SIZE,
     OVER,
     SETTLES,
@@ -182,6 +183,11 @@ MEANINGS = (
         "`closed`, `stopped`, `shutdown`, `aborted` as the last word of a flag",
         "tells others to go on no more",
         OVER.pattern,
+    ),
+    Meaning(
+        "`next`, `seq`, `sequence`, `serial`, `number`, `ticket`, `msg_id` as the last word of what is counted up",
+        "each number is given out once",
+        NUMBER.pattern,
     ),
     Meaning(
         "`free`, `available`, `idle`, `pending`, `queued` as the last word of a flag that is lowered",

@@ -66,6 +66,11 @@ OVER = expression(r"(^|_)(shut_?down|closed|closing|stopp(ed|ing)|cancell?ed|abo
 FREE = expression(r"(^|_)(free|available|idle|vacant|unused|unassigned|unclaimed|pending|queued)$")
 """Names of flags that are up as long as nobody has taken the thing."""
 
+NUMBER = expression(
+    r"(^|_)(next|seq|sequence|serial|number|ticket|last_id|next_id|msg_id|message_id|packet_id|request_id)(_id|_no|_num)?$"
+)
+"""Names of numbers of which each is given out once."""
+
 SETTLES = frozenset(
     "set turn switch apply sync save store write persist put validate verify close stop cancel flush".split()
 )

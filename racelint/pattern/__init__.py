@@ -125,6 +125,7 @@ from racelint.pattern.made import (
 from racelint.pattern.markers import MADE_EMPTY, says_at_work
 from racelint.pattern.module import Module
 from racelint.pattern.needing import started_unset
+from racelint.pattern.numbered_late import counted_after_use, sized_before_await
 from racelint.pattern.numbers import found_names, free_names, next_numbers
 from racelint.pattern.overwrites import (
     emptied_in_place,
@@ -145,7 +146,7 @@ from racelint.pattern.records import filled_by_several
 from racelint.pattern.refused import entries_refused, is_taken
 from racelint.pattern.removed_late import removed_late
 from racelint.pattern.replaced import replaced_meanwhile
-from racelint.pattern.rereading import fails_when_gone, rereads, takes_from_queue
+from racelint.pattern.rereading import fails_when_gone, rereads, takes_found, takes_from_queue
 from racelint.pattern.reset_at_start import reset_at_start
 from racelint.pattern.rights import taken_unasked
 from racelint.pattern.rivals import (
@@ -296,6 +297,7 @@ __all__ = [
     "copied",
     "copied_to_each",
     "copied_to_processes",
+    "counted_after_use",
     "counted_beside",
     "counted_by_processes",
     "counted_in_shared_memory",
@@ -446,6 +448,7 @@ __all__ = [
     "set_for_all",
     "shown_half_built",
     "shown_too_early",
+    "sized_before_await",
     "sizes_kept",
     "slept_then_done",
     "spent_between",
@@ -470,6 +473,7 @@ __all__ = [
     "taken_by_two",
     "taken_out_too_early",
     "taken_unasked",
+    "takes_found",
     "takes_from_queue",
     "talked_at_once",
     "tells_of_end",

@@ -194,14 +194,14 @@ def numbered_by_size(unit: Unit) -> Iterator[Pair]:
                 and not read.resource.key
                 and read.resource.place == write.resource.place
                 and read.resource.name == write.resource.name
-                and _asks_size(unit, read)
+                and asks_size(unit, read)
                 and not unit.guarded(read, write, World.THREADS)
             ):
                 yield Pair(unit, read, write)
                 break
 
 
-def _asks_size(unit: Unit, read: Access) -> bool:
+def asks_size(unit: Unit, read: Access) -> bool:
     """Whether the read is of the number of entries, or of the highest key."""
     if read.how in _SIZES:
         return True

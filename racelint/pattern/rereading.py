@@ -77,6 +77,12 @@ def takes_from_queue(use: Access) -> bool:
     return not use.resource.key and use.how in ("get", "get_nowait")
 
 
+def takes_found(check: Access, sense: Sense, use: Access) -> bool:
+    """Whether an entry of a queue that was found to hold some is taken without waiting, which fails where there is none."""
+    asked = check.how in (EMPTINESS, FILLING) and sense in (Sense.PRESENT, Sense.OTHER)
+    return asked and use.op is Op.USE and use.how == "get_nowait" and fails_when_gone(use)
+
+
 def _other_taker(unit: Unit, use: Access) -> tuple[Evidence, str] | None:
     """Why the unit runs in several threads, which take from the same queue."""
     evidence = with_itself(unit, World.THREADS, use.resource)

@@ -61,6 +61,7 @@ from racelint.pattern import (
     started_before_claimed,
     stronger,
     taken_back,
+    takes_found,
     with_itself,
     works_first,
 )
@@ -235,6 +236,9 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
         return None
     if act.op in (Op.USE, Op.READ, Op.DELETE) and act.handled & {"", "Exception", "BaseException"}:
         return None
+    if takes_found(check, sense, act):
+        evidence = with_itself(unit, World.TASKS, act.resource)
+        return ("removed", evidence) if evidence is not None else None
     if act.op is Op.USE and sense is Sense.PRESENT and not act.resource.key:
         via = act.value.via
         if via is None or via not in act.fresh or via == check.id or act.how in unit.module.models.idempotent:

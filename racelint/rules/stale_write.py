@@ -31,11 +31,13 @@ from racelint.pattern import (
     adds_up,
     chained_entries,
     copied_to_processes,
+    counted_after_use,
     drained_by_threads,
     emptied_after_await,
     entries_updated,
     extremes,
     rival,
+    sized_before_await,
     stale_writes,
     thread_updates,
 )
@@ -47,6 +49,7 @@ def find(module: Module) -> Iterable[Finding]:
     for unit in module.units:
         yield from _between_tasks(module, unit)
         yield from _kept_by_tasks(module, unit)
+        yield from _numbered_by_tasks(module, unit)
         yield from _chained(module, unit)
         yield from _emptied_by_tasks(module, unit)
         yield from _between_threads(module, unit)
@@ -92,6 +95,35 @@ def _kept_by_tasks(module: Module, unit: Unit) -> Iterable[Finding]:
             World.TASKS,
             name,
             Fix(f"compare again after the await, or hold one lock over the comparison and the change of `{name}`"),
+        )
+
+
+def _numbered_by_tasks(module: Module, unit: Unit) -> Iterable[Finding]:
+    """Numbers that are taken before an await, and counted up or used up only after it."""
+    for pair, evidence in (*sized_before_await(unit), *counted_after_use(unit)):
+        if pair.switch is None:
+            continue
+        name, after = pair.second.resource.name, module.line(pair.switch)
+        counted = pair.first.id not in pair.second.chosen | pair.second.value.stems
+        yield module.finding(
+            RULE,
+            unit,
+            pair.second,
+            ((Role.READ, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
+            f"`{name}` is read on line {module.line(pair.first)} to be used, and counted up here, after the await on line {after}; "
+            "another task uses the same number meanwhile"
+            if counted
+            else f"what an entry of `{name}` gets here for its number or key comes from how many there were on line "
+            f"{module.line(pair.first)}, before the await on line {after}; another task finds as many",
+            evidence,
+            World.TASKS,
+            name,
+            Fix(
+                f"count `{name}` up before the await"
+                if counted
+                else "take the number after the await, or from `itertools.count`"
+            ),
+            "number given twice",
         )
 
 
