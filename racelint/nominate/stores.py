@@ -90,8 +90,8 @@ def row_update(c: Candidate) -> bool:
 
 
 def store_changes(c: Candidate) -> bool:
-    """Whether stores are changed twice, or a key is changed and told when it ends."""
-    return _mutations(c) > 1 or bool(c.does("expire"))
+    """Whether stores are changed twice, or a key is changed and told when it ends, or counted on where it was found."""
+    return _mutations(c) > 1 or bool(c.does("expire")) or bool(c.does("exists") and c.does("atomic"))
 
 
 def commit(c: Candidate) -> bool:

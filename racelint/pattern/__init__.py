@@ -127,6 +127,7 @@ from racelint.pattern.module import Module
 from racelint.pattern.needing import started_unset
 from racelint.pattern.numbered_late import counted_after_use, sized_before_await
 from racelint.pattern.numbers import found_names, free_names, next_numbers
+from racelint.pattern.outlived import TIMES, counted_when_gone
 from racelint.pattern.overwrites import (
     emptied_in_place,
     moved_from_elsewhere,
@@ -237,6 +238,7 @@ __all__ = [
     "INSERTS",
     "INTERNAL",
     "MADE_EMPTY",
+    "TIMES",
     "VIEWS",
     "Access",
     "Acquire",
@@ -306,6 +308,7 @@ __all__ = [
     "counted_then_removed",
     "counted_then_tested",
     "counted_under_own_lock",
+    "counted_when_gone",
     "decided",
     "decided_under_lock",
     "drained_by_threads",

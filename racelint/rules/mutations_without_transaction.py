@@ -1,6 +1,7 @@
 """Two related changes of the database have no transaction around them.
 
 Another process sees the first without the second, and an error or a crash between them leaves the data half changed for good.
+So does a key of Redis that is set by one command and given an end by another, or that is counted on although its time may be over.
 
 ## Example
     from django.db import models
@@ -42,6 +43,7 @@ from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import (
     COMMITTING,
+    TIMES,
     Access,
     Evidence,
     Kind,
@@ -49,6 +51,7 @@ from racelint.pattern import (
     Module,
     Op,
     Unit,
+    counted_when_gone,
     halves,
     one_change,
     row_evidence,
@@ -91,7 +94,7 @@ def find(module: Module) -> Iterable[Finding]:
 
 
 def kept_for_ever(module: Module, unit: Unit) -> Iterable[Finding]:
-    """Keys of Redis that are set by one command and given an end by another."""
+    """Keys of Redis that are set by one command and given an end by another, or that may end before they are counted on."""
     for first, mark in without_end(unit):
         name = first.resource.name
         counted = first.how in _COUNTS  # the idiom of limits: only a process that dies right then leaves it half done
@@ -107,6 +110,22 @@ def kept_for_ever(module: Module, unit: Unit) -> Iterable[Finding]:
             World.PROCESSES,
             name,
             Fix("set it with its time to live (`ex=`), or send both commands in one transaction (`MULTI`) or script"),
+        )
+    for first, count in counted_when_gone(unit):
+        name = count.resource.name if count.resource.path else count.resource.key
+        seen = "set with its end unless it is there" if first.op is Op.UPDATE else "found"
+        yield module.finding(
+            RULE,
+            unit,
+            count,
+            ((Role.CHECK, first), (Role.ACT, count)),
+            f"`{name}` is {seen} on line {module.line(first)} and counted on here, in a separate step; if it ends in between, it is "
+            "made anew here and never ends",
+            Evidence("every process that is connected reaches the same entry", Confidence.MEDIUM, "processes"),
+            World.PROCESSES,
+            name,
+            Fix("send both commands in one transaction (`MULTI`) or script, or tell the end again when the count is 1"),
+            "decision on old state",
         )
 
 
@@ -125,7 +144,7 @@ def without_end(unit: Unit) -> Iterator[tuple[Access, Mark]]:
 
 
 _COUNTS = ("incr", "incrby")
-_ENDS = frozenset({"ex", "px", "exat", "pxat", "keepttl"})
+_ENDS = TIMES | {"keepttl"}
 
 
 def split_mutations(unit: Unit) -> Iterator[tuple[Access, Access]]:

@@ -197,6 +197,12 @@ def decided_on_old_state(t: Telling) -> Timeline:
         t.a(check, "sees the same")
         t.a(act, "acts upon it, too", wrong=True)
         return t.told("what A counted is no longer so, and both act where one should")
+    if t.says("if it ends in between"):
+        t.a(t.first, "it is there")
+        t.switch("its time is over")
+        t.b(None, "looks: it is gone")
+        t.a(t.last, "counts from nothing, without an end", wrong=True)
+        return t.told("what A saw is no longer so: the count of A stays for ever")
     t.a(t.first, "decides, holding the lock")
     t.switch("releases the lock, B runs")
     if not t.meets_itself:
