@@ -264,8 +264,8 @@ def _sets(arguments: Arguments, index: int | None) -> bool:
 _SETS = expression(r"""["']\$set["']""")
 
 
-_PART_OF_OWN = expression(r"self(\.[A-Za-z_]\w*)+")
-"""What a local stands for that is set to an attribute of the own object: `key = self.key`."""
+_KNOWN_KEY = expression(r"self(\.[A-Za-z_]\w*)+|([\"'])[^\"'\\]*\2")
+"""What a local stands for that is set to an attribute of the own object, or to a text: `key = self.key`."""
 
 
 def _keyed(
@@ -273,7 +273,7 @@ def _keyed(
 ) -> Value | None:
     """A store with keys: cache, Redis, document table."""
     key = arguments.at(model.key)
-    text = (_PART_OF_OWN.fullmatch(key.origin) and key.origin) or key.text if key is not None else ""
+    text = (_KNOWN_KEY.fullmatch(key.origin) and key.origin) or key.text if key is not None else ""
     if model.key is not None and not text:
         text = source_of(arguments.nodes[model.key].value) if model.key < len(arguments.nodes) else ""
     named = [node for node in arguments.nodes if node.keyword is not None and node.keyword.value == model.named_key]

@@ -143,6 +143,7 @@ from racelint.pattern.per_call import mixed_calls
 from racelint.pattern.pruned import pruned
 from racelint.pattern.queues import Taken, of_several, seen_twice, unclaimed_items, worked_on
 from racelint.pattern.raised import raised_then_given, raised_then_tested
+from racelint.pattern.read_back import found_again
 from racelint.pattern.records import filled_by_several
 from racelint.pattern.refused import entries_refused, is_taken
 from racelint.pattern.removed_late import removed_late
@@ -337,6 +338,7 @@ __all__ = [
     "forgiven",
     "forgotten_once",
     "forgotten_too_early",
+    "found_again",
     "found_names",
     "free_names",
     "gone_through_by_number",

@@ -20,7 +20,7 @@ RULES: tuple[Rule, ...] = (
         "RL107", "version-checked-outside-write", Need.STORE_UPDATE, Need.VERSIONED_WRITE, Need.ROW_UPDATE, Need.QUEUE
     ),
     Listed("RL108", "stale-check", Need.STATE_OF_TASKS, Need.TASK_START, Need.FIRST_STEP, Need.ENDED),
-    Listed("RL109", "per-call-state", Need.PER_CALL_STATE, Need.KEPT_BY_HOOK, Need.PROCESS_SETTING),
+    Listed("RL109", "per-call-state", Need.PER_CALL_STATE, Need.KEPT_BY_HOOK, Need.PROCESS_SETTING, Need.STORE_UPDATE),
     Listed("RL110", "reset-then-refill", Need.REFILL),
     Listed("RL111", "double-read", Need.TAKEN_BY_THREADS),
     Listed("RL201", "mutations-without-transaction", Need.STORE_CHANGES),

@@ -1,7 +1,7 @@
 """A value of one call is kept in a shared object and read back when another call may have set it.
 
 Two calls on one object mix their values: one goes on with what the other was given. So do threads that set something of the whole
-process for their work, as `os.chdir` does.
+process for their work, as `os.chdir` does, and processes that look whether a store works by setting one key and reading it back.
 
 ## Example
     class Client:
@@ -32,7 +32,16 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, Unit, first_word, kept_by_hooks, mixed_calls, set_for_all
+from racelint.pattern import (
+    Module,
+    Unit,
+    first_word,
+    found_again,
+    kept_by_hooks,
+    mixed_calls,
+    row_evidence,
+    set_for_all,
+)
 from racelint.rule import Rule
 
 
@@ -41,6 +50,7 @@ def find(module: Module) -> Iterable[Finding]:
     yield from hooks(module)
     for unit in module.units:
         yield from settings(module, unit)
+        yield from entries(module, unit)
         for mixed in mixed_calls(unit):
             write, read, switch = mixed.pair.first, mixed.pair.second, mixed.pair.switch
             once = (
@@ -60,6 +70,25 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix(f"keep the value in a local and hand it on as an argument, or make `{name}` a `ContextVar`"),
             )
+
+
+def entries(module: Module, unit: Unit) -> Iterator[Finding]:
+    """An entry of a store that all calls set, and of which each expects to find its own."""
+    for write, read, removal in found_again(unit):
+        name = write.resource.name
+        does = f"removes it as line {module.line(removal)} does" if removal is not None else "sets its own value"
+        yield module.finding(
+            RULE,
+            unit,
+            read,
+            ((Role.WRITE, write), (Role.READ, read)),
+            f"`{name}` is set on line {module.line(write)} and looked for here, under a key that all calls share; another call that "
+            f"{does} in between makes this one fail",
+            row_evidence(unit, read, write),
+            World.PROCESSES,
+            name,
+            Fix("make the key one of this call alone, with `uuid4()` in it"),
+        )
 
 
 def settings(module: Module, unit: Unit) -> Iterator[Finding]:
@@ -104,9 +133,9 @@ def hooks(module: Module) -> Iterator[Finding]:
 RULE = Rule(
     "RL109",
     "per-call-state",
-    (World.TASKS, World.THREADS),
+    (World.TASKS, World.THREADS, World.PROCESSES),
     "values of two calls are mixed",
     __doc__,
     find,
-    needs=(Need.PER_CALL_STATE, Need.KEPT_BY_HOOK, Need.PROCESS_SETTING),
+    needs=(Need.PER_CALL_STATE, Need.KEPT_BY_HOOK, Need.PROCESS_SETTING, Need.STORE_UPDATE),
 )

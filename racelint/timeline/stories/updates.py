@@ -130,6 +130,14 @@ def own_copies(t: Telling) -> Timeline:
 
 def mixed_calls(t: Telling) -> Timeline:
     """Two calls that keep their own value in one place."""
+    if t.says("in between makes this one fail"):
+        t.a(t.first, "sets its entry")
+        t.switch()
+        t.b(t.first, "sets its own under the same key")
+        if t.says("removes it as line"):
+            t.b(None, "removes it")
+        t.a(t.last, "does not find what it has set", wrong=True)
+        return t.told("call A goes on with the value of call B, or with none")
     t.a(t.first, "sets the value of call A")
     t.switch()
     t.b(t.first, "sets the value of call B")
