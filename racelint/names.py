@@ -20,6 +20,7 @@ from racelint.paths import (
 )
 from racelint.words import (
     CLOCKS,
+    ENDING,
     EVERYWHERE,
     FREE,
     HOLDERS,
@@ -129,6 +130,11 @@ MEANINGS = (
         "`user`, `account`, `current_user` in the handler of a request, if something is asked of it: `user.id`, `request.user`",
         "who is signed in",
         SIGNED_IN.pattern,
+    ),
+    Meaning(
+        f"{', '.join(f'`{word}`' for word in sorted(ENDING))} as the first word of a call",
+        "ends what several have done in parts",
+        rf"^_*({'|'.join(sorted(ENDING))})(_|$)",
     ),
     Meaning(
         "`until`, `expires`, `expires_at`, `expiry`, `deadline`, as a column or the end of its name",

@@ -132,6 +132,9 @@ ONCE = frozenset(
 )
 """Words of keys and functions that say that what stands there may be used once."""
 
+ENDING = frozenset("complete finish finalize finalise conclude".split())
+"""First words of calls that end what is done in parts, when all of them are done."""
+
 NUMBERING = frozenset("next allocate sequence serial number".split())
 """Words in names of functions that give out numbers."""
 

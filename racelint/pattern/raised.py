@@ -11,7 +11,7 @@ from racelint.pattern.seen import is_seen
 from racelint.pattern.surrounding import surrounded
 from racelint.pattern.transactions import COMMITTING, transactions_at
 from racelint.pattern.unit import Unit, exactly
-from racelint.words import NUMBERING
+from racelint.words import ENDING, NUMBERING, first_word
 
 COUNTERS = frozenset("incr decr incrby decrby hincrby incrbyfloat hincrbyfloat aincr adecr".split())
 """How a number in a store is raised or lowered by its server."""
@@ -28,8 +28,8 @@ def raised_then_tested(unit: Unit) -> Iterator[tuple[Access, Access, Access | Ma
         for event in unit.events:
             if isinstance(event, Acquire) or event.id < read.id:
                 continue
-            exact = any(n in numbers and _just_so(unit, n, sense) for n, sense in event.control)
-            if exact and _is_once(unit, event, change):
+            exact = any(n in numbers and _just_so(unit, n, sense, event) for n, sense in event.control)
+            if exact and (_is_once(unit, event, change, read) or _ends_it(unit, event, read)):
                 yield change, read, event
                 break
 
@@ -46,11 +46,33 @@ def raised_then_given(unit: Unit) -> Iterator[tuple[Access, Access | Mark]]:
             yield change, found
 
 
-def _just_so(unit: Unit, number: int, sense: Sense) -> bool:
-    """Whether a branch is taken because a number is equal to another one, or zero."""
+def _just_so(unit: Unit, number: int, sense: Sense, event: Access | Mark | Switch) -> bool:
+    """Whether a branch is taken because a number is equal to another one, or zero, or has reached what its row says is all."""
     if number in unit.flow.ordered:
-        return False
+        reached = Sense.OTHER if number in unit.flow.above else Sense.OTHERWISE
+        return sense is reached and _all_of_row(unit, number, event)
     return sense in (Sense.ABSENT, Sense.OTHERWISE) or number in unit.flow.compared
+
+
+def _all_of_row(unit: Unit, number: int, event: Access | Mark | Switch) -> bool:
+    """Whether the number was compared with another column of its row."""
+    read = unit.access(number)
+    others = (unit.access(other) for other, _ in event.control if other != number and other in unit.flow.ordered)
+    return read is not None and any(
+        other is not None
+        and other.resource.kind is read.resource.kind is Kind.ROW
+        and other.resource.name.rpartition(".")[0] == read.resource.name.rpartition(".")[0]
+        for other in others
+    )
+
+
+def _ends_it(unit: Unit, event: Access | Mark | Switch, read: Access) -> bool:
+    """Whether a call ends by its name what the row stands for: `job.complete()`, `finish_batch(batch)`."""
+    if not isinstance(event, Mark) or event.what not in ("call", "slow") or first_word(event.subject) not in ENDING:
+        return False
+    rows = {row.name for row in unit.flow.rows if row.loaded == read.id and row.name}
+    told = {event.subject.partition(".")[0], *(name.partition(".")[0] for name in event.related)}
+    return not rows.isdisjoint(told)
 
 
 def _raised_then_read(unit: Unit) -> Iterator[tuple[Access, Access]]:
@@ -118,8 +140,11 @@ def _read_of(unit: Unit, change: Access, read: Access) -> frozenset[int]:
     )
 
 
-def _is_once(unit: Unit, event: Access | Mark | Switch, change: Access) -> bool:
-    """Whether something is seen when it is done twice, or by nobody: not that the number itself is set back."""
+def _is_once(unit: Unit, event: Access | Mark | Switch, change: Access, read: Access) -> bool:
+    """Whether something is seen when it is done twice, or by nobody: not that the number itself is set back, or its row marked."""
     if not isinstance(event, Access):
         return is_seen(unit, event)
+    row = unit.flow.rows[event.value.row] if event.value.row is not None else None
+    if event.op is Op.WRITE and row is not None and row.loaded == read.id and not event.value.stems:
+        return False
     return event.op.changes and event.resource.kind.external and event.resource.place != change.resource.place
