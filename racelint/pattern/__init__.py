@@ -139,6 +139,7 @@ from racelint.pattern.own_rows import switched_by_owner
 from racelint.pattern.own_steps import in_one_step_of_a_loop, own_failure_cleaned
 from racelint.pattern.pacing import slept_then_done
 from racelint.pattern.pair import INTERNAL, Pair
+from racelint.pattern.past_transactions import sent_past
 from racelint.pattern.per_call import mixed_calls
 from racelint.pattern.pruned import pruned
 from racelint.pattern.queues import Taken, of_several, seen_twice, unclaimed_items, worked_on
@@ -448,6 +449,7 @@ __all__ = [
     "seldom_run",
     "sends_on_commit",
     "sent_before_noted",
+    "sent_past",
     "session_of_module",
     "sessions_handed_out",
     "set_for_all",

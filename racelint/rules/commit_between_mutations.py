@@ -1,6 +1,7 @@
 """Related changes of the database are split by a commit.
 
-After the commit the first change is visible and permanent, whatever happens to the second.
+After the commit the first change is visible and permanent, whatever happens to the second. So is one that a pool sends on another
+connection than that of the transaction around it.
 
 ## Example
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -40,6 +41,7 @@ from racelint.pattern import (
     in_one_breath,
     one_change,
     row_evidence,
+    sent_past,
     surely_in_processes,
 )
 from racelint.rule import Rule
@@ -65,6 +67,21 @@ def find(module: Module) -> Iterable[Finding]:
                 World.PROCESSES,
                 second.resource.name,
                 Fix("commit once, after both changes"),
+            )
+        for transaction, inside, change in sent_past(unit):
+            first, last = sorted((inside, change), key=lambda one: one.id)
+            yield module.finding(
+                RULE,
+                unit,
+                change,
+                ((Role.WRITE, first), (Role.WRITE, last)),
+                f"`{change.resource.name}` is changed here on another connection than that of the transaction of line "
+                f"{module.line(transaction)}, which changes `{inside.resource.name}` on line {module.line(inside)}; it stands before "
+                "that is committed, and also if it never is",
+                row_evidence(unit, change),
+                World.PROCESSES,
+                change.resource.name,
+                Fix("send both changes on the connection of the transaction"),
             )
 
 

@@ -9,6 +9,13 @@ from racelint.timeline.telling import Telling
 
 def half_done(t: Telling) -> Timeline:
     """Two changes of a database without one transaction."""
+    if t.says("on another connection"):
+        t.a(t.first, "makes one change")
+        t.a(t.last, "makes the other: only that outside of the transaction stands")
+        t.switch()
+        t.b(None, "looks: one change without the other", wrong=True)
+        t.a(None, "commits the rest, or fails")
+        return t.told("B sees one change without the other; if A fails in between, it stays so")
     t.a(t.first, "makes the first change")
     for step in t.finding.trace[1:-1]:
         t.a(step, "commits it: it stands")
