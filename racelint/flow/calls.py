@@ -64,23 +64,22 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
     handed = (
         _THREAD_CALLS.get(type_name) if type_name in _THREAD_CALLS else (1 if method == "run_in_executor" else None)
     )
-    if (
-        handed is not None
-        and awaiting is not None
-        and len(node.args) > handed
-        and not isinstance(node.args[handed].value, cst.Lambda)
-    ):
-        inner = cst.Call(node.args[handed].value, node.args[handed + 1 :])
-        ev.definition.stand_for(inner, node)
+    if handed is not None and awaiting is not None and len(node.args) > handed:
         number = ev.next_id
-        value = evaluate_call(ev, inner, awaiting)
+        given = node.args[handed].value
+        if isinstance(given, cst.Lambda):
+            value = ev.plain(given.body) if not _takes_any(given) else Value()
+        else:
+            inner = cst.Call(given, node.args[handed + 1 :])
+            ev.definition.stand_for(inner, node)
+            value = evaluate_call(ev, inner, awaiting)
         if not any(isinstance(event, Switch) for event in ev.events[number:]):
             ev.switch(awaiting, callee=method)
         return value
     spawner = _spawner(ev, node, type_name, method, base)
     if spawner is not None:
         return _spawn(ev, node, awaiting, method or source_of(function), spawner.world)
-    arguments = _arguments(ev, node)
+    arguments = _arguments(ev, node, awaiting)
     if ev.models.takes_long(type_name):
         ev.mark("slow", node, type_name)
     if type_name.startswith("def:"):
@@ -176,10 +175,10 @@ def _member(ev: Evaluator, base: Value, function: cst.Attribute) -> Value:
     return Value(text=source_of(function))
 
 
-def _arguments(ev: Evaluator, node: cst.Call) -> Arguments:
+def _arguments(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> Arguments:
     found = Arguments([], {}, list(node.args), False)
     for argument in node.args:
-        value = ev.plain(argument.value)
+        value = (awaiting is not None and _asked_within(ev, argument.value)) or ev.plain(argument.value)
         if argument.keyword is not None:
             found.keywords[argument.keyword.value] = value
         elif argument.star:
@@ -188,6 +187,23 @@ def _arguments(ev: Evaluator, node: cst.Call) -> Arguments:
         else:
             found.positional.append(value)
     return found
+
+
+def _asked_within(ev: Evaluator, node: cst.BaseExpression) -> Value | None:
+    """What a call that is awaited has a store asked by: `await Cursor.open(lambda: jobs.find(…))`; other lambdas may be kept for later."""
+    if not isinstance(node, cst.Lambda) or _takes_any(node):
+        return None
+    asked = node.body
+    while isinstance(asked, cst.Call) and isinstance(asked.func, cst.Attribute):
+        method = asked.func.attr.value
+        if method == "find" or method in ev.models.reading_methods:
+            return ev.plain(node.body)
+        asked = asked.func.value
+    return None
+
+
+def _takes_any(node: cst.Lambda) -> bool:
+    return bool(node.params.params or node.params.posonly_params or node.params.kwonly_params)
 
 
 def _own(

@@ -307,7 +307,9 @@ DOCUMENT_UPDATES = frozenset("update_one update_many find_one_and_update".split(
 
 def _fields(arguments: Arguments, index: int | None) -> frozenset[str]:
     """The fields that a document given as an argument names, however deep."""
-    return frozenset(_FIELD.findall(_document(arguments, index)))
+    document = _document(arguments, index)
+    spread = (name for told in _SPREAD.findall(document) for name in _NAMED.findall(told))
+    return frozenset(_FIELD.findall(document)).union(spread)
 
 
 def _document(arguments: Arguments, index: int | None) -> str:
@@ -340,6 +342,9 @@ def _one_of_many(arguments: Arguments) -> tuple[frozenset[str], frozenset[str]] 
 
 _UPDATE = expression(r"\b(?:UpdateOne|UpdateMany|ReplaceOne)\(\s*({[^}]*})\s*,(.*)", re.DOTALL)
 _FIELD = expression(r"""["']([A-Za-z_]\w*)["']\s*:""")
+_SPREAD = expression(r"\*\*[\w.]+\(([^(){}]*)\)")
+"""What the maker of a part of a document is told: `**dates("due", due)`."""
+_NAMED = expression(r"""["']([A-Za-z_]\w*)["']""")
 
 
 def _remove(ev: Evaluator, where: cst.CSTNode, model: Call, base: Value, arguments: Arguments) -> Value:

@@ -132,8 +132,11 @@ def _documents(unit: Unit) -> Iterator[Taken]:
         for look in unit.accesses(Op.READ, Op.CHECK, kinds=(Kind.STORE,)):
             if look.how not in ("find_one", "find") or _collection(look) != _collection(update):
                 continue
+            repeated = update.tested & (look.tested | update.assigned) - {"_id"}  # compared once more
             columns = look.tested & update.assigned - update.tested
-            if columns and unit.before(look.id, update.id) and not _kept_out(unit, look, update):
+            if "_id" in look.tested or repeated or look.id > update.id or not columns:
+                continue
+            if unit.before(look.id, update.id) and not _kept_out(unit, look, update):
                 yield Taken(Pair(unit, look, update), min(columns), True)
                 break
 
