@@ -19,6 +19,7 @@ from racelint.events import (
     Switch,
     Value,
 )
+from racelint.expressions import expression
 from racelint.flow.assignments import Assignments
 from racelint.flow.columns import kept_with_read, tested_columns
 from racelint.flow.elements import note_element
@@ -323,8 +324,13 @@ def _raises(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> bool:
         last = last.body[-1]
     if isinstance(last, cst.Expr) and isinstance(last.value, cst.Call):
         return source_of(last.value.func) in _ENDING
-    return isinstance(last, cst.Raise) and not any(_goes_on(statement) for statement in handler.body.body)
+    if not isinstance(last, cst.Raise) or (last.exc is not None and _TRIED_AGAIN.search(source_of(last.exc))):
+        return False
+    return not any(_goes_on(statement) for statement in handler.body.body)
 
+
+_TRIED_AGAIN = expression(r"(?i)^[\w.]*(retry|again)\w*(\(|$)")
+"""What has somebody above try once more: `raise self.retry(exc=error)`, `raise TryAgain`."""
 
 _ENDING = frozenset({"sys.exit", "exit", "quit", "os._exit"})
 

@@ -124,6 +124,8 @@ def _computed(ev: Evaluator, node: cst.Call, type_name: str, arguments: Argument
         ev.read(v.ref, node, how=type_name) if v.ref is not None and v.via is None else v for v in arguments.positional
     ]
     stems = arguments.stems.union(*(v.stems for v in looked))
+    if type_name in ("max", "min"):  # of what a local list was filled with
+        stems = stems.union(*(held.stems for v in looked if (held := v.part("holds")) is not None))
     via = looked[0].via if type_name == "bool" and looked else None
     rows = listed(ev, arguments.positional[0]) if type_name in _LISTS and arguments.positional else ()
     if via is None and type_name in (*_LISTS, "len") and (looked_up := _table_read(ev, arguments)) is not None:
@@ -149,7 +151,8 @@ def _result(
     """What a call gives of which nothing is known but what goes in."""
     stems = arguments.stems | (base.stems if base is not None else NO_IDS)
     known = base.known if base is not None else ()
-    if base is not None and base.stems and method in _DRESSING:
+    filled = base is not None and base.shape is Shape.CONSTANT and method in _FILLING
+    if base is not None and ((base.stems and method in _DRESSING) or filled):
         known = (*known, ("formatted", Value()))
     if not known:
         known = next((v.known for v in arguments.every if v.part("path") is not None), ())
@@ -173,7 +176,7 @@ def _result(
         origin=source_of(node) if is_own(type_name) or _given_own(arguments) else "",
         appended=any(v.appended for v in arguments.every),
         known=known,
-        opaque=NO_IDS if type_name.partition(".")[0] in TRANSPARENT else arguments.stems,
+        opaque=NO_IDS if filled or type_name.partition(".")[0] in TRANSPARENT else arguments.stems,
         born=oldest(arguments) if type_name in REARRANGED else -1,
         row=arguments.positional[0].row if type_name in ("cast", "typing.cast") and arguments.positional else None,
     )
@@ -231,6 +234,9 @@ TRANSPARENT = frozenset(
 
 _SIGNALLED = frozenset("send asend send_robust asend_robust".split())
 """How a signal of Django is sent; other things that are sent know no sender."""
+
+_FILLING = frozenset({"format", "join", "format_map"})
+"""Methods of texts that hold what they are given: `"{}-{}".format(year, number)`."""
 
 _DRESSING = frozenset(
     "replace strip lstrip rstrip lower upper title capitalize casefold removeprefix removesuffix".split()

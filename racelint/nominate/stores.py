@@ -116,6 +116,8 @@ def _sets_fields(c: Candidate) -> bool:
 def row_creation(c: Candidate) -> bool:
     """Whether rows are looked up and a row is made."""
     maps_rows = c.module.keys.maps_rows
+    if _sets_own_column(c) and c.does(*_LOOKS):
+        return True
     if not c.changes_stores and not any(_says_creation(c, name) for name in c.called):
         return False  # most definitions; what follows looks at each call
     counted = {call.callee.rpartition(".")[0] for call in c.calls if call.callee.endswith((".count", ".acount"))}
@@ -138,6 +140,12 @@ def row_creation(c: Candidate) -> bool:
     if any(path.endswith(".DoesNotExist") for function in c.functions for path in function.reads):
         return True
     return bool(c.does(*_LOOKS)) and (own or c.does(*_CREATIONS, *_LOOKS) > 1)
+
+
+def _sets_own_column(c: Candidate) -> bool:
+    """Whether a method sets a field of its own object, which a session of SQLAlchemy may save."""
+    scope, owner = c.module.scope, c.facts.owner
+    return bool(owner) and "sqlalchemy" in scope.libraries and _sets_fields(c) and scope.is_mapped(owner)
 
 
 def _says_creation(c: Candidate, name: str) -> bool:

@@ -126,7 +126,7 @@ from racelint.pattern.markers import MADE_EMPTY, says_at_work
 from racelint.pattern.module import Module
 from racelint.pattern.needing import started_unset
 from racelint.pattern.numbered_late import counted_after_use, sized_before_await
-from racelint.pattern.numbers import found_names, free_names, next_numbers
+from racelint.pattern.numbers import found_names, free_names, next_numbers, own_numbers
 from racelint.pattern.outlived import TIMES, counted_when_gone
 from racelint.pattern.overwrites import (
     emptied_in_place,
@@ -401,6 +401,7 @@ __all__ = [
     "opened_by",
     "others_left",
     "own_failure_cleaned",
+    "own_numbers",
     "own_to_task",
     "own_to_thread",
     "parent_then_child",

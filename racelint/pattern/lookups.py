@@ -141,11 +141,14 @@ def _singular(word: str) -> str:
     return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
 
 
-def constraint_handled(unit: Unit, new: Access) -> bool:
-    """Whether an error of the database about a second such row is caught around the creation, or the statement avoids it."""
+def constraint_handled(unit: Unit, new: Access, *, gone_on: bool = False) -> bool:
+    """Whether an error of the database about a second such row is caught around the creation, or the statement avoids it.
+
+    `gone_on` asks for more: that it is not only turned into another error.
+    """
     if new.how == "conditional":
         return unit.safe(new, because=lambda: "the statement itself avoids a second such row")
-    handled = unit.module.models.tells_taken(new.handled)
+    handled = unit.module.models.tells_taken(new.forgiven if gone_on else new.handled)
     if new.resource.owner == "unseen":  # what it raises then is the project's own
         handled = bool(new.handled)
     handled = handled or SECOND_ROW_HANDLED in unit.module.concurrency.held_on_entry(unit.facts)  # by all who call it

@@ -14,7 +14,9 @@ from racelint.pattern.unit import Unit
 def next_numbers(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Reads of a table, each with the row of it that is saved with one more than what was read of the others."""
     saves = list(unit.accesses(Op.CREATE, Op.WRITE, kinds=(Kind.TABLE, Kind.ROW)))
-    tried = {a.resource.name for a in saves if constraint_handled(unit, a)}  # here or elsewhere it is tried again
+    tried = {
+        a.resource.name for a in saves if constraint_handled(unit, a, gone_on=True)
+    }  # here or elsewhere it is tried again
     for new in saves:
         if new.resource.name in tried:
             continue
@@ -40,6 +42,38 @@ def next_numbers(unit: Unit) -> Iterator[tuple[Access, Access]]:
             if not _same_row(read, new) and not _kept_out(unit, read, new):
                 yield read, new
                 break
+
+
+def own_numbers(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Reads of a table, each with the column of an own object of it that is set to one more than what was read.
+
+    A session of SQLAlchemy saves it when whoever has it commits.
+    """
+    owner = unit.owner
+    if owner is None or unit.is_constructor or not _saved_by_a_session(unit, owner.qualname):
+        return
+    columns = {name for name, _ in owner.attributes}
+    nexts = [] if any(unit.marks("commit", "flush")) else list(unit.marks("next"))  # which are saves themselves
+    for write in unit.accesses(Op.WRITE, kinds=(Kind.ATTRIBUTE,)) if nexts else ():
+        if write.resource.owner != owner.qualname or write.place.unit != unit.facts.qualname:
+            continue
+        if write.resource.path not in columns or write.handled:
+            continue
+        for mark in nexts:
+            stems = (unit.access(n) for n in sorted(mark.stems & write.value.stems))
+            read = next((a for a in stems if a is not None and _is_of(a, owner.name)), None)
+            if read is not None and unit.before(mark.id, write.id) and not _kept_out(unit, read, write):
+                yield read, write
+                break
+
+
+def _is_of(read: Access, table: str) -> bool:
+    return read.resource.kind is Kind.TABLE and read.resource.name == table and read.op in (Op.READ, Op.CHECK)
+
+
+def _saved_by_a_session(unit: Unit, owner: str) -> bool:
+    scope = unit.module.scope
+    return "sqlalchemy" in scope.libraries and scope.is_mapped(owner)
 
 
 def _same_row(read: Access, new: Access) -> bool:

@@ -38,17 +38,32 @@ Numbers that are computed by the database in one statement and kept in another, 
 
 from collections.abc import Iterable
 
-from racelint.finding import Finding, Fix, Role, World
+from racelint.finding import Confidence, Finding, Fix, Role, World
+from racelint.frozen import replace
 from racelint.need import Need
-from racelint.pattern import Module, found_names, free_names, next_numbers, raised_then_given, row_evidence
+from racelint.pattern import (
+    Module,
+    constraint_handled,
+    found_names,
+    free_names,
+    next_numbers,
+    own_numbers,
+    raised_then_given,
+    row_evidence,
+)
 from racelint.rule import Rule
 
 
 def find(module: Module) -> Iterable[Finding]:
     """A row is saved with one more than what was read of its table, with no lock and no constraint that is handled."""
     for unit in module.units:
-        for read, new in next_numbers(unit):
+        for read, new in (*next_numbers(unit), *own_numbers(unit)):
             evidence = row_evidence(unit, new, read)
+            refused = constraint_handled(unit, new)  # but that is only turned into another error
+            if refused:
+                evidence = replace(
+                    evidence, strength=min(evidence.strength, Confidence.MEDIUM, key=lambda one: one.rank)
+                )
             name = read.resource.name
             yield module.finding(
                 RULE,
@@ -56,11 +71,13 @@ def find(module: Module) -> Iterable[Finding]:
                 new,
                 ((Role.READ, read), (Role.WRITE, new)),
                 f"the last number of `{name}` is read on line {module.line(read)} and its successor saved here; "
-                "another process can take the same number in between",
+                "another process can take the same number in between"
+                + (", and then the unique constraint makes this one fail" if refused else ""),
                 evidence,
                 World.PROCESSES,
                 name,
                 Fix("let a sequence or a locked row count, or save under a unique constraint and try again"),
+                "step fails" if refused else "",
             )
         for change, given in raised_then_given(unit):
             name = change.resource.name
