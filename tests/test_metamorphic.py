@@ -76,7 +76,7 @@ def defined(tree: ast.Module) -> set[str]:
 
 def renamed(text: str) -> tuple[str, dict[str, str]]:
     """The text with all names that say nothing replaced, in the same style, and which became which."""
-    kept = {*dir(builtins), *keyword.kwlist, *keyword.softkwlist, "self", "cls"}
+    kept = {*dir(builtins), *keyword.kwlist, *keyword.softkwlist, "self", "cls", "Meta"}
     names = sorted(
         n for n in defined(ast.parse(text)) if n not in kept and not n.startswith("__") and not says_something(n)
     )

@@ -11,6 +11,7 @@ from racelint.facts.declared import (
     atomic_requests,
     back_references,
     is_script,
+    loose_columns,
     note_assigned,
     note_model,
     note_reference,
@@ -153,6 +154,7 @@ class _Collector(Statements):
                 frozenset(name for statement in node.body if (name := per_object(statement))),
                 says_thread_safe(node) or ("hread" in self.source.text and notes_threads(node, self.lines)),
                 frozenset(enforced),
+                loose_columns(node.body),
             )
         )
 

@@ -132,6 +132,8 @@ class ClassFacts:
     """Its documentation says that threads may share an object."""
     enforced: frozenset[str] = frozenset()
     """Fields that are foreign keys which the database enforces."""
+    loose: tuple[tuple[str, str], ...] = ()
+    """Fields that may be null, each with those of a unique constraint that it is part of, which does not hold then."""
 
     @property
     def name(self) -> str:

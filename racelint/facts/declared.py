@@ -229,6 +229,45 @@ def note_model(statement: ast.stmt, unique: set[str]) -> bool:
     return versioned
 
 
+def loose_columns(body: list[ast.stmt]) -> tuple[tuple[str, str], ...]:
+    """Columns of a model of Django that may be null, each with all columns of a unique constraint which then does not hold.
+
+    Databases take two nulls for different. Nothing, if any constraint says what holds then.
+    """
+    nullable = {name for statement in body if (name := _nullable(statement))}
+    meta = next((s for s in body if isinstance(s, ast.ClassDef) and s.name == "Meta"), None)
+    if meta is None or not nullable:
+        return ()
+    found: list[list[str]] = []
+    for inner in ast.walk(meta):
+        if isinstance(inner, ast.Call) and dotted(inner.func).rpartition(".")[2] == "UniqueConstraint":
+            named = {k.arg: k.value for k in inner.keywords}
+            if "condition" in named or "nulls_distinct" in named or "fields" not in named:
+                return ()
+            found.append(_texts(named["fields"]))
+        elif isinstance(inner, ast.Assign) and dotted(inner.targets[0]) == "unique_together":
+            listed = getattr(inner.value, "elts", [])
+            found += (
+                [_texts(one) for one in listed]
+                if any(hasattr(one, "elts") for one in listed)
+                else [_texts(inner.value)]
+            )
+    return tuple((name, " ".join(columns)) for columns in found for name in columns if name in nullable)
+
+
+def _nullable(statement: ast.stmt) -> str:
+    """The name of a field that is declared with `null=True`."""
+    if not isinstance(statement, (ast.Assign, ast.AnnAssign)) or not isinstance(statement.value, ast.Call):
+        return ""
+    target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
+    null = any(k.arg == "null" and getattr(k.value, "value", None) is True for k in statement.value.keywords)
+    return target.id if null and isinstance(target, ast.Name) else ""
+
+
+def _texts(node: ast.expr) -> list[str]:
+    return [c.value for c in ast.walk(node) if isinstance(c, ast.Constant) and isinstance(c.value, str)]
+
+
 ATOMIC_REQUESTS = "ATOMIC_REQUESTS"
 """The key of a database in Django's settings that puts each request into a transaction."""
 

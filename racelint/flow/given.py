@@ -35,6 +35,24 @@ def behind(program: Program, place: Place) -> frozenset[str]:
         found |= more
 
 
+def tested(program: Program, unit: str) -> frozenset[str]:
+    """The names that stand in a test anywhere in a function, or that it binds anew: nothing says that they are what was handed in."""
+    definition = program.definition(unit)
+    found: set[str] = set()
+    todo: list[cst.CSTNode] = [] if definition is None else [definition.node]
+    while todo:
+        node = todo.pop()
+        todo.extend(node.children)
+        match node:
+            case cst.If() | cst.While() | cst.IfExp() | cst.Assert():
+                found |= _names(node.test)
+            case cst.BooleanOperation():
+                found |= _names(node)
+    if definition is not None:
+        found = found.union(*(_targets(targets) for _, targets in _assignments(definition.node)))
+    return frozenset(found)
+
+
 def _given_names(definition: Definition) -> frozenset[str]:
     """The arguments, and the local names that anything with one of them in it is assigned to; not the own object."""
     facts = definition.facts

@@ -19,7 +19,13 @@ from racelint.pattern.beside import key_kept_late
 from racelint.pattern.claimed_late import is_busy, marked_late
 from racelint.pattern.claiming import adds_entry, claimed_in_two_steps, filled_over_limit, places_taken
 from racelint.pattern.compounds import broken_compounds, broken_sections
-from racelint.pattern.constraints import parent_then_child, refusal_handled, refused_on_the_way, unconstrained
+from racelint.pattern.constraints import (
+    loosely_constrained,
+    parent_then_child,
+    refusal_handled,
+    refused_on_the_way,
+    unconstrained,
+)
 from racelint.pattern.copies import counted_beside, forgotten_too_early, sizes_kept, taken_out_too_early
 from racelint.pattern.counted_under_lock import counted_then_tested
 from racelint.pattern.counters import numbered, own_to_task, own_to_thread
@@ -367,6 +373,7 @@ __all__ = [
     "links_refused",
     "listed_then_used",
     "looked_for_by_threads",
+    "loosely_constrained",
     "lowered_late",
     "made_after_any_test",
     "made_apart",

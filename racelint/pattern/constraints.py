@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
@@ -57,6 +58,46 @@ def unconstrained(unit: Unit) -> Iterator[Access]:
         unique = {name for class_ in classes for name in class_.unique}
         if classes and all(_field(c) & fields for c in columns) and not any(_field(c) & unique for c in columns):
             yield made
+
+
+def loosely_constrained(unit: Unit) -> Iterator[tuple[Access, str]]:
+    """`get_or_create` by columns whose one constraint does not hold where a column is null, with that column, which may be handed in so."""
+    for made in unit.accesses(Op.UPDATE, kinds=(Kind.TABLE,)):
+        if "or_create" not in made.how or unit.guards(made, made, "lock", "row lock"):
+            continue
+        columns = {name.partition("__")[0] for name in made.assigned} - _DEFAULTS
+        for class_ in _classes_asked(unit, made) if not columns & _KEYS else ():
+            loose = [(name, set(together.split())) for name, together in class_.loose if name in columns]
+            held = class_.unique - set().union(*(together for _, together in loose))
+            name = next(
+                (name for name, together in loose if together <= columns and _may_be_null(unit, made, name)), ""
+            )
+            if name and not any(_field(column) & held for column in columns):
+                yield made, name
+
+
+def _classes_asked(unit: Unit, made: Access) -> list[ClassFacts]:
+    """The class of a model and its bases; of what a manager's own class asks, the one model of the module that has such a manager."""
+    if made.resource.name != "self.model":
+        return declared(unit, made.resource.name)
+    name = made.place.unit.rpartition(".")[0]
+    users = [c for c in unit.module.scope.classes.values() if any(built == name for _, built in c.attributes)]
+    return declared(unit, users[0].name) if len(users) == 1 else []
+
+
+def _may_be_null(unit: Unit, made: Access, column: str) -> bool:
+    """Whether a column is looked up by None, or by an argument which nothing says is not None."""
+    told = re.search(rf"\b{column}=(\w+)\s*[,)]", unit.module.text(made.place).replace(" = ", "="))
+    function = unit.module.scope.functions.get(made.place.unit)
+    if told is None or function is None:
+        return False
+    name, params = told[1], dict(function.params)
+    if name == "None":
+        return True
+    annotation = params.get(name)
+    if annotation is None or name in ("self", "cls") or (annotation and not re.search("None|Optional", annotation)):
+        return False
+    return name not in unit.module.tested(made.place.unit)
 
 
 def _of_new_thing(unit: Unit, made: Access) -> bool:

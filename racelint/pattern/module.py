@@ -136,6 +136,12 @@ class Module:
 
         return behind(self.program, place)
 
+    def tested(self, unit: str) -> frozenset[str]:
+        """The names that a function tests anywhere, or binds anew."""
+        from racelint.flow.given import tested
+
+        return tested(self.program, unit)
+
     def text(self, place: Place) -> str:
         """The source at a place, on one line."""
         definition = self.program.definition(place.unit)

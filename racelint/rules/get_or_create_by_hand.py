@@ -47,6 +47,7 @@ from racelint.pattern import (
     by_new_row,
     constraint_handled,
     drawn_at_random,
+    loosely_constrained,
     receives_any,
     refusal_handled,
     refused_on_the_way,
@@ -65,6 +66,7 @@ def find(module: Module) -> Iterable[Finding]:
     """A new row of a table because the look-up in that table found none, with no lock and no constraint that is handled."""
     for unit in module.units:
         yield from without_constraint(module, unit)
+        yield from with_loose_constraint(module, unit)
         for look, fetch in fetched_unlocked(unit):
             name = fetch.resource.name
             yield module.finding(
@@ -133,6 +135,26 @@ def without_constraint(module: Module, unit: Unit) -> Iterable[Finding]:
             World.PROCESSES,
             name,
             Fix("declare a unique constraint over the columns that it is looked up by"),
+        )
+
+
+def with_loose_constraint(module: Module, unit: Unit) -> Iterable[Finding]:
+    """So it does where a column of the constraint is null, which a database takes for different from any other null."""
+    for made, column in loosely_constrained(unit):
+        name = made.resource.name
+        yield module.finding(
+            RULE,
+            unit,
+            made,
+            ((Role.ACT, made),),
+            f"`{made.how}` relies on a unique constraint that does not hold for rows whose `{column}` is null; two processes that "
+            "run it at once both create the row",
+            row_evidence(unit, made),
+            World.PROCESSES,
+            name,
+            Fix(
+                f"add a unique constraint for the rows without `{column}`, or let nulls be equal (`nulls_distinct=False`)"
+            ),
         )
 
 
