@@ -2,10 +2,11 @@
 
 from racelint.facts.collector import collect_facts
 from racelint.facts.data import SECOND_ROW_HANDLED, CallSite, ClassFacts, FunctionFacts, ModuleFacts, Write
-from racelint.facts.declared import ATOMIC_REQUESTS
+from racelint.facts.declared import ATOMIC_REQUESTS, LEFT_OUT
 
 __all__ = [
     "ATOMIC_REQUESTS",
+    "LEFT_OUT",
     "SECOND_ROW_HANDLED",
     "CallSite",
     "ClassFacts",

@@ -7,6 +7,7 @@ import ast
 from racelint.facts.data import ClassFacts, ModuleFacts
 from racelint.facts.declared import (
     ATOMIC_REQUESTS,
+    LEFT_OUT,
     MAIN,
     atomic_requests,
     back_references,
@@ -65,6 +66,7 @@ class _Collector(Statements):
             tuple(assigned),
             self.autocommit,
             atomic_requests=ATOMIC_REQUESTS in self.source.text and atomic_requests(tree),
+            leaves_out_requests=f"@transaction.{LEFT_OUT}" in self.source.text,
             statements=tuple(self.statements),
             serializable=serializable_names(tree) if WORD in self.source.text else frozenset(),
             referring_back=back_references(tree, self.source.text),

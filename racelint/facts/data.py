@@ -158,6 +158,8 @@ class ModuleFacts:
     """State that declares its lock: the class ("" for the module), the name of the state, the name of the lock."""
     atomic_requests: bool = False
     """Settings of Django that put each request into a transaction."""
+    leaves_out_requests: bool = False
+    """Some views are left out of that, so the settings that are not seen ask for it."""
     statements: tuple[tuple[str, str], ...] = ()
     """Constants of the module and of its classes (`Class.NAME`) that begin as statements of SQL do, with their texts."""
     serializable: frozenset[str] = frozenset()

@@ -287,6 +287,10 @@ def atomic_requests(tree: ast.Module) -> bool:
     return False
 
 
+LEFT_OUT = "non_atomic_requests"
+"""The decorator of Django that leaves a view out of what ATOMIC_REQUESTS asks for: without that it does nothing."""
+
+
 def _says_true(value: ast.expr) -> bool:
     if isinstance(value, ast.Call):
         given = [keyword.value for keyword in value.keywords if keyword.arg == "default"] or value.args[1:2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import libcst as cst
 
 from racelint.events import Shape, Value
+from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.summaries import source_of
@@ -16,7 +17,7 @@ def enqueue(
     """A job is sent: marks what it is told, and which rows have fields that are not saved yet."""
     delays = (arguments.keywords[name] for name in ("countdown", "eta") if name in arguments.keywords)
     later = any(delay.text not in ("0", "0.0", "None") for delay in delays)
-    told = frozenset() if later else _mentioned(node)  # by then what it is told of has long been committed
+    told = frozenset() if later else _mentioned(node) | _held(arguments)  # by then that has long been committed
     unsaved = frozenset(ev.rows[index].name for index in ev.state.written)
     ev.mark(
         "enqueue", node, source_of(node.func), told, arguments.stems | (base.stems if base is not None else frozenset())
@@ -46,6 +47,16 @@ def _mentioned(node: cst.Call) -> frozenset[str]:
         else:
             inner = inner.value
     return frozenset(finder.found)
+
+
+def _held(arguments: Arguments) -> frozenset[str]:
+    """The same of dictionaries that locals hold: `told = {"id": order.pk}`, then `notify.delay(**told)`."""
+    texts = (_TEXT.sub("", value.origin) for value in arguments.every if value.origin.startswith("{"))
+    return frozenset(name for text in texts for name in _DOTTED.findall(text))
+
+
+_TEXT = expression(r"'[^']*'|\"[^\"]*\"")
+_DOTTED = expression(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 
 
 class _Names(cst.CSTVisitor):

@@ -75,6 +75,11 @@ class Index:
         return any(module.atomic_requests for module in self.modules)
 
     @cached_property
+    def leaves_out_requests(self) -> bool:
+        """Whether views of the project are left out of the transactions of requests, which settings then ask for."""
+        return any(module.leaves_out_requests for module in self.modules)
+
+    @cached_property
     def mentions(self) -> dict[str, set[str]]:
         """By last name: the paths of the modules that call, import or hand on something of that name."""
         found: dict[str, set[str]] = {}

@@ -9,7 +9,7 @@ from racelint.events import Access, Acquire, Kind, Mark, Op
 from racelint.expressions import expression
 from racelint.frozen import dataclass
 from racelint.index import Index
-from racelint.pattern.surrounding import AFTER_CHANGE, in_requests, receives
+from racelint.pattern.surrounding import AFTER_CHANGE, AROUND_DELETION, likely_in_requests, receives
 from racelint.pattern.transactions import transactions_at
 from racelint.pattern.unit import Unit
 
@@ -59,6 +59,7 @@ def early_jobs(unit: Unit) -> Iterator[EarlyJob]:
             or _before_commit(unit, job)
             or _after_flush(unit, job)
             or _before_save(unit, job)
+            or _left_to_callers(unit, job)
             or _by_saving_code(unit, job)
         )
         if found is not None:
@@ -97,7 +98,7 @@ def _within(unit: Unit, job: Mark) -> EarlyJob | None:
 
 def _in_request(unit: Unit, job: Mark) -> EarlyJob | None:
     """A job that is sent by a request whose transaction, which settings ask for, has changed its row and ends with the response."""
-    if not in_requests(unit):
+    if not likely_in_requests(unit):
         return None
     for change in _changes(unit):
         if (
@@ -107,7 +108,26 @@ def _in_request(unit: Unit, job: Mark) -> EarlyJob | None:
         ):
             why = f"in the transaction of the request, which changes it on line {unit.module.line(change)}"
             return EarlyJob(job, change, row, why)
-    return None
+    made = _made_by_row(unit, job)
+    return EarlyJob(job, None, made, "in the transaction of the request, which makes it") if made else None
+
+
+def _made_by_row(unit: Unit, job: Mark) -> str:
+    """The name of what a method of a row makes, by its name, if the job is told of its key: `note = order.create_note()`."""
+    rows = {row.name for row in unit.flow.rows if row.name}
+    keys = {name.rpartition(".")[0] for name in job.related if _KEY_OF_ROW.fullmatch(name)}
+    return next(
+        (
+            local
+            for local, callee in unit.facts.locals_built
+            if local in keys and callee.count(".") == 1 and callee.partition(".")[0] in rows and _MAKES.search(callee)
+        ),
+        "",
+    )
+
+
+_MAKES = expression(r"\.a?(create|generate|make|add|new)_\w+$")
+"""Names of methods of a row that make another one."""
 
 
 def _before_commit(unit: Unit, job: Mark) -> EarlyJob | None:
@@ -156,6 +176,17 @@ def _before_save(unit: Unit, job: Mark) -> EarlyJob | None:
     return None
 
 
+def _left_to_callers(unit: Unit, job: Mark) -> EarlyJob | None:
+    """A job that is told of a row by its key while fields of it are set that only whoever called the unit commits."""
+    unsaved = {name for mark in unit.marks("unsaved") if mark.place == job.place for name in mark.related}
+    keys = {name.rpartition(".")[0] for name in job.related if _KEY_OF_ROW.fullmatch(name)}
+    for row in unit.flow.rows:
+        loaded = row.loaded is not None and row.library.startswith("sqlalchemy")
+        if loaded and row.name in unsaved & keys:
+            return EarlyJob(job, None, row.name, "before its new fields are committed, which is left to the caller")
+    return None
+
+
 _WITHOUT_TRANSACTIONS = frozenset({"mongoengine", "flask_mongoengine"})
 """Mappers whose saves are there at once."""
 
@@ -172,7 +203,8 @@ def _by_saving_code(unit: Unit, job: Mark) -> EarlyJob | None:
     keys = {name for name in job.related if name == "instance" or _KEY_OF_ROW.fullmatch(name)}
     if receives(unit, AFTER_CHANGE) and keys:
         row = "instance" if _mentions(job, {"instance"}) else min(keys).partition(".")[0]
-        return EarlyJob(job, None, row, "by a handler that runs inside the transaction of whoever saves")
+        whose = "the deletion" if receives(unit, AROUND_DELETION) else "whoever saves"
+        return EarlyJob(job, None, row, f"by a handler that runs inside the transaction of {whose}")
     own = facts.name == "save" and bool(facts.owner) and unit.module.scope.is_mapped(facts.owner)
     saved = (change for change in _changes(unit) if change.how.startswith("super()"))
     if own and _mentions(job, {"self"}) and any(unit.before(change.id, job.id) for change in saved):

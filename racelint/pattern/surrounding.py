@@ -6,12 +6,12 @@ from functools import lru_cache
 
 from racelint.events import Event
 from racelint.evidence import Root
-from racelint.facts import ATOMIC_REQUESTS
+from racelint.facts import ATOMIC_REQUESTS, LEFT_OUT
 from racelint.index import Index
 from racelint.pattern.unit import Unit
 
-AFTER_CHANGE = ("post_save", "m2m_changed", "post_delete")
-"""Signals of Django that are sent after a change, in the transaction of the change."""
+AFTER_CHANGE = ("post_save", "m2m_changed", "post_delete", "pre_delete")
+"""Signals of Django that are sent in the transaction of a change: after it, or when rows are about to be deleted."""
 AROUND_DELETION = ("pre_delete", "post_delete")
 """Those that are sent in the transaction which Django itself opens around each deletion."""
 AROUND_MIGRATIONS = ("pre_migrate", "post_migrate")
@@ -32,6 +32,19 @@ def surrounded(unit: Unit, *changes: Event) -> bool:
 def in_requests(unit: Unit) -> bool:
     """Whether requests run the unit, each of which settings of the project put into a transaction."""
     return unit.module.scope.index.atomic_requests and any(root.atomic for root in _started(unit))
+
+
+def likely_in_requests(unit: Unit) -> bool:
+    """The same, or the settings are not seen, but other views are left out of what they ask for."""
+    index, scope = unit.module.scope.index, unit.module.scope
+    if not (index.atomic_requests or index.leaves_out_requests) or not any(root.atomic for root in _started(unit)):
+        return False
+    dispatch = scope.method(unit.facts.owner, "dispatch") if unit.facts.owner else None
+    decorators = (
+        *(dispatch.decorators if dispatch is not None else ()),
+        *(unit.owner.decorators if unit.owner else ()),
+    )
+    return not any(LEFT_OUT in decorator for decorator in decorators)
 
 
 def _started(unit: Unit) -> list[Root]:
