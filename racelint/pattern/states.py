@@ -16,6 +16,7 @@ from racelint.pattern.rivals import in_processes
 from racelint.pattern.rows import compared_with_locked, of_each_save
 from racelint.pattern.seen import effects_of, is_seen
 from racelint.pattern.signed import given_away, lease_taken, names_holder, signed_over
+from racelint.pattern.told_outside import is_told_outside
 from racelint.pattern.transactions import row_locked_at
 from racelint.pattern.unit import Unit, exactly
 from racelint.words import first_word
@@ -308,8 +309,10 @@ def _done_besides(unit: Unit, check: Access, write: Access) -> Access | Mark | S
             known = event.how != "add" or event.resource.name[:1].isupper()  # else it may be there already
             if made and known and _same_branch(unit, check, write, event):
                 return event
-        elif isinstance(event, (Mark, Switch)) and is_seen(unit, event) and _same_branch(unit, check, write, event):
-            return event
+        elif isinstance(event, (Mark, Switch)):
+            seen = is_seen(unit, event) or is_told_outside(event)
+            if seen and _same_branch(unit, check, write, event):
+                return event
     return None
 
 
