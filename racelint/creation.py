@@ -218,7 +218,7 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
             continue
         for number, sense in write.control:
             check = unit.access(number)
-            if check is None or sense is not Sense.ABSENT or not same(check.resource, write.resource):
+            if check is None or not same(check.resource, write.resource) or not _missing(unit, check, sense):
                 continue
             way = "" if _of_a_loop(unit, write) else wrong_way(unit, check, write)
             evidence = rival(unit, write.resource, World.THREADS) if way else None
@@ -274,6 +274,16 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                     )
                 yield Pair(unit, check, write), way, evidence
                 break
+
+
+def _missing(unit: Unit, check: Access, sense: Sense) -> bool:
+    """Whether the entry was not there; so it may be where `not renewed and key in entries` does not hold, if the entry is used where it does."""
+    if sense is not Sense.OTHERWISE or check.how != "in":
+        return sense is Sense.ABSENT
+    return any(
+        (check.id, Sense.PRESENT) in access.control and exactly(access.resource, check.resource)
+        for access in unit.accesses(Op.READ, Op.USE, kinds=INTERNAL)
+    )
 
 
 def _makes_lock(unit: Unit, write: Access) -> bool:

@@ -198,6 +198,7 @@ class Evaluator(Conditions):
             )
         empty = not node.elements
         text = source_of(node) if isinstance(node, cst.Tuple) else ""
+        made = (("resource", Value()),) if text and any(v.part("resource") is not None for v in values) else ()
         return Value(
             stems,
             Shape.EMPTY if empty else Shape.NEW,
@@ -205,7 +206,7 @@ class Evaluator(Conditions):
             text=text,
             origin=origin_of(text, *values) if text else "",
             appended=starred,
-            known=COMPUTED if stems else (),
+            known=(*made, *COMPUTED) if stems else made,
         )
 
     def dict_(self, node: cst.Dict) -> Value:

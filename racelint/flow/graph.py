@@ -74,9 +74,11 @@ def join_values(one: Value, other: Value) -> Value:
 
 def _read_of(one: Value, other: Value) -> int | None:
     """The access that read the value; `None` on the other way says, as what was read may, that nothing is there."""
-    if one.ref != other.ref:
-        return None
-    return other.via if one.via is None and one.shape is Shape.NONE else one.via
+    if one.shape is Shape.NONE and one.via is None:
+        return other.via
+    if other.shape is Shape.NONE and other.via is None:
+        return one.via
+    return one.via if one.ref == other.ref else None
 
 
 def _known_of_both(one: Value, other: Value) -> tuple[tuple[str, Value], ...]:
