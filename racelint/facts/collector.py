@@ -131,7 +131,7 @@ class _Collector(Statements):
         enforced: set[str] = set()
         versioned = False
         for statement in node.body:
-            note_assigned(statement, attributes)
+            note_assigned(statement, attributes, of_class=True)
             note_statement(statement, qualname, self.statements)
             note_reference(statement, enforced)
             versioned = note_model(statement, unique) or versioned

@@ -8,27 +8,33 @@ import re
 from racelint.expressions import expression
 from racelint.facts.source_text import annotation_name, dotted, shape_of
 
+_BUILT = ("call", "await")
+_BUILT_OF_CLASS = (*_BUILT, "empty", "display")
+"""Shapes of values of which more is noted than the shape; of a class, what kind of collection all its objects share, too."""
 
-def note_assigned(node: ast.stmt, into: list[tuple[str, str]]) -> None:
+
+def note_assigned(node: ast.stmt, into: list[tuple[str, str]], of_class: bool = False) -> None:
+    """Notes what a statement of a module or class assigns to names, with what that is built from, or its shape."""
+    telling = _BUILT_OF_CLASS if of_class else _BUILT
     targets: list[ast.expr]
     if isinstance(node, ast.Assign):
         targets, value = node.targets, node.value
     elif isinstance(node, ast.AnnAssign):
         shape, built = shape_of(node.value)
-        name = built if shape in ("call", "await") else (annotation_name(node.annotation) or shape)
+        name = built if shape in telling else (annotation_name(node.annotation) or shape)
         if isinstance(node.target, ast.Name):
-            into.append((node.target.id, name if node.value is None or shape in ("call", "await") else shape))
+            into.append((node.target.id, name if node.value is None or shape in telling else shape))
         return
     elif isinstance(node, (ast.If, ast.Try)):
         for inner in (*node.body, *node.orelse):
-            note_assigned(inner, into)
+            note_assigned(inner, into, of_class)
         return
     else:
         return
     shape, built = shape_of(value)
     for target in targets:
         if isinstance(target, ast.Name):
-            into.append((target.id, built if shape in ("call", "await") and built else shape))
+            into.append((target.id, built if shape in telling and built else shape))
 
 
 def note_statement(node: ast.stmt, owner: str, into: list[tuple[str, str]]) -> None:

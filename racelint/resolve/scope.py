@@ -58,9 +58,12 @@ class Scope(Changes):
         return self._attribute_types[key]
 
     def _find_attribute_type(self, qualname: str, attribute: str) -> str:
+        shared = ""
         for class_ in self.lineage(qualname):
             for name, built in class_.attributes:
-                if name == attribute and built not in SHAPES:
+                if name == attribute and built in COLLECTIONS:
+                    shared = shared or built
+                elif name == attribute and built not in SHAPES:
                     names = self.names_in(class_.qualname)
                     declared = names.built_type(built) or BUILT_IN.get(names.canonical(built), "")
                     if declared not in ABSTRACT:
@@ -68,6 +71,7 @@ class Scope(Changes):
         for function, write in self.attribute_writes(qualname, attribute):
             if write.how != "=":
                 continue
+            shared = ""
             names = self.names_in(function.qualname)
             if write.shape in ("call", "await") and write.built_from:
                 found = names.built_type(write.built_from)
@@ -82,7 +86,7 @@ class Scope(Changes):
                 maker = self.handed_by_maker(function, write.built_from) if function.name == "__init__" else ""
                 if maker:
                     return ":" + maker
-        return ""
+        return shared
 
     def handed_by_maker(self, constructor: FunctionFacts, parameter: str) -> str:
         """The class whose objects hand themselves to the constructor for the parameter; "" if not all that call it do."""
@@ -121,6 +125,11 @@ class Scope(Changes):
         last = own.rpartition(".")[2]
         return own if last[:1].isupper() or call is not None or own in self.models.types else ""
 
+
+COLLECTIONS = frozenset(
+    ("dict", "set", "list", "tuple", "defaultdict", "collections.defaultdict", "deque", "collections.deque")
+)
+"""Collections as the body of a class writes them."""
 
 SHAPES = frozenset({"none", "false", "true", "constant", "empty", "other", "display", "call", "await"})
 
