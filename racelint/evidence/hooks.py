@@ -47,7 +47,6 @@ def kept_for_later(concurrency: Concurrency, function: FunctionFacts) -> Iterato
                 or write.shape in _FIXED
                 or write.path not in function.reads
                 or write.path.partition(".")[0] != own
-                or write.path in opener.reads
                 or any(map(concurrency.scope.models.names_lock, write.within))
             ):
                 continue

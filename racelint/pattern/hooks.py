@@ -27,9 +27,17 @@ def kept_by_hooks(unit: Unit) -> Iterator[Kept]:
         earlier = unit.module.unit(opener.qualname)
         writes = earlier.accesses(Op.WRITE, kinds=(Kind.ATTRIBUTE,)) if earlier is not None else ()
         write = next((w for w in writes if w.resource.name == path and w.place.unit == opener.qualname), None)
-        if write is None:
+        if earlier is None or write is None or _looked_at_first(earlier, write):
             continue
         for read in unit.accesses(Op.READ, Op.CHECK, Op.USE, kinds=(Kind.ATTRIBUTE,)):
             if read.resource.name == path and read.place.unit == unit.facts.qualname and not unit.locked_at(read):
                 yield Kept(read, write, opener.name, evidence)
                 break
+
+
+def _looked_at_first(earlier: Unit, write: Access) -> bool:
+    """Whether the earlier hook looks at the attribute before it sets it: who does expects to be entered twice."""
+    return any(
+        read.resource.name == write.resource.name and earlier.before(read.id, write.id)
+        for read in earlier.accesses(Op.READ, Op.CHECK, Op.USE, kinds=(Kind.ATTRIBUTE,))
+    )
