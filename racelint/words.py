@@ -142,7 +142,7 @@ NUMBERING = frozenset("next allocate sequence serial number".split())
 SENDS = frozenset({"send", "sendall", "sendto", "request", "publish", "transmit"})
 """First words of calls that ask another side, whose answer comes by another way."""
 
-NOTES = frozenset({"[]", "add", "append", "setdefault"})
+NOTES = frozenset({"[]", "add", "append", "setdefault", "update"})
 """How an entry is put into a collection."""
 
 BRINGS_UP = frozenset(

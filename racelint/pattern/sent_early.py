@@ -21,6 +21,8 @@ _ANSWERS = frozenset("handle on receive recv process dispatch reply respond answ
 
 _TAKES = frozenset({"pop", "remove", "discard", "del[]"})
 """How whoever gets the answer takes the entry out."""
+_TAKES_ADDED = frozenset({"remove", "discard"})
+"""The same where the collection has no keys: `pop` takes any entry, as who shortens a list of what was sent does."""
 
 
 def sent_before_noted(unit: Unit) -> Iterator[tuple[Event, Access, str, Evidence]]:
@@ -51,6 +53,9 @@ def _is_keyed(note: Access) -> bool:
 
 def _tells_key(unit: Unit, sent: Event, note: Access) -> bool:
     """Whether the answer can name what the entry is told apart by: a number of the unit's own, or what was put into the request."""
+    added = _added(unit, note)
+    if added:
+        return not _names_in(added).isdisjoint(_asked_about(unit, sent))
     if (note.resource.key or note.value.text).isidentifier():
         return True
     asked = {name for part in _NAMES.findall(unit.module.text(here(sent))) for name in part.split(".")[:1]}
@@ -58,12 +63,33 @@ def _tells_key(unit: Unit, sent: Event, note: Access) -> bool:
     return not _in_key(note).isdisjoint(told)
 
 
+def _added(unit: Unit, note: Access) -> str:
+    """The source of what is added to a collection without keys: `ident` of `self.pending.add(ident)`; "" where there is a key."""
+    found = None if note.resource.key else _ADDED.search(unit.module.text(here(note)))
+    return found[1] if found is not None else ""
+
+
+_ADDED = expression(r"\.(?:add|append|update)\((.+)\)$")
+
+
+def _asked_about(unit: Unit, sent: Event) -> frozenset[str]:
+    """The names that were put into a request; who it is sent by is none, and another object than the unit's own is mostly a peer."""
+    call, _, given = unit.module.text(here(sent)).partition("(")
+    owner = call.removeprefix("await ").partition(".")[0]
+    names = _names_in(given)
+    return names | (unit.module.behind(here(sent)) - {owner}) if owner in ("self", "cls") else names
+
+
+def _names_in(text: str) -> frozenset[str]:
+    return frozenset(name.partition(".")[0] for name in _NAMES.findall(text))
+
+
 def _in_key(note: Access) -> frozenset[str]:
     """The names in the key of an entry, or in what is added to a collection without keys; what a string says is none."""
     text = note.resource.key or note.value.text
     if text[:2] in ("f'", 'f"'):
         text = " ".join(_FIELDS.findall(text))
-    return frozenset(name.partition(".")[0] for name in _NAMES.findall(text))
+    return _names_in(text)
 
 
 _FIELDS = expression(r"\{([^{}]*)\}")
@@ -108,7 +134,10 @@ def _answered(unit: Unit, sent: Event, note: Access, world: World) -> tuple[str,
     for write, function, evidence in rivals(unit, whole, world, _TAKES):
         if function.qualname == unit.facts.qualname or evidence.public or evidence.strength is Confidence.LOW:
             continue
-        if write.how not in _TAKES or first_word(function.name) in unit.module.models.lifecycle:
+        if (
+            write.how not in (_TAKES_ADDED if note.how in ("add", "append") else _TAKES)
+            or first_word(function.name) in unit.module.models.lifecycle
+        ):
             continue
         if _is_step_of(unit, function):
             continue
