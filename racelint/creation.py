@@ -43,6 +43,7 @@ from racelint.pattern import (
     works_first,
     works_under,
 )
+from racelint.resolve import for_each_thread
 
 MADE = (Shape.AWAITED, Shape.NEW, Shape.CALL, Shape.SPAWNED)
 
@@ -267,8 +268,9 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                         evidence.world,
                     )
                 if evidence.strength is Confidence.LOW and _makes_lock(unit, write):
+                    what = "what each thread has for itself" if write.value.type == "threading.local" else "a lock"
                     evidence = Evidence(
-                        "what is made is a lock: whoever asks for it expects other threads, which then hold another one",
+                        f"what is made is {what}: whoever asks for it expects other threads, which then hold another one",
                         Confidence.MEDIUM,
                         evidence.world,
                     )
@@ -289,12 +291,22 @@ def _missing(unit: Unit, check: Access, sense: Sense) -> bool:
 def _makes_lock(unit: Unit, write: Access) -> bool:
     """Whether a lock for threads is made where no lock is held, and the module gives no thread an object of its own."""
     scope = unit.module.scope
+    if unit.module.concurrency.called_under_lock(unit.facts) or _makes_class(unit):
+        return False
+    if for_each_thread(write.value.type):
+        methods = scope.methods.get(unit.facts.owner, {}).values()
+        return not any(method.is_async for method in methods)  # there, a name that is also a lock of tasks is one
     call = unit.module.models.functions.get(write.value.type)
     if call is None or call.effect != "lock" or call.world != "threads":
         return False
     used = [built for _, built in scope.facts.assigned] + [base for c in scope.facts.classes for base in c.bases]
     apart = any(scope.canonical(name) == "threading.local" for name in used)
-    return not apart and not unit.module.concurrency.called_under_lock(unit.facts)
+    return not apart
+
+
+def _makes_class(unit: Unit) -> bool:
+    """Whether it is a metaclass that makes a new class: nobody else has that yet."""
+    return unit.facts.name in ("__new__", "__init__") and "type" in unit.module.scope.base_names(unit.facts.owner)
 
 
 def _asked_by_threads(unit: Unit, write: Access) -> bool:

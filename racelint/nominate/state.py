@@ -9,7 +9,7 @@ from racelint.facts import CallSite, FunctionFacts, Write
 from racelint.finding import Confidence, World
 from racelint.meeting import RANKS
 from racelint.nominate.stores import WRITES
-from racelint.resolve import CONSTRUCTORS
+from racelint.resolve import CONSTRUCTORS, for_each_thread
 from racelint.store_calls import WRITE
 from racelint.touch import COMPLETIONS, calls_entry, may_race
 from racelint.words import NOTES, OF_ENTRY, SENDS, first_word
@@ -140,6 +140,7 @@ def _makes(c: Candidate, call: CallSite) -> bool:
     known = scope.models.functions.get(scope.canonical(call.callee))
     return (
         (known is not None and known.effect in ("resource", "lock"))
+        or for_each_thread(scope.canonical(call.callee))
         or "resource" in scope.models.effects.get(call.callee.rpartition(".")[2], ())
         or call.callee in scope.classes
         or call.callee in ("cls", "type", "self.__class__")
@@ -368,7 +369,18 @@ def state_of_threads(c: Candidate) -> bool:
         for key in c.changes
     ):
         return True
-    return _updates_what_it_holds(c) or _fills_record(c) or _changes_what_all_have(c)
+    return _updates_what_it_holds(c) or _fills_record(c) or _changes_what_all_have(c) or _keeps_threads_apart(c)
+
+
+def _keeps_threads_apart(c: Candidate) -> bool:
+    """Whether a plain function keeps anew what is there for several threads, whoever they are."""
+    if c.facts.is_async or c.facts.name in CONSTRUCTORS:
+        return False
+    return any(
+        write.shape == "call" and for_each_thread(c.module.scope.canonical(write.built_from))
+        for function in c.functions
+        for write in function.writes
+    )
 
 
 def _changes_what_all_have(c: Candidate) -> bool:

@@ -8,7 +8,7 @@ from racelint.events import Access, Kind, Mark, Op, Resource, Shape, Switch
 from racelint.expressions import expression
 from racelint.facts import Write
 from racelint.pattern.unit import Unit, same
-from racelint.resolve import CONSTRUCTORS, locks_of
+from racelint.resolve import CONSTRUCTORS, for_each_thread, locks_of
 from racelint.words import CLOCKS, MAKING_SURE, SPENDS, first_word
 
 
@@ -21,6 +21,8 @@ def makes_known_resource(unit: Unit, write: Access) -> bool:
     """The same as far as the value itself says so, not how its owner ends it."""
     value = write.value
     if value.shape is Shape.SPAWNED or value.part("resource") is not None or value.type == "file":
+        return True
+    if for_each_thread(value.type) and not unit.facts.is_async:
         return True
     if _entered_by_hand(unit, write):
         return True

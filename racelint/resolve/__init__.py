@@ -8,7 +8,7 @@ from racelint.resolve.changes import CONSTRUCTORS, TAKES
 from racelint.resolve.lineages import MAPPED_BASES, THREADS
 from racelint.resolve.names import MAPPERS, enclosing_self, is_model_class
 from racelint.resolve.outside import outside_bases
-from racelint.resolve.scope import Home, Scope, locks_of, made_of_nothing
+from racelint.resolve.scope import Home, Scope, for_each_thread, locks_of, made_of_nothing
 
 __all__ = [
     "CONSTRUCTORS",
@@ -19,6 +19,7 @@ __all__ = [
     "Home",
     "Scope",
     "enclosing_self",
+    "for_each_thread",
     "is_model_class",
     "locks_of",
     "made_of_nothing",

@@ -198,6 +198,17 @@ class Home:
         return ":" + name if name in self.scope.classes else ""
 
 
+def for_each_thread(made: str) -> bool:
+    """Whether objects of the class are there to keep threads apart, though no lock is known by that name.
+
+    That is what each thread has for itself, and a class of the project called just like a lock, which stands in for one.
+    """
+    return made == "threading.local" or (made.startswith(".") and made.rpartition(".")[2] in _LOCKS)
+
+
+_LOCKS = frozenset({"Lock", "RLock", "Condition", "Semaphore"})
+
+
 def locks_of(scope: Scope, owner: str) -> dict[str, str]:
     """The locks that a class, or the module for "", has: their names, and the world that each excludes in, or `any`."""
     if owner in scope.classes:
