@@ -9,6 +9,7 @@ from racelint.evidence import Evidence
 from racelint.finding import Confidence, World
 from racelint.frozen import dataclass
 from racelint.pattern.kept import kept_under_lock
+from racelint.pattern.module import here
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.rivals import rivals, with_itself
 from racelint.pattern.unit import Unit, same
@@ -31,7 +32,9 @@ def rereads(unit: Unit) -> Iterator[Reread]:
     if unit.is_constructor or unit.facts.is_async:
         return
     for use in unit.accesses(Op.READ, Op.USE, Op.DELETE, kinds=SHARED):
-        if use.resource.place in seen or not fails_when_gone(use) or unit.rechecked_locked(use):
+        if use.resource.place in seen or unit.rechecked_locked(use):
+            continue
+        if not fails_when_gone(use) and not _part_is_used(unit, use):
             continue
         check = next((c for n, sense in use.control if (c := _found(unit, n, sense, use)) is not None), None)
         if check is None or _renewed(unit, check, use):
@@ -104,6 +107,16 @@ def fails_when_gone(use: Access) -> bool:
             and not use.handled & {"", "KeyError", "LookupError", "IndexError", "Exception"}
         )
     return use.op is Op.USE and use.value.via is not None and not use.handled & {"", "AttributeError", "Exception"}
+
+
+def _part_is_used(unit: Unit, use: Access) -> bool:
+    """Whether what is read is asked at once for an attribute or entry, or one is set, which fails where it is `None`."""
+    if use.op is not Op.READ or use.resource.key or use.handled & {"", "AttributeError", "TypeError", "Exception"}:
+        return False
+    if any(other.value.via == use.id for other in unit.accesses(Op.USE, kinds=SHARED)):
+        return False  # a method is called, which is an access of its own
+    span = unit.module.span(here(use))
+    return unit.module.program.lines[span.end_line - 1][span.end_column - 1 :][:1] in (".", "[")
 
 
 def _found(unit: Unit, number: int, sense: Sense, use: Access) -> Access | None:
