@@ -36,7 +36,7 @@ from racelint.flow.unseen import (
 )
 from racelint.frozen import replace
 from racelint.models.data import Spawner
-from racelint.resolve import enclosing_self
+from racelint.resolve import MAPPINGS, enclosing_self
 from racelint.words import SESSION_MAKERS, SPENDS, TELLS, first_word
 
 
@@ -318,6 +318,8 @@ def _modelled_type(ev: Evaluator, base: Value, method: str) -> str:
         and base.text in ev.scope.core_tables
     ):
         return "sqlalchemy.Table"
+    if known in MAPPINGS:  # whatever its name says
+        return ""
     guessed = _guessed(ev, base.text.partition("(")[0], method) if base.text else ""
     if guessed:
         return guessed

@@ -8,12 +8,13 @@ from racelint.resolve.changes import CONSTRUCTORS, TAKES
 from racelint.resolve.lineages import MAPPED_BASES, THREADS
 from racelint.resolve.names import MAPPERS, enclosing_self, is_model_class
 from racelint.resolve.outside import outside_bases
-from racelint.resolve.scope import Home, Scope, for_each_thread, locks_of, made_of_nothing
+from racelint.resolve.scope import MAPPINGS, Home, Scope, for_each_thread, locks_of, made_of_nothing
 
 __all__ = [
     "CONSTRUCTORS",
     "MAPPED_BASES",
     "MAPPERS",
+    "MAPPINGS",
     "TAKES",
     "THREADS",
     "Home",

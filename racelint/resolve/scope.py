@@ -131,6 +131,18 @@ COLLECTIONS = frozenset(
 )
 """Collections as the body of a class writes them."""
 
+MAPPINGS = COLLECTIONS | frozenset(
+    (
+        "OrderedDict",
+        "collections.OrderedDict",
+        "weakref.WeakValueDictionary",
+        "weakref.WeakKeyDictionary",
+        "cachetools.TTLCache",
+        "cachetools.LRUCache",
+    )
+)
+"""Types of what is kept in the memory of the process under keys, and so is no store."""
+
 SHAPES = frozenset({"none", "false", "true", "constant", "empty", "other", "display", "call", "await"})
 
 
