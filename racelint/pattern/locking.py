@@ -294,7 +294,8 @@ def _replaced(unit: Unit) -> Iterator[Useless]:
 def _how_sure(unit: Unit, write: Access) -> Confidence:
     """How sure it is that a task holds a lock which is replaced: medium if one is seen to wait for something under it meanwhile."""
     module = unit.module
-    for other in module.units:
+    users = (f for f in module.scope.facts.functions if f.is_async and _takes(f, write.resource.path))
+    for other in filter(None, (module.unit(user.qualname) for user in users if user is not unit.facts)):
         held = [
             switch
             for switch in other.switches()
