@@ -116,7 +116,7 @@ def _sets_fields(c: Candidate) -> bool:
 def row_creation(c: Candidate) -> bool:
     """Whether rows are looked up and a row is made."""
     maps_rows = c.module.keys.maps_rows
-    if _sets_own_column(c) and c.does(*_LOOKS):
+    if (_sets_own_column(c) or _keeps_new_row(c)) and c.does(*_LOOKS):
         return True
     if not c.changes_stores and not any(_says_creation(c, name) for name in c.called):
         return False  # most definitions; what follows looks at each call
@@ -146,6 +146,16 @@ def _sets_own_column(c: Candidate) -> bool:
     """Whether a method sets a field of its own object, which a session of SQLAlchemy may save."""
     scope, owner = c.module.scope, c.facts.owner
     return bool(owner) and "sqlalchemy" in scope.libraries and _sets_fields(c) and scope.is_mapped(owner)
+
+
+def _keeps_new_row(c: Candidate) -> bool:
+    """Whether a method keeps what a class was called for, and handles that a row is missing."""
+    facts = c.facts
+    built = bool(facts.owner) and any(w.path.startswith("self.") and _CLASS.search(w.built_from) for w in facts.writes)
+    return built and any(path.endswith(".DoesNotExist") for path in facts.reads)
+
+
+_CLASS = expression(r"(^|\.)[A-Z]\w*$")
 
 
 def _says_creation(c: Candidate, name: str) -> bool:

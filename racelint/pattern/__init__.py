@@ -85,6 +85,7 @@ from racelint.pattern.indexing import gone_through_by_number
 from racelint.pattern.iterating import VIEWS, iterated_by_threads, process_wide
 from racelint.pattern.jobs import early_jobs, sends_on_commit
 from racelint.pattern.kept import kept_under_lock
+from racelint.pattern.kept_new import built_for_later
 from racelint.pattern.kept_together import read_apart
 from racelint.pattern.limits import (
     children_then_parent,
@@ -291,6 +292,7 @@ __all__ = [
     "begun_twice",
     "broken_compounds",
     "broken_sections",
+    "built_for_later",
     "by_generated_key",
     "by_locked_row",
     "by_new_row",

@@ -42,6 +42,7 @@ from racelint.pattern import (
     Unit,
     added_again,
     answered_by_application,
+    built_for_later,
     by_generated_key,
     by_locked_row,
     by_new_row,
@@ -67,6 +68,7 @@ def find(module: Module) -> Iterable[Finding]:
     for unit in module.units:
         yield from without_constraint(module, unit)
         yield from with_loose_constraint(module, unit)
+        yield from kept_until_saved(module, unit)
         for look, fetch in fetched_unlocked(unit):
             name = fetch.resource.name
             yield module.finding(
@@ -155,6 +157,25 @@ def with_loose_constraint(module: Module, unit: Unit) -> Iterable[Finding]:
             Fix(
                 f"add a unique constraint for the rows without `{column}`, or let nulls be equal (`nulls_distinct=False`)"
             ),
+        )
+
+
+def kept_until_saved(module: Module, unit: Unit) -> Iterable[Finding]:
+    """A row that was not there is built here and saved by another method of the object, so later still."""
+    for look, new, method, line in built_for_later(unit):
+        name = look.resource.name
+        evidence = row_evidence(unit, new, look)
+        yield module.finding(
+            RULE,
+            unit,
+            new,
+            ((Role.CHECK, look), (Role.ACT, new)),
+            f"a row of `{name}` is looked up on line {module.line(look)}, built here because there was none, and saved by `{method}` "
+            f"on line {line}; another process can create it in between",
+            evidence,
+            World.PROCESSES,
+            name,
+            Fix("use `get_or_create` or an upsert on a unique key, or handle the error of the unique constraint"),
         )
 
 
