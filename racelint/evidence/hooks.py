@@ -28,7 +28,9 @@ _OWN_EACH = ("threading.local", "gevent.local.local", "werkzeug.local.Local", "a
 
 def kept_for_later(concurrency: Concurrency, function: FunctionFacts) -> Iterator[tuple[str, FunctionFacts, Evidence]]:
     """The attributes (`self.start`) that a hook reads and an earlier one sets for each job, with why jobs come in between."""
-    earlier = PAIRS.get(function.name) if function.owner and function.params else None
+    if not function.owner or not function.params:
+        return
+    earlier = PAIRS.get(function.name) or _named_before(function.name)
     if (
         not earlier
         or function.is_async
@@ -50,14 +52,70 @@ def kept_for_later(concurrency: Concurrency, function: FunctionFacts) -> Iterato
                 or any(map(concurrency.scope.models.names_lock, write.within))
             ):
                 continue
-            evidence = evidence or _shared(concurrency, function)
+            evidence = evidence or _shared(concurrency, function, opener)
             if evidence is None:
                 return
             yield write.path, opener, evidence
 
 
-def _shared(concurrency: Concurrency, function: FunctionFacts) -> Evidence | None:
+def _named_before(name: str) -> tuple[str, ...]:
+    """The names of what runs before a function for the same job, if it is named after what comes later: `_before_query`."""
+    words = name.split("_")
+    return tuple(
+        "_".join((*words[:number], first, *words[number + 1 :]))
+        for number, word in enumerate(words)
+        for first in _BEFORE.get(word, ())
+    )
+
+
+_BEFORE = {
+    "after": ("before",),
+    "post": ("pre",),
+    "finished": ("started",),
+    "finish": ("start",),
+    "ended": ("started", "began"),
+    "end": ("start", "begin"),
+    "completed": ("started",),
+    "teardown": ("before",),
+}
+"""By word of a name that says "when the job is done" the words that say "before it is"."""
+
+
+def _registered_for_all(concurrency: Concurrency, function: FunctionFacts, opener: FunctionFacts) -> Evidence | None:
+    """Why several jobs are under way, if one method of the object registers both hooks in the same way."""
+    scope = concurrency.scope
+    for method in scope.methods.get(function.owner, {}).values():
+        own = method.params[0][0] if method.params else ""
+        ways = [
+            [call for call in method.calls if f"{own}.{hook.name}" in call.arguments] for hook in (opener, function)
+        ]
+        for first in ways[0]:
+            for second in ways[1]:
+                last = second.callee.rpartition(".")[2]
+                if first.callee.rpartition(".")[2] not in (last, *_named_before(last)):
+                    continue
+                canonical = scope.names_in(method.qualname).canonical(second.callee)
+                sure = canonical.startswith(_OF_THREADS) or last in _OF_REQUESTS
+                if any("session" in argument for argument in second.arguments[:1]):
+                    sure = False  # which each thread may well have for itself
+                return Evidence(
+                    f"`{method.qualname}` registers `{opener.name}` and `{function.name}` for all jobs, of which several are under way",
+                    Confidence.MEDIUM if sure else Confidence.LOW,
+                    "threads",
+                )
+    return None
+
+
+_OF_THREADS = ("sqlalchemy.event.", "django.")
+"""Beginnings of the names of what calls hooks in all threads of a server."""
+_OF_REQUESTS = frozenset({"after_request", "teardown_request", "after_app_request", "teardown_app_request"})
+"""Names of what registers a hook for all requests."""
+
+
+def _shared(concurrency: Concurrency, function: FunctionFacts, opener: FunctionFacts) -> Evidence | None:
     """Why several jobs use one object, if they do."""
+    if function.name not in PAIRS:
+        return _registered_for_all(concurrency, function, opener)
     if function.name != "__exit__":
         roots = (concurrency.roots[number] for number in concurrency.reached.get(function.qualname, ()))
         root = next((root for root in roots if root.handler and root.world == "threads" and not root.own_object), None)

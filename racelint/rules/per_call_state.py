@@ -25,7 +25,7 @@ process for their work, as `os.chdir` does, and processes that look whether a st
 ## Missed alarms
 Values that a call does not compute from its arguments, such as the time; values that other methods read, too, because they may
 be meant to stay; collections that each call empties and fills. Between threads, objects that only callers outside of the module
-share, unless they are applications or middlewares of a server, or decorate functions.
+share, unless they are applications or middlewares of a server, decorate functions, or register two hooks for the same job.
 """
 
 from collections.abc import Iterable, Iterator
