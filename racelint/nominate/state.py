@@ -313,6 +313,8 @@ def wake_up(c: Candidate) -> bool:
     """Whether an event is waited for, or asked, and cleared or replaced; or what a thread looks at is set by itself first."""
     if _sets_flag(c) and c.facts.qualname in c.module.started:
         return True
+    if "is_alive" in c.called and "start" in c.called and not c.facts.is_async:
+        return True
     if c.called.isdisjoint(("clear", "Event")):
         return False
     names = {call.callee.rpartition(".")[2] for call in c.calls}

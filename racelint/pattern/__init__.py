@@ -158,6 +158,7 @@ from racelint.pattern.removed_late import removed_late
 from racelint.pattern.replaced import replaced_meanwhile
 from racelint.pattern.rereading import fails_when_gone, rereads, takes_found, takes_from_queue
 from racelint.pattern.reset_at_start import reset_at_start
+from racelint.pattern.revived import revived_in_vain
 from racelint.pattern.rights import taken_unasked
 from racelint.pattern.rivals import (
     begun_twice,
@@ -443,6 +444,7 @@ __all__ = [
     "replaced_meanwhile",
     "rereads",
     "reset_at_start",
+    "revived_in_vain",
     "rival",
     "rivals",
     "row_evidence",

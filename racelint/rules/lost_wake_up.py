@@ -3,7 +3,7 @@
 The one who sets the event meanwhile finds it set already; the clearing then takes the news away, and the next `wait()` sleeps
 although there is work to do. The same happens where a new event is put in the place of the old one; to a request to stop that
 comes before a new task or thread, which clears it or sets its flag (`self.running = True`) first, has run its first step; and to an answer that comes before the event is
-cleared to wait for it. A plain flag (`self.dirty`) that is lowered after the work loses news in the same way.
+cleared to wait for it. So does a request to stop that is taken back for a thread that may have seen it. A plain flag (`self.dirty`) that is lowered after the work loses news in the same way.
 
 ## Example
     async def run(self) -> None:
@@ -49,6 +49,7 @@ from racelint.pattern import (
     lowered_late,
     only_started,
     reset_at_start,
+    revived_in_vain,
     rivals,
     same,
 )
@@ -61,6 +62,7 @@ def find(module: Module) -> Iterable[Finding]:
         yield from after_the_work(module, unit)
         yield from at_the_start(module, unit)
         yield from flag_at_the_start(module, unit)
+        yield from of_the_last_thread(module, unit)
         yield from after_the_request(module, unit)
         yield from flag_after_the_work(module, unit)
 
@@ -235,6 +237,26 @@ def flag_at_the_start(module: Module, unit: Unit) -> Iterable[Finding]:
             world,
             name,
             Fix(f"set `{name}` before the start"),
+        )
+
+
+def of_the_last_thread(module: Module, unit: Unit) -> Iterable[Finding]:
+    """A request to end that is taken back while the thread, which may have seen it, is still alive: no new one is started."""
+    for reset, asked, ender in revived_in_vain(unit):
+        name = reset.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            reset,
+            ((Role.ACT, reset), (Role.CHECK, asked)),
+            f"`{name}` is reset here for the thread that may still be alive on line {module.line(asked)}; if that has seen what `{ender}` "
+            "wrote, it ends all the same, and no new one is started",
+            Evidence(
+                f"`{ender}` asks the thread to end and does not wait for it", Confidence.MEDIUM, World.THREADS.value
+            ),
+            World.THREADS,
+            name,
+            Fix("wait for the old thread (`join`) before it is reset, or give each thread an event of its own"),
         )
 
 
