@@ -51,7 +51,9 @@ def rereads(unit: Unit) -> Iterator[Reread]:
             )
             if name == unit.facts.qualname and evidence.strength is not Confidence.HIGH and _named_by_caller(unit, use):
                 evidence, name = remover(unit, use, by_others=True) or (evidence.weakened(), name)
-            if (unsaid and not _said_to_be_shared(unit, use)) or _only_under_lock(unit):
+            # who asks for a property is not seen, nor whether a lock is held there
+            unseen = use.op is Op.READ and not use.resource.key and "property" in unit.facts.decorators
+            if (unsaid and not _said_to_be_shared(unit, use)) or _only_under_lock(unit) or unseen:
                 evidence = evidence.weakened()
             yield Reread(Pair(unit, check, use), evidence, name)
 
