@@ -145,6 +145,9 @@ SENDS = frozenset({"send", "sendall", "sendto", "request", "publish", "transmit"
 NOTES = frozenset({"[]", "add", "append", "setdefault", "update"})
 """How an entry is put into a collection."""
 
+ADDS_CALLBACK = frozenset({"add_callback", "add_errback", "add_done_callback", "addCallback", "addErrback", "addBoth"})
+"""How a callback is added to something that calls it at once if it is done already."""
+
 BRINGS_UP = frozenset(
     "setup init initialize initialise reinitialize reinitialise start startup connect open login bootstrap launch bind".split()
 )

@@ -12,7 +12,7 @@ from racelint.nominate.stores import WRITES
 from racelint.resolve import CONSTRUCTORS, for_each_thread
 from racelint.store_calls import WRITE
 from racelint.touch import COMPLETIONS, calls_entry, may_race
-from racelint.words import NOTES, OF_ENTRY, SENDS, first_word
+from racelint.words import ADDS_CALLBACK, NOTES, OF_ENTRY, SENDS, first_word
 
 
 def anything(c: Candidate) -> bool:
@@ -434,6 +434,8 @@ def taken_by_threads(c: Candidate) -> bool:
         return False
     if ("empty" in c.called or "qsize" in c.called) and not c.called.isdisjoint(("get", "get_nowait")):
         return max(c.rank(World.THREADS), c.rank(World.PROCESSES)) >= module.least
+    if not c.called.isdisjoint(ADDS_CALLBACK) and not c.changes.keys().isdisjoint(module.takers):
+        return True
     return any(key in module.takers and c.meets(key, module.takers, World.THREADS) >= module.least for key in c.reads)
 
 

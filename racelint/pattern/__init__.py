@@ -16,6 +16,7 @@ from racelint.pattern.answered import answered_by_application, second_refused_by
 from racelint.pattern.apart import computed_from_itself, made_apart, of_other_entries
 from racelint.pattern.assumed import assumed_at_start, assumed_set
 from racelint.pattern.beside import key_kept_late
+from racelint.pattern.called_at_once import read_after_callback
 from racelint.pattern.claimed_late import is_busy, marked_late
 from racelint.pattern.claiming import adds_entry, claimed_in_two_steps, filled_over_limit, places_taken
 from racelint.pattern.compounds import broken_compounds, broken_sections
@@ -425,6 +426,7 @@ __all__ = [
     "raised_then_tested",
     "raised_to_end",
     "raised_too_early",
+    "read_after_callback",
     "read_apart",
     "read_meanwhile",
     "ready_too_early",

@@ -44,7 +44,20 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Module, Op, emptied_by_each, pruned, rereads, spent_twice, takes_from_queue
+from racelint.pattern import (
+    Access,
+    Confidence,
+    Evidence,
+    Module,
+    Op,
+    Unit,
+    emptied_by_each,
+    pruned,
+    read_after_callback,
+    rereads,
+    spent_twice,
+    takes_from_queue,
+)
 from racelint.rule import Rule
 
 
@@ -67,6 +80,7 @@ def find(module: Module) -> Iterable[Finding]:
                 Fix("remove it in one step that tolerates its absence (`pop(key, None)`), or hold one lock over both"),
             )
     for unit in module.units:
+        yield from after_callback(module, unit)
         for asked, take, name, evidence in emptied_by_each(unit):
             yield module.finding(
                 RULE,
@@ -99,6 +113,24 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix(fix),
             )
+
+
+def after_callback(module: Module, unit: Unit) -> Iterable[Finding]:
+    """An attribute that is read anew after a callback was added to what it holds, which sets it to nothing."""
+    for added, read, taker in read_after_callback(unit):
+        name = read.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            read,
+            ((Role.CHECK, added), (Role.ACT, read)),
+            f"`{name}` is read again here, after `{taker}` was added to it on line {module.line(added)}, which sets it to `None` and may "
+            "have run by now",
+            Evidence("what is done already calls a callback at once", Confidence.MEDIUM, World.THREADS.value),
+            World.THREADS,
+            name,
+            Fix("keep it in a local, and go on with that"),
+        )
 
 
 def _words(name: str, use: Access) -> tuple[str, str, str]:
