@@ -19,6 +19,9 @@ _ARRAYS = frozenset(
 )
 """What makes arrays in memory that processes share. Those that have a lock take it for each step alone."""
 
+VALUES = frozenset({"multiprocessing.Value", "multiprocessing.sharedctypes.Value"})
+"""What makes values that processes share."""
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -116,12 +119,67 @@ class HandedAlike(Reaching):
 
     def is_memory(self, built: str, caller: FunctionFacts) -> bool:
         """Whether a call in a function makes an array, dictionary or list that processes share: `Array("i", 4)`, `manager.dict()`."""
-        canonical = self.scope.names_in(caller.qualname).canonical
-        if canonical(built) in _ARRAYS:
+        if self.scope.names_in(caller.qualname).canonical(built) in _ARRAYS:
             return True
+        return self._of_manager(built, caller, ("dict", "list"))
+
+    def is_shared_value(self, built: str, caller: FunctionFacts) -> bool:
+        """Whether a call in a function makes a value that processes share, or a manager's namespace of such."""
+        if self.scope.names_in(caller.qualname).canonical(built) in VALUES:
+            return True
+        return self._of_manager(built, caller, ("Value", "Namespace"))
+
+    def _of_manager(self, built: str, caller: FunctionFacts, methods: tuple[str, ...]) -> bool:
+        canonical = self.scope.names_in(caller.qualname).canonical
         holder, _, method = built.rpartition(".")
         made = {canonical(by) for name, by in (*caller.locals_built, *self.scope.facts.assigned) if name == holder}
-        return method in ("dict", "list") and "multiprocessing.Manager" in {*made, canonical(holder)}
+        return method in methods and "multiprocessing.Manager" in {*made, canonical(holder)}
+
+    def handed_value(self, function: FunctionFacts, name: str) -> bool | None:
+        """Whether whoever starts the function in processes hands each of them one value that they share for an argument; None if
+        it is not seen what they are handed."""
+        places = [place for place, (given, _) in enumerate(function.params[bool(function.owner) :]) if given == name]
+        sites = self.started_with.get(function.qualname, ())
+        given = [(site, site.given[place]) for site in sites for place in places if place < len(site.given)]
+        if len(given) != len(sites) or not all(path in site.caller.local_names for site, path in given):
+            return None
+        return bool(given) and all(
+            site.world == "processes" and self._makes_value(path, site.caller) for site, path in given
+        )
+
+    def _makes_value(self, name: str, caller: FunctionFacts) -> bool:
+        """Whether the caller has made a value that processes share, once, and holds it by the name."""
+        made = {built for local, built in caller.locals_built if local == name}
+        if name in caller.loop_names | caller.made_anew or not made:
+            return False
+        return all(self.is_shared_value(built, caller) for built in made)
+
+    def initialised_with_value(self, name: str) -> bool:
+        """Whether the initializer of a pool sets a global to a value that whoever makes the pool has made for all its processes."""
+        setters = {
+            function.name: [given for given, _ in function.params].index(write.built_from)
+            for function in self.scope.facts.functions
+            for write in function.writes
+            if write.path == name and write.built_from in [given for given, _ in function.params]
+        }
+        for caller in (*self.scope.facts.functions, self.scope.facts.module_body) if setters else ():
+            for call in caller.calls:
+                given = dict(argument.split("=", 1) for argument in call.arguments if "=" in argument)
+                place = setters.get(given.get("initializer", ""))
+                handed = given.get("initargs", "").strip("()").rstrip(",").split(", ")
+                if place is not None and place < len(handed) and self._makes_value(handed[place], caller):
+                    return True
+        return False
+
+    def keeps_shared_value(self, owner: str, holder: str) -> bool:
+        """Whether all processes that the class is were handed one value, which whoever makes them has made."""
+        if not self.shares_memory or not any(b.rpartition(".")[2] == "Process" for b in self.scope.base_names(owner)):
+            return False
+        return self.handed_to_all(owner, holder) and any(
+            call.callee == owner and any(self._makes_value(argument, caller) for argument in call.arguments)
+            for caller in (*self.scope.facts.functions, self.scope.facts.module_body)
+            for call in caller.calls
+        )
 
     def _is_one(self, path: str, caller: FunctionFacts, collection: bool) -> bool:
         """Whether a name that stands in a loop means one object in all rounds: made before it, or kept by the module."""

@@ -364,7 +364,10 @@ def first_step(c: Candidate) -> bool:
 def state_of_threads(c: Candidate) -> bool:
     """Whether state is looked at and changed, and a thread changes it, too."""
     module = c.module
-    if any(w.how in ("=", "+=") and w.path.endswith(".value") for w in c.facts.writes) and _shares_memory(c):
+    if _shares_memory(c) and any(
+        (w.how in ("=", "+=") and w.path.endswith(".value")) or (w.how == "+=" and w.path.count(".") == 1)
+        for w in c.facts.writes
+    ):
         return True
     if any(
         key in c.reads and key in module.changers and c.meets(key, module.changing, World.THREADS) >= module.least

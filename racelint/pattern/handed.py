@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from racelint.events import Access, Kind, Mark, Op
 from racelint.evidence import Evidence
+from racelint.evidence.handed_alike import VALUES
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
 from racelint.pattern.counters import own_to_thread
@@ -15,7 +16,6 @@ from racelint.pattern.unit import Unit, exactly
 QUEUES = frozenset(
     "queue.Queue queue.LifoQueue queue.PriorityQueue queue.SimpleQueue multiprocessing.Queue multiprocessing.JoinableQueue".split()
 )
-VALUES = frozenset({"multiprocessing.Value", "multiprocessing.sharedctypes.Value"})
 
 
 def emptied_by_each(unit: Unit) -> Iterator[tuple[Mark, Mark, str, Evidence]]:
@@ -75,8 +75,8 @@ def counted_in_shared_memory(unit: Unit) -> Iterator[tuple[Access, Access, Evide
 
     Its own lock guards the read and the write, each alone.
     """
-    for write in unit.accesses(Op.WRITE):
-        if not write.resource.path.endswith(".value") or unit.locked_at(write):
+    for write in unit.accesses(Op.WRITE) if unit.module.concurrency.shares_memory else ():
+        if write.resource.path.count(".") != 1 or unit.locked_at(write):
             continue
         read = next(
             (
@@ -98,7 +98,7 @@ def entry_in_shared_memory(unit: Unit) -> Iterator[tuple[Access, Access, Evidenc
 
     Not for one that each process has for itself.
     """
-    for write in unit.accesses(Op.WRITE):
+    for write in unit.accesses(Op.WRITE) if unit.module.concurrency.shares_memory else ():
         resource = write.resource
         if write.how not in ("[]", "[]+=") or unit.locked_at(write) or not in_shared_memory(unit, write):
             continue
@@ -122,13 +122,27 @@ def in_shared_memory(unit: Unit, write: Access) -> bool:
 
 
 def counted_by_processes(unit: Unit, write: Access) -> Evidence | None:
-    """That processes which the module starts change the `multiprocessing.Value` that all of them were handed, or that it keeps."""
-    holder, _, last = write.resource.path.rpartition(".")
-    if last != "value":
+    """That processes which the module starts change the value that all of them were handed, or that it keeps."""
+    concurrency, resource = unit.module.concurrency, write.resource
+    holder, dot, last = resource.path.rpartition(".")
+    if not dot or not concurrency.shares_memory:
         return None
-    if write.resource.kind is Kind.ARGUMENT:
-        return _started_with(unit, VALUES, ("processes", "threads"))
-    return _started(unit, ("processes", "threads")) if _built(unit, write, holder) in VALUES else None
+    worlds = ("threads", "processes")
+    found: Evidence | None = None
+    if resource.kind is Kind.ARGUMENT:
+        handed = concurrency.handed_value(unit.facts, holder)
+        if handed:
+            found = _started(unit, ("processes",))
+        elif handed is None and last == "value":
+            found = _started_with(unit, VALUES, worlds)
+    elif last == "value":
+        found = _started(unit, worlds) if _built(unit, write, holder) in VALUES else None
+        if found is None and resource.kind is Kind.GLOBAL and concurrency.initialised_with_value(holder):
+            found = _started(unit, ("processes",))
+        if found is None and resource.kind is Kind.ATTRIBUTE and concurrency.keeps_shared_value(resource.owner, holder):
+            text = f"all processes that are a `{resource.owner}` are handed one `{holder}`"
+            found = Evidence(text, Confidence.MEDIUM, "processes")
+    return found
 
 
 def _built(unit: Unit, write: Access, holder: str) -> str:
