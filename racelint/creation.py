@@ -455,8 +455,8 @@ def finished_later(unit: Unit, write: Access) -> bool:
             or not set(write.controlled_by) <= set(access.controlled_by)
         ):
             continue
-        part = access.resource.owner == write.resource.owner and access.resource.path.startswith(
-            write.resource.path + "."
+        part = access.resource.name.startswith(write.resource.name + ".") or (
+            access.resource.owner == write.resource.owner and access.resource.path.startswith(write.resource.path + ".")
         )
         fills = same(access.resource, write.resource) and (
             access.op is Op.UPDATE

@@ -14,7 +14,7 @@ from racelint.events import (
     Shape,
     Value,
 )
-from racelint.evidence.wrappers import OF_FUNCTION, is_transaction
+from racelint.evidence.wrappers import OF_FUNCTION, is_lock_maker, is_transaction
 from racelint.expressions import expression
 from racelint.facts.isolation import WORD
 from racelint.flow.committing import commits_each
@@ -198,6 +198,10 @@ class Contexts(Leaving):
         if known is None:
             return None
         manager, of_module = known
+        made = dict(manager.locals_built)
+        if any(is_lock_maker(self.scope, made.get(guard, guard)) for guard in manager.yields_within):
+            text = source_of(expression)  # of a lock that each call makes
+            return self.acquire(Resource(Kind.STORE, "lock", text, text), "lock", "any", self.place(expression), False)
         if of_module and (not manager.owner or source_of(expression.func).partition(".")[0] == self_name):
             entered = (self._enter_guard(g, owner, self_name, self.place(expression)) for g in manager.yields_within)
             number = next((number for number in entered if number is not None), None)

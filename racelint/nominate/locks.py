@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from racelint.candidate import Candidate
-from racelint.facts import Write
+from racelint.facts import FunctionFacts, Write
 from racelint.finding import World
 from racelint.touch import steps_on_paths, waits_for_condition
 
@@ -120,9 +122,15 @@ def declared_guard(c: Candidate) -> bool:
 
 def own_lock(c: Candidate) -> bool:
     """Whether a lock is made and state, a file or a store is changed, if only by what the function wraps as a decorator."""
-    if not any(c.module.makes_own_lock(function) for function in c.functions):
+    if not any(c.module.makes_own_lock(function) for function in (*c.functions, *_entered(c))):
         return False
     return bool(c.changes) or c.changes_stores or steps_on_paths(c.called) or (bool(c.facts.parent) and _wraps(c))
+
+
+def _entered(c: Candidate) -> Iterator[FunctionFacts]:
+    """The context managers of the module that the function enters."""
+    for path in c.module.taken(c.facts):
+        yield from c.module.concurrency.target(path, c.facts)
 
 
 def _wraps(c: Candidate) -> bool:

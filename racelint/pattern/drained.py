@@ -68,9 +68,21 @@ def _handed_on(unit: Unit, read: Access) -> bool:
 
 
 def _kept(unit: Unit, read: Access) -> bool:
-    """Whether the count that was read is put in another place."""
-    return any(
+    """Whether the count that was read is put in another place, or handed to a call, by the name of a local that holds it, too."""
+    if _handed_on(unit, read) or any(
         write.value.via == read.id and not same(write.resource, read.resource) for write in unit.accesses(Op.WRITE)
+    ):
+        return True
+    line = unit.module.line(read)
+    held = {
+        write.path
+        for write in unit.facts.writes
+        if write.line == line and write.how == "=" and write.built_from == read.resource.name
+    }
+    return any(
+        not held.isdisjoint(mark.related) and mark.subject.rpartition(".")[2] not in _ASKS
+        for mark in unit.marks("call", "slow")
+        if mark.id > read.id
     )
 
 
