@@ -111,7 +111,22 @@ def _strength(
         return Confidence.LOW
     if unit.module.concurrency.called_only_under_lock(unit.facts) or _set_up_before(unit, function, write):
         return Confidence.LOW
+    if _only_after_joins(unit):
+        return Confidence.LOW
     return found.strength
+
+
+def _only_after_joins(unit: Unit) -> bool:
+    """Whether all that is seen to call the unit has waited for threads before, and nothing else is known to run it."""
+    concurrency = unit.module.concurrency
+    roots = (concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ()))
+    callers = concurrency.callers.get(unit.facts.qualname, ())
+    if not callers or any(not root.public for root in roots):
+        return False
+    return all(
+        any(other.callee.endswith(".join") and not other.arguments and other.line < call.line for other in caller.calls)
+        for caller, call in callers
+    )
 
 
 def _set_up_before(unit: Unit, function: FunctionFacts, write: Write) -> bool:
