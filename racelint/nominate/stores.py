@@ -139,7 +139,8 @@ def row_creation(c: Candidate) -> bool:
         return True
     if any(path.endswith(".DoesNotExist") for function in c.functions for path in function.reads):
         return True
-    return bool(c.does(*_LOOKS)) and (own or c.does(*_CREATIONS, *_LOOKS) > 1)
+    looks = (*_LOOKS, "update")  # which says whether there was a row
+    return bool(c.does(*looks)) and (own or c.does(*_CREATIONS, *looks) > 1)
 
 
 def _sets_own_column(c: Candidate) -> bool:

@@ -231,6 +231,7 @@ from racelint.pattern.transactions import (
 )
 from racelint.pattern.two_stores import written_to_both
 from racelint.pattern.unit import Unit, exactly, same
+from racelint.pattern.upserts import changed_or_made
 from racelint.pattern.waiting import Mistake, Wait, wrong_waits
 from racelint.resolve import CONSTRUCTORS
 from racelint.touch import calls_entry, ends_entry
@@ -302,6 +303,7 @@ __all__ = [
     "calls_entry",
     "calls_resource",
     "chained_entries",
+    "changed_or_made",
     "children_then_parent",
     "claimed_in_two_steps",
     "claims_too_late",

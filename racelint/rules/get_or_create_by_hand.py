@@ -46,6 +46,7 @@ from racelint.pattern import (
     by_generated_key,
     by_locked_row,
     by_new_row,
+    changed_or_made,
     constraint_handled,
     drawn_at_random,
     loosely_constrained,
@@ -100,7 +101,7 @@ def find(module: Module) -> Iterable[Finding]:
                     "lock what the rows belong to before the look-up, or let a unique constraint refuse the second row"
                 ),
             )
-        for look, new in (*created_unseen(unit), *missing_added(unit)):
+        for look, new in (*created_unseen(unit), *missing_added(unit), *changed_or_made(unit)):
             evidence = row_evidence(unit, new, look)
             if refused_on_the_way(unit) or receives_any(unit) or answered_by_application(unit, look, new):
                 evidence = evidence.weakened()
@@ -111,7 +112,7 @@ def find(module: Module) -> Iterable[Finding]:
                 unit,
                 new,
                 ((Role.CHECK, look), (Role.ACT, new)),
-                f"a row of `{name}` is looked up on line {module.line(look)} and created here because there was none; "
+                f"a row of `{name}` is {'changed' if look.op.changes else 'looked up'} on line {module.line(look)} and created here because there was none; "
                 "another process can create it in between"
                 + (", and then the unique constraint makes this one fail" if refused else ""),
                 evidence,
