@@ -309,10 +309,10 @@ def _done_besides(unit: Unit, check: Access, write: Access) -> Access | Mark | S
             known = event.how != "add" or event.resource.name[:1].isupper()  # else it may be there already
             if made and known and _same_branch(unit, check, write, event):
                 return event
-        elif isinstance(event, (Mark, Switch)):
-            seen = is_seen(unit, event) or is_told_outside(event)
-            if seen and _same_branch(unit, check, write, event):
-                return event
+        elif isinstance(event, (Mark, Switch)) and _same_branch(unit, check, write, event):
+            by_name = isinstance(event, Mark) and event.what == "helper" and check.id in unit.flow.ordered
+            if is_told_outside(event) or (is_seen(unit, event) and not by_name):
+                return event  # the name of a function alone speaks for nothing where no state is compared
     return None
 
 
