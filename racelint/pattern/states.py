@@ -310,8 +310,8 @@ def _done_besides(unit: Unit, check: Access, write: Access) -> Access | Mark | S
             if made and known and _same_branch(unit, check, write, event):
                 return event
         elif isinstance(event, (Mark, Switch)) and _same_branch(unit, check, write, event):
-            by_name = isinstance(event, Mark) and event.what == "helper" and check.id in unit.flow.ordered
-            if is_told_outside(event) or (is_seen(unit, event) and not by_name):
+            named = isinstance(event, Mark) and event.what == "helper"
+            if is_told_outside(event) or (is_seen(unit, event) and not (named and check.id in unit.flow.ordered)):
                 return event  # the name of a function alone speaks for nothing where no state is compared
     return None
 
