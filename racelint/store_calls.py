@@ -149,7 +149,9 @@ class StoreCalls:
         known = self.concurrency.receiver_type(receiver, function)
         guessed = known if known in models.types else models.guess(receiver, scope.libraries, name) or known
         if guessed in models.types:
-            call = models.method(guessed, name)
+            call = models.method(guessed, name) or (
+                models.method("sql", name) if name in ("fetchrow", "fetchval") else None
+            )
             return frozenset((call.effect,)) if call is not None else NOTHING
         if self._effects_by_path(receiver, function, types, depth - 1):
             return found

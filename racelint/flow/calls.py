@@ -322,7 +322,7 @@ def _modelled_type(ev: Evaluator, base: Value, method: str) -> str:
         return ""
     guessed = _guessed(ev, base.text.partition("(")[0], method) if base.text else ""
     if guessed:
-        return guessed
+        return guessed if guessed.startswith("asyncpg.") or not _is_of_driver(ev, base.text) else "sql"
     if method in models.row_methods and base.text and not known and ev.program.maps_rows:
         return "row"
     return "sql"
@@ -333,6 +333,12 @@ def _guessed(ev: Evaluator, name: str, method: str) -> str:
     models = ev.models
     plain = "" if ev.function.is_async else models.guess(name, ev.libraries - models.awaited, method)
     return plain or models.guess(name, ev.libraries, method)
+
+
+def _is_of_driver(ev: Evaluator, name: str) -> bool:
+    """Whether a method that only connections of drivers have is called on the name, which is then none of SQLAlchemy or Redis."""
+    wanted = (f"{name}.fetchrow", f"{name}.fetchval")
+    return any(call.callee in wanted for call in ev.function.calls)
 
 
 def _saves_itself(ev: Evaluator, base: Value, method: str) -> bool:
