@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
+from racelint.evidence.beside import awaited_beside
 from racelint.evidence.calls import LOOPS, Calls
 from racelint.evidence.data import Root
 from racelint.evidence.handlers import RUNS_ONCE, find_callbacks, find_handlers
@@ -42,7 +43,7 @@ class Roots(Calls):
     @cached_property
     def own_roots(self) -> list[Root]:
         """All roots that the module shows: found when they are first asked for, which is not so for every module."""
-        return [*self.told, *self._find_public()]
+        return [*self.told, *self._find_public(), *awaited_beside(self)]
 
     @property
     def roots(self) -> list[Root]:

@@ -48,6 +48,8 @@ class Expressions(Walk):
             self.call(node.value, awaited=True)
         elif node.value is not None:
             self.visit(node.value)
+            if isinstance(node.value, (ast.Name, ast.Attribute)):
+                self.current.waits.append((dotted(node.value), node.lineno))
         self.current.suspend()
 
     def yield_(self, node: ast.Yield | ast.YieldFrom) -> None:

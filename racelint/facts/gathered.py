@@ -48,6 +48,7 @@ class Gathered:
         "stub",
         "suspends",
         "switches",
+        "waits",
         "writes",
         "yields",
         "yields_within",
@@ -73,6 +74,7 @@ class Gathered:
         self.statements = 0
         self.looped: set[str] = set()
         self.made_anew: set[str] = set()
+        self.waits: list[tuple[str, int]] = []
         self.enters: list[str] = []
         self.distinct: set[str] = set()
         self.repeated: set[str] = set()
@@ -153,5 +155,6 @@ class Gathered:
             tuple(self.choices),
             frozenset(self.made_anew),
             tuple(self.enters),
+            tuple(self.waits),
             frozenset(self.distinct - self.repeated),
         )
