@@ -8,7 +8,6 @@ from racelint.events import Kind, Resource
 from racelint.evidence.data import Evidence, Root
 from racelint.evidence.kept import closed_over
 from racelint.evidence.own_objects import BUILDERS, OwnObjects
-from racelint.evidence.wrappers import wrappers_of
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.resolve import locks_of
@@ -73,7 +72,7 @@ class Concurrency(OwnObjects):
                     or (given and (left.handler or right.handler or left.called or right.called))
                 ):
                     continue
-                if captured and not (self._has_captured(left, captured) and self._has_captured(right, captured)):
+                if captured and not (self._has_captured(first, captured) and self._has_captured(second, captured)):
                     continue
                 strength = min(
                     self._strength(left, resource, one), self._strength(right, resource, other), key=lambda s: s.rank
@@ -116,12 +115,14 @@ class Concurrency(OwnObjects):
         parent = next((name for name in parents if name), "")
         return f"{parent}." if parent else ""
 
-    def _has_captured(self, root: Root, prefix: str) -> bool:
-        """Whether runs from the root share variables of one call of a function: they start in it, or are of what it once decorated."""
-        if root.unit.startswith(prefix):
-            return True
-        unit = self.scope.functions.get(root.unit)
-        return unit is not None and any(f"{maker}." == prefix for _, maker in wrappers_of(self.scope, unit))
+    def _has_captured(self, number: int, prefix: str) -> bool:
+        """Whether runs from the root share variables of one call of a function: they start in it, or come to what it once decorated."""
+        return self.roots[number].unit.startswith(prefix) or any(
+            number in self.reached.get(name, ())
+            for wrapper, decorated in self.decorating.items()
+            if wrapper.startswith(prefix)
+            for name in decorated
+        )
 
     def _of_class(self, resource: Resource) -> bool:
         """Whether the attribute is written as one of a class, which all its objects share."""
