@@ -29,6 +29,7 @@ from racelint.words import (
     NUMBER,
     OF_SIZE,
     OVER,
+    PROMISE,
     SETTLES,
     SIGNED_IN,
     TAKEN,
@@ -130,6 +131,11 @@ MEANINGS = (
         "`user`, `account`, `current_user` in the handler of a request, if something is asked of it: `user.id`, `request.user`",
         "who is signed in",
         SIGNED_IN.pattern,
+    ),
+    Meaning(
+        "`put_if_absent`, `set_if_empty` and their kin; `acquire`, `__enter__` of a class whose name ends in `Lock` or `Mutex`",
+        "looks and sets in one step",
+        rf"{PROMISE.pattern}|(?i:(lock|mutex)$)",
     ),
     Meaning(
         f"{', '.join(f'`{word}`' for word in sorted(ENDING))} as the first word of a call",

@@ -70,6 +70,7 @@ class Need(Enum):
     CONDITION = "a condition variable is waited for"
     JOB = "a job is sent"
     ROW_LOCK = "rows are locked, or a lock is taken where rows are changed"
+    PROMISE = "a function says by its name that it looks and sets in one step"
     QUEUE = "rows or entries are read and changed or removed"
 
 

@@ -132,6 +132,21 @@ ONCE = frozenset(
 )
 """Words of keys and functions that say that what stands there may be used once."""
 
+PROMISE = expression(
+    r"^_*(a_?)?(put|set|add|insert|store|write|save|create|acquire|lock|claim)_?(if|unless|when)_?(is_)?(not_)?"
+    r"(empty|absent|missing|none|new|unset|free|present|exists?|existing)$"
+)
+"""How functions are called that set something only if there is nothing yet, in one step: `put_if_absent`."""
+
+_LOCKING = expression(r"(?i)(lock|mutex)$")
+_TAKES = frozenset({"acquire", "try_acquire", "__enter__", "__aenter__"})
+
+
+def promises_one_step(name: str, owner: str) -> bool:
+    """Whether a function says that it looks and sets in one step: by its name, or because it takes what its class calls a lock."""
+    return PROMISE.search(name) is not None or (name in _TAKES and _LOCKING.search(owner) is not None)
+
+
 ENDING = frozenset("complete finish finalize finalise conclude".split())
 """First words of calls that end what is done in parts, when all of them are done."""
 

@@ -23,6 +23,7 @@ from racelint.flow.managers import (
     own_method_of_manager,
     related_set,
 )
+from racelint.flow.promised import promised_step
 from racelint.flow.rows import change_field, library_of
 from racelint.flow.stores import apply_effect
 from racelint.flow.summaries import source_of
@@ -223,6 +224,11 @@ def _own(
             positional.insert(0, instance)
         else:
             positional.insert(0, replace(base, row=base.row))
+    unknown = facts.stub or not ev.program.matters(facts)
+    if unknown and (step := promised_step(ev, node, base, facts.name, arguments)) is not None:
+        if awaiting is not None:
+            ev.switch(awaiting, arguments.stems, facts.name)
+        return step
     if not arguments.starred:
         if first_word(facts.name) in TELLS | SPENDS:  # whatever can be seen of what it does
             ev.mark("helper", node, facts.name)

@@ -17,6 +17,7 @@ from racelint.flow.managers import (
     reverse_row,
 )
 from racelint.flow.pairs import named_pair
+from racelint.flow.promised import promised_step
 from racelint.flow.resources import COUNTED
 from racelint.flow.rows import home, set_field
 from racelint.flow.summaries import source_of
@@ -68,7 +69,7 @@ def unmodelled_call(
     made = created_by_base(ev, where, base, method, arguments) if base is not None else None
     if made is not None:
         return made
-    pair = named_pair(ev, where, base, method, arguments, awaiting)
+    pair = promised_step(ev, where, base, method, arguments) or named_pair(ev, where, base, method, arguments, awaiting)
     if pair is None and awaiting is None:
         pair = free_name(ev, where, method, arguments)
     if pair is None:

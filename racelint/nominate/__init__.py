@@ -223,4 +223,5 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.JOB: stores.job,
     Need.ROW_LOCK: stores.row_lock,
     Need.QUEUE: stores.queue,
+    Need.PROMISE: stores.promise,
 }

@@ -35,6 +35,7 @@ from racelint.paths import (
 from racelint.store_calls import READ, WRITE, asks_class
 from racelint.store_types import keeps_rows
 from racelint.touch import steps_on_paths
+from racelint.words import promises_one_step
 
 _READS = ("read", "row", "row-locked", "exists", "query", "query-locked", "sql", "json-load", "file-read")
 WRITES = ("write", "sql", "sql-write", "json-dump", "file-write")
@@ -280,6 +281,11 @@ def queue(c: Candidate) -> bool:
     if not (_mutations(c) and c.does("write", *_READS)):  # who sets an entry where there was none knows what was there
         return False
     return c.does(*_READS, *_CHANGES, "remove") > 1 or bool(c.does("sql"))  # one statement of SQL may do both
+
+
+def promise(c: Candidate) -> bool:
+    """Whether the function says by its name that it looks and sets in one step, and calls two things."""
+    return len(c.calls) > 1 and promises_one_step(c.facts.name, c.facts.owner)
 
 
 def _for_the_first(call: CallSite) -> bool:

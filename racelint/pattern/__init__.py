@@ -149,6 +149,7 @@ from racelint.pattern.pacing import slept_then_done
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.past_transactions import sent_past
 from racelint.pattern.per_call import mixed_calls
+from racelint.pattern.promised import promises_broken
 from racelint.pattern.pruned import pruned
 from racelint.pattern.queues import Taken, of_several, seen_twice, unclaimed_items, worked_on
 from racelint.pattern.raised import raised_then_given, raised_then_tested
@@ -421,6 +422,7 @@ __all__ = [
     "pid_file_of_one",
     "places_taken",
     "process_wide",
+    "promises_broken",
     "pruned",
     "published_half_made",
     "put_there",

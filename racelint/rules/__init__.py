@@ -17,7 +17,13 @@ RULES: tuple[Rule, ...] = (
     Listed("RL105", "orm-lost-update", Need.ROW_UPDATE, Need.ROW_TEST, Need.GET_OR_CREATE),
     Listed("RL106", "stale-row-save", Need.SLOW_SAVE),
     Listed(
-        "RL107", "version-checked-outside-write", Need.STORE_UPDATE, Need.VERSIONED_WRITE, Need.ROW_UPDATE, Need.QUEUE
+        "RL107",
+        "version-checked-outside-write",
+        Need.STORE_UPDATE,
+        Need.VERSIONED_WRITE,
+        Need.ROW_UPDATE,
+        Need.QUEUE,
+        Need.PROMISE,
     ),
     Listed("RL108", "stale-check", Need.STATE_OF_TASKS, Need.TASK_START, Need.FIRST_STEP, Need.ENDED),
     Listed("RL109", "per-call-state", Need.PER_CALL_STATE, Need.KEPT_BY_HOOK, Need.PROCESS_SETTING, Need.STORE_UPDATE),

@@ -2,7 +2,8 @@
 
 Two writers can both pass the comparison before either saves; the second overwrites the first, which is what the version
 should have prevented, or an order is paid twice. The comparison must be part of the write. So it is with a code that may be used once
-and is looked up and removed in two steps, and with a lock of a store that is taken by a step whose answer nobody asks for.
+and is looked up and removed in two steps, with a lock of a store that is taken by a step whose answer nobody asks for, and with what
+a function like `put_if_absent` promises.
 
 ## Example
     async def update(self, key: str, state: State) -> None:
@@ -39,6 +40,7 @@ from racelint.pattern import (
     entries_marked,
     entries_refused,
     one_document,
+    promises_broken,
     released_unseen,
     row_evidence,
     state_changes,
@@ -80,6 +82,7 @@ def find(module: Module) -> Iterable[Finding]:
             *entries_marked(unit),
             *entries_refused(unit),
             *statements_after_test(unit),
+            *promises_broken(unit),
         ):
             name = pair.first.resource.name
             yield module.finding(
@@ -199,5 +202,6 @@ RULE = Rule(
         Need.VERSIONED_WRITE,
         Need.ROW_UPDATE,
         Need.QUEUE,
+        Need.PROMISE,
     ),
 )

@@ -1,0 +1,36 @@
+"""Functions that promise by their names to look and set in one step, and do it in two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.events import Access, Kind, Op, Sense
+from racelint.expressions import expression
+from racelint.finding import World
+from racelint.flow.promised import PROMISED
+from racelint.pattern.pair import Pair
+from racelint.pattern.transactions import transactions_at
+from racelint.pattern.unit import Unit, exactly
+
+_IN_MEMORY = expression(r"(?i)memory|fake|mock|dummy|stub|test|simple|null|dict")
+"""Parts of the names of classes whose entries no other process has."""
+
+
+def promises_broken(unit: Unit) -> Iterator[tuple[Pair, Access]]:
+    """Looks for an entry, each with the step that sets it because there was none.
+
+    Whoever calls such a function relies on its promise, so that it need not be known who does. Errors that are handled may say that
+    somebody else was first.
+    """
+    if _IN_MEMORY.search(unit.facts.owner):
+        return
+    for write in unit.accesses(Op.WRITE, kinds=(Kind.STORE,)):
+        if write.resource.owner != PROMISED or write.handled or transactions_at(unit, write):
+            continue
+        for number, sense in sorted(write.control, key=lambda one: one[0]):
+            look = unit.access(number)
+            if look is None or sense is Sense.PRESENT or not exactly(look.resource, write.resource):
+                continue
+            if not unit.guarded(look, write) and not unit.guarded(look, write, World.PROCESSES):
+                yield Pair(unit, look, write), write
+                break
