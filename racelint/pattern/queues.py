@@ -156,6 +156,7 @@ def _drained(unit: Unit) -> Iterator[Taken]:
             alike = exactly(look.resource, removal.resource) or bool(
                 look.chosen & (removal.chosen | removal.value.stems)
             )
+            alike = alike or _keys_collected(unit, look, removal)
             if not alike or not unit.before(look.id, removal.id) or _kept_out(unit, look, removal):
                 continue
             if not _put_aside(unit, look):
@@ -163,10 +164,28 @@ def _drained(unit: Unit) -> Iterator[Taken]:
                 break
 
 
+def _keys_collected(unit: Unit, look: Access, removal: Access) -> bool:
+    """Whether the keys of what is read one by one are put into a collection, and all that it holds are deleted then."""
+    if not any(name.startswith("*") for name in removal.assigned):
+        return False
+    notes = (
+        unit.module.text(mark.place).partition("(")[0].rpartition(".")[0]
+        for mark in unit.marks("call")
+        if mark.subject.rpartition(".")[2] in ("add", "append")
+        and look.resource.key in mark.related
+        and mark.place.unit == look.place.unit
+        and unit.before(look.id, mark.id)
+    )
+    stems = look.id in removal.value.stems
+    return any(stems or collection in removal.related for collection in notes)
+
+
 def _put_aside(unit: Unit, look: Access) -> bool:
     """Whether what is read was renamed before, so that whoever adds something does it elsewhere."""
     return any(
-        rename.how in RENAMES and exactly(rename.resource, look.resource) and unit.before(rename.id, look.id)
+        rename.how in RENAMES
+        and (exactly(rename.resource, look.resource) or (look.resource.key and look.resource.key in rename.related))
+        and unit.before(rename.id, look.id)
         for rename in unit.accesses(Op.WRITE, kinds=(Kind.STORE,))
     )
 
