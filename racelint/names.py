@@ -19,6 +19,7 @@ from racelint.paths import (
     words_of_name,
 )
 from racelint.words import (
+    BEFORE,
     CLOCKS,
     ENDING,
     EVERYWHERE,
@@ -348,6 +349,11 @@ MEANINGS = (
         "`run`, `start`, `stop`, `send`, `handle` and other methods that all sorts of objects have",
         "called on something unknown, is that of a class which shares a word with the name of what it is called on",
         rf"^({'|'.join(sorted(EVERYWHERE))})$",
+    ),
+    Meaning(
+        "`before_x` and `after_x`, `pre_x` and `post_x`, `x_started` and `x_finished` and the like, of two methods that are registered",
+        "run one after the other for each job",
+        rf"(^|_)({'|'.join(sorted({*BEFORE, *(first for firsts in BEFORE.values() for first in firsts)}))})(_|$)",
     ),
     Meaning("`guarded_by`", "declares the lock of an attribute", r"^guarded_by$"),
 )

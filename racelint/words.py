@@ -163,6 +163,18 @@ NOTES = frozenset({"[]", "add", "append", "setdefault", "update"})
 ADDS_CALLBACK = frozenset({"add_callback", "add_errback", "add_done_callback", "addCallback", "addErrback", "addBoth"})
 """How a callback is added to something that calls it at once if it is done already."""
 
+BEFORE = {
+    "after": ("before",),
+    "post": ("pre",),
+    "finished": ("started",),
+    "finish": ("start",),
+    "ended": ("started", "began"),
+    "end": ("start", "begin"),
+    "completed": ("started",),
+    "teardown": ("before",),
+}
+"""By word of a name that says "when the job is done" the words that say "before it is"."""
+
 BRINGS_UP = frozenset(
     "setup init initialize initialise reinitialize reinitialise start startup connect open login bootstrap launch bind".split()
 )

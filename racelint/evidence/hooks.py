@@ -12,6 +12,7 @@ from racelint.evidence.overlap import Concurrency
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
 from racelint.resolve import enclosing_self
+from racelint.words import BEFORE
 
 PAIRS = {
     "__exit__": ("__enter__",),
@@ -64,21 +65,8 @@ def _named_before(name: str) -> tuple[str, ...]:
     return tuple(
         "_".join((*words[:number], first, *words[number + 1 :]))
         for number, word in enumerate(words)
-        for first in _BEFORE.get(word, ())
+        for first in BEFORE.get(word, ())
     )
-
-
-_BEFORE = {
-    "after": ("before",),
-    "post": ("pre",),
-    "finished": ("started",),
-    "finish": ("start",),
-    "ended": ("started", "began"),
-    "end": ("start", "begin"),
-    "completed": ("started",),
-    "teardown": ("before",),
-}
-"""By word of a name that says "when the job is done" the words that say "before it is"."""
 
 
 def _registered_for_all(concurrency: Concurrency, function: FunctionFacts, opener: FunctionFacts) -> Evidence | None:
