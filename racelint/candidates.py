@@ -21,6 +21,9 @@ from racelint.words import first_word, whole_lock
 GROWS = frozenset(["+=", "[]", "[]+=", "append", "add", "extend", "update"])
 """Changes of counters and collections that other processes should see."""
 
+ALIKE = frozenset({"none", "false", "empty", "true", "constant"})
+"""Shapes of what is the same in each call."""
+
 
 class Candidates:
     """The definitions of one module, with what all of them have to know."""
@@ -213,6 +216,11 @@ class Candidates:
         )
 
     @cached_property
+    def looking(self) -> list[tuple[FunctionFacts, frozenset[str]]]:
+        """The functions of the module with the keys of all that they look at, of whatever object."""
+        return [(f, frozenset(map(_key, f.reads))) for f in self.scope.facts.functions]
+
+    @cached_property
     def timed(self) -> frozenset[str]:
         """The functions that an event loop is asked to call when time has passed."""
         return frozenset(
@@ -315,3 +323,8 @@ class Candidates:
         }
         parts = {part for receiver in receivers for part in receiver.split(".")}
         return frozenset({*parts, *("." + part for part in parts)})
+
+
+def _key(path: str) -> str:
+    """The key of what a path of one or two parts means."""
+    return "." + path.rpartition(".")[2] if "." in path else path

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import cache
 
 from racelint.candidate import Candidate
+from racelint.candidates import ALIKE
 from racelint.evidence.hooks import kept_for_later
+from racelint.facts import FunctionFacts, Write
 from racelint.finding import World
 from racelint.resolve import Scope
 
@@ -64,8 +66,6 @@ def shown(c: Candidate) -> bool:
     Of a coroutine also one that no local name holds, and an argument that is put there and given an attribute.
     """
     facts, scope = c.facts, c.module.scope
-    if not (c.suspends if facts.is_async else c.module.concurrency.threaded):
-        return False
     built = {built for _, built in facts.locals_built}
     if facts.is_async:
         built |= {write.built_from for write in facts.writes if "." in write.path or write.path in facts.outer_names}
@@ -79,6 +79,8 @@ def shown(c: Candidate) -> bool:
     if not any(
         write.how in SHOWS and (write.path not in facts.local_names or "." in write.path) for write in facts.writes
     ):
+        return False
+    if not (c.suspends if facts.is_async else c.module.concurrency.threaded):
         return False
     return c.rank(World.TASKS if facts.is_async else World.THREADS) >= 0
 
@@ -95,14 +97,31 @@ SHOWS = frozenset({"[]", "=", "append", "appendleft", "add"})
 
 def early_flag(c: Candidate) -> bool:
     """Whether a flag is raised, and something is set that another function of the module looks at together with the flag."""
-    if not (c.suspends if c.facts.is_async else c.module.concurrency.threaded):
+    flags = {key for key, writes in c.changes.items() if any(w.how == "=" and w.shape == "true" for w in writes)}
+    if not flags or (c.facts.is_async and not c.suspends):
         return False
-    writes = [w for f in c.functions for w in f.writes if "." in w.path or w.path in f.outer_names]
-    flags = {w.path for w in writes if w.how == "=" and w.shape == "true"}
-    others = {w.path for w in writes} - flags
-    if not flags or not others or c.rank(World.TASKS if c.facts.is_async else World.THREADS) < 0:
-        return False
+    others = [key for key, writes in c.changes.items() if any(map(_gives, writes))]
+    pairs = [(flag, other) for flag in flags for other in others if flag != other]
+    if c.facts.is_async:  # between threads anything may happen anywhere
+        pairs = [pair for pair in pairs if c.switches_between(*pair)]
     return any(
-        f is not c.facts and not flags.isdisjoint(f.reads) and not others.isdisjoint(f.reads)
-        for f in c.module.scope.facts.functions
+        f is not c.facts and any(flag in keys and other in keys for flag, other in pairs) and _surely_meets(c, f)
+        for f, keys in (c.module.looking if pairs else ())
     )
+
+
+def _gives(write: Write) -> bool:
+    """Whether a change gives a value to what may have had none."""
+    if write.how == "=":
+        return write.shape not in ALIKE
+    return write.how in _FILLS
+
+
+_FILLS = frozenset({"[]", "append", "add", "update", "extend", "setdefault"})
+"""How a collection gets what it lacks."""
+
+
+def _surely_meets(c: Candidate, function: FunctionFacts) -> bool:
+    """Whether anything but their being public says that a function runs at the same time."""
+    world, meetings = World.TASKS if c.facts.is_async else World.THREADS, c.module.meetings
+    return meetings.meeting(c.facts, [meetings.runs(function, world)], world) > 0
