@@ -162,13 +162,11 @@ class Candidate:
 
     @cached_property
     def _states_changes(self) -> bool:
-        """Whether a statement that the definition or a helper holds, or that stands at the top of the module, may change or lock rows.
+        """Whether a statement that the definition or a helper holds or names may change or lock rows.
 
         Otherwise what is executed only reads: of a statement that comes from elsewhere nothing is known.
         """
-        if any(function.sql for function in (*self.functions, self.module.scope.facts.module_body)):
-            return True
-        if self.module.has_statements:
+        if any(map(self.module.states_change, self.functions)):
             return True
         if _STATEMENTS.isdisjoint(self.called):
             return False

@@ -7,7 +7,8 @@ from functools import cached_property
 
 from racelint.evidence import Concurrency, Root
 from racelint.evidence.starts import THREADED
-from racelint.facts import FunctionFacts, Write
+from racelint.facts import FunctionFacts, ModuleFacts, Write
+from racelint.facts.source_text import says_sql
 from racelint.finding import Confidence, World
 from racelint.helpers import Helpers
 from racelint.keys import Reach, StateKeys
@@ -258,17 +259,30 @@ class Candidates:
             for path in taken
         )
 
-    @cached_property
-    def has_statements(self) -> bool:
-        """Whether classes of the module, or modules that it imports from, keep statements of SQL."""
-        scope = self.scope
-        if any("." in name for name, _ in scope.facts.statements):
+    def states_change(self, function: FunctionFacts) -> bool:
+        """Whether a function holds a statement of SQL that may change or lock rows, or names a constant that is one."""
+        if function.sql:
             return True
+        kept = self._statements
+        if not kept:
+            return False
+        paths = {path for call in function.calls for path in call.arguments}
+        paths.update(function.reads, (built for _, built in function.locals_built))
+        return not kept.isdisjoint(path.rpartition("=")[2].rpartition(".")[2] for path in paths)
+
+    @cached_property
+    def _statements(self) -> frozenset[str]:
+        """The last names of such constants of the module and its classes, and of the modules that it imports from."""
+        scope = self.scope
+        found = _changing(scope.facts)
         for name in scope.imports:
-            found = scope.index.meaning(name, scope.facts)
-            if found is not None and found.module.path != scope.facts.path and found.module.statements:
-                return True
-        return False
+            meant = scope.index.meaning(name, scope.facts)
+            if meant is not None and meant.module.path != scope.facts.path:
+                theirs = _changing(meant.module)
+                found |= theirs
+                if meant.name in theirs:
+                    found.add(name)
+        return frozenset(found)
 
     @cached_property
     def grown(self) -> frozenset[str]:
@@ -328,3 +342,12 @@ class Candidates:
 def _key(path: str) -> str:
     """The key of what a path of one or two parts means."""
     return "." + path.rpartition(".")[2] if "." in path else path
+
+
+def _changing(module: ModuleFacts) -> set[str]:
+    """The last names of a module's constants that are statements of SQL which may change or lock rows."""
+    return {
+        name.rpartition(".")[2]
+        for name, text in module.statements
+        if says_sql(text) or not text.lstrip().lower().startswith("select")
+    }

@@ -100,8 +100,8 @@ class StoreCalls:
             ]
             return NOTHING.union(*handed)
         found = self._effects_by_path(callee, function, types)
-        if found == SQL and self._tells_no_statement(call):
-            found = NOTHING
+        if not call.arguments or (found == SQL and self._asks_module(call)):
+            found -= SQL  # which needs a statement
         if "sql" in found:
             found = found - SQL | self._of_statement(call, function)
         elif found >= _QUERY and (built := _built(callee.rpartition(".")[0])) and not built >= _QUERY:
@@ -126,12 +126,10 @@ class StoreCalls:
             return SQL  # a text, or one that comes from elsewhere
         return built | _QUERY if selects else built
 
-    def _tells_no_statement(self, call: CallSite) -> bool:
-        """Whether a call whose name alone says that it may run a statement is given none, or is that of an imported module."""
+    def _asks_module(self, call: CallSite) -> bool:
+        """Whether a call whose name alone says that it may run a statement is that of an imported module."""
         root, _, name = call.callee.partition(".")
-        return not call.arguments or (
-            root in self.scope.imports and "." not in name and root not in self.scope.models.receivers
-        )
+        return root in self.scope.imports and "." not in name and root not in self.scope.models.receivers
 
     def _effects_by_path(self, path: str, function: FunctionFacts, types: Types, depth: int = 4) -> frozenset[str]:
         """What a call may do to a store, as the tables tell it by its receiver's type, name or origin."""

@@ -30,6 +30,7 @@ from racelint.facts.source_text import (
     decorators_of,
     dotted,
     says_nothing,
+    says_sql,
 )
 from racelint.facts.statements import Statements
 from racelint.frozen import replace
@@ -97,6 +98,8 @@ class _Collector(Statements):
             self.visit(decorator)
         for default in (*arguments.defaults, *(d for d in arguments.kw_defaults if d)):
             self.visit(default)
+            if isinstance(default, ast.Constant) and isinstance(default.value, str) and says_sql(default.value):
+                found.sql = True
         found.stub = all(says_nothing(statement) for statement in node.body)
         found.run_by = says_threaded(node)
         class_name, self.class_name = self.class_name, ""
