@@ -11,7 +11,7 @@ from racelint.keys import ANY, GIVEN, OWN, Keys, Reach
 from racelint.resolve import enclosing_self
 from racelint.store_calls import CHANGES, looks_up
 from racelint.touch import comes_first
-from racelint.words import SCOPES
+from racelint.words import OPERATIONS, SCOPES
 
 _SQL, _QUERY, _COMMIT = frozenset(["sql"]), frozenset(["query"]), frozenset(["commit"])
 _STATEMENTS = frozenset("update delete insert replace merge upsert with_for_update".split())
@@ -78,6 +78,10 @@ class Candidate:
         roots = (concurrency.roots[number] for number in concurrency.reached.get(own, ()))
         users = {root.unit for root in roots if root.public and root.world == World.TASKS.value}
         return len(users - {own}) > 1 or any(len(self._begun_with(f)) > 1 for f in self.functions)
+
+    def begins_operation(self) -> bool:
+        """Whether the one operation that an object is there for begins with the definition or with a helper: each call does."""
+        return any(name.rpartition(".")[2] in OPERATIONS for f in self.functions for name in self._begun_with(f))
 
     def _begun_with(self, function: FunctionFacts) -> set[str]:
         """The public coroutines of objects that begin with a coroutine."""

@@ -179,3 +179,8 @@ BRINGS_UP = frozenset(
     "setup init initialize initialise reinitialize reinitialise start startup connect open login bootstrap launch bind".split()
 )
 """First words of names of methods by which an object comes into use."""
+
+OPERATIONS = frozenset(
+    "execute execute_command request send query call invoke fetch fetch_all fetch_one fetchrow command post get put delete publish".split()
+)
+"""Names of the one operation that an object is there for: each call is another one."""

@@ -62,8 +62,9 @@ def made_by_tasks(c: Candidate) -> bool:
         any(
             key in c.reads
             and any(w.shape in _MADE and w.how in ("=", "[]") for w in writes)
-            and c.switches_between(key)  # before the change or after it: what is put there may not be ready
             and _may_leak(c, key)
+            # before the change, or after it: what is put there may not be ready
+            and ((c.changes_later(key) and _others_make(c, key)) or _half_made(c, key))
             for key, writes in c.changes.items()
         )
         and c.rank(World.TASKS) >= 0
@@ -91,6 +92,26 @@ def flag_of_tasks(c: Candidate) -> bool:
             or any(call.awaited for _, call in c.module.concurrency.callers.get(function.qualname, ()))
         )
     )
+
+
+def _others_make(c: Candidate, key: str) -> bool:
+    """Whether others may come for what the key is set to, whom more than the names of functions tells of where that is wanted."""
+    if not c.module.least or c.meets(key, c.module.changing, World.TASKS) >= c.module.least:
+        return True
+    if key in c.module.guarded or c.of_several_operations() or c.begins_operation():
+        return True
+    # who comes later may wait for the first
+    return not _WAITS.isdisjoint(c.called) or any(map(_awaits_value, c.functions))
+
+
+def _awaits_value(function: FunctionFacts) -> bool:
+    """Whether a coroutine may wait for something that is no call of a function with a name."""
+    return function.switches > sum(call.awaited and bool(call.callee) for call in function.calls)
+
+
+def _half_made(c: Candidate, key: str) -> bool:
+    """Whether what is put there may not be ready before a later suspension point, while the definition runs once more."""
+    return c.switches_between(key) and c.meets_itself(key, World.TASKS) > 0
 
 
 _FILLS = ("[]", "append", "add", "update", "extend")

@@ -18,6 +18,7 @@ from racelint.pattern.own_keys import has_own_key
 from racelint.pattern.unit import Unit
 from racelint.resolve import CONSTRUCTORS, enclosing_self
 from racelint.touch import comes_first
+from racelint.words import OPERATIONS
 
 MOST_RIVALS = 100
 """Who comes later is not asked for stronger evidence: where thousands change one thing, asking all for each takes the square."""
@@ -204,12 +205,6 @@ def made_sure_by_each(unit: Unit, act: Access) -> Evidence | None:
                 Confidence.MEDIUM,
             )
     return None
-
-
-OPERATIONS = frozenset(
-    "execute execute_command request send query call invoke fetch fetch_all fetch_one fetchrow command post get put delete publish".split()
-)
-"""Names of the one operation that an object is there for: each call is another one."""
 
 
 def used_by_many(unit: Unit) -> Evidence | None:
