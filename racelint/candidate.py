@@ -120,11 +120,11 @@ class Candidate:
         root = write.path.partition(".")[0]
         if root == "cls":  # which all objects have, also those that are made for one request
             return OWN | ANY
-        return OWN if root in self._own_names else ANY | GIVEN
+        return OWN if root in self.own_names else ANY | GIVEN
 
     @cached_property
-    def _own_names(self) -> frozenset[str]:
-        """Names of the own object, in the definition and all helpers."""
+    def own_names(self) -> frozenset[str]:
+        """The names of the own object, in the definition and all helpers."""
         return frozenset(enclosing_self(function, self.module.scope)[1] for function in self.functions)
 
     @cached_property

@@ -13,7 +13,7 @@ from racelint.finding import Confidence, World
 from racelint.helpers import Helpers
 from racelint.keys import Reach, StateKeys
 from racelint.meeting import RANKS, Meetings, Runs
-from racelint.resolve import CONSTRUCTORS, TAKES, Scope, locks_of
+from racelint.resolve import CONSTRUCTORS, TAKES, Scope, enclosing_self, locks_of
 from racelint.spans import Spans
 from racelint.store_calls import StoreCalls
 from racelint.touch import ENDINGS, ends_entry
@@ -36,6 +36,7 @@ class Candidates:
         self._guards: dict[str, bool] = {}
         self._kinds: dict[tuple[int, str, World, Reach], list[Runs]] = {}
         self._called: dict[str, frozenset[str]] = {}
+        self._outsiders: dict[str, list[tuple[str, str]]] = {}
         self._own_locks: dict[str, bool] = {}
         self.creating: dict[str, bool] = {}
         """Whether calls with a last name may create a row, as `nominate.stores` has found out."""
@@ -215,6 +216,25 @@ class Candidates:
             for key in self.keys.reads(helper, helper is not f)
             if key.startswith(".")
         )
+
+    def outsiders(self, key: str) -> list[tuple[str, str]]:
+        """The functions, each with the class whose object it sees, that look at a key and are no steps of such as set it to something.
+
+        Constructors are left out, and so is who looks at an attribute of an object that is not its own.
+        """
+        known = self._outsiders.get(key)
+        if known is None:
+            known = self._outsiders[key] = list(self._find_outsiders(key))
+        return known
+
+    def _find_outsiders(self, key: str) -> Iterator[tuple[str, str]]:
+        setters = {f.qualname for f, w in self.changers.get(key, ()) if w.how == "=" and w.shape not in ALIKE}
+        steps = {name for setter in setters for name in self.concurrency.runs(setter)}
+        for function in self.scope.every_function:
+            owner, name = enclosing_self(function, self.scope)
+            path = name + key if key.startswith(".") else key
+            if path in function.reads and function.qualname not in steps and function.name not in CONSTRUCTORS:
+                yield function.qualname, owner
 
     @cached_property
     def looking(self) -> list[tuple[FunctionFacts, frozenset[str]]]:

@@ -17,7 +17,7 @@ from racelint.evidence.sessions import keeps_session
 from racelint.finding import Confidence
 from racelint.meeting import RANKS
 from racelint.need import Need, Nominee
-from racelint.nominate import locks, state, stores, threads
+from racelint.nominate import locks, per_call, state, stores, threads
 from racelint.resolve import Scope
 
 
@@ -201,7 +201,7 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.OWN_LOCK: locks.own_lock,
     Need.FLAG_IN_CONSTRUCTOR: state.flag_in_constructor,
     Need.CACHED_RESOURCE: state.cached_resource,
-    Need.PER_CALL_STATE: state.per_call_state,
+    Need.PER_CALL_STATE: per_call.per_call_state,
     Need.STATE_OF_PROCESSES: state.state_of_processes,
     Need.STORE_UPDATE: stores.store_update,
     Need.VERSIONED_WRITE: stores.versioned_write,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from racelint.candidate import Candidate
-from racelint.evidence.hooks import stands_for_decorated
 from racelint.evidence.starts import may_start
 from racelint.facts import CallSite, FunctionFacts, Write
 from racelint.finding import Confidence, World
@@ -135,7 +134,7 @@ def ended(c: Candidate) -> bool:
         return False
     if any(w.how in NOTES for writes in c.changes.values() for w in writes) and c.rank(World.TASKS) >= module.least:
         return True
-    if not any(w.how == "=" and w.shape not in _FIXED for writes in c.changes.values() for w in writes):
+    if not any(w.how == "=" and w.shape not in FIXED for writes in c.changes.values() for w in writes):
         return False
     return any(
         c.meets(key, module.enders, World.TASKS) >= module.least for key in module.enders.keys() & c.reads.keys()
@@ -482,21 +481,7 @@ def cached_resource(c: Candidate) -> bool:
     )
 
 
-def per_call_state(c: Candidate) -> bool:
-    """Whether state is set and looked at, and another run of the same unit may do so, too."""
-    world = World.TASKS if c.facts.is_async else World.THREADS
-    if c.facts.name in CONSTRUCTORS or (c.facts.is_async and not c.suspends):
-        return False
-    return any(
-        key in c.reads
-        and any(write.how == "=" and write.shape not in _FIXED for write in writes)
-        and (world is World.THREADS or c.switches_between(key))
-        and (c.meets_itself(key, world) >= c.module.least or stands_for_decorated(c.facts))
-        for key, writes in c.changes.items()
-    )
-
-
-_FIXED = frozenset(["none", "false", "true", "empty"])
+FIXED = frozenset(["none", "false", "true", "empty"])
 """Shapes of values that are the same in each call."""
 
 
