@@ -36,6 +36,8 @@ class Root:
     """A unit of another module calls it; it is not started itself."""
     origin: str = ""
     """The path of that unit's module."""
+    run: str = ""
+    """Where in another module the unit starts that comes here: two ways from one start are steps of the same run."""
     guarded: bool = False
     """That unit, or one on the way from it, makes the call under a lock."""
     waited: bool = False

@@ -142,7 +142,8 @@ class Outside:
         for root in uses.started:
             if _new(root, way.own, way.guarded, roots):
                 text = root.text if way.level == 0 else f"`{way.function}` in {way.path} leads to it; {root.text}"
-                roots.append(_at(way, root, way.own, text, way.guarded, called=way.level > 0))
+                here = _at(way, root, way.own, text, way.guarded, called=way.level > 0)
+                roots.append(replace(here, run=f"{way.path}::{way.function}: {root.text}"))
         for digest, call in uses.calls:
             own = _OWN.get(call.receiver) if way.own is None else way.own
             names, guarded = digest.leads_to.get(call.caller, frozenset()), way.guarded or call.locked
@@ -151,7 +152,8 @@ class Outside:
                     near = root.unit == call.caller and way.level == 0
                     how = f"calls it on line {call.line}" if near else "leads to it"
                     text = f"`{root.unit}` in {digest.path} {how}; there {root.text}"
-                    roots.append(replace(_at(way, root, own, text, guarded, called=True), origin=digest.path))
+                    here = _at(way, root, own, text, guarded, called=True)
+                    roots.append(replace(here, origin=digest.path, run=f"{digest.path}::{root.unit}: {root.text}"))
 
     def _callers(self, way: _Way) -> Iterator[_Way]:
         """The functions in other modules that lead to calls of what the way has come to."""

@@ -74,7 +74,10 @@ def find_spawns(calls: Calls) -> list[Root]:
         )
         text = f"line {call.line} starts it with `{call.callee}`"
         text += " for many at once" if many else ", and other places start it too" if again else ""
-        waited = all(is_waited_for(calls, other_call, other) for other, other_call, _, _ in found)
+        waited = all(
+            is_waited_for(calls, other_call, other) or (other_call.awaited and world == "threads")
+            for other, other_call, _, _ in found
+        )
         roots.append(
             Root(
                 name,
