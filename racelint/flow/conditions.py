@@ -211,6 +211,8 @@ class Conditions(Names):
         }
         if not of_stores:
             return
+        if isinstance(node, cst.Call) or (isinstance(node, cst.Comparison) and _is_equality(node)):
+            self.mark("matched", node, stems=frozenset((max(of_stores),)))  # what was read last is what is compared
         for operand in operands:
             name = self._only_column(of_stores) or _field(operand) or self._placed(operand, of_stores)
             if name:
@@ -374,6 +376,13 @@ def _with_none(node: cst.Comparison) -> bool:
     """Whether it is only asked whether there is anything: `cache.get("version") is None`."""
     sides = (node.left, node.comparisons[0].comparator)
     return len(node.comparisons) == 1 and any(isinstance(side, cst.Name) and side.value == "None" for side in sides)
+
+
+def _is_equality(node: cst.Comparison) -> bool:
+    """Whether a value is compared with one that may be one's own, not with nothing: `holder == token`."""
+    return not _with_none(node) and isinstance(
+        node.comparisons[0].operator, (cst.Equal, cst.NotEqual, cst.In, cst.NotIn)
+    )
 
 
 def _is_nothing(node: cst.BaseExpression) -> bool:

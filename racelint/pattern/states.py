@@ -179,6 +179,8 @@ def released_unseen(unit: Unit) -> Iterator[tuple[Access, Access, bool]]:
             compared = take.op is not Op.UPDATE
             if compared and ((take.id, Sense.OTHER) not in removal.control or take.how not in ("get", "aget")):
                 continue
+            if compared and not any(take.id in mark.stems and mark.id < removal.id for mark in unit.marks("matched")):
+                continue  # that it is there is all that was asked
             if not compared and not (_expires(take) and _worked(unit, take, removal)):
                 continue
             looked = any(
