@@ -111,10 +111,9 @@ class Writers(Calls):
         scope, found = self.scope, []
         if not self.makes_entries or resource.kind not in (Kind.ATTRIBUTE, Kind.GLOBAL) or "." in resource.path:
             return []
-        family = scope.family(resource.owner) if resource.owner in scope.classes else frozenset()
-        built = self._built_globals.get(resource.path, "")
-        if (scope.attribute_type(resource.owner, resource.path) if family else built) not in DEFAULTING:
+        if not self.makes_its_entries(resource):
             return []
+        family = scope.family(resource.owner) if resource.owner in scope.classes else frozenset()
         for function in scope.every_function:
             owner, first = enclosing_self(function, scope)
             if owner not in family if family else resource.path in function.local_names - function.outer_names:
@@ -125,6 +124,12 @@ class Writers(Calls):
                 if receiver == path and method not in _OF_DICTIONARIES:
                     found.append((function, Write(path, "[]", "other", call.line, call.within)))
         return found
+
+    def makes_its_entries(self, resource: Resource) -> bool:
+        """Whether the resource is a dictionary that makes the entries which it lacks."""
+        if resource.owner in self.scope.classes:
+            return self.scope.attribute_type(resource.owner, resource.path) in DEFAULTING
+        return self._built_globals.get(resource.path, "") in DEFAULTING
 
     @cached_property
     def makes_entries(self) -> bool:

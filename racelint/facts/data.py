@@ -39,6 +39,8 @@ class Write:
     """Dotted source of the constructor or function whose result is written."""
     statement: int = 0
     """Which statement of its function it belongs to, counted from 1."""
+    depth: int = 0
+    """In how many subscripts what is written stands: 1 for `rooms[name]`, 2 for `rooms[name][seat]`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,15 +168,17 @@ class Expressions(Walk):
         if isinstance(node, ast.Subscript):
             self.visit(node.slice)
             path = dotted(node.value)
-            inner = node.value
+            inner, depth = node.value, 1
             while isinstance(inner, (ast.Attribute, ast.Subscript)):
+                depth += isinstance(inner, ast.Subscript)
                 inner = inner.value
             if path and not isinstance(inner, ast.Name):
                 self.visit(inner)
             if path:
                 self.note_read(path)  # which says, too, when it is written
                 how = "del[]" if how == "del" else "[]+=" if how == "+=" else "[]"
-                self.note_write(Write(path, how, shape, node.lineno, self.within, built, self.current.statements))
+                statement = self.current.statements
+                self.note_write(Write(path, how, shape, node.lineno, self.within, built, statement, depth))
             else:
                 self.visit(node.value)
             return

@@ -30,21 +30,37 @@ def emptied_after_await(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
 
 def _dealt_with(unit: Unit, write: Access) -> Iterator[tuple[Access, Switch]]:
     """The reads whose value an await works on before the collection is emptied, with that await."""
+    seen = _gone_through(unit, write)
     for switch in unit.switches():
         if switch.id > write.id or not unit.before(switch.id, write.id):
             continue
-        for number in sorted(switch.stems | switch.handed):
+        for number in sorted((switch.stems | switch.handed) - seen):
             read = unit.access(number)
             if read is not None and number < switch.id and _is_read(read, write):
                 yield read, switch
     for loop in unit.marks("loop"):
-        for number in sorted(loop.stems):
+        for number in sorted(loop.stems - seen):
             read = unit.access(number)
             if read is None or loop.id > write.id or not _is_read(read, write):
                 continue
             inside = next((s for s in unit.switches_between(number, loop.id) if loop.id < s.id < write.id), None)
             if inside is not None:
                 yield read, inside
+
+
+def _gone_through(unit: Unit, write: Access) -> frozenset[int]:
+    """The reads by loops over the collection itself, which come to what is added meanwhile, where no await follows on the loop.
+
+    A dictionary or a set fails instead (RL802).
+    """
+    found: set[int] = set()
+    for loop in unit.marks("loop"):
+        if loop.id > write.id or unit.module.text(loop.place).startswith(("[", "{")):
+            continue
+        after = (switch for switch in unit.switches_between(loop.id, write.id) if not unit.before(switch.id, loop.id))
+        if next(after, None) is None:
+            found.update(n for n in loop.stems if (a := unit.access(n)) is not None and a.how == "iterate")
+    return frozenset(found)
 
 
 def _is_read(read: Access, write: Access) -> bool:

@@ -32,6 +32,8 @@ def rivals(
     for function, write in unit.module.concurrency.writers(resource):
         if wanted and write.shape not in wanted and write.how not in wanted:
             continue
+        if write.how in wanted and _deeper(unit, write, resource):
+            continue
         if function.name in BUILDERS and resource.kind is Kind.ATTRIBUTE and write.path.startswith("self."):
             continue  # of a new object, which nobody else has yet
         if _in_its_place(unit, function):
@@ -45,6 +47,16 @@ def rivals(
         evidence = unit.module.concurrency.overlap(unit.facts.qualname, function.qualname, world.value, resource)
         if evidence is not None:
             yield write, function, evidence
+
+
+def _deeper(unit: Unit, write: Write, resource: Resource) -> bool:
+    """Whether an entry of an entry is set or removed: `del self.seats[room][row]` takes no room away, and adds none.
+
+    A dictionary that makes what it lacks may get a room by it.
+    """
+    if write.how == "[]" and unit.module.concurrency.makes_its_entries(resource):
+        return False
+    return write.how in ("[]", "del[]") and write.depth > resource.path.count("[]") + 1
 
 
 def _in_its_place(unit: Unit, function: FunctionFacts) -> bool:
