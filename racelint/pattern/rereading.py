@@ -37,7 +37,7 @@ def rereads(unit: Unit) -> Iterator[Reread]:
         if not fails_when_gone(use) and not _part_is_used(unit, use):
             continue
         check = next((c for n, sense in use.control if (c := _found(unit, n, sense, use)) is not None), None)
-        if check is None or _renewed(unit, check, use):
+        if check is None or _renewed(unit, check, use) or _made_if_missing(unit, use):
             continue
         if takes_from_queue(use):
             found = _other_taker(unit, use) if check.how in (EMPTINESS, FILLING) else None
@@ -56,6 +56,12 @@ def rereads(unit: Unit) -> Iterator[Reread]:
             if (unsaid and not _said_to_be_shared(unit, use)) or _only_under_lock(unit) or unseen:
                 evidence = evidence.weakened()
             yield Reread(Pair(unit, check, use), evidence, name)
+
+
+def _made_if_missing(unit: Unit, use: Access) -> bool:
+    """Whether the entry that is read is one of a dictionary that makes what it lacks: a `defaultdict`."""
+    entry = use.op is Op.READ and bool(use.resource.key)
+    return entry and unit.module.concurrency.makes_its_entries(use.resource)
 
 
 SHARED = tuple(kind for kind in INTERNAL if kind is not Kind.ARGUMENT)

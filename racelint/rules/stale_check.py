@@ -253,7 +253,8 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
         fails = act.how in ("del", "remove") or (
             act.how == "pop" and check.how in ("in", "get") and of_key and fails_when_gone(act)
         )
-        if (act.op is Op.DELETE and fails) or (act.op is Op.READ and act.how == ""):
+        missed = act.op is Op.READ and act.how == "" and not unit.module.concurrency.makes_its_entries(act.resource)
+        if (act.op is Op.DELETE and fails) or missed:
             evidence = rival(unit, act.resource, World.TASKS, ("del[]", "pop", "popitem", "clear", "remove"))
             return ("removed" if act.op is Op.DELETE else "gone", evidence) if evidence is not None else None
         spent = act.op is Op.DELETE and act.how in ("discard", "pop") and spent_between(unit, check, act)
