@@ -12,6 +12,7 @@ from racelint.evidence.handlers import RUNS_ONCE, find_callbacks, find_handlers
 from racelint.evidence.multiplied import started_by_each_call, started_by_many
 from racelint.evidence.spawns import find_spawns
 from racelint.evidence.wrappers import calls_of_decorated, makes_lock_of_threads, wrappers_of
+from racelint.expressions import expression
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
 from racelint.grafts import shown_name
@@ -21,6 +22,8 @@ from racelint.words import MAIN_LOOPS, first_word
 _ONCE_DECORATORS = frozenset({"on_event", "on_startup", "on_shutdown", "before_serving", "after_serving"})
 """Decorators of functions that a framework runs when the application starts or ends."""
 
+
+_CONNECTION = expression(r"(?:Connection|Cursor)$")
 
 _COMMAND_DECORATORS = frozenset({"command", "option", "argument"})
 """Decorators of commands that somebody runs at a terminal."""
@@ -241,6 +244,12 @@ class Roots(Calls):
     def class_strength(self, qualname: str, is_async: bool) -> tuple[Confidence, str]:
         """How likely several units use one object of the class."""
         lock_worlds = self.lock_worlds(qualname)
+        if (
+            not is_async
+            and _CONNECTION.search(qualname)
+            and self.scope.index.of_unshared_connections(self.scope.facts.path)
+        ):
+            return Confidence.LOW, "is a public method"  # what the lock is for is something else
         if not is_async and "threads" in lock_worlds and not self._on_loop:
             return Confidence.MEDIUM, "is a public method of a class that has a lock for its threads"
         if not is_async and self._documented(qualname) and not self._on_loop:

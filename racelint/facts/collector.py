@@ -9,6 +9,7 @@ from racelint.facts.declared import (
     ATOMIC_REQUESTS,
     LEFT_OUT,
     MAIN,
+    THREAD_SAFETY,
     atomic_requests,
     back_references,
     is_script,
@@ -21,6 +22,7 @@ from racelint.facts.declared import (
     per_object,
     says_thread_safe,
     says_threaded,
+    shares_no_connections,
 )
 from racelint.facts.gathered import Gathered
 from racelint.facts.guarded import declared_guards
@@ -72,6 +74,7 @@ class _Collector(Statements):
             serializable=serializable_names(tree) if WORD in self.source.text else frozenset(),
             referring_back=back_references(tree, self.source.text),
             script=MAIN in self.source.text and is_script(tree),
+            unshared=THREAD_SAFETY in self.source.text and shares_no_connections(tree),
         )
 
     def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:

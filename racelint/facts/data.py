@@ -172,6 +172,8 @@ class ModuleFacts:
     """Attributes by which rows of another class refer back to those of one of the module: `relationship("Order", backref="lines")`."""
     script: bool = False
     """Can be started as a program itself: `if __name__ == "__main__":`."""
+    unshared: bool = False
+    """Says that threads may not share the connections of its package: `threadsafety = 1`, as PEP 249 has it."""
 
 
 SECOND_ROW_HANDLED = "!second row"

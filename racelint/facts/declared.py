@@ -308,6 +308,20 @@ MAIN = "__main__"
 """The name of the module that a program was started with."""
 
 
+def shares_no_connections(tree: ast.Module) -> bool:
+    """Whether a driver of a database says that threads may share it, at most, but not its connections (PEP 249)."""
+    for statement in tree.body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else ()
+        named = [statement.target] if isinstance(statement, ast.AnnAssign) else targets
+        if any(isinstance(target, ast.Name) and target.id == THREAD_SAFETY for target in named):
+            value = statement.value if isinstance(statement, (ast.Assign, ast.AnnAssign)) else None
+            return isinstance(value, ast.Constant) and value.value in (0, 1)
+    return False
+
+
+THREAD_SAFETY = "threadsafety"
+
+
 def is_script(tree: ast.Module) -> bool:
     """Whether a module can be started as a program itself: `if __name__ == "__main__":`."""
     return any(isinstance(node, ast.If) and _asks_for_main(node.test) for node in tree.body)

@@ -80,6 +80,15 @@ class Index:
         return any(module.leaves_out_requests for module in self.modules)
 
     @cached_property
+    def _drivers(self) -> tuple[str, ...]:
+        """The folders of drivers of databases that say that threads may not share their connections."""
+        return tuple(folder(module.path) for module in self.modules if module.unshared)
+
+    def of_unshared_connections(self, path: str) -> bool:
+        """Whether a module belongs to such a driver."""
+        return any(path.startswith(f"{driver}/") or folder(path) == driver for driver in self._drivers)
+
+    @cached_property
     def mentions(self) -> dict[str, set[str]]:
         """By last name: the paths of the modules that call, import or hand on something of that name."""
         found: dict[str, set[str]] = {}
