@@ -27,6 +27,7 @@ from racelint.pattern.markers import MADE_EMPTY
 from racelint.pattern.own_paths import is_own_file
 from racelint.pattern.same_place import REMOVING, removes_path, says_the_same_place
 from racelint.pattern.unit import Unit, same
+from racelint.resolve import enclosing_self
 
 TOLERANT = frozenset(
     {"OSError", "IOError", "EnvironmentError", "FileExistsError", "FileNotFoundError", "Exception", "BaseException", ""}
@@ -423,10 +424,11 @@ def read_elsewhere(unit: Unit, resource: Resource) -> str:
     elsewhere = names_elsewhere(unit, resource.path)
     own = _names(unit.facts, resource) | paths_of_class(unit, resource.path)
     of_module = resource.path in unit.module.scope.assigned and resource.path not in unit.facts.local_names
+    owner = enclosing_self(unit.facts, unit.module.scope)[0]  # of a function in a method, too
     for function in unit.module.scope.facts.functions:
         if function.qualname == unit.facts.qualname:
             continue
-        names = own if of_module or function.owner == unit.facts.owner else elsewhere
+        names = own if of_module or function.owner == owner else elsewhere
         if not names:
             continue
         if any(call.callee.rpartition(".")[2] in _WRITING for call in function.calls):
@@ -468,10 +470,13 @@ def _names(function: FunctionFacts, resource: Resource) -> frozenset[str]:
     """Names under which other functions of the module may have the path: its own, what made it, and what it was joined of."""
     parts = {part.strip() for part in re.split(r" [/+] ", resource.path)}
     names = {name for name in (resource.name, resource.path, *parts) if _NAME.fullmatch(name)}
+    names.update(_OWN_CALL.findall(resource.path))
     return frozenset(names) | frozenset(made for name in names for made in _made_by(function, name))
 
 
 _NAME = expression(r"[A-Za-z_][\w.]*")
+_OWN_CALL = expression(r"^(self\.\w+)\([^()]*\)$")
+"""A path that a method of the object makes: `open(self._path_of(key), "w")`."""
 
 
 def _made_by(function: FunctionFacts, name: str) -> frozenset[str]:

@@ -153,8 +153,8 @@ def _taken_for_miss(unit: Unit, resource: Resource) -> bool:
     """
     reader = read_elsewhere(unit, resource)
     if reader:
-        there = unit.module.unit(reader)
-        reads = [read for read in _reads(there) if _one_name(read.resource, resource)]
+        every = _reads(unit.module.unit(reader))
+        reads = [read for read in every if _one_name(read.resource, resource)] or every
     else:
         readers = (f for f in unit.module.scope.facts.functions if f.qualname != unit.facts.qualname and opens(f))
         reads = [read for function in readers for read in _reads(unit.module.unit(function.qualname))]
