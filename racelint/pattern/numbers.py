@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Acquire, Kind, Op, Sense
+from racelint.events import Access, Acquire, Kind, Mark, Op, Sense
 from racelint.finding import World
 from racelint.pattern.lookups import constraint_handled, named_after, same_rows
 from racelint.pattern.rows import KEYS, same_model
@@ -37,6 +37,7 @@ def next_numbers(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 or mark.id > new.id
                 or not unit.before(mark.id, new.id)
                 or (row is not None and row.loaded == read.id)
+                or _counts_itself(unit, mark, new)
             ):
                 continue
             if not _same_row(read, new) and not _kept_out(unit, read, new):
@@ -74,6 +75,12 @@ def _is_of(read: Access, table: str) -> bool:
 def _saved_by_a_session(unit: Unit, owner: str) -> bool:
     scope = unit.module.scope
     return "sqlalchemy" in scope.libraries and scope.is_mapped(owner)
+
+
+def _counts_itself(unit: Unit, mark: Mark, new: Access) -> bool:
+    """Whether a column of the row itself is counted up, whichever way the row came: `story.updates += 1`, `story.save()`."""
+    saved, dot, _ = unit.module.text(new.place).partition(".save(")
+    return bool(dot) and unit.module.text(mark.place).startswith(f"{saved}.")
 
 
 def _same_row(read: Access, new: Access) -> bool:

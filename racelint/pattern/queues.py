@@ -369,13 +369,23 @@ def seen_twice(unit: Unit, taken: Taken) -> bool:
     A row that is only set to the same again is as it was.
     """
     look, act = taken.pair.first, taken.pair.second
-    made = any(unit.before(act.id, new.id) for new in unit.accesses(Op.CREATE, kinds=(Kind.TABLE, Kind.ROW)))
+    made = any(
+        unit.before(act.id, new.id) and look.id in new.value.stems | new.controlled_by
+        for new in unit.accesses(Op.CREATE, kinds=(Kind.TABLE, Kind.ROW))
+    )
     return made or worked_on(unit, taken) or _given_back(unit, look, act)
 
 
 def _sets_again(change: Access) -> bool:
     """Whether the change does no harm when it is done twice: a row that is made if it is missing, columns that are set."""
     return "or_create" in change.how or (change.how in SETTING and change.value.part("relative") is None)
+
+
+def _because_of(unit: Unit, event: Access, taken: Taken) -> bool:
+    """Whether what happens depends on the choice, or stands in the loop over all that was chosen."""
+    if taken.pair.first.id in event.controlled_by | event.value.stems:
+        return True
+    return not taken.one and unit.before(event.id, taken.pair.second.id)
 
 
 def worked_on(unit: Unit, taken: Taken, until: Access | None = None) -> bool:
@@ -402,7 +412,7 @@ def worked_on(unit: Unit, taken: Taken, until: Access | None = None) -> bool:
             event.op in (Op.CREATE, Op.UPDATE)
             and not _sets_again(event)
             and table_of(unit, event) != table
-            and (taken.whole or not taken.one or taken.pair.first.id in event.controlled_by | event.value.stems)
+            and (taken.whole or _because_of(unit, event, taken))
         ):
             return True
     return False
