@@ -266,12 +266,37 @@ class Unit:
         return f"`{look.resource.shown}` is looked at again on line {self.module.line(look)}"
 
     def claimed(self, first: Access, second: Access) -> bool:
-        """Whether the unit changed the resource, or a flag checked together with it, between the two and before any switch."""
+        """Whether the unit changed the resource, or a flag checked together with it, between the two and before any switch.
+
+        So it has, too, if it then saw that the run which it belongs to is still the current one.
+        """
+        look = next((access for access in self.flow.accesses if self._still_current(access, second)), None)
+        if look is not None:
+            return self.safe(first, second, because=partial(self._seen_again, look))
         claim = next((access for access in self.flow.accesses if self._claims(access, first, second)), None)
         return claim is not None and self.safe(
             first,
             second,
             because=lambda: f"line {self.module.line(claim)} changes `{claim.resource.shown}` before others run",
+        )
+
+    def _still_current(self, look: Access, second: Access) -> bool:
+        """Whether the unit goes on only because a number that it noted before a switch is still that of the object.
+
+        `self.round += 1; mine = self.round`, an await, and `if self.round != mine: return` right before it acts.
+        """
+        if look.id not in second.controlled_by & second.fresh or look.id in self.flow.ordered or look.resource.key:
+            return False
+        if not any(text.isidentifier() and not text.isupper() for text in look.related):
+            return False
+        return any(
+            access.op is Op.WRITE
+            and access.how in ("+=", "=")
+            and exactly(access.resource, look.resource)
+            and access.value.shape not in (Shape.NONE, Shape.TRUE, Shape.FALSE, Shape.EMPTY)
+            and self.before(access.id, look.id)
+            and self.switch_between(access.id, look.id) is not None
+            for access in self.flow.accesses
         )
 
     def _claims(self, access: Access, first: Access, second: Access) -> bool:
