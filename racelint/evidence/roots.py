@@ -16,6 +16,7 @@ from racelint.expressions import expression
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
 from racelint.grafts import shown_name
+from racelint.index import OF_TESTS
 from racelint.resolve import CONSTRUCTORS, Scope
 from racelint.words import MAIN_LOOPS, first_word
 
@@ -97,6 +98,8 @@ class Roots(Calls):
                 strength, why = self.class_strength(class_, function.is_async)
                 if strength is Confidence.MEDIUM and function.qualname in self._steps_of_threads:
                     strength, why = Confidence.LOW, "is a step of a thread"
+                if strength is not Confidence.LOW and self._only_for_constructors(function):
+                    strength, why = Confidence.LOW, "is only seen to be called by a constructor"
                 if strength is not Confidence.LOW and self._locked_for(function):
                     strength, why = Confidence.LOW, "is only seen to be called under a lock"
                 if strength is Confidence.LOW and self._asks(function):
@@ -146,6 +149,16 @@ class Roots(Calls):
     def _locked_for(self, function: FunctionFacts) -> bool:
         """Whether whoever calls the method in the module holds a lock around the call, which so seems to be a part of it."""
         return False  # who knows what callers hold says more
+
+    def _only_for_constructors(self, function: FunctionFacts) -> bool:
+        """Whether all that calls the method in the project, tests aside, are constructors, on the object that they make."""
+        name, index = function.name, self.scope.index
+        sites = [
+            (caller, call) for module, caller, call in index.calls.get(name, ()) if not OF_TESTS.search(module.path)
+        ]
+        if not sites or not all(c.name in CONSTRUCTORS and call.callee == f"self.{name}" for c, call in sites):
+            return False
+        return not any(f"self.{name}" in one.references for one in self.scope.every_function)
 
     @cached_property
     def _steps_of_threads(self) -> frozenset[str]:

@@ -20,7 +20,7 @@ MOST_HOPS = 6
 MOST_BASES = 20
 """Classes of a lineage."""
 
-_OF_TESTS = expression(r"(^|/)(tests?|testing|examples|docs)/")
+OF_TESTS = expression(r"(^|/)(tests?|testing|examples|docs)/")
 
 _MANY_PROCESSES = frozenset(
     "celery rq dramatiq huey gunicorn uwsgi uvicorn django flask fastapi starlette quart twisted".split()
@@ -277,7 +277,7 @@ class Index:
 
         Also those that take what a window is made of from another module of the project. One backend among many says nothing.
         """
-        modules = [module for module in self.modules if not _OF_TESTS.search(module.path)]
+        modules = [module for module in self.modules if not OF_TESTS.search(module.path)]
         direct = {
             module_path(m.path) for m in modules if any(o.partition(".")[0] in WINDOW_LIBRARIES for _, o in m.imports)
         }
@@ -318,7 +318,7 @@ class Index:
     @cached_property
     def _roots(self) -> dict[str, set[str]]:
         """By path: the packages that each module imports something of; without tests, if there is more."""
-        modules = [module for module in self.modules if not _OF_TESTS.search(module.path)] or self.modules
+        modules = [module for module in self.modules if not OF_TESTS.search(module.path)] or self.modules
         return {module.path: {origin.partition(".")[0] for _, origin in module.imports} for module in modules}
 
     @cached_property
