@@ -151,6 +151,7 @@ def test_a_method_that_all_objects_have_is_of_a_class_with_a_like_name(receiver:
             async def flush(self):
                 for name in self.pending:
                     await asyncio.sleep(len(name))
+                await asyncio.sleep(0)
                 self.pending.clear()
 
         async def step({receiver}):
