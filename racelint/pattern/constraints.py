@@ -60,8 +60,11 @@ def unconstrained(unit: Unit) -> Iterator[Access]:
             yield made
 
 
-def loosely_constrained(unit: Unit) -> Iterator[tuple[Access, str]]:
-    """`get_or_create` by columns whose one constraint does not hold where a column is null, with that column, which may be handed in so."""
+def loosely_constrained(unit: Unit) -> Iterator[tuple[Access, str, bool]]:
+    """`get_or_create` by columns whose one constraint does not hold where a column is null, with that column, which may be handed in so.
+
+    Also whether the code says that it is null sometimes, and not only nothing to the contrary.
+    """
     for made in unit.accesses(Op.UPDATE, kinds=(Kind.TABLE,)):
         if "or_create" not in made.how or unit.guards(made, made, "lock", "row lock"):
             continue
@@ -73,7 +76,7 @@ def loosely_constrained(unit: Unit) -> Iterator[tuple[Access, str]]:
                 (name for name, together in loose if together <= columns and _may_be_null(unit, made, name)), ""
             )
             if name and not any(_field(column) & held for column in columns):
-                yield made, name
+                yield made, name, _looked_up_by(unit, made, name)[0] == "None"
 
 
 def _classes_asked(unit: Unit, made: Access) -> list[ClassFacts]:
@@ -86,18 +89,22 @@ def _classes_asked(unit: Unit, made: Access) -> list[ClassFacts]:
 
 
 def _may_be_null(unit: Unit, made: Access, column: str) -> bool:
-    """Whether a column is looked up by None, or by an argument which nothing says is not None."""
+    """Whether a column is looked up by None, or by an argument of which nothing says what it is."""
+    name, annotation = _looked_up_by(unit, made, column)
+    if name == "None":
+        return True
+    if annotation is None or name in ("self", "cls") or annotation:
+        return False
+    return name not in unit.module.tested(made.place.unit)
+
+
+def _looked_up_by(unit: Unit, made: Access, column: str) -> tuple[str, str | None]:
+    """The name that a column is looked up by, and its annotation if it is an argument's."""
     told = re.search(rf"\b{column}=(\w+)\s*[,)]", unit.module.text(made.place).replace(" = ", "="))
     function = unit.module.scope.functions.get(made.place.unit)
     if told is None or function is None:
-        return False
-    name, params = told[1], dict(function.params)
-    if name == "None":
-        return True
-    annotation = params.get(name)
-    if annotation is None or name in ("self", "cls") or (annotation and not re.search("None|Optional", annotation)):
-        return False
-    return name not in unit.module.tested(made.place.unit)
+        return "", None
+    return told[1], dict(function.params).get(told[1])
 
 
 def _of_new_thing(unit: Unit, made: Access) -> bool:

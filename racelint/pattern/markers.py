@@ -34,7 +34,9 @@ def says_at_work(unit: Unit, test: Access, act: Access) -> Evidence | None:
 def _of_process(unit: Unit, act: Access) -> bool:
     """Whether the number of the process is written into the file."""
     writes = (write for write in unit.accesses(Op.WRITE, kinds=(Kind.FILE,)) if same(write.resource, act.resource))
-    return any("getpid" in write.value.text for write in writes)
+    return any(
+        "getpid" in write.value.text for write in writes if write.how not in ("replace", "move", "rename", "copy")
+    )
 
 
 def _turns_away(unit: Unit, test: Access) -> bool:

@@ -143,8 +143,8 @@ def without_constraint(module: Module, unit: Unit) -> Iterable[Finding]:
 
 def with_loose_constraint(module: Module, unit: Unit) -> Iterable[Finding]:
     """So it does where a column of the constraint is null, which a database takes for different from any other null."""
-    for made, column in loosely_constrained(unit):
-        name = made.resource.name
+    for made, column, said in loosely_constrained(unit):
+        name, evidence = made.resource.name, row_evidence(unit, made)
         yield module.finding(
             RULE,
             unit,
@@ -152,7 +152,7 @@ def with_loose_constraint(module: Module, unit: Unit) -> Iterable[Finding]:
             ((Role.ACT, made),),
             f"`{made.how}` relies on a unique constraint that does not hold for rows whose `{column}` is null; two processes that "
             "run it at once both create the row",
-            row_evidence(unit, made),
+            evidence if said else evidence.weakened(),
             World.PROCESSES,
             name,
             Fix(
