@@ -16,6 +16,7 @@ from racelint.events import (
 )
 from racelint.evidence.wrappers import OF_FUNCTION, is_lock_maker, is_transaction
 from racelint.expressions import expression
+from racelint.facts import FunctionFacts
 from racelint.facts.isolation import WORD
 from racelint.flow.committing import commits_each
 from racelint.flow.files import touched
@@ -198,8 +199,7 @@ class Contexts(Leaving):
         if known is None:
             return None
         manager, of_module = known
-        made = dict(manager.locals_built)
-        if any(is_lock_maker(self.scope, made.get(guard, guard)) for guard in manager.yields_within):
+        if any(self._made_by_each(manager, guard) for guard in manager.yields_within):
             text = source_of(expression)  # of a lock that each call makes
             return self.acquire(Resource(Kind.STORE, "lock", text, text), "lock", "any", self.place(expression), False)
         if of_module and (not manager.owner or source_of(expression.func).partition(".")[0] == self_name):
@@ -212,6 +212,12 @@ class Contexts(Leaving):
         text = source_of(expression)
         lock = Resource(Kind.STORE, "lock", text, text, OF_PROJECT)
         return self.acquire(lock, "lock", "any", self.place(expression))
+
+    def _made_by_each(self, manager: FunctionFacts, guard: str) -> bool:
+        """Whether a context manager makes the lock anew that it holds, and does not take one that is there already."""
+        given = [write for write in manager.writes if write.path == guard]
+        makers = [write.built_from for write in given] or [guard]
+        return all(is_lock_maker(self.scope, maker) for maker in makers)
 
     def _enter_self(self, owner: str, self_name: str, expression: cst.BaseExpression) -> int | None:
         """The lock of its own object that the class's `__enter__` acquires."""
