@@ -12,8 +12,8 @@ from racelint.pattern.pair import Pair
 from racelint.pattern.transactions import transactions_at
 from racelint.pattern.unit import Unit, exactly
 
-_IN_MEMORY = expression(r"(?i)memory|fake|mock|dummy|stub|test|simple|null|dict")
-"""Parts of the names of classes whose entries no other process has."""
+_IN_MEMORY = expression(r"(?i)memory|fake|mock|dummy|stub|test|simple|null|dict|mapping|parser")
+"""Parts of the names of classes, and of what they derive from, whose entries no other process has."""
 
 
 def promises_broken(unit: Unit) -> Iterator[tuple[Pair, Access]]:
@@ -22,7 +22,8 @@ def promises_broken(unit: Unit) -> Iterator[tuple[Pair, Access]]:
     Whoever calls such a function relies on its promise, so that it need not be known who does. Errors that are handled may say that
     somebody else was first.
     """
-    if _IN_MEMORY.search(unit.facts.owner):
+    bases = unit.owner.bases if unit.owner is not None else ()
+    if any(map(_IN_MEMORY.search, (unit.facts.owner, *bases))):
         return
     for write in unit.accesses(Op.WRITE, kinds=(Kind.STORE,)):
         if write.resource.owner != PROMISED or write.handled or transactions_at(unit, write):
