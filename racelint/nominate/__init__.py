@@ -17,7 +17,7 @@ from racelint.evidence.sessions import keeps_session
 from racelint.finding import Confidence
 from racelint.meeting import RANKS
 from racelint.need import Need, Nominee
-from racelint.nominate import locks, per_call, state, stores, threads
+from racelint.nominate import locks, memory, per_call, state, stores, threads
 from racelint.resolve import Scope
 
 
@@ -179,7 +179,7 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.PAIR: state.pair,
     Need.STATE_AND_STORE: state.state_and_store,
     Need.ITERATION: state.iteration,
-    Need.THREAD_ITERATION: state.thread_iteration,
+    Need.THREAD_ITERATION: memory.thread_iteration,
     Need.PROCESS_WIDE_ITERATION: threads.process_wide_iteration,
     Need.EMPTIED_BY_THREADS: threads.emptied_by_threads,
     Need.KEPT_BY_HOOK: threads.kept_by_hook,
@@ -189,20 +189,20 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.WAKE_UP: state.wake_up,
     Need.TASK_START: state.task_start,
     Need.FIRST_STEP: state.first_step,
-    Need.STATE_OF_THREADS: state.state_of_threads,
+    Need.STATE_OF_THREADS: memory.state_of_threads,
     Need.GUARDED_STATE: locks.guarded_state,
     Need.GUARDED_BY_TASKS: locks.guarded_by_tasks,
     Need.GUARDED_PAIR: locks.guarded_pair,
     Need.UNDER_LOCK: locks.under_lock,
     Need.USED_UNDER_LOCK: locks.used_under_lock,
-    Need.TAKEN_BY_THREADS: state.taken_by_threads,
+    Need.TAKEN_BY_THREADS: memory.taken_by_threads,
     Need.HANDS_OUT: locks.hands_out,
     Need.DECLARED_GUARD: locks.declared_guard,
     Need.OWN_LOCK: locks.own_lock,
     Need.FLAG_IN_CONSTRUCTOR: state.flag_in_constructor,
     Need.CACHED_RESOURCE: state.cached_resource,
     Need.PER_CALL_STATE: per_call.per_call_state,
-    Need.STATE_OF_PROCESSES: state.state_of_processes,
+    Need.STATE_OF_PROCESSES: memory.state_of_processes,
     Need.STORE_UPDATE: stores.store_update,
     Need.VERSIONED_WRITE: stores.versioned_write,
     Need.ROW_UPDATE: stores.row_update,
@@ -215,7 +215,7 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.SLOW_SAVE: stores.slow_save,
     Need.SHARED_SESSION: stores.shared_session,
     Need.FILE_STEPS: stores.file_steps,
-    Need.THREAD_START: state.thread_start,
+    Need.THREAD_START: memory.thread_start,
     Need.ANNOUNCED: state.announced,
     Need.SHOWN: threads.shown,
     Need.EARLY_FLAG: threads.early_flag,

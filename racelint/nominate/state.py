@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from racelint.candidate import Candidate
-from racelint.evidence.starts import may_start
 from racelint.facts import CallSite, FunctionFacts, Write
 from racelint.finding import Confidence, World
 from racelint.meeting import RANKS
@@ -11,7 +10,7 @@ from racelint.nominate.stores import WRITES
 from racelint.resolve import CONSTRUCTORS, for_each_thread
 from racelint.store_calls import WRITE
 from racelint.touch import COMPLETIONS, calls_entry, may_race
-from racelint.words import ADDS_CALLBACK, NOTES, OF_ENTRY, SENDS, first_word
+from racelint.words import NOTES, OF_ENTRY, SENDS, first_word
 
 
 def anything(c: Candidate) -> bool:
@@ -274,16 +273,6 @@ def iteration(c: Candidate) -> bool:
     )
 
 
-def thread_iteration(c: Candidate) -> bool:
-    """Whether what a thread resizes is iterated."""
-    module = c.module
-    if c.facts.is_async or not any(function.loop_names for function in c.functions):
-        return False
-    return any(
-        c.meets(key, module.resizing, World.THREADS) >= module.least for key in c.reads if key in module.resizing
-    )
-
-
 def refill(c: Candidate) -> bool:
     """Whether a coroutine, or what a thread runs, empties a collection and fills it."""
     if not c.suspends and c.facts.is_async:
@@ -381,87 +370,6 @@ def first_step(c: Candidate) -> bool:
     return any(not root.public and not root.handler for root in (module.concurrency.roots[n] for n in numbers))
 
 
-def state_of_threads(c: Candidate) -> bool:
-    """Whether state is looked at and changed, and a thread changes it, too."""
-    module = c.module
-    if _shares_memory(c) and any(
-        (w.how in ("=", "+=") and w.path.endswith(".value")) or (w.how == "+=" and w.path.count(".") == 1)
-        for w in c.facts.writes
-    ):
-        return True
-    if any(
-        key in c.reads and key in module.changers and c.meets(key, module.changing, World.THREADS) >= module.least
-        for key in c.changes
-    ):
-        return True
-    return _updates_what_it_holds(c) or _fills_record(c) or _changes_what_all_have(c) or _keeps_threads_apart(c)
-
-
-def _keeps_threads_apart(c: Candidate) -> bool:
-    """Whether a plain function keeps anew what is there for several threads, whoever they are."""
-    if c.facts.is_async or c.facts.name in CONSTRUCTORS:
-        return False
-    return any(
-        write.shape == "call" and for_each_thread(c.module.scope.canonical(write.built_from))
-        for function in c.functions
-        for write in function.writes
-    )
-
-
-def _changes_what_all_have(c: Candidate) -> bool:
-    """Whether a collection is changed that all threads or processes which run the definition were handed."""
-    concurrency = c.module.concurrency
-    given = concurrency.collections_of_all(c.facts) | concurrency.memory_of_all(c.facts)
-    if any(write.path in given for write in c.facts.writes):
-        return True
-    return concurrency.shares_memory and any(
-        w.how in ("[]", "[]+=") and w.path not in c.facts.local_names and w.path in c.module.scope.assigned
-        for w in c.facts.writes
-    )
-
-
-def _fills_record(c: Candidate) -> bool:
-    """Whether a function that threads run sets two things, one after the other, to values that are no constants."""
-    if c.facts.is_async or c.facts.name in CONSTRUCTORS:
-        return False
-    fields = {(w.path, w.line) for w in c.facts.writes if w.how in ("=", "[]") and w.shape in ("other", "call")}
-    if len(fields) < 2 or not any("." in path or path not in c.facts.local_names for path, _ in fields):
-        return False
-    concurrency = c.module.concurrency
-    roots = (concurrency.roots[n] for n in concurrency.reached.get(c.facts.qualname, ()))
-    return any(r.world == "threads" and not r.public for r in roots)
-
-
-def _shares_memory(c: Candidate) -> bool:
-    """Whether the module imports what makes values that processes share."""
-    return any(origin.startswith("multiprocessing") for origin in c.module.scope.imports.values())
-
-
-def _updates_what_it_holds(c: Candidate) -> bool:
-    """Whether an attribute of an object that the own one holds is counted up, and others change it: `self.parent.count += 1`."""
-    return any(
-        write.how == "+=" and write.path.count(".") == 2 and _others_change(c, "." + write.path.rpartition(".")[2])
-        for writes in c.changes.values()
-        for write in writes
-    )
-
-
-def _others_change(c: Candidate, key: str) -> bool:
-    return c.meets(key, c.module.changing, World.THREADS) >= c.module.least
-
-
-def taken_by_threads(c: Candidate) -> bool:
-    """Whether state is looked at that a thread takes away."""
-    module = c.module
-    if c.facts.is_async:
-        return False
-    if ("empty" in c.called or "qsize" in c.called) and not c.called.isdisjoint(("get", "get_nowait")):
-        return max(c.rank(World.THREADS), c.rank(World.PROCESSES)) >= module.least
-    if not c.called.isdisjoint(ADDS_CALLBACK) and not c.changes.keys().isdisjoint(module.takers):
-        return True
-    return any(key in module.takers and c.meets(key, module.takers, World.THREADS) >= module.least for key in c.reads)
-
-
 def flag_in_constructor(c: Candidate) -> bool:
     """Whether a constructor looks at a flag and raises it."""
     return c.facts.name in CONSTRUCTORS and any(
@@ -483,27 +391,3 @@ def cached_resource(c: Candidate) -> bool:
 
 FIXED = frozenset(["none", "false", "true", "empty"])
 """Shapes of values that are the same in each call."""
-
-
-def state_of_processes(c: Candidate) -> bool:
-    """Whether a global is looked at or changed that a handler changes."""
-    module = c.module
-    if not module.grown or (module.grown.isdisjoint(c.reads) and module.grown.isdisjoint(c.changes)):
-        return False
-    return not (module.handled.isdisjoint(c.reads) and module.handled.isdisjoint(c.changes))
-
-
-def thread_start(c: Candidate) -> bool:
-    """Whether a thread is started and state is changed."""
-    concurrency = c.module.concurrency
-    if not c.module.starts_threads:
-        return False
-    if c.facts.name in CONSTRUCTORS and any(
-        write.how in ("[]", "append", "appendleft", "add") and write.path not in c.facts.local_names
-        for write in c.facts.writes
-        if "." not in write.path
-    ):
-        return True  # it may put the object where threads find it
-    if c.module.read_by_threads.isdisjoint(c.changes):
-        return False
-    return any(may_start(concurrency, f) for f in c.functions)
