@@ -62,7 +62,13 @@ class Concurrency(OwnObjects):
                 right = self.roots[second]
                 if (
                     right.world != world
-                    or (not left.many and (first == second or (own and left.run and left.run == right.run)))
+                    or (
+                        not left.many
+                        and (
+                            first == second
+                            or (own and left.waited and right.waited and left.run and left.run == right.run)
+                        )
+                    )
                     or (left.worker and left.worker == right.worker and (own or not left.worker.startswith("self.")))
                     or (first != second and (self._waits_for(second, left) or self._waits_for(first, right)))
                     or (first == second and (left.body or left.apart) and own)
