@@ -193,7 +193,7 @@ def _is_test(test: Access, act: Access) -> bool:
 
 def _fits(test: Access, act: Access, sense: Sense) -> bool:
     """Whether the step goes with what was seen: made where nothing was, used where something was."""
-    makes = act.op is Op.CREATE or written_in_place(act) or put_there(act) or act.how == MADE_EMPTY
+    makes = act.op is Op.CREATE or never_fails(act)
     if test.op is Op.USE and (act.op is Op.DELETE or _moved_away(act)):
         return True
     if test.op in (Op.READ, Op.USE) or test.how in _LOOSE:
