@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from racelint.events import NO_IDS, Access, Acquire, Event, Ids, Sense, Shape, Value
+from racelint.events import NO_IDS, Access, Acquire, Event, Ids, Kind, Op, Sense, Shape, Value
 from racelint.frozen import dataclass, field, replace
 
 Control = frozenset[tuple[int, Sense]]
@@ -161,6 +161,8 @@ class Builder:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.of_tables: set[int] = set()
+        """The accesses of tables."""
         self.after: list[set[int]] = []
         self.state = State(NO_IDS)
         self.clock = 0
@@ -175,6 +177,8 @@ class Builder:
         else:
             self.events.append(event)
             self.after.append(set())
+        if isinstance(event, Access) and event.resource.kind is Kind.TABLE:
+            self.of_tables.add(number)
         for pred in self.state.preds:
             self.after[pred].add(number)
         self.state.preds = frozenset((number,))
@@ -184,6 +188,13 @@ class Builder:
         return number
 
     next_id = 0
+
+    def looks_at_tables(self) -> Iterator[Access]:
+        """The reads of tables so far, the last one first."""
+        for number in sorted(self.of_tables, reverse=True):
+            event = self.events[number]
+            if isinstance(event, Access) and event.op in (Op.READ, Op.CHECK) and event.resource.kind is Kind.TABLE:
+                yield event
 
     def access(self, number: int) -> Access | None:
         """The access with this number, if it is one."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import libcst as cst
 
@@ -71,7 +70,7 @@ def created_by_base(ev: Evaluator, node: cst.CSTNode, base: Value, method: str, 
     owner = ev.function.owner
     if base.type != "super" or method != "create" or ev.function.name != "create" or not owner.endswith("Serializer"):
         return None
-    resource = next((look.resource for look in _looks(ev) if _named_after(owner, look.resource.name)), None)
+    resource = next((look.resource for look in ev.looks_at_tables() if _named_after(owner, look.resource.name)), None)
     if resource is None:
         return None
     ev.emit(Op.CREATE, resource, node, Value(arguments.stems), "super().create", arguments.texts)
@@ -85,7 +84,7 @@ def created_in_counted(ev: Evaluator, node: cst.CSTNode, base: Value, method: st
     if method not in ("add", "aadd") or "django" not in ev.libraries or not arguments.positional:
         return False
     table = table_name(ev, base.text)
-    look = next((look for look in _looks(ev) if look.resource.name == table), None)
+    look = next((look for look in ev.looks_at_tables() if look.resource.name == table), None)
     if look is None or look.how not in ("count", "acount", "len"):
         return False
     ev.emit(Op.CREATE, look.resource, node, Value(arguments.stems), method, arguments.texts)
@@ -115,7 +114,7 @@ def is_queried(ev: Evaluator, function: cst.BaseExpression) -> bool:
         return False
     text = source_of(function)
     table = table_name(ev, text) if text == "cls" else text
-    return any(look.resource.name == table for look in _looks(ev))
+    return any(look.resource.name == table for look in ev.looks_at_tables())
 
 
 def _is_model(ev: Evaluator, base: Value) -> bool:
@@ -139,17 +138,10 @@ def _table(ev: Evaluator, base: Value) -> Resource:
 
 def _create(ev: Evaluator, node: cst.CSTNode, table: str, method: str, arguments: Arguments) -> None:
     """Emits the creation of a row by a method of its model, if a row of the table was looked up before."""
-    look = next((look for look in _looks(ev) if look.resource.name == table), None)
+    look = next((look for look in ev.looks_at_tables() if look.resource.name == table), None)
     if look is not None:
         stems = Value(arguments.stems)
         ev.emit(Op.CREATE, look.resource, node, stems, method, arguments.texts, assigned=look.tested)
-
-
-def _looks(ev: Evaluator) -> Iterator[Access]:
-    """The reads of tables so far, the last one first."""
-    for event in reversed(ev.events):
-        if isinstance(event, Access) and event.op in (Op.READ, Op.CHECK) and event.resource.kind is Kind.TABLE:
-            yield event
 
 
 def _named_after(class_name: str, model: str) -> bool:

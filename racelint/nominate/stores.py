@@ -117,7 +117,7 @@ def _sets_fields(c: Candidate) -> bool:
 def row_creation(c: Candidate) -> bool:
     """Whether rows are looked up and a row is made."""
     maps_rows = c.module.keys.maps_rows
-    if (_sets_own_column(c) or _keeps_new_row(c)) and c.does(*_LOOKS):
+    if c.does(*_LOOKS) and (_keeps_new_row(c) or _sets_own_column(c)):
         return True
     if not c.changes_stores and not any(_says_creation(c, name) for name in c.called):
         return False  # most definitions; what follows looks at each call

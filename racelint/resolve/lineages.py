@@ -82,6 +82,16 @@ class Lineages(Names):
 
     def is_mapped(self, qualname: str) -> bool:
         """Whether objects of the class are rows of an object-relational mapper."""
+        known = self._mapped.get(qualname)
+        if known is None:
+            known = self._mapped[qualname] = self._find_mapped(qualname)
+        return known
+
+    @cached_property
+    def _mapped(self) -> dict[str, bool]:
+        return {}
+
+    def _find_mapped(self, qualname: str) -> bool:
         bases = self.base_names(qualname)
         if any(_is_mapped_base(base) for base in bases):
             return True

@@ -29,5 +29,5 @@ def outside_bases(origin: str) -> frozenset[str]:
 
 
 MOST_OUTSIDE = 20
-"""Classes of installed packages that are looked up in one run: each may cost tens of milliseconds."""
+"""Classes of installed packages that are looked up in one run: each may cost up to a second, with what it is derived from."""
 _asked = 0

@@ -22,6 +22,7 @@ class Scope(Changes):
                     if module.path != self.facts.path:
                         self._graft_class(module, base)
         self._lineages.clear()
+        self._mapped.clear()
 
     def _graft_class(self, module: ModuleFacts, class_: ClassFacts) -> None:
         prefix = prefix_of(module)
