@@ -35,7 +35,7 @@ from racelint.paths import (
 from racelint.store_calls import READ, WRITE, asks_class
 from racelint.store_types import keeps_rows
 from racelint.touch import steps_on_paths
-from racelint.words import promises_one_step
+from racelint.words import SCOPES, promises_one_step
 
 _READS = ("read", "row", "row-locked", "exists", "query", "query-locked", "sql", "json-load", "file-read")
 WRITES = ("write", "sql", "sql-write", "json-dump", "file-write")
@@ -266,7 +266,16 @@ def row_lock(c: Candidate) -> bool:
     return any(
         _ROW_LOCK.search(call.callee) or any(_ROW_LOCK.search(argument) for argument in call.arguments)
         for call in c.calls
-    ) or bool(c.does("lock-context", "sql") or (_in_transaction(c) and any(call.within for call in c.calls)))
+    ) or bool(
+        c.does("lock-context", "sql")
+        or (_in_transaction(c) and any(_may_lock(c, name) for call in c.calls for name in call.within))
+    )
+
+
+def _may_lock(c: Candidate, entered: str) -> bool:
+    """Whether what a `with` enters may be a lock: not what is named like a transaction, a session or a file."""
+    plain = SCOPES.search(entered) is not None or entered.rpartition(".")[2] in ("atomic", "begin", "open")
+    return not plain or c.module.is_guard(entered)
 
 
 def _in_transaction(c: Candidate) -> bool:
