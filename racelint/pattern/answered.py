@@ -31,7 +31,7 @@ def second_refused_by_database(unit: Unit, look: Access, new: Access) -> bool:
 
 def _unique_columns(unit: Unit, new: Access) -> frozenset[str]:
     """The columns that the class of a row declares unique, keys apart, without the ending of foreign keys."""
-    unique = {name for class_ in seen_classes(unit, new.resource.name) for name in class_.unique} - _KEYS
+    unique = {name for class_ in seen_classes(unit, new.resource.name) for name in class_.unique} - KEYS
     return frozenset(name.removesuffix("_id") for name in unique)
 
 
@@ -39,7 +39,7 @@ def _tested_columns(look: Access) -> frozenset[str]:
     return frozenset(name.partition("__")[0].removesuffix("_id") for name in look.tested)
 
 
-_KEYS = frozenset({"id", "pk"})
+KEYS = frozenset({"id", "pk"})
 """Keys that the database gives itself, so that no second row has the same."""
 
 

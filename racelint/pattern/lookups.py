@@ -7,6 +7,8 @@ import re
 from racelint.events import Access, Acquire, Kind, Op
 from racelint.expressions import expression
 from racelint.facts import SECOND_ROW_HANDLED
+from racelint.pattern.answered import KEYS
+from racelint.pattern.constraints import declared
 from racelint.pattern.unit import Unit
 
 COUNTS = ("count", "acount", "aggregate", "aaggregate", "count_documents", "sum", "len")
@@ -148,11 +150,24 @@ def constraint_handled(unit: Unit, new: Access, *, gone_on: bool = False) -> boo
     """
     if new.how == "conditional":
         return unit.safe(new, because=lambda: "the statement itself avoids a second such row")
-    handled = unit.module.models.tells_taken(new.forgiven if gone_on else new.handled)
+    caught = new.forgiven if gone_on else new.handled
+    if _declares_nothing_unique(unit, new):  # then who catches any error of the database has others in mind
+        caught -= _ANY_OF_DATABASE
+    handled = unit.module.models.tells_taken(caught)
     if new.resource.owner == "unseen":  # what it raises then is the project's own
         handled = bool(new.handled)
     handled = handled or SECOND_ROW_HANDLED in unit.module.concurrency.held_on_entry(unit.facts)  # by all who call it
     return handled and unit.safe(new, because=lambda: "the error of the database about a second such row is handled")
+
+
+_ANY_OF_DATABASE = frozenset({"DatabaseError", "DBAPIError", "SQLAlchemyError"})
+"""Errors of a database that also, but not only, tell of a second row."""
+
+
+def _declares_nothing_unique(unit: Unit, new: Access) -> bool:
+    """Whether the class of a row is seen whole and no column of it but the key is unique."""
+    classes = declared(unit, new.resource.name)
+    return bool(classes) and not any(class_.unique - KEYS for class_ in classes)
 
 
 def only_column(unit: Unit, read: Access) -> set[str]:
