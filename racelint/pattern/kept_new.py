@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from racelint.events import Access, Kind, Op, Sense, Shape
 from racelint.facts import SECOND_ROW_HANDLED
-from racelint.pattern.lookups import KEYS
+from racelint.pattern.answered import KEYS
 from racelint.pattern.unit import Unit
 
 

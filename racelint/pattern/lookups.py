@@ -109,9 +109,6 @@ def by_locked_row(unit: Unit, look: Access, new: Access) -> bool:
     )
 
 
-KEYS = frozenset({"pk", "id"})
-
-
 def _given(new: Access) -> frozenset[str]:
     """What the row is created with; an object stands for its id and the other way round."""
     return new.related | {f"{name}.id" for name in new.related} | {f"{name}.pk" for name in new.related}
