@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from racelint.expressions import expression
 from racelint.facts import FunctionFacts, ModuleFacts, collect_facts
+from racelint.facts.source_text import as_written
 from racelint.finding import Confidence, Finding, Fix, NearMiss, Role, Span, World
 from racelint.frozen import dataclass, replace
 from racelint.index import Index
@@ -120,7 +121,15 @@ def find_races(
         repairs = Repairs(program, runtime, failed)
         found = [repairs.repaired(one) if _is_sure(one, nominees) else one for one in found]
     module.close()
-    return sorted(found, key=lambda finding: finding.sort_key)
+    return sorted(map(_as_written, found), key=lambda finding: finding.sort_key)
+
+
+def _as_written(finding: Finding) -> Finding:
+    """The finding with the properties that it names as they are written."""
+    if "@" not in f"{finding.symbol}{finding.message}{finding.evidence}":
+        return finding
+    told = as_written(finding.symbol), as_written(finding.message), as_written(finding.evidence)
+    return replace(finding, symbol=told[0], message=told[1], evidence=told[2])
 
 
 def _by_rule(rule: Rule, module: Module, failed: Failed) -> Iterator[Finding]:
@@ -170,17 +179,18 @@ def _limit(program: Program, facts: FunctionFacts, why: str) -> Finding:
     """The RL902 of a definition: it stands at its name, and holds in all worlds."""
     line = next((n for n in range(facts.first, facts.last + 1) if _HEAD.match(program.lines[n - 1])), facts.first)
     head = program.lines[line - 1]
-    column = head.find(facts.name) + 1
+    name = as_written(facts.name)
+    column = head.find(name) + 1
     return Finding(
         code=LIMIT,
         name="analysis-limit",
         path=program.source.path,
         symbol=facts.qualname,
-        span=Span(line, max(column, 1), line, max(column, 1) + len(facts.name)),
+        span=Span(line, max(column, 1), line, max(column, 1) + len(name)),
         world=World.TASKS,
         resource="",
         confidence=Confidence.HIGH,
-        message=f"`{facts.name}` {why}",
+        message=f"`{name}` {why}",
         harm="not analysed",
         evidence="",
         trace=(),

@@ -28,6 +28,7 @@ from racelint.facts.gathered import Gathered
 from racelint.facts.guarded import declared_guards
 from racelint.facts.isolation import WORD, serializable_names
 from racelint.facts.source_text import (
+    accessor_of,
     annotation_name,
     decorators_of,
     dotted,
@@ -82,7 +83,8 @@ class _Collector(Statements):
         prefix = outer.qualname + "." if outer.qualname else ""
         owner = self.class_name if not outer.qualname or outer.qualname == self.class_name else ""
         inside_class = bool(owner)
-        found = Gathered(prefix + node.name, owner if inside_class else "", "" if inside_class else outer.qualname)
+        name = node.name + accessor_of(node) if inside_class else node.name
+        found = Gathered(prefix + name, owner if inside_class else "", "" if inside_class else outer.qualname)
         if not inside_class:
             outer.locals.add(node.name)
             if not outer.qualname:

@@ -53,6 +53,23 @@ _CLASS_OF_SELF = ["__class__", "self"]
 """The last parts of `self.__class__.count`, the inner one last."""
 
 
+SETTER, DELETER = "@setter", "@deleter"
+"""What the names of the functions that set and delete a property end with, so that it is not theirs: that of the one that reads it."""
+
+
+def accessor_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    """What is added to the name of a method by which it sets or deletes a property that another one of the same name reads."""
+    for decorator in node.decorator_list:
+        if isinstance(decorator, ast.Attribute) and dotted(decorator.value) == node.name:
+            return {"setter": SETTER, "deleter": DELETER}.get(decorator.attr, "")
+    return ""
+
+
+def as_written(text: str) -> str:
+    """A text with the names of properties in it as people know them."""
+    return text.replace(SETTER, "").replace(DELETER, "") if "@" in text else text
+
+
 def decorators_of(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> tuple[str, ...]:
     """The dotted sources of the decorators; of Django's `method_decorator` what it makes decorate all that a class answers."""
     found: list[str] = []

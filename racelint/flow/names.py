@@ -13,6 +13,7 @@ from racelint.events import (
     Shape,
     Value,
 )
+from racelint.facts.source_text import SETTER
 from racelint.flow.elements import attribute_of_element, name_picked
 from racelint.flow.recording import Recorder
 from racelint.flow.resources import (
@@ -171,8 +172,9 @@ class Names(Recorder):
             method = scope.method(owner, attr)
             if method is not None:
                 if any(d.rpartition(".")[2] in ("property", "cached_property") for d in method.decorators):
-                    return None, f"property:{method.qualname}"
-                if not any(d.endswith((".setter", ".deleter")) for d in method.decorators):
+                    if scope.method(owner, attr + SETTER) is None:  # what can be set is as good as an attribute
+                        return None, f"property:{method.qualname}"
+                else:
                     return None, f"def:{method.qualname}"
             if f"{owner}.{attr}" in scope.classes:
                 return None, f"type[:{owner}.{attr}]"
@@ -184,8 +186,9 @@ class Names(Recorder):
             method = scope.method(owner, attr)
             if method is not None:
                 if any(d.rpartition(".")[2] == "property" for d in method.decorators):
-                    return None, f"property:{method.qualname}"
-                if not any(d.endswith((".setter", ".deleter")) for d in method.decorators):
+                    if scope.method(owner, attr + SETTER) is None:
+                        return None, f"property:{method.qualname}"
+                else:
                     return None, f"def:{method.qualname}"
             type_name = scope.attribute_type(owner, attr)
             if base.ref is not None:
