@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from itertools import combinations
 
-from racelint.evidence.calls import POOLS, Calls, Waits
+from racelint.evidence.calls import POOLS, WHEN_GONE, Calls, Waits
 from racelint.evidence.collected import collected
 from racelint.evidence.data import Root
 from racelint.evidence.turns import joined_before, lone_worker, over_in_its_round, task_lock_around
@@ -72,7 +72,10 @@ def find_spawns(calls: Calls) -> list[Root]:
             _both_run(one, another, of if of is other else None)
             for (of, one, *_), (other, another, *_) in combinations(found[:MOST_SITES], 2)
         )
-        text = f"line {call.line} starts it with `{call.callee}`"
+        if call.callee.rpartition(".")[2] == WHEN_GONE:
+            text = f"line {call.line} has it called when an object is gone, in whatever thread that is noticed"
+        else:
+            text = f"line {call.line} starts it with `{call.callee}`"
         text += " for many at once" if many else ", and other places start it too" if again else ""
         waited = all(
             is_waited_for(calls, other_call, other) or (other_call.awaited and world == "threads")
