@@ -157,6 +157,9 @@ NUMBERING = frozenset("next allocate sequence serial number".split())
 SENDS = frozenset({"send", "sendall", "sendto", "request", "publish", "transmit"})
 """First words of calls that ask another side, whose answer comes by another way."""
 
+REQUESTS = SENDS | {"execute"}
+"""The same of methods of the project, by which an object sends: `self.execute_command("UNSUBSCRIBE", name)`."""
+
 NOTES = frozenset({"[]", "add", "append", "setdefault", "update"})
 """How an entry is put into a collection."""
 

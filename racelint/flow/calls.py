@@ -38,7 +38,7 @@ from racelint.flow.unseen import (
 from racelint.frozen import replace
 from racelint.models.data import Spawner
 from racelint.resolve import MAPPINGS, enclosing_self
-from racelint.words import SESSION_MAKERS, SPENDS, TELLS, first_word
+from racelint.words import REQUESTS, SESSION_MAKERS, SPENDS, TELLS, first_word
 
 
 def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> Value:
@@ -229,6 +229,8 @@ def _own(
         if awaiting is not None:
             ev.switch(awaiting, arguments.stems, facts.name)
         return step
+    if first_word(facts.name) in REQUESTS and awaiting is None:
+        ev.mark("request", node, facts.name)
     if not arguments.starred:
         if first_word(facts.name) in TELLS | SPENDS:  # whatever can be seen of what it does
             ev.mark("helper", node, facts.name)

@@ -10,7 +10,7 @@ from racelint.nominate.stores import WRITES
 from racelint.resolve import CONSTRUCTORS, for_each_thread
 from racelint.store_calls import WRITE
 from racelint.touch import COMPLETIONS, calls_entry, may_race
-from racelint.words import NOTES, OF_ENTRY, SENDS, first_word
+from racelint.words import NOTES, OF_ENTRY, REQUESTS, first_word
 
 
 def anything(c: Candidate) -> bool:
@@ -344,7 +344,7 @@ def announced(c: Candidate) -> bool:
     """Whether an event is set, and other state; or something is sent, and an entry put where others take one out."""
     if any(
         key in c.module.takers and any(write.how in NOTES for write in writes) for key, writes in c.changes.items()
-    ) and any(first_word(name) in SENDS for name in c.called):
+    ) and any(first_word(name) in REQUESTS for name in c.called):
         return True
     return bool(c.changes) and any(call.callee.endswith(".set") and not call.arguments for call in c.calls)
 

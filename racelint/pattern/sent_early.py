@@ -55,7 +55,8 @@ def _tells_key(unit: Unit, sent: Event, note: Access) -> bool:
     """Whether the answer can name what the entry is told apart by: a number of the unit's own, or what was put into the request."""
     added = _added(unit, note)
     if added:
-        return not _names_in(added).isdisjoint(_asked_about(unit, sent))
+        put_in = _names_in(added) | unit.module.behind(here(note))
+        return not put_in.isdisjoint(_asked_about(unit, sent) - {"self", "cls"})
     if (note.resource.key or note.value.text).isidentifier():
         return True
     asked = {name for part in _NAMES.findall(unit.module.text(here(sent))) for name in part.split(".")[:1]}
@@ -100,13 +101,15 @@ def _asks(unit: Unit, event: Event, note: Access, world: World) -> bool:
     """Whether the event sends something, comes before the note and never after it, and others run in between."""
     match event:
         case Switch():
-            called = event.callee if world is World.TASKS else ""
+            sends = world is World.TASKS and first_word(event.callee) in SENDS
         case Mark():
-            called = event.subject if world is World.THREADS and event.what in ("call", "slow") else ""
+            own = event.what == "request"
+            sends = own or (event.what in ("call", "slow") and first_word(event.subject) in SENDS)
+            sends = sends and world is World.THREADS
         case _:
-            called = ""
+            sends = False
     return (
-        first_word(called) in SENDS
+        sends
         and event.place == event.site  # what a helper sends may be anything
         and event.id < note.id
         and unit.before(event.id, note.id)
@@ -132,8 +135,14 @@ def _answered(unit: Unit, sent: Event, note: Access, world: World) -> tuple[str,
     whole = replace(note.resource, key="")
     best: tuple[str, Evidence] | None = None
     for write, function, evidence in rivals(unit, whole, world, _TAKES):
-        if function.qualname == unit.facts.qualname or evidence.public or evidence.strength is Confidence.LOW:
+        if function.qualname == unit.facts.qualname or evidence.public:
             continue
+        if evidence.strength is Confidence.LOW:
+            if world is World.TASKS or write.how not in _TAKES_ADDED or not _in_thread_of_its_own(unit, function):
+                continue
+            evidence = Evidence(
+                "the module itself starts a thread that takes answers", Confidence.MEDIUM, World.THREADS.value
+            )
         if (
             write.how not in (_TAKES_ADDED if note.how in ("add", "append") else _TAKES)
             or first_word(function.name) in unit.module.models.lifecycle
@@ -144,6 +153,13 @@ def _answered(unit: Unit, sent: Event, note: Access, world: World) -> tuple[str,
         if best is None or evidence.strength.rank > best[1].strength.rank:
             best = (function.qualname, replace(evidence, text=f"{evidence.text}; `{function.qualname}` takes it out"))
     return best
+
+
+def _in_thread_of_its_own(unit: Unit, function: FunctionFacts) -> bool:
+    """Whether a thread of the module runs the function, which takes answers, and not the unit, which anybody may ask to send."""
+    concurrency = unit.module.concurrency
+    sends = not unit.facts.name.startswith("_") and first_word(unit.facts.name) not in unit.module.models.lifecycle
+    return sends and concurrency.surely_in_threads(function) and not concurrency.surely_in_threads(unit.facts)
 
 
 def _is_step_of(unit: Unit, function: FunctionFacts) -> bool:
