@@ -229,7 +229,7 @@ def _own(
         if awaiting is not None:
             ev.switch(awaiting, arguments.stems, facts.name)
         return step
-    if first_word(facts.name) in REQUESTS and awaiting is None:
+    if first_word(facts.name) in REQUESTS and awaiting is None and not facts.yields:
         ev.mark("request", node, facts.name)
     if not arguments.starred:
         if first_word(facts.name) in TELLS | SPENDS:  # whatever can be seen of what it does
