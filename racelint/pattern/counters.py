@@ -29,12 +29,28 @@ def numbered(unit: Unit, resource: Resource) -> Evidence | None:
         for a in accesses
     ):
         return None
-    lock = min(name for _, name in locks)
+    lock, thread = min(name for _, name in locks), _own_thread(unit, resource.owner)
+    if thread:
+        told = f"the object has a thread of its own, `{thread}`, beside its callers, and `{lock}` for them"
+    else:
+        told = f"`{lock}` says that threads share the object"
     return Evidence(
-        f"`{lock}` says that threads share the object; two that call `{unit.facts.name}` at once get one number",
-        Confidence.LOW,
+        f"{told}; two that call `{unit.facts.name}` at once get one number",
+        Confidence.MEDIUM if thread else Confidence.LOW,
         "threads",
     )
+
+
+def _own_thread(unit: Unit, owner: str) -> str:
+    """The method of the object that it starts in a thread of its own; "" if there is none."""
+    scope, concurrency = unit.module.scope, unit.module.concurrency
+    family = scope.family(owner)
+    for root in concurrency.told:
+        body = scope.functions.get(root.unit)
+        surely = root.world == "threads" and root.strength is Confidence.HIGH
+        if surely and body is not None and body.owner in family and not root.handler:
+            return body.name
+    return ""
 
 
 def _for_public(unit: Unit) -> bool:
