@@ -16,7 +16,7 @@ from racelint.meeting import RANKS, Meetings, Runs
 from racelint.resolve import CONSTRUCTORS, TAKES, Scope, enclosing_self, locks_of
 from racelint.spans import Spans
 from racelint.store_calls import StoreCalls
-from racelint.touch import ENDINGS, ends_entry
+from racelint.touch import ENDINGS, ends_entry, limited_waits
 from racelint.words import first_word, whole_lock
 
 GROWS = frozenset(["+=", "[]", "[]+=", "append", "add", "extend", "update"])
@@ -258,6 +258,16 @@ class Candidates:
         """The paths whose `cancel` any function calls."""
         calls = (call.callee for function in self.scope.facts.functions for call in function.calls)
         return frozenset(callee.removesuffix(".cancel") for callee in calls if callee.endswith(".cancel"))
+
+    @cached_property
+    def given_up(self) -> frozenset[str]:
+        """The paths of what is awaited with a limit, or taken away by any function if there are callbacks of futures."""
+        functions = self.scope.facts.functions
+        found = {path for function in functions for path in limited_waits(function, self.scope)}
+        if any(call.callee.endswith(".add_done_callback") for function in functions for call in function.calls):
+            writes = (write for function in functions for write in function.writes)
+            found.update(write.path for write in writes if write.how == "del" or write.shape == "none")
+        return frozenset(found)
 
     def makes_own_lock(self, function: FunctionFacts) -> bool:
         """Whether a function takes a lock that it makes itself, in a `with` or by a local name, or puts it in an old one's place."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from racelint.evidence import Concurrency
 from racelint.evidence.starts import may_start
 from racelint.facts import CallSite, FunctionFacts, Write
@@ -10,6 +12,9 @@ from racelint.resolve import CONSTRUCTORS, Scope, enclosing_self
 
 COMPLETIONS = frozenset({"set_result", "set_exception"})
 """Methods that complete a future, which fail if it is completed already."""
+
+LIMITS = frozenset({"timeout", "timeout_at", "fail_after", "fail_at", "move_on_after", "move_on_at"})
+"""Last names of the context managers of asyncio, anyio, trio and async_timeout that cancel what takes too long."""
 
 
 ENDINGS = frozenset(
@@ -115,6 +120,21 @@ def waits_for_condition(function: FunctionFacts, concurrency: Concurrency) -> bo
     return bool(waited & taken) or any(
         concurrency.receiver_type(path, function).endswith("Condition") for path in waited
     )
+
+
+def made_future(built: str) -> bool:
+    """Whether the dotted source is that of a call that makes a future, or of its class."""
+    return built.rpartition(".")[2] in ("create_future", "Future")
+
+
+def limited_waits(function: FunctionFacts, scope: Scope) -> Iterator[str]:
+    """The paths of attributes that the function awaits only for a while: `wait_for(self.answer, 5)`, or under a limit."""
+    named = [(call.callee.rpartition(".")[2], call.arguments[0]) for call in function.calls if call.arguments]
+    shielded = {path for name, path in named if name == "shield"}
+    yield from (path for name, path in named if name == "wait_for" and "." in path and path not in shielded)
+    for path, _, within in function.waits:
+        if "." in path and any(scope.canonical(guard).rpartition(".")[2] in LIMITS for guard in within):
+            yield path
 
 
 def completes_futures(function: FunctionFacts, scope: Scope) -> bool:

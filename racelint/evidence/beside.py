@@ -51,7 +51,7 @@ def _runs_beside(calls: Calls, start: CallSite, site: CallSite, caller: Function
 def _waited_between(start: CallSite, site: CallSite, caller: FunctionFacts) -> bool:
     """Whether the task is awaited, or handed to what waits for it, between the two: by the name under which it is kept."""
     names = {write.path for write in caller.writes if write.line == start.line}
-    if any(name in names and start.line < line <= site.line for name, line in caller.waits):
+    if any(name in names and start.line < line <= site.line for name, line, _ in caller.waits):
         return True
     return any(
         call.awaited and start.line < call.line <= site.line and names & {given.lstrip("*") for given in call.arguments}

@@ -13,7 +13,7 @@ _TEST_FILE = expression(
 )
 _HELPER = expression(r"(^|[/_])(utils?|helpers?|fixtures|factories|mocks?|base)\.py$")
 """Modules beside tests that serve them."""
-_COMMAND = expression(r"(^|/)(management|cli/commands)/")
+_COMMAND = expression(r"(^|/)(management/(commands/|__init__\.py)|cli/commands/)")
 _IMPORT_OF_TESTS = frozenset({"pytest", "unittest"})
 _OF_TESTS_ALONE = frozenset({"behave", "pytest_bdd"})
 """Libraries that only tests import: their steps run one after the other."""

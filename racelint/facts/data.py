@@ -105,8 +105,8 @@ class FunctionFacts:
     """Local names that are assigned within loops."""
     enters: tuple[str, ...] = ()
     """The methods that `async with gate` and `async for row in rows` call: `gate.__aenter__`, `rows.__anext__`."""
-    waits: tuple[tuple[str, int], ...] = ()
-    """The names and paths that are awaited themselves (`await task`), each with its line."""
+    waits: tuple[tuple[str, int, tuple[str, ...]], ...] = ()
+    """The names and paths that are awaited themselves (`await task`), each with its line and `CallSite.within`."""
     distinct: frozenset[str] = frozenset()
     """Those of `loop_names` that are another value in each round, as the keys of a mapping are and the elements of a set."""
 

@@ -49,7 +49,7 @@ class Expressions(Walk):
         elif node.value is not None:
             self.visit(node.value)
             if isinstance(node.value, (ast.Name, ast.Attribute)):
-                self.current.waits.append((dotted(node.value), node.lineno))
+                self.current.waits.append((dotted(node.value), node.lineno, self.within))
         self.current.suspend()
 
     def yield_(self, node: ast.Yield | ast.YieldFrom) -> None:

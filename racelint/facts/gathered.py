@@ -74,7 +74,7 @@ class Gathered:
         self.statements = 0
         self.looped: set[str] = set()
         self.made_anew: set[str] = set()
-        self.waits: list[tuple[str, int]] = []
+        self.waits: list[tuple[str, int, tuple[str, ...]]] = []
         self.enters: list[str] = []
         self.distinct: set[str] = set()
         self.repeated: set[str] = set()

@@ -300,7 +300,7 @@ def completion(c: Candidate) -> bool:
             not c.module.least or call.callee.rpartition(".")[2] in TIMERS
         ):
             return True
-    if not c.facts.is_async and any(_cancelled(c, call) for call in c.facts.calls):
+    if any(_ended(c, call) for call in c.facts.calls):
         return True
     timed = c.facts.qualname in c.module.timed
     return (timed or c.suspends) and any(
@@ -309,10 +309,12 @@ def completion(c: Candidate) -> bool:
     )
 
 
-def _cancelled(c: Candidate, call: CallSite) -> bool:
-    """Whether the call completes a future in an attribute that another function cancels."""
+def _ended(c: Candidate, call: CallSite) -> bool:
+    """Whether the call completes a future in an attribute that another function cancels or waits for with a limit."""
     holder, _, method = call.callee.rpartition(".")
-    return method in COMPLETIONS and "." in holder and holder in c.module.cancelled
+    if method not in COMPLETIONS or "." not in holder:
+        return False
+    return (not c.facts.is_async and holder in c.module.cancelled) or holder in c.module.given_up
 
 
 TIMERS = frozenset({"call_later", "call_at"})

@@ -71,6 +71,7 @@ from racelint.pattern.files import (
 from racelint.pattern.filled_whole import filled_whole
 from racelint.pattern.filling import filled_alike
 from racelint.pattern.forgotten import forgotten_once
+from racelint.pattern.given_up import given_up
 from racelint.pattern.half_made import published_half_made
 from racelint.pattern.half_ready import ready_too_early, taken_back
 from racelint.pattern.halves_late import kept_late
@@ -235,7 +236,7 @@ from racelint.pattern.unit import Unit, exactly, same
 from racelint.pattern.upserts import changed_or_made
 from racelint.pattern.waiting import Mistake, Wait, wrong_waits
 from racelint.resolve import CONSTRUCTORS
-from racelint.touch import calls_entry, ends_entry
+from racelint.touch import calls_entry, ends_entry, made_future
 from racelint.words import first_word
 
 __all__ = [
@@ -355,6 +356,7 @@ __all__ = [
     "found_again",
     "found_names",
     "free_names",
+    "given_up",
     "gone_through_by_number",
     "halves",
     "has_parts",
@@ -387,6 +389,7 @@ __all__ = [
     "made_at_import",
     "made_by_others",
     "made_for_threads",
+    "made_future",
     "made_sure_by_all",
     "made_sure_by_each",
     "makes_known_resource",

@@ -18,7 +18,9 @@ second completion raises `InvalidStateError` in the timer, or in the worker that
             if not future.done():
                 future.set_result(answer)
 
-The same goes for a future in an attribute that one callback completes and another one cancels, where both leave it in its place.
+The same goes for a future in an attribute that one callback completes and another one cancels, where both leave it in its place;
+and for one that is awaited with a limit (`wait_for(self.answer, 5)`), or that a callback of its own takes away: it is cancelled at
+once, and both run only later.
 
 ## Missed alarms
 Futures kept in attributes that are completed after a switch point and of which nobody asked before it.
@@ -28,7 +30,20 @@ from collections.abc import Iterable
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Evidence, Kind, Mark, Module, Op, Switch, Unit, called_by_timer, same
+from racelint.pattern import (
+    Access,
+    Evidence,
+    Kind,
+    Mark,
+    Module,
+    Op,
+    Switch,
+    Unit,
+    called_by_timer,
+    given_up,
+    made_future,
+    same,
+)
 from racelint.rule import Rule
 
 TIMERS = frozenset({"call_later", "call_at"})
@@ -60,6 +75,7 @@ def find(module: Module) -> Iterable[Finding]:
             sure = Confidence.MEDIUM if is_future(unit, access) else Confidence.LOW
             switch = waited(unit, access)
             ender = ended_by(unit, access)
+            reason = given_up(unit, access) if switch is None and not ender else ""
             if ender and sure is Confidence.MEDIUM:
                 shown.add(name)
                 yield finding(
@@ -81,6 +97,17 @@ def find(module: Module) -> Iterable[Finding]:
                     ((Role.SWITCH, switch), (Role.ACT, access)),
                     name,
                     f"is completed here without asking whether it was completed at the await on line {module.line(switch)}",
+                    sure,
+                )
+            elif reason and sure is Confidence.MEDIUM:
+                shown.add(name)
+                yield finding(
+                    module,
+                    unit,
+                    access,
+                    ((Role.ACT, access),),
+                    name,
+                    f"is completed here without asking whether {reason}",
                     sure,
                 )
             elif not access.control and access.value.born <= 0 and called_by_timer(unit):
@@ -217,11 +244,6 @@ def is_future(unit: Unit, access: Access) -> bool:
     return "." in name and any(
         made_future(write.built_from) for _, write in scope.attribute_writes(unit.facts.owner, attribute)
     )
-
-
-def made_future(built: str) -> bool:
-    """Whether the dotted source is that of a call that makes a future, or of its class."""
-    return built.rpartition(".")[2] in ("create_future", "Future")
 
 
 RULE = Rule("RL606", "completed-twice", (World.TASKS,), "completed twice", __doc__, find, needs=(Need.COMPLETION,))
