@@ -117,6 +117,18 @@ class Candidates:
         return {key: functions for key, functions in found.items() if functions}
 
     @cached_property
+    def emptied_by_end(self) -> frozenset[str]:
+        """The collections that a function empties which ends something, by its name."""
+        return frozenset(
+            key
+            for key, changes in self.changers.items()
+            if any(
+                (w.how == "clear" or w.shape == "empty") and first_word(f.name.removeprefix("on_")) in ENDINGS
+                for f, w in changes
+            )
+        )
+
+    @cached_property
     def neighbours(self) -> dict[str, frozenset[str]]:
         """For an attribute those that any method changes in the statement next to it."""
         found: dict[str, set[str]] = {}

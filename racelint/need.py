@@ -23,7 +23,7 @@ class Need(Enum):
     STATE_OF_TASKS = "a coroutine looks at state that another task changes or takes away"
     MADE_BY_TASKS = "a coroutine looks at state and sets it to something that leaks when it is made twice"
     FLAG_OF_TASKS = "a coroutine that others await looks at a flag and sets it before it suspends"
-    ENDED = "a coroutine looks at a flag that another unit sets to end it, and sets something else"
+    ENDED = "a coroutine looks at a flag that another unit sets to end it, and sets something else; or takes out what it put where the end leaves nothing"
     PAIR = "two attributes are changed that another method changes side by side"
     STATE_AND_STORE = "a coroutine changes state and a store"
     ITERATION = "a coroutine iterates over what another task resizes"

@@ -163,6 +163,9 @@ REQUESTS = SENDS | {"execute"}
 NOTES = frozenset({"[]", "add", "append", "setdefault", "update"})
 """How an entry is put into a collection."""
 
+PUTS = frozenset({"append", "add", "appendleft", "[]"})
+"""How one thing is put into a collection."""
+
 ADDS_CALLBACK = frozenset({"add_callback", "add_errback", "add_done_callback", "addCallback", "addErrback", "addBoth"})
 """How a callback is added to something that calls it at once if it is done already."""
 

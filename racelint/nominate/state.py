@@ -10,7 +10,7 @@ from racelint.nominate.stores import WRITES
 from racelint.resolve import CONSTRUCTORS, for_each_thread
 from racelint.store_calls import WRITE
 from racelint.touch import COMPLETIONS, calls_entry, may_race
-from racelint.words import NOTES, OF_ENTRY, REQUESTS, first_word
+from racelint.words import NOTES, OF_ENTRY, PUTS, REQUESTS, first_word
 
 
 def anything(c: Candidate) -> bool:
@@ -127,8 +127,11 @@ def _is_shared(write: Write, function: FunctionFacts) -> bool:
 
 
 def ended(c: Candidate) -> bool:
-    """Whether a coroutine looks at a flag that another unit sets to end it, and sets something else, or puts something somewhere."""
+    """Whether a coroutine looks at a flag that another unit sets to end it, and sets something else, or puts something somewhere; or
+    takes out what it has put where the end of the object leaves nothing."""
     module = c.module
+    if c.suspends and _own_entry(c):
+        return True
     if not c.suspends or module.enders.keys().isdisjoint(c.reads):
         return False
     if any(w.how in NOTES for writes in c.changes.values() for w in writes) and c.rank(World.TASKS) >= module.least:
@@ -137,6 +140,17 @@ def ended(c: Candidate) -> bool:
         return False
     return any(
         c.meets(key, module.enders, World.TASKS) >= module.least for key in module.enders.keys() & c.reads.keys()
+    )
+
+
+def _own_entry(c: Candidate) -> bool:
+    """Whether a coroutine puts something into a collection that who ends the object empties, and takes it out."""
+    return any(
+        key in c.module.emptied_by_end
+        and any(write.how in PUTS for write in writes)
+        and any(write.how in ("del[]", "pop", "remove") for write in writes)
+        and c.switches_between(key)
+        for key, writes in c.changes.items()
     )
 
 

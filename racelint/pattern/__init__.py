@@ -143,6 +143,7 @@ from racelint.pattern.overwrites import (
     removed_then_replaced,
     replaced_from_fixed_name,
 )
+from racelint.pattern.own_entry_gone import own_entry_gone
 from racelint.pattern.own_lock import counted_under_own_lock
 from racelint.pattern.own_rows import switched_by_owner
 from racelint.pattern.own_steps import in_one_step_of_a_loop, own_failure_cleaned
@@ -217,6 +218,7 @@ from racelint.pattern.started import started_before_claimed
 from racelint.pattern.starting import late_writes, shown_too_early
 from racelint.pattern.states import entries_marked, released_unseen, state_changes, statements_after_test
 from racelint.pattern.surrounding import receives_any, surrounded
+from racelint.pattern.swept_late import swept_late
 from racelint.pattern.taken import noted_too_late, taken_by_two
 from racelint.pattern.torn_reads import torn_reads
 from racelint.pattern.transactions import (
@@ -417,6 +419,7 @@ __all__ = [
     "opened_between",
     "opened_by",
     "others_left",
+    "own_entry_gone",
     "own_failure_cleaned",
     "own_numbers",
     "own_to_task",
@@ -494,6 +497,7 @@ __all__ = [
     "summed_then_drawn",
     "surely_in_processes",
     "surrounded",
+    "swept_late",
     "switched_by_owner",
     "table_of",
     "table_updates",

@@ -11,8 +11,7 @@ from racelint.finding import Confidence, World
 from racelint.frozen import dataclass
 from racelint.pattern.rivals import rivals
 from racelint.pattern.unit import Unit
-
-PUTS = frozenset({"append", "add", "appendleft", "[]"})
+from racelint.words import PUTS
 
 
 @dataclass(frozen=True, slots=True)

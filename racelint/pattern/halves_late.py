@@ -13,7 +13,7 @@ from racelint.pattern.deciding import COUNTING
 from racelint.pattern.pair import Pair
 from racelint.pattern.unit import Unit
 from racelint.resolve import CONSTRUCTORS
-from racelint.words import OF_ENTRY, OF_SIZE, WORD
+from racelint.words import OF_ENTRY, OF_SIZE, PUTS, WORD
 
 
 def kept_late(unit: Unit) -> Iterator[tuple[Pair, str, Evidence]]:
@@ -93,7 +93,7 @@ def _read_elsewhere(unit: Unit, resource: Resource) -> bool:
 def _taken_together(unit: Unit, changes: list[Access]) -> Iterator[tuple[Pair, str, Evidence]]:
     """An entry that is put in, what is added to a sum only after a switch, and who takes both and begins both anew."""
     for first in changes:
-        for second in changes if first.how in _PUTS else ():
+        for second in changes if first.how in PUTS else ():
             if second.how != "+=" or second.resource.key or first.id in second.fresh or second.id < first.id:
                 continue
             if first.resource.place == second.resource.place or first.resource.owner != second.resource.owner:
@@ -105,9 +105,6 @@ def _taken_together(unit: Unit, changes: list[Access]) -> Iterator[tuple[Pair, s
             if found is not None:
                 yield Pair(unit, first, second, switch), *found
                 return
-
-
-_PUTS = frozenset({"append", "add", "appendleft", "[]"})
 
 
 def _taker_of_both(unit: Unit, one: Resource, other: Resource) -> tuple[str, Evidence] | None:

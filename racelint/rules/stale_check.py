@@ -53,6 +53,7 @@ from racelint.pattern import (
     is_busy,
     made_sure_by_all,
     marked_late,
+    own_entry_gone,
     removed_late,
     rival,
     same,
@@ -60,6 +61,7 @@ from racelint.pattern import (
     stamped_late,
     started_before_claimed,
     stronger,
+    swept_late,
     taken_back,
     takes_found,
     with_itself,
@@ -83,6 +85,8 @@ def find(module: Module) -> Iterable[Finding]:
         yield from begun_too_late(module, unit)
         yield from taken_out_late(module, unit)
         yield from added_too_late(module, unit)
+        yield from own_entry_taken_out(module, unit)
+        yield from swept_too_late(module, unit)
         for pair, kind, evidence in stale_checks(unit):
             if pair.switch is None:
                 continue
@@ -177,6 +181,44 @@ def taken_out_late(module: Module, unit: Unit) -> Iterable[Finding]:
             World.TASKS,
             name,
             Fix(f"take `{name}` out before the await, or say what is to be if it is gone (`pop` with a default)"),
+            HARMS["removed"][0],
+        )
+
+
+def own_entry_taken_out(module: Module, unit: Unit) -> Iterable[Finding]:
+    """An entry of the unit's own that is taken out after an await, while who ends the object may have emptied the collection."""
+    for put, switch, act, ender, evidence in own_entry_gone(unit):
+        name = act.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            act,
+            ((Role.WRITE, put), (Role.SWITCH, switch), (Role.ACT, act)),
+            f"`{name}` is put there on line {module.line(put)} and taken out here, after the await on line {module.line(switch)}; if "
+            f"`{ender}` runs meanwhile, it may be gone",
+            evidence,
+            World.TASKS,
+            name,
+            Fix(f"say what is to be if `{name}` is gone (`pop` with a default, `discard`)"),
+            HARMS["removed"][0],
+        )
+
+
+def swept_too_late(module: Module, unit: Unit) -> Iterable[Finding]:
+    """An entry that a loop comes to and takes out after an await, though another task may have done so."""
+    for pair, evidence in swept_late(unit):
+        name, switch = pair.second.resource.shown, pair.switch or pair.first
+        yield module.finding(
+            RULE,
+            unit,
+            pair.second,
+            ((Role.READ, pair.first), (Role.SWITCH, switch), (Role.ACT, pair.second)),
+            f"`{pair.first.resource.shown}` is gone over on line {module.line(pair.first)}, and `{name}` is taken out here, after the "
+            f"await on line {module.line(switch)}; another task may have removed it by then",
+            evidence,
+            World.TASKS,
+            name,
+            Fix(f"say what is to be if `{name}` is gone (`pop` with a default, `discard`)"),
             HARMS["removed"][0],
         )
 
