@@ -27,6 +27,7 @@ from racelint.pattern import (
     has_side_effects,
     is_taken,
     kept_under_lock,
+    locked_next,
     made_for_threads,
     made_sure_by_each,
     makes_known_resource,
@@ -91,6 +92,8 @@ def _made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence
         evidence = stronger(rival(unit, write.resource, shapes=INSERTS if keyed else ()), expected)
         if not keyed and makes_resource(unit, write):
             evidence = stronger(evidence, made_sure_by_each(unit, write))
+        if not keyed and (makes_resource(unit, write) or picked_up(unit, pair.first, write)):
+            evidence = stronger(evidence, locked_next(unit, write))
         if evidence is None or not does_work(unit, pair):
             continue
         if evidence is not expected and not has_side_effects(unit, pair.first, write):

@@ -52,6 +52,20 @@ def comes_first(call: CallSite, caller: FunctionFacts) -> bool:
     return call.awaited and not call.arms and call.line == min(c.line for c in caller.calls if c.awaited)
 
 
+def locks_next(caller: FunctionFacts, call: CallSite, scope: Scope) -> str:
+    """The lock of its object that a method takes after an awaited call of another one, which it makes without it; "" if none."""
+    names_lock = scope.models.names_lock
+    if not (call.awaited and call.callee.startswith("self.") and caller.owner) or any(map(names_lock, call.within)):
+        return ""
+    for later in caller.calls:
+        if later.line > call.line and later.arms[: len(call.arms)] == call.arms:
+            taken = (*later.within, later.callee.removesuffix(".acquire") if later.callee.endswith(".acquire") else "")
+            lock = next((path for path in taken if path.startswith("self.") and names_lock(path)), "")
+            if lock:
+                return lock
+    return ""
+
+
 def is_property(function: FunctionFacts | None) -> bool:
     """Whether reading the attribute runs the function."""
     return function is not None and any(

@@ -9,7 +9,7 @@ from racelint.meeting import RANKS
 from racelint.nominate.stores import WRITES
 from racelint.resolve import CONSTRUCTORS, for_each_thread
 from racelint.store_calls import WRITE
-from racelint.touch import COMPLETIONS, calls_entry, may_race
+from racelint.touch import COMPLETIONS, calls_entry, locks_next, may_race
 from racelint.words import NOTES, OF_ENTRY, PUTS, REQUESTS, first_word
 
 
@@ -37,7 +37,7 @@ def state_of_tasks(c: Candidate) -> bool:
             continue
         if c.meets(key, module.changing, World.TASKS) >= module.least:
             return True
-        if _advances(c.changes[key]) and (_guarded(c, key) or c.of_several_operations()):
+        if _advances(c.changes[key]) and (_guarded(c, key) or c.of_several_operations() or _locked_next(c)):
             return True
     return False
 
@@ -45,6 +45,12 @@ def state_of_tasks(c: Candidate) -> bool:
 def _guarded(c: Candidate, key: str) -> bool:
     """Whether a lock is taken for a change, which says that others come for it."""
     return any(map(c.module.is_guard, (name for write in c.changes[key] for name in write.within)))
+
+
+def _locked_next(c: Candidate) -> bool:
+    """Whether a method takes a lock of its object after it has called this one."""
+    callers = c.module.concurrency.callers.get(c.facts.qualname, ())
+    return c.facts.is_async and any(locks_next(caller, call, c.module.scope) for caller, call in callers)
 
 
 def _advances(writes: list[Write]) -> bool:
@@ -96,7 +102,7 @@ def _others_make(c: Candidate, key: str) -> bool:
     """Whether others may come for what the key is set to, whom more than the names of functions tells of where that is wanted."""
     if not c.module.least or c.meets(key, c.module.changing, World.TASKS) >= c.module.least:
         return True
-    if key in c.module.guarded or c.of_several_operations() or c.begins_operation():
+    if key in c.module.guarded or c.of_several_operations() or c.begins_operation() or _locked_next(c):
         return True
     # who comes later may wait for the first
     return not _WAITS.isdisjoint(c.called) or any(map(_awaits_value, c.functions))

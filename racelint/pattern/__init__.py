@@ -102,6 +102,7 @@ from racelint.pattern.limits import (
 )
 from racelint.pattern.links import links_refused
 from racelint.pattern.listings import awaited_then_read, listed_then_used
+from racelint.pattern.locked_next import locked_next
 from racelint.pattern.locking import useless_locks
 from racelint.pattern.lookups import (
     COUNTS,
@@ -383,6 +384,7 @@ __all__ = [
     "linked_by_others",
     "links_refused",
     "listed_then_used",
+    "locked_next",
     "looked_for_by_threads",
     "loosely_constrained",
     "lowered_late",

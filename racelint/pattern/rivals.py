@@ -17,7 +17,7 @@ from racelint.pattern.doubts import Reason
 from racelint.pattern.own_keys import has_own_key
 from racelint.pattern.unit import Unit
 from racelint.resolve import CONSTRUCTORS, enclosing_self
-from racelint.touch import comes_first
+from racelint.touch import comes_first, is_property
 from racelint.words import OPERATIONS
 
 MOST_RIVALS = 100
@@ -173,27 +173,45 @@ def made_sure_by_all(unit: Unit, act: Access) -> Evidence | None:
 
     Why else should each of them make sure that it was done?
     """
-    concurrency = unit.module.concurrency
     name = act.place.unit
     function = unit.module.scope.functions.get(name)
     if function is None or not function.owner or not function.is_async or _of_one_reader(unit, function.owner):
         return None
-    callers = {
-        caller.qualname: caller.name
-        for caller, call in concurrency.callers.get(name, ())
-        if caller.is_async
-        and caller.owner
-        and not caller.name.startswith("_")
-        and comes_first(call, caller)
-        and not concurrency.called_only_under_lock(caller)
-    }
+    callers = _operations(unit, function)
     if len(callers) < 2:
         return None
-    one, other, *more = callers.values()
+    one, other, *more = (caller.name for caller in callers)
+    more = more or [caller.name for step in callers for caller in _operations(unit, step)]
     # of two, one mostly begins and the other goes on, or each is for one of two sides
     expected = more or unit.module.locks_of(function.owner)
     strength = Confidence.MEDIUM if expected else Confidence.LOW
     return Evidence(f"`{one}` and `{other}` both make sure of it first, and callers may run them at once", strength)
+
+
+def _operations(unit: Unit, function: FunctionFacts) -> list[FunctionFacts]:
+    """The public coroutine methods that await a function, or a property, before all else, and that are not only called under a lock."""
+    concurrency = unit.module.concurrency
+    sites = [caller for caller, call in concurrency.callers.get(function.qualname, ()) if comes_first(call, caller)]
+    if is_property(function):
+        sites += _readers_first(unit, function)
+    found = {
+        caller.qualname: caller
+        for caller in sites
+        if caller.is_async
+        and caller.owner
+        and not caller.name.startswith("_")
+        and not concurrency.called_only_under_lock(caller)
+    }
+    return list(found.values())
+
+
+def _readers_first(unit: Unit, function: FunctionFacts) -> Iterator[FunctionFacts]:
+    """The methods that await a property of their object (`redis = await self.redis`) before all else that they await."""
+    family = unit.module.scope.family(function.owner)
+    for reader in unit.module.scope.facts.functions:
+        lines = [line for path, line, _ in reader.waits if path == f"self.{function.name}"]
+        if lines and reader.owner in family and all(c.line >= lines[0] for c in reader.calls if c.awaited):
+            yield reader
 
 
 def made_sure_by_each(unit: Unit, act: Access) -> Evidence | None:

@@ -51,6 +51,7 @@ from racelint.pattern import (
     fails_when_gone,
     has_side_effects,
     is_busy,
+    locked_next,
     made_sure_by_all,
     marked_late,
     own_entry_gone,
@@ -357,7 +358,7 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
         return None
     evidence = with_itself(unit, World.TASKS, act.resource)
     if advances:
-        evidence = stronger(evidence, made_sure_by_all(unit, act))
+        evidence = stronger(stronger(evidence, made_sure_by_all(unit, act)), locked_next(unit, act))
     if stamps and evidence is not None and {lock.id for lock in unit.locked_at(act)} - check.held:
         text = "the lock that is taken for it, after the look, says that several come at once"
         evidence = stronger(evidence, Evidence(text, Confidence.MEDIUM))
