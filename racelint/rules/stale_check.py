@@ -1,7 +1,8 @@
 """A decision on shared state is acted upon after a switch point, without looking again.
 
 While the unit was suspended another task may have changed what was checked: work is done twice, a limit is exceeded, or
-something is used that is gone.
+something is used that is gone. So may an entry be that a task has put into a collection itself and takes out when it ends
+(`self.sockets.remove(ws)`): a broadcast that goes over all sockets, or the end of the object, may have taken it out.
 
 ## Example
     async def send(self, data: bytes) -> None:
