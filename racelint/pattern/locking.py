@@ -49,6 +49,8 @@ def _made_per_call(unit: Unit) -> Iterator[Useless]:
         change = None if guard.shared else next((a for a in _inside(unit, guard) if a.op.changes), None)
         if change is None and not guard.shared:
             change = _changed_outside(unit, guard)
+        elif guard.world == "tasks" and not any(guard.id in switch.held for switch in unit.switches()):
+            continue  # what it is held for is one step of a task anyway
         if change is not None:
             yield Useless(
                 guard,
