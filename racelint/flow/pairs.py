@@ -84,7 +84,8 @@ def named_pair(
     receiver = base.text if base is not None else ""
     if not receiver and base is not None:
         return None
-    if verb == "write" and awaiting is None and base is not None and where is not ev.unused and base.ref is None:
+    encodes = base.ref is None if base is not None else len(arguments.every) == 1
+    if verb == "write" and awaiting is None and where is not ev.unused and encodes:
         return None  # what is written is handed on: it encodes a value, and nothing is stored
     first = arguments.positional[0] if arguments.positional else None
     key = ""
