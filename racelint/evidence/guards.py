@@ -23,6 +23,9 @@ _COUNTS = expression(r"(?i)sem(aphore)?\b|semaphore|limit")
 MOST_TRIES = 3
 """How often it is asked anew what callers hold that call each other."""
 
+_ENDS = frozenset({"shutdown", "terminate", "close", "stop"})
+"""First words of what ends an object and its threads."""
+
 _TAKES = frozenset({"acquire", "flock", "lockf"})
 _GIVES_BACK = frozenset({"release", "unlock"})
 """Last names, and first words of last names, of calls that take a lock and give it back."""
@@ -134,6 +137,8 @@ class Guards(Roots):
             around = self.held_around(caller, call) | acquired_before(caller, call)
             here = around | self.decorator_guards(caller) | entry
             if not (here or promised):
+                if len(sites) > 1 and _alone_by_then(caller, call):
+                    continue
                 return here
             everywhere.append(frozenset(guard_name(guard, caller) for guard in here))
         join = frozenset.union if promised else frozenset.intersection
@@ -236,6 +241,19 @@ def acquired_before(caller: FunctionFacts, call: CallSite) -> frozenset[str]:
         elif receiver and not other.arms:
             taken.add(receiver)
     return frozenset(taken)
+
+
+def _alone_by_then(caller: FunctionFacts, call: CallSite) -> bool:
+    """Whether the caller ends the object and has waited for the end of a thread or pool of it: it needs no lock any more."""
+    return first_word(caller.name) in _ENDS and any(
+        other.line < call.line
+        and other.callee.startswith("self.")
+        and (
+            (other.callee.endswith(".join") and not other.arguments)
+            or (other.callee.endswith(".shutdown") and "wait=True" in other.arguments)
+        )
+        for other in caller.calls
+    )
 
 
 def guard_name(guard: str, caller: FunctionFacts) -> str:
