@@ -25,6 +25,7 @@ from racelint.pattern import (
     exactly,
     first_word,
     has_side_effects,
+    has_threads,
     is_taken,
     kept_under_lock,
     locked_next,
@@ -264,9 +265,10 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                     (unsaid and not kept_under_lock(unit, write.resource)) or tells_of_end(check, write)
                 ):
                     evidence = replace(evidence, strength=Confidence.LOW)
-                if way == "plain" and evidence.strength is Confidence.LOW and _asked_by_threads(unit, write):
+                asked = way == "plain" and evidence.strength is Confidence.LOW and _asked_by_threads(unit, write)
+                if asked and has_threads(unit, write):  # what only has a lock is mostly made before the threads are
                     evidence = Evidence(
-                        f"what is made has a lock or threads of its own: `{unit.facts.name}` is there for any thread to ask",
+                        f"what is made has threads of its own: `{unit.facts.name}` is there for any thread to ask",
                         Confidence.MEDIUM,
                         evidence.world,
                     )

@@ -216,6 +216,19 @@ def made_for_threads(unit: Unit, write: Access) -> bool:
     )
 
 
+def has_threads(unit: Unit, write: Access) -> bool:
+    """Whether what is made is a pool or thread, or its class makes some: a second one goes on beside the first."""
+    scope, made = unit.module.scope, write.value.type
+    if not made.startswith(":"):
+        return made.rpartition(".")[2] in _FOR_THREADS
+    return scope.is_thread(made[1:]) or any(
+        call.callee.rpartition(".")[2] in _FOR_THREADS
+        for class_ in scope.lineage(made[1:])
+        for method in scope.methods.get(class_.qualname, {}).values()
+        for call in method.calls
+    )
+
+
 _FOR_THREADS = frozenset({"ThreadPoolExecutor", "Thread", "ThreadPool"})
 """Classes whose objects have threads."""
 
