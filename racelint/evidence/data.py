@@ -51,6 +51,8 @@ class Root:
     run one after another. With `self.`: those of one object."""
     apart: bool = False
     """Each of its runs has another object than the others, but it may be one that others use, too."""
+    elsewhere: bool = False
+    """Known to run several times only because several functions start it, which need not come at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class Evidence:
     """Holds for what somebody starts by hand, too: a command that takes a lock expects others."""
     at_lock: bool = False
     """Rests only on public methods that take the lock of their object, but not for all that they do."""
+    half: str = ""
+    """The one of the two units that is known only as something that callers outside of the module may call; "" if none is."""
 
     def weakened(self) -> Evidence:
         """The same, not shown by default: what overlaps may do no harm."""

@@ -53,7 +53,7 @@ class Concurrency(OwnObjects):
         given = resource is not None and resource.kind is Kind.ARGUMENT
         ones, others = self.reached_sharing(one, resource), self.reached_sharing(other, resource)
         best: Root | None = None
-        weakest, public, elsewhere, met = Confidence.HIGH, False, False, False
+        weakest, public, elsewhere, met, half = Confidence.HIGH, False, False, False, ""
         for first in ones:
             left = self.roots[first]
             if left.world != world:
@@ -84,7 +84,11 @@ class Concurrency(OwnObjects):
                     self._strength(left, resource, one), self._strength(right, resource, other), key=lambda s: s.rank
                 )
                 called = left.called or right.called or left.documented or right.documented
-                if (left.guarded and right.guarded) or (first != second and self._apart(left, right, resource)):
+                if (
+                    (left.guarded and right.guarded)
+                    or (first != second and self._apart(left, right, resource))
+                    or (first == second and left.elsewhere)
+                ):
                     strength = Confidence.LOW
                 elif strength is Confidence.LOW and left.public != right.public and not called and not self.unlikely:
                     weak, strong = (left, right) if left.public else (right, left)
@@ -108,7 +112,10 @@ class Concurrency(OwnObjects):
                     public = left.public and right.public and not at_lock
                     met = left.public and right.public and at_lock
                     elsewhere = left.called or right.called
-        return Evidence(best.text, weakest, world, public, elsewhere, at_lock=met) if best is not None else None
+                    half = next((root.unit for root in (left, right) if root.public), "")
+        return (
+            Evidence(best.text, weakest, world, public, elsewhere, at_lock=met, half=half) if best is not None else None
+        )
 
     def _of_call(self, one: str, other: str, resource: Resource | None) -> str:
         """How the names of all functions begin that have the same captured variable, which is one of a call of the function around
@@ -171,14 +178,15 @@ class Concurrency(OwnObjects):
     def _beside_own_thread(self, root: Root, public: Root, resource: Resource | None) -> bool:
         """Whether the root is a thread that works on the object's own attributes: whoever calls its methods is another one.
 
-        Who starts, ends or sets up the object does so before or after; what the thread itself calls by that name is its step.
+        Who starts, ends or sets up the object does so before or after; what the thread itself calls by that name is its step. What
+        another module starts may have an object that nobody else uses meanwhile.
         """
         unit, other = self.scope.functions.get(root.unit), self.scope.functions.get(public.unit)
         return (
             resource is not None
             and resource.kind is Kind.ATTRIBUTE
             and root.strength is Confidence.HIGH
-            and not (root.handler or root.called)
+            and not (root.handler or root.called or root.run)
             and unit is not None
             and other is not None
             and bool(unit.owner)

@@ -292,8 +292,11 @@ class Roots(Calls):
         return frozenset(call.world for call in calls if call is not None and call.effect == "lock")
 
     def _asks(self, function: FunctionFacts) -> bool:
-        """Whether the coroutine, or one that it awaits, waits for an answer that it finds by a key: others ask meanwhile."""
-        if not function.is_async:
+        """Whether the coroutine, or one that it awaits, waits for an answer that it finds by a key: others ask meanwhile.
+
+        Who begins or ends something that way does so once.
+        """
+        if not function.is_async or first_word(function.name) in self.scope.models.lifecycle:
             return False
         level, seen = [function], {function.qualname}
         for _ in range(3):

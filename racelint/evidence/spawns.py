@@ -65,13 +65,11 @@ def find_spawns(calls: Calls) -> list[Root]:
             sites.setdefault((unit.qualname, "tasks"), []).append((caller, call, many, "tasks"))
     for (name, world), found in sites.items():
         caller, call, many, _ = max(found, key=lambda site: site[2])
-        again = any(
-            _both_run(call, other_call, caller if caller is other else None) for other, other_call, _, _ in found
-        )
-        again = again or any(
-            _both_run(one, another, of if of is other else None)
-            for (of, one, *_), (other, another, *_) in combinations(found[:MOST_SITES], 2)
-        )
+        pairs = [*(((caller, call), site[:2]) for site in found), *combinations([s[:2] for s in found[:MOST_SITES]], 2)]
+        pairs = [
+            (one, other) for one, other in pairs if _both_run(one[1], other[1], one[0] if one[0] is other[0] else None)
+        ]
+        again = bool(pairs)
         if call.callee.rpartition(".")[2] == WHEN_GONE:
             text = f"line {call.line} has it called when an object is gone, in whatever thread that is noticed"
         else:
@@ -94,6 +92,7 @@ def find_spawns(calls: Calls) -> list[Root]:
                 worker=_one_worker(calls, found),
                 waited=waited,
                 starters=tuple(sorted({other.qualname for other, *_ in found})) if waited else (),
+                elsewhere=not many and again and all(one[0] is not other[0] for one, other in pairs),
             )
         )
     for class_ in calls.scope.facts.classes:

@@ -15,14 +15,17 @@ def replaced_meanwhile(unit: Unit, resource: Resource) -> Evidence | None:
     """The evidence that another unit, or another run of this one, sets the resource to something else meanwhile.
 
     Whoever sets it only if nothing is there does not while the old one is: then a second run of this unit has to clear it first.
+    Nor does a task that the unit cancels.
     """
     best: Evidence | None = None
     for _, function, found in rivals(unit, resource, World.TASKS, PUTS):
         evidence: Evidence | None = found
         name = function.qualname
+        if name != unit.facts.qualname and unit.module.concurrency.cancels(unit.facts, name):
+            continue  # it runs in a task that this unit ends first
         if name != unit.facts.qualname and sets_only_if_missing(unit, name, resource):
             evidence = with_itself(unit, World.TASKS, resource)
-            if evidence is not None and evidence.public:
+            if evidence is not None and (evidence.public or evidence.half):
                 evidence = None
         if name == unit.facts.qualname:  # it takes the old one down and makes a new one for whoever comes
             evidence = stronger(found.weakened(), used_by_many(unit))

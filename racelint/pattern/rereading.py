@@ -55,6 +55,9 @@ def rereads(unit: Unit) -> Iterator[Reread]:
             unseen = use.op is Op.READ and not use.resource.key and "property" in unit.facts.decorators
             if (unsaid and not _said_to_be_shared(unit, use)) or _only_under_lock(unit) or unseen:
                 evidence = evidence.weakened()
+            half = evidence.half.rpartition(".")[2]
+            if half.startswith("_") and not half.endswith("__"):
+                evidence = evidence.weakened()  # a step that other modules take on their own object, in whatever thread
             yield Reread(Pair(unit, check, use), evidence, name)
 
 

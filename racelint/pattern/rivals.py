@@ -12,6 +12,7 @@ from racelint.evidence.starts import starts_one, thread_bodies
 from racelint.expressions import expression
 from racelint.facts import FunctionFacts, Write
 from racelint.finding import Confidence, World
+from racelint.frozen import replace
 from racelint.grafts import shown_name
 from racelint.pattern.doubts import Reason
 from racelint.pattern.own_keys import has_own_key
@@ -92,14 +93,7 @@ def rival(unit: Unit, resource: Resource, world: World = World.TASKS, shapes: It
     best: Evidence | None = None
     for _, function, evidence in islice(rivals(unit, resource, world, shapes), MOST_RIVALS):
         if function.qualname != unit.facts.qualname:
-            evidence = Evidence(
-                f"{evidence.text}; `{shown_name(function.qualname)}` changes it too",
-                evidence.strength,
-                evidence.world,
-                evidence.public,
-                evidence.called,
-                at_lock=evidence.at_lock,
-            )
+            evidence = replace(evidence, text=f"{evidence.text}; `{shown_name(function.qualname)}` changes it too")
         if best is None or evidence.strength.rank > best.strength.rank:
             best = evidence
             if best.strength is Confidence.HIGH:
