@@ -71,6 +71,9 @@ NUMBER = expression(
 )
 """Names of numbers of which each is given out once."""
 
+PACES = expression(r"(^|_)(retry|retries|backoff|reconnects?|consecutive)(_|$)")
+"""Names of numbers that say when, or how often, something is tried again: one more or less does no harm."""
+
 SETTLES = frozenset(
     "set turn switch apply sync save store write persist put validate verify close stop cancel flush".split()
 )

@@ -296,7 +296,8 @@ class Roots(Calls):
 
         Who begins or ends something that way does so once.
         """
-        if not function.is_async or first_word(function.name) in self.scope.models.lifecycle:
+        once = function.name in ("__aenter__", "__aexit__") or first_word(function.name) in self.scope.models.lifecycle
+        if not function.is_async or once:
             return False
         level, seen = [function], {function.qualname}
         for _ in range(3):

@@ -27,11 +27,21 @@ def decided_under_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
                 continue
             if not same(check.resource, act.resource) and not _belongs(unit, check, sense, act):
                 continue
-            if _set_back(unit, check, act):
+            if _set_back(unit, check, act) or _counts_first(unit, check, act, lock):
                 continue
             if not unit.rechecked_locked(act) and not _claimed(unit, check, lock) and not _looks_again(unit, act):
                 yield Pair(unit, check, act), lock
                 break
+
+
+def _counts_first(unit: Unit, check: Access, act: Access, lock: Acquire) -> bool:
+    """Whether what counts under the lock looks at the number only then: that an earlier one led to another round decides nothing."""
+    return (
+        act.how in COUNTING
+        and check.place.unit == act.place.unit
+        and any(held.lock == lock.lock for held in unit.locked_at(act))
+        and unit.module.line(act) < unit.module.line(check)
+    )
 
 
 def limit_before_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:

@@ -9,15 +9,18 @@ from functools import lru_cache
 from racelint.events import Access, Kind
 from racelint.pattern.made import is_told
 from racelint.pattern.unit import Unit
+from racelint.words import PACES
 
 
 def only_shown(unit: Unit, write: Access, counted: bool = True) -> bool:
     """Whether nobody in the project reads the attribute that is counted up, but for what is logged, printed or shown of its object.
     With `counted` false, whatever is done with it here, but something has to show it.
 
-    One that others may read, and that nothing shows, is there for them.
+    One that others may read, and that nothing shows, is there for them. What only says when something is tried again is as harmless.
     """
     resource = write.resource
+    if PACES.search(resource.path):
+        return True
     function = unit.module.scope.functions.get(write.place.unit)
     if resource.kind is not Kind.ATTRIBUTE or "." in resource.path or function is None:
         return False

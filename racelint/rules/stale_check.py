@@ -280,7 +280,8 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
         return None
     if act.op in (Op.USE, Op.READ, Op.DELETE) and act.handled & {"", "Exception", "BaseException"}:
         return None
-    if takes_found(check, sense, act):
+    foreseen = act.op is Op.DELETE and bool(act.handled & FORESEEN)
+    if takes_found(check, sense, act) and not foreseen:
         evidence = with_itself(unit, World.TASKS, act.resource)
         return ("removed", evidence) if evidence is not None else None
     if act.op is Op.USE and sense is Sense.PRESENT and not act.resource.key:
@@ -298,7 +299,7 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
             act.how == "pop" and check.how in ("in", "get") and of_key and fails_when_gone(act)
         )
         missed = act.op is Op.READ and act.how == "" and not unit.module.concurrency.makes_its_entries(act.resource)
-        if (act.op is Op.DELETE and fails) or missed:
+        if (act.op is Op.DELETE and fails and not foreseen) or missed:
             evidence = rival(unit, act.resource, World.TASKS, ("del[]", "pop", "popitem", "clear", "remove"))
             return ("removed" if act.op is Op.DELETE else "gone", evidence) if evidence is not None else None
         spent = act.op is Op.DELETE and act.how in ("discard", "pop") and spent_between(unit, check, act)
@@ -424,6 +425,9 @@ def _asked_for(check: Access, act: Access) -> bool:
     """Whether the act sets what the check, in the same function, compared with."""
     return check.place.unit == act.place.unit and act.value.text in check.related
 
+
+FORESEEN = frozenset({"KeyError", "LookupError", "IndexError"})
+"""Errors of a removal that finds nothing any more."""
 
 WAITS = ("", "wait", "acquire")
 """Names of calls that wait for a sign of another unit; "" for an awaited future."""
