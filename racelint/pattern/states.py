@@ -176,6 +176,8 @@ def released_unseen(unit: Unit) -> Iterator[tuple[Access, Access, bool]]:
         for take in unit.accesses(Op.UPDATE, Op.READ, Op.CHECK, kinds=(Kind.STORE,)):
             if not exactly(take.resource, removal.resource) or not unit.before(take.id, removal.id):
                 continue
+            if take.place.unit != removal.place.unit and removal.resource.key.isidentifier():
+                continue  # a local name of two functions, which may be two keys
             compared = take.op is not Op.UPDATE
             if compared and ((take.id, Sense.OTHER) not in removal.control or take.how not in ("get", "aget")):
                 continue

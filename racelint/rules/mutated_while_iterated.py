@@ -179,7 +179,8 @@ def swapped(unit: Unit, read: Access) -> bool:
 def resized_by(unit: Unit, read: Access, locks: frozenset[str]) -> Evidence | None:
     """Who changes the size of the collection, in another run or in another unit; if the loop holds `locks`, under no lock at all."""
     scope = unit.module.scope
-    kind = scope.attribute_type(read.resource.owner, read.resource.path) if read.resource.owner in scope.classes else ""
+    whole = read.resource.owner in scope.classes and not read.resource.key  # what an entry is, the type does not say
+    kind = scope.attribute_type(read.resource.owner, read.resource.path) if whole else ""
     shapes = REMOVES if kind in (*LISTS, "") and read.how == "iterate" else RESIZES
     best: Evidence | None = None
     for write, function, found in rivals(unit, read.resource, World.TASKS, shapes):
