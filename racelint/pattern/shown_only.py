@@ -16,7 +16,7 @@ def only_shown(unit: Unit, write: Access, counted: bool = True) -> bool:
     """Whether nobody in the project reads the attribute that is counted up, but for what is logged, printed or shown of its object.
     With `counted` false, whatever is done with it here, but something has to show it.
 
-    One that others may read, and that nothing shows, is there for them. What only says when something is tried again is as harmless.
+    One that others may read, and that nothing shows, is there for them, but not in the copy of a library that a project has. What only says when something is tried again is as harmless.
     """
     resource = write.resource
     if PACES.search(resource.path):
@@ -30,7 +30,8 @@ def only_shown(unit: Unit, write: Access, counted: bool = True) -> bool:
     if _read_elsewhere(unit, name, home):
         return False
     used = _used_in("".join(unit.module.program.lines_of(function)), name)
-    return used is Use.SHOWN or (counted and used is Use.NONE and name.startswith("_"))
+    own = name.startswith("_") or not _COPIED.isdisjoint(home.split("/")[:-1])
+    return used is Use.SHOWN or (counted and used is Use.NONE and own)
 
 
 class Use(Enum):
@@ -40,6 +41,9 @@ class Use(Enum):
     SHOWN = "it is logged, or shown with its object"
     READ = "something may go by it"
 
+
+_COPIED = frozenset({"packages", "vendor", "_vendor", "vendored", "_vendored", "third_party", "extern"})
+"""Names of folders in which projects keep copies of libraries."""
 
 _COUNTS = ("+=", "-=", "[]+=", "[]-=")
 
