@@ -172,7 +172,7 @@ def version_checks(unit: Unit) -> Iterator[Pair]:
             )
             if read is None or not mark.stems & write.controlled_by or not unit.before(mark.id, write.id):
                 continue
-            if _notes_it(unit, mark, read, write):
+            if _notes_it(unit, mark, read, write) or _VALIDATORS.search(unit.module.text(mark.place)):
                 continue
             if not unit.guarded(read, write, World.PROCESSES):
                 yield Pair(unit, read, write, unit.switch_between(read.id, write.id), mark)
@@ -186,6 +186,9 @@ def _notes_it(unit: Unit, mark: Mark, read: Access, write: Access) -> bool:
         return False
     return name in _NAMES.findall(unit.module.text(mark.place))
 
+
+_VALIDATORS = expression(r"(?i)if[_-]?(none[_-]?match|modified[_-]?since)")
+"""How headers of HTTP are called by which a client says what it has, so that it need not be sent again: nothing is kept off by them."""
 
 _NAMES = expression(r"(?<![\w.\"'])[A-Za-z_]\w*(?![\w.(\"'])")
 
