@@ -18,6 +18,8 @@ _IMPORT_OF_TESTS = frozenset({"pytest", "unittest"})
 _OF_TESTS_ALONE = frozenset({"behave", "pytest_bdd"})
 """Libraries that only tests import: their steps run one after the other."""
 
+_MAKES_FOR_TESTS = frozenset({"pytest.fixture", "pytest_asyncio.fixture", "pytest.yield_fixture"})
+"""Decorators of what tests are handed."""
 
 _MADE_UP = frozenset({"factory", "faker", "model_bakery", "mixer"})
 """Libraries that make data up, for tests and demonstrations."""
@@ -53,6 +55,8 @@ class Surroundings:
     def _test(self) -> bool:
         if _TEST_FILE.search(self._path) or (_MADE_UP | _OF_TESTS_ALONE) & self.scope.libraries:
             return True
+        if any(".tests." in origin for origin in self.scope.imports.values()):
+            return True  # tests are imported by what makes them
         parts = self._path.split("/")[:-1]
         return ("tests" in parts or "test" in parts) and (
             bool(_IMPORT_OF_TESTS & self.scope.libraries) or _HELPER.search(self._path) is not None
@@ -90,7 +94,17 @@ class Surroundings:
             or self._serialised(function)
             or (function.name in ("upgrade", "downgrade") and "down_revision" in self.scope.assigned)
             or any(name in ("schema_editor", "verbosity") for name, _ in function.params)
+            or ("pytest" in self.scope.libraries and self._in_fixture(function))
         )
+
+    def _in_fixture(self, function: FunctionFacts) -> bool:
+        """Whether the function, or one that it stands in, makes something for tests."""
+        seen: FunctionFacts | None = function
+        while seen is not None:
+            if any(self.scope.canonical(d.partition("(")[0]) in _MAKES_FOR_TESTS for d in seen.decorators):
+                return True
+            seen = self.scope.functions.get(seen.parent)
+        return False
 
     def _of_tests(self, owner: str) -> bool:
         """Whether a class is called as those of tests are and holds some, or what they have in common: `TestModel` may be a model."""

@@ -56,6 +56,7 @@ from racelint.pattern.files import (
     forgiven,
     made_after_any_test,
     missed_by_nobody,
+    moved_once,
     named_temporary,
     pid_file_of_one,
     put_there,
@@ -66,7 +67,6 @@ from racelint.pattern.files import (
     tested_before_lock,
     tested_then_done,
     written_in_place,
-    written_then_hidden,
 )
 from racelint.pattern.filled_whole import filled_whole
 from racelint.pattern.filling import filled_alike
@@ -82,6 +82,7 @@ from racelint.pattern.handed import (
     entry_in_shared_memory,
     in_shared_memory,
 )
+from racelint.pattern.hidden import written_then_hidden
 from racelint.pattern.hooks import kept_by_hooks
 from racelint.pattern.indexing import gone_through_by_number
 from racelint.pattern.iterating import VIEWS, iterated_by_threads, process_wide
@@ -208,6 +209,7 @@ from racelint.pattern.sharing import (
     made_by_others,
     moved_by_others,
     of_a_command,
+    removed_by_others,
     threads_handed_alike,
     used_by_others,
 )
@@ -233,6 +235,7 @@ from racelint.pattern.transactions import (
     row_locked_at,
     row_locked_since,
     table_of,
+    tables_handed_in,
     transactions_at,
 )
 from racelint.pattern.two_stores import written_to_both
@@ -406,6 +409,7 @@ __all__ = [
     "mixed_calls",
     "moved_by_others",
     "moved_from_elsewhere",
+    "moved_once",
     "named_anew",
     "named_temporary",
     "next_numbers",
@@ -452,6 +456,7 @@ __all__ = [
     "refuses_if_there",
     "related",
     "released_unseen",
+    "removed_by_others",
     "removed_elsewhere",
     "removed_late",
     "removed_then_made",
@@ -505,6 +510,7 @@ __all__ = [
     "switched_by_owner",
     "table_of",
     "table_updates",
+    "tables_handed_in",
     "taken_back",
     "taken_by_two",
     "taken_out_too_early",

@@ -15,6 +15,7 @@ from racelint.paths import (
     LOCKS,
     NEEDING,
     PATH_STATS,
+    is_own,
     is_pid_file,
     is_predictable,
     is_spare,
@@ -39,10 +40,6 @@ IN_PLACE = frozenset(
     "to_excel to_hdf write_csv write_parquet".split()
 )
 """How a file is written by its path so that others can see a part of it."""
-
-_PRIVATE = expression(r"(?<![\w])0?o?[4-7]00(?!\d)|S_I[RWX]{1,3}USR|S_IREAD\b")
-_RUNNABLE = expression(r"(?<![\w])0?o?[57]00(?!\d)|S_I(RWX|X)U(SR)?")
-"""Modes that also let the owner run the file: programs and folders, which are no secrets."""
 
 
 def forgiven(unit: Unit, act: Access) -> bool:
@@ -253,6 +250,14 @@ def copied(unit: Unit, write: Access) -> bool:
     )
 
 
+def moved_once(unit: Unit, act: Access) -> bool:
+    """Whether a file is given another name, which one of two processes can do, and the other one goes on when it fails.
+
+    What one run has for itself each of them moves there.
+    """
+    return put_there(act) and forgiven(unit, act) and not is_own(act.value.text)
+
+
 def pid_file_of_one(access: Access) -> bool:
     """Whether the file holds the number of one process, which made it and takes it away."""
     return is_pid_file(access.resource.path)
@@ -320,39 +325,6 @@ def removed_then_made(unit: Unit) -> Iterator[tuple[Access, Access]]:
 def _guessed(act: Access) -> bool:
     """Whether another user can put a file there in time: its name in the common temporary folder can be guessed."""
     return written_in_place(act) and is_predictable(act.resource.path)
-
-
-def written_then_hidden(unit: Unit) -> Iterator[tuple[Access, Access]]:
-    """Files that are written first and made private afterwards."""
-    for act in file_accesses(unit, Op.USE):
-        if act.how != "chmod" or not _PRIVATE.search(act.value.text) or _RUNNABLE.search(act.value.text):
-            continue
-        for write in unit.accesses(Op.USE, Op.WRITE, kinds=(Kind.FILE,)):
-            if (
-                written_in_place(write)
-                and same(write.resource, act.resource)
-                and unit.before(write.id, act.id)
-                and not _PRIVATE.search(unit.module.text(write.place))
-                and (_written_between(unit, write, act) or _still_open(unit, act))
-                and not any("umask" in mark.subject for mark in unit.marks("call"))
-            ):
-                yield write, act
-                break
-
-
-def _written_between(unit: Unit, opened: Access, act: Access) -> bool:
-    """Whether the content comes before the file is made private, and none after."""
-    written = [
-        write.id < act.id
-        for write in unit.accesses(Op.WRITE, kinds=(Kind.FILE,))
-        if same(write.resource, act.resource) and write.id >= opened.id
-    ]
-    return bool(written) and all(written)
-
-
-def _still_open(unit: Unit, act: Access) -> bool:
-    """Whether the file is hidden while it is open and then filled, maybe by a helper: who opened it before reads that, too."""
-    return any(isinstance(e := unit.events[number], Acquire) and e.what == "open file" for number in act.held)
 
 
 def removed_elsewhere(unit: Unit, resource: Resource, folder: bool = False) -> str:

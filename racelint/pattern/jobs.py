@@ -171,9 +171,23 @@ def _before_save(unit: Unit, job: Mark) -> EarlyJob | None:
         if change.resource.kind is not Kind.ROW or index is None or change.id < job.id:
             continue
         name = unit.flow.rows[index].name
-        if name in unsaved and _mentions(job, {name}) and unit.before(job.id, change.id):
+        if (
+            name in unsaved
+            and _mentions(job, {name})
+            and not _told_of_another(job, name)
+            and unit.before(job.id, change.id)
+        ):
             return EarlyJob(job, change, name, f"before its fields are saved on line {unit.module.line(change)}")
     return None
+
+
+def _told_of_another(job: Mark, name: str) -> bool:
+    """Whether the job is told only of keys of rows that the row refers to: `order.customer.id`."""
+    return all(
+        path.rpartition(".")[2] in KEYS and path.count(".") > 1
+        for path in job.related
+        if path.partition(".")[0] == name
+    )
 
 
 def _left_to_callers(unit: Unit, job: Mark) -> EarlyJob | None:

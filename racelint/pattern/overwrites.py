@@ -61,7 +61,7 @@ def _kept_from_readers(unit: Unit, write: Access) -> bool:
         return True
     names = {path, *paths_of_class(unit, path)}
     reads = [read for read in _reads(reader) if read.resource.path in names]
-    return not reads or any(reader.locked_at(read) or read.forgiven & _UNREADABLE for read in reads)
+    return not reads or any(reader.locked_at(read) or _unreadable(read) for read in reads)
 
 
 def _of_all(unit: Unit, path: str) -> bool:
@@ -103,7 +103,7 @@ def _read_by_thread(unit: Unit, resource: Resource) -> Evidence | None:
     of_class = paths_of_class(unit, resource.path)
     reader = read_elsewhere(unit, resource) if of_class or resource.path in unit.module.scope.assigned else ""
     if of_class and any(
-        read.forgiven & _UNREADABLE for read in _reads(unit.module.unit(reader)) if read.resource.path in of_class
+        _unreadable(read) for read in _reads(unit.module.unit(reader)) if read.resource.path in of_class
     ):
         return None
     found = unit.module.concurrency.overlap(unit.facts.qualname, reader, "threads") if reader else None
@@ -127,7 +127,7 @@ def _served_by(unit: Unit, write: Access) -> Evidence | None:
             if names
             else []
         )
-        if reads and not any(read.forgiven & _UNREADABLE for read in reads):
+        if reads and not any(_unreadable(read) for read in reads):
             return Evidence(f"`{function.qualname}` answers requests from it", Confidence.MEDIUM, "processes")
     return None
 
@@ -141,7 +141,7 @@ def _read_beside(unit: Unit, write: Access) -> Evidence | None:
         found = read_by_starter(unit, function.qualname) if names else None
         reads = _reads(unit.module.unit(function.qualname)) if found is not None else []
         reads = [read for read in reads if read.resource.path in names]
-        if reads and not any(read.forgiven & _UNREADABLE for read in reads):
+        if reads and not any(_unreadable(read) for read in reads):
             return found
     return None
 
@@ -160,7 +160,7 @@ def _taken_for_miss(unit: Unit, resource: Resource) -> bool:
         reads = [read for function in readers for read in _reads(unit.module.unit(function.qualname))]
         cached = [read for read in reads if shared_word(read.resource.path, read.resource.name, only=CACHED)]
         reads = cached or reads  # the others may be of what the cache is made of
-    return bool(reads) and all(read.forgiven & _UNREADABLE for read in reads)
+    return bool(reads) and all(_unreadable(read) for read in reads)
 
 
 def _reads(unit: Unit | None) -> list[Access]:
@@ -169,8 +169,19 @@ def _reads(unit: Unit | None) -> list[Access]:
     return [read for read in reads if read.how != "readline"]
 
 
-_UNREADABLE = frozenset({"", "Exception", "BaseException", "ValueError", "JSONDecodeError"})
-"""Errors by which a half-written file shows; "" stands for all."""
+def _unreadable(read: Access) -> bool:
+    """Whether the unit goes on with an error by which a half-written file shows."""
+    return any(name in _ANY or _UNREADABLE.search(name) for name in read.forgiven)
+
+
+_ANY = frozenset({"", "Exception", "BaseException", "ValueError"})
+"""Errors that say so besides others; "" stands for all."""
+
+_UNREADABLE = expression(r"(?i)decod|deseriali|corrupt")
+"""Names of errors about a content that cannot be understood, and of constants that hold several: `JSONDecodeError`.
+
+Not `UnpicklingError`, as an empty file raises another one.
+"""
 
 
 def _one_name(one: Resource, other: Resource) -> bool:

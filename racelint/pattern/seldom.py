@@ -33,7 +33,7 @@ def seldom_run(unit: Unit) -> str:
     if not _led_to_by_name(facts) and not _only_wrapped(unit.module.scope.index, unit.module.scope.facts, facts):
         return ""
     mentioning = index.mentions.get(facts.name, set())
-    if (facts.owner and not mentioning) or not _alone(index, facts, MOST_STEPS):
+    if (facts.owner and not mentioning) or not _alone(index, facts, MOST_STEPS, _one_after_another(unit)):
         return ""
     return (
         f"only commands or tests lead to `{facts.name}`"
@@ -73,16 +73,23 @@ def _led_to_by_name(facts: FunctionFacts) -> bool:
     return not (facts.parent or facts.decorators or facts.name.startswith("__"))
 
 
-def _alone(index: Index, target: FunctionFacts, steps: int) -> bool:
+def _one_after_another(unit: Unit) -> tuple[str, ...]:
+    """Names of classes of whose objects a framework runs one step after the other, in one process."""
+    return tuple(sorted(unit.module.models.serialised))
+
+
+def _alone(index: Index, target: FunctionFacts, steps: int, serialised: tuple[str, ...]) -> bool:
     """Whether all that mention the name of a function run alone, or are functions that only such lead to."""
     if steps == 0:
         return False
     modules = {module.path: module for module in index.modules}
     serving = [modules[path] for path in index.mentions.get(target.name, ()) if not _beside(modules[path])]
-    return all(_mentioned_alone(index, module, target, steps) for module in serving)
+    return all(_mentioned_alone(index, module, target, steps, serialised) for module in serving)
 
 
-def _mentioned_alone(index: Index, module: ModuleFacts, target: FunctionFacts, steps: int) -> bool:
+def _mentioned_alone(
+    index: Index, module: ModuleFacts, target: FunctionFacts, steps: int, serialised: tuple[str, ...]
+) -> bool:
     """The same for the functions of one module; an import alone runs nothing."""
     name = target.name
     holders = None if target.owner else frozenset(local for local, _ in module.imports)
@@ -90,15 +97,28 @@ def _mentioned_alone(index: Index, module: ModuleFacts, target: FunctionFacts, s
         return False
     return all(
         _in_command(module, function)
+        or _is_serialised(index, module, function, serialised)
         or (
             (function.name != name or not function.owner)  # else it calls another method of its own name
             and (_led_to_by_name(function) or _only_wrapped(index, module, function))
             and bool(index.mentions.get(function.name))
-            and (function.name == name or _alone(index, function, steps - 1))
+            and (function.name == name or _alone(index, function, steps - 1, serialised))
         )
         for function in module.functions
         if _mentions(function, name, holders)
     )
+
+
+def _is_serialised(index: Index, module: ModuleFacts, function: FunctionFacts, serialised: tuple[str, ...]) -> bool:
+    """Whether the function is a method of a class of whose objects a framework runs one step after the other."""
+    located = index.class_named(function.owner, module) if function.owner else None
+    for found, class_ in index.lineage(located) if located is not None else ():
+        imports = dict(found.imports)
+        for base in class_.bases:
+            first, dot, rest = base.partition(".")
+            if f"{imports.get(first, first)}{dot}{rest}".endswith(serialised):
+                return True
+    return False
 
 
 def _in_command(module: ModuleFacts, function: FunctionFacts) -> bool:

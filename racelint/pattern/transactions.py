@@ -103,6 +103,17 @@ def one_change(unit: Unit, first: Access, second: Access) -> bool:
     )
 
 
+def tables_handed_in(unit: Unit, first: Access, second: Access) -> bool:
+    """Whether two calls of a helper make the changes, each in a table that is handed to it: they may be of different ones."""
+    helper = unit.module.scope.functions.get(first.place.unit)
+    return (
+        first.place.unit == second.place.unit != unit.facts.qualname
+        and first.site != second.site
+        and helper is not None
+        and first.resource.name in {name for name, _ in helper.params}
+    )
+
+
 def _passes_on(unit: Unit, first: Access, second: Access) -> bool:
     """Whether two statements take from a column of one row what they add to that of another, the first perhaps only if there is enough."""
     if _mapped(first) or "picks" in (first.how, second.how) or first.assigned != second.assigned:

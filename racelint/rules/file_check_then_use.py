@@ -47,12 +47,14 @@ from racelint.pattern import (
     made_after_any_test,
     made_by_others,
     moved_by_others,
+    moved_once,
     named_temporary,
     of_a_command,
     own_failure_cleaned,
     pid_file_of_one,
     put_there,
     refuses_if_there,
+    removed_by_others,
     removed_elsewhere,
     removed_then_made,
     same_content,
@@ -215,7 +217,7 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
                 "",
             )
     elif written_in_place(act) or put_there(act):
-        alike = same_content(unit, act) or copied(unit, act) or filled_whole(unit, act)
+        alike = same_content(unit, act) or copied(unit, act) or filled_whole(unit, act) or moved_once(unit, act)
         if not alike and not _told_as_half_written(unit, act):
             yield (
                 test,
@@ -230,7 +232,7 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
             test,
             act,
             "{name} is tested on line {line} and removed here in a separate step; another process can be faster",
-            UNKNOWN if pid_file_of_one(act) else moved_by_others(unit, act) or UNKNOWN,
+            UNKNOWN if pid_file_of_one(act) else removed_by_others(unit, test, act) or UNKNOWN,
             EAFP,
             "",
         )

@@ -57,6 +57,7 @@ from racelint.pattern import (
     row_evidence,
     surely_in_processes,
     surrounded,
+    tables_handed_in,
     transactions_at,
 )
 from racelint.rule import Rule
@@ -163,7 +164,7 @@ def split_mutations(unit: Unit) -> Iterator[tuple[Access, Access]]:
         for second in mutations[index + 1 :]:
             if transactions_at(unit, first) or transactions_at(unit, second) or not unit.before(first.id, second.id):
                 continue
-            if one_change(unit, first, second):
+            if one_change(unit, first, second) and not tables_handed_in(unit, first, second):
                 yield first, second
                 break
 

@@ -1,0 +1,53 @@
+"""Files that are made private after they have been written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.events import Access, Acquire, Kind, Op
+from racelint.expressions import expression
+from racelint.pattern.files import file_accesses, written_in_place
+from racelint.pattern.unit import Unit, same
+
+_PRIVATE = expression(r"(?<![\w])0?o?[4-7]00(?!\d)|S_I[RWX]{1,3}USR|S_IREAD\b")
+_RUNNABLE = expression(r"(?<![\w])0?o?[57]00(?!\d)|S_I(RWX|X)U(SR)?")
+"""Modes that also let the owner run the file: programs and folders, which are no secrets."""
+
+
+def written_then_hidden(unit: Unit) -> Iterator[tuple[Access, Access]]:
+    """Files that are written first and made private afterwards."""
+    for act in file_accesses(unit, Op.USE):
+        if act.how != "chmod" or not _PRIVATE.search(act.value.text) or _RUNNABLE.search(act.value.text):
+            continue
+        for write in unit.accesses(Op.USE, Op.WRITE, kinds=(Kind.FILE,)):
+            if (
+                written_in_place(write)
+                and same(write.resource, act.resource)
+                and unit.before(write.id, act.id)
+                and not _of_other_helpers(unit, write, act)
+                and not _PRIVATE.search(unit.module.text(write.place))
+                and (_written_between(unit, write, act) or _still_open(unit, act))
+                and not any("umask" in mark.subject for mark in unit.marks("call"))
+            ):
+                yield write, act
+                break
+
+
+def _of_other_helpers(unit: Unit, write: Access, act: Access) -> bool:
+    """Whether two helpers do the two steps, each a whole of its own: the one that hides the file has written it itself."""
+    return write.place.unit != act.place.unit and unit.facts.qualname not in (write.place.unit, act.place.unit)
+
+
+def _written_between(unit: Unit, opened: Access, act: Access) -> bool:
+    """Whether the content comes before the file is made private, and none after."""
+    written = [
+        write.id < act.id
+        for write in unit.accesses(Op.WRITE, kinds=(Kind.FILE,))
+        if same(write.resource, act.resource) and write.id >= opened.id
+    ]
+    return bool(written) and all(written)
+
+
+def _still_open(unit: Unit, act: Access) -> bool:
+    """Whether the file is hidden while it is open and then filled, maybe by a helper: who opened it before reads that, too."""
+    return any(isinstance(e := unit.events[number], Acquire) and e.what == "open file" for number in act.held)
