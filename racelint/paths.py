@@ -104,6 +104,8 @@ _PLACES = frozenset("dir dirs directory directories folder folders path".split()
 _RUN = frozenset("temp tmp tempfile temporary working extract unpack copy copytree stash debug install build".split())
 """Words of names of functions and classes whose folders are of one run."""
 
+_FILLING = frozenset({"build", "extract", "unpack"})
+
 _COMMANDS = frozenset(
     "cli cmdline commands command management manage scripts script bin __main__ examples setup test tests testing".split()
 )
@@ -177,6 +179,11 @@ def is_of_one_run(*names: str) -> bool:
     return any(word.lower() in _RUN for name in names for word in _WORD.findall(name))
 
 
+def is_step_of_one_run(function: str) -> bool:
+    """Whether a function's name says that its files are those of one run; what is built or unpacked may be kept for others."""
+    return any(word.lower() in _RUN - _FILLING for word in _WORD.findall(function))
+
+
 def is_conversion(function: str) -> bool:
     """Whether a function is called after a change that is made once, by who administers."""
     return any(word.lower() in ("convert", "migrate", "migration", "upgrade") for word in _WORD.findall(function))
@@ -185,6 +192,14 @@ def is_conversion(function: str) -> bool:
 def is_pid_file(path: str) -> bool:
     """Whether the file holds the number of one process, which made it and takes it away."""
     return _PID_FILE.search(path) is not None
+
+
+def is_socket(*paths: str) -> bool:
+    """Whether the path is that of a socket, which the server that listens there makes and takes away."""
+    return any(not _SOCKETS.isdisjoint(words_of_name(path.rpartition(".")[2])) for path in paths)
+
+
+_SOCKETS = frozenset({"sock", "socket"})
 
 
 def is_spare(*paths: str) -> bool:
@@ -334,9 +349,10 @@ def shared_word(*names: str, more: frozenset[str] = frozenset(), only: frozenset
 
 
 _OTHER_MEANING = expression(
-    r"state_dict|(?:lower|upper)case_token|(?i:dependenc(y|ies)|requirements|packages?|poetry|uv|pdm|cargo|pipfile|conda|yarn|npm)[._-]?lock(file)?"
+    r"(?<=[\"'/])\.cache(?=[\"'/])|state_dict|(?:lower|upper)case_token|(?i:dependenc(y|ies)|requirements|packages?|poetry|uv|pdm|cargo|pipfile|conda|yarn|npm)[._-]?lock(file)?"
 )
-"""What holds such a word and does not mean it: the weights of a model, the list of pinned dependencies."""
+"""What holds such a word and does not mean it: the folder of a user in which all sorts of files lie, the weights of a model, the list
+of pinned dependencies."""
 
 _KEY_FILE = expression(r"(?i)(?<![a-z])keys?_?(file|path)|[a-z]_key[\"']|[.]key[\"']|[.]pem[\"']")
 """A file that holds a key; what only speaks of one may mean an entry of a dictionary."""

@@ -295,6 +295,11 @@ class Index:
         return self.answers_on_one_loop and not any("multiprocessing" in found for found in self._roots.values())
 
     @cached_property
+    def in_many_processes(self) -> bool:
+        """Whether the project imports what works in several processes; a reactor of Twisted mostly is the only one."""
+        return any(not _MANY_PROCESSES.isdisjoint(found - {"twisted"}) for found in self._roots.values())
+
+    @cached_property
     def answers_on_one_loop(self) -> bool:
         """Whether one process answers all requests on Tornado's event loop, though it may start others for some of its work.
 

@@ -113,6 +113,7 @@ from racelint.pattern.lookups import (
     by_new_row,
     constraint_handled,
     drawn_at_random,
+    raises_if_none,
     same_rows,
 )
 from racelint.pattern.lowered import lowered_late
@@ -444,6 +445,7 @@ __all__ = [
     "raised_then_tested",
     "raised_to_end",
     "raised_too_early",
+    "raises_if_none",
     "read_after_callback",
     "read_apart",
     "read_meanwhile",

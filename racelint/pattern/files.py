@@ -327,14 +327,15 @@ def _guessed(act: Access) -> bool:
     return written_in_place(act) and is_predictable(act.resource.path)
 
 
-def removed_elsewhere(unit: Unit, resource: Resource, folder: bool = False) -> str:
+def removed_elsewhere(unit: Unit, resource: Resource, folder: bool = False, by: str = "") -> str:
     """The function of the module that removes the path, a folder it is in, or moves it away; "" if none does.
 
-    `folder`: the path is a folder, which is still there when its entries are gone.
+    `folder`: the path is a folder, which is still there when its entries are gone. `by`: the function in which the path is used,
+    which the unit calls.
     """
     names, parts = _names(unit.facts, resource), tuple(resource.path.split(" / "))
     for function in unit.module.scope.facts.functions:
-        if function.qualname == unit.facts.qualname:
+        if function.qualname in (unit.facts.qualname, by):
             continue
         removes = not folder and any(call.callee.rpartition(".")[2] in REMOVING for call in function.calls)
         hidden = any(not call.callee for call in function.calls)  # `(ROOT / name).unlink()`

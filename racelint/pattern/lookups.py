@@ -66,6 +66,16 @@ def by_new_row(unit: Unit, look: Access) -> bool:
     return any(told in look.related for name in new for told in (name, f"{name}.id", f"{name}.pk", f"{name}.uuid"))
 
 
+def raises_if_none(look: Access) -> bool:
+    """Whether a look-up raises where there is no row, and nobody handles that: what is created then was not looked for."""
+    if look.resource.owner != "django" or look.how not in ("get", "aget"):
+        return False
+    return not any(name in _ANY_ERROR or name.endswith("DoesNotExist") for name in look.handled)
+
+
+_ANY_ERROR = frozenset({"", "Exception", "BaseException"})
+
+
 def drawn_at_random(unit: Unit, look: Access) -> bool:
     """Whether rows were looked up by what the unit has drawn at random: no two draw the same."""
     function = unit.module.scope.functions.get(look.place.unit, unit.facts)

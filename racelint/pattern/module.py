@@ -178,7 +178,7 @@ class Module:
         steps = tuple(self.step(role, event) for role, event in trace)
         expected = evidence.by_hand and self.concurrency.by_hand
         alone = not expected and self.concurrency.unlikely_unit(unit.facts)
-        unused = self.path in self.scope.index.users and of_unused_class(self.scope, unit.facts)
+        unused = not expected and self.path in self.scope.index.users and of_unused_class(self.scope, unit.facts)
         strength = Confidence.LOW if alone or unused else evidence.strength
         text = evidence.text
         if self.doubts is not None:

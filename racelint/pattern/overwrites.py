@@ -40,6 +40,7 @@ def emptied_in_place(unit: Unit) -> Iterator[tuple[Access, Evidence]]:
             or _first_content(unit, write)
             or _only_locked(unit, write)
             or prepared(unit, write)
+            or _kept_whole(unit, write)
         ):
             continue
         evidence = _readers(unit, write)
@@ -187,6 +188,15 @@ Not `UnpicklingError`, as an empty file raises another one.
 def _one_name(one: Resource, other: Resource) -> bool:
     """Whether two functions call a file by the same name."""
     return one.path == other.path or one.name == other.name
+
+
+def _kept_whole(unit: Unit, write: Access) -> bool:
+    """Whether what has opened the file says that others never see a part of it: `with atomic_open(path) as file:`."""
+    function, line = unit.module.scope.functions.get(write.place.unit, unit.facts), unit.module.line(write)
+    return any(call.line == line and any(map(_OPENS_WHOLE.search, call.within)) for call in function.calls)
+
+
+_OPENS_WHOLE = expression(r"(?i)atomic(ally)?_?(open|write|file)|(open|write|file)_?atomic")
 
 
 def _first_content(unit: Unit, write: Access) -> bool:

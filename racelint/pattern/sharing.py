@@ -27,6 +27,8 @@ from racelint.paths import (
     is_of_one_row,
     is_of_one_run,
     is_of_user,
+    is_socket,
+    is_step_of_one_run,
     is_storage,
     is_system_path,
     makes_any_folder,
@@ -54,6 +56,10 @@ def used_by_others(
         return started
     if of_a_command(unit) or is_of_one_run(unit.facts.owner) or is_built(resource.path):
         return None
+    if access.op is not Op.CREATE and is_step_of_one_run(unit.facts.name):
+        return None
+    if access.op is not Op.CREATE and is_socket(resource.path, resource.name):
+        return Evidence("the server that listens at a socket has it for itself", Confidence.LOW, "processes")
     if is_system_path(resource.path):
         return Evidence("the path is the same for every process of the machine", Confidence.MEDIUM, "processes")
     word = shared_word(resource.path, resource.name, more=more)
@@ -103,7 +109,7 @@ def _of_caller(unit: Unit, access: Access) -> bool:
     return access.op is not Op.CREATE and given is not None and given[1] in {name for name, _ in unit.facts.params}
 
 
-_AS_PATH = expression(r"(?:(?:pathlib\.)?Path\()?(\w+)\)?")
+_AS_PATH = expression(r"(?:(?:(?:pathlib\.)?Path|str|os\.fspath)\()?(\w+)\)?(?:\.(?:resolve|absolute|expanduser)\(\))?")
 """A name, or the path that it stands for."""
 
 
@@ -150,7 +156,7 @@ _ASKS = frozenset({"input", "getpass", "prompt", "confirm", "run_local_server", 
 def made_by_others(unit: Unit, act: Access) -> Evidence | None:
     """Why other processes make the same folder."""
     path = act.resource.path
-    if _by_the_first(unit) or is_conversion(unit.facts.name):
+    if _by_the_first(unit) or is_conversion(unit.facts.name) or _made_by_constructor(unit, path):
         return None
     if makes_any_folder(unit.facts.name) and not _of_one_program(unit) and not is_built(path):
         return _medium(f"`{unit.facts.name}` makes folders for whoever calls it, also for several at once")
@@ -160,6 +166,18 @@ def made_by_others(unit: Unit, act: Access) -> Evidence | None:
     if (found is not None and found.strength is Confidence.MEDIUM) or _of_one_program(unit) or is_built(path):
         return found
     return _meeting(unit, act) or found
+
+
+def _made_by_constructor(unit: Unit, path: str) -> bool:
+    """Whether the constructor of the object makes the folder, too: it is there when any other method looks for it."""
+    constructor = unit.module.scope.method(unit.facts.owner, "__init__") if unit.facts.owner else None
+    if constructor is None or constructor is unit.facts or not path.startswith("self."):
+        return False
+    return any(
+        call.callee.rpartition(".")[2] in ("makedirs", "mkdir")
+        and path in (call.callee.rpartition(".")[0], *call.arguments)
+        for call in constructor.calls
+    )
 
 
 def moved_by_others(unit: Unit, act: Access) -> Evidence | None:
@@ -255,7 +273,8 @@ def _meeting(unit: Unit, act: Access) -> Evidence | None:
 
     What a program does when it starts or sets something up it does once, mostly alone: the place says little then. Little, too, says
     a place in the home of one user. The folder of a file whose path a caller gives is mostly that caller's (of nineteen such findings
-    that were read, six were right); not so where an object that stays has the place.
+    that were read, six were right); not so where an object that stays has the place, if the project works in several processes (of
+    eleven that were read, the five of such projects were right, and two of the others).
     """
     path = act.resource.path
     starting = first_word(act.place.unit.rpartition(".")[2]) in unit.module.models.lifecycle
@@ -268,7 +287,7 @@ def _meeting(unit: Unit, act: Access) -> Evidence | None:
     many = _in_many_processes(unit)
     if many and not starting:
         return _medium(f"`{many}` runs the module in several processes at once")
-    if is_folder_of_file(path) and _kept_by_object(unit, act):
+    if is_folder_of_file(path) and _kept_by_object(unit, act) and unit.module.scope.index.in_many_processes:
         return _medium("it is the folder of other files, which several processes can write")
     threads = _met_by_threads(unit, path)
     if threads is not None:

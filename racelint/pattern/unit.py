@@ -158,6 +158,20 @@ class Unit:
                 todo.extend(self.flow.after[number])
         return True
 
+    def avoids(self, one: Event, other: Event) -> bool:
+        """Whether the unit can come to an event without having passed another one, unless an error has led it there."""
+        handlers = {mark.id for mark in self.marks("handler")}
+        seen: set[int] = {one.id, *handlers}
+        todo = [self.events[0].id]
+        while todo:
+            number = todo.pop()
+            if number == other.id:
+                return True
+            if number not in seen:
+                seen.add(number)
+                todo.extend(self.flow.after[number])
+        return False
+
     def lets_go(self, lock: Acquire, later: Event) -> bool:
         """Whether what was acquired is released on a way to a later event.
 

@@ -23,6 +23,7 @@ Paths that are tested under one name and used under another.
 from collections.abc import Iterable, Iterator
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
+from racelint.frozen import replace
 from racelint.need import Need
 from racelint.pattern import (
     CONFIGURED,
@@ -70,6 +71,8 @@ from racelint.pattern import (
 from racelint.rule import Rule
 
 EVERYBODY = Evidence("every process on the machine reaches the same path", Confidence.MEDIUM)
+READABLE = replace(EVERYBODY, by_hand=True)
+"""So do other users while one of them runs a command."""
 UNKNOWN = Evidence("nothing says whether other processes use the path", Confidence.LOW)
 
 EAFP = "do it and handle the error: `missing_ok=True`, `FileNotFoundError`"
@@ -81,7 +84,11 @@ def find(module: Module) -> Iterable[Finding]:
     for unit in module.units:
         for test, act, message, evidence, advice, harm in races(unit):
             name = act.resource.name
-            seldom = seldom_run(unit) or in_one_step_of_a_loop(unit, test, act) or own_failure_cleaned(unit, test, act)
+            seldom = (
+                (not evidence.by_hand and seldom_run(unit))
+                or in_one_step_of_a_loop(unit, test, act)
+                or own_failure_cleaned(unit, test, act)
+            )
             yield module.finding(
                 RULE,
                 unit,
@@ -163,7 +170,7 @@ def races(unit: Unit) -> Iterator[Race]:
             write,
             act,
             "{name} is written on line {line} and made private here; until then others can open it",
-            UNKNOWN if write.how == "copy" else EVERYBODY,  # what is copied is no secret as a rule
+            UNKNOWN if write.how == "copy" else READABLE,  # what is copied is no secret as a rule
             "make it private when it is made: `os.open` with a mode, or a temporary file that is renamed",
             "secret readable",
         )
@@ -247,7 +254,9 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
         )
     elif act.op in (Op.USE, Op.READ) and not forgiven(unit, act):
         evidence = used_by_others(unit, act)
-        remover = removed_elsewhere(unit, act.resource, act.how == "list") if evidence is not None else ""
+        remover = (
+            removed_elsewhere(unit, act.resource, act.how == "list", act.place.unit) if evidence is not None else ""
+        )
         if remover and evidence is not None and evidence.strength is not Confidence.LOW:
             evidence = Evidence(f"`{remover}` removes or replaces it", Confidence.MEDIUM)
         yield (

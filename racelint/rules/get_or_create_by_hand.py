@@ -50,6 +50,7 @@ from racelint.pattern import (
     constraint_handled,
     drawn_at_random,
     loosely_constrained,
+    raises_if_none,
     receives_any,
     refusal_handled,
     refused_on_the_way,
@@ -217,7 +218,7 @@ def replaced_unlocked(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 and unit.before(change.id, new.id)
                 for change in unit.accesses(Op.WRITE, Op.UPDATE, Op.DELETE, kinds=(Kind.TABLE, Kind.ROW))
             )
-            if not retired or not look.related & new.related or by_new_row(unit, look):
+            if not retired or not look.related & new.related or by_new_row(unit, look) or unit.avoids(look, new):
                 continue
             if not row_locked_at(unit, new) and not unit.guarded(look, new):
                 yield look, new
@@ -249,7 +250,7 @@ def missing_added(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 ),
                 None,
             )
-            if look is None or mark.id > new.id or not unit.before(mark.id, new.id):
+            if look is None or raises_if_none(look) or mark.id > new.id or not unit.before(mark.id, new.id):
                 continue
             if not unit.guarded(look, new, World.PROCESSES) and not unit.guarded(look, new):
                 yield look, new
@@ -300,6 +301,8 @@ def created_unseen(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 continue
             if by_generated_key(look, new) or by_new_row(unit, look):
                 break
+            if raises_if_none(look):
+                continue
             if (
                 sense is Sense.OTHERWISE
                 and look.op in (Op.READ, Op.CHECK)
