@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Set
 
 from racelint.events import Access, Acquire, Kind, Mark, Op, Sense, Switch
@@ -209,6 +210,7 @@ def _statements(unit: Unit) -> Iterator[Taken]:
             chosen = _columns(look)
             columns = write.assigned & chosen - write.tested
             shifted = write.value.part("relative") is not None and columns == write.assigned
+            shifted = shifted or any(re.search(rf"\b{c}=(Case|F)\(", unit.module.text(write.place)) for c in columns)
             if columns and not write.tested & chosen and not shifted:
                 taken = Taken(Pair(unit, look, write), min(columns), look.how in ONE)
                 if write.op is not Op.UPDATE or worked_on(unit, taken) or _given_back(unit, look, write):

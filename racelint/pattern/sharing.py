@@ -169,9 +169,15 @@ def made_by_others(unit: Unit, act: Access) -> Evidence | None:
 
 
 def _made_by_constructor(unit: Unit, path: str) -> bool:
-    """Whether the constructor of the object makes the folder, too: it is there when any other method looks for it."""
-    constructor = unit.module.scope.method(unit.facts.owner, "__init__") if unit.facts.owner else None
-    if constructor is None or constructor is unit.facts or not path.startswith("self."):
+    """Whether the constructor of the object makes the folder, too: it is there when any other method looks for it.
+
+    Unless another method changes which folder it is.
+    """
+    scope, (root, _, name) = unit.module.scope, path.partition(".")
+    constructor = scope.method(unit.facts.owner, "__init__") if unit.facts.owner and root == "self" else None
+    if constructor is None or constructor is unit.facts:
+        return False
+    if any(function is not constructor for function, _ in scope.attribute_writes(unit.facts.owner, name)):
         return False
     return any(
         call.callee.rpartition(".")[2] in ("makedirs", "mkdir")
