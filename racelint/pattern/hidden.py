@@ -25,6 +25,7 @@ def written_then_hidden(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 and same(write.resource, act.resource)
                 and unit.before(write.id, act.id)
                 and not _of_other_helpers(unit, write, act)
+                and not _in_private_folder(unit, write)
                 and not _PRIVATE.search(unit.module.text(write.place))
                 and (_written_between(unit, write, act) or _still_open(unit, act))
                 and not any("umask" in mark.subject for mark in unit.marks("call"))
@@ -36,6 +37,17 @@ def written_then_hidden(unit: Unit) -> Iterator[tuple[Access, Access]]:
 def _of_other_helpers(unit: Unit, write: Access, act: Access) -> bool:
     """Whether two helpers do the two steps, each a whole of its own: the one that hides the file has written it itself."""
     return write.place.unit != act.place.unit and unit.facts.qualname not in (write.place.unit, act.place.unit)
+
+
+def _in_private_folder(unit: Unit, write: Access) -> bool:
+    """Whether the unit has made the folder of the file so that nobody else can look into it."""
+    return any(
+        made.how in ("mkdir", "makedirs")
+        and _PRIVATE.search(unit.module.text(made.place))
+        and write.resource.path.startswith(f"{made.resource.path} / ")
+        and unit.before(made.id, write.id)
+        for made in unit.accesses(Op.CREATE, kinds=(Kind.FILE,))
+    )
 
 
 def _written_between(unit: Unit, opened: Access, act: Access) -> bool:
