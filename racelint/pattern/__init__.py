@@ -140,6 +140,7 @@ from racelint.pattern.module import Module
 from racelint.pattern.needing import started_unset
 from racelint.pattern.numbered_late import counted_after_use, sized_before_await
 from racelint.pattern.numbers import found_names, free_names, next_numbers, own_numbers
+from racelint.pattern.only_new import only_for_new_rows
 from racelint.pattern.outlived import TIMES, counted_when_gone
 from racelint.pattern.overwrites import (
     emptied_in_place,
@@ -422,6 +423,7 @@ __all__ = [
     "of_several",
     "one_change",
     "one_document",
+    "only_for_new_rows",
     "only_in_own_process",
     "only_shown",
     "only_started",

@@ -163,9 +163,16 @@ def made_by_others(unit: Unit, act: Access) -> Evidence | None:
     found = used_by_others(unit, act, weak=FOLDERS)
     if is_of_one_run(unit.facts.qualname) or is_of_one_row(path):
         return None
+    if found is not None and _SETTING.fullmatch(path):
+        handled = unit.module.concurrency.handled_in_processes(unit.facts.qualname) is not None
+        return found if handled else found.weakened()
     if (found is not None and found.strength is Confidence.MEDIUM) or _of_one_program(unit) or is_built(path):
         return found
     return _meeting(unit, act) or found
+
+
+_SETTING = expression(r"""[A-Za-z_]\w*\[["']\w+["']\]""")
+"""A whole folder that settings name, which is mostly there since the program was started: `options["cache_dir"]`."""
 
 
 def _made_by_constructor(unit: Unit, path: str) -> bool:

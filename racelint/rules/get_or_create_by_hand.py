@@ -50,6 +50,7 @@ from racelint.pattern import (
     constraint_handled,
     drawn_at_random,
     loosely_constrained,
+    only_for_new_rows,
     raises_if_none,
     receives_any,
     refusal_handled,
@@ -104,7 +105,8 @@ def find(module: Module) -> Iterable[Finding]:
             )
         for look, new in (*created_unseen(unit), *missing_added(unit), *changed_or_made(unit)):
             evidence = row_evidence(unit, new, look)
-            if refused_on_the_way(unit) or receives_any(unit) or answered_by_application(unit, look, new):
+            once = only_for_new_rows(unit) or receives_any(unit)
+            if once or refused_on_the_way(unit) or answered_by_application(unit, look, new):
                 evidence = evidence.weakened()
             name = new.resource.name
             refused = second_refused_by_database(unit, look, new)
@@ -127,7 +129,7 @@ def find(module: Module) -> Iterable[Finding]:
 def without_constraint(module: Module, unit: Unit) -> Iterable[Finding]:
     """`get_or_create` does what this rule is about, too, unless the database refuses the second row."""
     for made in unconstrained(unit):
-        name = made.resource.name
+        name, evidence = made.resource.name, row_evidence(unit, made)
         yield module.finding(
             RULE,
             unit,
@@ -135,7 +137,7 @@ def without_constraint(module: Module, unit: Unit) -> Iterable[Finding]:
             ((Role.ACT, made),),
             f"`{made.how}` looks a row of `{name}` up by columns of which none is unique; two processes that run it at once "
             "both create the row",
-            row_evidence(unit, made),
+            evidence.weakened() if only_for_new_rows(unit) else evidence,
             World.PROCESSES,
             name,
             Fix("declare a unique constraint over the columns that it is looked up by"),
