@@ -12,6 +12,7 @@ from typing import TypeAlias
 from racelint.evidence import Concurrency
 from racelint.facts import FunctionFacts, Write
 from racelint.resolve import MAPPERS, enclosing_self, is_model_class
+from racelint.words import of_application
 
 Reach: TypeAlias = int
 """How the holder of a key is reached, the sum of these ways; a plain number, as many are joined for each definition."""
@@ -161,7 +162,8 @@ class StateKeys:
                 return ANY | GIVEN
             type_name = self.scope.annotated_type(annotations[root])
             of_row = self.maps_rows and is_model_class(type_name)
-            return GIVEN if not type_name or type_name.startswith(":") or of_row else NOWHERE
+            shown = not type_name or type_name.startswith(":") or of_row or of_application(f"{root}.app")
+            return GIVEN if shown else NOWHERE
         built = [built for local, built in function.locals_built if local == root]
         if not built or handed or any(self._may_be_shared(path, function) for path in built):
             return ANY | GIVEN

@@ -193,3 +193,11 @@ OPERATIONS = frozenset(
     "execute execute_command request send query call invoke fetch fetch_all fetch_one fetchrow command post get put delete publish".split()
 )
 """Names of the one operation that an object is there for: each call is another one."""
+
+_OF_REQUEST = expression(r"^(request|req|ctx)\.(app|application)(\.(state|ctx)\b|$)")
+"""What a request says its application has, as a path: `request.app["visits"]`, `request.app.state.visits`."""
+
+
+def of_application(path: str) -> bool:
+    """Whether the path means what all requests of an application share, though each of them is handed its own request."""
+    return _OF_REQUEST.search(path) is not None

@@ -11,7 +11,7 @@ from racelint.evidence.own_objects import BUILDERS, OwnObjects
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.resolve import locks_of
-from racelint.words import BRINGS_UP, first_word
+from racelint.words import BRINGS_UP, first_word, of_application
 
 
 def _constructs(root: Root, resource: Resource | None) -> bool:
@@ -50,7 +50,7 @@ class Concurrency(OwnObjects):
         own = resource is not None and resource.kind is Kind.ATTRIBUTE and not self._of_class(resource)
         own = own and resource is not None and not self.part_of_all(resource)
         captured = self._of_call(one, other, resource)
-        given = resource is not None and resource.kind is Kind.ARGUMENT
+        given = resource is not None and resource.kind is Kind.ARGUMENT and not of_application(resource.path)
         ones, others = self.reached_sharing(one, resource), self.reached_sharing(other, resource)
         best: Root | None = None
         weakest, public, elsewhere, met, half = Confidence.HIGH, False, False, False, ""

@@ -28,6 +28,7 @@ from racelint.flow.summaries import source_of
 from racelint.frozen import replace
 from racelint.grafts import is_grafted
 from racelint.resolve import is_model_class
+from racelint.words import of_application
 
 SHOWN = "shown"
 """The part of a new object that says that others can reach it."""
@@ -202,7 +203,8 @@ class Names(Recorder):
             member = f"{base.type}.{attr}"
             return part_of(base, attr, text), member if member in self.models.functions else ""
         if (not base.type and self.program.maps_rows and base.text in self.function.local_names) or (
-            base.text in self._parameters and (not base.type or self._annotated_as_row(base.type))
+            base.text in self._parameters
+            and (not base.type or self._annotated_as_row(base.type) or of_application(f"{base.text}.{attr}"))
         ):
             return Resource(Kind.ARGUMENT, f"?{self.function.qualname}", f"{base.text}.{attr}", text), ""
         if not base.type and base.via is not None and self._is_held_row(base):

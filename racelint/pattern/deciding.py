@@ -57,14 +57,22 @@ def limit_before_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
                 and act.place.unit == unit.facts.qualname
                 and only_asked(unit, check)
                 and same(check.resource, act.resource)
-                and sense.vague
-                and check.id in unit.flow.ordered
+                and _is_limit(unit, check, sense, act)
                 and not any(lock.id in check.held for lock in locks)
                 and not unit.guarded(check, act, World.THREADS)
                 and not any(_claimed(unit, check, lock) for lock in unit.locked_at(check))  # it gives back what it took
             ):
                 yield Pair(unit, check, act), locks[0]
                 break
+
+
+def _is_limit(unit: Unit, check: Access, sense: Sense, act: Access) -> bool:
+    """Whether a number is compared with a limit, or asked whether any is left before it is counted."""
+    if act.how not in COUNTING:
+        return sense.vague and check.id in unit.flow.ordered
+    return check.how in ASKS and (
+        sense is Sense.PRESENT or (sense.vague and check.id in unit.flow.ordered | unit.flow.compared)
+    )
 
 
 def entry_before_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:

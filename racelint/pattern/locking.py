@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Acquire, Kind, Op, Sense
+from racelint.events import OF_PROJECT, Access, Acquire, Kind, Op, Sense
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.pattern.anew import (
@@ -147,7 +147,8 @@ def _one_of_several(unit: Unit) -> Iterator[Useless]:
     if not unit.module.concurrency.surely_in_threads(unit.facts):
         return
     for guard in locks_taken(unit):
-        if not guard.lock.key or guard.lock.key[:1] in "'\"0123456789" or guard.world not in ("threads", "any"):
+        key = guard.lock.key
+        if not key or key == OF_PROJECT or key[:1] in "'\"0123456789" or guard.world not in ("threads", "any"):
             continue
         for change in _inside(unit, guard):
             plain = change.resource.kind is Kind.GLOBAL or change.resource.name.startswith(("self.", "cls."))

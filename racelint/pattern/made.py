@@ -158,12 +158,15 @@ def opened_by(unit: Unit, write: Access) -> bool:
 
 
 def opened_between(unit: Unit, check: Access, write: Access) -> bool:
-    """Whether what is awaited between the two opens or starts something, by its name: another entry is not as good."""
-    return any(first_word(switch.callee) in _OPENS for switch in unit.switches_between(check.id, write.id))
+    """Whether what is awaited between the two opens or starts something, or moves money or goods, by its name: once more is not as good."""
+    return any(first_word(switch.callee) in _OPENS | _MOVES for switch in unit.switches_between(check.id, write.id))
 
 
 _OPENS = frozenset({"connect", "open", "start", "subscribe", "listen", "launch", "spawn", "login", "register"})
 """First words of calls whose result is under way and has to be ended."""
+
+_MOVES = frozenset("charge refund withdraw pay payout credit debit transfer settle disburse redeem ship award".split())
+"""First words of calls by which somebody pays or gets something, each time."""
 
 _ELSEWHERE = expression(r"^_*run_.*(executor|thread|sync|blocking|pool)")
 """Names of calls that have another function run somewhere else, whatever that does."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from racelint.events import Access, Acquire, Event, Ids, Kind, Mark, Op, Resource, Shape, Switch
 from racelint.finding import World
 from racelint.pattern.doubts import Reason
-from racelint.resolve import CONSTRUCTORS, made_of_nothing
+from racelint.resolve import CONSTRUCTORS, TAKES, made_of_nothing
+from racelint.words import PUTS
 
 if TYPE_CHECKING:
     from racelint.events import Flow
@@ -322,7 +323,8 @@ class Unit:
         ):
             return False
         if same(access.resource, first.resource):
-            return True
+            # what is too old is dropped before the rest is counted
+            return not (access.how in TAKES and second.how in PUTS and first.id in self.flow.ordered)
         checks = [found for n, _ in access.control if (found := self.access(n)) is not None]
         check_places = {check.resource.place for check in checks}
         return access.resource.place in check_places and first.id in access.controlled_by | access.fresh
