@@ -14,6 +14,7 @@ from racelint.helpers import Helpers
 from racelint.keys import Reach, StateKeys
 from racelint.meeting import RANKS, Meetings, Runs
 from racelint.resolve import CONSTRUCTORS, TAKES, Scope, enclosing_self, locks_of
+from racelint.resolve.changes import LOSING
 from racelint.spans import Spans
 from racelint.store_calls import StoreCalls
 from racelint.touch import ENDINGS, ends_entry, limited_waits
@@ -21,6 +22,9 @@ from racelint.words import first_word, whole_lock
 
 GROWS = frozenset(["+=", "[]", "[]+=", "append", "add", "extend", "update"])
 """Changes of counters and collections that other processes should see."""
+
+LOSES = frozenset(name.rpartition(".")[2] for name in LOSING)
+"""Last names of mappings whose entries go by themselves."""
 
 ALIKE = frozenset({"none", "false", "empty", "true", "constant"})
 """Shapes of what is the same in each call."""
@@ -106,6 +110,19 @@ class Candidates:
             for key, changes in self.changers.items()
         }
         return {key: functions for key, functions in found.items() if functions}
+
+    @cached_property
+    def losing(self) -> frozenset[str]:
+        """The names of what may be a mapping whose entries go by themselves."""
+        scope = self.scope
+        made = [
+            (write.path.rpartition(".")[2], write.built_from)
+            for function in (*scope.every_function, scope.facts.module_body)
+            for write in function.writes
+            if write.built_from
+        ]
+        made += [pair for class_ in scope.classes.values() for pair in class_.attributes]
+        return frozenset(name for name, built in made if built.rpartition(".")[2] in LOSES)
 
     @cached_property
     def enders(self) -> dict[str, list[FunctionFacts]]:

@@ -9,7 +9,7 @@ from racelint.events import Kind, Resource
 from racelint.evidence.calls import Calls
 from racelint.facts import FunctionFacts, Write
 from racelint.resolve import enclosing_self
-from racelint.resolve.changes import DEFAULTING
+from racelint.resolve.changes import DEFAULTING, LOSING
 
 
 def _fills_itself(function: FunctionFacts, write: Write) -> bool:
@@ -137,6 +137,22 @@ class Writers(Calls):
         return (
             not DEFAULTING.isdisjoint(map(self.scope.canonical, DEFAULTING)) and "collections" in self.scope.libraries
         )
+
+    def loses_its_entries(self, resource: Resource) -> str:
+        """The type of a mapping whose entries go by themselves; "" if the resource is none."""
+        scope = self.scope
+        if not self.loses_entries or resource.kind not in (Kind.ATTRIBUTE, Kind.CLASS, Kind.GLOBAL):
+            return ""
+        if resource.owner in scope.classes:
+            made = scope.attribute_type(resource.owner, resource.path)
+        else:
+            made = scope.canonical(self._built_globals.get(resource.path, ""))
+        return made if made in LOSING else ""
+
+    @cached_property
+    def loses_entries(self) -> bool:
+        """Whether the module imports what has mappings whose entries go by themselves."""
+        return not self.scope.libraries.isdisjoint(name.partition(".")[0] for name in LOSING)
 
     @cached_property
     def _built_globals(self) -> dict[str, str]:

@@ -95,6 +95,8 @@ def taken_by_threads(c: Candidate) -> bool:
         return False
     if ("empty" in c.called or "qsize" in c.called) and not c.called.isdisjoint(("get", "get_nowait")):
         return max(c.rank(World.THREADS), c.rank(World.PROCESSES)) >= module.least
+    if module.concurrency.loses_entries and any(key.lstrip(".") in module.losing for key in c.reads):
+        return True
     if not c.called.isdisjoint(ADDS_CALLBACK) and not c.changes.keys().isdisjoint(module.takers):
         return True
     return any(key in module.takers and c.meets(key, module.takers, World.THREADS) >= module.least for key in c.reads)

@@ -19,7 +19,7 @@ from racelint.resolve import TAKES
 
 @dataclass(frozen=True, slots=True)
 class Reread:
-    """A test, the use that reads again, and who takes away what was found."""
+    """A test, the use that reads again, and who takes away what was found; "" if it goes by itself."""
 
     pair: Pair
     evidence: Evidence
@@ -42,6 +42,11 @@ def rereads(unit: Unit) -> Iterator[Reread]:
         if takes_from_queue(use):
             found = _other_taker(unit, use) if check.how in (EMPTINESS, FILLING) else None
         else:
+            lost = _goes_by_itself(unit, use)
+            if lost is not None:
+                seen.add(use.resource.place)
+                yield Reread(Pair(unit, check, use), lost, "")
+                continue
             found = remover(unit, use)
         if found is not None:
             seen.add(use.resource.place)
@@ -59,6 +64,15 @@ def rereads(unit: Unit) -> Iterator[Reread]:
             if half.startswith("_") and not half.endswith("__"):
                 evidence = evidence.weakened()  # a step that other modules take on their own object, in whatever thread
             yield Reread(Pair(unit, check, use), evidence, name)
+
+
+def _goes_by_itself(unit: Unit, use: Access) -> Evidence | None:
+    """That the entry which is read may go without anybody taking it out."""
+    made = unit.module.concurrency.loses_its_entries(use.resource) if use.op is Op.READ and use.resource.key else ""
+    if not made:
+        return None
+    when = "as soon as nothing else holds its value" if made.startswith("weakref.") else "when its time is over"
+    return Evidence(f"an entry of a `{made}` goes {when}", Confidence.MEDIUM, World.THREADS.value)
 
 
 def _made_if_missing(unit: Unit, use: Access) -> bool:

@@ -9,6 +9,11 @@ from racelint.facts.data import MUTATORS
 from racelint.resolve.lineages import Lineages
 from racelint.resolve.names import enclosing_self
 
+LOSING = frozenset(
+    {"weakref.WeakValueDictionary", "cachetools.TTLCache", "cachetools.TLRUCache", "expiringdict.ExpiringDict"}
+)
+"""Mappings whose entries go by themselves: with the last use of what they hold, or when their time is over."""
+
 DEFAULTING = frozenset({"defaultdict", "collections.defaultdict"})
 """Dictionaries that make the entries which they lack."""
 

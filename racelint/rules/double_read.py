@@ -1,7 +1,7 @@
 """A shared attribute is tested and then read again, or removed, while another thread may clear it.
 
 The test says that it is there; when it is read the second time, it may be `None`, or the key gone. Who finds a queue not empty waits for an
-entry that another thread has taken.
+entry that another thread has taken. An entry of a `WeakValueDictionary` or a `TTLCache` goes by itself.
 
 ## Example
     import threading
@@ -101,13 +101,14 @@ def find(module: Module) -> Iterable[Finding]:
                 continue
             name = use.resource.shown
             whom = "another thread" if found.remover == unit.facts.qualname else f"`{found.remover}`"
+            gone = f"{whom} can take it away in between" if found.remover else "it can go by itself in between"
             seen, how, fix = _words(name, use)
             yield module.finding(
                 RULE,
                 unit,
                 use,
                 ((Role.CHECK, check), (Role.ACT, use)),
-                f"`{name}` is {seen} on line {module.line(check)} and {how} here; {whom} can take it away in between",
+                f"`{name}` is {seen} on line {module.line(check)} and {how} here; {gone}",
                 found.evidence,
                 World.THREADS,
                 name,
