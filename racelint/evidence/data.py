@@ -71,7 +71,7 @@ class Evidence:
     at_lock: bool = False
     """Rests only on public methods that take the lock of their object, but not for all that they do."""
     half: str = ""
-    """The one of the two units that is known only as something that callers outside of the module may call; "" if none is."""
+    """The one of the two units that is known only as something that callers outside of the module may call; "" if both or none are."""
 
     def weakened(self) -> Evidence:
         """The same, not shown by default: what overlaps may do no harm."""

@@ -112,7 +112,7 @@ class Concurrency(OwnObjects):
                     public = left.public and right.public and not at_lock
                     met = left.public and right.public and at_lock
                     elsewhere = left.called or right.called
-                    half = next((root.unit for root in (left, right) if root.public), "")
+                    half = (left if left.public else right).unit if left.public != right.public else ""
         return (
             Evidence(best.text, weakest, world, public, elsewhere, at_lock=met, half=half) if best is not None else None
         )
