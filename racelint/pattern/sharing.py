@@ -56,7 +56,8 @@ def used_by_others(
         return started
     if of_a_command(unit) or is_of_one_run(unit.facts.owner) or is_built(resource.path):
         return None
-    if access.op is not Op.CREATE and is_step_of_one_run(unit.facts.name):
+    steps = (unit.facts.name, access.place.unit.rpartition(".")[2])
+    if access.op is not Op.CREATE and any(map(is_step_of_one_run, steps)):
         return None
     if access.op is not Op.CREATE and is_socket(resource.path, resource.name):
         return Evidence("the server that listens at a socket has it for itself", Confidence.LOW, "processes")
