@@ -63,7 +63,9 @@ def written_in_place(access: Access) -> bool:
 def tested_then_done(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Tests of a path (or reads of a file) and the step on it that runs only because of what they saw."""
     for act in file_accesses(unit, Op.CREATE, Op.DELETE, Op.USE, Op.WRITE, Op.READ):
-        if _tested_again(unit, act) or (act.op is Op.READ and act.how not in _READ_AT_ONCE):
+        if _tested_again(unit, act) or any(_may_look(unit, act, lock) for lock in unit.locked_at(act)):
+            continue
+        if act.op is Op.READ and act.how not in _READ_AT_ONCE:
             continue
         for number, sense in act.control:
             test = unit.access(number)
@@ -113,6 +115,7 @@ def tested_before_lock(unit: Unit) -> Iterator[tuple[Access, Access, str]]:
                 and one_path(unit, test, act)
                 and not unit.guarded(test, act, World.PROCESSES)
                 and not any(_looks(act, other, late[-1]) for other in unit.accesses(Op.CHECK, Op.READ, Op.USE))
+                and not _may_look(unit, act, late[-1])
             ):
                 seen.add(late[-1].id)
                 yield test, act, late[-1].lock.shown
@@ -160,6 +163,20 @@ def _looks(act: Access, other: Access, lock: Acquire) -> bool:
         and other.id < act.id
         and not written_in_place(other)
         and same(other.resource, act.resource)
+    )
+
+
+def _may_look(unit: Unit, act: Access, lock: Acquire) -> bool:
+    """Whether a function of the project that is called under the lock before the step is too deep to be seen: it may look again."""
+    function = unit.module.scope.functions.get(act.place.unit)
+    if function is None or function is unit.facts:
+        return False
+    seen = {event.place.unit for event in unit.events if lock.id < event.id < act.id}
+    return any(
+        target.qualname not in seen
+        for call in function.calls
+        if call.within and call.line < unit.module.line(act)
+        for target in unit.module.concurrency.target(call.callee, function)
     )
 
 

@@ -111,6 +111,8 @@ def starts(unit: Unit) -> Iterator[tuple[Mark, frozenset[str]]]:
             continue  # by then the constructor has long come to its end
         if mark.subject.rpartition(".")[2] in LOOP_CALLBACKS:
             continue  # a callback of the loop is no thread
+        if unit.module.scope.canonical(mark.subject) == "weakref.ref":
+            continue  # who is watched is there as long as the unit has it
         if mark.what == "start":
             if mark.related:
                 yield mark, mark.related
