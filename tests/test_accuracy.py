@@ -17,18 +17,16 @@ RACY = """import os
 
 
 class PageCache:
-    def forget(self, path: str) -> None:
-        if os.path.exists(path):
-            os.remove(path)
+    def prepare(self, path: str) -> None:
+        if not os.path.isdir(path):
+            os.mkdir(path)
 """
-FIXED = """import contextlib
-import os
+FIXED = """import os
 
 
 class PageCache:
-    def forget(self, path: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(path)
+    def prepare(self, path: str) -> None:
+        os.makedirs(path, exist_ok=True)
 """
 
 
@@ -44,7 +42,7 @@ def load() -> ModuleType:
 
 
 accuracy = load()
-FORGET = accuracy.Found("shop/pages.py", "PageCache.forget", "RL701", "path")
+PREPARE = accuracy.Found("shop/pages.py", "PageCache.prepare", "RL701", "path")
 
 
 @pytest.fixture
@@ -85,7 +83,7 @@ def mirror(tmp_path: Path) -> tuple[Path, dict[str, object]]:
         "parent": parent,
         "fix": fix,
         "path": "pages.py",
-        "symbol": "PageCache.forget",
+        "symbol": "PageCache.prepare",
         "lines": [6, 7],
         "world": "processes",
         "pattern": "file-toctou",
@@ -96,7 +94,7 @@ def mirror(tmp_path: Path) -> tuple[Path, dict[str, object]]:
 
 def test_a_package_is_linted(packages: Path) -> None:
     """Its version comes from its metadata, its findings lose their lines."""
-    assert accuracy.run_package(packages / "shop") == accuracy.Package("shop", "1.2", 7, (FORGET,))
+    assert accuracy.run_package(packages / "shop") == accuracy.Package("shop", "1.2", 7, (PREPARE,))
 
 
 def test_a_race_is_flagged_and_its_fix_is_silent(mirror: tuple[Path, dict[str, object]]) -> None:
@@ -130,7 +128,7 @@ def test_a_recorded_run_is_read_as_it_was_written(tmp_path: Path) -> None:
     """Packages without findings, findings and races come back."""
     packages = {
         "empty": accuracy.Package("empty", "1", 10, ()),
-        "shop": accuracy.Package("shop", "1.2", 7, (FORGET, FORGET)),
+        "shop": accuracy.Package("shop", "1.2", 7, (PREPARE, PREPARE)),
     }
     races = [accuracy.Race("shop-1", "file-toctou", "function", "processes", True, False)]
     accuracy.write_recorded(tmp_path / "run.jsonl", packages, races)
@@ -141,14 +139,14 @@ def test_a_recorded_run_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_changes_are_a_diff() -> None:
     """What is gone and what is new, each as often as it is; other versions are not compared."""
     other = accuracy.Found("shop/pages.py", "PageCache.put", "RL702", "path")
-    old = {"shop": accuracy.Package("shop", "1.2", 7, (FORGET, FORGET)), "till": accuracy.Package("till", "1", 1, ())}
+    old = {"shop": accuracy.Package("shop", "1.2", 7, (PREPARE, PREPARE)), "till": accuracy.Package("till", "1", 1, ())}
     now = [
-        accuracy.Package("shop", "1.2", 7, (FORGET, other)),
+        accuracy.Package("shop", "1.2", 7, (PREPARE, other)),
         accuracy.Package("till", "2", 1, (other,)),
         accuracy.Package("new", "1", 1, ()),
     ]
     assert list(accuracy.changes(old, now)) == [
-        "- shop shop/pages.py PageCache.forget RL701 path",
+        "- shop shop/pages.py PageCache.prepare RL701 path",
         "+ shop shop/pages.py PageCache.put RL702 path",
         "  till: version 2, recorded 1: not compared",
         "  new 1: not recorded yet",
@@ -158,12 +156,12 @@ def test_changes_are_a_diff() -> None:
 
 def test_verdicts_meet_findings_by_function_and_code(tmp_path: Path) -> None:
     """Whatever the line; the last verdict counts; the rest is unread."""
-    said = {"package": "shop", "path": "shop/pages.py", "symbol": "PageCache.forget", "code": "RL701"}
+    said = {"package": "shop", "path": "shop/pages.py", "symbol": "PageCache.prepare", "code": "RL701"}
     lines = [{**said, "line": 3, "verdict": "wrong"}, {**said, "line": 99, "verdict": "right"}]
     (tmp_path / "shop.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     verdicts = accuracy.read_verdicts(tmp_path)
     other = accuracy.Found("shop/pages.py", "PageCache.put", "RL702", "path")
-    package = accuracy.Package("shop", "1.2", 7, (FORGET, other))
+    package = accuracy.Package("shop", "1.2", 7, (PREPARE, other))
     assert accuracy.per_rule([package], verdicts) == {"RL701": {"right": 1}, "RL702": {"unread": 1}}
     assert accuracy.unread([package], verdicts) == [("shop", other)]
 
@@ -174,7 +172,7 @@ def test_figures_stand_between_the_marks() -> None:
         accuracy.Race("a", "file-toctou", "function", "processes", True, True),
         accuracy.Race("b", "file-toctou", "project", "processes", False, False),
     ]
-    package = accuracy.Package("shop", "1.2", 20_000, (FORGET,))
+    package = accuracy.Package("shop", "1.2", 20_000, (PREPARE,))
     new = accuracy.figures([package], [], races)
     assert "| all 2 | 1 | 50 % |" in new
     assert "| visible within one module, 1 | 1 | 100 % |" in new

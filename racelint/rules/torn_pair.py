@@ -47,6 +47,7 @@ from racelint.pattern import (
     Op,
     Pair,
     Resource,
+    Sense,
     Shape,
     Unit,
     kept_late,
@@ -260,7 +261,7 @@ def torn_by_thread(
     unit: Unit, first: Access, second: Access, others: frozenset[str]
 ) -> Iterator[tuple[Pair, Evidence]]:
     """The same between threads that the module starts itself: another writer of both can run between the two assignments."""
-    if first.value.shape in PLAIN or second.value.shape in PLAIN:
+    if first.value.shape in PLAIN or second.value.shape in PLAIN or made_because_missing(unit, first, second):
         return
     for name in sorted(others):
         evidence = unit.module.concurrency.overlap(unit.facts.qualname, name, "threads", first.resource)
@@ -273,6 +274,18 @@ def torn_by_thread(
             # that the pair is torn takes two threads with one object, and calls from other modules do not say whose object it is
             yield Pair(unit, first, second), evidence.weakened() if evidence.called else evidence
             return
+
+
+def made_because_missing(unit: Unit, *pair: Access) -> bool:
+    """Whether both are made because one of them was not there, of nothing that changes: what two threads make is as good."""
+    places = {half.resource.place for half in pair}
+    return not any(half.value.stems for half in pair) and all(
+        any(
+            sense is Sense.ABSENT and (check := unit.access(number)) is not None and check.resource.place in places
+            for number, sense in half.control
+        )
+        for half in pair
+    )
 
 
 def always_together(unit: Unit, one: Resource, other: Resource) -> bool:
