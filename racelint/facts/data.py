@@ -41,6 +41,8 @@ class Write:
     """Which statement of its function it belongs to, counted from 1."""
     depth: int = 0
     """In how many subscripts what is written stands: 1 for `rooms[name]`, 2 for `rooms[name][seat]`."""
+    key: str = ""
+    """The text in the only subscript, if it is a literal: `sent` for `counts["sent"] += 1`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from racelint.facts.source_text import (
     asked_attribute,
     dotted,
     entry_holder,
+    literal_text,
     runs_later,
     says_sql,
     shape_of,
@@ -178,7 +179,8 @@ class Expressions(Walk):
                 self.note_read(path)  # which says, too, when it is written
                 how = "del[]" if how == "del" else "[]+=" if how == "+=" else "[]"
                 statement = self.current.statements
-                self.note_write(Write(path, how, shape, node.lineno, self.within, built, statement, depth))
+                key = literal_text(node.slice) if depth == 1 else ""
+                self.note_write(Write(path, how, shape, node.lineno, self.within, built, statement, depth, key))
             else:
                 self.visit(node.value)
             return

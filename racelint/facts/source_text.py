@@ -284,3 +284,8 @@ def handles_second_row(handler: ast.ExceptHandler) -> bool:
     """Whether the handler is for an error of a database about a second row where there may be one."""
     kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
     return any(TAKEN.search(dotted(kind).rpartition(".")[2]) for kind in kinds)
+
+
+def literal_text(node: ast.expr) -> str:
+    """The text of a literal; "" for anything else."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""

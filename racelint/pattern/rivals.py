@@ -33,7 +33,7 @@ def rivals(
     for function, write in unit.module.concurrency.writers(resource):
         if wanted and write.shape not in wanted and write.how not in wanted:
             continue
-        if write.how in wanted and _deeper(unit, write, resource):
+        if (write.how in wanted and _deeper(unit, write, resource)) or _of_another_key(write, resource):
             continue
         if function.name in BUILDERS and resource.kind is Kind.ATTRIBUTE and write.path.startswith("self."):
             continue  # of a new object, which nobody else has yet
@@ -58,6 +58,12 @@ def _deeper(unit: Unit, write: Write, resource: Resource) -> bool:
     if write.how == "[]" and unit.module.concurrency.makes_its_entries(resource):
         return False
     return write.how in ("[]", "del[]") and write.depth > resource.path.count("[]") + 1
+
+
+def _of_another_key(write: Write, resource: Resource) -> bool:
+    """Whether the entry that is changed has another name than that of the resource, both written out: `n["sent"]` and `n["lost"]`."""
+    literal = resource.key[:1] in ("'", '"') and resource.key[1:-1].isidentifier()
+    return literal and bool(write.key) and write.key != resource.key[1:-1] and "[]" not in resource.path
 
 
 def _in_its_place(unit: Unit, function: FunctionFacts) -> bool:
