@@ -14,6 +14,10 @@ _RUNNABLE = expression(r"(?<![\w])0?o?[57]00(?!\d)|S_I(RWX|X)U(SR)?")
 """Modes that also let the owner run the file: programs and folders, which are no secrets."""
 
 
+_PRIVATE_FOLDER = expression(r"\b(mkdir|makedirs)\([^()\n]*\b(0o?700|S_IRWXU)\b")
+"""The making of a folder, on one line, that only its owner can look into."""
+
+
 def written_then_hidden(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Files that are written first and made private afterwards."""
     for act in file_accesses(unit, Op.USE):
@@ -40,8 +44,8 @@ def _of_other_helpers(unit: Unit, write: Access, act: Access) -> bool:
 
 
 def _in_private_folder(unit: Unit, write: Access) -> bool:
-    """Whether the unit has made the folder of the file so that nobody else can look into it."""
-    return any(
+    """Whether the folder of the file is made so that nobody else can look into it: by the unit, or in the module, which mostly has one."""
+    return _PRIVATE_FOLDER.search(unit.module.program.source.text) is not None or any(
         made.how in ("mkdir", "makedirs")
         and _PRIVATE.search(unit.module.text(made.place))
         and write.resource.path.startswith(f"{made.resource.path} / ")
