@@ -46,6 +46,7 @@ from racelint.pattern import (
     works_under,
 )
 from racelint.resolve import for_each_thread
+from racelint.words import ASKED
 
 MADE = (Shape.AWAITED, Shape.NEW, Shape.CALL, Shape.SPAWNED)
 
@@ -328,10 +329,6 @@ def _asked_by_threads(unit: Unit, write: Access) -> bool:
     if first_word(unit.facts.name) not in ASKED or unit.module.concurrency.called_under_lock(unit.facts):
         return False
     return made_for_threads(unit, write)
-
-
-ASKED = frozenset({"get", "instance", "current", "default", "shared", "global"})
-"""First words of functions that give whoever asks the one object that there is."""
 
 
 def _of_one_object(write: Access) -> bool:

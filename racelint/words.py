@@ -166,6 +166,9 @@ REQUESTS = SENDS | {"execute"}
 NOTES = frozenset({"[]", "add", "append", "setdefault", "update"})
 """How an entry is put into a collection."""
 
+ASKED = frozenset({"get", "instance", "current", "default", "shared", "global"})
+"""First words of functions that give whoever asks the one object that there is."""
+
 PUTS = frozenset({"append", "add", "appendleft", "[]"})
 """How one thing is put into a collection."""
 

@@ -6,7 +6,7 @@ from racelint.candidate import Candidate
 from racelint.evidence.starts import may_start
 from racelint.finding import World
 from racelint.resolve import CONSTRUCTORS, for_each_thread
-from racelint.words import ADDS_CALLBACK
+from racelint.words import ADDS_CALLBACK, ASKED, first_word
 
 
 def thread_iteration(c: Candidate) -> bool:
@@ -32,7 +32,24 @@ def state_of_threads(c: Candidate) -> bool:
         for key in c.changes
     ):
         return True
-    return _updates_what_it_holds(c) or _fills_record(c) or _changes_what_all_have(c) or _keeps_threads_apart(c)
+    if _updates_what_it_holds(c) or _fills_record(c) or _changes_what_all_have(c) or _keeps_threads_apart(c):
+        return True
+    return _gives_what_has_threads(c)
+
+
+def _gives_what_has_threads(c: Candidate) -> bool:
+    """Whether a function that is there for whoever asks makes an object with threads, as there is none yet."""
+    if c.facts.is_async or first_word(c.facts.name) not in ASKED:
+        return False
+    scope = c.module.scope
+    return any(
+        write.how == "="
+        and key in c.reads
+        and write.built_from
+        and scope.has_threads(scope.class_type(write.built_from))
+        for key, writes in c.changes.items()
+        for write in writes
+    )
 
 
 def _keeps_threads_apart(c: Candidate) -> bool:

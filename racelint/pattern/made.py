@@ -210,7 +210,7 @@ def made_for_threads(unit: Unit, write: Access) -> bool:
     """Whether what is made is there for several threads: it is a pool or thread, or its class has a lock for threads or a thread."""
     scope, made = unit.module.scope, write.value.type
     if not made.startswith(":"):
-        return made.rpartition(".")[2] in _FOR_THREADS
+        return scope.has_threads(made)
     return scope.is_thread(made[1:]) or any(
         any(world != "tasks" for world in locks_of(scope, class_.qualname).values())
         or any(write.built_from.rpartition(".")[2] == "Thread" for write in _own_writes(unit, class_.qualname))
@@ -221,19 +221,7 @@ def made_for_threads(unit: Unit, write: Access) -> bool:
 
 def has_threads(unit: Unit, write: Access) -> bool:
     """Whether what is made is a pool or thread, or its class makes some: a second one goes on beside the first."""
-    scope, made = unit.module.scope, write.value.type
-    if not made.startswith(":"):
-        return made.rpartition(".")[2] in _FOR_THREADS
-    return scope.is_thread(made[1:]) or any(
-        call.callee.rpartition(".")[2] in _FOR_THREADS
-        for class_ in scope.lineage(made[1:])
-        for method in scope.methods.get(class_.qualname, {}).values()
-        for call in method.calls
-    )
-
-
-_FOR_THREADS = frozenset({"ThreadPoolExecutor", "Thread", "ThreadPool"})
-"""Classes whose objects have threads."""
+    return unit.module.scope.has_threads(write.value.type)
 
 
 def _own_writes(unit: Unit, class_name: str) -> Iterator[Write]:

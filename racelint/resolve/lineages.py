@@ -163,9 +163,23 @@ class Lineages(Names):
         """Whether the class is a thread: its `run` is the body, and `start` starts it."""
         return any(base.rpartition(".")[2] in THREADS for base in self.base_names(qualname))
 
+    def has_threads(self, type_name: str) -> bool:
+        """Whether an object of the type is a pool or thread, or makes some in a method."""
+        if not type_name.startswith(":"):
+            return type_name.rpartition(".")[2] in _WITH_THREADS
+        return self.is_thread(type_name[1:]) or any(
+            call.callee.rpartition(".")[2] in _WITH_THREADS
+            for class_ in self.lineage(type_name[1:])
+            for method in self.methods.get(class_.qualname, {}).values()
+            for call in method.calls
+        )
+
 
 THREADS = frozenset({"Thread", "QThread", "Process", "Timer", "Greenlet"})
 """Last names of classes whose objects run a body of their own once they are started."""
+
+_WITH_THREADS = frozenset({"ThreadPoolExecutor", "Thread", "ThreadPool"})
+"""Last names of classes whose objects have threads."""
 
 _COLUMNS = ("Field", "ForeignKey", "Column", "mapped_column")
 """Ends of the names of what declares a column."""
