@@ -227,7 +227,7 @@ class Calls:
         """The arguments of a call that starts units that can be one; what is mapped over is none."""
         if call.callee.rpartition(".")[2] in POOL_MAPS:
             return tuple(argument for place, argument in enumerate(call.arguments) if not place or "=" in argument)
-        if call.callee.rpartition(".")[2] == WHEN_GONE:
+        if self.scope.canonical(call.callee) == WHEN_GONE:
             # the first one is what is watched; a method of something else may be of any class
             return tuple(path for path in call.arguments[1:2] if "." not in path or path.startswith(("self.", "cls.")))
         return call.arguments
@@ -396,8 +396,8 @@ GREENLETS = frozenset({"gevent", "eventlet"})
 _PROCESS_POOLS = frozenset({"ProcessPoolExecutor", "Pool"})
 POOLS = frozenset({"ThreadPoolExecutor", "ProcessPoolExecutor", "Pool", "ThreadPool", "Executor"})
 
-WHEN_GONE = "ref"
-"""Last name of what calls a function when an object is gone, in whichever thread lets go of it or collects."""
+WHEN_GONE = "weakref.ref"
+"""What calls a function when an object is gone, in whichever thread lets go of it or collects."""
 
 
 def _of_loop(receiver: str, caller: FunctionFacts) -> bool:

@@ -70,7 +70,7 @@ def find_spawns(calls: Calls) -> list[Root]:
             (one, other) for one, other in pairs if _both_run(one[1], other[1], one[0] if one[0] is other[0] else None)
         ]
         again = bool(pairs)
-        if call.callee.rpartition(".")[2] == WHEN_GONE:
+        if calls.scope.canonical(call.callee) == WHEN_GONE:
             text = f"line {call.line} has it called when an object is gone, in whatever thread that is noticed"
         else:
             text = f"line {call.line} starts it with `{call.callee}`"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from racelint.events import Access, Kind, Mark, Op, Shape
 from racelint.evidence import Evidence
+from racelint.evidence.calls import WHEN_GONE
 from racelint.expressions import expression
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
@@ -111,7 +112,7 @@ def starts(unit: Unit) -> Iterator[tuple[Mark, frozenset[str]]]:
             continue  # by then the constructor has long come to its end
         if mark.subject.rpartition(".")[2] in LOOP_CALLBACKS:
             continue  # a callback of the loop is no thread
-        if unit.module.scope.canonical(mark.subject) == "weakref.ref":
+        if unit.module.scope.canonical(mark.subject) == WHEN_GONE:
             continue  # who is watched is there as long as the unit has it
         if mark.what == "start":
             if mark.related:
