@@ -169,6 +169,9 @@ NOTES = frozenset({"[]", "add", "append", "setdefault", "update"})
 ASKED = frozenset({"get", "instance", "current", "default", "shared", "global"})
 """First words of functions that give whoever asks the one object that there is."""
 
+TAKES_ENTRY = frozenset({"del[]", "pop", "remove", "discard"})
+"""How one entry is taken out of a collection."""
+
 PUTS = frozenset({"append", "add", "appendleft", "[]"})
 """How one thing is put into a collection."""
 

@@ -13,7 +13,7 @@ from racelint.pattern.deciding import COUNTING
 from racelint.pattern.pair import Pair
 from racelint.pattern.unit import Unit
 from racelint.resolve import CONSTRUCTORS
-from racelint.words import OF_ENTRY, OF_SIZE, PUTS, WORD
+from racelint.words import OF_ENTRY, OF_SIZE, PUTS, TAKES_ENTRY, WORD
 
 
 def kept_late(unit: Unit) -> Iterator[tuple[Pair, str, Evidence]]:
@@ -38,7 +38,7 @@ def kept_late(unit: Unit) -> Iterator[tuple[Pair, str, Evidence]]:
                 for other in changes
             ):
                 continue  # the unit brings both to where they belong in steps of its own
-            found = _reader_of_both(unit, first.resource, second.resource)
+            found = _reader_of_both(unit, first.resource, second.resource) or _taker_of_either(unit, first, second)
             if found is not None:
                 yield Pair(unit, first, second, switch), *found
     yield from _taken_together(unit, changes)
@@ -145,12 +145,21 @@ def _belongs(unit: Unit, first: Access, second: Access) -> bool:
         words = {word.lower() for word in WORD.findall(other.path)}
         named = {word.lower().rstrip("s") for word in WORD.findall(one.path)}
         return bool(words & OF_SIZE) and {word.rstrip("s") for word in words - OF_SIZE} <= named
-    if second.how not in OF_ENTRY or first.op is not second.op:
+    if second.how not in OF_ENTRY:
         return False
     if first.op is Op.DELETE:
-        return _hold_the_same(unit, one, other)
+        return second.op is Op.DELETE and _hold_the_same(unit, one, other)
+    if first.how in PUTS and second.how in PUTS and first.how != second.how:
+        return bool(_put_in(first) & _put_in(second))
     text = first.value.text
-    return text.isidentifier() and text == second.value.text
+    return first.op is second.op and text.isidentifier() and text == second.value.text
+
+
+def _put_in(access: Access) -> frozenset[str]:
+    """What is put into a collection, if that has a name; of an entry under a key the key as well: a list of names, and the rows by name."""
+    if access.how != "[]":
+        return access.related if len(access.related) == 1 else frozenset()
+    return frozenset(text for text in (access.value.text, access.resource.key) if text.isidentifier())
 
 
 def _hold_the_same(unit: Unit, one: Resource, other: Resource) -> bool:
@@ -170,6 +179,22 @@ def _same_writers(unit: Unit, one: Resource, other: Resource) -> bool:
     """Whether no function changes only one of the two."""
     writers = unit.module.concurrency.writers
     return {f.qualname for f, _ in writers(one)} == {f.qualname for f, _ in writers(other)}
+
+
+def _taker_of_either(unit: Unit, first: Access, second: Access) -> tuple[str, Evidence] | None:
+    """Who takes entries out of both collections while the unit has put one into the first alone: the second half comes after that."""
+    if first.how not in PUTS or second.how not in PUTS:
+        return None
+    takers = [
+        {f.qualname for f, write in unit.module.concurrency.writers(resource) if write.how in TAKES_ENTRY}
+        for resource in (first.resource, second.resource)
+    ]
+    best: tuple[str, Evidence] | None = None
+    for taker in sorted((takers[0] & takers[1]) - {unit.facts.qualname}):
+        found = unit.module.concurrency.overlap(unit.facts.qualname, taker, World.TASKS.value, first.resource)
+        if found is not None and (best is None or found.strength.rank > best[1].strength.rank):
+            best = taker, replace(found, text=f"{found.text}; `{taker}` takes entries out of both")
+    return best
 
 
 def _reader_of_both(unit: Unit, one: Resource, other: Resource) -> tuple[str, Evidence] | None:

@@ -14,15 +14,13 @@ from racelint.pattern.module import here
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.rivals import rivals
 from racelint.pattern.unit import Unit, held_at, same
-from racelint.words import NOTES, SENDS, first_word
+from racelint.words import NOTES, SENDS, TAKES_ENTRY, first_word
 
 _ANSWERS = frozenset("handle on receive recv process dispatch reply respond answer ack acknowledge".split())
 """First words of functions that send because something came: nobody answers that."""
 
-_TAKES = frozenset({"pop", "remove", "discard", "del[]"})
-"""How whoever gets the answer takes the entry out."""
 _TAKES_ADDED = frozenset({"remove", "discard"})
-"""The same where the collection has no keys: `pop` takes any entry, as who shortens a list of what was sent does."""
+"""How whoever gets the answer takes the entry out (`TAKES_ENTRY`) where the collection has no keys: `pop` takes any entry, as who shortens a list of what was sent does."""
 
 
 def sent_before_noted(unit: Unit) -> Iterator[tuple[Event, Access, str, Evidence]]:
@@ -144,7 +142,7 @@ def _answered(unit: Unit, sent: Event, note: Access, world: World) -> tuple[str,
                 "the module itself starts a thread that takes answers", Confidence.MEDIUM, World.THREADS.value
             )
         if (
-            write.how not in (_TAKES_ADDED if note.how in ("add", "append") else _TAKES)
+            write.how not in (_TAKES_ADDED if note.how in ("add", "append") else TAKES_ENTRY)
             or first_word(function.name) in unit.module.models.lifecycle
         ):
             continue

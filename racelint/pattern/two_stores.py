@@ -52,11 +52,13 @@ def _started_for_many(unit: Unit) -> Evidence | None:
     return None
 
 
-_PUTS = frozenset({"set", "setex", "aset", "hset", "put"})
+_PUTS = frozenset({"set", "setex", "aset", "hset", "put", "index"})
 """Calls that put a value under a key whatever stood there."""
 _DOCUMENTS = frozenset({"update_one", "replace_one", "find_one_and_update", "find_one_and_replace"})
 """Calls that put values into a document of MongoDB."""
 _NAME = expression(r"[A-Za-z_]\w*")
+_DOTTED = expression(r"(?<![\w.])[A-Za-z_]\w*(?:\.\w+)*(?![\w.(]|=[^=])")
+_TEXTS = expression(r"'[^']*'|\"[^\"]*\"")
 
 
 def _values(unit: Unit, access: Access) -> frozenset[str]:
@@ -64,6 +66,9 @@ def _values(unit: Unit, access: Access) -> frozenset[str]:
     sources = (unit.access(number) for number in access.value.stems)
     if access.how in _DOCUMENTS:
         return _names_in(unit.module.text(access.place).partition(",")[2]) - {"True", "False", "None", "upsert"}
+    if access.how == "index":  # the values stand in a display of the document
+        document = _TEXTS.sub("", unit.module.text(access.place))
+        return frozenset(_DOTTED.findall(document)) - {access.resource.key}
     row = unit.flow.rows[access.value.row] if access.value.row is not None else None
     fields = {f"{row.name}.{column}" for column in access.assigned} if row is not None and row.name else set()
     return access.related | fields | {s.resource.shown for s in sources if s is not None and s.resource.key}
