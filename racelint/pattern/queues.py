@@ -221,6 +221,18 @@ def _statements(unit: Unit) -> Iterator[Taken]:
                 break
 
 
+def _read_for(unit: Unit, taken: Taken) -> Iterator[int]:
+    """The reads of what was chosen: the choice, and those of the rows by the list of keys by which they were marked."""
+    look, write = taken.pair.first, taken.pair.second
+    yield look.id
+    for read in unit.accesses(Op.READ, Op.CHECK, kinds=(Kind.TABLE,)) if write.tested & _LISTS else ():
+        if read.id > write.id and read.resource == write.resource and read.tested == write.tested:
+            yield read.id
+
+
+_LISTS = frozenset({"pk__in", "id__in"})
+"""How rows are chosen by a list of their keys."""
+
 SETTING = ("update", "aupdate")
 """How columns of all rows of a query are set."""
 
@@ -237,7 +249,7 @@ def _sets_marked(unit: Unit) -> Iterator[Taken]:
             if look.tested != write.tested or look.related != write.related or _kept_out(unit, look, write):
                 continue
             taken = Taken(Pair(unit, look, write), min(columns), True, whole=True)
-            if worked_on(unit, taken, until=write):
+            if worked_on(unit, taken, until=write) or (look.how != "for" and worked_on(unit, taken)):
                 yield taken
                 break
 
@@ -336,7 +348,8 @@ def _works_on(unit: Unit, mark: Mark, taken: Taken) -> bool:
     if mark.place.unit not in (taken.pair.first.place.unit, taken.pair.second.place.unit):
         return False  # where the same name means something else
     index = taken.pair.second.value.row
-    rows = [row for row in unit.flow.rows if row.loaded == taken.pair.first.id]
+    reads = set(_read_for(unit, taken))
+    rows = [row for row in unit.flow.rows if row.loaded in reads]
     names = {row.name for row in (rows if index is None else [unit.flow.rows[index]]) if row.name}
     told = taken.whole or bool(first_words(mark.subject) & unit.module.models.beginnings)  # `mailer.send(order.pk)`
     return any(
