@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
-from racelint.events import Access, Acquire, Kind, Mark, Op
+from racelint.events import Access, Acquire, Kind, Mark, Op, Row
 from racelint.expressions import expression
 from racelint.frozen import dataclass
 from racelint.index import Index
@@ -144,11 +144,12 @@ def _before_commit(unit: Unit, job: Mark) -> EarlyJob | None:
 
 
 def _after_flush(unit: Unit, job: Mark) -> EarlyJob | None:
-    """A job that is sent after a flush has given its new row a key: whoever called the unit commits the row, later."""
+    """A job that is sent after a flush has given its new row a key, or sent new fields: whoever called the unit commits, later."""
     commits = list(unit.marks("commit"))
     by_key = {name.rpartition(".")[0] for name in job.related if _KEY_OF_ROW.fullmatch(name)}
     for change in _changes(unit):
-        if change.op is not Op.CREATE or not change.resource.owner.startswith("sqlalchemy"):
+        flushed = change.op is Op.WRITE and change.how == "flush"
+        if not (flushed or change.op is Op.CREATE) or not change.resource.owner.startswith("sqlalchemy"):
             continue
         row = _told_of(unit, job, change)
         flush = next(
@@ -170,15 +171,23 @@ def _before_save(unit: Unit, job: Mark) -> EarlyJob | None:
         index = change.value.row
         if change.resource.kind is not Kind.ROW or index is None or change.id < job.id:
             continue
-        name = unit.flow.rows[index].name
+        row = unit.flow.rows[index]
+        name = row.name
         if (
             name in unsaved
-            and _mentions(job, {name})
-            and not _told_of_another(job, name)
+            and ((_mentions(job, {name}) and not _told_of_another(job, name)) or _found_by(unit, row) & job.related)
             and unit.before(job.id, change.id)
         ):
             return EarlyJob(job, change, name, f"before its fields are saved on line {unit.module.line(change)}")
     return None
+
+
+def _found_by(unit: Unit, row: Row) -> frozenset[str]:
+    """The key by which the unit has got a row, as it has it itself: `db.get(Order, order_id)`."""
+    look = unit.access(row.loaded) if row.loaded is not None else None
+    if look is None or look.how not in ("get", "aget") or look.tested - KEYS:
+        return frozenset()
+    return frozenset(name for name in look.related - {row.model} if name.isidentifier())
 
 
 def _told_of_another(job: Mark, name: str) -> bool:
