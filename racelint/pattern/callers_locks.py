@@ -75,7 +75,11 @@ def _row_locked(caller: FunctionFacts, call: CallSite, lockers: frozenset[str]) 
         return False
     receiver = call.callee.rpartition(".")[0]
     used = {receiver, *(argument.rpartition("=")[2] for argument in call.arguments)} - {"", "self", "cls"}
-    found = {name for name, built in caller.locals_built if built.rpartition(".")[2] in lockers}
+    found = {
+        name
+        for name, built in caller.locals_built
+        if built.rpartition(".")[2] in lockers or not LOCKING.isdisjoint(built.split("."))
+    }
     looped = caller.loop_names if any(c.callee.rpartition(".")[2] in lockers for c in caller.calls) else frozenset()
     return bool(used & (found | looped))
 

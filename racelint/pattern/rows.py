@@ -33,9 +33,9 @@ def row_updates(unit: Unit) -> Iterator[Pair]:
             continue
         row = unit.flow.rows[index]
         model = unit.module.scope.classes.get(row.model)
-        if row.locked or row.new or (model is not None and model.versioned) or _is_plain_argument(unit, row):
+        if row.locked or row.new or (model is not None and model.versioned) or is_plain_argument(unit, row):
             continue
-        if _built_by_callers(unit, row):
+        if built_by_callers(unit, row):
             continue
         if compared_with_locked(unit, write):
             continue
@@ -227,7 +227,7 @@ def same_model(unit: Unit, read: Access, write: Access) -> bool:
     return index is not None and read.resource.name in (unit.flow.rows[index].model, unit.flow.rows[index].name)
 
 
-def _is_plain_argument(unit: Unit, row: Row) -> bool:
+def is_plain_argument(unit: Unit, row: Row) -> bool:
     """Whether the row is an argument of a request, or one whose annotation names a class that is known, or called, to be no mapped one."""
     params = dict(unit.facts.params)
     annotation = params.get(row.name, "")
@@ -250,7 +250,7 @@ def _is_exposed(facts: FunctionFacts) -> bool:
     return any(name.partition("(")[0].rpartition(".")[2] in ("expose", "wsexpose") for name in facts.decorators)
 
 
-def _built_by_callers(unit: Unit, row: Row) -> bool:
+def built_by_callers(unit: Unit, row: Row) -> bool:
     """Whether the row is an argument for which every caller in the module hands in an object that it has just built itself."""
     names = [name for name, _ in unit.facts.params]
     sites = unit.module.concurrency.callers.get(unit.facts.qualname, [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from racelint.events import Access, Kind, Mark, Op, Place, Row, Sense, Shape, Switch
+from racelint.expressions import expression
 from racelint.finding import World
 from racelint.paths import shared_word
 from racelint.pattern.branches import excluded, told
@@ -13,7 +14,7 @@ from racelint.pattern.lookups import only_column
 from racelint.pattern.pair import Pair
 from racelint.pattern.rights import LOCK_WORDS, asked, claimed_by_name, given_up, rights_spent
 from racelint.pattern.rivals import in_processes
-from racelint.pattern.rows import compared_with_locked, of_each_save
+from racelint.pattern.rows import KEYS, built_by_callers, compared_with_locked, is_plain_argument, of_each_save
 from racelint.pattern.seen import effects_of, is_seen
 from racelint.pattern.signed import given_away, lease_taken, names_holder, signed_over
 from racelint.pattern.told_outside import is_told_outside
@@ -33,9 +34,11 @@ def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | Switch | N
         row = unit.flow.rows[write.value.row] if write.value.row is not None else None
         if row is None or row.locked or row.new or (row.name == "self" and first_word(unit.facts.name) in CONFIGURING):
             continue
-        if row.loaded is None and row.name != "self" and not _looked_up(unit, write, row):
+        if row.loaded is None and row.name != "self" and not _of_others(unit, write, row):
             continue
         check = _tested(unit, write, row)
+        if check is not None and _is_handed_in(unit, row) and (write.value.stems or not told(unit, check, write)):
+            continue  # what is done for the caller, who looks at the state as well
         if check is not None and (
             check.id in seen or of_each_save(unit, check, write) or compared_with_locked(unit, write)
         ):
@@ -244,10 +247,17 @@ def _computed(unit: Unit, write: Access) -> bool:
 
 
 def _of_same_rows(look: Access, write: Access) -> bool:
-    """Whether a statement changes what the other has read, by the same keys."""
+    """Whether a statement changes what the other has read, by the same keys, or by the key that was read."""
     if write.resource.kind is Kind.STORE:
         return exactly(look.resource, write.resource) and "_id" in write.tested
-    return look.resource == write.resource and look.tested == write.tested and bool(look.related & write.related)
+    if look.resource != write.resource:
+        return False
+    by_key = write.tested <= KEYS and look.id in write.chosen and any(map(_KEY_READ.search, write.related))
+    return by_key or (look.tested == write.tested and bool(look.related & write.related))
+
+
+_KEY_READ = expression(r"(\.(id|pk)|\[(0|[\"'](id|pk)[\"'])\])$")
+"""The key of a row that was read: `row.id`, `row["id"]`, or its first column."""
 
 
 def _compared_fields(unit: Unit, look: Access, write: Access) -> frozenset[str]:
@@ -338,13 +348,17 @@ def _saved_at(unit: Unit, write: Access) -> frozenset[Place]:
     return frozenset(access.site for access in unit.flow.accesses if access.place.unit == write.place.unit)
 
 
-def _looked_up(unit: Unit, write: Access, row: Row) -> bool:
-    """Whether the state of a row that a function of other code has looked up is left."""
-    if any(name == row.name for name, _ in unit.facts.params):
-        return False
+def _of_others(unit: Unit, write: Access, row: Row) -> bool:
+    """Whether the state of a row is left that a function of other code has looked up, or that was handed in."""
     if all(column.rpartition("_")[2] not in _STATES | unit.module.models.once for column in write.assigned):
         return False
+    if _is_handed_in(unit, row):
+        return not is_plain_argument(unit, row) and not built_by_callers(unit, row)
     return any((a := unit.access(number)) is not None and a.how == "look-up" for number in write.controlled_by)
+
+
+def _is_handed_in(unit: Unit, row: Row) -> bool:
+    return row.loaded is None and row.name != "self" and any(name == row.name for name, _ in unit.facts.params)
 
 
 _STATES = frozenset({"status", "state"})
