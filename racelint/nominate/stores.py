@@ -212,10 +212,26 @@ def row_test(c: Candidate) -> bool:
     return bool(changed) and bool(c.does(*_LOOKS)) and c.does(*_LOOKS, *_CHANGES) > 1
 
 
+def row_asked_for(c: Candidate) -> bool:
+    """Whether it is asked whether there is a row, and a row is got."""
+    return c.does("exists", "read", "row") > 1 and bool(c.does("row"))
+
+
 def slow_save(c: Candidate) -> bool:
     """Whether something slow is called, and rows are saved."""
     scope = c.module.scope
     return bool(c.does(*_SAVES)) and any(scope.models.takes_long(scope.canonical(call.callee)) for call in c.calls)
+
+
+def whole_save(c: Candidate) -> bool:
+    """Whether a row is looked up and all of it is saved, in a project that computes columns in statements."""
+    return (
+        bool(c.does("save"))
+        and bool(c.does("row"))
+        and _sets_fields(c)
+        and "update" in c.module.scope.index.calls
+        and "F" in c.module.scope.index.calls
+    )
 
 
 def pace(c: Candidate) -> bool:
@@ -324,6 +340,8 @@ def file_steps(c: Candidate) -> bool:
     unnamed = sum(not call.callee for call in c.calls)  # `(ROOT / name).exists()`, and `", ".join(names)`
     if unnamed > 1 or (unnamed and not names.isdisjoint(PATH_STEPS)):
         names |= PATH_TESTS
+    if not names.isdisjoint(_PUTS) and "__exit__" in c.module.scope.methods.get(c.facts.owner, {}):
+        return True  # a context that puts a file in its place
     if not steps_on_paths(names | handed):
         return False
     if not c.module.least or c.module.concurrency.handled_in_processes(c.facts.qualname) is not None:
@@ -346,6 +364,7 @@ def file_steps(c: Candidate) -> bool:
 
 
 _GONE = frozenset({"unlink", "remove"})
+_PUTS = frozenset({"replace", "rename", "move"})
 
 
 def _started(c: Candidate) -> bool:
@@ -358,7 +377,7 @@ def _started(c: Candidate) -> bool:
 def _says_shared(c: Candidate, names: frozenset[str]) -> bool:
     """Whether anything says that other processes use a path: the text of the definition, or what it, its class or module is called."""
     module = c.module.scope.facts.path.replace("\\", "/").removesuffix(".py").split("/")[-2:]
-    if not ATOMIC.isdisjoint(words_of_name(c.facts.qualname)) and not {"replace", "rename", "move"}.isdisjoint(names):
+    if not ATOMIC.isdisjoint(words_of_name(c.facts.qualname)) and not _PUTS.isdisjoint(names):
         return True
     words = words_of_paths(" ".join([c.facts.qualname, *module])).union(*(f.path_words for f in c.functions))
     meant = SHARED_WORDS | {SYSTEM}

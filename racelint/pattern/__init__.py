@@ -9,16 +9,18 @@ from racelint.events import Access, Acquire, Event, Ids, Kind, Mark, Op, Place, 
 from racelint.evidence import Evidence
 from racelint.facts import Write
 from racelint.finding import Confidence, Role, World
-from racelint.paths import ATOMIC, CONFIGURED, ENSURED
+from racelint.paths import CONFIGURED, ENSURED
 from racelint.pattern.added import INSERTS, added_without_lock, kept_apart
 from racelint.pattern.announced import EVENTS, announced_too_early
 from racelint.pattern.answered import answered_by_application, second_refused_by_database
 from racelint.pattern.apart import computed_from_itself, made_apart, of_other_entries
+from racelint.pattern.asked_twice import asked_then_fetched
 from racelint.pattern.assumed import assumed_at_start, assumed_set
 from racelint.pattern.beside import key_kept_late
 from racelint.pattern.called_at_once import read_after_callback
 from racelint.pattern.claimed_late import is_busy, marked_late
 from racelint.pattern.claiming import adds_entry, claimed_in_two_steps, filled_over_limit, places_taken
+from racelint.pattern.columns_alone import columns_overwritten
 from racelint.pattern.compounds import broken_compounds, broken_sections
 from racelint.pattern.constraints import (
     loosely_constrained,
@@ -70,6 +72,7 @@ from racelint.pattern.files import (
 )
 from racelint.pattern.filled_whole import filled_whole
 from racelint.pattern.filling import filled_alike
+from racelint.pattern.fixed_names import replaced_from_fixed_name
 from racelint.pattern.forgotten import forgotten_once
 from racelint.pattern.given_up import given_up
 from racelint.pattern.half_made import published_half_made
@@ -142,12 +145,7 @@ from racelint.pattern.numbered_late import counted_after_use, sized_before_await
 from racelint.pattern.numbers import found_names, free_names, next_numbers, own_numbers
 from racelint.pattern.only_new import only_for_new_rows
 from racelint.pattern.outlived import TIMES, counted_when_gone
-from racelint.pattern.overwrites import (
-    emptied_in_place,
-    moved_from_elsewhere,
-    removed_then_replaced,
-    replaced_from_fixed_name,
-)
+from racelint.pattern.overwrites import emptied_in_place, moved_from_elsewhere, removed_then_replaced
 from racelint.pattern.own_entry_gone import own_entry_gone
 from racelint.pattern.own_lock import counted_under_own_lock
 from racelint.pattern.own_rows import switched_by_owner
@@ -162,6 +160,7 @@ from racelint.pattern.queues import Taken, of_several, seen_twice, unclaimed_ite
 from racelint.pattern.raised import raised_then_given, raised_then_tested
 from racelint.pattern.read_back import found_again
 from racelint.pattern.records import filled_by_several
+from racelint.pattern.redeemed import rows_redeemed
 from racelint.pattern.refused import entries_refused, is_taken
 from racelint.pattern.removed_late import removed_late
 from racelint.pattern.replaced import replaced_meanwhile
@@ -250,7 +249,6 @@ from racelint.words import first_word
 
 __all__ = [
     "ADDING",
-    "ATOMIC",
     "COMMITTING",
     "CONFIGURED",
     "CONSTRUCTORS",
@@ -296,6 +294,7 @@ __all__ = [
     "adds_up",
     "announced_too_early",
     "answered_by_application",
+    "asked_then_fetched",
     "asks_somebody",
     "assumed_at_start",
     "assumed_set",
@@ -318,6 +317,7 @@ __all__ = [
     "children_then_parent",
     "claimed_in_two_steps",
     "claims_too_late",
+    "columns_overwritten",
     "computed_from_itself",
     "connection_of_object",
     "constraint_handled",
@@ -476,6 +476,7 @@ __all__ = [
     "row_locked_at",
     "row_locked_since",
     "row_updates",
+    "rows_redeemed",
     "said_by_all",
     "same",
     "same_content",

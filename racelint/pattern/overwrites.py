@@ -8,7 +8,7 @@ from racelint.events import Access, Acquire, Kind, Op, Resource, Sense, Shape
 from racelint.evidence import Evidence
 from racelint.expressions import expression
 from racelint.finding import Confidence
-from racelint.paths import CACHED, LOCKS, is_own, is_predictable, is_storage, is_system_path, shared_word
+from racelint.paths import CACHED, LOCKS, is_predictable, is_storage, is_system_path, shared_word
 from racelint.pattern.class_paths import names_in, paths_of_class
 from racelint.pattern.files import (
     file_accesses,
@@ -279,25 +279,6 @@ def _renamed(unit: Unit, removal: Access, write: Access) -> bool:
         change.resource.name in named and unit.before(removal.id, change.id) and unit.before(change.id, write.id)
         for change in changes
     )
-
-
-def replaced_from_fixed_name(unit: Unit) -> Iterator[tuple[Access, Access]]:
-    """Files written under a name that every writer uses, each with the rename onto the file that others read."""
-    for target in file_accesses(unit, Op.WRITE):
-        source = target.value.text
-        if target.how not in ("replace", "move") or is_own(source) or not {'"', "'"} & set(source):
-            continue
-        if unit.module.concurrency.called_under_lock(unit.facts):
-            continue
-        for write in unit.accesses(Op.USE, Op.WRITE, kinds=(Kind.FILE,)):
-            if (
-                written_in_place(write)
-                and write.resource.path == source
-                and unit.before(write.id, target.id)
-                and not unit.guarded(write, target)
-            ):
-                yield write, target
-                break
 
 
 _MADE = expression(r"NamedTemporaryFile|mkstemp|mkdtemp|mktemp|TemporaryDirectory|gettempdir\(\)")

@@ -15,7 +15,7 @@ RULES: tuple[Rule, ...] = (
     Listed("RL103", "load-transform-save", Need.STORE_UPDATE),
     Listed("RL104", "append-by-rewrite", Need.STORE_UPDATE),
     Listed("RL105", "orm-lost-update", Need.ROW_UPDATE, Need.ROW_TEST, Need.GET_OR_CREATE),
-    Listed("RL106", "stale-row-save", Need.SLOW_SAVE),
+    Listed("RL106", "stale-row-save", Need.SLOW_SAVE, Need.WHOLE_SAVE),
     Listed(
         "RL107",
         "version-checked-outside-write",
@@ -48,6 +48,7 @@ RULES: tuple[Rule, ...] = (
     Listed("RL502", "unclaimed-queue-item", Need.QUEUE),
     Listed("RL503", "get-or-create-by-hand", Need.ROW_CREATION, Need.GET_OR_CREATE),
     Listed("RL504", "next-number-by-hand", Need.ROW_CREATION, Need.ROW_TEST),
+    Listed("RL505", "exists-then-get", Need.ROW_ASKED_FOR),
     Listed(
         "RL601",
         "inconsistent-guard",

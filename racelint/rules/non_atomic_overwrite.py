@@ -39,9 +39,9 @@ from collections.abc import Iterable, Iterator
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import (
-    ATOMIC,
     Access,
     Evidence,
+    Mark,
     Module,
     Unit,
     emptied_in_place,
@@ -77,7 +77,7 @@ def find(module: Module) -> Iterable[Finding]:
             )
 
 
-def overwrites(unit: Unit) -> Iterator[tuple[Access, Access, str, Evidence, str]]:
+def overwrites(unit: Unit) -> Iterator[tuple[Access | Mark, Access, str, Evidence, str]]:
     """The step before, the write, the message, why others use the file, and what to write instead."""
     for write, evidence in emptied_in_place(unit):
         message = "{name} is rewritten in place; others read it empty or half written"
@@ -91,10 +91,10 @@ def overwrites(unit: Unit) -> Iterator[tuple[Access, Access, str, Evidence, str]
             UNKNOWN if missed_by_nobody(write) else used_by_others(unit, write) or UNKNOWN,
             "`os.replace` it without removing it first",
         )
-    for write, target in replaced_from_fixed_name(unit):
+    for opened, target, used in replaced_from_fixed_name(unit):
         message = "{name} takes what was written on line {line} under a fixed name; two writers mix there"
         advice = "give each writer a temporary file of its own in the same folder: `atomic_write`"
-        yield write, target, message, used_by_others(unit, target, ATOMIC) or UNKNOWN, advice
+        yield opened, target, message, UNKNOWN if used is None else used, advice
     for target in moved_from_elsewhere(unit):
         message = "{name} gets a file of another folder, which may be copied piece by piece"
         yield target, target, message, used_by_others(unit, target) or UNKNOWN, ADVICE

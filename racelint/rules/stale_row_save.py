@@ -39,13 +39,30 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, row_evidence, whole_saves
+from racelint.pattern import Module, columns_overwritten, row_evidence, whole_saves
 from racelint.rule import Rule
 
 
 def find(module: Module) -> Iterable[Finding]:
-    """All columns of a row are saved after a slow call that came after the row was loaded, with no lock on the row."""
+    """All columns of a row are saved after a slow call, or though others count one of them, with no lock on the row."""
     for unit in module.units:
+        slow = {write.id for _, _, write in whole_saves(unit)}
+        for lost in columns_overwritten(unit):
+            if lost.write.id in slow:
+                continue
+            name = lost.write.resource.name
+            yield module.finding(
+                RULE,
+                unit,
+                lost.write,
+                ((Role.READ, lost.read), (Role.WRITE, lost.write)),
+                f"`{name}` is loaded on line {module.line(lost.read)} and all its columns are saved here, `{lost.column}` with its old "
+                f"value; {lost.by} counts that column by a statement of its own, and what it counts in between is lost",
+                lost.evidence,
+                World.PROCESSES,
+                name,
+                Fix("save only what was changed (`update_fields`)"),
+            )
         for read, wait, write in whole_saves(unit):
             name = unit.flow.rows[write.value.row or 0].name
             yield module.finding(
@@ -63,5 +80,11 @@ def find(module: Module) -> Iterable[Finding]:
 
 
 RULE = Rule(
-    "RL106", "stale-row-save", (World.PROCESSES,), "old values written back", __doc__, find, needs=(Need.SLOW_SAVE,)
+    "RL106",
+    "stale-row-save",
+    (World.PROCESSES,),
+    "old values written back",
+    __doc__,
+    find,
+    needs=(Need.SLOW_SAVE, Need.WHOLE_SAVE),
 )

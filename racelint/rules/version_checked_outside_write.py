@@ -43,6 +43,7 @@ from racelint.pattern import (
     promises_broken,
     released_unseen,
     row_evidence,
+    rows_redeemed,
     state_changes,
     statements_after_test,
     store_rival,
@@ -83,6 +84,7 @@ def find(module: Module) -> Iterable[Finding]:
             *entries_refused(unit),
             *statements_after_test(unit),
             *promises_broken(unit),
+            *rows_redeemed(unit),
         ):
             name = pair.first.resource.name
             yield module.finding(

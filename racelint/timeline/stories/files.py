@@ -56,7 +56,7 @@ def link_followed(t: Telling) -> Timeline:
 
 def step_fails(t: Telling) -> Timeline:
     """A step whose ground is gone: made, removed or taken by another process."""
-    if t.says("and fetched here"):
+    if t.says("and fetched here") or t.says("got here by another query"):
         t.a(t.first, "the row is there")
         t.switch()
         t.other("deletes it")
