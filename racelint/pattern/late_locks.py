@@ -41,7 +41,7 @@ def tested_too_early(unit: Unit, lock: Acquire) -> Iterator[tuple[Access, Access
         for number in sorted(write.controlled_by):
             check = unit.access(number)
             field = _field_before(unit, lock, check, locked, look)
-            if check is None or not {field, field.removesuffix("_id")} & write.assigned or field in _columns(look):
+            if check is None or not {field, field.removesuffix("_id")} & write.assigned or field in columns_of(look):
                 continue
             part = write.value.part(field) or write.value.part(field.removesuffix("_id"))
             counted = part is not None and bool(part.stems)
@@ -119,7 +119,7 @@ def _looked_again(unit: Unit, lock: Acquire, write: Access, locked: Row) -> bool
     )
 
 
-def _columns(look: Access) -> frozenset[str]:
+def columns_of(look: Access) -> frozenset[str]:
     """The columns by which a query chose its rows, without what Django calls look-ups: `state__in`."""
     return frozenset(column.partition("__")[0] for column in look.tested)
 

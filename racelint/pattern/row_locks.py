@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from racelint.events import OF_PROJECT, Access, Acquire, Event, Kind, Mark, Op, Row
 from racelint.frozen import dataclass
+from racelint.pattern.chosen_early import chosen_too_early
 from racelint.pattern.late_locks import (
     computed_too_early,
     look_of,
@@ -213,6 +214,9 @@ def _decided_before(unit: Unit, lock: Acquire) -> IdleLock | None:
     for read, write in computed_too_early(unit, lock):
         why = f"of line {line(lock)} is taken after `{read.resource.name}` was read on line {line(read)}, and what was computed from it"
         return IdleLock(write, lock.lock.name, lock, f"{why} is saved here", read)
+    for choice, write in chosen_too_early(unit, lock):
+        why = f"of line {line(lock)} is taken after the rows were chosen on line {line(choice)}; who waited for it does the work again"
+        return IdleLock(write, lock.lock.name, lock, f"{why}, as nothing looks at the state once more", choice)
     return None
 
 
