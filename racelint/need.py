@@ -54,6 +54,7 @@ class Need(Enum):
     STORE_UPDATE = "a store is read and written"
     VERSIONED_WRITE = "a version is looked at and a store is written"
     ROW_UPDATE = "a field is looked at and set, and rows are saved"
+    OBJECT_STATE = "the state of an object is looked at, and the object saved or what is told of it updated"
     STORE_CHANGES = "stores are changed twice"
     COMMIT = "stores are changed twice, and something is committed"
     ROW_CREATION = "rows are looked up and a row is made"

@@ -222,6 +222,7 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.EARLY_FLAG: threads.early_flag,
     Need.CONDITION: locks.condition,
     Need.JOB: stores.job,
+    Need.OBJECT_STATE: stores.object_state,
     Need.WHOLE_SAVE: stores.whole_save,
     Need.ROW_ASKED_FOR: stores.row_asked_for,
     Need.ROW_LOCK: stores.row_lock,

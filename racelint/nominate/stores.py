@@ -90,6 +90,16 @@ def row_update(c: Candidate) -> bool:
     return bool(saved) and any(key.startswith(".") and key in c.reads for key in c.changes)
 
 
+def object_state(c: Candidate) -> bool:
+    """Whether the state of an object is looked at, and an object is saved or the record of one updated."""
+    if not any(name == "save" or name.endswith("_update") for name in c.called):
+        return False
+    return any(path.rpartition(".")[2].rpartition("_")[2] in _STATES for f in c.functions for path in f.reads)
+
+
+_STATES = frozenset({"status", "state"})
+
+
 def store_changes(c: Candidate) -> bool:
     """Whether stores are changed twice, or a key is changed and told when it ends, or counted on where it was found."""
     return _mutations(c) > 1 or bool(c.does("expire")) or bool(c.does("exists") and c.does("atomic"))
@@ -350,7 +360,7 @@ def file_steps(c: Candidate) -> bool:
         return True
     if not names.isdisjoint(EVERYBODYS) or (not names.isdisjoint(PATH_TESTS) and _waits(c)):
         return True
-    if not names.isdisjoint(PATH_TESTS) and any(FILE_LOCK.search(call.callee) for call in c.calls):
+    if not names.isdisjoint(PATH_TESTS | {"open"}) and any(FILE_LOCK.search(call.callee) for call in c.calls):
         return True
     if not names.isdisjoint(PATH_TESTS) and (
         "getpid" in c.called or ("touch" in names and not names.isdisjoint(_GONE))

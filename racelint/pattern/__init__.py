@@ -143,9 +143,15 @@ from racelint.pattern.module import Module
 from racelint.pattern.needing import started_unset
 from racelint.pattern.numbered_late import counted_after_use, sized_before_await
 from racelint.pattern.numbers import found_names, free_names, next_numbers, own_numbers
+from racelint.pattern.object_states import object_states
 from racelint.pattern.only_new import only_for_new_rows
 from racelint.pattern.outlived import TIMES, counted_when_gone
-from racelint.pattern.overwrites import emptied_in_place, moved_from_elsewhere, removed_then_replaced
+from racelint.pattern.overwrites import (
+    emptied_before_lock,
+    emptied_in_place,
+    moved_from_elsewhere,
+    removed_then_replaced,
+)
 from racelint.pattern.own_entry_gone import own_entry_gone
 from racelint.pattern.own_lock import counted_under_own_lock
 from racelint.pattern.own_rows import switched_by_owner
@@ -241,7 +247,8 @@ from racelint.pattern.transactions import (
 )
 from racelint.pattern.two_stores import written_to_both
 from racelint.pattern.unit import Unit, exactly, same
-from racelint.pattern.upserts import changed_or_made
+from racelint.pattern.upserts import changed_or_made, counted_by_one
+from racelint.pattern.validated import looked_for_then_saved
 from racelint.pattern.waiting import Mistake, Wait, wrong_waits
 from racelint.resolve import CONSTRUCTORS
 from racelint.touch import calls_entry, ends_entry, made_future
@@ -326,6 +333,7 @@ __all__ = [
     "copied_to_processes",
     "counted_after_use",
     "counted_beside",
+    "counted_by_one",
     "counted_by_processes",
     "counted_in_shared_memory",
     "counted_then_added",
@@ -340,6 +348,7 @@ __all__ = [
     "drawn_at_random",
     "early_jobs",
     "emptied_after_await",
+    "emptied_before_lock",
     "emptied_by_each",
     "emptied_in_place",
     "ends_entry",
@@ -393,6 +402,7 @@ __all__ = [
     "listed_then_used",
     "locked_next",
     "looked_for_by_threads",
+    "looked_for_then_saved",
     "loosely_constrained",
     "lowered_late",
     "made_after_any_test",
@@ -418,6 +428,7 @@ __all__ = [
     "noted_too_late",
     "numbered",
     "numbered_by_size",
+    "object_states",
     "of_a_command",
     "of_other_entries",
     "of_several",

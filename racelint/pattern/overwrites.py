@@ -231,6 +231,33 @@ def _only_locked(unit: Unit, write: Access) -> bool:
     return bool(taken) or (locked and all("getpid(" in unit.module.text(one.place) for one in written))
 
 
+def emptied_before_lock(unit: Unit) -> Iterator[tuple[Access, Access, Evidence]]:
+    """Files that are opened for writing, which empties them, and locked only then, each with what is written under the lock."""
+    for opened in file_accesses(unit, Op.USE):
+        if not written_in_place(opened) or unit.locked_at(opened) or _only_locked(unit, opened):
+            continue
+        for lock in unit.events:
+            if not isinstance(lock, Acquire) or lock.what != "lock" or lock.lock.owner != "lock":
+                continue
+            if lock.lock.key != opened.resource.path or not unit.before(opened.id, lock.id):
+                continue
+            written = next(
+                (
+                    write
+                    for write in unit.accesses(Op.WRITE, kinds=(Kind.FILE,))
+                    if lock.id in write.held and same(write.resource, opened.resource)
+                ),
+                None,
+            )
+            if written is not None and not _first_content(unit, opened):
+                yield (
+                    opened,
+                    written,
+                    Evidence("who locks the file knows that others use it", Confidence.MEDIUM, "processes"),
+                )
+                break
+
+
 def _put_in_place_later(unit: Unit, write: Access) -> bool:
     """Whether the file is renamed over another one afterwards, or removed: it was a temporary one.
 

@@ -24,6 +24,7 @@ RULES: tuple[Rule, ...] = (
         Need.ROW_UPDATE,
         Need.QUEUE,
         Need.PROMISE,
+        Need.OBJECT_STATE,
     ),
     Listed("RL108", "stale-check", Need.STATE_OF_TASKS, Need.TASK_START, Need.FIRST_STEP, Need.ENDED),
     Listed("RL109", "per-call-state", Need.PER_CALL_STATE, Need.KEPT_BY_HOOK, Need.PROCESS_SETTING, Need.STORE_UPDATE),

@@ -48,7 +48,9 @@ from racelint.pattern import (
     by_new_row,
     changed_or_made,
     constraint_handled,
+    counted_by_one,
     drawn_at_random,
+    looked_for_then_saved,
     loosely_constrained,
     only_for_new_rows,
     raises_if_none,
@@ -87,6 +89,36 @@ def find(module: Module) -> Iterable[Finding]:
                 Fix("use `get_or_create`, or fetch it and handle that there is none"),
                 "step fails",
             )
+        for look, save, table in looked_for_then_saved(unit):
+            yield module.finding(
+                RULE,
+                unit,
+                save,
+                ((Role.CHECK, look), (Role.ACT, save)),
+                f"a row of `{table}` is looked up on line {module.line(look)} and saved here because there was none; another process can "
+                "save one in between",
+                row_evidence(unit, save, look),
+                World.PROCESSES,
+                table,
+                Fix(
+                    "let a constraint of the database refuse the second row and handle its error, or lock what both belong to"
+                ),
+            )
+        for change, new in counted_by_one(unit):
+            name = new.resource.name
+            yield module.finding(
+                RULE,
+                unit,
+                new,
+                ((Role.CHECK, change), (Role.ACT, new)),
+                f"a row of `{name}` is counted up on line {module.line(change)} and made here because there was none; another process can "
+                "make it in between, and then the error is handled, but nothing is counted",
+                row_evidence(unit, new, change),
+                World.PROCESSES,
+                name,
+                Fix("count up again when the error says that there is a row by now, or use an upsert"),
+                "lost update",
+            )
         for look, new in replaced_unlocked(unit):
             name = new.resource.name
             yield module.finding(
@@ -108,7 +140,7 @@ def find(module: Module) -> Iterable[Finding]:
             once = only_for_new_rows(unit) or receives_any(unit)
             if once or refused_on_the_way(unit) or answered_by_application(unit, look, new):
                 evidence = evidence.weakened()
-            name = new.resource.name
+            name = new.resource.name or look.resource.name  # a view may not name its model
             refused = second_refused_by_database(unit, look, new)
             yield module.finding(
                 RULE,

@@ -44,6 +44,7 @@ from racelint.pattern import (
     Mark,
     Module,
     Unit,
+    emptied_before_lock,
     emptied_in_place,
     missed_by_nobody,
     moved_from_elsewhere,
@@ -79,7 +80,23 @@ def find(module: Module) -> Iterable[Finding]:
 
 def overwrites(unit: Unit) -> Iterator[tuple[Access | Mark, Access, str, Evidence, str]]:
     """The step before, the write, the message, why others use the file, and what to write instead."""
+    early = set()
+    for start, write, evidence in emptied_before_lock(unit):
+        early.add(start.id)
+        message = (
+            "{name} is emptied when it is opened on line {line}, before the lock is held under which it is written here; who holds the "
+            "lock meanwhile reads nothing"
+        )
+        yield (
+            start,
+            write,
+            message,
+            evidence,
+            "open it for reading and writing (`a+`, `r+`), and empty it under the lock",
+        )
     for write, evidence in emptied_in_place(unit):
+        if write.id in early:
+            continue
         message = "{name} is rewritten in place; others read it empty or half written"
         yield write, write, message, evidence, ADVICE
     for removal, write in removed_then_replaced(unit):

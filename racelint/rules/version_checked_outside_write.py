@@ -39,6 +39,7 @@ from racelint.pattern import (
     Unit,
     entries_marked,
     entries_refused,
+    object_states,
     one_document,
     promises_broken,
     released_unseen,
@@ -85,6 +86,7 @@ def find(module: Module) -> Iterable[Finding]:
             *statements_after_test(unit),
             *promises_broken(unit),
             *rows_redeemed(unit),
+            *object_states(unit),
         ):
             name = pair.first.resource.name
             yield module.finding(
@@ -208,5 +210,6 @@ RULE = Rule(
         Need.ROW_UPDATE,
         Need.QUEUE,
         Need.PROMISE,
+        Need.OBJECT_STATE,
     ),
 )

@@ -1,0 +1,98 @@
+"""States of objects that are tested and left for another, where the object is saved by code that is not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.events import Access, Kind, Mark, Op, Sense
+from racelint.expressions import expression
+from racelint.finding import World
+from racelint.pattern.branches import OPPOSITES
+from racelint.pattern.pair import Pair
+from racelint.pattern.seen import is_seen
+from racelint.pattern.told_outside import is_told_outside
+from racelint.pattern.unit import Unit
+
+
+def object_states(unit: Unit) -> Iterator[tuple[Pair, Mark]]:
+    """Tests of an object's state, by which others are refused, each with the change of the state and what is done because of it.
+
+    The object is a record: it is saved, or what is told of it is updated (`db.volume_update(id, {"status": "extending"})`).
+    """
+    concurrency = unit.module.concurrency
+    if concurrency.called_under_lock(unit.facts) or concurrency.decorator_guards(unit.facts):
+        return
+    rows = {row.name for row in unit.flow.rows}
+    for check in unit.accesses(Op.CHECK, Op.READ, kinds=(Kind.ARGUMENT,)):
+        root, _, field = check.resource.name.rpartition(".")
+        if not root.isidentifier() or root in rows or root in _NO_RECORD or field.rpartition("_")[2] not in STATES:
+            continue
+        change, sense = _left(unit, check, root, field)
+        if change is None or sense is None or not _refused(unit, check, sense):
+            continue
+        if unit.guarded(check, change, World.PROCESSES) or unit.guarded(check, change) or unit.locked_at(change):
+            continue
+        effect = next(
+            (mark for mark in unit.marks("call", "slow", "enqueue", "spawn") if _done(unit, mark, check, sense)), None
+        )
+        if effect is not None:
+            yield Pair(unit, check, change), effect
+            return
+
+
+STATES = frozenset({"status", "state"})
+"""Last words of the names of attributes that hold a state."""
+
+_NO_RECORD = frozenset("self cls request response req resp r task future process proc thread".split())
+"""Names of what is no record of a store."""
+
+
+def _left(unit: Unit, check: Access, root: str, field: str) -> tuple[Access | None, Sense | None]:
+    """The change of the state because of the test, which goes to a store, and what the test saw then."""
+    for change in unit.accesses(Op.WRITE, kinds=(Kind.ARGUMENT, Kind.STORE)):
+        sense = dict(change.control).get(check.id)
+        if sense is None or check.id in change.value.stems:
+            continue
+        if change.resource.kind is Kind.ARGUMENT:
+            if change.resource.name == check.resource.name and _saved(unit, change, root):
+                return change, sense
+        elif _told_of(change, root) and _NAMED.format(field) in f"{change.value.text} {change.value.origin}".replace(
+            '"', "'"
+        ):
+            return change, sense
+    return None, None
+
+
+_NAMED = "'{}':"
+
+
+def _saved(unit: Unit, change: Access, root: str) -> bool:
+    """Whether the object is saved after the change."""
+    return any(
+        mark.subject == f"{root}.save" and unit.before(change.id, mark.id) for mark in unit.marks("call", "slow")
+    )
+
+
+def _told_of(change: Access, root: str) -> bool:
+    """Whether the record of a store is updated that the object is called after: `self.db.volume_update(…)` of `volume`."""
+    return change.how.endswith("_update") and change.resource.name.rpartition(".")[2] == root
+
+
+def _refused(unit: Unit, check: Access, sense: Sense) -> bool:
+    """Whether an error is made, or something is called, for those alone who find another state."""
+    return any(
+        {sense, other} in OPPOSITES
+        for mark in unit.marks("call", "made", "refused", "turned away")
+        for number, other in mark.control
+        if number == check.id
+    )
+
+
+def _done(unit: Unit, mark: Mark, check: Access, sense: Sense) -> bool:
+    """Whether a call because of the test is seen when it is made twice."""
+    if (check.id, sense) not in mark.control or _LOGS.search(mark.subject):
+        return False
+    return is_told_outside(mark) or is_seen(unit, mark)
+
+
+_LOGS = expression(r"(?i)(^|\.)(log|logger|logging)\.|(^|\.)_(L[A-Z])?$")
