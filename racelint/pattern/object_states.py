@@ -28,7 +28,7 @@ def object_states(unit: Unit) -> Iterator[tuple[Pair, Mark]]:
         if not root.isidentifier() or root in rows or root in _NO_RECORD or field.rpartition("_")[2] not in STATES:
             continue
         change, sense = _left(unit, check, root, field)
-        if change is None or sense is None or not _refused(unit, check, sense):
+        if change is None or sense is None or not _refused(unit, check, sense) or _still_allowed(unit, check, change):
             continue
         if unit.guarded(check, change, World.PROCESSES) or unit.guarded(check, change) or unit.locked_at(change):
             continue
@@ -76,6 +76,26 @@ def _saved(unit: Unit, change: Access, root: str) -> bool:
 def _told_of(change: Access, root: str) -> bool:
     """Whether the record of a store is updated that the object is called after: `self.db.volume_update(…)` of `volume`."""
     return change.how.endswith("_update") and change.resource.name.rpartition(".")[2] == root
+
+
+def _still_allowed(unit: Unit, check: Access, change: Access) -> bool:
+    """Whether the new state is one of those that are not refused: `if disk.status not in ALLOWED: raise`."""
+    lines, state = unit.module.program.lines_of(unit.facts), change.value.text
+    line = unit.module.line(check) - 1
+    if not state or check.place.unit != unit.facts.qualname or " not in " not in lines[line]:
+        return False
+    before = "\n".join(lines[unit.facts.line - 1 : line])
+    listed = check.related | {text for name in check.related if name.isidentifier() for text in _members(name, before)}
+    return state in listed
+
+
+def _members(name: str, text: str) -> list[str]:
+    """What a tuple, list or set of this name holds, as it is written."""
+    found = _DISPLAY.search(f"{text}\n".partition(f"{name} =")[2])
+    return [one.strip() for one in found[1].split(",")] if found is not None else []
+
+
+_DISPLAY = expression(r"^\s*[(\[{]([^()\[\]{}]*)[)\]}]")
 
 
 def _refused(unit: Unit, check: Access, sense: Sense) -> bool:

@@ -23,6 +23,13 @@ def half_written(t: Telling) -> Timeline:
         t.b(None, "opens it: there is none", wrong=True)
         t.a(t.last, "puts the new one there")
         return t.told("B finds no file where there always should be one")
+    if t.says("before the lock is held"):
+        t.b(None, "holds the lock, about to read")
+        t.a(t.first, "empties the file; no lock is needed for that")
+        t.switch()
+        t.b(None, "reads: nothing", wrong=True)
+        t.a(t.last, "gets the lock, writes")
+        return t.told("B takes a part of the file for the whole, though it holds the lock")
     if t.says("two writers mix"):
         t.a(t.first, "writes A's content")
         t.switch()

@@ -77,6 +77,13 @@ def _rows_not_locked(t: Telling) -> Timeline:
         t.a(t.first, "locks it now, keeps the old copy")
         t.a(t.last, "saves the old copy", wrong=True)
         return t.told("B's update is lost: A saves what it read before the lock")
+    if t.says("taken after the rows were chosen"):
+        t.a(t.first, "chooses the row, no lock yet")
+        t.switch()
+        t.b(None, "locks the row, works on it, commits")
+        t.a(t.finding.trace[1], "locks it now, looks at nothing")
+        t.a(t.last, "has done the same work again", wrong=True)
+        return t.told("A acts on what B has changed since: it is done twice")
     if t.says("is taken after `"):
         t.a(t.first, "reads the row, no lock yet")
         t.switch()
