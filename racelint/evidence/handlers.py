@@ -15,6 +15,7 @@ from racelint.models.data import Handler
 
 REGISTERS = expression(
     r"register|connect|listen|track|subscribe|attach|^on_|(add|set)_.*(callback|handler|listener|hook|watcher|observer)"
+    r"|(^|_)serve(r|_forever)?$|Server$"
 )
 """Last names of calls that keep a function to call it later."""
 
@@ -115,11 +116,11 @@ def _answering(calls: Calls, function: FunctionFacts) -> Handler | None:
 
 
 def _add_registered(calls: Calls, roots: list[Root]) -> None:
-    """Adds what is handed to calls that make it a handler: `app.router.add_get("/", index)`."""
+    """Adds what is handed to calls that make it a handler: `app.router.add_get("/", index)`, `app.get("/")(self.index)`."""
     models, libraries = calls.scope.models, calls.scope.libraries
     known = {
         name: handler
-        for name, handler, imports in models.registrations
+        for name, handler, imports in (*models.handler_decorators, *models.registrations)
         if not imports or not libraries.isdisjoint(imports)
     }
     if not known:

@@ -7,10 +7,13 @@ from racelint.resolve import Scope
 
 
 def closed_over(function: FunctionFacts, scope: Scope, family: frozenset[str]) -> bool:
-    """Whether a nested function uses an object of one of the classes that the function around it made, once for all its calls."""
+    """Whether a nested function uses an object of one of the classes that the function around it made, once for all its calls, or
+    whose method that is: `def routes(self): @app.get("/") async def index(): return await self.load()`."""
     parent = scope.functions.get(function.parent)
     while parent is not None:
         names = {name for name, built in parent.locals_built if built in family}
+        if parent.owner in family and parent.params and "staticmethod" not in parent.decorators:
+            names.add(parent.params[0][0])
         if any(read.partition(".")[0] in names - function.local_names for read in function.reads):
             return True
         parent = scope.functions.get(parent.parent)
