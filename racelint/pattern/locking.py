@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import OF_PROJECT, Access, Acquire, Kind, Op, Sense
+from racelint.events import OF_PROJECT, Access, Acquire, Kind, Op, Sense, Shape
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.pattern.anew import (
@@ -39,6 +39,7 @@ def useless_locks(unit: Unit) -> Iterator[Useless]:
     yield from _of_one_process(unit)
     yield from _replaced(unit)
     yield from _thrown_away(unit)
+    yield from _dropped_while_held(unit)
     yield from _not_waited_for(unit)
     yield from copied_with_lock(unit)
 
@@ -380,6 +381,39 @@ def _thrown_away(unit: Unit) -> Iterator[Useless]:
                 Confidence.MEDIUM,
                 "keep the lock, or count its users under one lock of the collection",
             )
+
+
+def _dropped_while_held(unit: Unit) -> Iterator[Useless]:
+    """The lock of an object, which is made when it is missing, set to None by what runs under it: `self._gate = None` in `close`."""
+    for drop in unit.accesses(Op.WRITE, kinds=(Kind.ATTRIBUTE, Kind.GLOBAL)):
+        if drop.value.shape is not Shape.NONE or drop.resource.key or unit.facts.name in EXCUSED:
+            continue
+        guard = next(
+            (g for g in locks_taken(unit) if g.id in drop.held and g.lock.place == drop.resource.place and g.shared),
+            None,
+        )
+        if guard is None or len(unit.locked_at(drop)) > 1 or _last(unit, drop, guard):
+            continue
+        yield Useless(
+            drop,
+            drop,
+            guard.lock.name,
+            f"is thrown away here while line {unit.module.line(guard)} holds it: whoever comes next makes a new one",
+            Confidence.MEDIUM if _made_when_missing(unit, drop) else Confidence.LOW,
+            "make the lock once, in the constructor or at import, and keep it",
+        )
+        return
+
+
+def _made_when_missing(unit: Unit, drop: Access) -> bool:
+    """Whether a function other than a constructor makes the lock, so that one comes in the place of the one that was dropped."""
+    scope, resource = unit.module.scope, drop.resource
+    if resource.kind is Kind.GLOBAL:
+        return resource.place in unit.module.locks_of(resource.owner)
+    return resource.place in unit.module.locks_of(resource.owner) and any(
+        write.shape == "call" and not scope.in_construction(function, write)
+        for function, write in scope.attribute_writes(resource.owner, resource.path)
+    )
 
 
 def _last(unit: Unit, removal: Access, lock: Acquire) -> bool:
