@@ -207,3 +207,10 @@ _OF_REQUEST = expression(r"^(request|req|ctx)\.(app|application)(\.(state|ctx)\b
 def of_application(path: str) -> bool:
     """Whether the path means what all requests of an application share, though each of them is handed its own request."""
     return _OF_REQUEST.search(path) is not None
+
+
+CLOSES = frozenset({"close", "aclose", "disconnect", "stop", "abort", "terminate", "shutdown"})
+"""Calls after which a connection is of no use any more."""
+
+HANDS_ON = frozenset({"put", "put_nowait"})
+"""Last names of calls that put something into a queue, where another task takes it out."""

@@ -17,7 +17,7 @@ from racelint.evidence.sessions import keeps_session
 from racelint.finding import Confidence
 from racelint.meeting import RANKS
 from racelint.need import Need, Nominee
-from racelint.nominate import locks, memory, per_call, state, stores, threads
+from racelint.nominate import locks, memory, per_call, state, stores, tasks, threads
 from racelint.resolve import Scope
 
 
@@ -82,7 +82,7 @@ def out_of_question(module: Candidates) -> set[Need]:
     if not module.starts_threads:
         found.add(Need.THREAD_START)
     if not any(concurrency.spawning_calls(function) for function in scope.facts.functions):
-        found.add(Need.TASK_START)
+        found.update((Need.TASK_START, Need.FILLED_BY_TASK))
     if not (module.stores.uses_stores or can_talk(scope) or keeps_session(concurrency)):
         found.add(Need.SHARED_SESSION)
     return found
@@ -111,6 +111,7 @@ OF_COROUTINES = frozenset(
         Need.MADE_BY_TASKS,
         Need.FLAG_OF_TASKS,
         Need.ENDED,
+        Need.SUCCESSOR,
         Need.ITERATION,
         Need.PACE,
     }
@@ -121,6 +122,7 @@ OF_CHANGES = frozenset(
     {
         Need.MADE_BY_TASKS,
         Need.ENDED,
+        Need.SUCCESSOR,
         Need.PAIR,
         Need.REFILL,
         Need.PACE,
@@ -190,6 +192,9 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.WAKE_UP: state.wake_up,
     Need.TASK_START: state.task_start,
     Need.FIRST_STEP: state.first_step,
+    Need.SUCCESSOR: tasks.successor,
+    Need.FILLED_BY_TASK: tasks.filled_by_task,
+    Need.HANDED_OVER: tasks.handed_over,
     Need.STATE_OF_THREADS: memory.state_of_threads,
     Need.GUARDED_STATE: locks.guarded_state,
     Need.GUARDED_BY_TASKS: locks.guarded_by_tasks,

@@ -85,6 +85,7 @@ from racelint.pattern.handed import (
     entry_in_shared_memory,
     in_shared_memory,
 )
+from racelint.pattern.handed_over import changed_after
 from racelint.pattern.hidden import written_then_hidden
 from racelint.pattern.hooks import kept_by_hooks
 from racelint.pattern.indexing import gone_through_by_number
@@ -167,8 +168,10 @@ from racelint.pattern.raised import raised_then_given, raised_then_tested
 from racelint.pattern.read_back import found_again
 from racelint.pattern.records import filled_by_several
 from racelint.pattern.redeemed import rows_redeemed
+from racelint.pattern.refilled import refilled_by_tasks
 from racelint.pattern.refused import entries_refused, is_taken
 from racelint.pattern.removed_late import removed_late
+from racelint.pattern.reopened import reopened_by_two
 from racelint.pattern.replaced import replaced_meanwhile
 from racelint.pattern.rereading import fails_when_gone, rereads, takes_found, takes_from_queue
 from racelint.pattern.reset_at_start import reset_at_start
@@ -228,6 +231,7 @@ from racelint.pattern.stamps import stamped_late
 from racelint.pattern.started import started_before_claimed
 from racelint.pattern.starting import late_writes, shown_too_early
 from racelint.pattern.states import entries_marked, released_unseen, state_changes, statements_after_test
+from racelint.pattern.successors import successor_taken_out
 from racelint.pattern.surrounding import receives_any, surrounded
 from racelint.pattern.swept_late import swept_late
 from racelint.pattern.taken import noted_too_late, taken_by_two
@@ -246,6 +250,7 @@ from racelint.pattern.transactions import (
     transactions_at,
 )
 from racelint.pattern.two_stores import written_to_both
+from racelint.pattern.unfilled import filled_by_task
 from racelint.pattern.unit import Unit, exactly, same
 from racelint.pattern.upserts import changed_or_made, counted_by_one
 from racelint.pattern.validated import looked_for_then_saved
@@ -320,6 +325,7 @@ __all__ = [
     "calls_entry",
     "calls_resource",
     "chained_entries",
+    "changed_after",
     "changed_or_made",
     "children_then_parent",
     "claimed_in_two_steps",
@@ -365,6 +371,7 @@ __all__ = [
     "fails_when_gone",
     "filled_alike",
     "filled_by_several",
+    "filled_by_task",
     "filled_over_limit",
     "filled_whole",
     "first_word",
@@ -466,6 +473,7 @@ __all__ = [
     "receives_any",
     "recomputed",
     "recounted",
+    "refilled_by_tasks",
     "refusal_handled",
     "refused_on_the_way",
     "refuses_if_there",
@@ -476,6 +484,7 @@ __all__ = [
     "removed_late",
     "removed_then_made",
     "removed_then_replaced",
+    "reopened_by_two",
     "replaced_from_fixed_name",
     "replaced_meanwhile",
     "rereads",
@@ -519,6 +528,7 @@ __all__ = [
     "store_rival",
     "store_updates",
     "stronger",
+    "successor_taken_out",
     "summed_then_drawn",
     "surely_in_processes",
     "surrounded",

@@ -11,7 +11,9 @@ from racelint.rule import Listed, Rule
 
 RULES: tuple[Rule, ...] = (
     Listed("RL101", "await-in-update", Need.STATE_OF_TASKS),
-    Listed("RL102", "stale-write", Need.STATE_OF_TASKS, Need.STATE_OF_THREADS, Need.EMPTIED_BY_THREADS),
+    Listed(
+        "RL102", "stale-write", Need.STATE_OF_TASKS, Need.STATE_OF_THREADS, Need.EMPTIED_BY_THREADS, Need.HANDED_OVER
+    ),
     Listed("RL103", "load-transform-save", Need.STORE_UPDATE),
     Listed("RL104", "append-by-rewrite", Need.STORE_UPDATE),
     Listed("RL105", "orm-lost-update", Need.ROW_UPDATE, Need.ROW_TEST, Need.GET_OR_CREATE),
@@ -38,8 +40,16 @@ RULES: tuple[Rule, ...] = (
     Listed("RL302", "unlocked-singleton", Need.STATE_OF_THREADS, Need.CACHED_RESOURCE),
     Listed("RL303", "lazy-init-across-await", Need.STATE_OF_TASKS, Need.MADE_BY_TASKS, Need.FLAG_OF_TASKS),
     Listed("RL304", "check-then-insert", Need.STATE_OF_TASKS, Need.MADE_BY_TASKS, Need.STATE_OF_THREADS),
-    Listed("RL305", "teardown-across-await", Need.STATE_OF_TASKS),
-    Listed("RL306", "started-before-ready", Need.THREAD_START, Need.ANNOUNCED, Need.SHOWN, Need.EARLY_FLAG),
+    Listed("RL305", "teardown-across-await", Need.STATE_OF_TASKS, Need.SUCCESSOR),
+    Listed(
+        "RL306",
+        "started-before-ready",
+        Need.THREAD_START,
+        Need.ANNOUNCED,
+        Need.SHOWN,
+        Need.EARLY_FLAG,
+        Need.FILLED_BY_TASK,
+    ),
     Listed("RL401", "shadow-state", Need.STATE_AND_STORE),
     Listed("RL402", "process-local-state", Need.STATE_OF_PROCESSES),
     Listed("RL403", "torn-pair", Need.PAIR),

@@ -1,7 +1,8 @@
 """A shared collection is emptied and then filled again across a switch point.
 
 Whoever looks meanwhile finds it empty or half full: entries seem to be gone, defaults are used, work is done again. Between
-threads that takes no await: one fills the collection in a loop while another one looks.
+threads that takes no await: one fills the collection in a loop while another one looks. Tasks that are started for it may fill
+it, too.
 
 ## Example
     async def refresh(self) -> None:
@@ -36,7 +37,20 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Confidence, Evidence, Kind, Module, Op, Pair, Shape, Unit, read_meanwhile, same
+from racelint.pattern import (
+    Access,
+    Confidence,
+    Evidence,
+    Kind,
+    Module,
+    Op,
+    Pair,
+    Shape,
+    Unit,
+    read_meanwhile,
+    refilled_by_tasks,
+    same,
+)
 from racelint.rule import Rule
 
 
@@ -58,6 +72,20 @@ def find(module: Module) -> Iterable[Finding]:
                 World.TASKS,
                 name,
                 Fix(f"fill a local collection, then assign it to `{name}` in one step"),
+            )
+        for reset, switch, fill, evidence in refilled_by_tasks(unit, FILLS):
+            name = reset.resource.name
+            yield module.finding(
+                RULE,
+                unit,
+                reset,
+                ((Role.WRITE, reset), (Role.SWITCH, switch), (Role.WRITE, fill)),
+                f"`{name}` is emptied here and filled again on line {module.line(fill)}, by tasks that run at the await on line "
+                f"{module.line(switch)}; whoever looks meanwhile finds it half full",
+                evidence,
+                World.TASKS,
+                name,
+                Fix(f"let the tasks fill a local collection, then assign it to `{name}` in one step"),
             )
         for pair, evidence in refilled_by_threads(unit):
             name = pair.first.resource.name

@@ -2,7 +2,8 @@
 
 Another unit can write the value in between; its write is then lost. The same happens to entries of a collection that is worked
 off over an await and then emptied, and to a highest value that is compared before an await and replaced after it. Where each entry
-of a list is computed from the last one, two may follow the same entry.
+of a list is computed from the last one, two may follow the same entry. What is emptied or filled anew after it was handed to a
+task or put into a queue, and not copied, is read only then.
 
 ## Example
     async def deposit(self, amount: int) -> None:
@@ -30,6 +31,7 @@ from racelint.pattern import (
     Unit,
     adds_up,
     chained_entries,
+    changed_after,
     copied_to_processes,
     counted_after_use,
     drained_by_threads,
@@ -52,6 +54,7 @@ def find(module: Module) -> Iterable[Finding]:
         yield from _numbered_by_tasks(module, unit)
         yield from _chained(module, unit)
         yield from _emptied_by_tasks(module, unit)
+        yield from _handed_over(module, unit)
         yield from _between_threads(module, unit)
 
 
@@ -172,6 +175,28 @@ def _emptied_by_tasks(module: Module, unit: Unit) -> Iterable[Finding]:
         )
 
 
+def _handed_over(module: Module, unit: Unit) -> Iterable[Finding]:
+    """A collection that is changed after it was handed over, before whoever has it comes to it."""
+    for found in changed_after(unit):
+        name, given, world = found.name, found.given, World.TASKS
+        steps = ((Role.ACT, given),) if found.again else ((Role.ACT, given), (Role.WRITE, found.change))
+        yield module.finding(
+            RULE,
+            unit,
+            found.change,
+            steps,
+            f"`{name}` itself is handed over here in each round, and changed in the next one; who has not taken it by then finds "
+            "what came later"
+            if found.again
+            else f"`{name}` itself is handed over on line {module.line(given)} and emptied here, before anybody can have looked at it",
+            found.evidence,
+            world,
+            name,
+            Fix(f"hand over a copy of `{name}`, or make a new one after it was handed over"),
+            "lost entries",
+        )
+
+
 def _between_threads(module: Module, unit: Unit) -> Iterable[Finding]:
     for pair, found in drained_by_threads(unit):
         name = pair.second.resource.shown
@@ -230,5 +255,6 @@ RULE = Rule(
         Need.STATE_OF_TASKS,
         Need.STATE_OF_THREADS,
         Need.EMPTIED_BY_THREADS,
+        Need.HANDED_OVER,
     ),
 )

@@ -2,7 +2,8 @@
 
 It may run at once: it finds the attribute missing, or still says "nothing yet", and fails or ends before it has begun. So may the
 answer to a request come before it is noted who waits for it; who looks at a flag may find it up before what it stands for is there;
-and a new object may be taken out of a collection before it is set up.
+and a new object may be taken out of a collection before it is set up. A task that a constructor starts has set nothing yet when
+the object is first used.
 
 ## Example
     import threading
@@ -37,6 +38,7 @@ from racelint.need import Need
 from racelint.pattern import (
     Module,
     announced_too_early,
+    filled_by_task,
     late_writes,
     raised_too_early,
     sent_before_noted,
@@ -163,6 +165,20 @@ def find(module: Module) -> Iterable[Finding]:
                 Fix(f"set `{name}` first and send last"),
                 "lost announcement",
             )
+        for start, write, user, evidence in filled_by_task(unit):
+            name = write.resource.shown
+            yield module.finding(
+                RULE,
+                unit,
+                start,
+                ((Role.ACT, start), (Role.WRITE, write)),
+                f"only the task that is started here sets `{name}`, after an await, on line {module.line(write)}; `{user}` uses it "
+                "without waiting for the task, and may be called before",
+                evidence,
+                World.TASKS,
+                name,
+                Fix(f"set `{name}` in the constructor, or let those who use it wait for the task"),
+            )
 
 
 RULE = Rule(
@@ -172,5 +188,5 @@ RULE = Rule(
     "used before it is set",
     __doc__,
     find,
-    needs=(Need.THREAD_START, Need.ANNOUNCED, Need.SHOWN, Need.EARLY_FLAG),
+    needs=(Need.THREAD_START, Need.ANNOUNCED, Need.SHOWN, Need.EARLY_FLAG, Need.FILLED_BY_TASK),
 )

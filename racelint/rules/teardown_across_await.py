@@ -1,7 +1,9 @@
 """Something is closed with an await and only then forgotten: `await self._c.close(); self._c = None`.
 
 While it is being closed, other tasks still find and use it; and a replacement that is made meanwhile is forgotten by the
-assignment, so it leaks.
+assignment, so it leaks. So is a successor's entry that a run takes out of a dictionary at its end, whoever has put it there
+(`self.sockets[user] = ws`, … `finally: self.sockets.pop(user)`), and a connection that one of two tasks opens anew over the
+other's.
 
 ## Example
     async def stop(self) -> None:
@@ -42,8 +44,10 @@ from racelint.pattern import (
     Switch,
     Unit,
     first_word,
+    reopened_by_two,
     replaced_meanwhile,
     same,
+    successor_taken_out,
 )
 from racelint.rule import Rule
 
@@ -67,6 +71,44 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix(f"take it out first (`old, {name} = {name}, None`), then close the old one"),
             )
+        yield from successors(module, unit)
+        yield from reopened(module, unit)
+
+
+def successors(module: Module, unit: Unit) -> Iterator[Finding]:
+    """An entry that is put under a key which comes again, and taken out at the end, though it may be another run's by then."""
+    for put, switch, act, evidence in successor_taken_out(unit):
+        name = act.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            act,
+            ((Role.WRITE, put), (Role.SWITCH, switch), (Role.ACT, act)),
+            f"`{name}` is put there on line {module.line(put)} and taken out here, after the await on line {module.line(switch)}, "
+            "whatever is there; if another run has put its own there meanwhile, that is lost",
+            evidence,
+            World.TASKS,
+            name,
+            Fix(f"take `{name}` out only if it is still the one that was put there"),
+        )
+
+
+def reopened(module: Module, unit: Unit) -> Iterator[Finding]:
+    """Ended, then replaced after an await, by each of two tasks."""
+    for end, switch, write, evidence in reopened_by_two(unit):
+        name = write.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            write,
+            ((Role.ACT, end), (Role.SWITCH, switch), (Role.WRITE, write)),
+            f"`{name}` is ended on line {module.line(end)} and replaced here, after the await on line {module.line(switch)}; what "
+            "another task puts there meanwhile is overwritten and never ended",
+            evidence,
+            World.TASKS,
+            name,
+            Fix(f"hold one lock over it, and look under the lock whether `{name}` is still the one that failed"),
+        )
 
 
 def teardowns(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
@@ -181,5 +223,11 @@ def written_between(unit: Unit, read: Access, switch: Switch, resource: Resource
 
 
 RULE = Rule(
-    "RL305", "teardown-across-await", (World.TASKS,), "lost replacement", __doc__, find, needs=(Need.STATE_OF_TASKS,)
+    "RL305",
+    "teardown-across-await",
+    (World.TASKS,),
+    "lost replacement",
+    __doc__,
+    find,
+    needs=(Need.STATE_OF_TASKS, Need.SUCCESSOR),
 )

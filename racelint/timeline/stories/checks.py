@@ -169,6 +169,12 @@ def removed_when_gone(t: Telling) -> Timeline:
 
 def used_before_set(t: Telling) -> Timeline:
     """Started by a constructor that has not set all yet; or told by a flag or by what is found in a collection to go on."""
+    if t.says("only the task that is started here sets"):
+        t.a(t.first, "starts a task that is to set it")
+        t.switch("the task waits, B runs")
+        t.other("reads it: it is missing, or empty", wrong=True)
+        t.a(t.last, "the task sets it, too late")
+        return t.told("B fails, or works with nothing")
     shown = "shows the object" if t.says("object is put into") else "says that it is there"
     t.a(t.first, shown if t.says("finds it") or t.says("waits for it to read") else "starts B")
     t.switch("B runs at once")

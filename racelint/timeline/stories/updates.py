@@ -41,6 +41,12 @@ def _same_version(t: Telling) -> Timeline:
 
 def lost_entries(t: Telling) -> Timeline:
     """A collection that is saved, or emptied, without what was added since it was read."""
+    if t.says("itself is handed over"):
+        t.a(t.first, "hands over [y]")
+        t.a(None if t.is_single else t.last, "changes it to [z]" if t.is_single else "empties it")
+        t.switch("waits or ends, B runs")
+        t.b(None, "takes it: finds [z]" if t.is_single else "takes it: finds nothing", wrong=True)
+        return t.told("y is lost: nobody has dealt with it")
     if t.says("thrown away here"):
         t.a(t.first, "deals with [x]")
         t.switch()
@@ -81,10 +87,14 @@ def old_values(t: Telling) -> Timeline:
 
 def lost_replacement(t: Telling) -> Timeline:
     """Closed, then forgotten, although there is a new one by then."""
-    t.a(t.first, "ends the old one")
+    t.a(t.first, "puts its own there" if t.says("is put there on line") else "ends the old one")
     t.switch()
     t.other("puts a new one there")
-    t.a(t.last, "forgets what is there: the new one", wrong=True)
+    t.a(
+        t.last,
+        "forgets what is there: the new one" if not t.says("and replaced here") else "puts its own there",
+        wrong=True,
+    )
     return t.told("B's new one is dropped, and nobody ever closes it")
 
 
