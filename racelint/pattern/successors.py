@@ -148,10 +148,13 @@ def _expected(unit: Unit, put: Access) -> str | None:
         for mark in unit.marks("call")
     ):
         return None
+    first = min(ids, default=-1)
     for switch in unit.switches():
+        if not first < switch.id or not unit.before(switch.id, put.id):
+            continue
         of_entry = switch.used is not None and (switch.used.place, switch.used.key) == entry
-        if (of_entry or ids & switch.stems) and switch.callee in WAITED and unit.before(switch.id, put.id):
-            return None
+        if switch.callee == "" or ((of_entry or ids & switch.stems) and switch.callee in WAITED):
+            return None  # it waits until the older one has come to its end
     return f"`{unit.facts.name}` ends an older one first, if there is any"
 
 
