@@ -34,7 +34,7 @@ class Need(Enum):
     COMPLETION = "a future is completed"
     WAKE_UP = "an event is waited for, or asked, and cleared"
     TASK_START = "a task is started that changes what is looked at"
-    SUCCESSOR = "a coroutine takes out an entry that it has put there, or that who starts it has"
+    SUCCESSOR = "a coroutine, or a callback, takes out an entry that it, or who starts it, has put there"
     FILLED_BY_TASK = "a constructor starts a task"
     HANDED_OVER = "a task is started with, or a queue gets, what is changed by the same function"
     FIRST_STEP = "a task that the module starts looks at state that another takes away"

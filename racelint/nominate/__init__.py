@@ -111,7 +111,6 @@ OF_COROUTINES = frozenset(
         Need.MADE_BY_TASKS,
         Need.FLAG_OF_TASKS,
         Need.ENDED,
-        Need.SUCCESSOR,
         Need.ITERATION,
         Need.PACE,
     }

@@ -9,7 +9,12 @@ from racelint.words import HANDS_ON
 
 
 def successor(c: Candidate) -> bool:
-    """Whether a coroutine takes an entry out that it has put there, or that who starts it has."""
+    """Whether a coroutine takes an entry out that it has put there, or that who starts it has; or a callback of a task does."""
+    if any(write.how == "[]" for write in c.facts.writes) and any(
+        call.callee.endswith(".add_done_callback") and any(given.endswith(".pop") for given in call.arguments)
+        for call in c.facts.calls
+    ):
+        return True
     if not c.facts.is_async or not c.suspends:
         return False
     for key, writes in c.changes.items():

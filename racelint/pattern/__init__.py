@@ -231,7 +231,7 @@ from racelint.pattern.stamps import stamped_late
 from racelint.pattern.started import started_before_claimed
 from racelint.pattern.starting import late_writes, shown_too_early
 from racelint.pattern.states import entries_marked, released_unseen, state_changes, statements_after_test
-from racelint.pattern.successors import successor_taken_out
+from racelint.pattern.successors import successor_taken_out, taken_out_by_callback
 from racelint.pattern.surrounding import receives_any, surrounded
 from racelint.pattern.swept_late import swept_late
 from racelint.pattern.taken import noted_too_late, taken_by_two
@@ -539,6 +539,7 @@ __all__ = [
     "tables_handed_in",
     "taken_back",
     "taken_by_two",
+    "taken_out_by_callback",
     "taken_out_too_early",
     "taken_unasked",
     "takes_found",

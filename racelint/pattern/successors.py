@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Kind, Op, Sense, Shape, Switch
+from racelint.events import Access, Kind, Mark, Op, Sense, Shape, Switch
 from racelint.evidence import Evidence
+from racelint.expressions import expression
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence, World
 from racelint.pattern.own_keys import has_own_key
@@ -33,6 +34,26 @@ def successor_taken_out(unit: Unit) -> Iterator[tuple[Access, Switch, Access, Ev
             shown.add(place)
             yield put, switch, act, evidence
             break
+
+
+def taken_out_by_callback(unit: Unit) -> Iterator[tuple[Access, Mark, Evidence]]:
+    """The putting in of a task, in the place of an older one that is ended, and the callback that takes out what is there at its end."""
+    for mark in unit.marks("spawn"):
+        if mark.subject.rpartition(".")[2] != "add_done_callback" or mark.place.unit != unit.facts.qualname:
+            continue
+        found = _POPS.search(unit.module.text(mark.place))
+        for put in unit.accesses(Op.WRITE, kinds=INTERNAL) if found is not None else ():
+            if found is None or put.how != "[]" or (put.resource.name, put.resource.key) != (found[1], found[2]):
+                continue
+            known = _expected(unit, put) if put.value.type == "task" and not _only_if_missing(unit, put) else None
+            if known is not None:
+                text = f"`{unit.facts.qualname}` starts one after the other; {known}"
+                yield put, mark, Evidence(text, Confidence.MEDIUM)
+                break
+
+
+_POPS = expression(r"add_done_callback\(\s*lambda[^:]*:\s*([\w.]+)\.pop\(\s*([^,()]+)(?:,[^()]*)?\)\s*\)$")
+"""A callback that takes an entry out without a look: `task.add_done_callback(lambda _: self.tasks.pop(name, None))`."""
 
 
 def _own(unit: Unit, act: Access) -> Iterator[tuple[Access, Switch, Evidence]]:

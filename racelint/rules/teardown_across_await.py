@@ -48,6 +48,7 @@ from racelint.pattern import (
     replaced_meanwhile,
     same,
     successor_taken_out,
+    taken_out_by_callback,
 )
 from racelint.rule import Rule
 
@@ -90,6 +91,21 @@ def successors(module: Module, unit: Unit) -> Iterator[Finding]:
             World.TASKS,
             name,
             Fix(f"take `{name}` out only if it is still the one that was put there"),
+        )
+
+    for put, mark, evidence in taken_out_by_callback(unit):
+        name = put.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            mark,
+            ((Role.WRITE, put), (Role.ACT, mark)),
+            f"`{name}` is put there on line {module.line(put)}, and the callback here takes out whatever is there when the task has "
+            "ended; if another one has been put there meanwhile, that is lost",
+            evidence,
+            World.TASKS,
+            name,
+            Fix(f"take `{name}` out only if it is still the task that has ended"),
         )
 
 
