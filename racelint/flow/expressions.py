@@ -199,6 +199,10 @@ class Evaluator(Conditions):
         empty = not node.elements
         text = source_of(node) if isinstance(node, cst.Tuple) else ""
         made = (("resource", Value()),) if text and any(v.part("resource") is not None for v in values) else ()
+        known = (*made, *COMPUTED) if stems else made
+        plain = not any(isinstance(element, cst.StarredElement) for element in node.elements)
+        if plain and any(value.stems != stems for value in values):  # of what a statement is told some may be keys
+            known = (*known, ("each", Value(known=tuple((str(i), value) for i, value in enumerate(values)))))
         return Value(
             stems,
             Shape.EMPTY if empty else Shape.NEW,
@@ -206,19 +210,25 @@ class Evaluator(Conditions):
             text=text,
             origin=origin_of(text, *values) if text else "",
             appended=starred,
-            known=(*made, *COMPUTED) if stems else made,
+            known=known,
         )
 
     def dict_(self, node: cst.Dict) -> Value:
         stems: Ids = NO_IDS
         names: set[str] = set()
+        values: dict[str, Value] = {}
         for element in node.elements:
             parts = [element.key, element.value] if isinstance(element, cst.DictElement) else [element.value]
             for part in parts:
-                stems |= self.evaluate(part).stems
+                value = self.evaluate(part)
+                stems |= value.stems
                 names.update([part.value] if isinstance(part, cst.Name) else [])
+            if isinstance(element, cst.DictElement) and isinstance(element.key, cst.SimpleString):
+                values[str(element.key.raw_value)] = value
         known = (("keys", Value(text=" ".join(sorted(names)))),) if names else ()
         known = (*known, *COMPUTED) if stems else known
+        if len(values) == len(node.elements) and any(value.stems != stems for value in values.values()):
+            known = (*known, ("each", Value(known=tuple(values.items()))))  # see `display`
         origin = source_of(node) if len(node.elements) < MOST_SHOWN_OF_A_DICT else ""
         return Value(stems, Shape.NEW if node.elements else Shape.EMPTY, type="dict", known=known, origin=origin)
 

@@ -78,6 +78,8 @@ class Statement:
     """Columns that are set to a constant truth or to nothing: `default=True`, `owner=None`."""
     limited: bool = False
     """Reads some of the rows that would do: `LIMIT`."""
+    told: tuple[str, ...] | None = None
+    """Which of its parameters columns are set to, by their names or counted from 0; None if that is not known."""
 
 
 NOTHING = Statement()
@@ -303,8 +305,27 @@ def _updating(tree: exp.Update) -> Statement:
             for one in sets
             if isinstance(one.expression, (exp.Boolean, exp.Null))
         ),
+        told=_told(tree, sets),
     )
     return _with_condition(statement, tree)
+
+
+def _told(tree: exp.Update, sets: list[exp.EQ]) -> tuple[str, ...] | None:
+    """The parameters on the right of the assignments, which come before all others unless they have names or numbers."""
+    from sqlglot import exp
+
+    every, setting = (
+        [one for part in parts for one in part.find_all(exp.Placeholder, exp.Parameter)]
+        for parts in ([tree], [one.expression for one in sets])
+    )
+    if _HOLE in tree.sql() or tree.args.get("with_") or tree.args.get("with"):
+        return None
+    named = {one.this is not None for one in every}
+    if len(named) > 1:
+        return None
+    if True not in named:
+        return tuple(map(str, range(len(setting))))
+    return tuple(str(int(one.name) - 1) if one.name.isdigit() else one.name for one in setting)
 
 
 def _is_told(new: exp.Expr) -> bool:

@@ -6,7 +6,7 @@ import ast
 
 import libcst as cst
 
-from racelint.events import Ids, Kind, Op, Resource, Shape, Value
+from racelint.events import NO_IDS, Ids, Kind, Op, Resource, Shape, Value
 from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
 from racelint.flow.committing import surely_commits_each
@@ -121,13 +121,14 @@ def _change(
 ) -> Value:
     op = Op.UPDATE if found.effect is Effect.CREATE and found.conditional else _OPS[found.effect]
     flags = (("flags", Value(text=" ".join(sorted(found.flags)))),) if found.flags else ()
+    told = _set_to(found, arguments)
     number = ev.emit(
         op,
         resource,
         where,
         Value(known=flags)
         if found.constant
-        else Value(arguments.stems, appended=any(v.appended for v in arguments.every), known=flags),
+        else replace(told, appended=any(v.appended for v in arguments.every), known=(*told.known, *flags)),
         "conditional" if found.conditional else "picks" if found.picks else method,
         _related(found, arguments),
         found.tested,
@@ -138,6 +139,17 @@ def _change(
     if _is_cursor(ev, base):  # how many rows there were is asked of it: `cursor.rowcount`
         ev.state.env[base.text] = replace(base, stems=rows, via=number, type=base.type or "cursor", known=_handed(base))
     return Value(rows, type="cursor", known=(("model", Value(text=found.table)),))
+
+
+def _set_to(found: Statement, arguments: Arguments) -> Value:
+    """What the values come from that columns are set to: `told` if that is known, or else all that the statement is given."""
+    given = arguments.positional[1:]
+    each = given[0].part("each") if len(given) == 1 else None
+    by_name = dict(each.known) if each is not None else {str(place): value for place, value in enumerate(given)}
+    by_name |= arguments.keywords
+    if found.told is None or arguments.starred or not by_name.keys() >= set(found.told):
+        return Value(arguments.stems)
+    return Value(NO_IDS.union(*(by_name[name].stems for name in found.told)), known=(("told", Value()),))
 
 
 def _is_cursor(ev: Evaluator, base: Value) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from racelint.events import Access, Event, Kind, Op, Sense, Shape
 from racelint.expressions import expression
 from racelint.finding import World
+from racelint.pattern.lookups import by_key_read
 from racelint.pattern.own_paths import is_own_file
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.transactions import locked_by_look, row_locked_at
@@ -254,7 +255,7 @@ def one_document(unit: Unit, read: Access, write: Access) -> bool:
     if not same(read.resource, write.resource) or _named_alike(unit, read, write):
         return False
     if read.resource.kind is Kind.TABLE and read.related and write.related:
-        return bool(read.related & write.related)
+        return bool(read.related & write.related) or (write.value.part("told") is not None and by_key_read(read, write))
     return True
 
 

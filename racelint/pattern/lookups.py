@@ -188,3 +188,12 @@ _ONE_COLUMN = expression(
     r"(?:\bvalues_list\(\s*[\"']|\b(?:select|query)\(\s*[A-Z]\w*\.)(\w+)(?:[\"'],\s*flat=True)?\s*\)"
 )
 """The only column that a query asks for: `values_list("coins", flat=True)`, `select(Purse.coins)`."""
+
+
+def by_key_read(look: Access, write: Access) -> bool:
+    """Whether a statement changes the row that the other has read, by the key that it has read of it."""
+    return write.tested <= KEYS and look.id in write.chosen and any(map(_KEY_READ.search, write.related))
+
+
+_KEY_READ = expression(r"(\.(id|pk)|\[(0|[\"'](id|pk)[\"'])\])$")
+"""The key of a row that was read: `row.id`, `row["id"]`, or its first column."""

@@ -132,7 +132,7 @@ def _answered(unit: Unit, sent: Event, note: Access, world: World) -> tuple[str,
     """The function that takes the entry out when the answer comes, and the evidence that it runs beside the unit."""
     whole = replace(note.resource, key="")
     best: tuple[str, Evidence] | None = None
-    for write, function, evidence in rivals(unit, whole, world, _TAKES):
+    for write, function, evidence in rivals(unit, whole, world, TAKES_ENTRY):
         if function.qualname == unit.facts.qualname or evidence.public:
             continue
         if evidence.strength is Confidence.LOW:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from racelint.events import Access, Kind, Mark, Op, Place, Row, Sense, Shape, Switch
-from racelint.expressions import expression
 from racelint.finding import World
 from racelint.paths import shared_word
 from racelint.pattern.branches import excluded, told
 from racelint.pattern.left_states import states_left
-from racelint.pattern.lookups import only_column
+from racelint.pattern.lookups import by_key_read, only_column
 from racelint.pattern.pair import Pair
 from racelint.pattern.rights import LOCK_WORDS, asked, claimed_by_name, given_up, rights_spent
 from racelint.pattern.rivals import in_processes
-from racelint.pattern.rows import KEYS, built_by_callers, compared_with_locked, is_plain_argument, of_each_save
+from racelint.pattern.rows import built_by_callers, compared_with_locked, is_plain_argument, of_each_save
 from racelint.pattern.seen import effects_of, is_seen
 from racelint.pattern.signed import given_away, lease_taken, names_holder, signed_over
 from racelint.pattern.told_outside import is_told_outside
@@ -252,12 +251,7 @@ def _of_same_rows(look: Access, write: Access) -> bool:
         return exactly(look.resource, write.resource) and "_id" in write.tested
     if look.resource != write.resource:
         return False
-    by_key = write.tested <= KEYS and look.id in write.chosen and any(map(_KEY_READ.search, write.related))
-    return by_key or (look.tested == write.tested and bool(look.related & write.related))
-
-
-_KEY_READ = expression(r"(\.(id|pk)|\[(0|[\"'](id|pk)[\"'])\])$")
-"""The key of a row that was read: `row.id`, `row["id"]`, or its first column."""
+    return by_key_read(look, write) or (look.tested == write.tested and bool(look.related & write.related))
 
 
 def _compared_fields(unit: Unit, look: Access, write: Access) -> frozenset[str]:
