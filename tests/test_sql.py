@@ -39,7 +39,13 @@ STATEMENTS = {
     "SELECT GET_LOCK('jobs', 5)": Statement(Effect.HOLD, "get_lock"),
     "LOCK TABLE t IN EXCLUSIVE MODE": Statement(Effect.LOCK, "t"),
     "UPDATE t SET n = %s WHERE id = 5": Statement(
-        Effect.WRITE, "t", tested=words("id"), assigned=words("n"), keys=words("5")
+        Effect.WRITE, "t", tested=words("id"), assigned=words("n"), keys=words("5"), told=("0",)
+    ),
+    "UPDATE t SET b = $3, a = $1 WHERE id = $2": Statement(
+        Effect.WRITE, "t", tested=words("id"), assigned=words("a", "b"), told=("2", "0")
+    ),
+    "UPDATE t SET a = :new WHERE a = :old": Statement(
+        Effect.WRITE, "t", tested=words("a"), assigned=words("a"), told=("new",)
     ),
     "UPDATE t SET n = n + 1 WHERE id = ?": Statement(
         Effect.UPDATE, "t", tested=words("id"), assigned=words("n"), constant=True

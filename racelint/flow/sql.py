@@ -79,7 +79,7 @@ class Statement:
     limited: bool = False
     """Reads some of the rows that would do: `LIMIT`."""
     told: tuple[str, ...] | None = None
-    """Which of its parameters columns are set to, by their names or counted from 0; None if that is not known."""
+    """Which of its parameters columns are set to, by their names or counted from 0; None if that is not known, or none are."""
 
 
 NOTHING = Statement()
@@ -321,7 +321,7 @@ def _told(tree: exp.Update, sets: list[exp.EQ]) -> tuple[str, ...] | None:
     if _HOLE in tree.sql() or tree.args.get("with_") or tree.args.get("with"):
         return None
     named = {one.this is not None for one in every}
-    if len(named) > 1:
+    if len(named) != 1 or not setting:
         return None
     if True not in named:
         return tuple(map(str, range(len(setting))))
