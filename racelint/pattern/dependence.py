@@ -254,9 +254,22 @@ def one_document(unit: Unit, read: Access, write: Access) -> bool:
         return not _only_as_seen(unit, read, write)  # by a key that was in what was read
     if not same(read.resource, write.resource) or _named_alike(unit, read, write):
         return False
+    if _of_other_columns(unit, read, write):
+        return False
     if read.resource.kind is Kind.TABLE and read.related and write.related:
         return bool(read.related & write.related) or (write.value.part("told") is not None and by_key_read(read, write))
     return True
+
+
+def _of_other_columns(unit: Unit, read: Access, write: Access) -> bool:
+    """Whether none of the columns that were selected is set: what is computed from them may grow old, but nothing is lost."""
+    selected = read.value.part("columns")
+    return (
+        selected is not None
+        and bool(write.assigned)
+        and write.assigned.isdisjoint(selected.text.split())
+        and unit.safe(read, write, because=lambda: f"of the columns that were read, none is set: {selected.text}")
+    )
 
 
 def _only_as_seen(unit: Unit, read: Access, write: Access) -> bool:
