@@ -11,7 +11,7 @@ from racelint.keys import ANY, GIVEN, OWN, Keys, Reach
 from racelint.resolve import enclosing_self
 from racelint.store_calls import CHANGES, looks_up
 from racelint.touch import comes_first
-from racelint.words import OPERATIONS, SCOPES
+from racelint.words import OPERATIONS
 
 _SQL, _QUERY, _COMMIT = frozenset(["sql"]), frozenset(["query"]), frozenset(["commit"])
 _STATEMENTS = frozenset("update delete insert replace merge upsert with_for_update".split())
@@ -158,7 +158,7 @@ class Candidate:
         for function in self.functions:
             effects = stores.effects(function, types)
             found += effects if function is self.facts else 2 * effects
-            if any(SCOPES.search(guard) for guard in {guard for call in function.calls for guard in call.within}):
+            if any(map(stores.may_commit, {guard for call in function.calls for guard in call.within})):
                 found.append(_COMMIT)
         if not self._states_changes and any("sql" in effects for effects in found):
             return [effects - _SQL | _QUERY if "sql" in effects else effects for effects in found]

@@ -8,7 +8,8 @@ from typing import TypeAlias
 from racelint.evidence import Concurrency
 from racelint.facts import CallSite, FunctionFacts
 from racelint.resolve import enclosing_self
-from racelint.store_types import StoreTypes
+from racelint.store_types import KEYWORDS_ONLY, StoreTypes
+from racelint.words import SCOPES
 
 Types: TypeAlias = "frozenset[str]"
 
@@ -49,6 +50,7 @@ class StoreCalls:
         self._asked: dict[str, list[CallSite]] = {}
         self._said: dict[str, int] = {}
         self._changing: dict[str, bool] = {}
+        self._commits: dict[str, bool] = {}
         self._statements: dict[str, tuple[dict[str, frozenset[str]], bool]] = {}
 
     def asked(self, function: FunctionFacts) -> list[CallSite]:
@@ -81,6 +83,20 @@ class StoreCalls:
             self._changing[name] = known
         return known
 
+    def may_commit(self, guard: str) -> bool:
+        """Whether the end of what a `with` enters may commit: it is named like a session or a transaction.
+
+        A cursor, which is closed there, does not, unless a function of the project with that name is written as a context manager.
+        """
+        known = self._commits.get(guard)
+        if known is None:
+            last = guard.rpartition(".")[2]
+            known = SCOPES.search(guard) is not None and (
+                last.lower().rpartition("_")[2] != "cursor" or last in self.scope.index.context_managers
+            )
+            self._commits[guard] = known
+        return known
+
     def effects(self, function: FunctionFacts, types: Types) -> list[frozenset[str]]:
         """What each call of a function may do to a store, if values have these types; calls that do nothing are left out."""
         known = self._effects.get((function.qualname, types))
@@ -100,6 +116,8 @@ class StoreCalls:
             ]
             return NOTHING.union(*handed)
         found = self._effects_by_path(callee, function, types)
+        if "update" in found and _updates_mapping(call):
+            found = found & self._effects_by_path(callee, function, types - _TOLD_BY_KEYWORDS)
         if not call.arguments or (found == SQL and self._asks_module(call)):
             found -= SQL  # which needs a statement
         if "sql" in found:
@@ -180,6 +198,16 @@ class StoreCalls:
     def uses_stores(self) -> bool:
         """Whether a library is imported whose table describes a store."""
         return bool(self.scope.libraries & self.scope.models.libraries)
+
+
+_TOLD_BY_KEYWORDS = frozenset({"django.QuerySet", "tortoise.QuerySet"})
+"""Types whose updates are told by keywords what to set."""
+
+
+def _updates_mapping(call: CallSite) -> bool:
+    """Whether what is to be set is handed to an update as one thing, as to that of a dictionary or a set."""
+    named = call.callee.rpartition(".")[2] in KEYWORDS_ONLY
+    return named and bool(call.arguments) and not any("=" in a or a.startswith("*") for a in call.arguments)
 
 
 _QUERY = frozenset(["query"])

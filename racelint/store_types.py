@@ -26,6 +26,8 @@ ANY_ARGUMENTS = frozenset(
 NO_ARGUMENTS = frozenset("all first last count exists afirst alast acount aexists".split())
 KEYWORDS_ONLY = frozenset("get create update aget acreate aupdate".split())
 
+_CLASS_QUERY = expression(r"(?:^|\.)(?:[A-Z]\w*|cls)\.query\b")
+"""How the rows of a class are asked for where SQLAlchemy is nowhere imported, as Flask's extension has it."""
 _MANAGERS = frozenset({"_default_manager", "_base_manager"})
 _OF_ROWS = (".Model", ".Document", ".Table")
 """Tails of types whose classes are queried by methods of their own."""
@@ -113,6 +115,8 @@ class StoreTypes:
                 if not known:
                     silent.add(part)
             yield from known
+        if not self._has_sqlalchemy and any(_CLASS_QUERY.search(path) for path in paths if ".query" in path):
+            yield _QUERY
         for path in paths:
             if path.partition(".")[0] in names.imports or path in self.models.functions:
                 yield from self._of_path(path, names)
@@ -132,7 +136,7 @@ class StoreTypes:
                 yield type_name
         if "objects" in part or part in _MANAGERS or part.endswith(("_queryset", "_qs")):
             yield _QUERY_SET
-        elif part == "query":
+        elif part == "query" and self._has_sqlalchemy:
             yield _QUERY
         elif part[:1].isupper() or part == "cls":
             yield from self._queried
@@ -172,6 +176,12 @@ class StoreTypes:
                 or (method in KEYWORDS_ONLY and with_keywords)
             ):
                 yield _QUERY_SET
+
+    @cached_property
+    def _has_sqlalchemy(self) -> bool:
+        """Whether anything that the project imports is named after SQLAlchemy: else `query` is mostly something else."""
+        packages = self.scope.index.packages | self.scope.libraries
+        return any("sqlalchemy" in name or name == "sqlmodel" for name in packages)
 
     @cached_property
     def _queried(self) -> frozenset[str]:

@@ -102,6 +102,17 @@ class Index:
         return found
 
     @cached_property
+    def context_managers(self) -> frozenset[str]:
+        """The names of all generators that are used as context managers, also those under which they are imported."""
+        found = {
+            function.name
+            for module in self.modules
+            for function in module.functions
+            if any("contextmanager" in decorator for decorator in function.decorators)
+        }
+        return frozenset(found.union(*(self.renamed.get(name, ()) for name in found)))
+
+    @cached_property
     def renamed(self) -> dict[str, set[str]]:
         """By last name: the other names under which something of that name is imported anywhere."""
         found: dict[str, set[str]] = {}

@@ -363,10 +363,15 @@ def _sets_flag(c: Candidate) -> bool:
 
 
 def announced(c: Candidate) -> bool:
-    """Whether an event is set, and other state; or something is sent, and an entry put where others take one out."""
+    """Whether an event is set, and other state; or something is sent, and an entry put where others take one out.
+
+    What helpers send and put is theirs alone.
+    """
+    module = c.module
     if any(
-        key in c.module.takers and any(write.how in NOTES for write in writes) for key, writes in c.changes.items()
-    ) and any(first_word(name) in REQUESTS for name in c.called):
+        key in module.takers and any(write.how in NOTES for write in writes)
+        for key, writes in module.keys.changes(c.facts, False).items()
+    ) and any(first_word(name) in REQUESTS for name in module.called(c.facts)):
         return True
     return bool(c.changes) and any(call.callee.endswith(".set") and not call.arguments for call in c.calls)
 
