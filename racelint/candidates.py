@@ -112,6 +112,16 @@ class Candidates:
         return {key: functions for key, functions in found.items() if functions}
 
     @cached_property
+    def imports_multiprocessing(self) -> bool:
+        """Whether the module imports what makes values that processes share."""
+        return any(origin.startswith("multiprocessing") for origin in self.scope.imports.values())
+
+    @cached_property
+    def process_settings(self) -> frozenset[str]:
+        """The last names of what sets something of the whole process."""
+        return frozenset(name.rpartition(".")[2] for name in self.scope.models.process_settings)
+
+    @cached_property
     def losing(self) -> frozenset[str]:
         """The names of what may be a mapping whose entries go by themselves."""
         scope = self.scope

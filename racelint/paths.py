@@ -255,16 +255,18 @@ _ROW = expression(r"\.(id|pk)(\)|\})*[\"']?$")
 
 def words_of_name(text: str) -> list[str]:
     """The words of a name; of one that was put together of two, as `cachedir`, the one that says what it is."""
-    found = []
-    for word in map(str.lower, _WORD.findall(text)):
-        together = _COMPOUND.fullmatch(word)
-        found.append(str(together["first"] or together["last"]) if together and word not in SHARED_WORDS else word)
-    return found
+    return [_told_by(word) for word in map(str.lower, _WORD.findall(text))]
+
+
+@lru_cache(maxsize=4096)
+def _told_by(word: str) -> str:
+    together = _COMPOUND.fullmatch(word) if word not in SHARED_WORDS else None
+    return str(together["first"] or together["last"]) if together else word
 
 
 def words_of_paths(text: str) -> frozenset[str]:
     """The words of a text that would say that processes share a path, if they stood in one."""
-    found = set(words_of_name(text)) & _SAYING
+    found = {_told_by(word) for word in set(map(str.lower, _WORD.findall(text)))} & _SAYING
     if _KEY_FILE.search(text):
         found.add(KEY)
     if _SYSTEM_ANYWHERE.search(text):

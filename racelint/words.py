@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from racelint.expressions import expression
 
 
+@lru_cache(maxsize=4096)
 def first_word(name: str) -> str:
     """The first word of a function's name: `setup` of `Pool._async_setup_all`."""
-    words = [word for word in name.rpartition(".")[2].lower().split("_") if word and word not in ("async", "do", "a")]
-    return words[0] if words else ""
+    words = name.rpartition(".")[2].lower().split("_")
+    return next((word for word in words if word and word not in ("async", "do", "a")), "")
 
 
 def first_words(callee: str) -> set[str]:

@@ -114,7 +114,8 @@ class FunctionFacts:
 
     @property
     def name(self) -> str:
-        return self.qualname.rpartition(".")[2].rpartition("::")[2]
+        last = self.qualname.rpartition(".")[2]
+        return last.rpartition("::")[2] if ":" in last else last
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ def thread_iteration(c: Candidate) -> bool:
 def state_of_threads(c: Candidate) -> bool:
     """Whether state is looked at and changed, and a thread changes it, too."""
     module = c.module
-    if _shares_memory(c) and any(
+    if module.imports_multiprocessing and any(
         (w.how in ("=", "+=") and w.path.endswith(".value")) or (w.how == "+=" and w.path.count(".") == 1)
         for w in c.facts.writes
     ):
@@ -85,11 +85,6 @@ def _fills_record(c: Candidate) -> bool:
     concurrency = c.module.concurrency
     roots = (concurrency.roots[n] for n in concurrency.reached.get(c.facts.qualname, ()))
     return any(r.world == "threads" and not r.public for r in roots)
-
-
-def _shares_memory(c: Candidate) -> bool:
-    """Whether the module imports what makes values that processes share."""
-    return any(origin.startswith("multiprocessing") for origin in c.module.scope.imports.values())
 
 
 def _updates_what_it_holds(c: Candidate) -> bool:

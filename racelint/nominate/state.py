@@ -410,10 +410,11 @@ def cached_resource(c: Candidate) -> bool:
     if not any(d.rpartition(".")[2] in ("cache", "lru_cache", "cached_property") for d in c.facts.decorators):
         return False
     scope = c.module.scope
-    return c.rank(World.THREADS) >= c.module.least and any(
+    makes = any(
         (known := scope.models.functions.get(scope.canonical(call.callee))) is not None and known.effect == "resource"
         for call in c.facts.calls
     )
+    return makes and c.rank(World.THREADS) >= c.module.least  # who runs it takes long to say
 
 
 FIXED = frozenset(["none", "false", "true", "empty"])

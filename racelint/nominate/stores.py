@@ -127,7 +127,7 @@ def _sets_fields(c: Candidate) -> bool:
 def row_creation(c: Candidate) -> bool:
     """Whether rows are looked up and a row is made."""
     maps_rows = c.module.keys.maps_rows
-    if c.does(*_LOOKS) and (_keeps_new_row(c) or _sets_own_column(c)):
+    if (_keeps_new_row(c) or _sets_own_column(c)) and c.does(*_LOOKS):
         return True
     if not c.changes_stores and not any(_says_creation(c, name) for name in c.called):
         return False  # most definitions; what follows looks at each call
@@ -138,12 +138,13 @@ def row_creation(c: Candidate) -> bool:
         or (maps_rows and _finds_free(call))
         or (call.callee.endswith((".add", ".aadd")) and call.callee.rpartition(".")[0] in counted)
         for call in c.calls
+        if _says_creation(c, call.callee.rpartition(".")[2])
     )
     if not (own or c.does("create", "add", "save", "sql") or (c.changes and c.does(*_ENDS))):
         return False
     libraries = c.module.scope.libraries
     if any(
-        (maps_rows and (_finds_free(call) or asks_class(call.callee)))
+        (maps_rows and (asks_class(call.callee) or _finds_free(call)))
         or (call.callee == "hasattr" and "django" in libraries)
         for call in c.calls
     ):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from racelint.candidate import Candidate
 from racelint.candidates import ALIKE
 from racelint.evidence.hooks import kept_for_later
@@ -43,21 +41,15 @@ def kept_by_hook(c: Candidate) -> bool:
 
 def process_setting(c: Candidate) -> bool:
     """Whether it, or a helper, calls what sets something of the whole process, and runs in threads."""
+    if c.facts.is_async or c.called.isdisjoint(c.module.process_settings):
+        return False
     settings = c.module.scope.models.process_settings
-    if c.called.isdisjoint(_last_names(frozenset(settings))) or c.facts.is_async:
-        return False
-    if c.rank(World.THREADS) < c.module.least:
-        return False
-    return any(
+    sets = any(
         c.module.scope.names_in(function.qualname).canonical(call.callee) in settings
         for function in c.functions
         for call in function.calls
     )
-
-
-@cache
-def _last_names(names: frozenset[str]) -> frozenset[str]:
-    return frozenset(name.rpartition(".")[2] for name in names)
+    return sets and c.rank(World.THREADS) >= c.module.least
 
 
 def shown(c: Candidate) -> bool:
