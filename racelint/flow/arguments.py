@@ -21,6 +21,9 @@ class Arguments:
     keywords: dict[str, Value]
     nodes: list[cst.Arg]
     starred: bool
+    _stems: Ids | None = None
+    """Asked for many times, and the same once all arguments are evaluated."""
+    _texts: frozenset[str] | None = None
 
     @property
     def every(self) -> list[Value]:
@@ -28,11 +31,18 @@ class Arguments:
 
     @property
     def stems(self) -> Ids:
-        return NO_IDS.union(*[value.stems for value in self.every])
+        if self._stems is None:
+            self._stems = NO_IDS.union(*[value.stems for value in self.every])
+        return self._stems
 
     @property
     def texts(self) -> frozenset[str]:
         """Sources of the arguments that are names or attributes."""
+        if self._texts is None:
+            self._texts = frozenset(self._find_texts())
+        return self._texts
+
+    def _find_texts(self) -> set[str]:
         found: set[str] = set()
         for value in self.every:
             keys = value.part("keys")
@@ -40,7 +50,7 @@ class Arguments:
                 found.update(word for word in keys.text.split() if not word.endswith("="))
             if value.text and _PATH.fullmatch(value.text) and value.text not in ("None", "True", "False"):
                 found.add(value.text)
-        return frozenset(found)
+        return found
 
     def have(self, wanted: Iterable[str]) -> bool:
         """Whether a keyword is given, or a position: `2` for the third argument."""

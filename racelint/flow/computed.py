@@ -7,6 +7,7 @@ import libcst as cst
 from racelint.events import NO_IDS, Ids
 from racelint.facts import FunctionFacts
 from racelint.flow.arguments import Arguments
+from racelint.flow.making import parts_of
 from racelint.flow.summaries import Program
 
 
@@ -24,7 +25,9 @@ def computed_from(program: Program, facts: FunctionFacts, arguments: Arguments) 
     definition = program.definition(facts.qualname)
     if definition is None or arguments.starred:
         return NO_IDS
-    operands = _operands(definition.node)
+    operands = program.operands.get(facts.qualname)
+    if operands is None:
+        operands = program.operands[facts.qualname] = _operands(definition.node)
     names = [name for name, _ in facts.params[bool(facts.owner) :]]
     given = dict(zip(names, arguments.positional, strict=False)) | arguments.keywords
     return NO_IDS.union(*(value.stems - value.opaque for name, value in given.items() if name in operands))
@@ -39,7 +42,7 @@ def _operands(function: cst.FunctionDef) -> set[str]:
         if isinstance(node, cst.Return) and node.value is not None:
             _collect(node.value, found, alone=True)
         elif not isinstance(node, (cst.FunctionDef, cst.ClassDef, cst.BaseExpression)):
-            todo.extend(node.children)
+            todo.extend(parts_of(node))
     return found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import libcst as cst
 
 from racelint.events import Place
+from racelint.flow.making import parts_of
 from racelint.flow.summaries import Definition, Program
 
 
@@ -42,7 +43,7 @@ def tested(program: Program, unit: str) -> frozenset[str]:
     todo: list[cst.CSTNode] = [] if definition is None else [definition.node]
     while todo:
         node = todo.pop()
-        todo.extend(node.children)
+        todo.extend(parts_of(node))
         match node:
             case cst.If() | cst.While() | cst.IfExp() | cst.Assert():
                 found |= _names(node.test)
@@ -73,7 +74,7 @@ def _assignments(node: cst.FunctionDef) -> Iterator[tuple[cst.BaseExpression, li
     todo: list[cst.CSTNode] = [node]
     while todo:
         found = todo.pop()
-        todo.extend(found.children)
+        todo.extend(parts_of(found))
         match found:
             case cst.Assign():
                 yield found.value, [target.target for target in found.targets]
@@ -109,5 +110,5 @@ def _names(node: cst.CSTNode) -> frozenset[str]:
         elif isinstance(part, (cst.Attribute, cst.Arg)):
             todo.append(part.value)
         else:
-            todo.extend(part.children)
+            todo.extend(parts_of(part))
     return frozenset(found)

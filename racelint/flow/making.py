@@ -5,7 +5,7 @@ A constructor of libcst takes 3.4 µs for a call, as the classes are frozen data
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields
 from types import FunctionType
 from typing import Any, TypeVar
@@ -114,3 +114,34 @@ def nodes_of(node: cst.CSTNode) -> list[cst.CSTNode]:
         found.append(one)
         todo.extend(part for part in reversed(one.children) if not isinstance(part, _LAYOUT))
     return found
+
+
+def parts_of(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """The nodes right below a node, without layout and in no certain order; `children` makes a copy of the node to find them."""
+    kind = type(node)
+    names = _PARTS.get(kind)
+    if names is None:
+        names = _PARTS[kind] = tuple(f.name for f in fields(kind) if not f.name.startswith(_LAID_OUT))
+    for name in names:
+        value = getattr(node, name)
+        if isinstance(value, cst.CSTNode):
+            yield value
+        elif isinstance(value, (tuple, list)):
+            yield from (part for part in value if isinstance(part, cst.CSTNode))
+
+
+_PARTS: dict[type[cst.CSTNode], tuple[str, ...]] = {}
+"""By class: the fields that may hold such nodes."""
+_LAID_OUT = (
+    "whitespace",
+    "leading_lines",
+    "lines_after",
+    "lpar",
+    "rpar",
+    "comma",
+    "semicolon",
+    "equal",
+    "header",
+    "footer",
+)
+"""How fields for layout are called."""

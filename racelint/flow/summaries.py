@@ -294,6 +294,8 @@ class Program:
         self._others: dict[str, list[str]] = {}
         self._suspends: dict[str, bool] = {}
         self._matters: dict[str, bool] = {}
+        self.operands: dict[str, set[str]] = {}
+        """What `computed_from` has found in functions."""
 
     @cached_property
     def lines(self) -> list[str]:

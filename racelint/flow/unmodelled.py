@@ -118,7 +118,8 @@ def _asked_attribute(ev: Evaluator, node: cst.Call, arguments: Arguments) -> Val
 def _computed(ev: Evaluator, node: cst.Call, type_name: str, arguments: Arguments) -> Value:
     """What a builtin computes from its arguments alone."""
     used_as_key(ev, node, arguments)
-    arguments.positional = [evaluated(ev, value, node, type_name) for value in arguments.positional]
+    looked_up = [evaluated(ev, value, node, type_name) for value in arguments.positional]
+    arguments = Arguments(looked_up, arguments.keywords, arguments.nodes, arguments.starred)
     if type_name == "sum":
         _note_summed(ev, node, arguments)
     looked = [
@@ -129,8 +130,8 @@ def _computed(ev: Evaluator, node: cst.Call, type_name: str, arguments: Argument
         stems = stems.union(*(held.stems for v in looked if (held := v.part("holds")) is not None))
     via = looked[0].via if type_name == "bool" and looked else None
     rows = listed(ev, arguments.positional[0]) if type_name in _LISTS and arguments.positional else ()
-    if via is None and type_name in (*_LISTS, "len") and (looked_up := _table_read(ev, arguments)) is not None:
-        via = looked_up
+    if via is None and type_name in (*_LISTS, "len") and (read := _table_read(ev, arguments)) is not None:
+        via = read
     elif type_name == "len" and looked:
         rows = ((COUNTED, looked[0]),)
     return Value(

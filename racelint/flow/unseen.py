@@ -110,7 +110,7 @@ _FREE = expression(r"(?i)uniqu|unused|_free_|^free_|available")
 
 def is_queried(ev: Evaluator, function: cst.BaseExpression) -> bool:
     """Whether what is called is the class of the rows that were asked for: `model(**values)` after `session.query(model)`."""
-    if not ev.program.maps_rows or not isinstance(function, (cst.Name, cst.Attribute)):
+    if not ev.of_tables or not ev.program.maps_rows or not isinstance(function, (cst.Name, cst.Attribute)):
         return False
     text = source_of(function)
     table = table_name(ev, text) if text == "cls" else text

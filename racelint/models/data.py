@@ -308,17 +308,24 @@ class Models:
         Types with the receiver `*` have methods that are named as no others: `method` alone tells them. Of several types that it may
         have, the first that has the method.
         """
-        entry = _ENTRY.search(receiver)  # `request.app["pool"]`
+        entry = _ENTRY.search(receiver) if receiver.endswith("]") else None  # `request.app["pool"]`
         named = self.receivers.get(entry[2] if entry is not None else receiver.rpartition(".")[2].lstrip("_"), [])
         fitting = [
             type_name
-            for type_name, needed in (
-                *named,
-                *(entry for entry in self.receivers.get("*", ()) if (entry[0], method) in self.methods),
-            )
+            for type_name, needed in (*named, *self._told_by_method.get(method, ()))
             if not needed or any(name in imports for name in needed)
         ]
         return next((name for name in fitting if self.method(name, method) is not None), fitting[0] if fitting else "")
+
+    @cached_property
+    def _told_by_method(self) -> dict[str, list[tuple[str, tuple[str, ...]]]]:
+        """By method: the types with the receiver `*` that have it themselves."""
+        found: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+        for entry in self.receivers.get("*", ()):
+            for type_name, method in self.methods:
+                if type_name == entry[0]:
+                    found.setdefault(method, []).append(entry)
+        return found
 
 
 _ENTRY = expression(r"\[([\"'])_*(\w+)\1\]$")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from racelint.events import Access, Acquire, Event, Ids, Kind, Mark, Op, Resource, Shape, Switch
@@ -32,6 +33,9 @@ def exactly(one: Resource, other: Resource) -> bool:
     return same(one, other) and one.key == other.key
 
 
+_number = attrgetter("id")
+
+
 class Unit:
     """One unit of work: a function with the helpers that it calls folded in."""
 
@@ -57,9 +61,19 @@ class Unit:
 
     def accesses(self, *ops: Op, kinds: tuple[Kind, ...] = ()) -> Iterator[Access]:
         """The accesses with one of the operations and kinds (none given: any), in the order of the walk."""
+        if (ops and self._ops.isdisjoint(ops)) or (kinds and self._kinds.isdisjoint(kinds)):
+            return  # as nearly always: most rules ask most units
         for access in self.flow.accesses:
             if (not ops or access.op in ops) and (not kinds or access.resource.kind in kinds):
                 yield access
+
+    @cached_property
+    def _ops(self) -> frozenset[Op]:
+        return frozenset(access.op for access in self.flow.accesses)
+
+    @cached_property
+    def _kinds(self) -> frozenset[Kind]:
+        return frozenset(access.resource.kind for access in self.flow.accesses)
 
     def access(self, number: int) -> Access | None:
         """The access with this number."""
@@ -68,9 +82,19 @@ class Unit:
 
     def marks(self, *what: str) -> Iterator[Mark]:
         """The marks of these sorts."""
+        if len(what) == 1:
+            yield from self._marks.get(what[0], ())
+            return
+        found = [mark for one in dict.fromkeys(what) for mark in self._marks.get(one, ())]
+        yield from sorted(found, key=_number)
+
+    @cached_property
+    def _marks(self) -> dict[str, list[Mark]]:
+        found: dict[str, list[Mark]] = {}
         for event in self.events:
-            if isinstance(event, Mark) and event.what in what:
-                yield event
+            if isinstance(event, Mark):
+                found.setdefault(event.what, []).append(event)
+        return found
 
     def switches(self) -> Iterator[Switch]:
         """All switch points."""
