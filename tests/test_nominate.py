@@ -85,3 +85,54 @@ def test_what_is_left_to_one_call_is_looked_at_where_it_is_done() -> None:
     assert found is not None
     names = [nominee.facts.qualname for nominee in found.definitions]
     assert names == ["Feed.take", "Feed.take_two"]
+
+
+SPENT = """
+from contextlib import contextmanager
+
+from django.db import connection, transaction
+
+from desk.rows import Ticket
+
+
+def spend_with_cursor(ticket):
+    ticket.left = ticket.left - 1
+    with connection.cursor() as cursor:
+        cursor.fetchone()
+
+
+def spend_in_transaction(ticket):
+    ticket.left = ticket.left - 1
+    with transaction.atomic():
+        ticket.touch()
+
+
+def gather_options(options, more):
+    options["open"] = Ticket.objects.filter(state="open").count()
+    options.update(more)
+    options.update({"state": "closed"})
+
+
+def close_all(tickets):
+    Ticket.objects.filter(state="open").update(state="closed")
+    tickets.update(left=0)
+"""
+
+OWN_CURSOR = """
+@contextmanager
+def cursor():
+    yield
+"""
+
+
+def walked(text: str, code: str) -> list[str]:
+    """The definitions of a text that are nominated for a rule."""
+    facts = analyse.collect(Source("desk.py", text))
+    found = analyse.nominated(facts, analyse.build_index([facts]), [one for one in RULES if one.code == code])
+    return [nominee.facts.name for nominee in found.definitions] if found is not None else []
+
+
+def test_what_changes_no_store_is_not_walked() -> None:
+    """Neither a cursor that is closed nor a dictionary that is updated changes rows, unless the project's own cursor may commit."""
+    assert walked(SPENT, "RL105") == walked(SPENT, "RL201") == ["spend_in_transaction", "close_all"]
+    assert walked(SPENT + OWN_CURSOR, "RL105") == ["spend_with_cursor", "spend_in_transaction", "close_all"]
