@@ -15,7 +15,6 @@ from racelint.models.data import Handler
 
 REGISTERS = expression(
     r"register|connect|listen|track|subscribe|attach|^on_|(add|set)_.*(callback|handler|listener|hook|watcher|observer)"
-    r"|(^|_)serve(r|_forever)?$|Server$"
 )
 """Last names of calls that keep a function to call it later."""
 
