@@ -37,6 +37,7 @@ class Need(Enum):
     SUCCESSOR = "a coroutine, or a callback, takes out an entry that it, or who starts it, has put there"
     FILLED_BY_TASK = "a constructor starts a task"
     HANDED_OVER = "a task is started with, or a queue gets, what is changed by the same function"
+    TURN = "a coroutine looks at a collection and puts into it, and takes a lock"
     FIRST_STEP = "a task that the module starts looks at state that another takes away"
     STATE_OF_THREADS = "state is looked at and changed, and a thread changes it, too"
     GUARDED_STATE = "state is changed that is changed under a lock somewhere"

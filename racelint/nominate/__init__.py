@@ -111,6 +111,7 @@ OF_COROUTINES = frozenset(
         Need.MADE_BY_TASKS,
         Need.FLAG_OF_TASKS,
         Need.ENDED,
+        Need.TURN,
         Need.ITERATION,
         Need.PACE,
     }
@@ -161,6 +162,7 @@ OF_LOCKS = frozenset(
         Need.GUARDED_PAIR,
         Need.UNDER_LOCK,
         Need.USED_UNDER_LOCK,
+        Need.TURN,
     }
 )
 """What only definitions of modules can meet that make or take locks."""
@@ -194,6 +196,7 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.SUCCESSOR: tasks.successor,
     Need.FILLED_BY_TASK: tasks.filled_by_task,
     Need.HANDED_OVER: tasks.handed_over,
+    Need.TURN: tasks.turn,
     Need.STATE_OF_THREADS: memory.state_of_threads,
     Need.GUARDED_STATE: locks.guarded_state,
     Need.GUARDED_BY_TASKS: locks.guarded_by_tasks,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from racelint.candidate import Candidate
 from racelint.finding import World
 from racelint.resolve import CONSTRUCTORS
-from racelint.words import HANDS_ON
+from racelint.words import HANDS_ON, NOTES
 
 
 def successor(c: Candidate) -> bool:
@@ -36,6 +36,13 @@ def filled_by_task(c: Candidate) -> bool:
     if c.facts.name not in CONSTRUCTORS or not c.facts.owner:
         return False
     return any(c.module.concurrency.spawning_calls(function) for function in c.functions)
+
+
+def turn(c: Candidate) -> bool:
+    """Whether a coroutine looks at a collection and puts something into it, and takes a lock for some of that."""
+    if not c.facts.is_async or not any(call.within for function in c.functions for call in function.calls):
+        return False
+    return any(key in c.reads and any(write.how in NOTES for write in writes) for key, writes in c.changes.items())
 
 
 def handed_over(c: Candidate) -> bool:

@@ -249,6 +249,7 @@ from racelint.pattern.transactions import (
     tables_handed_in,
     transactions_at,
 )
+from racelint.pattern.turns import looked_before_turn
 from racelint.pattern.two_stores import written_to_both
 from racelint.pattern.unfilled import filled_by_task
 from racelint.pattern.unit import Unit, exactly, same
@@ -408,6 +409,7 @@ __all__ = [
     "links_refused",
     "listed_then_used",
     "locked_next",
+    "looked_before_turn",
     "looked_for_by_threads",
     "looked_for_then_saved",
     "loosely_constrained",

@@ -28,7 +28,7 @@ RULES: tuple[Rule, ...] = (
         Need.PROMISE,
         Need.OBJECT_STATE,
     ),
-    Listed("RL108", "stale-check", Need.STATE_OF_TASKS, Need.TASK_START, Need.FIRST_STEP, Need.ENDED),
+    Listed("RL108", "stale-check", Need.STATE_OF_TASKS, Need.TASK_START, Need.FIRST_STEP, Need.ENDED, Need.TURN),
     Listed("RL109", "per-call-state", Need.PER_CALL_STATE, Need.KEPT_BY_HOOK, Need.PROCESS_SETTING, Need.STORE_UPDATE),
     Listed("RL110", "reset-then-refill", Need.REFILL),
     Listed("RL111", "double-read", Need.TAKEN_BY_THREADS),

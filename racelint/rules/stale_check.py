@@ -53,6 +53,7 @@ from racelint.pattern import (
     has_side_effects,
     is_busy,
     locked_next,
+    looked_before_turn,
     made_sure_by_all,
     marked_late,
     own_entry_gone,
@@ -89,6 +90,7 @@ def find(module: Module) -> Iterable[Finding]:
         yield from added_too_late(module, unit)
         yield from own_entry_taken_out(module, unit)
         yield from swept_too_late(module, unit)
+        yield from read_out_of_turn(module, unit)
         for pair, kind, evidence in stale_checks(unit):
             if pair.switch is None:
                 continue
@@ -222,6 +224,25 @@ def swept_too_late(module: Module, unit: Unit) -> Iterable[Finding]:
             name,
             Fix(f"say what is to be if `{name}` is gone (`pop` with a default, `discard`)"),
             HARMS["removed"][0],
+        )
+
+
+def read_out_of_turn(module: Module, unit: Unit) -> Iterable[Finding]:
+    """A look at what has come, then the wait for one's turn to read, and the read, though it may have come by then."""
+    for check, lock, wait, evidence in looked_before_turn(unit):
+        name = check.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            wait,
+            ((Role.CHECK, check), (Role.SWITCH, lock), (Role.ACT, wait)),
+            f"`{name}` is found empty on line {module.line(check)}, before the turn to read comes on line {module.line(lock)}; what "
+            "another task has put there by then is not looked at before this await, which may wait for what never comes",
+            evidence,
+            World.TASKS,
+            name,
+            Fix(f"look at `{name}` again under `{lock.lock.shown}`, before anything is read"),
+            "decision on old state",
         )
 
 
@@ -442,5 +463,5 @@ RULE = Rule(
     "decision on old state",
     __doc__,
     find,
-    needs=(Need.STATE_OF_TASKS, Need.TASK_START, Need.FIRST_STEP, Need.ENDED),
+    needs=(Need.STATE_OF_TASKS, Need.TASK_START, Need.FIRST_STEP, Need.ENDED, Need.TURN),
 )

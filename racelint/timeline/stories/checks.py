@@ -203,6 +203,12 @@ def decided_on_old_state(t: Telling) -> Timeline:
         t.a(check, "sees the same")
         t.a(act, "acts upon it, too", wrong=True)
         return t.told("what A counted is no longer so, and both act where one should")
+    if t.says("before the turn to read comes"):
+        t.a(t.first, "nothing has come")
+        t.switch("waits for its turn, B reads")
+        t.other("reads what is for A, puts it there")
+        t.a(t.last, "waits for more, which need not come", wrong=True)
+        return t.told("what A saw is no longer so: what it waits for is there")
     if t.says("if it ends in between"):
         t.a(t.first, "it is there")
         t.switch("its time is over")
