@@ -35,7 +35,7 @@ from racelint.paths import (
 from racelint.store_calls import READ, WRITE, asks_class
 from racelint.store_types import keeps_rows
 from racelint.touch import steps_on_paths
-from racelint.words import SCOPES, promises_one_step
+from racelint.words import SCOPES, first_word, promises_one_step
 
 _READS = ("read", "row", "row-locked", "exists", "query", "query-locked", "sql", "json-load", "file-read")
 WRITES = ("write", "sql", "sql-write", "json-dump", "file-write")
@@ -92,12 +92,14 @@ def row_update(c: Candidate) -> bool:
 
 def object_state(c: Candidate) -> bool:
     """Whether the state of an object is looked at, and an object is saved or the record of one updated."""
-    if not any(name == "save" or name.endswith("_update") for name in c.called):
+    if not any(name.endswith("_update") or first_word(name) in _KEEPS for name in c.called):
         return False
-    return any(path.rpartition(".")[2].rpartition("_")[2] in _STATES for f in c.functions for path in f.reads)
+    words = _STATES | c.module.scope.models.once
+    return any(path.rpartition(".")[2].rpartition("_")[2] in words for f in c.functions for path in f.reads)
 
 
 _STATES = frozenset({"status", "state"})
+_KEEPS = frozenset("save update persist store put".split())
 
 
 def store_changes(c: Candidate) -> bool:

@@ -144,7 +144,7 @@ from racelint.pattern.module import Module
 from racelint.pattern.needing import started_unset
 from racelint.pattern.numbered_late import counted_after_use, sized_before_await
 from racelint.pattern.numbers import found_names, free_names, next_numbers, own_numbers
-from racelint.pattern.object_states import object_states
+from racelint.pattern.object_states import object_states, states_kept_by_others
 from racelint.pattern.only_new import only_for_new_rows
 from racelint.pattern.outlived import TIMES, counted_when_gone
 from racelint.pattern.overwrites import (
@@ -527,6 +527,7 @@ __all__ = [
     "started_unset",
     "state_changes",
     "statements_after_test",
+    "states_kept_by_others",
     "store_rival",
     "store_updates",
     "stronger",

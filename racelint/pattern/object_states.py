@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from racelint.events import Access, Kind, Mark, Op, Sense
 from racelint.expressions import expression
 from racelint.finding import World
+from racelint.frozen import replace
 from racelint.pattern.branches import OPPOSITES
 from racelint.pattern.pair import Pair
 from racelint.pattern.seen import is_seen
 from racelint.pattern.told_outside import is_told_outside
 from racelint.pattern.unit import Unit
+from racelint.words import first_word
 
 
 def object_states(unit: Unit) -> Iterator[tuple[Pair, Mark]]:
@@ -38,6 +40,45 @@ def object_states(unit: Unit) -> Iterator[tuple[Pair, Mark]]:
         if effect is not None:
             yield Pair(unit, check, change), effect
             return
+
+
+def states_kept_by_others(unit: Unit) -> Iterator[tuple[Pair, Mark]]:
+    """The same of what a repository looks up and saves: `coupon = repo.get_by_code(code)`, then `repo.save(coupon)`."""
+    concurrency = unit.module.concurrency
+    if concurrency.called_under_lock(unit.facts) or concurrency.decorator_guards(unit.facts):
+        return
+    words = STATES | unit.module.models.once
+    for look in unit.accesses(Op.READ, Op.CHECK, kinds=(Kind.TABLE,)):
+        name = _local_of(unit, look) if look.how == "look-up" else ""
+        tested = {mark.subject for mark in unit.marks("compared") if look.id in mark.stems}
+        changed = {write.path.rpartition(".")[2] for write in unit.facts.writes if write.path.startswith(f"{name}.")}
+        field = next((one for one in sorted(tested & changed) if one.rpartition("_")[2] in words), "")
+        if not name or not field:
+            continue
+        for save in unit.marks("call", "slow"):
+            sense = dict(save.control).get(look.id)
+            if sense is None or name not in save.related or first_word(save.subject) not in _KEEPS:
+                continue
+            if not _refused(unit, look, sense) or unit.guarded(look, save, World.PROCESSES) or unit.guarded(look, save):
+                continue
+            effect = next(
+                (mark for mark in unit.marks("call", "slow", "enqueue", "spawn") if _done(unit, mark, look, sense)),
+                None,
+            )
+            kept = next((access for access in unit.flow.accesses if access.place == save.place), None)
+            if effect is not None and effect.id != save.id and kept is not None and not unit.locked_at(save):
+                yield Pair(unit, replace(look, resource=replace(look.resource, name=f"{name}.{field}")), kept), effect
+                return
+
+
+def _local_of(unit: Unit, look: Access) -> str:
+    """The name of what a look-up by an unseen function gives."""
+    method = look.resource.name.removesuffix("()")
+    return next((local for local, built in unit.facts.locals_built if built.rpartition(".")[2] == method), "")
+
+
+_KEEPS = frozenset("save update persist store put".split())
+"""First words of what a repository is asked to keep an object by."""
 
 
 STATES = frozenset({"status", "state"})

@@ -30,9 +30,19 @@ def rights_spent(unit: Unit) -> Iterator[tuple[Pair, None]]:
                 continue
             if sense is Sense.ABSENT or unit.guarded(look, gone, World.PROCESSES) or not _once(unit, look):
                 continue
-            if told(unit, look, gone):
+            if told(unit, look, gone) or _goes_on(unit, gone, (number, sense)):
                 yield Pair(unit, look, gone), None
                 break
+
+
+def _goes_on(unit: Unit, gone: Access, seen: tuple[int, Sense]) -> bool:
+    """Whether something is called for those who found the entry alone, once it is gone: `return login(user)`."""
+    return any(
+        mark.id > gone.id and seen in mark.control and not _LOGS.search(mark.subject) for mark in unit.marks("call")
+    )
+
+
+_LOGS = expression(r"(?i)(^|\.)(log|logger|logging|messages|flash)(\.|$)|(^|\.)(debug|info|warning|print)$")
 
 
 def _once(unit: Unit, look: Access) -> bool:

@@ -47,6 +47,7 @@ from racelint.pattern import (
     rows_redeemed,
     state_changes,
     statements_after_test,
+    states_kept_by_others,
     store_rival,
     taken_unasked,
 )
@@ -87,6 +88,7 @@ def find(module: Module) -> Iterable[Finding]:
             *promises_broken(unit),
             *rows_redeemed(unit),
             *object_states(unit),
+            *states_kept_by_others(unit),
         ):
             name = pair.first.resource.name
             yield module.finding(
