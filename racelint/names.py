@@ -21,8 +21,10 @@ from racelint.paths import (
 from racelint.words import (
     BEFORE,
     CLOCKS,
+    CODES,
     ENDING,
     EVERYWHERE,
+    FORMS,
     FREE,
     HOLDERS,
     MAIN_LOOPS,
@@ -31,6 +33,7 @@ from racelint.words import (
     OF_SIZE,
     OVER,
     PROMISE,
+    RIGHTS,
     SETTLES,
     SIGNED_IN,
     TAKEN,
@@ -338,6 +341,17 @@ MEANINGS = (
         "`importer`, `importers`, `data_importer` as a part of the path of a module",
         "whoever administers the application reads in one batch: low confidence of what it does to rows",
         r"(?!)",
+    ),
+    Meaning(
+        "`form` and `serializer` at the end of the name of a variable",
+        "holds the data of a request, and saves it as a row",
+        rf"({'|'.join(FORMS)})$",
+    ),
+    Meaning(
+        "`Invitation`, `Voucher`, `Coupon`, `GiftCard`, `Verification` and their kin in the name of a class, `token`, `code`, `key` and "
+        "their kin at the end of the name of a column",
+        "a right that is given once, to whoever shows its code",
+        rf"(?i)({'|'.join(sorted(RIGHTS))})|{CODES.pattern}",
     ),
     Meaning("`x_queryset`, `x_qs`", "a query set of the rows `x`", r"_(queryset|qs)$"),
     Meaning(

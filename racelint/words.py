@@ -138,6 +138,17 @@ ONCE = frozenset(
 )
 """Words of keys and functions that say that what stands there may be used once."""
 
+RIGHTS = ONCE | frozenset(
+    "coupon gift giftcard redemption activation registration signup promo promotion claim".split()
+)
+"""Words in names of classes whose rows are rights that are given once."""
+
+CODES = expression(r"(^|_)(token|code|key|secret|nonce|otp|hash|uuid)$")
+"""Names of columns that hold what is handed out."""
+
+FORMS = ("form", "serializer")
+"""How what holds the data of a request is called, and saves it as a row."""
+
 PROMISE = expression(
     r"^_*(a_?)?(put|set|add|insert|store|write|save|create|acquire|lock|claim)_?(if|unless|when)_?(is_)?(not_)?"
     r"(empty|absent|missing|none|new|unset|free|present|exists?|existing)$"

@@ -115,8 +115,11 @@ def _saved(unit: Unit, change: Access, root: str) -> bool:
 
 
 def _told_of(change: Access, root: str) -> bool:
-    """Whether the record of a store is updated that the object is called after: `self.db.volume_update(…)` of `volume`."""
-    return change.how.endswith("_update") and change.resource.name.rpartition(".")[2] == root
+    """Whether the record of a store is updated, by the key of the object or called after it: `self.db.disk_update(…)` of `disk`."""
+    named = change.resource.name.rpartition(".")[2] == root or not change.related.isdisjoint(
+        {f"{root}.id", f"{root}.pk"}
+    )
+    return change.how.endswith("_update") and named
 
 
 def _still_allowed(unit: Unit, check: Access, change: Access) -> bool:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from racelint.events import Access, Kind, Mark, Op, Sense
-from racelint.expressions import expression
 from racelint.finding import World
 from racelint.pattern.branches import excluded
 from racelint.pattern.pair import Pair
 from racelint.pattern.transactions import row_locked_at
 from racelint.pattern.unit import Unit
-from racelint.words import ONCE, WORD
+from racelint.words import CODES, RIGHTS, WORD
 
 
 def rows_redeemed(unit: Unit) -> Iterator[tuple[Pair, Access | Mark]]:
@@ -51,17 +50,10 @@ def _found_by_code(unit: Unit, gone: Access) -> Access | None:
 def _by_code(look: Access) -> bool:
     """Whether a row is looked up by what its owner was given, of a kind that may be used once."""
     columns = {name.partition("__")[0] for name in look.tested}
-    if not any(_CODE.search(column) for column in columns):
+    if not any(CODES.search(column) for column in columns):
         return False
     words = {word.lower() for word in WORD.findall(look.resource.name)}
-    return not words.isdisjoint(ONCE | _RIGHTS)
-
-
-_CODE = expression(r"(^|_)(token|code|key|secret|nonce|otp|hash|uuid)$")
-"""Names of columns that hold what is handed out."""
-
-_RIGHTS = frozenset("coupon gift giftcard redemption activation registration signup promo promotion claim".split())
-"""Further words in names of classes whose rows are rights that are given once."""
+    return not words.isdisjoint(RIGHTS)
 
 
 def _asked(unit: Unit, gone: Access) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Kind, Op, Row, Sense
+from racelint.events import Access, Kind, Op, Sense
 from racelint.finding import World
 from racelint.pattern.answered import seen_classes
 from racelint.pattern.branches import told
 from racelint.pattern.lookups import COUNTS, constraint_handled, drawn_at_random
 from racelint.pattern.transactions import row_locked_at
 from racelint.pattern.unit import Unit
+from racelint.words import FORMS
 
 
 def looked_for_then_saved(unit: Unit) -> Iterator[tuple[Access, Access, str]]:
@@ -19,9 +20,11 @@ def looked_for_then_saved(unit: Unit) -> Iterator[tuple[Access, Access, str]]:
     `if Booking.objects.filter(room=form.cleaned_data["room"]).exists(): return taken`, then `form.save()`; so do a model's own `save`,
     and what `form.save(commit=False)` gave.
     """
-    for save in unit.accesses(Op.WRITE, kinds=(Kind.ROW,)):
+    for save in unit.accesses(Op.WRITE, Op.CREATE, kinds=(Kind.ROW, Kind.TABLE)):
         row = unit.flow.rows[save.value.row] if save.value.row is not None else None
-        if row is None or row.locked or row.loaded is not None or row_locked_at(unit, save):
+        form = next((name for name in sorted(save.related) if name.lower().endswith(FORMS)), "")
+        name = form if save.op is Op.CREATE else row.name if row is not None else ""
+        if not name or (row is not None and (row.locked or row.loaded is not None)) or row_locked_at(unit, save):
             continue
         if not save.how.removeprefix("super().").startswith(("save", "asave")) or constraint_handled(unit, save):
             continue
@@ -35,7 +38,7 @@ def looked_for_then_saved(unit: Unit) -> Iterator[tuple[Access, Access, str]]:
             ):
                 continue
             absent = sense is Sense.ABSENT or (look.how in COUNTS and sense is Sense.OTHERWISE)
-            if not absent or not unit.before(look.id, save.id) or not _says_so(unit, row, save, look):
+            if not absent or not unit.before(look.id, save.id) or not _says_so(unit, name, look):
                 continue
             if _unique(unit, look) or unit.guarded(look, save, World.PROCESSES) or unit.guarded(look, save):
                 continue
@@ -44,16 +47,16 @@ def looked_for_then_saved(unit: Unit) -> Iterator[tuple[Access, Access, str]]:
                 return
 
 
-def _says_so(unit: Unit, row: Row, save: Access, look: Access) -> bool:
+def _says_so(unit: Unit, saved: str, look: Access) -> bool:
     """Whether rows were looked for by what the saved one has itself."""
-    if row.name == "self":
+    if saved == "self":
         own = unit.facts.owner.rpartition(".")[2]
         of_own = look.resource.name in (own, "cls", "self.__class__", "type(self)", "self._meta.model")
         return of_own and unit.facts.name in _SAVES and any(_of(name, "self") for name in look.related)
-    if row.name.lower().endswith(_DATA):
-        told_by = {row.name}
-    elif any(name == row.name and built.rpartition(".")[2] == "save" for name, built in unit.facts.locals_built):
-        told_by = {row.name, *(built.rpartition(".")[0] for name, built in unit.facts.locals_built if name == row.name)}
+    if saved.lower().endswith(FORMS):
+        told_by = {saved}
+    elif any(name == saved and built.rpartition(".")[2] == "save" for name, built in unit.facts.locals_built):
+        told_by = {saved, *(built.rpartition(".")[0] for name, built in unit.facts.locals_built if name == saved)}
     else:
         return False
     if any(_of(name, one) for name in look.related for one in told_by):
@@ -67,10 +70,6 @@ def _says_so(unit: Unit, row: Row, save: Access, look: Access) -> bool:
 
 
 _SAVES = ("save", "asave")
-_DATA = ("form", "serializer")
-"""How what holds the data of a request is called, and saves it as a row."""
-
-
 _SENT = frozenset({"request.data", "request.POST"})
 """What a request sends, of which the form or serializer is made."""
 
