@@ -17,6 +17,7 @@ from racelint.pattern.apart import computed_from_itself, made_apart, of_other_en
 from racelint.pattern.asked_twice import asked_then_fetched
 from racelint.pattern.assumed import assumed_at_start, assumed_set
 from racelint.pattern.beside import key_kept_late
+from racelint.pattern.branches import told_apart
 from racelint.pattern.called_at_once import read_after_callback
 from racelint.pattern.claimed_late import is_busy, marked_late
 from racelint.pattern.claiming import adds_entry, claimed_in_two_steps, filled_over_limit, places_taken
@@ -554,6 +555,7 @@ __all__ = [
     "tested_then_drawn",
     "thread_updates",
     "threads_handed_alike",
+    "told_apart",
     "torn_down",
     "torn_reads",
     "transactions_at",

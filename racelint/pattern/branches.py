@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from racelint.events import Access, Mark, Sense, Switch
+from racelint.expressions import expression
 from racelint.pattern.unit import Unit
 
 
@@ -19,6 +20,39 @@ def _on_other_branch(check: Access, write: Access, event: Mark) -> bool:
 def excluded(one: Access, other: Access | Mark | Switch) -> bool:
     """Whether only one of the two can happen in a run: they stand on two branches of one test."""
     return any({mine, sense} in OPPOSITES for number, mine in one.control for n, sense in other.control if n == number)
+
+
+def told_apart(unit: Unit, one: Access, other: Access) -> bool:
+    """Whether the two stand under tests that one value equals this and that: `if action == "create":`, then `if action == "update":`.
+
+    As it is written, whatever the value is: flows only know tests of what is shared.
+    """
+    lines = unit.module.program.lines_of(unit.facts)
+    mine, others = (_equal(lines, unit.module.span(event.site).line) for event in (one, other))
+    return any(name in others and others[name] != value for name, value in mine.items())
+
+
+def _equal(lines: list[str], line: int) -> dict[str, str]:
+    """The values that names equal where a line stands, by the headers of the blocks around it in its function."""
+    found: dict[str, str] = {}
+    depth = _depth(lines[line - 1])
+    for text in reversed(lines[: line - 1]):
+        if not text.strip() or _depth(text) >= depth:
+            continue
+        depth = _depth(text)
+        if text.lstrip().startswith(("def ", "async def ", "class ")):
+            break
+        header = _EQUALS.match(text)
+        if header is not None:
+            found.setdefault(header[1], header[2])
+    return found
+
+
+def _depth(text: str) -> int:
+    return len(text) - len(text.lstrip())
+
+
+_EQUALS = expression(r"\s*(?:el)?if ([A-Za-z_][\w.]*) == ([\"'][^\"']*[\"'])(?: and .*)?:")
 
 
 OPPOSITES = ({Sense.PRESENT, Sense.ABSENT}, {Sense.OTHER, Sense.OTHERWISE})

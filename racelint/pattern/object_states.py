@@ -154,7 +154,7 @@ def _refused(unit: Unit, check: Access, sense: Sense) -> bool:
 
 def _done(unit: Unit, mark: Mark, check: Access, sense: Sense) -> bool:
     """Whether a call because of the test is seen when it is made twice."""
-    if (check.id, sense) not in mark.control or _LOGS.search(mark.subject):
+    if (check.id, sense) not in mark.control or _LOGS.search(mark.subject) or unit.only_after_error(check, mark):
         return False
     return is_told_outside(mark) or is_seen(unit, mark)
 

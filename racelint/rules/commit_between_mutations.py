@@ -43,6 +43,7 @@ from racelint.pattern import (
     row_evidence,
     sent_past,
     surely_in_processes,
+    told_apart,
 )
 from racelint.rule import Rule
 
@@ -97,7 +98,9 @@ def split_by_commit(unit: Unit) -> Iterator[tuple[Access, Mark, Access]]:
         earlier = [a for a in mutations if unit.before(a.id, commit.id) and a.id < commit.id]
         later = [a for a in mutations if unit.before(commit.id, a.id) and a.id > commit.id]
         for first in reversed(earlier):
-            second = next((a for a in later if related_changes(unit, first, a)), None)
+            second = next(
+                (a for a in later if related_changes(unit, first, a) and not told_apart(unit, first, a)), None
+            )
             if second is not None:
                 yield first, commit, second
                 break
