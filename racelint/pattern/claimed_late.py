@@ -55,6 +55,12 @@ def is_busy(unit: Unit, check: Access, sense: Sense, act: Access) -> bool:
     )
 
 
+def is_field(check: Access, act: Access) -> bool:
+    """Whether one entry is meant whose name is written out, as an attribute is: `if state["busy"]: return`, `state["busy"] = True`."""
+    key = act.resource.key
+    return act.how == "[]" and key == check.resource.key and key[:1] in ("'", '"') and key[1:-1].isidentifier()
+
+
 def _waits(unit: Unit, check: Access, act: Access) -> Iterator[Switch]:
     """What is awaited between the two, and because of the check after them."""
     yield from unit.switches_between(check.id, act.id)

@@ -52,6 +52,7 @@ from racelint.pattern import (
     fails_when_gone,
     has_side_effects,
     is_busy,
+    is_field,
     locked_next,
     looked_before_turn,
     made_sure_by_all,
@@ -350,7 +351,7 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
     grows = grows or drawn
     advances = (
         act.op is Op.WRITE
-        and act.how == "="
+        and (act.how == "=" or is_field(check, act))
         and (
             ((act.value.shape is Shape.CONSTANT or _asked_for(check, act)) and sense.vague)
             or (act.value.shape in (Shape.TRUE, Shape.CONSTANT) and sense is Sense.ABSENT)
