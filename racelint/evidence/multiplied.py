@@ -58,15 +58,17 @@ def started_by_many(calls: Calls, told: list[Root]) -> list[Root]:
 
 
 def started_by_each_call(calls: Calls, told: list[Root]) -> Iterator[Root]:
-    """The tasks of which there are several because a method that does not wait for them starts one each time that it is called.
+    """The tasks of which there are several because a method or handler that does not wait for them starts one each time it is called.
 
     Not one that is kept in an attribute, or started under a condition: there may be one at a time.
     """
     known = {root.unit: root for root in told if root.world == "tasks"}
     callbacks = {root.unit for root in told if root.world == "tasks" and root.strength is Confidence.MEDIUM}
+    handlers = {root.unit: root for root in told if root.handler and root.many}
     found: set[str] = set()
     for caller in calls.scope.facts.functions:
-        often = _called_often(calls, caller) or caller.qualname in callbacks
+        handler = handlers.get(caller.qualname)
+        often = _called_often(calls, caller) or caller.qualname in callbacks or handler is not None
         often = often and caller.name not in _ONE_CALL and not RUNS_ONCE.search(caller.name)
         often = often and not waits_for_result(caller)
         for call, spawner in calls.spawning_calls(caller) if often else ():
@@ -79,11 +81,16 @@ def started_by_each_call(calls: Calls, told: list[Root]) -> Iterator[Root]:
                         continue
                     found.add(unit.qualname)
                     text = f"{root.text}, as often as `{shown_name(caller.qualname)}` is called"
-                    yield replace(root, text=text, many=True, strength=Confidence.MEDIUM)
+                    strength = handler.strength if handler is not None else Confidence.MEDIUM
+                    apart = handler is not None and handler.own_object and unit.owner == caller.owner
+                    own = root.own_object or apart
+                    yield replace(
+                        root, text=text, many=True, strength=strength, own_object=own, handler=handler is not None
+                    )
 
 
-_ONE_CALL = frozenset({"connection_made", "connection_lost", "eof_received"})
-"""Methods of protocols that are called once for each object."""
+_ONE_CALL = frozenset({"connection_made", "connection_lost", "eof_received", "on_ready", "setup_hook"})
+"""Methods of protocols that are called once for each object, and what bots call when they are connected."""
 
 
 def _is_kept(call: CallSite, caller: FunctionFacts) -> bool:
