@@ -14,6 +14,7 @@ from racelint.facts.declared import (
     back_references,
     is_script,
     loose_columns,
+    named_annotation,
     note_assigned,
     note_model,
     note_reference,
@@ -57,8 +58,10 @@ class _Collector(Statements):
 
     def collect(self, tree: ast.Module, path: str) -> ModuleFacts:
         assigned: list[tuple[str, str]] = []
+        annotations: list[tuple[str, str]] = []
         for node in tree.body:
             note_assigned(node, assigned)
+            annotations += named_annotation(node)
             note_statement(node, "", self.statements)
         self.body(tree.body)
         return ModuleFacts(
@@ -76,6 +79,7 @@ class _Collector(Statements):
             referring_back=back_references(tree, self.source.text),
             script=MAIN in self.source.text and is_script(tree),
             unshared=THREAD_SAFETY in self.source.text and shares_no_connections(tree),
+            annotations=tuple(annotations),
         )
 
     def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:

@@ -177,6 +177,8 @@ class ModuleFacts:
     """Can be started as a program itself: `if __name__ == "__main__":`."""
     unshared: bool = False
     """Says that threads may not share the connections of its package: `threadsafety = 1`, as PEP 249 has it."""
+    annotations: tuple[tuple[str, str], ...] = ()
+    """Names that stand for annotations, with the class that each names: `Db = Annotated[Session, Depends(get_session)]`."""
 
 
 SECOND_ROW_HANDLED = "!second row"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 
 from racelint.expressions import expression
 from racelint.facts.source_text import annotation_name, dotted, shape_of
@@ -35,6 +36,25 @@ def note_assigned(node: ast.stmt, into: list[tuple[str, str]], of_class: bool = 
     for target in targets:
         if isinstance(target, ast.Name):
             into.append((target.id, built if shape in telling and built else shape))
+
+
+def named_annotation(node: ast.stmt) -> Iterator[tuple[str, str]]:
+    """The name that a statement of a module gives to an annotation with more than a class in it, and that class.
+
+    `Db = Annotated[Session, Depends(get_session)]`, also with `: TypeAlias` or as a statement `type`.
+    """
+    if isinstance(node, ast.Assign) and len(node.targets) == 1:
+        target, value = node.targets[0], node.value
+    elif isinstance(node, ast.AnnAssign) and node.value is not None:
+        target, value = node.target, node.value
+    elif type(node).__name__ == "TypeAlias":  # from Python 3.12 on
+        target, value = node.name, node.value
+    else:
+        return
+    if not isinstance(target, ast.Name) or not isinstance(value, ast.Subscript):
+        return
+    if dotted(value.value).rpartition(".")[2] == "Annotated" and (named := annotation_name(value)):
+        yield target.id, named
 
 
 def note_statement(node: ast.stmt, owner: str, into: list[tuple[str, str]]) -> None:

@@ -199,6 +199,19 @@ class Index:
             self._meanings[key] = self._within(module, path, MOST_HOPS)
         return self._meanings[key]
 
+    def annotation(self, path: str, module: ModuleFacts) -> Found | None:
+        """The class, as it is written in its module, that a name for an annotation stands for: `Db` for `Annotated[Session, …]`."""
+        if path.rpartition(".")[2] not in self._annotations:
+            return None
+        found = self.meaning(path, module)
+        named = self.table(found.module).annotations.get(found.name) if found is not None else None
+        return Found(found.module, named) if found is not None and named is not None else None
+
+    @cached_property
+    def _annotations(self) -> frozenset[str]:
+        """The names that stand for annotations anywhere."""
+        return frozenset(name for module in self.modules for name, _ in module.annotations)
+
     # classes
 
     def class_named(self, path: str, module: ModuleFacts) -> Located | None:

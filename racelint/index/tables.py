@@ -29,6 +29,11 @@ class Table:
         return dict(self.facts.assigned)
 
     @cached_property
+    def annotations(self) -> dict[str, str]:
+        """Names that stand for annotations, with the class that each names."""
+        return dict(self.facts.annotations)
+
+    @cached_property
     def classes(self) -> dict[str, ClassFacts]:
         """By qualified name."""
         return {class_.qualname: class_ for class_ in self.facts.classes}
@@ -55,7 +60,7 @@ class Table:
 
     def defines(self, name: str) -> bool:
         """Whether the module itself makes something of that name at its top."""
-        return name in self.classes or name in self.functions or name in self.assigned
+        return name in self.classes or name in self.functions or name in self.assigned or name in self.annotations
 
     def attribute_sources(self, owner: str, attribute: str) -> list[str]:
         """What `self.attribute` is built from, as written: class names of constructors and annotations."""

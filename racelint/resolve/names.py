@@ -128,11 +128,24 @@ class Names:
 
     def annotated_type(self, path: str) -> str:
         """The type of an object that is annotated with the class: what a call of the class gives."""
-        own = self.class_type(path)
+        own = self._type_annotated(path)
         if own in ("typing.Any", "object"):
             return ""
         call = self.models.functions.get(own)
         return call.returns if call is not None and call.returns else own
+
+    def _type_annotated(self, path: str) -> str:
+        """The type that an annotation names, maybe by a name that a module of the project gives to the whole of it."""
+        named = self.index.annotation(path, self.facts)
+        if named is None:
+            return self.class_type(path)
+        if named.module.path == self.facts.path:
+            return self.class_type(named.name)
+        if self.index.meaning(named.name, named.module) is not None:
+            return self.class_type(path)  # a class of the project, which has no name here
+        first, dot, rest = named.name.partition(".")
+        origin = self.index.table(named.module).imports.get(first, first) + dot + rest
+        return BUILT_IN.get(origin, origin)
 
     def own_class(self, type_name: str) -> ClassFacts | None:
         """The class of this module that the type names."""
