@@ -94,6 +94,18 @@ class Candidates:
         """The collections that an entry may leave by a function of its own, which a loop over them may come to."""
         return frozenset(key for key, changes in self.changers.items() if any(ends_entry(f, w) for f, w in changes))
 
+    @cached_property
+    def resized_by_requests(self) -> frozenset[str]:
+        """The collections that requests or connections put something into or take it out of, on an object that they share."""
+        roots = self.concurrency.roots
+        answering = {n for n, root in enumerate(roots) if root.handler and root.many and not root.own_object}
+        reached = self.concurrency.reached
+        return frozenset(
+            key
+            for key, functions in (self.resizing.items() if answering else ())
+            if any(not answering.isdisjoint(reached.get(function.qualname, ())) for function in functions)
+        )
+
     def kinds(self, who: dict[str, list[FunctionFacts]], key: str, world: World, reach: Reach) -> list[Runs]:
         """How the functions start that do something to a key; `who` is `changing`, `resizing` or `takers`."""
         question = (id(who), key, world, reach)

@@ -283,11 +283,15 @@ def iteration(c: Candidate) -> bool:
     if not c.suspends or not any(function.loop_names for function in c.functions):
         return False
     told = any(calls_entry(call, function) for function in c.functions for call in function.calls)
-    # that a coroutine is public says too little here, for the loop and for who resizes
+    # that a coroutine is public says too little here, for the loop unless requests resize, and for who resizes
     sure = RANKS[Confidence.HIGH] if module.least else module.least
     return any(
         c.switches_between(key)
-        and ((told and key in module.left_by_entries) or c.meets(key, module.resizing, World.TASKS) >= sure)
+        and (
+            (told and key in module.left_by_entries)
+            or key in module.resized_by_requests
+            or c.meets(key, module.resizing, World.TASKS) >= sure
+        )
         for key in c.reads
         if key in module.resizing
     )

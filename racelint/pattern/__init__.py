@@ -90,7 +90,7 @@ from racelint.pattern.handed_over import changed_after
 from racelint.pattern.hidden import written_then_hidden
 from racelint.pattern.hooks import kept_by_hooks
 from racelint.pattern.indexing import gone_through_by_number
-from racelint.pattern.iterating import VIEWS, iterated_by_threads, process_wide
+from racelint.pattern.iterating import VIEWS, changed_by_requests, iterated_by_threads, process_wide
 from racelint.pattern.jobs import early_jobs, sends_on_commit
 from racelint.pattern.kept import kept_under_lock
 from racelint.pattern.kept_new import built_for_later
@@ -328,6 +328,7 @@ __all__ = [
     "calls_resource",
     "chained_entries",
     "changed_after",
+    "changed_by_requests",
     "changed_or_made",
     "children_then_parent",
     "claimed_in_two_steps",

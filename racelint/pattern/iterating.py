@@ -1,4 +1,4 @@
-"""Collections that are iterated in one thread while another changes their size."""
+"""Collections that are iterated while another thread, or a request, changes their size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from racelint.pattern.pair import INTERNAL
 from racelint.pattern.rivals import rivals
 from racelint.pattern.unit import Unit, same
 from racelint.resolve import CONSTRUCTORS
-from racelint.words import first_word
+from racelint.words import BRINGS_UP, first_word
 
 VIEWS = ("iterate", "items", "keys", "values")
 """How a collection is read by whoever iterates it."""
@@ -199,3 +199,24 @@ def _types(unit: Unit, read: Access) -> set[str]:
 
 _MAKING = ("defaultdict", "collections.defaultdict", "Counter", "collections.Counter")
 """Dictionaries that make the entries which they lack."""
+
+
+def changed_by_requests(unit: Unit, function: FunctionFacts, found: Evidence) -> Evidence | None:
+    """That requests or connections which a method of the object answers come and go while a public method iterates.
+
+    One caller of that is enough: whoever it is runs beside them. Only what brings the object up comes before.
+    """
+    concurrency, scope = unit.module.concurrency, unit.module.scope
+    public = scope.functions.get(found.half)
+    if public is None or not public.owner or first_word(public.name) in BRINGS_UP:
+        return None
+    if function.qualname in concurrency.runs(public.qualname):
+        return None
+    family = scope.family(public.owner)
+    for root in (concurrency.roots[number] for number in sorted(concurrency.reached.get(function.qualname, ()))):
+        handler = scope.functions.get(root.unit)
+        if handler is None or handler.owner not in family or not root.handler or root.own_object or not root.many:
+            continue
+        if root.world == found.world and root.strength is Confidence.HIGH and root.unit != found.half:
+            return Evidence(root.text, Confidence.MEDIUM, root.world)
+    return None

@@ -57,6 +57,7 @@ from racelint.pattern import (
     Switch,
     Unit,
     calls_entry,
+    changed_by_requests,
     ends_entry,
     gone_through_by_number,
     iterated_by_threads,
@@ -191,6 +192,8 @@ def resized_by(unit: Unit, read: Access, locks: frozenset[str]) -> Evidence | No
         misses = write.how in TAKES and function.qualname not in {unit.facts.qualname, *own}
         if (kind in LISTS and not misses) or found.strength is Confidence.MEDIUM:
             found = found.weakened()  # a public method alone says little
+        if kind not in LISTS and found.strength is Confidence.LOW:
+            found = stronger(found, changed_by_requests(unit, function, found)) or found
         if best is None or found.strength.rank > best.strength.rank:
             best = Evidence(
                 f"{found.text}; `{function.qualname}` changes it on line {write.line}", found.strength, found.world
