@@ -155,6 +155,7 @@ class Conditions(Names):
             else:
                 both = Value(left.stems | right.stems)
                 self._compared(left, part.comparator)
+                self._compared(right, node.left)
                 self.compared |= left.stems | right.stems
                 true |= _vaguely(frozenset((n, Sense.OTHER) for n in both.stems), Sense.OTHER)
                 false |= _vaguely(frozenset((n, Sense.OTHER) for n in both.stems), Sense.OTHERWISE)
