@@ -29,8 +29,13 @@ def stamped_late(unit: Unit, check: Access, sense: Sense, act: Access) -> bool:
     locks = {lock.id for lock in unit.locked_at(act)} - {lock.id for lock in unit.locked_at(check)}
     # a lock around all that is awaited says that once is meant, and nobody asks again under it
     waits = [switch for switch in unit.switches_between(check.id, act.id) if switch.callee != "acquire"]
-    once = bool(waits) and all(not locks.isdisjoint(switch.held) for switch in waits)
-    return works_first(unit, check, act) and (once or not _keeps(unit, check, act))
+    if waits and all(not locks.isdisjoint(switch.held) for switch in waits):
+        return any(switch.callee not in _PAUSES for switch in waits)
+    return works_first(unit, check, act) and not _keeps(unit, check, act)
+
+
+_PAUSES = frozenset({"", "wait", "sleep", "async with exit"})
+"""What only waits."""
 
 
 def is_time(unit: Unit, act: Access) -> bool:
