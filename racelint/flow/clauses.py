@@ -54,6 +54,21 @@ def clauses(base: Value, method: str, arguments: Arguments, model: str) -> tuple
     return tuple(found)
 
 
+def counted_rows(name: str, method: str, arguments: Arguments) -> str:
+    """What a statement that asks for a number alone speaks of: `select(func.count()).where(Ticket.show == show)` names it only there."""
+    if not name.startswith("count(") or method not in ("where", "filter"):
+        return name
+    for argument in arguments.nodes:
+        column = argument.value.left if isinstance(argument.value, cst.Comparison) else argument.value
+        if (
+            isinstance(column, cst.Attribute)
+            and isinstance(column.value, cst.Name)
+            and column.value.value[:1].isupper()
+        ):
+            return column.value.value
+    return name
+
+
 _TOLERATE = frozenset({"on_conflict_do_nothing", "on_conflict_do_update", "on_duplicate_key_update"})
 """What an insert is told to do where there is such a row."""
 

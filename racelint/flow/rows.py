@@ -9,7 +9,7 @@ import libcst as cst
 from racelint.events import NO_IDS, Ids, Kind, Op, Resource, Row, Shape, Value
 from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
-from racelint.flow.clauses import clauses, picks
+from racelint.flow.clauses import clauses, counted_rows, picks
 from racelint.flow.columns import (
     choosing_keywords,
     chosen_by,
@@ -166,6 +166,7 @@ def orm_effect(
             looked = ev.access(first.via) if first.via is not None else None
             if looked is not None and looked.how == "exists":  # `query(rows.exists())` has looked already
                 return replace(first, type="sqlalchemy.Query", known=(("asked", first),))
+        name = counted_rows(name, method, arguments)
         keys = base.part("keys")
         wanted = " ".join(
             sorted({*(keys.text.split() if keys else ()), *arguments.texts, *choosing_keywords(method, arguments)})
