@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from racelint.events import Access, Acquire, Event, Kind, Mark, Op
+from racelint.expressions import expression
 from racelint.pattern.constraints import orphans
 from racelint.pattern.entries import opposite_entries
 from racelint.pattern.unit import Unit, held_at
@@ -236,9 +237,25 @@ def in_one_breath(unit: Unit, first: Event, second: Event) -> bool:
 
     Who marks a row, does the work and marks it again wants two transactions; so does a handler of an error.
     """
-    if first.place.unit != second.place.unit:
+    return first.place.unit == second.place.unit and not _works_between(unit, first, second)
+
+
+def moved_at_once(unit: Unit, first: Access, second: Access) -> bool:
+    """Whether one row loses what another of its table gets, by helpers that the unit calls one after the other."""
+    sites = {first.site.unit, second.site.unit}
+    if first.resource.place != second.resource.place or sites != {unit.facts.qualname}:
         return False
-    return not any(
+    taken, given = ({m.group(1, 2) for m in _SIGNED.finditer(unit.module.text(a.place))} for a in (first, second))
+    opposite = {(column, "+-"["-+".index(sign)]) for column, sign in taken}
+    return not opposite.isdisjoint(given) and not _works_between(unit, first, second)
+
+
+_SIGNED = expression(r"\b(\w+)(?:[\"']\))? ([+-]) [\w:$%?]")
+"""A column that something is added to or taken from: `Purse.coins - price`, `F("coins") + price`, `coins = coins - $1`."""
+
+
+def _works_between(unit: Unit, first: Event, second: Event) -> bool:
+    return any(
         isinstance(event, Mark)
         and first.id < event.id < second.id
         and unit.before(event.id, second.id)

@@ -39,6 +39,7 @@ from racelint.pattern import (
     Unit,
     has_parts,
     in_one_breath,
+    moved_at_once,
     one_change,
     row_evidence,
     sent_past,
@@ -55,7 +56,7 @@ def find(module: Module) -> Iterable[Finding]:
             evidence = row_evidence(unit, second)
             apart = first.place.unit != commit.place.unit or not in_one_breath(unit, commit, second)
             parts = has_parts(unit, first, second) and surely_in_processes(unit)
-            if apart and not parts:
+            if apart and not parts and not moved_at_once(unit, first, second):
                 evidence = evidence.weakened()
             yield module.finding(
                 RULE,
