@@ -127,11 +127,13 @@ def shape_of(node: ast.expr | None) -> tuple[str, str]:
             "dict",
             "list",
             "set",
+            "tuple",
+            "frozenset",
             "deque",
             "collections.deque",
             "defaultdict",
             "collections.defaultdict",
-        ) and not (node.args and name in ("dict", "list", "set")):
+        ) and not (node.args and name in _BUILTINS):
             return "empty", name
         if name.rpartition(".")[2] in ("Semaphore", "BoundedSemaphore", "CapacityLimiter"):
             first = node.args[0] if node.args else None
@@ -152,6 +154,10 @@ def shape_of(node: ast.expr | None) -> tuple[str, str]:
     if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
         return "constant", ""
     return "other", dotted(node) if isinstance(node, (ast.Name, ast.Attribute)) else ""
+
+
+_BUILTINS = frozenset({"dict", "list", "set", "tuple", "frozenset"})
+"""What makes a collection of what it is handed, and an empty one of nothing."""
 
 
 def is_no_context(node: ast.expr) -> bool:
