@@ -75,13 +75,30 @@ def _row_locked(caller: FunctionFacts, call: CallSite, lockers: frozenset[str]) 
         return False
     receiver = call.callee.rpartition(".")[0]
     used = {receiver, *(argument.rpartition("=")[2] for argument in call.arguments)} - {"", "self", "cls"}
-    found = {
-        name
-        for name, built in caller.locals_built
-        if built.rpartition(".")[2] in lockers or not LOCKING.isdisjoint(built.split("."))
-    }
+    found = _found_locked(caller, lockers)
     looped = caller.loop_names if any(c.callee.rpartition(".")[2] in lockers for c in caller.calls) else frozenset()
     return bool(used & (found | looped))
+
+
+def _found_locked(caller: FunctionFacts, lockers: frozenset[str]) -> set[str]:
+    """Names for locked rows and for queries that lock them: `rows = q.select_for_update()`, `row = get_object_or_404(rows, pk=pk)`."""
+    found: set[str] = set()
+    for name, built in caller.locals_built:
+        first, *steps = built.split(".")
+        handed = (a for call in caller.calls if call.callee == built for a in call.arguments)
+        if (
+            not lockers.isdisjoint((first, *steps))
+            or (first in found and steps and OF_QUERIES.issuperset(steps))
+            or any(a in found or not lockers.isdisjoint(a.split(".")) for a in handed)
+        ):
+            found.add(name)
+    return found
+
+
+OF_QUERIES = frozenset(
+    {"all", "earliest", "exclude", "filter", "first", "get", "last", "latest", "one", "one_or_none", "order_by"}
+)
+"""Methods of queries whose results are locked as the query says."""
 
 
 def _held(caller: FunctionFacts, call: CallSite) -> list[str]:
