@@ -86,9 +86,11 @@ def _readers(unit: Unit, write: Access) -> Evidence | None:
         unit, resource
     ):  # what is asked for again does no harm, unlike a lock that seems to be free
         return Evidence(f"who reads it takes what is no whole file for none; {used.text}", Confidence.LOW, "processes")
+    reader = read_elsewhere(unit, resource)
+    if not cached and is_system_path(resource.path) and not reader and _read_by_nobody(unit, resource):
+        return Evidence("each call writes a file of its own name, and the module reads none of them", Confidence.LOW)
     if cached or is_system_path(resource.path):
         return used
-    reader = read_elsewhere(unit, resource)
     handled = unit.module.concurrency.handled_in_processes(facts.qualname) is not None
     threads = used.strength is Confidence.MEDIUM and _read_by_thread(unit, resource) is not None
     if reader and (
@@ -97,6 +99,30 @@ def _readers(unit: Unit, write: Access) -> Evidence | None:
         strength = Confidence.MEDIUM if is_storage(facts.owner) else used.strength
         return Evidence(f"`{reader}` reads it; {used.text}", strength, "processes")
     return Evidence(used.text, Confidence.LOW, "processes")
+
+
+def _read_by_nobody(unit: Unit, resource: Resource) -> bool:
+    """Whether an argument is in the name of the file, so that two calls mostly write two, and the module reads none in its folder."""
+    given = {name for name, _ in unit.facts.params[bool(unit.facts.owner) :]}
+    folder, name = _placed(resource)
+    if given.isdisjoint(_FILLED_WITH.findall(name) or (name,)):
+        return False
+    return not any(
+        _placed(read.resource)[0] == folder
+        for function in unit.module.scope.facts.functions
+        if opens(function)
+        for read in _reads(unit.module.unit(function.qualname))
+    )
+
+
+def _placed(resource: Resource) -> tuple[str, str]:
+    """The folder of a file and its name in there, as written."""
+    folder, _, name = resource.path.removeprefix("f").replace(" / ", "/").rpartition("/")
+    return folder, name
+
+
+_FILLED_WITH = expression(r"\{(\w+)")
+"""What the name of a file is filled with: `f"{customer}.txt"`."""
 
 
 def _read_by_thread(unit: Unit, resource: Resource) -> Evidence | None:
