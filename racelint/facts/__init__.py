@@ -3,9 +3,11 @@
 from racelint.facts.collector import collect_facts
 from racelint.facts.data import SECOND_ROW_HANDLED, CallSite, ClassFacts, FunctionFacts, ModuleFacts, Write
 from racelint.facts.declared import ATOMIC_REQUESTS, LEFT_OUT
+from racelint.facts.source_text import CALLED
 
 __all__ = [
     "ATOMIC_REQUESTS",
+    "CALLED",
     "LEFT_OUT",
     "SECOND_ROW_HANDLED",
     "CallSite",

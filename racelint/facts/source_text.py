@@ -102,6 +102,10 @@ def annotation_name(node: ast.expr | None) -> str:
     return dotted(node)
 
 
+CALLED = "__call__"
+"""Stands behind what is built by a call of what a call gives: `sessionmaker.__call__` for `sessionmaker(engine)()`."""
+
+
 def shape_of(node: ast.expr | None) -> tuple[str, str]:
     """The shape of an assigned expression, as in `Write.shape`, and what it is built from."""
     if node is None:
@@ -144,7 +148,7 @@ def shape_of(node: ast.expr | None) -> tuple[str, str]:
                 if keyword.arg in ("default_factory", "factory"):
                     made = keyword.value
                     return "call", dotted(made.body if isinstance(made, ast.Lambda) else made)
-        return "call", name
+        return "call", f"{name}.{CALLED}" if name and isinstance(node.func, ast.Call) else name
     if isinstance(node, (ast.Dict, ast.List, ast.Set, ast.Tuple)):
         elements = node.keys if isinstance(node, ast.Dict) else node.elts
         name = type(node).__name__.lower()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from racelint.back_references import Making, maker_handed
-from racelint.facts import ClassFacts, FunctionFacts, ModuleFacts, Write
+from racelint.facts import CALLED, ClassFacts, FunctionFacts, ModuleFacts, Write
 from racelint.grafts import grafted_class, grafted_function, prefix_of
 from racelint.resolve.changes import Changes
 from racelint.resolve.names import ABSTRACT, BUILT_IN, enclosing_self
@@ -117,6 +117,10 @@ class Scope(Changes):
 
     def built_type(self, built: str) -> str:
         """The type of what a call of the dotted path gives: the class, or what a model says a function returns."""
+        maker, _, last = built.rpartition(".")
+        if last == CALLED:
+            made = self.models.functions.get(self.built_type(maker))
+            return made.returns if made is not None else ""
         own = self.class_type(built)
         if own.startswith(":"):
             return own
