@@ -279,7 +279,8 @@ def _replaced(unit: Unit) -> Iterator[Useless]:
         ):
             continue
         place = write.resource.place
-        if place not in unit.module.locks_of(write.resource.owner) or not _has_lock_before(unit, write):
+        begun = _begins(unit)
+        if place not in unit.module.locks_of(write.resource.owner) or not (_has_lock_before(unit, write) or begun):
             continue
         if not _runs_later(unit):
             continue
@@ -290,9 +291,34 @@ def _replaced(unit: Unit) -> Iterator[Useless]:
                 write,
                 write.resource.name,
                 "is replaced here: who holds the old one does not keep those who take the new one",
-                _how_sure(unit, write) if call.world == "tasks" else Confidence.MEDIUM,
+                _how_sure(unit, write)
+                if call.world == "tasks"
+                else _among_threads(unit)
+                if begun
+                else Confidence.MEDIUM,
                 "make the lock once, in the constructor or at import",
             )
+
+
+def _begins(unit: Unit) -> bool:
+    """Whether a constructor calls the method, which gives the object its first lock, and others may call it later."""
+    callers = _callers(unit)
+    begun = any(_constructs(unit, caller) for caller in callers)
+    return begun and (not unit.facts.name.startswith("_") or not all(_constructs(unit, c) for c in callers))
+
+
+def _among_threads(unit: Unit) -> Confidence:
+    """How sure it is that who calls such a method again does so while others use the object: medium if threads of the module do."""
+    again = [caller for caller in _callers(unit) if not _constructs(unit, caller)]
+    return Confidence.MEDIUM if any(map(unit.module.concurrency.surely_in_threads, again)) else Confidence.LOW
+
+
+def _callers(unit: Unit) -> list[FunctionFacts]:
+    return [caller for caller, _ in unit.module.concurrency.callers.get(unit.facts.qualname, [])]
+
+
+def _constructs(unit: Unit, caller: FunctionFacts) -> bool:
+    return caller.name in CONSTRUCTORS and caller.owner == unit.facts.owner
 
 
 def _how_sure(unit: Unit, write: Access) -> Confidence:
