@@ -81,19 +81,14 @@ def find(module: Module) -> Iterable[Finding]:
 def overwrites(unit: Unit) -> Iterator[tuple[Access | Mark, Access, str, Evidence, str]]:
     """The step before, the write, the message, why others use the file, and what to write instead."""
     early = set()
-    for start, write, evidence in emptied_before_lock(unit):
+    for start, locked, evidence in emptied_before_lock(unit):
         early.add(start.id)
         message = (
-            "{name} is emptied when it is opened on line {line}, before the lock is held under which it is written here; who holds the "
-            "lock meanwhile reads nothing"
+            "{name} is emptied when it is opened here, before the lock is held under which line "
+            f"{unit.module.line(locked)} writes it; who holds the lock meanwhile reads nothing"
         )
-        yield (
-            start,
-            write,
-            message,
-            evidence,
-            "open it for reading and writing (`a+`, `r+`), and empty it under the lock",
-        )
+        advice = "open it for reading and writing (`a+`, `r+`), and empty it under the lock"
+        yield start, start, message, evidence, advice
     for write, evidence in emptied_in_place(unit):
         if write.id in early:
             continue

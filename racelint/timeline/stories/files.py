@@ -28,7 +28,7 @@ def half_written(t: Telling) -> Timeline:
         t.a(t.first, "empties the file; no lock is needed for that")
         t.switch()
         t.b(None, "reads: nothing", wrong=True)
-        t.a(t.last, "gets the lock, writes")
+        t.a(None, "gets the lock, writes")
         return t.told("B takes a part of the file for the whole, though it holds the lock")
     if t.says("two writers mix"):
         t.a(t.first, "writes A's content")
