@@ -282,11 +282,16 @@ def _peeked(unit: Unit) -> Iterator[Taken]:
         if removal.how not in ("lpop", "rpop") or removal.value.part("unasked") is None:
             continue
         for look in unit.accesses(Op.READ, Op.CHECK, kinds=(Kind.STORE,)):
-            if look.how != "lindex" or not exactly(look.resource, removal.resource) or look.id > removal.id:
+            one = look.how == "lindex" or (look.how == "lrange" and _OF_ONE.search(unit.module.text(look.place)))
+            if not one or not exactly(look.resource, removal.resource) or look.id > removal.id:
                 continue
             if unit.before(look.id, removal.id) and not _kept_out(unit, look, removal):
                 yield Taken(Pair(unit, look, removal), "", True)
                 break
+
+
+_OF_ONE = expression(r",\s*(?:start=)?(0|-1)\s*,\s*(?:end=)?\1\s*\)")
+"""A range that has one entry, the first or the last: `lrange(key, 0, 0)`."""
 
 
 LISTING = frozenset({"smembers", "lrange", "zrange", "hgetall", "hkeys"})
