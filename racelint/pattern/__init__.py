@@ -74,7 +74,7 @@ from racelint.pattern.files import (
 from racelint.pattern.filled_whole import filled_whole
 from racelint.pattern.filling import filled_alike
 from racelint.pattern.fixed_names import replaced_from_fixed_name
-from racelint.pattern.forgotten import forgotten_once
+from racelint.pattern.forgotten import awaited_change, emptied_after_reading, forgotten_once, steps
 from racelint.pattern.given_up import given_up
 from racelint.pattern.half_made import published_half_made
 from racelint.pattern.half_ready import ready_too_early, taken_back
@@ -313,6 +313,7 @@ __all__ = [
     "asks_somebody",
     "assumed_at_start",
     "assumed_set",
+    "awaited_change",
     "awaited_then_read",
     "begins_because",
     "begins_something",
@@ -358,6 +359,7 @@ __all__ = [
     "drawn_at_random",
     "early_jobs",
     "emptied_after_await",
+    "emptied_after_reading",
     "emptied_before_lock",
     "emptied_by_each",
     "emptied_in_place",
@@ -533,6 +535,7 @@ __all__ = [
     "state_changes",
     "statements_after_test",
     "states_kept_by_others",
+    "steps",
     "store_rival",
     "store_updates",
     "stronger",

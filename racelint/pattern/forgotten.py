@@ -1,8 +1,8 @@
-"""Methods that do not take the lock which all others take."""
+"""Methods that do not take the lock which all others take, or which say by their locks that others change the same."""
 
 from __future__ import annotations
 
-from racelint.events import Access, Place
+from racelint.events import Access, Op, Place
 from racelint.pattern.unit import Unit, same
 from racelint.words import first_word
 
@@ -12,9 +12,38 @@ def forgotten_once(unit: Unit, access: Access, guarded: set[Place]) -> bool:
 
     It writes back what it computed from what was there: what the others put in meanwhile is lost, whoever calls it.
     """
-    stale = access.how == "+=" or any(
+    quiet = first_word(unit.facts.name) in unit.module.models.lifecycle
+    return steps(unit, access) and not quiet and len(guarded) >= 3 and len({place.unit for place in guarded}) >= 2
+
+
+def steps(unit: Unit, access: Access) -> bool:
+    """Whether the change writes back what it computed from what was there: `self.credit += n`."""
+    return access.how == "+=" or any(
         (read := unit.access(number)) is not None and same(read.resource, access.resource)
         for number in access.value.stems
     )
-    quiet = first_word(unit.facts.name) in unit.module.models.lifecycle
-    return stale and not quiet and len(guarded) >= 3 and len({place.unit for place in guarded}) >= 2
+
+
+def awaited_change(unit: Unit, access: Access, other: Unit) -> bool:
+    """Whether another unit waits under a condition until somebody changes the state which this one changes by a step."""
+    if not steps(unit, access) or first_word(unit.facts.name) in unit.module.models.lifecycle:
+        return False
+    return any(
+        (check := other.access(number)) is not None
+        and same(check.resource, access.resource)
+        and other.guards(check, wait, "lock")
+        for wait in other.marks("wait")
+        for number, _ in wait.control
+    )
+
+
+def emptied_after_reading(unit: Unit, access: Access) -> bool:
+    """Whether a collection is emptied in place after the unit has read what was in it: what came in between goes unread."""
+    if access.how != "clear" or access.resource.key:
+        return False
+    receivers = {a.id - 1 for a in unit.accesses(Op.UPDATE, Op.DELETE) if same(a.resource, access.resource)}
+    return any(
+        same(read.resource, access.resource) and read.id not in receivers and unit.before(read.id, access.id)
+        for read in unit.accesses(Op.READ)
+        if read.id < access.id
+    )

@@ -51,6 +51,7 @@ from racelint.finding import Finding, Fix, Role, World
 from racelint.frozen import replace
 from racelint.need import Need
 from racelint.pattern import (
+    ADDING,
     Access,
     Acquire,
     Confidence,
@@ -60,15 +61,18 @@ from racelint.pattern import (
     Op,
     Shape,
     Unit,
+    awaited_change,
     broken_compounds,
     broken_sections,
     computed_from_itself,
+    emptied_after_reading,
     first_word,
     forgotten_once,
     made_apart,
     of_other_entries,
     only_shown,
     read_apart,
+    steps,
     torn_reads,
 )
 from racelint.rule import Rule
@@ -282,8 +286,24 @@ def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Eviden
             or doubtful
             or (not locks and (flag or alone))
         ):
-            evidence = Evidence(evidence.text, Confidence.LOW, evidence.world, True)
+            told = None if doubtful or alone else expected(change, others)
+            evidence = told or Evidence(evidence.text, Confidence.LOW, evidence.world, True)
         yield change, others[0], evidence
+
+
+def expected(change: Guarded, others: list[Guarded]) -> Evidence | None:
+    """What the class itself says of threads that meet at a step: one of them waits for it, or takes another lock for the like."""
+    unit, access, locks, _ = change
+    for other, guarded, _, guards in others:
+        if not locks and awaited_change(unit, access, other):
+            lock = min(name for _, name in guards)
+            text = f"`{other.facts.qualname}` waits under `{lock}` until another thread changes it"
+            return Evidence(text, Confidence.MEDIUM, "threads")
+        apart = steps(unit, access) and steps(other, guarded) and made_apart(unit, locks, guards)
+        if apart and not unit.module.concurrency.called_under_lock(unit.facts):
+            text = "each of the two takes a lock for its step, and they exclude nobody from the other one"
+            return Evidence(text, Confidence.MEDIUM, "threads")
+    return None
 
 
 def decided_under(unit: Unit, access: Access, locks: frozenset[Place]) -> bool:
@@ -357,7 +377,8 @@ def matters(unit: Unit, access: Access, locks: frozenset[Place], other: Guarded)
     Who takes another lock for an entry that is computed from what was there has seen the need of one.
     """
     if access.op is not Op.WRITE or not access.resource.key:
-        return access.op is Op.WRITE
+        added = not locks and other[1].how in ADDING and emptied_after_reading(unit, access)
+        return access.op is Op.WRITE or added
     if of_other_entries(access, other[1]) or not computed_from_itself(unit, access):
         return False
     return bool(other[1].resource.key) and made_apart(unit, locks, other[3])
