@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from racelint.events import Kind
 from racelint.finding import Role, World
-from racelint.frozen import dataclass
+from racelint.frozen import dataclass, replace
 
 if TYPE_CHECKING:
     from racelint.events import Access, Event, Mark, Switch
@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
 INTERNAL = (Kind.ATTRIBUTE, Kind.CLASS, Kind.GLOBAL, Kind.CAPTURED, Kind.ARGUMENT)
 """The kinds of state that live in the memory of one process."""
+
+
+def told_apart(first: Access, second: Access) -> tuple[Access, Access]:
+    """Two accesses that one statement of a helper makes in two calls of it, each placed where the unit calls the helper."""
+    if first.place != second.place or first.site == second.site:
+        return first, second
+    return replace(first, place=first.site), replace(second, place=second.site)
 
 
 @dataclass(frozen=True, slots=True)

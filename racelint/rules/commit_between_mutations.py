@@ -58,6 +58,7 @@ def find(module: Module) -> Iterable[Finding]:
             parts = has_parts(unit, first, second) and surely_in_processes(unit)
             if apart and not parts and not moved_at_once(unit, first, second):
                 evidence = evidence.weakened()
+            first, second = told_apart(first, second)
             yield module.finding(
                 RULE,
                 unit,

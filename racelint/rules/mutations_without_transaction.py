@@ -58,6 +58,7 @@ from racelint.pattern import (
     surely_in_processes,
     surrounded,
     tables_handed_in,
+    told_apart,
     transactions_at,
 )
 from racelint.rule import Rule
@@ -74,6 +75,7 @@ def find(module: Module) -> Iterable[Finding]:
             alone = made and not surely_in_processes(unit)  # a program that sets itself up
             if alone or not halves(unit, first, second):
                 evidence = evidence.weakened()
+            first, second = told_apart(first, second)
             one, other = first.resource.name, second.resource.name
             names = f"`{one}` and `{other}`" if one != other else f"Rows of `{one}`"
             if second.resource.kind is Kind.STORE:
