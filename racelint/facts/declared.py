@@ -48,7 +48,7 @@ def named_annotation(node: ast.stmt) -> Iterator[tuple[str, str]]:
     elif isinstance(node, ast.AnnAssign) and node.value is not None:
         target, value = node.target, node.value
     elif type(node).__name__ == "TypeAlias":  # from Python 3.12 on
-        target, value = node.name, node.value
+        target, value = vars(node)["name"], vars(node)["value"]
     else:
         return
     if not isinstance(target, ast.Name) or not isinstance(value, ast.Subscript):
