@@ -7,14 +7,18 @@ from functools import cache, cached_property
 from io import TextIOWrapper
 from typing import TypeAlias
 
-from racelint.evidence.meant import is_meant
+from racelint.evidence.meant import can_mean, is_meant
 from racelint.facts import CallSite, FunctionFacts
 from racelint.models.data import POOL_MAPS, Spawner
 from racelint.resolve import Scope, enclosing_self
-from racelint.words import EVERYWHERE, named_after
+from racelint.words import EVERYWHERE, first_word, named_after
 
 Waits: TypeAlias = "tuple[list[int], list[int], dict[str, list[CallSite]]]"
 """Of a function: the lines where it joins threads, those where it calls functions of the module, and such calls by the pool around."""
+
+
+MOST_ALIKE = 3
+"""Classes of a module with a coroutine method that a call may mean, each of which what is called may be an object of."""
 
 
 class Calls:
@@ -190,9 +194,22 @@ class Calls:
         return found
 
     def _precise(self, path: str, caller: FunctionFacts) -> list[FunctionFacts]:
-        """`target` without guesses by the method's name alone unless only one class has such a method."""
+        """`target` without guesses by the method's name alone unless few classes have such a method, and all else that is asked.
+
+        Of those the ones that what it is called on is named after, if there are any: a `meter` may be a `GasMeter` or a `WaterMeter`.
+        """
         found = self.target(path, caller)
-        return found if len({function.owner for function in found}) == 1 else []
+        owners = {function.owner for function in found}
+        if len(owners) < 2:
+            return found
+        holder, _, method = path.rpartition(".")
+        if not holder or len(owners) > MOST_ALIKE or not all(function.is_async for function in found):
+            return []
+        if method in EVERYWHERE or first_word(method) in self.scope.models.lifecycle:
+            return []  # any object may have such a method, one of another module, too
+        around = self._nests.get(self._outermost(caller), [caller])
+        able = [function for function in found if can_mean(self.scope, holder, around, function.owner)]
+        return [f for f in able if named_after(holder.rpartition(".")[2], f.owner)] or able
 
     # what calls start
 

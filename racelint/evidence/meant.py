@@ -17,8 +17,18 @@ def is_meant(scope: Scope, name: str, around: Iterable[FunctionFacts], owner: st
     """
     if _called_like(name, owner):
         return True
-    asked = {path.split(".")[1] for path in _paths(name, around)}
+    asked = _asked(name, around)
     return not asked <= common and asked <= _members(scope, owner)
+
+
+def can_mean(scope: Scope, name: str, around: Iterable[FunctionFacts], owner: str) -> bool:
+    """Whether all that the functions `around` a call ask of what a name holds is there in the class."""
+    return _asked(name, around) <= _members(scope, owner)
+
+
+def _asked(name: str, around: Iterable[FunctionFacts]) -> set[str]:
+    """The methods and attributes that the functions use of what a name holds."""
+    return {path[len(name) + 1 :].partition(".")[0] for path in _paths(name, around)}
 
 
 def _called_like(name: str, owner: str) -> bool:
