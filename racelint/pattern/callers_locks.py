@@ -16,8 +16,12 @@ def locked_by_callers(unit: Unit) -> bool:
     """Whether each call of the unit in the project, seen by its name, is made under a lock, or in a function that is called so.
 
     The object that has the lock is not looked at: who takes one wherever it calls has thought of others. Rows that a look-up locks
-    are locked for what they are handed to in its transaction.
+    are locked for what they are handed to in its transaction. What a framework calls itself needs no call in the project.
     """
+    concurrency = unit.module.concurrency
+    roots = (concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ()))
+    if any(root.unit == unit.facts.qualname and root.handler and not root.called for root in roots):
+        return False
     index, names_lock = unit.module.scope.index, unit.module.models.names_lock
     lockers = _lockers(index, unit.module.models)
     names, seen = [unit.facts.name], {unit.facts.name}
