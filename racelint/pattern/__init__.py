@@ -159,7 +159,7 @@ from racelint.pattern.own_lock import counted_under_own_lock
 from racelint.pattern.own_rows import switched_by_owner
 from racelint.pattern.own_steps import in_one_step_of_a_loop, own_failure_cleaned
 from racelint.pattern.pacing import slept_then_done
-from racelint.pattern.pair import INTERNAL, Pair, told_apart
+from racelint.pattern.pair import INTERNAL, Pair, at_their_calls
 from racelint.pattern.past_transactions import sent_past
 from racelint.pattern.per_call import mixed_calls
 from racelint.pattern.promised import promises_broken
@@ -313,6 +313,7 @@ __all__ = [
     "asks_somebody",
     "assumed_at_start",
     "assumed_set",
+    "at_their_calls",
     "awaited_change",
     "awaited_then_read",
     "begins_because",

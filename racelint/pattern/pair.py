@@ -16,7 +16,7 @@ INTERNAL = (Kind.ATTRIBUTE, Kind.CLASS, Kind.GLOBAL, Kind.CAPTURED, Kind.ARGUMEN
 """The kinds of state that live in the memory of one process."""
 
 
-def told_apart(first: Access, second: Access) -> tuple[Access, Access]:
+def at_their_calls(first: Access, second: Access) -> tuple[Access, Access]:
     """Two accesses that one statement of a helper makes in two calls of it, each placed where the unit calls the helper."""
     if first.place != second.place or first.site == second.site:
         return first, second

@@ -37,6 +37,7 @@ from racelint.pattern import (
     Module,
     Op,
     Unit,
+    at_their_calls,
     has_parts,
     in_one_breath,
     moved_at_once,
@@ -58,7 +59,7 @@ def find(module: Module) -> Iterable[Finding]:
             parts = has_parts(unit, first, second) and surely_in_processes(unit)
             if apart and not parts and not moved_at_once(unit, first, second):
                 evidence = evidence.weakened()
-            first, second = told_apart(first, second)
+            first, second = at_their_calls(first, second)
             yield module.finding(
                 RULE,
                 unit,

@@ -51,6 +51,7 @@ from racelint.pattern import (
     Module,
     Op,
     Unit,
+    at_their_calls,
     counted_when_gone,
     halves,
     one_change,
@@ -58,7 +59,6 @@ from racelint.pattern import (
     surely_in_processes,
     surrounded,
     tables_handed_in,
-    told_apart,
     transactions_at,
 )
 from racelint.rule import Rule
@@ -75,7 +75,7 @@ def find(module: Module) -> Iterable[Finding]:
             alone = made and not surely_in_processes(unit)  # a program that sets itself up
             if alone or not halves(unit, first, second):
                 evidence = evidence.weakened()
-            first, second = told_apart(first, second)
+            first, second = at_their_calls(first, second)
             one, other = first.resource.name, second.resource.name
             names = f"`{one}` and `{other}`" if one != other else f"Rows of `{one}`"
             if second.resource.kind is Kind.STORE:
