@@ -53,16 +53,16 @@ def find_handlers(calls: Calls) -> list[Root]:
                 ):
                     # a method is one of a class of views: each request has an object of its own
                     own = bool(function.owner) and handler.processes and not handler.shared
-                    _handler_root(roots, function, handler, own)
+                    _handler_root(calls, roots, function, handler, own)
                     break
         if not function.owner and not function.parent and function.params:
             for name, handler, imports in models.parameter_handlers:
                 if function.params[0][0] == name and any(i in libraries for i in imports):
-                    _handler_root(roots, function, handler)
+                    _handler_root(calls, roots, function, handler)
                     break
         seen = bool(roots) and roots[-1].unit == function.qualname
         if function.is_async and not seen and (answer := _answering(calls, function)) is not None:
-            _handler_root(roots, function, answer)
+            _handler_root(calls, roots, function, answer)
         if function.owner and function.is_async and [name for name, _ in function.params[1:]] == _OF_CONNECTIONS:
             text = f"`{function.name}` is given the connection of each client"
             if not function.name.startswith("_"):
@@ -70,7 +70,7 @@ def find_handlers(calls: Calls) -> list[Root]:
         if function.name == "__call__" and function.owner:
             found = _called_object(calls, function) or shown_in_routes(calls, function)
             if found is not None:
-                _handler_root(roots, function, found)
+                _handler_root(calls, roots, function, found)
     for class_ in calls.scope.facts.classes:
         bases = calls.scope.base_names(class_.qualname) if class_.bases else ()
         for base in sorted(bases):
@@ -91,7 +91,7 @@ def find_handlers(calls: Calls) -> list[Root]:
             for method in calls.scope.methods.get(class_.qualname, {}).values():
                 if not method.name.startswith("_") and _METHODS_OF_CLASSES.isdisjoint(method.decorators):
                     own = (known.processes or bool(known.when)) and not known.shared
-                    _handler_root(roots, method, known, own)
+                    _handler_root(calls, roots, method, known, own)
             break
     _add_registered(calls, roots)
     if libraries & GREENLETS:  # its requests are greenlets, which switch only where they block
@@ -137,7 +137,7 @@ def _add_registered(calls: Calls, roots: list[Root]) -> None:
                 for unit in answering_methods(calls, path, call, caller) or units:
                     if unit.qualname not in seen:
                         seen.add(unit.qualname)
-                        _handler_root(roots, unit, handler)
+                        _handler_root(calls, roots, unit, handler)
 
 
 def _used(calls: Calls) -> set[str]:
@@ -178,9 +178,14 @@ def _possible_decorators(calls: Calls) -> list[tuple[str, Handler]]:
     ]
 
 
-def _handler_root(roots: list[Root], function: FunctionFacts, handler: Handler, own_object: bool = False) -> None:
+def _handler_root(
+    calls: Calls, roots: list[Root], function: FunctionFacts, handler: Handler, own_object: bool = False
+) -> None:
     world = handler.world
-    real_world = "tasks" if function.is_async or handler.on_loop else ("threads" if world == "tasks" else world)
+    maker = calls.scope.functions.get(function.parent)
+    # a client that a coroutine makes calls its handlers on the loop; servers run plain ones in threads
+    on_loop = handler.on_loop or (maker is not None and maker.is_async and not handler.processes)
+    real_world = "tasks" if function.is_async or on_loop else ("threads" if world == "tasks" else world)
     roots.append(
         Root(
             function.qualname,

@@ -9,7 +9,7 @@ from racelint.evidence import Evidence
 from racelint.finding import Confidence
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.unit import Unit
-from racelint.words import NOTES
+from racelint.words import NOTES, WORD
 
 
 def looked_before_turn(unit: Unit) -> Iterator[tuple[Access, Acquire, Switch, Evidence]]:
@@ -30,11 +30,17 @@ def looked_before_turn(unit: Unit) -> Iterator[tuple[Access, Acquire, Switch, Ev
             wait = next(
                 (s for s in unit.switches() if lock.id in s.held and (check.id, Sense.ABSENT) in s.control), None
             )
+            if wait is not None and _READS.isdisjoint(WORD.findall(wait.callee)):
+                continue
             if wait is None or lock.id < check.id or _looks_again(unit, check, lock):
                 continue
             text = f"what one of them reads is put where another one looks for it, and `{lock.lock.shown}` lets one read at a time"
             yield check, lock, wait, Evidence(text, Confidence.MEDIUM)
             break
+
+
+_READS = frozenset("read receive recv pull poll next get readline readexactly pump".split())
+"""Words in the names of calls that take what comes."""
 
 
 def _for_any(unit: Unit, check: Access, fill: Access) -> bool:
