@@ -143,7 +143,12 @@ def _may_take(function: FunctionFacts) -> bool:
 
 
 def _takes(unit: Unit, function: FunctionFacts, fetch: Access, columns: set[str]) -> bool:
-    """Whether a function of the module deletes rows of the same table, or sets a column by which they are found."""
+    """Whether a function of the module deletes rows of the same table, or sets a column by which they are found.
+
+    Of a model that each class names anew (`self.model`) nothing says that both are of one.
+    """
+    if fetch.resource.name.startswith("self."):
+        return False
     other = unit.module.unit(function.qualname)
     for access in (
         other.accesses(Op.DELETE, Op.WRITE, Op.UPDATE, kinds=(Kind.ROW, Kind.TABLE)) if other is not None else ()
