@@ -254,11 +254,23 @@ def one_document(unit: Unit, read: Access, write: Access) -> bool:
         return not _only_as_seen(unit, read, write)  # by a key that was in what was read
     if not same(read.resource, write.resource) or _named_alike(unit, read, write):
         return False
-    if _of_other_columns(unit, read, write):
+    if _of_other_columns(unit, read, write) or _in_other_index(unit, read, write):
         return False
     if read.resource.kind is Kind.TABLE and read.related and write.related:
         return bool(read.related & write.related) or (write.value.part("told") is not None and by_key_read(read, write))
     return True
+
+
+def _in_other_index(unit: Unit, read: Access, write: Access) -> bool:
+    """Whether two documents of a search engine have one key and stand in indexes of different names."""
+    if write.how != "index":
+        return False
+    one, other = (_INDEX.search(unit.module.text(access.place)) for access in (read, write))
+    return one is not None and other is not None and one[1] != other[1]
+
+
+_INDEX = expression(r"\bindex=([^\s,)]+)")
+"""The index that a call of a client of Elasticsearch names."""
 
 
 def _of_other_columns(unit: Unit, read: Access, write: Access) -> bool:
