@@ -56,7 +56,10 @@ def _written_by_object(unit: Unit, source: str, target: Access) -> Access | Mark
         return None
     if unit.locked_at(target):
         return None
-    for method in scope.methods.get(unit.facts.owner, {}).values():
+    methods = scope.methods.get(unit.facts.owner, {}).values()
+    if any(call.callee.endswith(".acquire") for method in methods for call in method.calls):
+        return None  # the object holds a lock from one of its methods to another
+    for method in methods:
         writer = unit if method.qualname == unit.facts.qualname else unit.module.unit(method.qualname)
         found = _opening(writer, source) if writer is not None else None
         if found is not None and writer is not None:
