@@ -217,7 +217,7 @@ GUARDED = {"RL101": TASK_GUARD, "RL102": TASK_GUARD, "RL108": TASK_GUARD, "RL303
 GUARDED |= {"RL701": FILE_GUARD}
 """What a guard around a whole body cures, and the guard."""
 
-NOT_CURED = re.compile("thrown away|made private|awaited|only a name")
+NOT_CURED = re.compile("thrown away|made private|awaited|only a name|itself is handed over|is put there on line")
 """Messages of what is done by units that know nothing of the guard."""
 
 GUARDS = "import asyncio\nfrom filelock import FileLock\nGUARD = asyncio.Lock()\n"

@@ -6,6 +6,7 @@ import ast
 import re
 import textwrap
 from collections.abc import Sequence
+from keyword import iskeyword
 
 from racelint.finding import Finding, Role, World
 from racelint.frozen import dataclass
@@ -265,7 +266,8 @@ def _imports(tree: ast.Module, name: str) -> bool:
 
 
 def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.lstrip("_")).lower()
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.lstrip("_")).lower()
+    return f"{words}_" if iskeyword(words) else words
 
 
 def _through(finding: Finding, tree: ast.Module, source: Source, tasks: bool) -> tuple[str, str] | None:
