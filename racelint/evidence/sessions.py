@@ -185,7 +185,8 @@ def _of_object(calls: Calls, facts: FunctionFacts, name: str) -> bool:
     writes = scope.attribute_writes(owner, attribute) if owner and root == self_name else []
     if not attribute.isidentifier() or not writes or any(f.name != "__init__" or w.how != "=" for f, w in writes):
         return False
-    made = [c for f, w in writes for c in f.calls if c.line == w.line and c.callee == w.built_from]
+    later = ((c for c in f.calls if c.line >= w.line and c.callee == w.built_from) for f, w in writes)
+    made = [first for found in later if (first := next(found, None)) is not None]  # it may begin on the next line
     kind = scope.attribute_type(owner, attribute)
     if kind in scope.models.exclusive_types:
         return bool(made) and not any(scope.canonical(c.callee).endswith("scoped_session") for c in made)
