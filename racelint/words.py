@@ -146,6 +146,9 @@ RIGHTS = ONCE | frozenset(
 CODES = expression(r"(^|_)(token|code|key|secret|nonce|otp|hash|uuid)$")
 """Names of columns that hold what is handed out."""
 
+STATES = frozenset({"status", "state"})
+"""Last words of the names of columns and attributes that hold a state."""
+
 FORMS = ("form", "serializer")
 """How what holds the data of a request is called, and saves it as a row."""
 

@@ -13,7 +13,7 @@ from racelint.pattern.pair import Pair
 from racelint.pattern.seen import is_seen
 from racelint.pattern.told_outside import is_told_outside
 from racelint.pattern.unit import Unit
-from racelint.words import first_word
+from racelint.words import STATES, first_word
 
 
 def object_states(unit: Unit) -> Iterator[tuple[Pair, Mark]]:
@@ -80,9 +80,6 @@ def _local_of(unit: Unit, look: Access) -> str:
 _KEEPS = frozenset("save update persist store put".split())
 """First words of what a repository is asked to keep an object by."""
 
-
-STATES = frozenset({"status", "state"})
-"""Last words of the names of attributes that hold a state."""
 
 _NO_RECORD = frozenset("self cls request response req resp r task future process proc thread".split())
 """Names of what is no record of a store."""

@@ -19,7 +19,7 @@ from racelint.pattern.signed import given_away, lease_taken, names_holder, signe
 from racelint.pattern.told_outside import is_told_outside
 from racelint.pattern.transactions import row_locked_at
 from racelint.pattern.unit import Unit, exactly
-from racelint.words import first_word
+from racelint.words import STATES, first_word
 
 
 def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | Switch | None]]:
@@ -344,7 +344,7 @@ def _saved_at(unit: Unit, write: Access) -> frozenset[Place]:
 
 def _of_others(unit: Unit, write: Access, row: Row) -> bool:
     """Whether the state of a row is left that a function of other code has looked up, or that was handed in."""
-    if all(column.rpartition("_")[2] not in _STATES | unit.module.models.once for column in write.assigned):
+    if all(column.rpartition("_")[2] not in STATES | unit.module.models.once for column in write.assigned):
         return False
     if _is_handed_in(unit, row):
         return not is_plain_argument(unit, row) and not built_by_callers(unit, row)
@@ -353,10 +353,6 @@ def _of_others(unit: Unit, write: Access, row: Row) -> bool:
 
 def _is_handed_in(unit: Unit, row: Row) -> bool:
     return row.loaded is None and row.name != "self" and any(name == row.name for name, _ in unit.facts.params)
-
-
-_STATES = frozenset({"status", "state"})
-"""Last words of the names of columns that hold a state."""
 
 
 def _done_while(unit: Unit, write: Access) -> Mark | None:
