@@ -36,6 +36,7 @@ from racelint.pattern import (
     named_anew,
     opened_between,
     opened_by,
+    opens_resource,
     raised_to_end,
     rival,
     said_by_all,
@@ -46,7 +47,7 @@ from racelint.pattern import (
     works_under,
 )
 from racelint.resolve import for_each_thread
-from racelint.words import ASKED
+from racelint.words import ASKED, names_cache
 
 MADE = (Shape.AWAITED, Shape.NEW, Shape.CALL, Shape.SPAWNED)
 
@@ -259,7 +260,9 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                     evidence = replace(evidence, strength=Confidence.LOW)
                 if evidence.called and way == "plain":  # what leads there has mostly been set up before
                     evidence = replace(evidence, strength=Confidence.LOW)
-                if way in ("plain", "unchecked") and _may_be_made_twice(unit, check, write):
+                if (way in ("plain", "unchecked") and _may_be_made_twice(unit, check, write)) or _only_found_faster(
+                    unit, write
+                ):
                     evidence = replace(evidence, strength=Confidence.LOW)
                 unsaid = evidence.public or (evidence.called and write.resource.kind is Kind.ATTRIBUTE)
                 if way == "flag" and (
@@ -345,6 +348,11 @@ def _may_be_made_twice(unit: Unit, check: Access, write: Access) -> bool:
     if unit.locked_at(write) or unit.facts.name == "__new__" or write.value.type.startswith(":"):
         return False  # one object of the class was meant
     return not makes_resource(unit, write) and not has_side_effects(unit, check, write)
+
+
+def _only_found_faster(unit: Unit, write: Access) -> bool:
+    """Whether the entry is one of a cache, by its name, and nothing that is open: who finds another one there has lost nothing."""
+    return bool(write.resource.key) and names_cache(write.resource.path) and not opens_resource(unit, write)
 
 
 def _of_a_loop(unit: Unit, write: Access) -> bool:
@@ -463,7 +471,7 @@ def finished_later(unit: Unit, write: Access) -> bool:
         fills = same(access.resource, write.resource) and (
             access.op is Op.UPDATE
             or (access.op is Op.USE and access.how != "start")
-            or (bool(access.resource.key) and access.op is Op.WRITE)
+            or (bool(access.resource.key) and not write.resource.key and access.op is Op.WRITE)
         )
         if write.value.shape is not Shape.TRUE and ((part and access.op.changes) or fills):
             return True

@@ -19,6 +19,12 @@ def makes_resource(unit: Unit, write: Access) -> bool:
 
 def makes_known_resource(unit: Unit, write: Access) -> bool:
     """The same as far as the value itself says so, not how its owner ends it."""
+    made = _class_made(write)
+    return opens_resource(unit, write) or (bool(made) and _stateful(unit, made, write))
+
+
+def opens_resource(unit: Unit, write: Access) -> bool:
+    """The same as far as something is open then, or is held: an object that merely has a state is not."""
     value = write.value
     if value.shape is Shape.SPAWNED or value.part("resource") is not None or value.type == "file":
         return True
@@ -29,8 +35,12 @@ def makes_known_resource(unit: Unit, write: Access) -> bool:
     call = unit.module.models.functions.get(value.type)
     if call is not None and call.effect in ("resource", "lock"):
         return True
-    made = value.type[1:] if value.type.startswith(":") else ""
-    return bool(made) and (_stateful(unit, made, write) or _opens_something(unit, made))
+    made = _class_made(write)
+    return bool(made) and _opens_something(unit, made)
+
+
+def _class_made(write: Access) -> str:
+    return write.value.type[1:] if write.value.type.startswith(":") else ""
 
 
 def _entered_by_hand(unit: Unit, write: Access) -> bool:
