@@ -38,10 +38,10 @@ def broken_compounds(module: Module) -> Iterator[Broken]:
         return
     seen: set[tuple[object, ...]] = set()
     for other in module.units:
-        for rest, lock in _compounds(other):
+        for rest, locks in _compounds(other):
             for unit, step in steps:
                 key = (step.place, step.resource.place)
-                if key in seen or not _breaks(step, rest) or _excluded(unit, step, lock):
+                if key in seen or not _breaks(step, rest) or any(_excluded(unit, step, lock) for lock in locks):
                     continue
                 evidence = module.concurrency.overlap(
                     unit.facts.qualname, other.facts.qualname, "threads", step.resource
@@ -56,7 +56,7 @@ def broken_compounds(module: Module) -> Iterator[Broken]:
                     or module.concurrency.called_under_lock(unit.facts)
                 ):
                     evidence = replace(evidence, strength=Confidence.LOW)
-                yield Broken(unit, step, rest, other, lock, evidence)
+                yield Broken(unit, step, rest, other, locks[0], evidence)
 
 
 def broken_sections(module: Module) -> Iterator[Broken]:
@@ -118,16 +118,18 @@ def _steps(unit: Unit) -> Iterator[Access]:
             yield access
 
 
-def _compounds(unit: Unit) -> Iterator[tuple[Access, Acquire]]:
-    """Last steps of what the unit does in several steps under one lock: iterate, test and change, test and use."""
+def _compounds(unit: Unit) -> Iterator[tuple[Access, list[Acquire]]]:
+    """Last steps of what the unit does in several steps under a lock: iterate, test and change, test and use. With all such locks."""
     for access in unit.accesses(kinds=OWNED):
-        for lock in unit.locked_at(access):
-            if (
-                lock.world != "tasks"
-                and not lets_several_in(lock)
-                and (_iterates(unit, access) or _acts(unit, access, lock))
-            ):
-                yield access, lock
+        locks = [
+            lock
+            for lock in unit.locked_at(access)
+            if lock.world != "tasks"
+            and not lets_several_in(lock)
+            and (_iterates(unit, access) or _acts(unit, access, lock))
+        ]
+        if locks:
+            yield access, locks
 
 
 def _iterates(unit: Unit, access: Access) -> bool:

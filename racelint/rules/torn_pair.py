@@ -68,9 +68,13 @@ def find(module: Module) -> Iterable[Finding]:
     yield from late_keys(module)
     yield from apart_under_lock(module)
     for unit in module.units if neighbours else ():
+        between_threads = False
         for pair, evidence in torn_pairs(unit, neighbours):
             one, other = pair.first.resource.shown, pair.second.resource.shown
             if pair.switch is None:
+                if between_threads:
+                    continue  # one lock over all that the unit sets mends them all
+                between_threads = evidence.strength is not Confidence.LOW
                 yield module.finding(
                     RULE,
                     unit,
