@@ -178,7 +178,8 @@ def version_checks(unit: Unit) -> Iterator[Pair]:
             )
             if read is None or not mark.stems & write.controlled_by or not unit.before(mark.id, write.id):
                 continue
-            if _notes_it(unit, mark, read, write) or _VALIDATORS.search(unit.module.text(mark.place)):
+            compared = unit.module.text(mark.place)
+            if _notes_it(unit, mark, read, write) or _VALIDATORS.search(compared) or _FORMATS.search(compared):
                 continue
             if not unit.guarded(read, write, World.PROCESSES):
                 yield Pair(unit, read, write, unit.switch_between(read.id, write.id), mark)
@@ -195,6 +196,9 @@ def _notes_it(unit: Unit, mark: Mark, read: Access, write: Access) -> bool:
 
 _VALIDATORS = expression(r"(?i)if[_-]?(none[_-]?match|modified[_-]?since)")
 """How headers of HTTP are called by which a client says what it has, so that it need not be sent again: nothing is kept off by them."""
+
+_FORMATS = expression(r"(?:[<>]=?|[!=]=)\s*(?:\d|[A-Z][A-Z\d_]+\b(?!\())|(?:\b\d+|\b[A-Z][A-Z\d_]+)\s*(?:[<>]=?|[!=]=)")
+"""A version that is compared with a constant is that of a format, which is brought up to date: whoever comes second does the same."""
 
 _NAMES = expression(r"(?<![\w.\"'])[A-Za-z_]\w*(?![\w.(\"'])")
 
