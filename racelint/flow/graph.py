@@ -189,6 +189,21 @@ class Builder:
 
     next_id = 0
 
+    def rewind(self, number: int, preds: Ids) -> None:
+        """Goes back to an event, to walk the same code again: what came after it is told anew, and may be more or less."""
+        self.next_id = number
+        for pred in preds:
+            self.after[pred] = {one for one in self.after[pred] if one < number}
+        for after in self.after[number:]:
+            after.clear()
+        self.state.preds = preds
+
+    def forget_rest(self) -> None:
+        """Drops the events that were there when the code was walked before, but not the last time."""
+        del self.events[self.next_id :]
+        del self.after[self.next_id :]
+        self.of_tables = {number for number in self.of_tables if number < self.next_id}
+
     def looks_at_tables(self) -> Iterator[Access]:
         """The reads of tables so far, the last one first."""
         for number in sorted(self.of_tables, reverse=True):
@@ -198,7 +213,7 @@ class Builder:
 
     def access(self, number: int) -> Access | None:
         """The access with this number, if it is one."""
-        event = self.events[number]
+        event = self.events[number] if number < len(self.events) else None
         return event if isinstance(event, Access) else None
 
     def release(self, acquisition: int) -> None:

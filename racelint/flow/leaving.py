@@ -262,10 +262,11 @@ class Leaving(Assignments):
         start, first_id = self.state, self.next_id
         passes = 2 if self.loop_depth <= self.MOST_LOOP_DEPTH else 1
         back: list[State] = []
-        for number in range(passes):
+        walked: list[object] = []
+        for number in range(passes + 1):
             self.state = join([start.copy(), *back])
             if number:
-                self.next_id = first_id
+                self.rewind(first_id, start.preds)
             loop = Loop()
             self.loops.append(loop)
             entry = self.next_id
@@ -275,6 +276,9 @@ class Leaving(Assignments):
             self.block(body)
             self.loops.pop()
             back = [state for state in (self.state, *loop.continues) if not state.dead]
+            before, walked = walked, [(type(event), event.place) for event in self.events[first_id : self.next_id]]
+            if number == passes - 1 and (passes == 1 or walked == before):
+                break  # else what the first round has left told of something else, and its numbers are other events now
         for state in back:
             for pred in state.preds:
                 if entry < len(self.events):
@@ -288,6 +292,8 @@ class Leaving(Assignments):
             self.block(orelse.body)
         self.state = join([self.state, *loop.breaks])
         self.loop_depth -= 1
+        if not self.loop_depth:
+            self.forget_rest()
 
 
 MISSING = frozenset(
