@@ -80,6 +80,8 @@ def _made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence
             continue
         if write.resource.key and (named_anew(unit, pair.first, write) or said_by_all(unit, write)):
             continue
+        if _of_a_new_owner(unit, pair.first, write):
+            continue
         if (
             not (
                 sense is Sense.ABSENT
@@ -102,6 +104,19 @@ def _made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence
         if evidence is not expected and not has_side_effects(unit, pair.first, write):
             evidence = Evidence(evidence.text, how_sure(unit, pair, evidence), evidence.world)
         yield pair, evidence
+
+
+def _of_a_new_owner(unit: Unit, check: Access, write: Access) -> bool:
+    """Whether what is set belongs to an object that was made since the check: `if chat.peer: return`, then `chat = Chat()`, `chat.peer = …`."""
+    root, dot, _ = write.resource.name.partition(".")
+    return bool(dot) and any(
+        made.resource.name == root
+        and made.value.shape is Shape.NEW
+        and check.id < made.id < write.id
+        and unit.before(check.id, made.id)
+        and unit.before(made.id, write.id)
+        for made in unit.accesses(Op.WRITE)
+    )
 
 
 def _part_under_lock(unit: Unit, write: Access) -> bool:

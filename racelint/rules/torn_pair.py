@@ -267,6 +267,8 @@ def torn_by_thread(
     """The same between threads that the module starts itself: another writer of both can run between the two assignments."""
     if first.value.shape in PLAIN or second.value.shape in PLAIN or made_because_missing(unit, first, second):
         return
+    if first.place.unit != second.place.unit or not read_together(unit, first.resource, second.resource):
+        return  # a helper that sets one of them has reasons of its own
     for name in sorted(others):
         evidence = unit.module.concurrency.overlap(unit.facts.qualname, name, "threads", first.resource)
         if (
@@ -319,6 +321,20 @@ def set_again(unit: Unit, first: Access, second: Access) -> bool:
         )
         for a in unit.accesses(Op.WRITE, Op.UPDATE, Op.DELETE, kinds=(Kind.ATTRIBUTE,))
     )
+
+
+def read_together(unit: Unit, one: Resource, other: Resource) -> bool:
+    """Whether any function of the module reads both of one object, or none reads either: then others do."""
+    lonely = True
+    for reader in unit.module.scope.facts.functions:
+        owners, others = (
+            {read.removesuffix("." + half.path) for read in reader.reads if read.endswith("." + half.path)}
+            for half in (one, other)
+        )
+        if owners & others:
+            return True
+        lonely = lonely and not owners and not others
+    return lonely
 
 
 def used_together(unit: Unit, one: Resource, other: Resource) -> Evidence | None:

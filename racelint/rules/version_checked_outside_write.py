@@ -197,7 +197,8 @@ def _notes_it(unit: Unit, mark: Mark, read: Access, write: Access) -> bool:
 _VALIDATORS = expression(r"(?i)if[_-]?(none[_-]?match|modified[_-]?since)")
 """How headers of HTTP are called by which a client says what it has, so that it need not be sent again: nothing is kept off by them."""
 
-_FORMATS = expression(r"(?:[<>]=?|[!=]=)\s*(?:\d|[A-Z][A-Z\d_]+\b(?!\())|(?:\b\d+|\b[A-Z][A-Z\d_]+)\s*(?:[<>]=?|[!=]=)")
+_CONSTANT = r"(?:\w+\((?:\w+, *)?)?(?:\d+|_*[A-Z][A-Z\d_]+\b(?!\())\)?"
+_FORMATS = expression(rf"(?:[<>]=?|[!=]=)\s*{_CONSTANT}|\b{_CONSTANT}\s*(?:[<>]=?|[!=]=)")
 """A version that is compared with a constant is that of a format, which is brought up to date: whoever comes second does the same."""
 
 _NAMES = expression(r"(?<![\w.\"'])[A-Za-z_]\w*(?![\w.(\"'])")
