@@ -23,9 +23,22 @@ def claimed_in_two_steps(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
         check = next((c for n, s in busy.control if (c := _asked(unit, n, s, busy)) is not None), None)
         if check is None or unit.guarded(check, busy, World.THREADS) or unit.rechecked_locked(busy):
             continue
+        if _set_before(unit, check, busy):
+            continue  # that it is busy was said there, and this is one of the next states
         evidence = _sure(unit, busy)
         if evidence is not None:
             yield Pair(unit, check, busy), evidence
+
+
+def _set_before(unit: Unit, check: Access, busy: Access) -> bool:
+    """Whether the same is set between the check and the write, because of the check."""
+    return any(
+        check.id < write.id < busy.id
+        and check.id in write.controlled_by
+        and exactly(write.resource, busy.resource)
+        and unit.before(write.id, busy.id)
+        for write in unit.accesses(Op.WRITE, kinds=INTERNAL)
+    )
 
 
 def places_taken(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
