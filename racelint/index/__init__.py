@@ -27,6 +27,9 @@ _MANY_PROCESSES = frozenset(
 )
 """What projects import that work in several processes, or may."""
 
+_CHATS = frozenset("aiogram discord disnake hikari nextcord nonebot pyrogram telegram telethon".split())
+"""Libraries of bots that keep one connection to a service for chats."""
+
 _RELATIONS = frozenset({"relationship", "ManyToManyField", "dynamic_loader", "association_proxy"})
 """Last names of what mappers call a relation to several rows of another table."""
 _NO_ROWS = ("Form", "Serializer", "Schema", "BaseModel")
@@ -315,8 +318,15 @@ class Index:
 
     @cached_property
     def on_one_loop(self) -> bool:
-        """Whether the project is a server whose one process answers all requests on Tornado's event loop, and nothing else works."""
-        return self.answers_on_one_loop and not any("multiprocessing" in found for found in self._roots.values())
+        """Whether one process answers everybody on one event loop: a server of Tornado, or a bot, beside which nothing else works."""
+        alone = self.answers_on_one_loop or self._chats
+        return alone and not any("multiprocessing" in found for found in self._roots.values())
+
+    @cached_property
+    def _chats(self) -> bool:
+        """Whether the project is a bot, of which one process is logged in, and imports nothing that works in several."""
+        found = frozenset().union(*self._roots.values())
+        return not _CHATS.isdisjoint(found) and _MANY_PROCESSES.isdisjoint(found)
 
     @cached_property
     def in_many_processes(self) -> bool:
