@@ -288,6 +288,11 @@ def picks_one(function: FunctionFacts, scope: Scope) -> bool:
     )
 
 
+def takes_or_gives_lock(function: FunctionFacts) -> bool:
+    """Whether what a helper does may decide what its caller holds: `self._lock.acquire()` stands in it."""
+    return any(call.callee.endswith((".acquire", ".acquire_nowait", ".release")) for call in function.calls)
+
+
 def calls_store(function: FunctionFacts, scope: Scope) -> bool:
     methods = scope.models.external_methods
     if not scope.libraries & scope.models.libraries:

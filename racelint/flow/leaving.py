@@ -91,7 +91,7 @@ class Leaving(Assignments):
         if node.finalbody is not None:
             self._finally(node.finalbody, before, inside, ends, depth, returns, breaks)
             return
-        self.state = join(ends)
+        self.meet(first, ends)
 
     def _caught(self, before: State, inside: Ids, body_end: State) -> State:
         """The state in a handler: any event of the body may have been the last."""

@@ -20,7 +20,7 @@ def lock_call(
 ) -> Value | None:
     """`lock.acquire()` and `lock.release()`; `assert lock.locked()` says that the caller has acquired it."""
     asserted = method == "locked" and ev.asserting
-    if base is None or (method not in ("acquire", "release", "__aenter__", "__aexit__") and not asserted):
+    if base is None or (method not in (*_TAKING, "release", "__aexit__") and not asserted):
         return None
     if not is_lock(ev, base):
         return None
@@ -28,7 +28,7 @@ def lock_call(
     if asserted:
         ev.acquire(lock, "lock", lock_world(ev, base), ev.place(node))
         return Value(shape=Shape.CALL)
-    if method in ("acquire", "__aenter__"):
+    if method in _TAKING:
         if awaiting is not None:
             ev.switch(awaiting, callee="acquire")
         if ev.unused is node and _may_fail(node) and not _raises(ev, base):
@@ -44,6 +44,10 @@ def lock_call(
         if held.what == "lock" and known == (lock.owner, whole_lock(lock.path), lock.name):
             ev.release(held.id)
     return Value()
+
+
+_TAKING = ("acquire", "acquire_nowait", "__aenter__")
+"""What takes a lock; `acquire_nowait` raises where others have it."""
 
 
 def _of_this_call(ev: Evaluator, lock: Value) -> bool:

@@ -244,6 +244,27 @@ class Recorder(Builder):
         """Joins the given states into the current one."""
         self.state = join(states)
 
+    def meet(self, since: int, ways: list[State]) -> None:
+        """Goes on where ways meet that part at the event `since`, with each lock that is held on all of them.
+
+        Where each has taken it for itself it stays several acquisitions: what was seen on one way is guarded by that of its own
+        way. What was taken before and given up on one way is not held from there to here.
+        """
+        held = [self._locks(way.held) for way in ways if not way.dead]
+        self.merge(*ways)
+        if len(held) > 1:
+            for lock in set.intersection(*map(set, held)):
+                self.state.held |= {number for way in held for number in way[lock] if number >= since}
+
+    def _locks(self, held: Ids) -> dict[tuple[Resource, str], Ids]:
+        """The locks among what is held, each with its acquisitions."""
+        found: dict[tuple[Resource, str], Ids] = {}
+        for guard in self.acquisitions(held):
+            if guard.what == "lock":
+                key = (guard.lock, guard.world)
+                found[key] = found.get(key, NO_IDS) | {guard.id}
+        return found
+
     # what is walked
 
     def evaluate(self, node: cst.BaseExpression) -> Value:

@@ -20,7 +20,7 @@ from racelint.flow.containers import handed_out
 from racelint.flow.contexts import Contexts
 from racelint.flow.elements import picked_in_loop
 from racelint.flow.expressions import unit_environment
-from racelint.flow.graph import NO_CONTROL, TooLarge, join, join_values
+from racelint.flow.graph import NO_CONTROL, TooLarge, join_values
 from racelint.flow.row_locks import note_dropped
 from racelint.flow.summaries import Definition, source_of
 from racelint.flow.told import defaults_of, told
@@ -117,6 +117,7 @@ class Walker(Contexts):
         self.stack.append(facts.qualname)
         self.state.env = env
         control_before = self.state.control
+        entered = self.next_id
         opened: list[int] = []
         for guard in sorted(self.program.concurrency.decorator_guards(facts)):
             number = self._enter_guard(guard, owner, self_name, self.place(self.definition.node.name))
@@ -132,7 +133,7 @@ class Walker(Contexts):
             self.stack.pop()
         ends = [*returns, self.state]
         live = [state for state in ends if not state.dead]
-        self.state = join(ends)
+        self.meet(entered, ends)
         if not live:  # it always raises: what follows is not reached, but the exception may be handled
             self.state = ends[-1] if not returns else returns[-1]
             self.state.dead = True
@@ -245,6 +246,7 @@ class Walker(Contexts):
         if decided is not None:
             self._only(node, decided)
             return
+        parting = self.next_id
         _, true, false = self.condition(node.test)
         after_test = self.state.copy()
         self.know(true)
@@ -257,7 +259,7 @@ class Walker(Contexts):
         elif isinstance(node.orelse, cst.Else):
             self.block(node.orelse.body)
         other = self.state
-        self.state = join((one, other))
+        self.meet(parting, [one, other])
 
     def _only(self, node: cst.If, taken: bool) -> None:
         """Walks the one branch that this call of a helper takes, and the test for what it reads."""
@@ -276,6 +278,7 @@ class Walker(Contexts):
         ends = []
         missed = NO_CONTROL
         exhaustive = False
+        parting = self.next_id
         for case in node.cases:
             self.state = before.copy()
             anything = isinstance(case.pattern, cst.MatchAs) and case.pattern.pattern is None
@@ -292,7 +295,7 @@ class Walker(Contexts):
         if not exhaustive:
             before.control |= missed
             ends.append(before)
-        self.state = join(ends)
+        self.meet(parting, ends)
 
     def _capture(self, pattern: cst.CSTNode, whole: Value | None = None) -> None:
         """Binds the names of a pattern; `whole` is the subject, if a name stands for all of it."""

@@ -24,7 +24,15 @@ from racelint.models.data import Models
 from racelint.resolve import CONSTRUCTORS, MAPPERS, Scope
 from racelint.resolve.unbounded import unbounded
 from racelint.source import Source, read_source, split_lines
-from racelint.touch import calls_store, changes_state, picks_one, reads_store, tests_a_path, touches_changing_state
+from racelint.touch import (
+    calls_store,
+    changes_state,
+    picks_one,
+    reads_store,
+    takes_or_gives_lock,
+    tests_a_path,
+    touches_changing_state,
+)
 
 
 @contextmanager
@@ -342,6 +350,7 @@ class Program:
             or tests_a_path(function)
             or says_something(function, self.scope)
             or picks_one(function, self.scope)
+            or takes_or_gives_lock(function)
             or (function.name in CONSTRUCTORS and bool(self.concurrency.spawning_calls(function)))
             or (self.maps_rows and any("." in call.callee for call in function.calls))
             or any(spawner in call.callee for call in function.calls for spawner in ("create_task", "ensure_future"))
