@@ -51,6 +51,8 @@ class Concurrency(OwnObjects):
         own = own and resource is not None and not self.part_of_all(resource)
         captured = self._of_call(one, other, resource)
         given = resource is not None and resource.kind is Kind.ARGUMENT and not of_application(resource.path)
+        if given and resource is not None and (self._of_one_run(one, resource) or self._of_one_run(other, resource)):
+            return None
         ones, others = self.reached_sharing(one, resource), self.reached_sharing(other, resource)
         best: Root | None = None
         weakest, public, elsewhere, met, half = Confidence.HIGH, False, False, False, ""
@@ -136,6 +138,17 @@ class Concurrency(OwnObjects):
             if wrapper.startswith(prefix)
             for name in decorated
         )
+
+    def _of_one_run(self, unit: str, resource: Resource) -> bool:
+        """Whether the argument whose attribute the resource is belongs to a single run, which has made it."""
+        function = self.scope.functions.get(resource.owner[1:] if resource.owner.startswith("?") else unit)
+        if function is None:
+            return False
+        name, typed = resource.name.partition(".")[0], self.scope.names_in(function.qualname).annotated_type
+        meant = [p for p, _ in function.params if p == name]
+        if not meant and name == "self":  # of a method that is called on one
+            meant = [p for p, annotation in function.params if typed(annotation) == f":{resource.owner}"]
+        return bool(meant) and all(self.confined(parameter, function) for parameter in meant)
 
     def _of_class(self, resource: Resource) -> bool:
         """Whether the attribute is written as one of a class, which all its objects share."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import cached_property
 
 from racelint.events import Kind, Resource
-from racelint.evidence.handed_alike import HandedAlike
+from racelint.evidence.confined import Confined
 from racelint.facts import CallSite, FunctionFacts
 from racelint.resolve import enclosing_self
 
 BUILDERS = frozenset({"__init__", "__post_init__"})
 
 
-class OwnObjects(HandedAlike):
+class OwnObjects(Confined):
     """Which units come to a function with an object that other units have, too."""
 
     def reached_sharing(self, function: str, resource: Resource | None) -> frozenset[int]:
@@ -70,11 +70,12 @@ class OwnObjects(HandedAlike):
         return {pair: owner for pair, owner in found.items() if pair not in shared}
 
     def _on_new(self, call: CallSite, caller: FunctionFacts, method: FunctionFacts) -> bool:
-        """Whether the receiver was made for the call (`Job(row).run()`), was taken out of a queue, or is what a constructor is building."""
+        """Whether the receiver was made for the call (`Job(row).run()`), belongs to the run that calls it, was taken out of a queue, or is
+        what a constructor is building."""
         receiver, dot, name = call.callee.rpartition(".")
         if not dot or not {"classmethod", "staticmethod"}.isdisjoint(method.decorators) or name in BUILDERS:
             return False
-        if "." not in receiver and _taken_out(receiver, caller):
+        if "." not in receiver and (_taken_out(receiver, caller) or self.confined(receiver, caller)):
             return True
         if "." not in receiver and self.scope.names_in(caller.qualname).class_named(receiver) is not None:
             return any(made.callee == receiver and made.line == call.line for made in caller.calls)

@@ -1,0 +1,122 @@
+"""Objects that a function makes and keeps for itself, with the helpers that it hands them to."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from racelint.events import Resource
+from racelint.evidence.handed_alike import HandedAlike
+from racelint.expressions import expression
+from racelint.facts import CallSite, FunctionFacts, Write
+
+MOST_STEPS = 4
+"""How far it is followed who hands an object to whom."""
+
+_NAMES = expression(r"(?<![.\w])[A-Za-z_]\w*")
+
+_ONLY_LOOKS = frozenset(
+    "bool format getattr hasattr id isinstance len print repr setattr sorted str sum type vars".split()
+)
+"""Functions that keep nothing of what they are given."""
+
+
+class Confined(HandedAlike):
+    """Which names hold an object that nobody but one run of a unit has."""
+
+    def confined(self, name: str, function: FunctionFacts, steps: int = MOST_STEPS) -> bool:
+        """Whether a name of a function holds a new object each time: it has made it, or whoever calls it has, and nobody keeps it."""
+        key = (function.qualname, name)
+        known = self._known_confined.get(key)
+        if known is None:
+            self._known_confined[key] = False  # for recursion
+            known = self._known_confined[key] = (
+                self._handed_new(name, function, steps)
+                if name in (parameter for parameter, _ in function.params)
+                else self._makes_new(name, function) and self._keeps(name, function, MOST_STEPS)
+            )
+        return known
+
+    @cached_property
+    def _known_confined(self) -> dict[tuple[str, str], bool]:
+        return {}
+
+    def _foreign_writers(self, resource: Resource) -> list[tuple[FunctionFacts, Write]]:
+        found = super()._foreign_writers(resource)
+        return [(function, w) for function, w in found if not self.confined(w.path.partition(".")[0], function)]
+
+    def _handed_new(self, name: str, function: FunctionFacts, steps: int) -> bool:
+        """Whether all callers of a function, of which every one is known, hand it such an object."""
+        sites = self.callers.get(function.qualname, ())
+        if not sites or not steps or any(write.path == name for write in function.writes):
+            return False
+        if any(root.unit == function.qualname and not root.public for root in self.roots):
+            return False
+        given = [_given(name, call, function) for _, call in sites]
+        return all(
+            path and caller is not self.scope.facts.module_body and self.confined(path, caller, steps - 1)
+            for path, (caller, _) in zip(given, sites, strict=True)
+        )
+
+    def _makes_new(self, name: str, function: FunctionFacts) -> bool:
+        """Whether all that a local name is bound to is an object of a class of the project that is made there."""
+        made = [built for local, built in function.locals_built if local == name]
+        bound = [write for write in function.writes if write.path == name]
+        if not made or len(made) != len(bound) or name in function.outer_names | function.loop_names:
+            return False
+        names = self.scope.names_in(function.qualname)
+        classes = [names.class_named(built) for built in made]
+        return all(class_ is not None and self._hides(class_.qualname) for class_ in classes)
+
+    def _hides(self, qualname: str) -> bool:
+        """Whether objects of a class are known to nobody but who makes them: their constructor tells nobody of them."""
+        constructor = self.scope.method(qualname, "__init__")
+        return constructor is None or self._keeps_own(constructor)
+
+    def _keeps_own(self, method: FunctionFacts) -> bool:
+        """Whether a method leaves its object to nobody."""
+        return bool(method.params) and self._keeps(method.params[0][0], method, MOST_STEPS)
+
+    def _keeps(self, name: str, function: FunctionFacts, steps: int) -> bool:
+        """Whether a function leaves what a local name or parameter holds to nobody who has it longer than the call takes.
+
+        What it starts, or what is called back later, may have it in a way that facts do not tell of.
+        """
+        if function.yields or not steps or self.spawning_calls(function):
+            return False
+        if any(write.built_from == name or write.shape == "display" for write in function.writes):
+            return False
+        inner = f"{function.qualname}."
+        if any(f.qualname.startswith(inner) and name in f.reads for f in self.scope.facts.functions):
+            return False
+        return all(self._only_lent(name, call, function, steps) for call in function.calls)
+
+    def _only_lent(self, name: str, call: CallSite, function: FunctionFacts, steps: int) -> bool:
+        """Whether a call does not get the object, or hands it to a function of the module that does not keep it."""
+        targets = self.target(call.callee, function)
+        own = call.callee.rpartition(".")[0] == name
+        if own and not (targets and all(map(self._keeps_own, targets))):
+            return False  # a method of a base that is out of view may start a thread
+        if not any(name in _NAMES.findall(argument.partition("=")[2] or argument) for argument in call.arguments):
+            return True
+        if call.callee in _ONLY_LOOKS:
+            return True
+        return len(targets) == 1 and all(
+            bool(parameters := [parameter for parameter, _ in target.params if _given(parameter, call, target) == name])
+            and all(self._keeps(parameter, target, steps - 1) for parameter in parameters)
+            for target in targets
+        )
+
+
+def _given(name: str, call: CallSite, function: FunctionFacts) -> str:
+    """The local name that a call hands over for a parameter of a function; "" if it is none."""
+    by_name = next((given for given in call.arguments if given.startswith(f"{name}=")), "")
+    if by_name:
+        path = by_name.partition("=")[2]
+    else:
+        own = bool(function.owner) and "staticmethod" not in function.decorators
+        place = [parameter for parameter, _ in function.params].index(name) - int(own)
+        plain = [given for given in call.arguments if "=" not in given]
+        path = plain[place] if 0 <= place < len(plain) else ""
+        if any(given.startswith("*") for given in plain[: place + 1]):
+            return ""
+    return path if path.isidentifier() else ""
