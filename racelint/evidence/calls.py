@@ -254,7 +254,9 @@ class Calls:
         known = self._spawning.get(caller.qualname)
         if known is None:
             found = ((call, self.spawner(call.callee, caller)) for call in caller.calls)
-            known = self._spawning[caller.qualname] = [(call, model) for call, model in found if model is not None]
+            known = self._spawning[caller.qualname] = [
+                (call, model) for call, model in found if model is not None and not _run_in_place(call, caller)
+            ]
         return known
 
     def spawner(self, callee: str, caller: FunctionFacts) -> Spawner | None:
@@ -379,6 +381,19 @@ class Calls:
 def waits_for_result(function: FunctionFacts) -> bool:
     """Whether the function asks for the result of what it started, and goes on when it is there."""
     return any(call.callee.endswith(".result") for call in function.calls)
+
+
+def _run_in_place(call: CallSite, caller: FunctionFacts) -> bool:
+    """Whether a thread or process that a call makes is not started: its caller does the work itself, as all that it asks of it is `run`."""
+    if not call.callee.endswith(("Thread", "Process", "Timer")):
+        return False
+    names = [w.path for w in caller.writes if w.built_from == call.callee and w.line == call.line]
+    asked = {other.callee for other in caller.calls}
+    if any(other.callee == f"{call.callee}.run" and other.line == call.line for other in caller.calls):
+        return True
+    kept = {argument.rpartition("=")[2].lstrip("*") for other in caller.calls for argument in other.arguments}
+    kept |= {write.built_from for write in caller.writes}
+    return any(f"{name}.run" in asked and f"{name}.start" not in asked and name not in kept for name in names)
 
 
 def _handed_on(call: CallSite) -> set[str]:
