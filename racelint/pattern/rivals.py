@@ -16,6 +16,7 @@ from racelint.frozen import replace
 from racelint.grafts import shown_name
 from racelint.pattern.doubts import Reason
 from racelint.pattern.own_keys import has_own_key
+from racelint.pattern.signalled import in_turn
 from racelint.pattern.unit import Unit
 from racelint.resolve import CONSTRUCTORS, enclosing_self
 from racelint.touch import comes_first, is_property
@@ -43,7 +44,7 @@ def rivals(
             continue
         if world is World.TASKS and unit.module.concurrency.cancels(function, unit.facts.qualname):
             continue  # what comes after the await does not happen any more
-        if world is World.THREADS and _before_its_thread(unit, function, write):
+        if world is World.THREADS and (_before_its_thread(unit, function, write) or in_turn(unit, function, resource)):
             continue
         evidence = unit.module.concurrency.overlap(unit.facts.qualname, function.qualname, world.value, resource)
         if evidence is not None:
