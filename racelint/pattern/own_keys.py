@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from racelint.events import Kind, Resource
+from racelint.evidence.handed_alike import handed
 from racelint.facts import CallSite, FunctionFacts
 from racelint.pattern.unit import Unit
 
@@ -24,7 +25,10 @@ def has_own_key(unit: Unit, resource: Resource) -> bool:
         return False
     sites = list(_starts(unit, names.index(resource.key)))
     return bool(sites) and all(
-        given in caller.distinct - caller.made_anew and call.looped and _once(unit, resource, caller)
+        given in caller.distinct
+        and (given not in caller.made_anew or _ended(call, caller))
+        and call.looped
+        and _once(unit, resource, caller)
         for caller, call, given in sites
     )
 
@@ -43,7 +47,21 @@ def _starts(unit: Unit, place: int) -> Iterator[tuple[FunctionFacts, CallSite, s
                 ):
                     continue
                 if not any(site.callee == argument and site.line >= call.line for site in caller.calls):
-                    yield caller, call, _at(call.arguments[number + 1 :], place)
+                    yield caller, call, _at(_behind(call, number), place)
+
+
+def _ended(call: CallSite, caller: FunctionFacts) -> bool:
+    """Whether a loop joins what the call has started, so that a loop around both starts it for the same key when that has ended."""
+    return any(
+        other.callee.endswith(".join") and not other.arguments and other.looped and other.line > call.line
+        for other in caller.calls
+    )
+
+
+def _behind(call: CallSite, number: int) -> tuple[str, ...]:
+    """What a call hands to the unit that one of its arguments names: what stands behind it, or is packed into `args=(…)`."""
+    packed = any(argument.startswith("args=(") for argument in call.arguments)
+    return handed(call) if packed else call.arguments[number + 1 :]
 
 
 def _at(arguments: tuple[str, ...], place: int) -> str:
