@@ -197,7 +197,14 @@ class Candidates:
             everything = (
                 self.concurrency.called_under_lock(function)
                 or bool(self.concurrency.decorator_guards(function))
-                or any(call.callee.endswith((".acquire", ".__enter__")) for call in function.calls)
+                or any(
+                    call.callee.endswith((".acquire", ".__enter__"))
+                    for taker in (
+                        function,
+                        *(caller for caller, _ in self.concurrency.callers.get(function.qualname, ())),
+                    )
+                    for call in taker.calls
+                )
                 or any(self.is_guard(name) for call in function.calls for name in call.within)
             )
             for key, writes in self.keys.changes(function, True).items():

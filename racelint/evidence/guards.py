@@ -119,6 +119,10 @@ class Guards(Roots):
     def _met(self) -> set[str]:
         return set()
 
+    def says_locked(self, name: str) -> bool:
+        """Whether the name of a function says that whoever calls it holds the lock."""
+        return bool(_LOCKED_NAME.search(name))
+
     def _held_by_callers(self, function: FunctionFacts, depth: int) -> frozenset[str]:
         outside = self.held_outside(function)
         if not function.name.startswith("_") and not function.parent and not outside:
@@ -127,7 +131,7 @@ class Guards(Roots):
         if not (sites or outside) or depth == 0:
             return frozenset()
         everywhere = list(outside)
-        promised = bool(_LOCKED_NAME.search(function.name))
+        promised = self.says_locked(function.name)
         for caller, call in sites:
             if caller.qualname == function.qualname or caller.name in ("__init__", "__new__"):
                 continue

@@ -134,7 +134,7 @@ def filled_over_limit(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
                 or unit.rechecked_locked(add)
             ):
                 continue
-            evidence = _sure(unit, add)
+            evidence = _sure(unit, check)  # the entry may be the thread's own, the size is not
             if evidence is not None:
                 yield Pair(unit, check, add), evidence
             break

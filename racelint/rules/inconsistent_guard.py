@@ -89,6 +89,7 @@ def find(module: Module) -> Iterable[Finding]:
     yield from sections(module)
     yield from pairs(module)
     changes = changes_by_place(module)
+    yield from helpers(module)
     for place in sorted(changes):
         for (unit, access, held, _), (other, guarded, _, locks), evidence in unguarded(changes[place]):
             if evidence.strength is not Confidence.LOW and only_shown(unit, access, counted=False):
@@ -155,6 +156,89 @@ def sections(module: Module) -> Iterator[Finding]:
             name,
             Fix(f"take `{lock}` here, too"),
         )
+
+
+def helpers(module: Module) -> Iterator[Finding]:
+    """Changes in a helper that some call under a lock, as it needs, and others without."""
+    for (unit, access, *_), (other, guarded, locks, _), evidence in called_bare(module):
+        lock, name = min(name for _, name in locks), access.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            replace(access, site=access.place),
+            ((Role.WRITE, access),),
+            f"`{name}` is changed here without `{lock}` where `{unit.facts.qualname}` calls it on line {module.span(access.site).line}; "
+            f"`{other.facts.qualname}` holds it on line {module.span(guarded.site).line}",
+            evidence,
+            World.THREADS,
+            name,
+            Fix(f"take `{lock}` in `{unit.facts.qualname}`, too"),
+        )
+
+
+def called_bare(module: Module) -> Iterator[tuple[Guarded, Guarded, Evidence]]:
+    """Changes in a private helper that takes no lock itself, from a caller that holds none, and from one that does.
+
+    As many callers must hold it as do not, unless the helper's name says that they should.
+    """
+    found: dict[object, list[Guarded]] = {}
+    forked = after_fork(module)
+    for unit in module.units:
+        if unit.is_constructor or not entered_bare(unit):
+            continue
+        for access in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.ATTRIBUTE, Kind.GLOBAL)):
+            if access.place.unit != unit.facts.qualname and access.place not in forked:
+                locks = unit.locked_at(access)
+                held = frozenset(lock.lock.place for lock in locks if lock.place.unit != access.place.unit)
+                own = frozenset(lock.lock.place for lock in locks if lock.place.unit == access.place.unit)
+                found.setdefault((access.place, access.resource.place), []).append((unit, access, held, own))
+    for place in found:
+        yield from bare_calls(found[place])
+
+
+def entered_bare(unit: Unit) -> bool:
+    """Whether who runs the unit holds nothing for it: it is public, or started; callers of private ones may hold the lock, or not."""
+    concurrency = unit.module.concurrency
+    roots = (concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ()))
+    return not unit.facts.name.startswith("_") or any(
+        root.unit == unit.facts.qualname and not root.public for root in roots
+    )
+
+
+def bare_calls(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Evidence]]:
+    """Of the changes at one place of a helper, the first that is made without the lock of the others."""
+    locked = {c[0].facts.qualname: c for c in changes if c[2] and not c[3]}
+    bare = {c[0].facts.qualname: c for c in changes if not c[2] and not c[3]}
+    for name in locked.keys() & bare.keys():
+        del bare[name]
+    if not locked or not bare:
+        return
+    other = next(iter(locked.values()))
+    for change in bare.values():
+        unit, access, *_ = change
+        module, helper = unit.module, access.place.unit.rpartition(".")[2]
+        promised = module.concurrency.says_locked(helper)
+        if not (helper.startswith("_") or promised) or (len(bare) > len(locked) and not promised):
+            return
+        family = module.scope.family(access.resource.owner) if access.resource.owner else frozenset()
+        if any(owner not in family | {access.resource.owner, ""} for owner, _ in other[2]):
+            continue
+        if (
+            first_word(unit.facts.name) in module.models.lifecycle
+            or module.concurrency.called_under_lock(unit.facts)
+            or makes(unit, other[2])
+            or ahead_of_starts(unit, access)
+            or not of_one_object(unit, other[0])
+            or not matters(unit, access, frozenset(), other)
+            or access.value.shape in (Shape.TRUE, Shape.FALSE, Shape.NONE, Shape.CONSTANT)
+        ):
+            continue
+        evidence = module.concurrency.overlap(unit.facts.qualname, other[0].facts.qualname, "threads", access.resource)
+        if evidence is None:
+            continue
+        sure = promised or not evidence.public
+        yield change, other, evidence if sure else evidence.weakened()
+        return
 
 
 def pairs(module: Module) -> Iterator[Finding]:
