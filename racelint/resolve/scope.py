@@ -242,10 +242,20 @@ def made_of_nothing(scope: Scope, owner: str, name: str) -> bool:
     """Whether a class, or the module for "", makes its lock out of nothing wherever it sets it: no `Condition(self._lock)`."""
     if owner in scope.classes:
         writes = scope.attribute_writes(owner, name)
+        if not writes and _made_in_body(scope, owner, name):
+            return True
     else:
         inside = [f for f in scope.facts.functions if name in f.outer_names]
         writes = [(f, w) for f in (scope.facts.module_body, *inside) for w in f.writes if w.path == name]
     return bool(writes) and all(calls_alone(function, write) for function, write in writes)
+
+
+def _made_in_body(scope: Scope, owner: str, name: str) -> bool:
+    """Whether the body of a class makes a plain lock that all its objects have; a dataclass only says what each is handed."""
+    class_ = scope.classes[owner]
+    made = dict(class_.attributes).get(name, "")
+    calls = {call.callee for call in scope.facts.module_body.calls}
+    return made.rpartition(".")[2] in ("Lock", "RLock") and made in calls and not class_.decorators
 
 
 def calls_alone(function: FunctionFacts, write: Write) -> bool:

@@ -98,9 +98,7 @@ def find(module: Module) -> Iterable[Finding]:
             name = access.resource.shown
             there = f"on line {module.line(guarded)} in `{other.facts.qualname}`"
             apart = made_apart(unit, held, locks)
-            wrong = (
-                f"is changed here under `{min(name for _, name in held)}`, but under `{lock}` {there}" if apart else ""
-            )
+            wrong = f"is changed here under {two_names(held, locks)} {there}" if apart else ""
             yield module.finding(
                 RULE,
                 unit,
@@ -156,6 +154,14 @@ def sections(module: Module) -> Iterator[Finding]:
             name,
             Fix(f"take `{lock}` here, too"),
         )
+
+
+def two_names(held: frozenset[Place], locks: frozenset[Place]) -> str:
+    """The lock that is held and the one that others hold, with their classes where they have one name."""
+    (owner, name), (other_owner, other) = min(held, key=lambda place: place[1]), min(locks, key=lambda place: place[1])
+    if name == other:
+        name, other = (".".join(filter(None, place)) for place in ((owner, name), (other_owner, other)))
+    return f"`{name}`, but under `{other}`"
 
 
 def helpers(module: Module) -> Iterator[Finding]:
