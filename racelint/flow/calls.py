@@ -123,7 +123,19 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
         return changed
     if base is not None and base.ref is None and awaiting is None:
         local_container_call(ev, function, base, method, arguments)
-    return unmodelled_call(ev, node, awaiting, base, method, type_name, arguments)
+    value = unmodelled_call(ev, node, awaiting, base, method, type_name, arguments)
+    return _default_lock(ev, base, method, arguments) or value
+
+
+def _default_lock(ev: Evaluator, base: Value | None, method: str, arguments: Arguments) -> Value | None:
+    """The lock that `locks.get(key, Lock())` makes each time, as nothing in the module ever puts one into the global `locks`."""
+    default = arguments.at(1) if method == "get" and base is not None and base.ref is None else None
+    if default is None or base is None or default.shape is not Shape.NEW:
+        return None
+    names = ev.scope.names_in(ev.function.qualname)
+    model = ev.models.functions.get(default.type)
+    empty = base.text not in ev.function.local_names and names.assigned.get(base.text) in ("empty", "dict")
+    return replace(default, text=base.text) if empty and model is not None and model.effect == "lock" else None
 
 
 QUERIES = ("django.QuerySet", "sqlalchemy.Query", "sqlalchemy.Statement")

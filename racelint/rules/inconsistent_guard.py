@@ -203,11 +203,16 @@ def called_bare(module: Module) -> Iterator[tuple[Guarded, Guarded, Evidence]]:
 
 
 def entered_bare(unit: Unit) -> bool:
-    """Whether who runs the unit holds nothing for it: it is public, or started; callers of private ones may hold the lock, or not."""
+    """Whether who runs the unit holds nothing for it: it is public, or started; callers of private ones may hold the lock, or not.
+
+    So may who starts a thread and waits for it, mostly by a function of its own.
+    """
     concurrency = unit.module.concurrency
+    if unit.facts.parent:
+        return False
     roots = (concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ()))
     return not unit.facts.name.startswith("_") or any(
-        root.unit == unit.facts.qualname and not root.public for root in roots
+        root.unit == unit.facts.qualname and not (root.public or root.waited) for root in roots
     )
 
 
