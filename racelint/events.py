@@ -65,6 +65,9 @@ class Resource:
         return f"{self.name}[{self.key}]" if self.key and not self.kind.external else self.name
 
 
+OF_THREAD = "own to a thread"
+"""The owner of a lock that each thread, or each request, has for itself."""
+
 OF_PROJECT = "of the project"
 """The key of a lock that a context manager of the project takes by a call: it may be a row of the very transaction around it."""
 

@@ -8,6 +8,7 @@ import libcst as cst
 
 from racelint.events import (
     OF_PROJECT,
+    OF_THREAD,
     Kind,
     Place,
     Resource,
@@ -22,6 +23,7 @@ from racelint.flow.committing import commits_each
 from racelint.flow.files import touched
 from racelint.flow.leaving import Leaving
 from racelint.flow.locks import is_lock, lock_given, lock_handed, lock_world
+from racelint.flow.names import OWN_TO_THREAD
 from racelint.flow.row_locks import end_row_locks
 from racelint.flow.rows import write_row
 from racelint.flow.scopes import committing_scope, manager_of
@@ -176,12 +178,25 @@ class Contexts(Leaving):
             and (isinstance(expression, cst.Call) or self._kept_to_itself(expression))
         )
         lock = value.ref or Resource(Kind.STORE, "", text, text, "")
+        if value.ref is None and self._of_thread(expression):
+            return self.acquire(
+                replace(lock, owner=OF_THREAD), "lock", lock_world(self, value), self.place(expression), False
+            )
         if node.asynchronous is not None:
             self.switch(expression, callee="acquire")
         own = lock_world(self, value) in ("tasks", "threads") or value.type.startswith("multiprocessing.")
         if local and not own:  # a lock by name, such as a file: others meet on it unless the name is drawn, too
             own = self._is_drawn(expression, value)
         return self.acquire(lock, "lock", lock_world(self, value), self.place(expression), not (local and own))
+
+    def _of_thread(self, expression: cst.BaseExpression) -> bool:
+        """Whether a lock is an attribute of what has its own in each thread or request: `g.lock`, `local.lock`."""
+        if not isinstance(expression, cst.Attribute) or not isinstance(expression.value, cst.Name):
+            return False
+        holder = expression.value.value
+        known = self.scope.names_in(self.function.qualname)
+        made = known.built_type(known.assigned.get(holder, "")) or known.canonical(holder)
+        return holder not in self.function.local_names and made in OWN_TO_THREAD
 
     def _is_drawn(self, expression: cst.BaseExpression, lock: Value) -> bool:
         """Whether the name by which a lock is made is another one in each process, thread or call."""

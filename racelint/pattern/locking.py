@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import OF_PROJECT, Access, Acquire, Kind, Op, Sense, Shape
+from racelint.events import OF_PROJECT, OF_THREAD, Access, Acquire, Kind, Op, Sense, Shape
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.pattern.anew import (
@@ -52,7 +52,16 @@ def _made_per_call(unit: Unit) -> Iterator[Useless]:
             change = _changed_outside(unit, guard)
         elif guard.world == "tasks" and not any(guard.id in switch.held for switch in unit.switches()):
             continue  # what it is held for is one step of a task anyway
-        if change is not None:
+        if change is not None and guard.lock.owner == OF_THREAD:
+            yield Useless(
+                guard,
+                change,
+                guard.lock.name,
+                "is another one in each thread or request, so it keeps nobody",
+                Confidence.HIGH if shared_by_objects(unit, change) else Confidence.LOW,
+                "take a lock of the module, which all of them share",
+            )
+        elif change is not None:
             yield Useless(
                 guard,
                 change,
