@@ -70,15 +70,23 @@ def _raises(ev: Evaluator, lock: Value) -> bool:
     return call is not None and call.raises
 
 
-def entered(ev: Evaluator, where: cst.CSTNode, method: str, arguments: Arguments, awaiting: cst.Await | None) -> None:
-    """A lock that an `ExitStack` enters, and holds until its own end."""
+def entered(
+    ev: Evaluator, where: cst.CSTNode, base: Value | None, method: str, arguments: Arguments, awaiting: cst.Await | None
+) -> None:
+    """A lock that an `ExitStack` enters, and holds until its own end, or until it is closed before."""
+    stack = base.text if base is not None else ""
+    if method in ("close", "aclose") and stack in ev.on_stacks:
+        for number in ev.on_stacks[stack]:
+            ev.release(number)
+        return
     given = (
         arguments.positional[0] if method in ("enter_context", "enter_async_context") and arguments.positional else None
     )
     if given is not None and is_lock(ev, given):
         if awaiting is not None:
             ev.switch(awaiting, callee="acquire")
-        ev.acquire(given.ref or _unchanging(ev, given), "lock", lock_world(ev, given), ev.place(where))
+        number = ev.acquire(given.ref or _unchanging(ev, given), "lock", lock_world(ev, given), ev.place(where))
+        ev.on_stacks.setdefault(stack, set()).add(number)
 
 
 def taken_by_function(ev: Evaluator, where: cst.CSTNode, base: Value | None, method: str, arguments: Arguments) -> None:

@@ -56,6 +56,8 @@ class Recorder(Builder):
         """The expression whose value is tested, or given to a local name and to nothing else."""
         self.tried: set[int] = set()
         """The acquisitions that may have failed."""
+        self.on_stacks: dict[str, set[int]] = {}
+        """The acquisitions that each `ExitStack` holds, by its name."""
         self.until = 0
         """How many loops with a test of their own are around."""
         self.repeating = False

@@ -61,7 +61,7 @@ def unmodelled_call(
     lock = lock_call(ev, node, base, method, awaiting) or future_call(ev, node, base, method, awaiting)
     if lock is not None:
         return lock
-    entered(ev, where, method, arguments, awaiting)
+    entered(ev, where, base, method, arguments, awaiting)
     taken_by_function(ev, where, base, method, arguments)
     waited(ev, node, base, method)
     started(ev, node, base, method)
