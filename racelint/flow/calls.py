@@ -246,6 +246,8 @@ def _own(
     if not arguments.starred:
         if first_word(facts.name) in TELLS | SPENDS:  # whatever can be seen of what it does
             ev.mark("helper", node, facts.name)
+        elif ev.state.control and awaiting is None:
+            ev.mark("own", node, facts.name)
         first = ev.next_id
         value = ev.inline(qualname, positional, arguments.keywords, node)
         if value is not None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Acquire, Mark, Op
+from racelint.events import Access, Acquire, Mark, Op, Sense
+from racelint.expressions import expression
 from racelint.finding import World
 from racelint.pattern.deciding import COUNTING
 from racelint.pattern.pair import INTERNAL
@@ -12,8 +13,8 @@ from racelint.pattern.unit import Unit, exactly
 from racelint.words import first_word
 
 
-def counted_then_tested(unit: Unit) -> Iterator[tuple[Access, Access, Mark, Acquire]]:
-    """The count under the lock, the test after its release, what is begun or ended because of the test, and the lock.
+def counted_then_tested(unit: Unit) -> Iterator[tuple[Access, Access, Mark | Access, Acquire]]:
+    """The count under the lock, the test after its release, what is done because of the test, and the lock.
 
     Of two threads that count, each to its own value, both can find the last one; or one counts up again what is just ended.
     """
@@ -31,18 +32,52 @@ def counted_then_tested(unit: Unit) -> Iterator[tuple[Access, Access, Mark, Acqu
                 or unit.guarded(count, check, World.THREADS)
             ):
                 continue
-            act = next(
-                (mark for mark in unit.marks("call", "slow", "spawn", "start") if _is_act(unit, check, mark)), None
-            )
+            act = _act(unit, count, check)
             if act is not None:
                 yield count, check, act, locks[0]
                 break
 
 
-def _is_act(unit: Unit, check: Access, mark: Mark) -> bool:
-    """Whether the test decides on something that ends or begins: `self.file.close()`, `self.start_worker()`."""
-    if check.id not in {number for number, _ in mark.control}:
+def _act(unit: Unit, count: Access, check: Access) -> Mark | Access | None:
+    """What the test decides on, if it ends or begins something; whatever it is for the one who finds that nobody is left."""
+    for event in unit.events:
+        if not isinstance(event, (Mark, Access)):
+            continue
+        senses = {sense for number, sense in event.control if number == check.id}
+        if senses and (
+            _ends_or_begins(unit, event)
+            or (any(_last(unit, count, check, sense) for sense in senses) and _is_step(unit, event))
+        ):
+            return event
+    return None
+
+
+def _ends_or_begins(unit: Unit, event: Mark | Access) -> bool:
+    """Whether it is a call such as `self.file.close()` or `self.start_worker()`."""
+    if isinstance(event, Access) or event.what not in ("call", "slow", "own", "spawn", "start"):
         return False
-    models = unit.module.models
-    word = first_word(mark.subject)
-    return mark.what in ("spawn", "start") or word in models.beginnings or word in models.idempotent
+    models, word = unit.module.models, first_word(event.subject)
+    return event.what in ("spawn", "start") or word in models.beginnings or word in models.idempotent
+
+
+def _last(unit: Unit, count: Access, check: Access, sense: Sense) -> bool:
+    """Whether the one who counted last was meant: nobody is left, or as many have come as were expected."""
+    if "-=" in unit.module.text(count.place):
+        return sense is Sense.ABSENT or (sense.vague and check.related == {"0"})
+    equal = check.id in unit.flow.compared and check.id not in unit.flow.ordered
+    return equal and sense is Sense.OTHER
+
+
+def _is_step(unit: Unit, event: Mark | Access) -> bool:
+    """Whether it is more than a look, and does harm or fails when it is done twice."""
+    if isinstance(event, Access):
+        return event.op.changes and event.resource.kind.external
+    return event.what in ("call", "slow", "own") and not _HARMLESS.search(event.subject)
+
+
+_HARMLESS = expression(
+    r"(?i)(^|[._])(log|logger|debug|info|warn|warning|error|exception|critical|print|format|join|set|clear|notify|notify_all|notifyall"
+    r"|len|str|repr|int|float|bool|list|dict|tuple|sorted|min|max|sum|isinstance|getattr|time|monotonic|perf_counter|now|sleep|get"
+    r"|discard|update|setdefault|super)$|(Error|Exception)$"
+)
+"""Calls that nobody minds twice: they tell, compute, wake somebody up or empty what is empty already."""

@@ -53,6 +53,8 @@ from racelint.need import Need
 from racelint.pattern import (
     ADDING,
     COUNTING,
+    Access,
+    Mark,
     Module,
     Op,
     Pair,
@@ -98,7 +100,7 @@ def find(module: Module) -> Iterable[Finding]:
                 unit,
                 act,
                 ((Role.WRITE, count), (Role.CHECK, check), (Role.ACT, act)),
-                f"`{act.subject}` is called here because of what line {module.line(check)} saw of `{name}`, which line "
+                f"{done(act)} here because of what line {module.line(check)} saw of `{name}`, which line "
                 f"{module.line(count)} has counted under `{held}`; another thread can count it in between",
                 evidence,
                 World.THREADS,
@@ -125,6 +127,11 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix(f"take `{held}` before the test, or test again under it"),
             )
+
+
+def done(act: Mark | Access) -> str:
+    """What is done because of the test."""
+    return f"`{act.subject}` is called" if isinstance(act, Mark) else f"`{act.resource.shown}` is changed"
 
 
 def undone_by(pair: Pair) -> tuple[str, ...]:
