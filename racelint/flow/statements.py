@@ -28,6 +28,7 @@ from racelint.frozen import replace
 from racelint.resolve import enclosing_self
 
 _IN_MEMORY = (Kind.ATTRIBUTE, Kind.CLASS, Kind.GLOBAL, Kind.CAPTURED)
+_FETCHED = (Kind.TABLE, Kind.STORE)
 
 
 class Walker(Contexts):
@@ -196,10 +197,10 @@ class Walker(Contexts):
         self._stop()
 
     def _note_returned(self, node: cst.Return, value: Value) -> None:
-        """Marks that something of a row that was read is given to the caller."""
+        """Marks that something of a row or store that was read is given to the caller."""
         held = value.part("holds")  # by a list that they were added to
         stems = value.stems | (held.stems if held is not None else NO_IDS)
-        rows = frozenset(n for n in stems if (a := self.access(n)) is not None and a.resource.kind is Kind.TABLE)
+        rows = frozenset(n for n in stems if (a := self.access(n)) is not None and a.resource.kind in _FETCHED)
         if rows:
             self.mark("returned", node, stems=rows)
 

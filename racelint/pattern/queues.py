@@ -265,15 +265,49 @@ def _entries(unit: Unit) -> Iterator[Taken]:
             continue
         for look in unit.accesses(Op.READ, Op.CHECK, kinds=(Kind.STORE,)):
             if (
-                not same(look.resource, removal.resource)
+                look.how in _SIZES
+                or not same(look.resource, removal.resource)
                 or not unit.before(look.id, removal.id)
                 or look.id > removal.id
             ):
                 continue
             depends = look.id in removal.value.stems | removal.controlled_by
             if depends and not _kept_out(unit, look, removal):
-                yield Taken(Pair(unit, look, removal), "", look.how not in LISTING)
+                one = look.how not in LISTING or (_is_one(unit, look, removal) and _used(unit, look, removal))
+                yield Taken(Pair(unit, look, removal), "", one)
                 break
+
+
+def _is_one(unit: Unit, look: Access, removal: Access) -> bool:
+    """Whether one entry of all is read, as a range of one or the first of those that were read, and that one is removed."""
+    return bool(_OF_ONE.search(unit.module.text(look.place)) or _AT_END.search(unit.module.text(removal.place)))
+
+
+def _used(unit: Unit, look: Access, removal: Access) -> bool:
+    """Whether the entry is given to the caller or handed to something else: what only goes, as the oldest of too many, is no item."""
+    texts = {text.rpartition(",")[2].strip(" )") for text in [unit.module.text(removal.place)]}
+    names = texts | {text.partition("[")[0] for text in texts}
+    return _given_back(unit, look, removal) or any(
+        (isinstance(event, Switch) and look.id in event.stems and event.callee not in REMOVES)
+        or (
+            isinstance(event, Mark)
+            and event.what in ("call", "slow", "enqueue", "spawn", "own", "helper")
+            and not _TRIFLING.search(event.subject)
+            and not names.isdisjoint(event.related)
+        )
+        for event in unit.events
+        if event.id > look.id and event.id != removal.id
+    )
+
+
+_SIZES = frozenset({"zcard", "llen", "scard", "hlen", "zcount"})
+"""How many there are: who asks chooses none."""
+
+_AT_END = expression(r"\[(0|-1)\]\s*\)")
+"""What is removed is the first or last one of several: `zrem(key, found[0])`."""
+
+REMOVES = ("zrem", "lrem", "srem", "hdel")
+"""How entries are removed from a collection in Redis."""
 
 
 def _peeked(unit: Unit) -> Iterator[Taken]:
@@ -339,7 +373,7 @@ def _looked_at(unit: Unit, removal: Access) -> bool:
     """Whether anything depends on how much was removed."""
     return any(
         (isinstance(event, Access) and removal.id in event.value.stems | event.controlled_by)
-        or (isinstance(event, Mark) and any(number == removal.id for number, _ in event.control))
+        or (isinstance(event, (Mark, Switch)) and any(number == removal.id for number, _ in event.control))
         or (isinstance(event, Mark) and event.what == "asked" and removal.id in event.stems)
         for event in unit.events
         if not isinstance(event, Acquire)
