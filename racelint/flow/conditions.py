@@ -17,7 +17,7 @@ from racelint.events import (
     Value,
 )
 from racelint.expressions import expression
-from racelint.flow.graph import NO_CONTROL, Control
+from racelint.flow.graph import MISSING_IF, NO_CONTROL, THERE_IF, Control
 from racelint.flow.names import Names
 from racelint.flow.recording import TRIED
 from racelint.flow.resources import COUNTED, item_of
@@ -80,6 +80,9 @@ class Conditions(Names):
         tried = value.part(TRIED)
         if tried is not None:
             return value, _each(tried.stems, Sense.PRESENT), _each(tried.stems, Sense.ABSENT)
+        said = self._said(value)
+        if said is not None:
+            return value, *said
         asked = self.access(value.via) if value.via is not None else None
         if asked is not None and asked.how == EMPTINESS:
             return value, _senses(value, Sense.ABSENT), _senses(value, Sense.PRESENT)
@@ -96,6 +99,18 @@ class Conditions(Names):
         if not all(one.place == thing.place or one.name.startswith(f"{thing.name}.") for one in asked):
             return vague
         return frozenset((number, Sense.ABSENT if number in missing else sense) for number, sense in vague)
+
+    def _said(self, value: Value) -> tuple[Control, Control] | None:
+        """What is known where a kept answer holds, `missing = self.index is None`, and where it does not."""
+        absent, present = value.part(MISSING_IF), value.part(THERE_IF)
+        if absent is None or present is None:
+            return None
+        for number in absent.stems | present.stems:
+            self._checked(Value(via=number))
+        others = value.stems - absent.stems - present.stems
+        true = _each(absent.stems, Sense.ABSENT) | _each(present.stems, Sense.PRESENT) | _each(others, Sense.OTHER)
+        false = _each(absent.stems, Sense.PRESENT) | _each(present.stems, Sense.ABSENT)
+        return true, false | _each(others, Sense.OTHERWISE)
 
     def _note_asked(self, stems: Ids, node: cst.CSTNode) -> None:
         """Notes that a branch depends on how many rows a change has met."""
@@ -360,6 +375,15 @@ def _vaguely(control: Control, sense: Sense) -> Control:
 
 def _each(stems: Ids, sense: Sense) -> Control:
     return frozenset((number, sense) for number in stems)
+
+
+def says(true: Control, false: Control) -> tuple[tuple[str, Value], ...]:
+    """The parts of a truth value that say what was found missing, or there, if it holds; none if the opposite need not be so if not."""
+    missing = frozenset(number for number, sense in true if sense is Sense.ABSENT)
+    there = frozenset(number for number, sense in true if sense is Sense.PRESENT)
+    if not missing | there or _each(missing, Sense.PRESENT) | _each(there, Sense.ABSENT) != false:
+        return ()
+    return (MISSING_IF, Value(missing)), (THERE_IF, Value(there))
 
 
 def _senses(value: Value, sense: Sense) -> Control:

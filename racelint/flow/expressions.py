@@ -12,10 +12,11 @@ from racelint.events import (
     Ids,
     Mark,
     Op,
+    Sense,
     Shape,
     Value,
 )
-from racelint.flow.conditions import Conditions
+from racelint.flow.conditions import Conditions, says
 from racelint.flow.elements import note_element, picked_by_next
 from racelint.flow.graph import NO_CONTROL, Control, State
 from racelint.flow.resources import lazily_taken
@@ -138,6 +139,9 @@ class Evaluator(Conditions):
 
     def unary(self, node: cst.UnaryOperation) -> Value:
         value = self.evaluate(node.expression)
+        if isinstance(node.operator, cst.Not) and value.via is not None:
+            said = says(frozenset(((value.via, Sense.ABSENT),)), frozenset(((value.via, Sense.PRESENT),)))
+            return Value(value.stems, known=(("negated", Value()), *said))
         number = isinstance(node.operator, cst.Minus) and isinstance(node.expression, (cst.Integer, cst.Float))
         return Value(
             value.stems,
@@ -151,8 +155,9 @@ class Evaluator(Conditions):
         return value
 
     def comparison(self, node: cst.Comparison) -> Value:
-        value, _, _ = self.condition(node)
-        return value
+        value, true, false = self.condition(node)
+        said = says(true, false)
+        return replace(value, known=(*value.known, *said)) if said else value
 
     def conditional(self, node: cst.IfExp) -> Value:
         decided = told(self, node.test)

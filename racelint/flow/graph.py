@@ -15,6 +15,10 @@ class TooLarge(Exception):
     """The definition has more events than are worth following."""
 
 
+MISSING_IF, THERE_IF = "missing if", "there if"
+"""Parts of a truth value, whose stems are the accesses that saw nothing, or something, if it holds."""
+
+
 @dataclass(slots=True)
 class State:
     """What is known at one point of the unit; `preds` are the events that execution can come from."""
@@ -85,7 +89,7 @@ def _known_of_both(one: Value, other: Value) -> tuple[tuple[str, Value], ...]:
     """The parts of the one that has some; of two different paths it is not known which it is."""
     if one.part("path") is not None and other.part("path") is not None:
         return tuple(part for part in one.known if part[0] != "path")
-    known = one.known or other.known
+    known = tuple(part for part in one.known or other.known if part[0] not in (MISSING_IF, THERE_IF))
     marks = {part for value in (one, other) for part in value.known if part[0] in ("changed", "computed")}
     return (*known, *sorted(marks - set(known), key=lambda part: part[0])) if marks else known
 
