@@ -47,6 +47,7 @@ def find_spawns(calls: Calls) -> list[Root]:
                         or several[unit.qualname] > 1
                         or ((spawner.many or looped) and not in_turn)
                         or _looped_inside(calls, call, caller)
+                        or _looped_outside(calls, call, argument, caller)
                     )
                     apart[unit.qualname] = apart.get(unit.qualname, True) and not shared
                     alone[unit.qualname] = alone.get(unit.qualname, True) and not shared and _joined(call)
@@ -114,6 +115,45 @@ def _looped_inside(calls: Calls, call: CallSite, caller: FunctionFacts) -> bool:
     """Whether the call is one of a helper of the module that starts in a loop what it is handed, and does not wait in each round."""
     inner, helper = calls.innermost(call, caller)
     return inner is not call and inner.looped and not inner.awaited and not over_in_its_round(inner, helper)
+
+
+def _looped_outside(calls: Calls, call: CallSite, argument: str, caller: FunctionFacts) -> bool:
+    """Whether another function of the module calls in a loop the one that starts the unit, for one object, and neither waits for it.
+
+    Not one that starts it under a condition or keeps it in an attribute: there may be one at a time.
+    """
+    if caller.is_async or call.awaited or call.arms or caller.parent or caller.qualname not in calls.callers:
+        return False
+    root, dot, _ = argument.lstrip("*").rpartition("=")[2].partition(".")
+    given = {name for name, *_ in caller.params[bool(caller.owner) :]}
+    if dot and (root in given or root in caller.local_names - {"self", "cls"}):
+        return False
+    if any(write.line == call.line and "." in write.path for write in caller.writes):
+        return False
+    if any(site.callee.rpartition(".")[2] in _WAITS for site in caller.calls) or is_waited_for(calls, call, caller):
+        return False
+    return any(
+        site.looped
+        and not site.awaited
+        and site.callee in (caller.name, f"self.{caller.name}", f"cls.{caller.name}")
+        and not _waits_in_round(above, site)
+        for above, site in calls.callers[caller.qualname]
+        if above is not caller
+    )
+
+
+def _waits_in_round(caller: FunctionFacts, call: CallSite) -> bool:
+    """Whether a loop that calls something waits for what that gives, or for time to pass, before it goes on."""
+    made = {name for name, built in caller.locals_built if built == call.callee}
+    for other in caller.calls:
+        receiver, _, name = other.callee.rpartition(".")
+        if other.looped and name in _WAITS and (receiver in made or name == "sleep" or other.line == call.line):
+            return True
+    return False
+
+
+_WAITS = frozenset({"result", "join", "wait", "as_completed", "get", "communicate", "map", "sleep"})
+"""Last names of calls that may wait for what was started, or for its time."""
 
 
 def _left_over(calls: Calls, caller: FunctionFacts, steps: int = 3) -> bool:

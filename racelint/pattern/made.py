@@ -156,11 +156,15 @@ _LOGS = frozenset({"debug", "info", "warning", "warn", "error", "exception", "cr
 
 
 def opened_by(unit: Unit, write: Access) -> bool:
-    """Whether what is stored is the result of a call that opens or starts something, by its name: `bank.subscribe(currency)`."""
+    """Whether what is stored is the result of a call that opens or starts something, by its name: `bank.subscribe(currency)`.
+
+    A function that the unit is handed may do so, too: `connect(host)`.
+    """
+    given = {name for name, *_ in unit.facts.params}
     return any(
         mark.statement == write.statement
         and mark.place.unit == write.place.unit
-        and "." in mark.subject
+        and ("." in mark.subject or mark.subject in given)
         and first_word(mark.subject) in _OPENS
         for mark in unit.marks("call", "slow", "start")
         if mark.id < write.id
