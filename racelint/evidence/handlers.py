@@ -158,8 +158,8 @@ def _called_object(calls: Calls, function: FunctionFacts) -> Handler | None:
     if any(map(_RAISED.search, lineage)):
         return None  # made for the one request that it ends
     for signature, made_with, handler in calls.scope.models.called_objects:
-        if names[: len(signature)] != signature:
-            continue
+        if len(names) < len(signature) or not (made_with or names[: len(signature)] == signature):
+            continue  # what the constructor is given says enough, whatever the request is called
         constructor = calls.scope.method(function.owner, "__init__") if made_with else None
         if not made_with or (constructor is not None and made_with in [name for name, *_ in constructor.params[1:2]]):
             return handler
