@@ -113,6 +113,10 @@ def _reads_both(function: FunctionFacts, first: Access, second: Access) -> bool:
         return one.name in function.reads
     if "." not in one.name:
         return {one.name, other.name} <= function.reads
+    of_its_class = bool(function.owner) and function.owner == one.owner  # the record that the module keeps has methods
+    if of_its_class and function.params and one.kind is Kind.GLOBAL:
+        own = function.params[0][0]
+        return {f"{own}.{one.path}", f"{own}.{other.path}"} <= function.reads
     roots = [
         {path.partition(".")[0] for path in function.reads if path.partition(".")[2] == resource.path}
         if one.kind is Kind.ATTRIBUTE
