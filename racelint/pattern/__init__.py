@@ -236,7 +236,7 @@ from racelint.pattern.states import entries_marked, released_unseen, state_chang
 from racelint.pattern.successors import successor_taken_out, taken_out_by_callback
 from racelint.pattern.surrounding import receives_any, surrounded
 from racelint.pattern.swept_late import swept_late
-from racelint.pattern.taken import noted_too_late, taken_by_two
+from racelint.pattern.taken import ended_by_two, noted_too_late, taken_by_two
 from racelint.pattern.torn_reads import torn_reads
 from racelint.pattern.transactions import (
     COMMITTING,
@@ -365,6 +365,7 @@ __all__ = [
     "emptied_before_lock",
     "emptied_by_each",
     "emptied_in_place",
+    "ended_by_two",
     "ends_entry",
     "entries_drawn",
     "entries_enlarged",

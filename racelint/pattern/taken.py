@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from racelint.events import Access, Mark, Op, Sense, Shape
 from racelint.evidence import Evidence
 from racelint.finding import Confidence, World
+from racelint.frozen import replace
 from racelint.pattern.claiming import is_state
 from racelint.pattern.deciding import only_asked
 from racelint.pattern.made import is_told
@@ -34,6 +35,84 @@ def taken_by_two(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
         if evidence is None or evidence.strength is not Confidence.HIGH or evidence.public or evidence.called:
             continue
         yield Pair(unit, look, take), evidence
+
+
+def ended_by_two(unit: Unit) -> Iterator[tuple[Pair, str, Evidence]]:
+    """The look that found a state as it was, the step that gives it another one, and the function that does so, too, in another thread.
+
+    `if self.state == "pending": self.state = "done"` beside a method that gives up what is pending. Only where a thread of the object's
+    own is one of the two, and where the unit does more because of the look than to set the state.
+    """
+    facts, concurrency = unit.facts, unit.module.concurrency
+    if facts.is_async or unit.is_constructor or concurrency.called_under_lock(facts):
+        return
+    for change in unit.accesses(Op.WRITE, kinds=INTERNAL):
+        if change.how != "=" or not is_state(change) or change.place.unit != facts.qualname or unit.locked_at(change):
+            continue
+        look = _found_so(unit, change)
+        if look is None:
+            continue
+        for other, write in concurrency.writers(change.resource):
+            if other.qualname == facts.qualname or other.is_async or write.how != "=" or write.within:
+                continue
+            evidence = concurrency.overlap(facts.qualname, other.qualname, "threads", change.resource)
+            if evidence is None or not (evidence.half or evidence.strength is Confidence.HIGH):
+                continue
+            if not _ends_it_too(unit, look, change, unit.module.unit(other.qualname)):
+                continue
+            if evidence.strength is not Confidence.HIGH:
+                thread = next(name for name in (facts.qualname, other.qualname) if name != evidence.half)
+                text = f"`{thread}` runs in a thread, and `{evidence.half}` is there for callers to call meanwhile"
+                evidence = replace(evidence, text=text, strength=Confidence.MEDIUM)
+            yield Pair(unit, look, change), other.name, evidence
+            break
+
+
+def _ends_it_too(unit: Unit, look: Access, change: Access, rival: Unit | None) -> bool:
+    """Whether another function changes the state, too, where it finds it so, and one of the two does more because of that."""
+    for write in rival.accesses(Op.WRITE, kinds=INTERNAL) if rival is not None else ():
+        if write.how != "=" or not is_state(write) or write.resource.place != change.resource.place:
+            continue
+        their = _found_so(rival, write) if rival is not None else None
+        if their is None or rival is None or their.related != look.related or write.value.text == change.value.text:
+            continue
+        if _does_more(unit, look, change) or _does_more(rival, their, write):
+            return True
+    return False
+
+
+def _does_more(unit: Unit, look: Access, change: Access) -> bool:
+    """Whether something else is changed or called because of the look."""
+    return any(
+        look.id in {number for number, _ in event.control}
+        and event.id != change.id
+        and (
+            event.op.changes
+            if isinstance(event, Access)
+            else event.what in ("call", "slow", "own", "helper", "spawn", "start") and not is_told(event.subject)
+        )
+        for event in unit.events
+        if isinstance(event, (Access, Mark))
+    )
+
+
+def _found_so(unit: Unit, change: Access) -> Access | None:
+    """The check that found the very state equal to what it is changed from."""
+    for number, sense in change.control:
+        look = unit.access(number)
+        if (
+            look is None
+            or sense is not Sense.OTHER
+            or not exactly(look.resource, change.resource)
+            or number in unit.flow.ordered
+            or not look.related
+            or look.how in ("while", "assert")
+            or change.value.text in look.related
+            or unit.guarded(look, change, World.THREADS)
+        ):
+            continue
+        return look
+    return None
 
 
 def noted_too_late(unit: Unit) -> Iterator[tuple[Pair, Mark, Evidence]]:

@@ -5,7 +5,8 @@ last two of a kind that must not die out are both deleted.
 A statement that only computes in the database (`F("balance") - amount`) does not help, because it does not test. A limit of a rate
 is exceeded, too, where tasks compute from shared state how long to sleep and do not look again when they wake; and one place at
 work is taken twice where threads test a busy flag and raise it in two steps. So is a name, a seat or a coupon that threads find free,
-or still there, and take in another step, and what is done again because nobody has noted yet that it was just done.
+or still there, and take in another step, what is done again because nobody has noted yet that it was just done, and what two threads end
+in two ways because both found it pending.
 
 ## Example
     from django.db import models
@@ -54,6 +55,7 @@ from racelint.pattern import (
     counted_then_changed,
     counted_then_removed,
     counted_under_own_lock,
+    ended_by_two,
     entries_drawn,
     entries_enlarged,
     filled_over_limit,
@@ -215,6 +217,22 @@ def between_threads(unit: Unit) -> Iterable[Finding]:
                 "hold one lock over the look and the change, or take it in one step (`setdefault`) and look at the answer"
             ),
             "done twice",
+        )
+    for pair, other, evidence in ended_by_two(unit):
+        name = pair.second.resource.shown
+        seen = next(iter(pair.first.related), "")
+        yield unit.module.finding(
+            RULE,
+            unit,
+            pair.second,
+            ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
+            f"`{name}` is found to be `{seen}` on line {line(pair.first)} and set to `{pair.second.value.text}` here with no lock over "
+            f"both; `{other}` in another thread can find it so, too, and each takes its own end for the only one",
+            evidence,
+            World.THREADS,
+            name,
+            Fix("hold one lock over the look and the change, in all functions that change it"),
+            "decision on old state",
         )
     for pair, act, evidence in noted_too_late(unit):
         name = pair.second.resource.shown
