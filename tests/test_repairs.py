@@ -393,6 +393,25 @@ def test_a_use_further_down_is_left_alone() -> None:
     assert repaired(bad).repairs == ()
 
 
+def test_a_queue_that_is_emptied_by_others_is_not_read_once() -> None:
+    """Its entry is gone, whatever name the queue has."""
+    bad = """
+import queue
+from concurrent.futures import ThreadPoolExecutor
+
+crew = ThreadPoolExecutor(4)
+letters = queue.Queue()
+
+def take():
+    if not letters.empty():
+        return letters.get_nowait()
+
+def take_all():
+    return [crew.submit(take) for _ in range(4)]
+"""
+    assert repaired(bad).repairs == ()
+
+
 def test_a_lock_under_which_anything_may_be_called_is_not_taken() -> None:
     """Unless whoever holds it may take it once more."""
     bad = (

@@ -15,6 +15,8 @@ def read_once(code: Code, finding: Finding) -> Fix | None:
     Only for an `if` whose test and body read the attribute and never write it; or for one that leaves if there is nothing,
     and the statement right behind it.
     """
+    if finding.fix is None or " local" not in finding.fix.title:
+        return None  # what is taken out of it, an entry of a queue, is gone from the local's object just the same
     name = finding.resource
     first = min((step.span for step in finding.trace), key=lambda span: (span.line, span.column), default=finding.span)
     branch = code.around(first, cst.If)
