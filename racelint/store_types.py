@@ -102,13 +102,15 @@ class StoreTypes:
         if parent is not None:
             yield from self._of(parent)
         told = [names.annotated_type(annotation) for _, annotation in function.params if annotation]
-        told += [names.built_type(built) for _, built in function.locals_built]
+        for _, built in function.locals_built:  # what makes it, or what it is said to be
+            told += [names.built_type(built), names.annotated_type(built)]
         yield from types.intersection(told)
         paths = {call.callee for call in function.calls} | function.reads
         paths.update(a.lstrip("*").rpartition("=")[2] for call in function.calls for a in call.arguments)
         libraries = names.libraries
         said, silent = self._said.setdefault(libraries, ({}, set()))
-        for part in set(".".join(paths).split(".")) - silent:
+        paths.update(built for _, built in function.locals_built)
+        for part in set(".".join(paths).replace('"', "").split(".")) - silent:
             known = said.get(part)
             if known is None:
                 known = said[part] = frozenset(self._of_part(part, libraries))

@@ -139,9 +139,9 @@ class Calls:
         for _ in range(5):
             if seen is None:
                 break
-            for local, built in seen.locals_built:
-                if local == name:
-                    return names.built_type(built)
+            made = [names.built_type(built) for local, built in seen.locals_built if local == name]
+            if made:  # or what it is said to be: `db: Redis = request.app["redis"]`
+                return next((one for one in made if one in self.scope.models.types), made[0])
             for parameter, annotation in seen.params:
                 if parameter == name:
                     return names.annotated_type(annotation)

@@ -104,6 +104,8 @@ class Expressions(Walk):
                     )
             else:
                 self.visit(function.value)
+                if isinstance(function.value, ast.Subscript):
+                    self.note_entry(function.value)
         elif isinstance(function, ast.Name):
             self.current.reads.add(function.id)
             if function.id in ("hasattr", "getattr") and (asked := asked_attribute(node)):
@@ -191,14 +193,21 @@ class Expressions(Walk):
                 self.current.made_anew.add(node.id)
             if built and how == "=":
                 self.current.built.append((node.id, built))
-            elif how == "=" and (holder := entry_holder(value)):
+            elif how == "=" and isinstance(value, ast.Subscript) and (holder := entry_holder(value)):
                 self.current.built.append((node.id, f"{holder}.get"))
+                self.note_entry(value)
         if path:
             if isinstance(node, ast.Attribute):
                 self.note_read(dotted(node.value))
             self.note_write(Write(path, how, shape, node.lineno, self.within, built, self.current.statements))
         elif isinstance(node, ast.Attribute):
             self.visit(node.value)
+
+    def note_entry(self, node: ast.Subscript) -> None:
+        """Notes the name of an entry in quotes, which may say what is there: `request.app["redis"]`."""
+        key = literal_text(node.slice)
+        if key.isidentifier():
+            self.current.reads.add(f'"{key}"')
 
     def skip(self, node: ast.AST) -> None:
         """What holds nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 import libcst as cst
@@ -16,6 +17,7 @@ from racelint.events import (
     Value,
 )
 from racelint.expressions import expression
+from racelint.facts.source_text import annotation_name
 from racelint.flow.expressions import Evaluator, stepped
 from racelint.flow.resources import captured_resource, global_resource, item_of
 from racelint.flow.row_locks import note_dropped
@@ -78,8 +80,18 @@ class Assignments(Evaluator):
                 self.show(name.value)
 
     def annotated(self, node: cst.AnnAssign) -> None:
-        if node.value is not None:
-            self.store(node.target, self.evaluate(node.value), node)
+        if node.value is None:
+            return
+        value = self.evaluate(node.value)
+        if not value.type and isinstance(node.target, cst.Name):
+            value = replace(value, type=self._type_declared(node.annotation.annotation))
+        self.store(node.target, value, node)
+
+    def _type_declared(self, annotation: cst.BaseExpression) -> str:
+        """The type of a library that a local name is said to have; "" for all others: `db: Redis = request.app["redis"]`."""
+        written = annotation_name(ast.Constant(source_of(annotation)))
+        declared = self.scope.names_in(self.definition.facts.qualname).annotated_type(written)
+        return declared if declared in self.models.types else ""
 
     def augmented(self, node: cst.AugAssign) -> None:
         old = self.evaluate(node.target)

@@ -343,6 +343,8 @@ def _modelled_type(ev: Evaluator, base: Value, method: str) -> str:
     if known in MAPPINGS:  # whatever its name says
         return ""
     guessed = _guessed(ev, base.text.partition("(")[0], method) if base.text else ""
+    if not guessed and base.origin != base.text and "(" not in base.origin:  # `store = request.app["redis"]`
+        guessed = _guessed(ev, base.origin, method)
     if guessed:
         return guessed if guessed.startswith("asyncpg.") or not _is_of_driver(ev, base.text) else "sql"
     if method in models.row_methods and base.text and not known and ev.program.maps_rows:
