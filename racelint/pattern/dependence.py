@@ -231,7 +231,7 @@ def store_updates(unit: Unit) -> Iterator[Pair]:
                 or in_transaction(unit, read, write)
                 or (
                     write.resource.kind is Kind.TABLE
-                    and (row_locked_at(unit, write) or locked_by_look(unit, read, write))
+                    and (row_locked_at(unit, write, since=read) or locked_by_look(unit, read, write))
                 )
             ):
                 continue

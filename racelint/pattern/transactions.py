@@ -31,10 +31,19 @@ def serializable_at(unit: Unit, event: Event) -> bool:
     return any("serializable" in transaction.lock.name.lower() for transaction in transactions_at(unit, event))
 
 
-def row_locked_at(unit: Unit, event: Event) -> bool:
-    """Whether rows are locked, or any lock is held, at an event."""
-    held = (unit.events[n] for n in sorted(held_at(event)))
-    return any(isinstance(e, Acquire) and e.what in ("row lock", "lock") and e.shared for e in held)
+def row_locked_at(unit: Unit, event: Event, since: Access | None = None) -> bool:
+    """Whether rows are locked, or any lock is held, at an event.
+
+    `since`: a read that the event rests on; a lock between threads or tasks that is taken after it comes too late.
+    """
+    held = (e for n in sorted(held_at(event)) if isinstance(e := unit.events[n], Acquire) and e.shared)
+    return any(e.what == "row lock" or (e.what == "lock" and not _too_late(unit, e, since)) for e in held)
+
+
+def _too_late(unit: Unit, lock: Acquire, read: Access | None) -> bool:
+    """Whether a lock of one process is taken only after the read, on every way."""
+    alone = lock.world in ("threads", "tasks")
+    return read is not None and alone and unit.before(read.id, lock.id) and not unit.before(lock.id, read.id)
 
 
 def locked_by_look(unit: Unit, look: Access, act: Access) -> bool:
