@@ -71,7 +71,8 @@ def _values(unit: Unit, access: Access) -> frozenset[str]:
         return frozenset(_DOTTED.findall(document)) - {access.resource.key}
     row = unit.flow.rows[access.value.row] if access.value.row is not None else None
     fields = {f"{row.name}.{column}" for column in access.assigned} if row is not None and row.name else set()
-    return access.related | fields | {s.resource.shown for s in sources if s is not None and s.resource.key}
+    given = {w.built_from for w in unit.facts.writes if w.path in fields and w.how == "="} - {""}
+    return access.related | fields | given | {s.resource.shown for s in sources if s is not None and s.resource.key}
 
 
 def _entries(unit: Unit, access: Access) -> frozenset[str]:
