@@ -21,6 +21,7 @@ from racelint.flow.contexts import Contexts
 from racelint.flow.elements import picked_in_loop
 from racelint.flow.expressions import unit_environment
 from racelint.flow.graph import NO_CONTROL, TooLarge, join_values
+from racelint.flow.refusals import refuses
 from racelint.flow.row_locks import note_dropped
 from racelint.flow.summaries import Definition, source_of
 from racelint.flow.told import defaults_of, told
@@ -191,6 +192,8 @@ class Walker(Contexts):
         if value.shape is Shape.FALSE:
             self._note_refused(node)
             self._note_turned_away(node)
+        elif node.value is not None and self.site is None and refuses(node.value):
+            self._note_refused(node, Kind.TABLE)
         self._note_occupied(node)
         self.returned.append(picked_in_loop(self, value) if value.known and self.site is not None else value)
         self.returns.append(self.state)

@@ -7,9 +7,9 @@ from racelint.expressions import expression
 from racelint.pattern.unit import Unit
 
 
-def told(unit: Unit, check: Access, write: Access) -> bool:
-    """Whether something is made, called or raised for those alone who find another state."""
-    return any(_on_other_branch(check, write, mark) for mark in unit.marks("call", "made", "refused"))
+def told(unit: Unit, check: Access, write: Access, *by: str) -> bool:
+    """Whether something is made, called or raised for those alone who find another state; `by`: only these of the three."""
+    return any(_on_other_branch(check, write, mark) for mark in unit.marks(*(by or ("call", "made", "refused"))))
 
 
 def _on_other_branch(check: Access, write: Access, event: Mark) -> bool:

@@ -63,7 +63,7 @@ def taken_unasked(unit: Unit) -> Iterator[tuple[Access, Mark]]:
         if not (_is_lock(unit, take) or given_up(unit, take)) or asked(unit, take):
             continue
         works = unit.marks("call", "slow", "enqueue", "spawn")
-        work = next((m for m in works if m.id > take.id and m.control == take.control and _does(m.subject)), None)
+        work = next((m for m in works if m.id > take.id and m.control == take.control and is_work(m.subject)), None)
         if work is not None:
             yield take, work
             return
@@ -129,9 +129,9 @@ def _while_working(unit: Unit, write: Access) -> bool:
         between = range(write.id + 1, removal.id)
         lines = range(unit.module.line(write) + 1, unit.module.line(removal))
         works = any(
-            mark.id in between and _does(mark.subject) for mark in unit.marks("call", "slow", "enqueue", "spawn")
+            mark.id in between and is_work(mark.subject) for mark in unit.marks("call", "slow", "enqueue", "spawn")
         )
-        works = works or any(call.line in lines and _does(call.callee) for call in unit.facts.calls)
+        works = works or any(call.line in lines and is_work(call.callee) for call in unit.facts.calls)
         looks = (a for a in unit.accesses(Op.READ, Op.CHECK, kinds=(Kind.STORE,)) if a.id in between)
         return works and not any(exactly(look.resource, write.resource) for look in looks)
     return False
@@ -145,7 +145,7 @@ _WORD = expression(r"[a-z]+")
 _PUT_IN = expression(r"\{[^{}]*\}")
 
 
-def _does(called: str) -> bool:
+def is_work(called: str) -> bool:
     """Whether a call may be work: not one that converts a value, logs, or tells the time."""
     last = called.rpartition(".")[2]
     return bool(last) and last not in _TRIFLES and not last[:1].isupper()

@@ -8,6 +8,7 @@ from racelint.events import Access, Kind, Mark, Op, Place, Row, Sense, Shape, Sw
 from racelint.finding import World
 from racelint.paths import shared_word
 from racelint.pattern.branches import excluded, told
+from racelint.pattern.claimed_rows import done_by_job, is_job, refuses_second, takes
 from racelint.pattern.left_states import states_left
 from racelint.pattern.lookups import by_key_read, only_column
 from racelint.pattern.pair import Pair
@@ -49,6 +50,7 @@ def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | Switch | N
                 signed_over(unit, check, write, row)
                 or lease_taken(unit, check, write, row)
                 or given_away(unit, check, write, row)
+                or (takes(unit, check, row) and told(unit, check, write))
             )
             effect = write if alone else None
         if check is not None and (effect is not None or _refused(unit, check, write)):
@@ -77,9 +79,12 @@ def entries_marked(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | None]]:
                 continue  # says that it failed, and keeps nobody out who comes meanwhile
             effect = next((e for e in effects_of(unit, write) if (number, sense) in e.control), None)
             if effect is None and (
-                shared_word(look.resource.key, unit.facts.qualname, only=LOCK_WORDS) or given_up(unit, write)
+                shared_word(look.resource.key, unit.facts.qualname, only=LOCK_WORDS)
+                or given_up(unit, write)
+                or refuses_second(unit, look, write)
             ):
                 effect = write
+            effect = effect or done_by_job(unit, (number, sense))
             if effect is not None:
                 yield Pair(unit, look, write), effect
             break
@@ -162,6 +167,7 @@ def _members_marked(unit: Unit) -> Iterator[tuple[Pair, Access | Mark]]:
             if not exactly(look.resource, add.resource) or unit.guarded(look, add, World.PROCESSES):
                 continue
             effect = next((e for e in effects_of(unit, add) if (number, sense) in e.control), None)
+            effect = effect or done_by_job(unit, (number, sense))
             if effect is not None:
                 yield Pair(unit, look, add), effect
                 break
@@ -213,7 +219,8 @@ def statements_after_test(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | No
     for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.TABLE, Kind.STORE)):
         if write.how in ("conditional", "picks") or not write.tested or not write.assigned or _computed(unit, write):
             continue
-        if write.op is Op.UPDATE and write.how not in ("update_one", "update", "aupdate"):
+        adds = write.op is Op.UPDATE and write.how in ("execute", "exec")
+        if write.op is Op.UPDATE and not adds and write.how not in ("update_one", "update", "aupdate"):
             continue
         for number, sense in sorted(write.control, key=lambda one: one[0]):
             look = unit.access(number)
@@ -228,6 +235,13 @@ def statements_after_test(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | No
             left = _compared_fields(unit, look, write) & write.assigned - write.tested
             added = next((e for e in _done_because(unit, (number, sense), write) if left or _adds_row(e)), None)
             right = any(column.rpartition("_")[2] in unit.module.models.once for column in left)
+            if (
+                adds
+            ):  # who finds the mark is not given what the statement adds: `SET claimed = true, points = points + 100`
+                if right and write.assigned - left:
+                    yield Pair(unit, look, write), None
+                    break
+                continue
             if added is not None and (write.op is Op.WRITE or left):
                 yield Pair(unit, look, write), added
                 break
@@ -368,19 +382,20 @@ def _done_while(unit: Unit, write: Access) -> Mark | None:
         if other.id > write.id and other.value.row == write.value.row and columns & set(other.resource.path.split(","))
     )
     end = next((other for other in ends if unit.before(write.id, other.id)), None)
-    if (end is None and not _is_job(unit)) or in_processes(unit) is None:
+    if (end is None and not is_job(unit)) or in_processes(unit) is None:
         return None
     last = end.id if end is not None else len(unit.events)
     saves = _saved_at(unit, write)
     works = (mark for mark in unit.marks("call", "slow") if mark.site not in saves)
-    return next((m for m in works if write.id < m.id < last and set(write.related) & set(m.related)), None)
+    names = write.related | _key_names(unit, write)
+    return next((m for m in works if write.id < m.id < last and names & m.related), None)
 
 
-def _is_job(unit: Unit) -> bool:
-    """Whether a queue of jobs runs the unit."""
-    concurrency = unit.module.concurrency
-    roots = (concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ()))
-    return any(root.unit == unit.facts.qualname and root.world == "processes" and root.handler for root in roots)
+def _key_names(unit: Unit, write: Access) -> frozenset[str]:
+    """The arguments by which the row was looked up, which name it as well as itself: `Export.objects.get(pk=pk)`."""
+    loaded = unit.flow.rows[write.value.row].loaded if write.value.row is not None else None
+    look = unit.access(loaded) if loaded is not None else None
+    return look.related & {name for name, _ in unit.facts.params} if look is not None else frozenset()
 
 
 def _refused(unit: Unit, check: Access, write: Access) -> bool:
