@@ -176,7 +176,7 @@ def opened_between(unit: Unit, check: Access, write: Access) -> bool:
     return any(first_word(switch.callee) in _OPENS | _MOVES for switch in unit.switches_between(check.id, write.id))
 
 
-_OPENS = frozenset({"connect", "open", "start", "subscribe", "listen", "launch", "spawn", "login", "register"})
+_OPENS = frozenset("connect reconnect dial establish open start subscribe listen launch spawn login register".split())
 """First words of calls whose result is under way and has to be ended."""
 
 _MOVES = frozenset("charge refund withdraw pay payout credit debit transfer settle disburse redeem ship award".split())
