@@ -102,17 +102,24 @@ def _readers(unit: Unit, write: Access) -> Evidence | None:
 
 
 def _read_by_nobody(unit: Unit, resource: Resource) -> bool:
-    """Whether an argument is in the name of the file, so that two calls mostly write two, and the module reads none in its folder."""
+    """Whether an argument, or what a request says, is in the name of the file, so that two calls mostly write two, and the module reads
+    none in its folder and hands none out."""
     given = {name for name, _ in unit.facts.params[bool(unit.facts.owner) :]}
     folder, name = _placed(resource)
-    if given.isdisjoint(_FILLED_WITH.findall(name) or (name,)):
+    if given.isdisjoint(_FILLED_WITH.findall(name) or (name,)) and not _ASKED_FOR.search(name):
         return False
+    functions = unit.module.scope.facts.functions
     return not any(
         _placed(read.resource)[0] == folder
-        for function in unit.module.scope.facts.functions
+        for function in functions
         if opens(function)
         for read in _reads(unit.module.unit(function.qualname))
-    )
+    ) and not any(call.callee.rpartition(".")[2] in _HANDS_OUT for function in functions for call in function.calls)
+
+
+_ASKED_FOR = expression(r"(?<!\w)request\.")
+_HANDS_OUT = frozenset("send_file send_from_directory FileResponse".split())
+"""Last names of calls that answer a request with a file."""
 
 
 def _placed(resource: Resource) -> tuple[str, str]:
