@@ -339,7 +339,7 @@ def file_steps(c: Candidate) -> bool:
     commands and functions of one run share paths with the whole machine alone.
     """
     if PATH_STEPS.isdisjoint(c.called):
-        return False
+        return _writes_unnamed(c)
     imports = c.module.scope.imports
     names = frozenset(
         name
@@ -374,6 +374,14 @@ def file_steps(c: Candidate) -> bool:
     if _in_threads(c) and not names.isdisjoint(OF_THREADS):
         return True  # which meet on a path that they are all handed, or that the module has a name for
     return not alone and _says_shared(c, names)
+
+
+def _writes_unnamed(c: Candidate) -> bool:
+    """Whether a handler calls methods of what has no name, which may be paths: `(ROOT / name).write_text(text)`."""
+    return ("pathlib.Path" in c.module.scope.imports.values() or "pathlib" in c.module.scope.imports) and (
+        any(not call.callee for call in c.calls)
+        and c.module.concurrency.handled_in_processes(c.facts.qualname) is not None
+    )
 
 
 _GONE = frozenset({"unlink", "remove"})

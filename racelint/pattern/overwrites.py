@@ -86,6 +86,9 @@ def _readers(unit: Unit, write: Access) -> Evidence | None:
         unit, resource
     ):  # what is asked for again does no harm, unlike a lock that seems to be free
         return Evidence(f"who reads it takes what is no whole file for none; {used.text}", Confidence.LOW, "processes")
+    other = _read_by_other(unit, write)
+    if other is not None:
+        return other
     reader = read_elsewhere(unit, resource)
     if not cached and is_system_path(resource.path) and not reader and _read_by_nobody(unit, resource):
         return Evidence("each call writes a file of its own name, and the module reads none of them", Confidence.LOW)
@@ -164,6 +167,35 @@ def _served_by(unit: Unit, write: Access) -> Evidence | None:
         if reads and not any(_unreadable(read) for read in reads):
             return Evidence(f"`{function.qualname}` answers requests from it", Confidence.MEDIUM, "processes")
     return None
+
+
+def _read_by_other(unit: Unit, write: Access) -> Evidence | None:
+    """That a handler in several processes writes a file that the module writes down in full, and another one reads it by the same words."""
+    handled = unit.module.concurrency.handled_in_processes(unit.facts.qualname)
+    path = write.resource.path
+    if handled is None or not _written_down(unit, path):
+        return None
+    for function in unit.module.scope.facts.functions:
+        if function.qualname == unit.facts.qualname or not (
+            opens(function) or any(not c.callee for c in function.calls)
+        ):
+            continue  # what is called may be the method of a path without a name
+        reads = [read for read in _reads(unit.module.unit(function.qualname)) if read.resource.path == path]
+        if reads and not any(_unreadable(read) for read in reads):
+            return Evidence(f"`{function.qualname}` reads it; {handled.text}", Confidence.MEDIUM, "processes")
+    return None
+
+
+def _written_down(unit: Unit, path: str) -> bool:
+    """Whether a path is made of texts and of what the module names: `"menu.json"`, `BASE / "menu.json"`."""
+    names = set(_NAMES.findall(_STRINGS.sub("", path))) | set(_FILLED_WITH.findall(path))
+    known = unit.module.scope.assigned.keys() | unit.module.scope.imports.keys()
+    return (bool({'"', "'"} & set(path)) or path in known) and names - _PATHS <= known - unit.facts.local_names
+
+
+_STRINGS = expression(r"([\"'])[^\"']*\1")
+_NAMES = expression(r"(?<![\w.\"'])[A-Za-z_]\w*")
+_PATHS = frozenset({"f", "r", "Path", "pathlib", "os"})
 
 
 def _read_beside(unit: Unit, write: Access) -> Evidence | None:
