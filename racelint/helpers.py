@@ -8,8 +8,8 @@ from functools import cached_property
 from racelint.evidence import Concurrency
 from racelint.facts import FunctionFacts
 from racelint.resolve import enclosing_self
-from racelint.store_calls import THREAD_CALLS
 from racelint.touch import is_property
+from racelint.words import THREAD_CALLS
 
 HELPER_DEPTH = 3
 """How deep helpers are followed, as in `flow`."""

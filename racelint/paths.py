@@ -25,6 +25,9 @@ PATH_STEPS = frozenset(
 PATH_STATS = frozenset("stat lstat getmtime getsize getctime getatime".split())
 """Those of them that ask for what a path is like; what is done next can rest on it."""
 
+PATH_READS = frozenset({"open", "read_text", "read_bytes"})
+"""Steps that open a file, whose size or kind may have been asked for."""
+
 NEEDING = PATH_STATS | {"open"}
 """How a file is used that has to be there."""
 
@@ -117,10 +120,13 @@ COMMAND_LIBRARIES = frozenset("argparse click typer optparse docopt fire absl gf
 WINDOW_LIBRARIES = frozenset("tkinter Tkinter PyQt4 PyQt5 PyQt6 PySide PySide2 PySide6 gi wx kivy qtpy curses".split())
 """What a module imports that is part of a window, of which a user has one."""
 
-PROCESS_LIBRARIES = (
-    "torch.distributed torch.multiprocessing torch_xla pytorch_lightning lightning horovod mpi4py deepspeed accelerate "
-    "django celery dramatiq rq"
-).split()
+WORKER_LIBRARIES = "django celery dramatiq rq".split()
+"""What every worker of a server imports; each request and job is another one's."""
+
+PROCESS_LIBRARIES = [
+    *"torch.distributed torch.multiprocessing torch_xla pytorch_lightning lightning horovod mpi4py deepspeed accelerate".split(),
+    *WORKER_LIBRARIES,
+]
 """What a module imports that every process of a training or computation runs, or every worker of a server."""
 
 _WORD = expression(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")

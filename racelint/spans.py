@@ -12,7 +12,7 @@ from racelint.facts import CallSite, FunctionFacts
 from racelint.facts.gathered import UNCHANGED, UNSEEN
 from racelint.helpers import HELPER_DEPTH, Helpers
 from racelint.keys import Span, StateKeys, joined
-from racelint.store_calls import THREAD_CALLS
+from racelint.words import THREAD_CALLS
 
 NEVER: Span = (UNSEEN, UNCHANGED, UNSEEN, UNCHANGED)
 """The span of what is not touched."""

@@ -9,7 +9,7 @@ from racelint.evidence import Concurrency
 from racelint.facts import CallSite, FunctionFacts
 from racelint.resolve import enclosing_self
 from racelint.store_types import KEYWORDS_ONLY, StoreTypes
-from racelint.words import SCOPES
+from racelint.words import SCOPES, THREAD_CALLS
 
 Types: TypeAlias = "frozenset[str]"
 
@@ -35,9 +35,6 @@ CHANGES = frozenset(
     "enqueue query-locked row-locked lock-context".split()
 ) | {WRITE}
 """Effects of what changes a store, or locks something there: without one of them, nothing of interest happens to it."""
-
-THREAD_CALLS = frozenset(["to_thread", "run_in_executor", "run_sync", "run_in_threadpool"])
-"""Last names of calls that run an argument and wait for it: that is a helper, too."""
 
 
 class StoreCalls:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from racelint.evidence import Concurrency
 from racelint.evidence.starts import may_start
 from racelint.facts import CallSite, FunctionFacts, Write
-from racelint.paths import PATH_MOVES, PATH_OPENS, PATH_STATS, PATH_STEPS, PATH_TESTS, PATH_WRITES
+from racelint.paths import PATH_MOVES, PATH_OPENS, PATH_READS, PATH_STATS, PATH_STEPS, PATH_TESTS, PATH_WRITES
 from racelint.resolve import CONSTRUCTORS, Scope, enclosing_self
+from racelint.words import THREAD_CALLS
 
 COMPLETIONS = frozenset({"set_result", "set_exception"})
 """Methods that complete a future, which fail if it is completed already."""
@@ -100,9 +101,8 @@ def may_race(function: FunctionFacts, scope: Scope, concurrency: Concurrency) ->
         )
     ):
         return True
-    if steps_on_paths(frozenset(call.callee.rpartition(".")[2] for call in function.calls)) or completes_futures(
-        function, scope
-    ):
+    names = frozenset(call.callee.rpartition(".")[2] for call in function.calls)
+    if steps_on_paths(names | run_in_threads(function.calls)) or completes_futures(function, scope):
         return True
     if (calls_store(function, scope) and _has_two_steps(function, scope, concurrency)) or _starts_many(function, scope):
         return True
@@ -210,6 +210,12 @@ MOST_OF_A_TEST = 3
 """How many statements a helper has at most that only tests a path."""
 
 
+def run_in_threads(calls: Iterable[CallSite]) -> frozenset[str]:
+    """The last names of what calls have a thread do and wait for: `await asyncio.to_thread(path.read_bytes)`."""
+    handing = (call for call in calls if call.awaited and call.callee.rpartition(".")[2] in THREAD_CALLS)
+    return frozenset(given.rpartition(".")[2] for call in handing for given in call.arguments[:2])
+
+
 def steps_on_paths(names: frozenset[str]) -> bool:
     """Whether calls with these last names can test a path before a step on it, or write a file whose name says that others read it."""
     if "mktemp" in names or ("move" in names and any("temp" in name.lower() for name in names)):
@@ -219,7 +225,7 @@ def steps_on_paths(names: frozenset[str]) -> bool:
         return False
     if names & PATH_TESTS and len(names & (PATH_TESTS | PATH_STEPS)) > 1:
         return True
-    if names & PATH_STATS and names & PATH_MOVES:
+    if names & PATH_STATS and names & (PATH_MOVES | PATH_READS):
         return True
     if len(steps & PATH_MOVES) > 1 or (("chmod" in steps) and steps & {"open", "write_text", "write_bytes"}):
         return True

@@ -231,3 +231,6 @@ CLOSES = frozenset({"close", "aclose", "disconnect", "stop", "abort", "terminate
 
 HANDS_ON = frozenset({"put", "put_nowait"})
 """Last names of calls that put something into a queue, where another task takes it out."""
+
+THREAD_CALLS = frozenset(["to_thread", "run_in_executor", "run_sync", "run_in_threadpool"])
+"""Last names of calls that run an argument and wait for it: that is a helper, too."""

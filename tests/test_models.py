@@ -328,7 +328,7 @@ def test_a_made_resource_is_known_as_one() -> None:
 # libraries
 
 LIBRARIES = {
-    "append mode adds only": Case("with open(path, 'a') as file:\n    file.write('')", (), "path"),
+    "append mode adds only": Case("with open(path, 'a') as file:\n    file.write('')", ("use file path",), "path"),
     "aiofiles": Case(
         "async with aiofiles.open(path) as file:\n    text = await file.read()",
         ("use file path", "switch", "read file path", "switch", "switch"),

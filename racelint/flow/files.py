@@ -130,8 +130,9 @@ _MODE = expression(r"""["'][rwax][bt+]{0,2}["']""")
 
 
 def _opened(call: FileCall, target: Resource | None, mode: str, literal: bool = True) -> Value:
-    if literal and target is not None and "a" not in mode:
-        op, how = (Op.CREATE, "exclusive") if "x" in mode else (Op.USE, TRUNCATED) if "w" in mode else (Op.USE, "open")
+    if literal and target is not None:
+        how = APPENDED if "a" in mode else "exclusive" if "x" in mode else TRUNCATED if "w" in mode else "open"
+        op = Op.CREATE if how == "exclusive" else Op.USE
         call.emit(op, target, how)
     path = Value(text=target.path if target is not None else "")
     return Value(type="file", known=(("path", path), ("mode", Value(text=mode))))
@@ -139,6 +140,9 @@ def _opened(call: FileCall, target: Resource | None, mode: str, literal: bool = 
 
 TRUNCATED = "truncate"
 """How a file is used that is opened for writing."""
+
+APPENDED = "append"
+"""The same of one that is opened for adding to it, which makes it if it is not there."""
 
 
 def touched(ev: Evaluator, value: Value) -> None:
@@ -160,8 +164,11 @@ def _open_flags(call: FileCall) -> Value | None:
     text = source_of(flags) if flags is not None else ""
     writes = "O_WRONLY" in text or "O_RDWR" in text
     mode = "x" if "O_EXCL" in text else "a" if "O_APPEND" in text else "w" if writes and "O_CREAT" in text else "r"
-    if "O_RDWR" in text and "O_TRUNC" not in text and mode == "w":
-        mode = "a"  # opened to be locked or changed in place
+    written = any(
+        other.callee.rpartition(".")[2] in ("fdopen", "write", "truncate") for other in call.ev.function.calls
+    )
+    if "O_TRUNC" not in text and mode == "w" and ("O_RDWR" in text or not written):
+        mode = "a"  # opened to be locked or changed in place, or made only if it is missing
     return _opened(call, call.target, mode, literal="O_" in text)
 
 

@@ -34,7 +34,7 @@ from racelint.paths import (
 )
 from racelint.store_calls import READ, WRITE, asks_class
 from racelint.store_types import keeps_rows
-from racelint.touch import steps_on_paths
+from racelint.touch import run_in_threads, steps_on_paths
 from racelint.words import SCOPES, first_word, promises_one_step
 
 _READS = ("read", "row", "row-locked", "exists", "query", "query-locked", "sql", "json-load", "file-read")
@@ -355,7 +355,7 @@ def file_steps(c: Candidate) -> bool:
         names |= PATH_TESTS
     if not names.isdisjoint(_PUTS) and "__exit__" in c.module.scope.methods.get(c.facts.owner, {}):
         return True  # a context that puts a file in its place
-    if not steps_on_paths(names | handed):
+    if not steps_on_paths(names | handed | run_in_threads(c.calls)):
         return False
     if not c.module.least or c.module.concurrency.handled_in_processes(c.facts.qualname) is not None:
         return True

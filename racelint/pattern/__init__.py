@@ -14,6 +14,7 @@ from racelint.pattern.added import INSERTS, added_without_lock, kept_apart
 from racelint.pattern.announced import EVENTS, announced_too_early
 from racelint.pattern.answered import answered_by_application, second_refused_by_database
 from racelint.pattern.apart import computed_from_itself, made_apart, of_other_entries
+from racelint.pattern.asked_by_name import measured_then_opened, named_by_request, rights_then_opened
 from racelint.pattern.asked_twice import asked_then_fetched
 from racelint.pattern.assumed import assumed_at_start, assumed_set
 from racelint.pattern.beside import key_kept_late
@@ -434,6 +435,7 @@ __all__ = [
     "makes_known_resource",
     "makes_resource",
     "marked_late",
+    "measured_then_opened",
     "merged_unseen",
     "missed_by_nobody",
     "mixed_calls",
@@ -442,6 +444,7 @@ __all__ = [
     "moved_from_elsewhere",
     "moved_once",
     "named_anew",
+    "named_by_request",
     "named_temporary",
     "next_numbers",
     "noted_too_late",
@@ -503,6 +506,7 @@ __all__ = [
     "rereads",
     "reset_at_start",
     "revived_in_vain",
+    "rights_then_opened",
     "rival",
     "rivals",
     "row_evidence",

@@ -28,6 +28,7 @@ from racelint.pattern.markers import MADE_EMPTY
 from racelint.pattern.own_paths import is_own_file
 from racelint.pattern.same_place import REMOVING, removes_path, says_the_same_place
 from racelint.pattern.unit import Unit, same
+from racelint.pattern.web_answers import answers_request
 from racelint.resolve import enclosing_self
 
 TOLERANT = frozenset(
@@ -49,9 +50,9 @@ def forgiven(unit: Unit, act: Access) -> bool:
 
 
 def file_accesses(unit: Unit, *ops: Op) -> Iterator[Access]:
-    """The accesses of files that other processes can have, too."""
+    """The accesses of files that other processes can have, too; not those that add to a file, which never fail for want of it."""
     for access in unit.accesses(*ops, kinds=(Kind.FILE,)):
-        if not is_own_file(unit, access.resource):
+        if access.how != "append" and not is_own_file(unit, access.resource):
             yield access
 
 
@@ -92,6 +93,11 @@ def refuses_if_there(unit: Unit, test: Access, act: Access) -> bool:
     """Whether the unit raises, or returns at once, where the test finds the path, so that who makes it keeps others out."""
     sense = dict(act.control).get(test.id)
     return sense is not None and _said_first(unit, test, act, sense)
+
+
+def refuses_if_otherwise(unit: Unit, test: Access, act: Access, sense: Sense) -> bool:
+    """Whether the unit raises where the test comes out otherwise, as the step would."""
+    return _said_first(unit, test, act, sense)
 
 
 _READ_AT_ONCE = frozenset({"read_text", "read_bytes"})
@@ -220,7 +226,7 @@ def _moved_away(act: Access) -> bool:
     return act.op is Op.USE and act.how in _MOVED
 
 
-_LOOSE = ("read", "read_text", "read_bytes", "load", "readline", "readlines")
+_LOOSE = ("read", "read_text", "read_bytes", "load", "safe_load", "reader", "DictReader", "readline", "readlines")
 
 
 def one_path(unit: Unit, one: Access, other: Access) -> bool:
@@ -301,6 +307,7 @@ def _said_first(unit: Unit, test: Access, act: Access, sense: Sense) -> bool:
             number != test.id and (number, other) not in act.control and _asks(unit, number, test.resource)
             for number, other in mark.control
         )
+        and not (act.op is not Op.CREATE and answers_request(unit, mark))
         for mark in unit.marks("raise")
     )
 

@@ -8,8 +8,9 @@ from racelint.events import Access, Kind, Mark, Op
 from racelint.evidence import Evidence
 from racelint.expressions import expression
 from racelint.finding import Confidence
-from racelint.paths import ATOMIC, is_own
+from racelint.paths import ATOMIC, CACHED, is_own, shared_word
 from racelint.pattern.files import file_accesses, written_in_place
+from racelint.pattern.overwrites import taken_for_miss
 from racelint.pattern.sharing import used_by_others
 from racelint.pattern.unit import Unit
 
@@ -34,7 +35,11 @@ def replaced_from_fixed_name(unit: Unit) -> Iterator[tuple[Access | Mark, Access
                 and unit.before(write.id, target.id)
                 and not unit.guarded(write, target)
             ):
-                yield write, target, used_by_others(unit, target, ATOMIC)
+                used = used_by_others(unit, target, ATOMIC)
+                missed = shared_word(target.resource.path, target.resource.name, only=CACHED) and taken_for_miss(
+                    unit, target.resource
+                )  # a mixture of two is none either
+                yield write, target, used.weakened() if used is not None and missed else used
                 break
 
 

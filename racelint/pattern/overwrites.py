@@ -82,7 +82,7 @@ def _readers(unit: Unit, write: Access) -> Evidence | None:
     if used is None:
         return None
     cached = shared_word(resource.path, resource.name, facts.owner, only=CACHED)
-    if cached and _taken_for_miss(
+    if cached and taken_for_miss(
         unit, resource
     ):  # what is asked for again does no harm, unlike a lock that seems to be free
         return Evidence(f"who reads it takes what is no whole file for none; {used.text}", Confidence.LOW, "processes")
@@ -212,7 +212,7 @@ def _read_beside(unit: Unit, write: Access) -> Evidence | None:
     return None
 
 
-def _taken_for_miss(unit: Unit, resource: Resource) -> bool:
+def taken_for_miss(unit: Unit, resource: Resource) -> bool:
     """Whether the function of the module that reads the file goes on without its content if it cannot be understood.
 
     Where none is known to read this very file, all that the others of the module read counts: one of them will.
@@ -376,8 +376,11 @@ def _renamed(unit: Unit, removal: Access, write: Access) -> bool:
 _MADE = expression(r"NamedTemporaryFile|mkstemp|mkdtemp|mktemp|TemporaryDirectory|gettempdir\(\)")
 
 
-def moved_from_elsewhere(unit: Unit) -> Iterator[Access]:
-    """Moves of a temporary file that need not be in the folder of the file it replaces."""
+def moved_from_elsewhere(unit: Unit) -> Iterator[tuple[Access, Evidence | None]]:
+    """Moves of a temporary file that need not be in the folder of the file it replaces, and why others read that one.
+
+    That a request moves it there says little where neither its name nor another function of the module says that others read it.
+    """
     for target in file_accesses(unit, Op.WRITE):
         source = target.value.text
         if (
@@ -387,4 +390,11 @@ def moved_from_elsewhere(unit: Unit) -> Iterator[Access]:
             and "gettempdir" not in target.resource.path
             and not is_predictable(target.resource.path)  # it lies in the same folder for temporary files
         ):
-            yield target
+            used, resource = used_by_others(unit, target), target.resource
+            handled = unit.module.concurrency.handled_in_processes(unit.facts.qualname) is not None
+            known = (
+                is_system_path(resource.path)
+                or shared_word(resource.path, resource.name)
+                or read_elsewhere(unit, resource)
+            )
+            yield target, used.weakened() if used is not None and handled and not known else used

@@ -18,8 +18,10 @@ from racelint.paths import (
     FOLDERS,
     KEPT_WORDS,
     KEY,
+    LOCKS,
     PROCESS_LIBRARIES,
     WINDOW_LIBRARIES,
+    WORKER_LIBRARIES,
     is_built,
     is_command,
     is_conversion,
@@ -197,9 +199,27 @@ def _made_by_constructor(unit: Unit, path: str) -> bool:
 def moved_by_others(unit: Unit, act: Access) -> Evidence | None:
     """Why somebody else moves or removes the same file: other processes do, or threads of the module that are all handed its folder."""
     found = used_by_others(unit, act)
+    if found is not None and _known_lock(unit, act):
+        return found.weakened()
     if found is not None and found.strength is not Confidence.LOW:
         return found
     return threads_handed_alike(unit, act) or found
+
+
+def _known_lock(unit: Unit, act: Access) -> bool:
+    """Whether a lock file is taken away only after a look into it, or at which file it is: by its holder, or as one left behind."""
+    if not shared_word(act.resource.path, act.resource.name, only=LOCKS):
+        return False
+    looks = (unit.access(number) for number, _ in act.control)
+    if any(look is not None and look.op in (Op.READ, Op.CHECK) and look.how in _CONTENT for look in looks):
+        return True
+    function = unit.module.scope.functions.get(act.place.unit, unit.facts)
+    lines = unit.module.program.lines[function.first - 1 : unit.module.line(act)]
+    return any(_IDENTITY.search(line) for line in lines)
+
+
+_CONTENT = frozenset("read readline read_text read_bytes load safe_load".split())
+_IDENTITY = expression(r"\bst_ino\b|\bsamestat\(|\bsamefile\(")
 
 
 def removed_by_others(unit: Unit, test: Access, act: Access) -> Evidence | None:
@@ -299,7 +319,7 @@ def _meeting(unit: Unit, act: Access) -> Evidence | None:
     if lock:
         return _medium(f"`{lock}` in the same module keeps processes apart, so there are several")
     many = _in_many_processes(unit)
-    if many and not starting:
+    if many and not starting and not (many in WORKER_LIBRARIES and _below_given(unit, path)):
         return _medium(f"`{many}` runs the module in several processes at once")
     if is_folder_of_file(path) and _kept_by_object(unit, act) and unit.module.scope.index.in_many_processes:
         return _medium("it is the folder of other files, which several processes can write")
@@ -315,6 +335,13 @@ def _meeting(unit: Unit, act: Access) -> Evidence | None:
             "processes",
         )
     return None
+
+
+def _below_given(unit: Unit, path: str) -> bool:
+    """Whether the folder lies in one that the caller gives, or the object has: a request or job may have one of its own."""
+    root, joined, _ = path.partition(" / ")
+    given = {name for name, _ in unit.facts.params[bool(unit.facts.owner) :]}
+    return bool(joined) and (root in given or root.startswith("self."))
 
 
 def _kept_by_object(unit: Unit, act: Access) -> bool:

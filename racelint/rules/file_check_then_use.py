@@ -47,8 +47,10 @@ from racelint.pattern import (
     looked_for_by_threads,
     made_after_any_test,
     made_by_others,
+    measured_then_opened,
     moved_by_others,
     moved_once,
+    named_by_request,
     named_temporary,
     of_a_command,
     own_failure_cleaned,
@@ -58,6 +60,7 @@ from racelint.pattern import (
     removed_by_others,
     removed_elsewhere,
     removed_then_made,
+    rights_then_opened,
     same_content,
     says_at_work,
     seldom_run,
@@ -128,8 +131,27 @@ def races(unit: Unit) -> Iterator[Race]:
             "open it without following links (`os.open` with `O_NOFOLLOW`), and ask what was opened: `os.fstat`",
             "link followed",
         )
+    rights = list(rights_then_opened(unit))
+    for test, act, handled in rights:
+        yield (
+            test,
+            act,
+            "{name} is asked for its rights on line {line} and opened here; others can change or replace it in between",
+            UNKNOWN if handled is None else Evidence(handled.text, Confidence.MEDIUM, handled.world),
+            "open it and handle the refusal: `PermissionError`, `OSError`",
+            "",
+        )
+    for test, act, evidence in measured_then_opened(unit):
+        yield (
+            test,
+            act,
+            "{name} is measured on line {line} and opened here by its name, which may stand for another file by then",
+            evidence,
+            "open it, and ask what was opened: `os.fstat`",
+            "decision on old state",
+        )
     early = list(tested_before_lock(unit))
-    late = {act.id for _, act, _ in early} | {act.id for _, act in links}
+    late = {act.id for _, act, _ in early} | {act.id for _, act in links} | {act.id for _, act, _ in rights}
     for test, act in tested_then_done(unit):
         if act.id not in late:
             yield from tested(unit, test, act)
@@ -259,14 +281,22 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
         )
         if remover and evidence is not None and evidence.strength is not Confidence.LOW:
             evidence = Evidence(f"`{remover}` removes or replaces it", Confidence.MEDIUM)
+        else:
+            found = test.op is Op.CHECK and test.how != "access" and act.how in _OPENED
+            asked = named_by_request(unit, act) if found else None
+            evidence = asked or (evidence if remover else None)
         yield (
             test,
             act,
             "{name} is tested on line {line} and used here in a separate step; another process can remove it in between",
-            evidence if evidence is not None and remover else UNKNOWN,
+            evidence or UNKNOWN,
             EAFP,
             "",
         )
+
+
+_OPENED = ("open", "read_text", "read_bytes")
+"""How a file is opened to be read."""
 
 
 def _told_as_half_written(unit: Unit, act: Access) -> bool:

@@ -107,9 +107,9 @@ def overwrites(unit: Unit) -> Iterator[tuple[Access | Mark, Access, str, Evidenc
         message = "{name} takes what was written on line {line} under a fixed name; two writers mix there"
         advice = "give each writer a temporary file of its own in the same folder: `atomic_write`"
         yield opened, target, message, UNKNOWN if used is None else used, advice
-    for target in moved_from_elsewhere(unit):
+    for target, used in moved_from_elsewhere(unit):
         message = "{name} gets a file of another folder, which may be copied piece by piece"
-        yield target, target, message, used_by_others(unit, target) or UNKNOWN, ADVICE
+        yield target, target, message, used or UNKNOWN, ADVICE
 
 
 RULE = Rule(
