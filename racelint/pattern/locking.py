@@ -20,6 +20,7 @@ from racelint.pattern.own_paths import is_own_file
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.readers import changed_by_readers
 from racelint.pattern.rivals import in_processes
+from racelint.pattern.subclass_locks import replaced_by_subclass
 from racelint.pattern.transfers import changed_under_lock_of_one, changed_under_others_lock, changed_under_own_lock
 from racelint.pattern.unit import Unit, same
 from racelint.resolve import CONSTRUCTORS
@@ -42,6 +43,7 @@ def useless_locks(unit: Unit) -> Iterator[Useless]:
     yield from _dropped_while_held(unit)
     yield from _not_waited_for(unit)
     yield from copied_with_lock(unit)
+    yield from replaced_by_subclass(unit)
 
 
 def _made_per_call(unit: Unit) -> Iterator[Useless]:
@@ -52,22 +54,14 @@ def _made_per_call(unit: Unit) -> Iterator[Useless]:
             change = _changed_outside(unit, guard)
         elif guard.world == "tasks" and not any(guard.id in switch.held for switch in unit.switches()):
             continue  # what it is held for is one step of a task anyway
-        if change is not None and guard.lock.owner == OF_THREAD:
+        of_thread = guard.lock.owner == OF_THREAD
+        if change is not None:
             yield Useless(
                 guard,
                 change,
                 guard.lock.name,
-                "is another one in each thread or request, so it keeps nobody",
-                Confidence.HIGH if shared_by_objects(unit, change) else Confidence.LOW,
-                "take a lock of the module, which all of them share",
-            )
-        elif change is not None:
-            yield Useless(
-                guard,
-                change,
-                guard.lock.name,
-                "is made by each call, so it keeps nobody",
-                Confidence.HIGH,
+                f"is {'another one in each thread or request' if of_thread else 'made by each call'}, so it keeps nobody",
+                Confidence.LOW if of_thread and not shared_by_objects(unit, change) else Confidence.HIGH,
                 "make one lock where the state is made, and take that one",
             )
 
