@@ -33,7 +33,7 @@ from racelint.pattern.constraints import (
 )
 from racelint.pattern.copies import counted_beside, forgotten_too_early, sizes_kept, taken_out_too_early
 from racelint.pattern.counted_under_lock import counted_then_tested
-from racelint.pattern.counters import numbered, own_to_task, own_to_thread
+from racelint.pattern.counters import counted_by_starter, numbered, own_to_task, own_to_thread
 from racelint.pattern.deciding import ADDING, COUNTING, decided_under_lock, entry_before_lock, limit_before_lock
 from racelint.pattern.declared import unguarded_accesses
 from racelint.pattern.dependence import (
@@ -349,6 +349,7 @@ __all__ = [
     "counted_beside",
     "counted_by_one",
     "counted_by_processes",
+    "counted_by_starter",
     "counted_in_shared_memory",
     "counted_then_added",
     "counted_then_changed",

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from racelint.events import Access, Kind, Mark, Op, Resource
 from racelint.evidence import Evidence
+from racelint.evidence.starter import changed_by_starter
 from racelint.finding import Confidence
 from racelint.pattern.unit import Unit
 from racelint.words import first_word
+
+
+def counted_by_starter(unit: Unit, change: Access) -> Evidence | None:
+    """That the function which has started the unit in a thread changes the same variable before it waits for the thread."""
+    if change.resource.kind is not Kind.CAPTURED or change.resource.owner != unit.facts.parent:
+        return None
+    if change.how not in ("+=", "-=") or unit.locked_at(change):
+        return None
+    found = changed_by_starter(unit.module.scope, unit.facts, change.resource.path)
+    if found is None:
+        return None
+    text = f"line {found[0]} starts it in a thread, and line {found[1]} changes `{change.resource.path}` before it has ended"
+    return Evidence(text, Confidence.HIGH, "threads")
 
 
 def numbered(unit: Unit, resource: Resource) -> Evidence | None:

@@ -50,6 +50,7 @@ from racelint.pattern import (
     Module,
     Unit,
     copied_to_processes,
+    counted_by_starter,
     counted_in_shared_memory,
     entry_in_shared_memory,
     extremes,
@@ -60,6 +61,7 @@ from racelint.pattern import (
     only_shown,
     own_to_thread,
     rival,
+    stronger,
     thread_updates,
 )
 from racelint.rule import Rule
@@ -140,7 +142,7 @@ def find(module: Module) -> Iterable[Finding]:
                 Fix(f"hold one lock over the comparison and the change of `{name}`"),
             )
         for pair in thread_updates(unit):
-            evidence = met(unit, pair.second)
+            evidence = stronger(met(unit, pair.second), counted_by_starter(unit, pair.second))
             if evidence is None or pair.restores or not pair.in_one_step or filled_alike(pair):
                 continue
             if evidence.strength is not Confidence.LOW and only_shown(unit, pair.second):
