@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Kind, Mark, Op, Resource, Shape, Switch
+from racelint.events import Access, Kind, Mark, Op, Resource, Sense, Shape, Switch
 from racelint.expressions import expression
 from racelint.facts import Write
 from racelint.pattern.unit import Unit, same
@@ -208,6 +208,16 @@ def claims_too_late(unit: Unit, check: Access, write: Access) -> bool:
 def spent_between(unit: Unit, check: Access, act: Access) -> bool:
     """Whether what is awaited between the two is done once for each entry, by its name: `charge`, `ship`, `redeem`."""
     return any(first_word(switch.callee) in SPENDS for switch in unit.switches_between(check.id, act.id))
+
+
+def paid_out(unit: Unit, check: Access, sense: Sense, act: Access) -> bool:
+    """Whether what was found to be due is set to nothing only when it has been paid: `if due: await pay(due); dues[who] = 0`."""
+    emptied = act.how in ("[]", "=") and (act.value.shape.absent or act.value.text in ("0", "0.0"))
+    if act.op is not Op.WRITE or not emptied or act.resource.key != check.resource.key:
+        return False
+    enough = Sense.OTHER if check.id in unit.flow.above else Sense.OTHERWISE
+    due = sense is Sense.PRESENT or (check.id in unit.flow.ordered and sense is enough)
+    return due and spent_between(unit, check, act)
 
 
 def works_first(unit: Unit, check: Access, act: Access) -> bool:

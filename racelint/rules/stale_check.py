@@ -58,6 +58,7 @@ from racelint.pattern import (
     made_sure_by_all,
     marked_late,
     own_entry_gone,
+    paid_out,
     removed_late,
     rival,
     same,
@@ -314,6 +315,9 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
             return None  # whatever came of that look, such as making it anew
         evidence = rival(unit, act.resource, World.TASKS, ("none", "del"))
         return ("gone", evidence) if evidence is not None else None
+    if paid_out(unit, check, sense, act):
+        evidence = with_itself(unit, World.TASKS, act.resource)
+        return ("twice", evidence) if evidence is not None else None
     if act.resource.key and act.resource.key == check.resource.key and sense is Sense.PRESENT:
         # not what is at an end of the entry: `queue.pop(0)`
         of_key = f"({act.resource.key}" in unit.module.text(act.place)
