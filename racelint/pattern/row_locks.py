@@ -273,10 +273,15 @@ def _committed_later(unit: Unit, lock: Acquire) -> IdleLock | None:
 
 
 def _read_under(unit: Unit, lock: Acquire, change: Access) -> bool:
-    """Whether the change depends on what was read of its table under the lock."""
+    """Whether the change depends on what was read of its table, or of the very row, under the lock."""
     reads = (unit.access(number) for number in sorted(change.value.stems | change.chosen | change.controlled_by))
+    index = change.value.row
+    loaded = unit.flow.rows[index].loaded if index is not None else None
     return any(
-        read is not None and lock.id in read.held and read.resource.name == change.resource.name for read in reads
+        read is not None
+        and lock.id in read.held
+        and (read.resource.name == change.resource.name or (loaded is not None and read.id == loaded))
+        for read in reads
     )
 
 
