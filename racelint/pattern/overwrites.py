@@ -392,9 +392,7 @@ def moved_from_elsewhere(unit: Unit) -> Iterator[tuple[Access, Evidence | None]]
         ):
             used, resource = used_by_others(unit, target), target.resource
             handled = unit.module.concurrency.handled_in_processes(unit.facts.qualname) is not None
-            known = (
-                is_system_path(resource.path)
-                or shared_word(resource.path, resource.name)
-                or read_elsewhere(unit, resource)
-            )
+            given = resource.path in {name for name, _ in unit.facts.params}
+            known = bool(is_system_path(resource.path) or shared_word(resource.path, resource.name))
+            known = known or (not given and bool(read_elsewhere(unit, resource)))
             yield target, used.weakened() if used is not None and handled and not known else used
