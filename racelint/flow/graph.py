@@ -200,7 +200,6 @@ class Builder:
             self.after[pred] = {one for one in self.after[pred] if one < number}
         for after in self.after[number:]:
             after.clear()
-        self.state.preds = preds
 
     def forget_rest(self) -> None:
         """Drops the events that were there when the code was walked before, but not the last time."""
