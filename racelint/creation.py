@@ -34,9 +34,10 @@ from racelint.pattern import (
     makes_known_resource,
     makes_resource,
     named_anew,
+    only_found_faster,
     opened_between,
     opened_by,
-    opens_resource,
+    owner_made_anew,
     raised_to_end,
     rival,
     said_by_all,
@@ -47,7 +48,7 @@ from racelint.pattern import (
     works_under,
 )
 from racelint.resolve import for_each_thread
-from racelint.words import ASKED, names_cache
+from racelint.words import ASKED
 
 MADE = (Shape.AWAITED, Shape.NEW, Shape.CALL, Shape.SPAWNED)
 
@@ -80,7 +81,7 @@ def _made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence
             continue
         if write.resource.key and (named_anew(unit, pair.first, write) or said_by_all(unit, write)):
             continue
-        if _of_a_new_owner(unit, pair.first, write):
+        if owner_made_anew(unit, pair.first, write):
             continue
         if (
             not (
@@ -104,19 +105,6 @@ def _made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence
         if evidence is not expected and not has_side_effects(unit, pair.first, write):
             evidence = Evidence(evidence.text, how_sure(unit, pair, evidence), evidence.world)
         yield pair, evidence
-
-
-def _of_a_new_owner(unit: Unit, check: Access, write: Access) -> bool:
-    """Whether what is set belongs to an object that was made since the check: `if chat.peer: return`, then `chat = Chat()`, `chat.peer = …`."""
-    root, dot, _ = write.resource.name.partition(".")
-    return bool(dot) and any(
-        made.resource.name == root
-        and made.value.shape is Shape.NEW
-        and check.id < made.id < write.id
-        and unit.before(check.id, made.id)
-        and unit.before(made.id, write.id)
-        for made in unit.accesses(Op.WRITE)
-    )
 
 
 def _part_under_lock(unit: Unit, write: Access) -> bool:
@@ -275,7 +263,7 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                     evidence = replace(evidence, strength=Confidence.LOW)
                 if evidence.called and way == "plain":  # what leads there has mostly been set up before
                     evidence = replace(evidence, strength=Confidence.LOW)
-                if (way in ("plain", "unchecked") and _may_be_made_twice(unit, check, write)) or _only_found_faster(
+                if (way in ("plain", "unchecked") and _may_be_made_twice(unit, check, write)) or only_found_faster(
                     unit, write
                 ):
                     evidence = replace(evidence, strength=Confidence.LOW)
@@ -363,11 +351,6 @@ def _may_be_made_twice(unit: Unit, check: Access, write: Access) -> bool:
     if unit.locked_at(write) or unit.facts.name == "__new__" or write.value.type.startswith(":"):
         return False  # one object of the class was meant
     return not makes_resource(unit, write) and not has_side_effects(unit, check, write)
-
-
-def _only_found_faster(unit: Unit, write: Access) -> bool:
-    """Whether the entry is one of a cache, by its name, and nothing that is open: who finds another one there has lost nothing."""
-    return bool(write.resource.key) and names_cache(write.resource.path) and not opens_resource(unit, write)
 
 
 def _of_a_loop(unit: Unit, write: Access) -> bool:

@@ -134,9 +134,9 @@ from racelint.pattern.made import (
     made_for_threads,
     makes_known_resource,
     makes_resource,
+    only_found_faster,
     opened_between,
     opened_by,
-    opens_resource,
     paid_out,
     spent_between,
     torn_down,
@@ -211,7 +211,7 @@ from racelint.pattern.rows import (
     table_updates,
     whole_saves,
 )
-from racelint.pattern.same_entry import named_anew, said_by_all
+from racelint.pattern.same_entry import named_anew, owner_made_anew, said_by_all
 from racelint.pattern.seldom import seldom_run
 from racelint.pattern.sent_early import sent_before_noted
 from racelint.pattern.sessions import connection_of_object, session_of_module, sessions_handed_out, talked_at_once
@@ -459,18 +459,19 @@ __all__ = [
     "one_change",
     "one_document",
     "only_for_new_rows",
+    "only_found_faster",
     "only_in_own_process",
     "only_shown",
     "only_started",
     "opened_between",
     "opened_by",
-    "opens_resource",
     "others_left",
     "own_entry_gone",
     "own_failure_cleaned",
     "own_numbers",
     "own_to_task",
     "own_to_thread",
+    "owner_made_anew",
     "paid_out",
     "parent_then_child",
     "pid_file_of_one",

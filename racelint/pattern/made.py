@@ -9,7 +9,7 @@ from racelint.expressions import expression
 from racelint.facts import Write
 from racelint.pattern.unit import Unit, same
 from racelint.resolve import CONSTRUCTORS, for_each_thread, locks_of
-from racelint.words import CLOCKS, MAKING_SURE, SPENDS, first_word
+from racelint.words import CLOCKS, MAKING_SURE, SPENDS, first_word, names_cache
 
 
 def makes_resource(unit: Unit, write: Access) -> bool:
@@ -41,6 +41,11 @@ def opens_resource(unit: Unit, write: Access) -> bool:
 
 def _class_made(write: Access) -> str:
     return write.value.type[1:] if write.value.type.startswith(":") else ""
+
+
+def only_found_faster(unit: Unit, write: Access) -> bool:
+    """Whether the entry is one of a cache, by its name, and nothing that is open: who finds another one there has lost nothing."""
+    return bool(write.resource.key) and names_cache(write.resource.path) and not opens_resource(unit, write)
 
 
 def _entered_by_hand(unit: Unit, write: Access) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from racelint.events import Access, Op
+from racelint.events import Access, Op, Shape
 from racelint.expressions import expression
 from racelint.pattern.unit import Unit, exactly
 
@@ -30,4 +30,17 @@ def said_by_all(unit: Unit, write: Access) -> bool:
     return text.isidentifier() and any(
         exactly(access.resource, write.resource) and text in access.related and access.id < write.id
         for access in unit.accesses(Op.READ, Op.CHECK)
+    )
+
+
+def owner_made_anew(unit: Unit, check: Access, write: Access) -> bool:
+    """Whether what is set belongs to an object that was made since the check: `if chat.peer: return`, then `chat = Chat()`, `chat.peer = …`."""
+    root, dot, _ = write.resource.name.partition(".")
+    return bool(dot) and any(
+        made.resource.name == root
+        and made.value.shape is Shape.NEW
+        and check.id < made.id < write.id
+        and unit.before(check.id, made.id)
+        and unit.before(made.id, write.id)
+        for made in unit.accesses(Op.WRITE)
     )
