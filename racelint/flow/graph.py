@@ -216,8 +216,12 @@ class Builder:
 
     def access(self, number: int) -> Access | None:
         """The access with this number, if it is one."""
-        event = self.events[number] if number < len(self.events) else None
+        event = self.event(number)
         return event if isinstance(event, Access) else None
+
+    def event(self, number: int) -> Event | None:
+        """The event with this number, unless it was dropped: what an earlier round of a loop has left may still name it."""
+        return self.events[number] if number < len(self.events) else None
 
     def release(self, acquisition: int) -> None:
         """Drops an acquisition from here on."""
@@ -225,7 +229,7 @@ class Builder:
 
     def acquisitions(self, held: Ids) -> list[Acquire]:
         """The acquisitions among the held ids."""
-        return [event for event in (self.events[number] for number in sorted(held)) if isinstance(event, Acquire)]
+        return [event for event in map(self.event, sorted(held)) if isinstance(event, Acquire)]
 
     def revise(self, number: int, **changes: object) -> None:
         """Replaces fields of an event that was added already."""

@@ -119,7 +119,7 @@ class Leaving(Assignments):
 
     def _same_stretch(self, number: int) -> bool:
 
-        return not isinstance(self.events[number], Switch)
+        return not isinstance(self.event(number), Switch)
 
     def _finally(
         self,
@@ -164,12 +164,12 @@ class Leaving(Assignments):
 
     def _is_claim(self, number: int) -> bool:
 
-        event = self.events[number]
+        event = self.event(number)
         return isinstance(event, Acquire) and event.what in ("claim", "lock")
 
     def _looked_up(self, inside: Ids) -> Control:
         """The reads of a body whose failure says that nothing is there."""
-        reads = [event for number in sorted(inside) if isinstance(event := self.events[number], Access)]
+        reads = [event for number in sorted(inside) if isinstance(event := self.event(number), Access)]
         return frozenset(
             (read.id, Sense.ABSENT)
             for read in reads
@@ -178,7 +178,7 @@ class Leaving(Assignments):
 
     def _asked_for(self, inside: Ids) -> Control:
         """The reads of attributes in a body whose failure says that there is none yet, or nothing in it."""
-        reads = [event for number in sorted(inside) if isinstance(event := self.events[number], Access)]
+        reads = [event for number in sorted(inside) if isinstance(event := self.event(number), Access)]
         return frozenset(
             (read.id, Sense.ABSENT)
             for read in reads
@@ -190,7 +190,7 @@ class Leaving(Assignments):
         return frozenset(
             (event.id, Sense.ABSENT)
             for number in inside
-            if isinstance(event := self.events[number], Access)
+            if isinstance(event := self.event(number), Access)
             and event.resource.kind is Kind.FILE
             and event.op is Op.USE
             and event.how in NEEDING

@@ -38,7 +38,7 @@ _FRONT = expression(r"(?<=\w)(Model)?(Serializer|Form)$")
 def create_made(ev: Evaluator, where: cst.CSTNode, value: Value, how: str) -> None:
     """The row of an object that was built here is created, if what led to its being built led here."""
     made = value.part("made")
-    mark = ev.events[made.via] if made is not None and made.via is not None else None
+    mark = ev.event(made.via) if made is not None and made.via is not None else None
     if made is None or not isinstance(mark, Mark):
         return
     keys = value.part("keys")
@@ -82,6 +82,6 @@ def handled_at_flush(ev: Evaluator) -> None:
     if not handled:
         return
     for number in ev.added:
-        event = ev.events[number] if number < len(ev.events) else None
+        event = ev.event(number)
         if isinstance(event, Access):
             ev.revise(number, handled=event.handled | handled)
