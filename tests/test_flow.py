@@ -197,6 +197,58 @@ def test_a_loop_looks_again() -> None:
     assert lines_of(flow) == ["0 entry -> 1", "1 check self.ready -> 2 3", "2 switch -> 1", "3 write self.n"]
 
 
+def test_a_round_of_a_loop_that_tells_less_leaves_no_trace_of_the_one_before() -> None:
+    """A path is asked for in the first round alone; what follows the loop follows the last round."""
+    flow = flow_of(
+        """
+        from pathlib import PurePosixPath
+
+        class Box:
+            async def unit(self, path, parents):
+                path = PurePosixPath(path)
+                missing = []
+                while path.name and not await self.exists(path):
+                    missing.append(path)
+                    path = path.parent
+                    if not parents:
+                        break
+                missing.reverse()
+                self.missing = missing
+        """,
+        "Box.unit",
+    )
+    assert lines_of(flow) == [
+        "0 entry -> 1",
+        "1 call -> 2 3 4",
+        "2 switch -> 3 4",
+        "3 call -> 2 3 4",
+        "4 call -> 5",
+        "5 write self.missing",
+    ]
+
+
+def test_the_end_of_an_inner_loop_leads_back_to_the_outer_one() -> None:
+    """However the inner loop is left: before its first round, after one, or by `break`."""
+    flow = method(
+        """
+        for part in self.parts:
+            while more:
+                if self.ready:
+                    break
+                self.n = 0
+        self.n = 1
+        """
+    )
+    assert lines_of(flow) == [
+        "0 entry -> 1",
+        "1 read self.parts -> 2",
+        "2 loop -> 2 3 5",
+        "3 check self.ready -> 2 4",
+        "4 write self.n -> 2 3",
+        "5 write self.n",
+    ]
+
+
 def test_a_handler_may_follow_every_event_of_the_body() -> None:
     """Any step of a `try` may be the one that fails; `finally` follows both ends."""
     flow = method(

@@ -74,7 +74,7 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
             inner = cst.Call(given, node.args[handed + 1 :])
             ev.definition.stand_for(inner, node)
             value = evaluate_call(ev, inner, awaiting)
-        if not any(isinstance(event, Switch) for event in ev.events[number:]):
+        if not any(isinstance(event, Switch) for event in ev.told(number)):
             ev.switch(awaiting, callee=method)
         return value
     spawner = _spawner(ev, node, type_name, method, base)
@@ -252,17 +252,17 @@ def _own(
         value = ev.inline(qualname, positional, arguments.keywords, node)
         if value is not None:
             if awaiting is not None and arguments.stems:
-                for event in ev.events[first : ev.next_id]:
+                for event in ev.told(first):
                     if isinstance(event, Switch):
                         ev.revise(event.id, handed=event.handed | arguments.stems)
             if awaiting is not None and base is not None and base.ref is not None:
-                for event in ev.events[first : ev.next_id]:
+                for event in ev.told(first):
                     if isinstance(event, Switch) and event.used is None:
                         ev.revise(event.id, used=base.ref, callee=facts.name)
             if (
                 awaiting is not None
                 and value.shape is Shape.OTHER
-                and any(isinstance(e, Switch) for e in ev.events[first : ev.next_id])
+                and any(isinstance(e, Switch) for e in ev.told(first))
             ):
                 return replace(value, shape=Shape.AWAITED)
             return value

@@ -119,7 +119,7 @@ def _viewed(ev: Evaluator, node: cst.BaseExpression) -> Access | None:
         and node.func.attr.value in VIEWS
     ):
         return None
-    last = next((event for event in reversed(ev.events) if isinstance(event, Access)), None)
+    last = next((event for event in reversed(ev.told()) if isinstance(event, Access)), None)
     return last if last is not None and last.op is Op.USE and last.how == node.func.attr.value else None
 
 

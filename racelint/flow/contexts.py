@@ -91,7 +91,7 @@ class Contexts(Leaving):
                 via = value.via if value.type == "cursor" else None  # the statement that it was made by
                 self.store(item.asname.name, target or replace(value, ref=None, via=via), item.item)
         entering = [(len(loop.breaks), len(loop.continues)) for loop in self.loops]
-        depth, returns, begin = len(self.loops), len(self.returns), len(self.events)
+        depth, returns, begin = len(self.loops), len(self.returns), self.next_id
         self.block(node.body)
         del self.handled[len(self.handled) - suppressed :]
         del self.forgiven[len(self.forgiven) - suppressed :]

@@ -275,7 +275,7 @@ class Evaluator(Conditions):
         for test in loop.ifs:
             passed |= self.condition(test.test)[1]
         self.passed = passed
-        stems = stems.union(*(e.stems for e in self.events[first:] if isinstance(e, Mark) and e.what == "difference"))
+        stems = stems.union(*(e.stems for e in self.told(first) if isinstance(e, Mark) and e.what == "difference"))
         if loop.inner_for_in is not None:
             stems |= self._comp_for(loop.inner_for_in, node)
         elif isinstance(node, cst.DictComp):
@@ -335,7 +335,7 @@ class Evaluator(Conditions):
             or len(self.stack) > self.MOST_DEPTH
             or facts.statements > self.program.MOST_STATEMENTS
             or facts.yields
-            or len(self.events) > self.MOST_INLINED
+            or self.next_id > self.MOST_INLINED
         ):
             return None
         if not self.program.matters(facts):

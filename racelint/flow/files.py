@@ -300,7 +300,7 @@ def _replaced(call: FileCall, source: Resource | None, target: Resource | None) 
     last = next(
         (
             event
-            for event in reversed(call.ev.events)
+            for event in reversed(call.ev.told())
             if isinstance(event, Access)
             and event.op is Op.WRITE
             and source is not None

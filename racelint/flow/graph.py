@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from racelint.events import NO_IDS, Access, Acquire, Event, Ids, Kind, Op, Sense, Shape, Value
 from racelint.frozen import dataclass, field, replace
@@ -168,6 +168,8 @@ class Builder:
         self.of_tables: set[int] = set()
         """The accesses of tables."""
         self.after: list[set[int]] = []
+        self.entered: dict[int, set[int]] = {}
+        """By the entry of a loop that is being walked, what comes first behind it; see `enter_loop`."""
         self.state = State(NO_IDS)
         self.clock = 0
 
@@ -184,7 +186,7 @@ class Builder:
         if isinstance(event, Access) and event.resource.kind is Kind.TABLE:
             self.of_tables.add(number)
         for pred in self.state.preds:
-            self.after[pred].add(number)
+            self._behind(pred).add(number)
         self.state.preds = frozenset((number,))
         self.state.made[number] = self.clock
         self.clock += 1
@@ -193,13 +195,40 @@ class Builder:
 
     next_id = 0
 
-    def rewind(self, number: int, preds: Ids) -> None:
+    def _behind(self, pred: int) -> set[int]:
+        """What comes next after an event, or after the entry of a loop."""
+        return self.after[pred] if pred >= 0 else self.entered[pred]
+
+    def rewind(self, number: int) -> None:
         """Goes back to an event, to walk the same code again: what came after it is told anew, and may be more or less."""
         self.next_id = number
-        for pred in preds:
-            self.after[pred] = {one for one in self.after[pred] if one < number}
         for after in self.after[number:]:
             after.clear()
+
+    def enter_loop(self, depth: int) -> int:
+        """Begins a round of a loop at this depth, from 1; where a round comes from is known when the last one has been walked.
+
+        Until then a negative number, which is returned, stands for it among the predecessors.
+        """
+        entry = -depth
+        self.entered[entry] = set()
+        self.state = self.state.copy()
+        self.state.preds = frozenset((entry,))
+        return entry
+
+    def close_loop(self, entry: int, preds: Ids, leaving: Iterable[State]) -> None:
+        """Says from where the rounds of a loop come: what comes first in them, and the states that nothing led to yet, follow."""
+        preds -= {entry}
+        first = self.entered.pop(entry)
+        for pred in preds:
+            self._behind(pred).update(first)
+        for state in leaving:
+            if entry in state.preds:
+                state.preds = state.preds - {entry} | preds
+
+    def told(self, first: int = 0) -> Sequence[Event]:
+        """The events so far, from a number on; an earlier round of a loop may have left more, which are told anew."""
+        return self.events[first : self.next_id]
 
     def forget_rest(self) -> None:
         """Drops the events that were there when the code was walked before, but not the last time."""
@@ -209,7 +238,7 @@ class Builder:
 
     def looks_at_tables(self) -> Iterator[Access]:
         """The reads of tables so far, the last one first."""
-        for number in sorted(self.of_tables, reverse=True):
+        for number in sorted((n for n in self.of_tables if n < self.next_id), reverse=True):
             event = self.events[number]
             if isinstance(event, Access) and event.op in (Op.READ, Op.CHECK) and event.resource.kind is Kind.TABLE:
                 yield event

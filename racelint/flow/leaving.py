@@ -260,29 +260,30 @@ class Leaving(Assignments):
     ) -> None:
         self.loop_depth += 1
         start, first_id = self.state, self.next_id
+        left = [(ways, len(ways)) for ways in (self.returns, self.returned, self.raised)]
         passes = 2 if self.loop_depth <= self.MOST_LOOP_DEPTH else 1
         back: list[State] = []
         walked: list[object] = []
         for number in range(passes + 1):
             self.state = join([start.copy(), *back])
+            entry = self.enter_loop(self.loop_depth)
             if number:
-                self.rewind(first_id, start.preds)
+                self.rewind(first_id)
+                for ways, length in left:  # the ways out that the round before has found are found again
+                    del ways[length:]
             loop = Loop()
             self.loops.append(loop)
-            entry = self.next_id
             true, false = head()
             at_head = self.state.copy()
             self.know(true)
             self.block(body)
             self.loops.pop()
             back = [state for state in (self.state, *loop.continues) if not state.dead]
-            before, walked = walked, [(type(event), event.place) for event in self.events[first_id : self.next_id]]
+            before, walked = walked, [(type(event), event.place) for event in self.told(first_id)]
             if number == passes - 1 and (passes == 1 or walked == before):
                 break  # else what the first round has left told of something else, and its numbers are other events now
-        for state in back:
-            for pred in state.preds:
-                if entry < len(self.events):
-                    self.after[pred].add(entry)
+        preds = NO_IDS.union(*(state.preds for state in (start, *back) if not state.dead))
+        self.close_loop(entry, preds, (at_head, *loop.breaks, *self.returns))
         leaving = at_head
         self.state = leaving
         self.know(false)

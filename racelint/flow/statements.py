@@ -60,11 +60,12 @@ class Walker(Contexts):
             self.block(self.definition.node.body)
         except TooLarge:
             self.limited = True
+        self.forget_rest()
         events = tuple(self.events)
         return Flow(
             facts.qualname,
             events,
-            tuple(tuple(sorted(n for n in after if n < len(events))) for after in self.after),
+            tuple(tuple(sorted(after)) for after in self.after),
             tuple(self.rows),
             frozenset(self.ordered),
             frozenset(self.above),

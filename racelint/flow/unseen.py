@@ -56,7 +56,7 @@ def unseen_creation(ev: Evaluator, node: cst.CSTNode, base: Value | None, method
     receiver = base.text.rpartition(".")[2] if base is not None else ""
     if not keeps_rows(receiver) and not any(_SESSION.search(text) for text in arguments.texts):
         return
-    for event in reversed(ev.events):
+    for event in reversed(ev.told()):
         if isinstance(event, Access) and event.op in (Op.READ, Op.CHECK) and _alike(event, receiver, noun):
             resource = event.resource
             if resource.owner == "named":
