@@ -219,6 +219,20 @@ def test_brackets_that_python_itself_refuses_are_one_clear_problem(folder: Path,
     assert "too many nested parentheses; Python reads no more" in problem(folder).message
 
 
+def test_methods_that_call_each_other_are_followed_to_an_end(folder: Path) -> None:
+    """Whether an object that is made anew is kept by nobody is asked of them in turns."""
+    (folder / "reader.py").write_text(
+        "import threading\n\n\n"
+        "class Reader:\n"
+        "    def __init__(self):\n        self.lines = 0\n        self.open()\n\n"
+        "    def open(self):\n        self.retry()\n\n"
+        "    def retry(self):\n        self.open()\n\n\n"
+        "def work():\n    reader = Reader()\n    reader.lines += 1\n\n\n"
+        "def main():\n    for _ in range(4):\n        threading.Thread(target=work).start()\n"
+    )
+    assert not lint_paths([folder / "reader.py"]).problems
+
+
 def test_a_file_of_50_000_lines_is_read(folder: Path) -> None:
     """The race at its end is found."""
     (folder / "race.py").write_text("".join(f"def f{i}(a):\n    return a + {i}\n\n\n" for i in range(12_500)) + RACE)

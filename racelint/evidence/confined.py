@@ -70,11 +70,11 @@ class Confined(HandedAlike):
     def _hides(self, qualname: str) -> bool:
         """Whether objects of a class are known to nobody but who makes them: their constructor tells nobody of them."""
         constructor = self.scope.method(qualname, "__init__")
-        return constructor is None or self._keeps_own(constructor)
+        return constructor is None or self._keeps_own(constructor, MOST_STEPS)
 
-    def _keeps_own(self, method: FunctionFacts) -> bool:
+    def _keeps_own(self, method: FunctionFacts, steps: int) -> bool:
         """Whether a method leaves its object to nobody."""
-        return bool(method.params) and self._keeps(method.params[0][0], method, MOST_STEPS)
+        return bool(method.params) and self._keeps(method.params[0][0], method, steps)
 
     def _keeps(self, name: str, function: FunctionFacts, steps: int) -> bool:
         """Whether a function leaves what a local name or parameter holds to nobody who has it longer than the call takes.
@@ -94,7 +94,7 @@ class Confined(HandedAlike):
         """Whether a call does not get the object, or hands it to a function of the module that does not keep it."""
         targets = self.target(call.callee, function)
         own = call.callee.rpartition(".")[0] == name
-        if own and not (targets and all(map(self._keeps_own, targets))):
+        if own and not (targets and all(self._keeps_own(target, steps - 1) for target in targets)):
             return False  # a method of a base that is out of view may start a thread
         if not any(name in _NAMES.findall(argument.partition("=")[2] or argument) for argument in call.arguments):
             return True
