@@ -157,17 +157,15 @@ class Unit:
 
     def between(self, one: int, other: int) -> list[Event]:
         """All events on ways from `one` to `other` that pass neither of them again."""
-        return [event for event in self.events if event.id not in (one, other) and event.id in self._ways(one, other)]
-
-    def _ways(self, one: int, other: int) -> frozenset[int]:
+        reached = self.reach(one)
         seen: set[int] = set()
         todo = [*self._before_each[other]]
         while todo:
             number = todo.pop()
-            if number not in seen and number not in (one, other) and number in self.reach(one):
+            if number not in seen and number not in (one, other) and number in reached:
                 seen.add(number)
                 todo.extend(self._before_each[number])
-        return frozenset(seen)
+        return [self.events[number] for number in sorted(seen)]
 
     def only_after_error(self, one: Event, other: Event) -> bool:
         """Whether all ways from one event to the other lead through the handler of an exception."""
