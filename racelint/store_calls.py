@@ -172,6 +172,7 @@ class StoreCalls:
             built = [built for local, built in function.locals_built if local == root]
             if any(
                 self._effects_by_path(b, function, types, depth - 1)
+                or ".objects" in b  # a manager that a local holds
                 or models.guess(b, scope.libraries) in models.functions  # `self.session_factory()`
                 or (self.uses_stores and self.concurrency.target(b, function))
                 for b in built

@@ -56,11 +56,7 @@ def _add_homes(module: Candidates, found: dict[str, tuple[Candidate, set[Need]]]
         for helper in candidate.functions[1:]:
             name = helper.qualname
             known, needs = found.get(name) or (None, set())
-            if (
-                met <= needs
-                or module.scope.names_in(name).facts.path != own
-                or module.concurrency.unlikely_unit(helper)
-            ):
+            if met <= needs or module.scope.names_in(name).facts.path != own:
                 continue
             unsure_one = helpers.setdefault(name, Candidate(unsure, helper))
             asking = met - needs
