@@ -234,3 +234,9 @@ HANDS_ON = frozenset({"put", "put_nowait"})
 
 THREAD_CALLS = frozenset(["to_thread", "run_in_executor", "run_sync", "run_in_threadpool"])
 """Last names of calls that run an argument and wait for it: that is a helper, too."""
+
+COUNTING = ("Semaphore", "BoundedSemaphore", "CapacityLimiter")
+"""What lets as many in as it is made with: for any number but 1, it excludes nobody. With 0 it is a signal."""
+
+MANY = "#many"
+"""Behind the type of what lets several in."""

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 
 from racelint.expressions import expression
-from racelint.words import TAKEN
+from racelint.words import COUNTING, MANY, TAKEN
 
 
 def dotted(node: ast.AST | None) -> str:
@@ -139,10 +139,10 @@ def shape_of(node: ast.expr | None) -> tuple[str, str]:
             "collections.defaultdict",
         ) and not (node.args and name in _BUILTINS):
             return "empty", name
-        if name.rpartition(".")[2] in ("Semaphore", "BoundedSemaphore", "CapacityLimiter"):
+        if name.rpartition(".")[2] in COUNTING:
             first = node.args[0] if node.args else None
             if isinstance(first, ast.Constant) and first.value != 1:
-                return "call", name + "#many"
+                return "call", name + MANY
         if name.rpartition(".")[2] in _FIELDS:
             for keyword in node.keywords:
                 if keyword.arg in ("default_factory", "factory"):

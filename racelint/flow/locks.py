@@ -12,7 +12,7 @@ from racelint.flow.expressions import Evaluator
 from racelint.flow.recording import TRIED
 from racelint.flow.resources import attribute_resource
 from racelint.flow.summaries import source_of
-from racelint.words import first_word, whole_lock
+from racelint.words import MANY, first_word, whole_lock
 
 
 def lock_call(
@@ -142,7 +142,7 @@ def is_lock(ev: Evaluator, value: Value) -> bool:
     call = ev.models.functions.get(value.type)
     if call is not None:
         return call.effect == "lock"
-    if value.type.endswith("#many"):
+    if value.type.endswith(MANY):
         return False
     if value.type and value.type in ev.models.types:
         return False

@@ -22,6 +22,7 @@ from racelint.flow.statement import ALONE, literal, run_statement
 from racelint.flow.summaries import source_of
 from racelint.frozen import replace
 from racelint.models.data import Call
+from racelint.words import COUNTING, MANY
 
 
 def apply_effect(
@@ -43,11 +44,11 @@ def apply_effect(
         else:  # what the commands change is what the client's own would
             base = replace(base, text=client)
     if effect == "lock":
-        return Value(
-            shape=Shape.NEW,
-            type=base.type if base is not None and base.ref is not None else type_of(ev, node),
-            text=source_of(node),
-        )
+        kind = base.type if base is not None and base.ref is not None else type_of(ev, node)
+        count = node.args[0].value if node.args else None
+        if kind.endswith(COUNTING) and isinstance(count, cst.Integer) and count.value != "1":
+            kind += MANY
+        return Value(shape=Shape.NEW, type=kind, text=source_of(node))
     if effect in ("resource", "path"):
         value = Value(
             shape=Shape.NEW,
