@@ -63,15 +63,17 @@ class Calls:
         first, _, rest = path.partition(".")
         if not rest:
             prefix = caller
+            hidden = False
             for _ in range(6):
                 inside = prefix.qualname
                 nested = scope.functions.get(f"{inside}.{first}") if inside else names.function_named(first)
                 if nested is not None and not nested.owner:
                     return [nested]
-                if not prefix.qualname:
-                    break
+                hidden = any(parameter == first for parameter, _ in prefix.params)
+                if hidden or not prefix.qualname:
+                    break  # a parameter hides what the module has under its name
                 prefix = scope.functions.get(prefix.parent, scope.facts.module_body)
-            class_ = names.class_named(first)
+            class_ = names.class_named(first) if not hidden else None
             if class_ is not None:
                 return [
                     made

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import libcst as cst
 
 from racelint.events import NO_IDS, Ids, Op, Row, Shape, Switch, Value
+from racelint.evidence.calls import WHEN_GONE
 from racelint.evidence.starts import THREADED
 from racelint.facts import FunctionFacts
 from racelint.flow.arguments import Arguments
@@ -431,7 +433,7 @@ def _spawn(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None, name: str,
         else:
             value = ev.plain(inner)
             stems |= value.stems
-            bodies |= body_of(value) if world in THREADED else set()
+            bodies |= body_of(value) if world in THREADED and argument in _units(ev, node) else set()
     bodies |= started_units(ev, node)
     ev.mark("spawn" if awaiting is None else "spawn and wait", node, name, related=frozenset(bodies))
     completed_later(ev, node, name)
@@ -443,5 +445,10 @@ def _spawn(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None, name: str,
 
 def started_units(ev: Evaluator, node: cst.Call) -> frozenset[str]:
     """Qualified names of the functions of the module that a spawn starts."""
-    paths = (source_of(a.value.func if isinstance(a.value, cst.Call) else a.value) for a in node.args)
+    paths = (source_of(a.value.func if isinstance(a.value, cst.Call) else a.value) for a in _units(ev, node))
     return frozenset(f.qualname for path in paths for f in ev.program.concurrency.target(path, ev.function))
+
+
+def _units(ev: Evaluator, node: cst.Call) -> Sequence[cst.Arg]:
+    """The arguments of a spawn that may be what it starts: the first one of `weakref.ref` is what is watched."""
+    return node.args[1:2] if ev.scope.canonical(source_of(node.func)) == WHEN_GONE else node.args
