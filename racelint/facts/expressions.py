@@ -90,6 +90,7 @@ class Expressions(Walk):
     def call(self, node: ast.Call, awaited: bool = False) -> None:
         function = node.func
         callee = dotted(function)
+        changed: list[tuple[str, str]] = []  # by the call, which is made when its arguments have been awaited
         if isinstance(function, ast.Attribute):
             path = dotted(function.value)
             inner: ast.expr = function.value
@@ -99,9 +100,7 @@ class Expressions(Walk):
                 self.note_read(path)
                 self.current.references.add(path)
                 if function.attr in MUTATORS:
-                    self.note_write(
-                        Write(path, function.attr, "other", node.lineno, self.within, "", self.current.statements)
-                    )
+                    changed.append((path, function.attr))
             else:
                 self.visit(function.value)
                 if isinstance(function.value, ast.Subscript):
@@ -114,7 +113,7 @@ class Expressions(Walk):
             self.visit(function)
         changes = LIST_FUNCTIONS.get(callee.rpartition(".")[2]) if node.args else None
         if changes is not None and (path := dotted(node.args[0])):
-            self.note_write(Write(path, changes, "other", node.lineno, self.within, "", self.current.statements))
+            changed.append((path, changes))
         later = runs_later(callee)
         for argument in node.args:
             self.given(argument, later)
@@ -122,6 +121,8 @@ class Expressions(Walk):
             if keyword.arg in ("isolation_level", "autocommit") and isinstance(keyword.value, ast.Constant):
                 self.autocommit = self.autocommit or keyword.value.value in (None, True, "AUTOCOMMIT")
             self.given(keyword.value, later)
+        for path, how in changed:
+            self.note_write(Write(path, how, "other", node.lineno, self.within, "", self.current.statements))
         self.current.calls.append(
             CallSite(
                 callee,
