@@ -24,9 +24,9 @@ def pruned(unit: Unit) -> Iterator[Reread]:
         key = removal.resource.key
         if removal.resource.place in seen or key not in unit.facts.loop_names or not fails_when_gone(removal):
             continue
-        listed = next((r for r in unit.accesses(Op.READ) if _lists(unit, r, removal)), None)
-        if listed is None or _looked_up(unit, removal):
-            continue
+        listed = next((r for r in reversed([*unit.accesses(Op.READ)]) if _lists(unit, r, removal)), None)
+        if listed is None or unit.guarded(listed, removal, World.THREADS) or _looked_up(unit, removal):
+            continue  # what was read before that is not what the loop goes through
         found = remover(unit, removal)
         if found is None:
             continue
@@ -38,7 +38,7 @@ def pruned(unit: Unit) -> Iterator[Reread]:
 
 
 def _lists(unit: Unit, read: Access, removal: Access) -> bool:
-    """Whether a read is of the whole collection, and neither it and the removal are under one lock nor is it read to remove."""
+    """Whether a read is of the whole collection, and not to remove."""
     return (
         read.resource.place == removal.resource.place
         and read.resource.name == removal.resource.name
@@ -46,7 +46,6 @@ def _lists(unit: Unit, read: Access, removal: Access) -> bool:
         and read.how in LISTED
         and read.statement != removal.statement
         and unit.before(read.id, removal.id)
-        and not unit.guarded(read, removal, World.THREADS)
     )
 
 
