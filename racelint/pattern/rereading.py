@@ -15,6 +15,7 @@ from racelint.pattern.rivals import rivals, with_itself
 from racelint.pattern.unit import Unit, same
 from racelint.resolve import CONSTRUCTORS as BUILDERS
 from racelint.resolve import TAKES
+from racelint.words import CLOSES, WORD
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ def rereads(unit: Unit) -> Iterator[Reread]:
             half = evidence.half.rpartition(".")[2]
             if half.startswith("_") and not half.endswith("__"):
                 evidence = evidence.weakened()  # a step that other modules take on their own object, in whatever thread
+            if _ended_anyway(unit, use, name, evidence):
+                evidence = evidence.weakened()
             yield Reread(Pair(unit, check, use), evidence, name)
 
 
@@ -80,6 +83,25 @@ def _made_if_missing(unit: Unit, use: Access) -> bool:
     entry = use.op is Op.READ and bool(use.resource.key)
     return entry and unit.module.concurrency.makes_its_entries(use.resource)
 
+
+def _ended_anyway(unit: Unit, use: Access, name: str, evidence: Evidence) -> bool:
+    """Whether who takes an attribute away ends what it stands for: `close`, `stop`, or the unit itself, which is such a method.
+
+    A use of what is being closed fails, whether the attribute is gone or only closed, and a second end finds nothing left to do. Where
+    the program is seen to run both in threads they are not caller and owner, who would agree on the end.
+    """
+    if use.resource.key or use.op is Op.DELETE or takes_from_queue(use):
+        return False
+    if any(class_.thread_safe for class_ in unit.module.scope.lineage(use.resource.owner)):
+        return False  # a promise that holds for the end, too
+    words = [word.lower() for word in WORD.findall(name.rpartition(".")[2])]
+    if name in (unit.facts.qualname, use.place.unit):
+        return bool(_ENDING & set(words[:2]))
+    return bool(_ENDING & set(words[:1])) and evidence.strength is not Confidence.HIGH
+
+
+_ENDING = CLOSES | {"cleanup", "quit", "release", "teardown"}
+"""First words of methods after which nobody is to use what they end."""
 
 SHARED = tuple(kind for kind in INTERNAL if kind is not Kind.ARGUMENT)
 
