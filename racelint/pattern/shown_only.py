@@ -12,9 +12,10 @@ from racelint.pattern.unit import Unit
 from racelint.words import PACES
 
 
-def only_shown(unit: Unit, write: Access, counted: bool = True) -> bool:
+def only_shown(unit: Unit, write: Access, counted: bool = True, figures: bool = False) -> bool:
     """Whether nobody in the project reads the attribute that is counted up, but for what is logged, printed or shown of its object.
-    With `counted` false, whatever is done with it here, but something has to show it.
+    With `counted` false, whatever is done with it here, but something has to show it. With `figures`, what a function returns that is
+    there for the statistics of the object, by its name, is shown, too.
 
     One that others may read, and that nothing shows, is there for them, but not in the copy of a library that a project has. What only says when something is tried again is as harmless.
     """
@@ -29,7 +30,7 @@ def only_shown(unit: Unit, write: Access, counted: bool = True) -> bool:
     name, home = resource.path, unit.module.scope.names_in(function.qualname).facts.path
     if _read_elsewhere(unit, name, home):
         return False
-    used = _used_in("".join(unit.module.program.lines_of(function)), name)
+    used = _used_in("".join(unit.module.program.lines_of(function)), name, figures)
     own = name.startswith("_") or not _COPIED.isdisjoint(home.split("/")[:-1])
     return used is Use.SHOWN or (counted and used is Use.NONE and own)
 
@@ -44,6 +45,9 @@ class Use(Enum):
 
 _COPIED = frozenset({"packages", "vendor", "_vendor", "vendored", "_vendored", "third_party", "extern"})
 """Names of folders in which projects keep copies of libraries."""
+
+_FIGURES = frozenset({"stats", "statistics", "metrics"})
+"""Words of names of functions that give out figures about an object, for somebody to look at."""
 
 _COUNTS = ("+=", "-=", "[]+=", "[]-=")
 
@@ -61,15 +65,15 @@ def _read_elsewhere(unit: Unit, name: str, home: str) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _used_in(text: str, name: str) -> Use:
+def _used_in(text: str, name: str, figures: bool) -> Use:
     """What a module does with attributes of that name, apart from counting them."""
     try:
-        return _used(ast.parse(text), name)
+        return _used(ast.parse(text), name, figures)
     except (SyntaxError, ValueError, RecursionError):
         return Use.READ
 
 
-def _used(node: ast.AST, name: str) -> Use:
+def _used(node: ast.AST, name: str, figures: bool) -> Use:
     if isinstance(node, ast.Attribute) and node.attr == name and isinstance(node.ctx, ast.Load):
         return Use.READ
     if isinstance(node, ast.Constant) and node.value == name:  # `getattr(self, "name")`, a list of fields
@@ -77,10 +81,11 @@ def _used(node: ast.AST, name: str) -> Use:
     parts = ast.iter_child_nodes(node)
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Attribute):
         parts = iter((node.value.value, node.slice))  # an entry is set, or counted up
-    uses = {_used(part, name) for part in parts}
-    shows = (isinstance(node, ast.FunctionDef) and node.name in ("__repr__", "__str__")) or (
-        isinstance(node, ast.Call) and is_told(ast.unparse(node.func))
-    )
+    uses = {_used(part, name, figures) for part in parts}
+    shows = (
+        isinstance(node, ast.FunctionDef)
+        and (node.name in ("__repr__", "__str__") or (figures and not _FIGURES.isdisjoint(node.name.split("_"))))
+    ) or (isinstance(node, ast.Call) and is_told(ast.unparse(node.func)))
     if Use.READ in uses:
         return Use.SHOWN if shows else Use.READ
     return Use.SHOWN if Use.SHOWN in uses else Use.NONE

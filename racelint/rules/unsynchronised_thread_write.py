@@ -145,7 +145,10 @@ def find(module: Module) -> Iterable[Finding]:
             evidence = stronger(met(unit, pair.second), counted_by_starter(unit, pair.second))
             if evidence is None or pair.restores or not pair.in_one_step or filled_alike(pair):
                 continue
-            if evidence.strength is not Confidence.LOW and only_shown(unit, pair.second):
+            figures = (
+                evidence.strength is not Confidence.HIGH
+            )  # where threads are seen to count, who looks wants the true figure
+            if evidence.strength is not Confidence.LOW and only_shown(unit, pair.second, figures=figures):
                 evidence = evidence.weakened()
             name = pair.second.resource.shown
             yield module.finding(
