@@ -14,7 +14,7 @@ from racelint.models.data import Models
 from racelint.need import Nominee
 from racelint.pattern.doubts import Doubts
 from racelint.pattern.unit import Unit
-from racelint.pattern.unused import of_unused_class
+from racelint.pattern.unused import of_unused_class, unused_step
 from racelint.resolve import Scope, locks_of
 
 if TYPE_CHECKING:
@@ -178,7 +178,11 @@ class Module:
         steps = tuple(self.step(role, event) for role, event in trace)
         expected = evidence.by_hand and self.concurrency.by_hand
         alone = not expected and self.concurrency.unlikely_unit(unit.facts)
-        unused = not expected and self.path in self.scope.index.users and of_unused_class(self.scope, unit.facts)
+        unused = (
+            not expected
+            and self.path in self.scope.index.users
+            and (of_unused_class(self.scope, unit.facts) or unused_step(self.scope, unit.facts, self.program.lines))
+        )
         strength = Confidence.LOW if alone or unused else evidence.strength
         text = evidence.text
         if self.doubts is not None:

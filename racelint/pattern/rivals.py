@@ -18,6 +18,7 @@ from racelint.pattern.doubts import Reason
 from racelint.pattern.own_keys import has_own_key
 from racelint.pattern.signalled import in_turn
 from racelint.pattern.unit import Unit
+from racelint.pattern.unused import unused_step
 from racelint.resolve import CONSTRUCTORS, enclosing_self
 from racelint.touch import comes_first, is_property
 from racelint.words import OPERATIONS
@@ -38,7 +39,7 @@ def rivals(
             continue
         if function.name in BUILDERS and resource.kind is Kind.ATTRIBUTE and write.path.startswith("self."):
             continue  # of a new object, which nobody else has yet
-        if _in_its_place(unit, function):
+        if _in_its_place(unit, function) or _never_run(unit, function):
             continue
         if function.qualname == unit.facts.qualname and resource.key and has_own_key(unit, resource):
             continue
@@ -65,6 +66,12 @@ def _of_another_key(write: Write, resource: Resource) -> bool:
     """Whether the entry that is changed has another name than that of the resource, both written out: `n["sent"]` and `n["lost"]`."""
     literal = resource.key[:1] in ("'", '"') and resource.key[1:-1].isidentifier()
     return literal and bool(write.key) and write.key != resource.key[1:-1] and "[]" not in resource.path
+
+
+def _never_run(unit: Unit, function: FunctionFacts) -> bool:
+    """Whether nothing in the project calls the function, where the project is in view."""
+    scope = unit.module.scope
+    return unit.module.path in scope.index.users and unused_step(scope, function, unit.module.program.lines)
 
 
 def _in_its_place(unit: Unit, function: FunctionFacts) -> bool:

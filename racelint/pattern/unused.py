@@ -1,7 +1,8 @@
-"""Classes that nothing in the project makes objects of."""
+"""Classes that nothing in the project makes objects of, and private functions that nothing in it calls."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from racelint.expressions import expression
@@ -19,6 +20,26 @@ def of_unused_class(scope: Scope, function: FunctionFacts) -> bool:
     if class_ is None or class_.decorators or not {base.partition("[")[0] for base in class_.bases} <= _PLAIN_BASES:
         return False
     return class_.name not in scope.index.mentions and class_.name not in _named_classes(scope.index)
+
+
+def unused_step(scope: Scope, function: FunctionFacts, lines: Sequence[str]) -> bool:
+    """Whether the function is private and nothing in the project calls it or hands it on; `lines` are those of its module.
+
+    What a base from elsewhere may call, or somebody looks up by its name, is not told of.
+    """
+    name, class_ = function.name, scope.classes.get(function.owner)
+    if not name.startswith("_") or name.endswith("__") or function.parent or function.decorators:
+        return False
+    if class_ is not None and not {base.partition("[")[0] for base in class_.bases} <= _PLAIN_BASES:
+        return False
+    if name in scope.index.mentions or any("getattr(" in line and not _LITERAL.search(line) for line in lines):
+        return False
+    word = expression(rf"\b{name}\b")
+    return sum(bool(word.search(line)) for line in lines) == 1
+
+
+_LITERAL = expression(r"""getattr\(.+,\s*["']""")
+"""An attribute that is asked for by a name which is written out."""
 
 
 _PLAIN_BASES = frozenset({"object", "Generic", "typing.Generic", "ABC", "abc.ABC"})
