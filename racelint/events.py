@@ -311,6 +311,8 @@ class Flow:
     """Those of them that were asked to be the larger ones."""
     compared: Ids = NO_IDS
     """Accesses whose values were compared with something else than nothing."""
+    equal: Ids = NO_IDS
+    """Those of them that one `==` asked to be equal to it."""
     limited: bool = False
     """The definition was too large to be followed to the end."""
     accesses: tuple[Access, ...] = ()

@@ -172,6 +172,8 @@ class Conditions(Names):
                 self._compared(left, part.comparator)
                 self._compared(right, node.left)
                 self.compared |= left.stems | right.stems
+                if equal and len(node.comparisons) == 1:
+                    self.equal |= left.stems | right.stems
                 true |= _vaguely(frozenset((n, Sense.OTHER) for n in both.stems), Sense.OTHER)
                 false |= _vaguely(frozenset((n, Sense.OTHER) for n in both.stems), Sense.OTHERWISE)
         self._checked(_of_counted(left))

@@ -70,6 +70,7 @@ class Walker(Contexts):
             frozenset(self.ordered),
             frozenset(self.above),
             frozenset(self.compared),
+            frozenset(self.equal),
             self.limited,
             tuple(event for event in events if isinstance(event, Access)),
         )

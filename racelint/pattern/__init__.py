@@ -21,7 +21,7 @@ from racelint.pattern.beside import key_kept_late
 from racelint.pattern.branches import told_apart
 from racelint.pattern.called_at_once import read_after_callback
 from racelint.pattern.claimed_late import is_busy, is_field, marked_late
-from racelint.pattern.claiming import adds_entry, claimed_in_two_steps, filled_over_limit, places_taken
+from racelint.pattern.claiming import adds_entry, claimed_in_two_steps, filled_over_limit, is_not_full, places_taken
 from racelint.pattern.columns_alone import columns_overwritten
 from racelint.pattern.compounds import broken_compounds, broken_sections
 from racelint.pattern.constraints import (
@@ -407,6 +407,7 @@ __all__ = [
     "in_transaction",
     "is_busy",
     "is_field",
+    "is_not_full",
     "is_taken",
     "iterated_by_threads",
     "kept_apart",

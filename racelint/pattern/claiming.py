@@ -124,9 +124,7 @@ def filled_over_limit(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
             check = unit.access(number)
             if (
                 check is None
-                or not sense.vague
-                or number not in unit.flow.ordered
-                or (number in unit.flow.above) is not (sense is Sense.OTHERWISE)
+                or not _has_room(unit, check, sense)
                 or check.resource.place != add.resource.place
                 or check.resource.name != add.resource.name
                 or not _of_size(unit, check)
@@ -149,13 +147,25 @@ def adds_entry(unit: Unit, check: Access, sense: Sense, add: Access) -> bool:
         add.how == "[]"
         and bool(add.resource.key)
         and not check.resource.key
-        and sense.vague
-        and check.id in unit.flow.ordered
-        and (check.id in unit.flow.above) is (sense is Sense.OTHERWISE)
+        and _has_room(unit, check, sense)
         and not names_cache(add.resource.path)
         and not names_cache(add.resource.owner)
         and _of_size(unit, check)
     )
+
+
+def is_not_full(unit: Unit, check: Access, sense: Sense, act: Access) -> bool:
+    """Whether the act adds to a number or a size because it was not equal to a limit: `if self.inside == ROOM: return`."""
+    if sense is not Sense.OTHERWISE or check.id not in unit.flow.equal or not exactly(check.resource, act.resource):
+        return False
+    return act.op is Op.WRITE or _of_size(unit, check)
+
+
+def _has_room(unit: Unit, check: Access, sense: Sense) -> bool:
+    """Whether what was compared is smaller than something, or was asked whether it has reached a limit, and has not."""
+    if check.id in unit.flow.ordered:
+        return sense.vague and (check.id in unit.flow.above) is (sense is Sense.OTHERWISE)
+    return check.id in unit.flow.equal and sense is Sense.OTHERWISE
 
 
 def _of_size(unit: Unit, check: Access) -> bool:

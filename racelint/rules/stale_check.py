@@ -53,6 +53,7 @@ from racelint.pattern import (
     has_side_effects,
     is_busy,
     is_field,
+    is_not_full,
     locked_next,
     looked_before_turn,
     made_sure_by_all,
@@ -371,7 +372,7 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
     busy = advances and ((sense is Sense.ABSENT and taken_back(unit, act)) or is_busy(unit, check, sense, act))
     if check.how == "while" and not (limit and sense is Sense.OTHERWISE) and not busy:
         return None
-    if limit and check.id not in unit.flow.ordered:
+    if limit and check.id not in unit.flow.ordered and not is_not_full(unit, check, sense, act):
         return None
     stamps = stamped_late(unit, check, sense, act)
     if not (grows or advances or claims or stamps) or not (
