@@ -37,6 +37,7 @@ from racelint.pattern import (
     only_found_faster,
     opened_between,
     opened_by,
+    opened_for,
     owner_made_anew,
     raised_to_end,
     rival,
@@ -235,7 +236,7 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
             if evidence is not None:
                 if way == "flag" and check.how == "while":
                     continue  # a loop that runs until the flag is up
-                if way == "unchecked" and (check.place.unit != write.place.unit or _computed_again(unit, check, write)):
+                if way == "unchecked" and (not opened_for(unit, check, write) or _computed_again(unit, check, write)):
                     # what is far away may be made for other reasons
                     evidence = replace(evidence, strength=Confidence.LOW)
                 if way == "early" and (

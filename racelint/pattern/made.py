@@ -176,6 +176,16 @@ def opened_by(unit: Unit, write: Access) -> bool:
     )
 
 
+def opened_for(unit: Unit, check: Access, write: Access) -> bool:
+    """Whether the write stands beside the check, or opens something in a helper that nobody but who has made the check calls."""
+    checker, helper = check.place.unit, write.place.unit
+    if checker == helper:
+        return True
+    callers = unit.module.concurrency.callers.get(helper, ())
+    mine = bool(callers) and all(caller.qualname == checker for caller, _ in callers)
+    return mine and opens_resource(unit, write) and helper.rpartition(".")[2].startswith("_")
+
+
 def opened_between(unit: Unit, check: Access, write: Access) -> bool:
     """Whether what is awaited between the two opens or starts something, or moves money or goods, by its name: once more is not as good."""
     return any(first_word(switch.callee) in _OPENS | _MOVES for switch in unit.switches_between(check.id, write.id))
