@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from racelint.evidence.meant import can_mean, is_meant
 from racelint.facts import CallSite, FunctionFacts
+from racelint.index.application import APPLICATION, IN_APPLICATION, OF_APPLICATIONS
 from racelint.models.data import POOL_MAPS, Spawner
 from racelint.resolve import Scope, enclosing_self
 from racelint.words import EVERYWHERE, first_word, named_after
@@ -98,7 +99,9 @@ class Calls:
             type_name, method, receiver = self.local_type(first, caller), rest, first
         if "." in method:
             home = scope.index.method_in_application(path)
-            return [home[1]] if home is not None and home[0] is scope.facts else []
+            if home is None:
+                return self._kept_under_name(path, caller)
+            return [home[1]] if home[0] is scope.facts else []
         if type_name.startswith(":"):
             found = scope.method(type_name[1:], method)
             return [found] if found else []
@@ -114,6 +117,19 @@ class Calls:
         if [function.qualname for function in named] == [caller.qualname]:
             return []  # who calls a method of its own name on another object hands on to its parts
         return named
+
+    def _kept_under_name(self, path: str, caller: FunctionFacts) -> list[FunctionFacts]:
+        """The coroutine method that a path through an application means, where nothing shows what it keeps under that name.
+
+        That is the one of the only class of the module that is named after the entry (`request.app["desk"].book`, `FrontDesk.book`).
+        """
+        if IN_APPLICATION.search(path) is None or self.scope.libraries.isdisjoint(OF_APPLICATIONS):
+            return []
+        holder, _, method = path.rpartition(".")
+        attribute = holder.rpartition(".")[2]
+        names = {name.strip('"') for name in caller.reads if name[:1] == '"'} | {attribute} - APPLICATION
+        named = [f for f in self._by_method_name.get(method, ()) if any(named_after(name, f.owner) for name in names)]
+        return named if len(named) == 1 and named[0].is_async else []
 
     @cached_property
     def _nests(self) -> dict[str, list[FunctionFacts]]:
@@ -131,8 +147,17 @@ class Calls:
     @cached_property
     def kept_by_application(self) -> frozenset[str]:
         """The classes of the module of which one object lives as long as the application."""
-        path = self.scope.facts.path
-        return frozenset(class_.qualname for home, class_ in self.scope.index.in_applications if home.path == path)
+        path, index = self.scope.facts.path, self.scope.index
+        shown = frozenset(class_.qualname for home, class_ in index.in_applications if home.path == path)
+        if self.scope.libraries.isdisjoint(OF_APPLICATIONS):
+            return shown
+        return shown | {
+            method.owner
+            for caller in self.scope.facts.functions
+            for call in caller.calls
+            if call.awaited and IN_APPLICATION.search(call.callee) and index.method_in_application(call.callee) is None
+            for method in self._kept_under_name(call.callee, caller)
+        }
 
     def local_type(self, name: str, function: FunctionFacts) -> str:
         """The type of a local name, a parameter or a module-level name as far as assignments tell."""

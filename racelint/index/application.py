@@ -8,10 +8,10 @@ from racelint.expressions import expression
 from racelint.facts import FunctionFacts, ModuleFacts, Write
 from racelint.words import first_word
 
-_LIBRARIES = frozenset("fastapi starlette aiohttp sanic quart litestar blacksheep robyn".split())
+OF_APPLICATIONS = frozenset("fastapi starlette aiohttp sanic quart litestar blacksheep robyn".split())
 """What a module imports that makes an application whose handlers are coroutines."""
 
-_APPLICATION = frozenset({"app", "application"})
+APPLICATION = frozenset({"app", "application"})
 """How an application is called."""
 
 _APPLICATIONS = frozenset({"FastAPI", "Starlette", "Application", "Quart", "Sanic", "Litestar", "Robyn"})
@@ -31,7 +31,7 @@ _MAKES = frozenset({"create", "make", "build", "from", "new", "open", "connect"}
 def kept_by_application(module: ModuleFacts) -> Iterator[str]:
     """The dotted sources of what is called to make objects that an application keeps, or that a cached function without arguments
     makes once; the class of a class method, too."""
-    if not any(origin.partition(".")[0] in _LIBRARIES for _, origin in module.imports):
+    if not any(origin.partition(".")[0] in OF_APPLICATIONS for _, origin in module.imports):
         return
     assigned = dict(module.assigned)
     for function in (*module.functions, module.module_body):
@@ -60,6 +60,6 @@ def _is_on_application(write: Write, function: FunctionFacts, assigned: dict[str
     if made.rpartition(".")[2] in _APPLICATIONS:
         return write.how == "[]" or (write.how == "=" and rest.startswith(("state.", "ctx.")))
     last = write.path.rpartition(".")[2]
-    return (write.how == "[]" and last in _APPLICATION) or (
+    return (write.how == "[]" and last in APPLICATION) or (
         write.how == "=" and _ON_APPLICATION.search(write.path) is not None
     )
