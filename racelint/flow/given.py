@@ -54,6 +54,18 @@ def tested(program: Program, unit: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def handed(program: Program, unit: str) -> frozenset[str]:
+    """The arguments of a function, and what it takes out of one: `folder, name = job`, `for name in names`; not the own object."""
+    definition = program.definition(unit)
+    if definition is None:
+        return frozenset()
+    found = {name for name, _ in definition.facts.params[bool(definition.facts.owner) :]}
+    for value, targets in _assignments(definition.node):
+        if isinstance(value, cst.Name) and value.value in found:
+            found |= _targets(targets)
+    return frozenset(found)
+
+
 def _given_names(definition: Definition) -> frozenset[str]:
     """The arguments, and the local names that anything with one of them in it is assigned to; not the own object."""
     facts = definition.facts

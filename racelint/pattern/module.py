@@ -136,6 +136,12 @@ class Module:
 
         return behind(self.program, place)
 
+    def handed(self, unit: str) -> frozenset[str]:
+        """The arguments of a function, and what it takes out of one."""
+        from racelint.flow.given import handed
+
+        return handed(self.program, unit)
+
     def tested(self, unit: str) -> frozenset[str]:
         """The names that a function tests anywhere, or binds anew."""
         from racelint.flow.given import tested

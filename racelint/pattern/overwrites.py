@@ -107,7 +107,7 @@ def _readers(unit: Unit, write: Access) -> Evidence | None:
 def _read_by_nobody(unit: Unit, resource: Resource) -> bool:
     """Whether an argument, or what a request says, is in the name of the file, so that two calls mostly write two, and the module reads
     none in its folder and hands none out."""
-    given = {name for name, _ in unit.facts.params[bool(unit.facts.owner) :]}
+    given = unit.module.handed(unit.facts.qualname)
     folder, name = _placed(resource)
     if given.isdisjoint(_FILLED_WITH.findall(name) or (name,)) and not _ASKED_FOR.search(name):
         return False
