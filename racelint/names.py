@@ -92,6 +92,11 @@ MEANINGS = (
     ),
     Meaning("the name of a column of a statement, for a variable", "what the statement reads from it", r"(?!)"),
     Meaning(
+        'the name of a class of the module, for what an application keeps: `request.app["front_desk"]`, `app.state.front_desk`',
+        "an object of that class is kept there",
+        r"(?!)",
+    ),
+    Meaning(
         "`sender`, `instance` and `created` together, as the arguments of a function",
         "Django's `post_save` calls it",
         r"^(sender|instance|created)$",

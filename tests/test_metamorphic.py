@@ -19,6 +19,7 @@ import pytest
 
 from racelint.names import says_something
 from racelint.run import lint_source
+from racelint.words import named_after
 
 FIXTURES = Path(__file__).parent / "fixtures"
 CASES = sorted(FIXTURES.glob("*/*/bad.py"))
@@ -71,6 +72,13 @@ def defined(tree: ast.Module) -> set[str]:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.match(r"SELECT|UPDATE", node.value)
     )
     keywords |= {word for statement in statements for word in re.findall(r"\w+", statement)}  # columns
+    entries = {
+        n.slice.value for n in ast.walk(tree) if isinstance(n, ast.Subscript) and isinstance(n.slice, ast.Constant)
+    } | {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and ast.unparse(n.value).endswith("app.state")}
+    classes = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    names -= {
+        known for known in classes if any(named_after(str(entry), known) for entry in entries)
+    }  # what is kept there
     return {known for known in names - imported if known not in keywords and known.lower() not in keywords}
 
 
