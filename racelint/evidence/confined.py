@@ -53,19 +53,46 @@ class Confined(HandedAlike):
             return False
         given = [_given(name, call, function) for _, call in sites]
         return all(
-            path and caller is not self.scope.facts.module_body and self.confined(path, caller, steps - 1)
-            for path, (caller, _) in zip(given, sites, strict=True)
+            path
+            and caller is not self.scope.facts.module_body
+            and (self.confined(path, caller, steps - 1) or self._not_yet_out(path, caller, call))
+            for path, (caller, call) in zip(given, sites, strict=True)
         )
 
-    def _makes_new(self, name: str, function: FunctionFacts) -> bool:
-        """Whether all that a local name is bound to is an object of a class of the project that is made there."""
+    def _not_yet_out(self, name: str, function: FunctionFacts, call: CallSite) -> bool:
+        """Whether a name holds a new object that the function hands out only after a call, and not in a loop that comes back to it."""
+        if not self._makes_new(name, function):
+            return False
+        out = [c for c in function.calls if not self._only_lent(name, c, function, MOST_STEPS)]
+        out += [started for started, _ in self.spawning_calls(function)]
+        if any(c.line <= call.line or (c.looped and name not in function.made_anew) for c in out):
+            return False
+        kept = [write.line for write in function.writes if write.built_from == name or write.shape == "display"]
+        return all(line > call.line for line in kept) and not self._reached_within(name, function)
+
+    def _makes_new(self, name: str, function: FunctionFacts, steps: int = MOST_STEPS) -> bool:
+        """Whether all that a local name is bound to is an object of a class of the project that is made there, or for it."""
         made = [built for local, built in function.locals_built if local == name]
         bound = [write for write in function.writes if write.path == name]
         if not made or len(made) != len(bound) or name in function.outer_names | function.loop_names:
             return False
-        names = self.scope.names_in(function.qualname)
-        classes = [names.class_named(built) for built in made]
-        return all(class_ is not None and self._hides(class_.qualname) for class_ in classes)
+        return all(self._gives_new(built, function, steps) for built in made)
+
+    def _gives_new(self, built: str, function: FunctionFacts, steps: int) -> bool:
+        """Whether what is called is such a class, or a function that returns a new object each time and leaves it to nobody else."""
+        class_ = self.scope.names_in(function.qualname).class_named(built)
+        if class_ is not None:
+            return self._hides(class_.qualname)
+        targets = self.target(built, function)
+        if len(targets) != 1 or not steps or targets[0].decorators or targets[0].yields or not targets[0].returned:
+            return False
+        maker = targets[0]
+        return all(
+            self._gives_new(path[:-2], maker, steps - 1)
+            if path.endswith("()")
+            else self._makes_new(path, maker, steps - 1) and self._keeps(path, maker, steps - 1)
+            for path in maker.returned
+        )
 
     def _hides(self, qualname: str) -> bool:
         """Whether objects of a class are known to nobody but who makes them: their constructor tells nobody of them."""
@@ -85,10 +112,14 @@ class Confined(HandedAlike):
             return False
         if any(write.built_from == name or write.shape == "display" for write in function.writes):
             return False
-        inner = f"{function.qualname}."
-        if any(f.qualname.startswith(inner) and name in f.reads for f in self.scope.facts.functions):
+        if self._reached_within(name, function):
             return False
         return all(self._only_lent(name, call, function, steps) for call in function.calls)
+
+    def _reached_within(self, name: str, function: FunctionFacts) -> bool:
+        """Whether a function within the function reads the name."""
+        inner = f"{function.qualname}."
+        return any(f.qualname.startswith(inner) and name in f.reads for f in self.scope.facts.functions)
 
     def _only_lent(self, name: str, call: CallSite, function: FunctionFacts, steps: int) -> bool:
         """Whether a call does not get the object, or hands it to a function of the module that does not keep it."""

@@ -194,6 +194,7 @@ _Collector.handlers = {
     ast.AugAssign: _Collector.augmented,
     ast.NamedExpr: _Collector.named,
     ast.Delete: _Collector.delete,
+    ast.Return: _Collector.return_,
     ast.ExceptHandler: _Collector.handler,
     ast.Name: _Collector.name,
     ast.Attribute: _Collector.attribute,

@@ -111,6 +111,8 @@ class FunctionFacts:
     """The names and paths that are awaited themselves (`await task`), each with its line and `CallSite.within`."""
     distinct: frozenset[str] = frozenset()
     """Those of `loop_names` that are another value in each round, as the keys of a mapping are and the elements of a set."""
+    returned: tuple[str, ...] = ()
+    """What each `return` gives: the dotted source of a name or path, with `()` behind that of what is called; "" for all else."""
 
     @property
     def name(self) -> str:

@@ -41,6 +41,7 @@ class Gathered:
         "reads",
         "references",
         "repeated",
+        "returned",
         "run_by",
         "spans",
         "sql",
@@ -78,6 +79,7 @@ class Gathered:
         self.enters: list[str] = []
         self.distinct: set[str] = set()
         self.repeated: set[str] = set()
+        self.returned: list[str] = []
         self.choices: list[tuple[str, int, tuple[str, ...]]] = []
         self.stub = False
         self.run_by = ""
@@ -157,4 +159,5 @@ class Gathered:
             tuple(self.enters),
             tuple(self.waits),
             frozenset(self.distinct - self.repeated),
+            tuple(self.returned),
         )

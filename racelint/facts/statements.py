@@ -125,6 +125,14 @@ class Statements(Expressions):
         self.visit(node.value)
         self.target(node.target, node.value, "+=")
 
+    def return_(self, node: ast.Return) -> None:
+        called = isinstance(node.value, ast.Call)
+        plain = called or isinstance(node.value, (ast.Name, ast.Attribute))
+        path = dotted(node.value) if plain else ""
+        self.current.returned.append(f"{path}()" if path and called else path)
+        if node.value is not None:
+            self.visit(node.value)
+
     def delete(self, node: ast.Delete) -> None:
         self.current.statements += 1
         for target in node.targets:
