@@ -1,4 +1,4 @@
-"""Connections that two tasks bring up anew: each ends the old one and puts its own in its place."""
+"""Connections, and tasks of an object, that two tasks bring up anew: each ends the old one and puts its own in its place."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def reopened_by_two(unit: Unit) -> Iterator[tuple[Access, Switch, Access, Eviden
         if write.value.shape is not Shape.AWAITED and not makes_known_resource(unit, write):
             continue
         for end in unit.accesses(Op.USE, kinds=INTERNAL):
-            if end.how not in CLOSES or not same(end.resource, write.resource) or not unit.before(end.id, write.id):
+            ended = end.how in CLOSES or (end.how == "cancel" and write.value.shape is Shape.SPAWNED)
+            if not ended or not same(end.resource, write.resource) or not unit.before(end.id, write.id):
                 continue
             switch = unit.switch_between(end.id, write.id)
             if switch is None or end.id > write.id or _kept_apart(unit, end, write):
@@ -54,6 +55,7 @@ def _kept_apart(unit: Unit, end: Access, write: Access) -> bool:
         and same(other.resource, write.resource)
         and other.id < write.id
         and unit.before(other.id, write.id)
+        and (other.id < end.id or unit.switch_between(end.id, other.id) is None)
         for other in unit.accesses(Op.WRITE, Op.DELETE)
     ):
         return True  # it is taken out first: who comes then finds nothing to end
