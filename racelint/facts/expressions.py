@@ -200,11 +200,11 @@ class Expressions(Walk):
         if path:
             if isinstance(node, ast.Attribute):
                 self.note_read(dotted(node.value))
-                holder = node.value
-                while isinstance(holder, (ast.Attribute, ast.Subscript)):
-                    holder = holder.value
-                if not isinstance(holder, ast.Name):  # `session.get(Book, number).shelf = shelf`
-                    self.visit(holder)
+                root = node.value
+                while isinstance(root, (ast.Attribute, ast.Subscript)):
+                    root = root.value
+                if not isinstance(root, ast.Name):  # `session.get(Book, number).shelf = shelf`
+                    self.visit(root)
             self.note_write(Write(path, how, shape, node.lineno, self.within, built, self.current.statements))
         elif isinstance(node, ast.Attribute):
             self.visit(node.value)
