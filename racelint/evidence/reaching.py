@@ -39,6 +39,10 @@ def is_lazy(function: FunctionFacts) -> bool:
     return "cached_property" in kinds or (bool(function.writes) and "property" in kinds)
 
 
+def _is_property(function: FunctionFacts) -> bool:
+    return any(d.rpartition(".")[2] in ("property", "cached_property") for d in function.decorators)
+
+
 class Reaching(Guards, Writers):
     """Where the units of one module start, and which functions they come to."""
 
@@ -114,21 +118,32 @@ class Reaching(Guards, Writers):
 
     @cached_property
     def _properties_read(self) -> dict[str, list[str]]:
-        """By function, the properties of its object that it reads; not where it holds anything, or its callers do."""
-        names = {f.name for f in self.scope.every_function if f.owner and is_lazy(f)}
+        """By function, the properties that it reads: of its object those that are lazy, of an object that the module keeps all.
+
+        Not where it holds anything, or its callers do.
+        """
+        scope = self.scope
+        properties = {f.name for f in scope.every_function if f.owner and _is_property(f)}
+        if not properties:
+            return {}
+        kept = {name: kind[1:] for name in scope.assigned if (kind := self._kind_kept(name)).startswith(":")}
         found: dict[str, list[str]] = {}
-        for function in self.scope.every_function if names else ():
-            owner, self_name = enclosing_self(function, self.scope)
-            for path in sorted(function.reads) if owner else ():
+        for function in scope.every_function:
+            owner, self_name = enclosing_self(function, scope)
+            for path in sorted(function.reads) if owner or kept else ():
                 root, _, name = path.partition(".")
-                if root != self_name or name not in names:
+                own = bool(owner) and root == self_name
+                class_ = owner if own else "" if root in function.local_names else kept.get(root, "")
+                read = scope.method(class_, name) if name in properties and class_ else None
+                if read is None or not (is_lazy(read) if own else _is_property(read)):
                     continue
-                read = self.scope.method(owner, name)
-                if read is None or not is_lazy(read) or any(call.within for call in function.calls):
-                    continue
-                if not self.held_on_entry(function):
+                if not any(call.within for call in function.calls) and not self.held_on_entry(function):
                     found.setdefault(function.qualname, []).append(read.qualname)
         return found
+
+    def _kind_kept(self, name: str) -> str:
+        """The type of what the module makes once and keeps under a name."""
+        return "" if name in self.scope.rebound_globals else self.scope.built_type(self.scope.assigned[name])
 
     def handled_in_processes(self, unit: str, far: bool = False) -> Evidence | None:
         """That the unit runs in several processes at once: a web handler, a task-queue job.
