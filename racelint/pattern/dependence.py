@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from racelint.events import Access, Event, Kind, Op, Sense, Shape
@@ -103,6 +104,27 @@ def _same_lock(unit: Unit, one: Access, other: Access) -> bool:
     return any(lock.lock.place in locks for lock in unit.locked_at(other))
 
 
+def _entry_of(read: Access, update: Access) -> bool:
+    """Whether an entry was read of the collection that is updated as a whole."""
+    return (
+        bool(read.resource.key)
+        and read.resource.place == update.resource.place
+        and read.resource.name == update.resource.name
+    )
+
+
+def _sets_entry(unit: Unit, update: Access, check: Access) -> bool:
+    """Whether `update` gives the entry that was compared the very value that it was compared with."""
+    key = check.resource.key.strip("'\"")
+    if not _entry_of(check, update) or not key.isidentifier():
+        return False
+    text = unit.module.text(update.place)
+    return any(
+        re.search(rf"\b{key}(=|['\"]: *){re.escape(value)}\s*[,)}}]", text) is not None
+        for value in sorted(update.related & check.related)
+    )
+
+
 def entries_updated(unit: Unit) -> Iterator[Pair]:
     """Entries of a collection that `update` sets under a lock to what was computed from entries read under an earlier hold of it."""
     for update in unit.accesses(Op.UPDATE, kinds=INTERNAL) if not unit.facts.is_async else ():
@@ -113,9 +135,7 @@ def entries_updated(unit: Unit) -> Iterator[Pair]:
             if (
                 read is not None
                 and read.op in (Op.READ, Op.CHECK)
-                and bool(read.resource.key)
-                and read.resource.place == update.resource.place
-                and read.resource.name == update.resource.name
+                and _entry_of(read, update)
                 and _same_lock(unit, read, update)
                 and not unit.guarded(read, update, World.THREADS)
                 and not _compared_again(unit, update, World.THREADS)
@@ -128,8 +148,9 @@ def extremes(unit: Unit) -> Iterator[Pair]:
     """Writes of the very value that was found greater or less than the old one, with no lock for threads over both; in a coroutine
     with a switch point in between and no second look."""
     world = World.TASKS if unit.facts.is_async else World.THREADS
-    for write in unit.accesses(Op.WRITE, kinds=INTERNAL):
-        if write.how not in ("=", "[]") or not write.value.text:
+    for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=INTERNAL):
+        several = write.how == "update"  # `best.update(amount=amount, by=name)`
+        if not several and (write.op is Op.UPDATE or write.how not in ("=", "[]") or not write.value.text):
             continue
         if world is World.TASKS and write.value.shape is Shape.CONSTANT:  # a limit, beside which nothing is better
             continue
@@ -141,8 +162,11 @@ def extremes(unit: Unit) -> Iterator[Pair]:
                 and number in unit.flow.ordered
                 and check.how not in ("while", "assert")
                 and check.place.unit == write.place.unit
-                and write.value.text in check.related
-                and exactly(check.resource, write.resource)
+                and (
+                    _sets_entry(unit, write, check)
+                    if several
+                    else write.value.text in check.related and exactly(check.resource, write.resource)
+                )
                 and not unit.guarded(check, write, world)
             ):
                 switch = unit.switch_between(number, write.id)

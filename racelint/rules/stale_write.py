@@ -86,7 +86,7 @@ def _kept_by_tasks(module: Module, unit: Unit) -> Iterable[Finding]:
         evidence = rival(unit, pair.second.resource)
         if evidence is None or pair.switch is None:
             continue
-        name = pair.second.resource.shown
+        name = pair.first.resource.shown
         yield module.finding(
             RULE,
             unit,

@@ -128,7 +128,7 @@ def find(module: Module) -> Iterable[Finding]:
             evidence = met(unit, pair.second) if pair.switch is None else None
             if evidence is None:
                 continue
-            name = pair.second.resource.shown
+            name = pair.first.resource.shown
             yield module.finding(
                 RULE,
                 unit,
