@@ -229,6 +229,9 @@ def of_application(path: str) -> bool:
 CLOSES = frozenset({"close", "aclose", "disconnect", "stop", "abort", "terminate", "shutdown"})
 """Calls after which a connection is of no use any more."""
 
+COUNTERS = frozenset({"incr", "incrby", "incrbyfloat", "decr", "decrby"})
+"""Calls of Redis and of caches that count the whole value of a key and tell what it is then."""
+
 HANDS_ON = frozenset({"put", "put_nowait"})
 """Last names of calls that put something into a queue, where another task takes it out."""
 

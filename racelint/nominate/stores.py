@@ -35,7 +35,7 @@ from racelint.paths import (
 from racelint.store_calls import READ, WRITE, asks_class
 from racelint.store_types import keeps_rows
 from racelint.touch import run_in_threads, steps_on_paths
-from racelint.words import SCOPES, first_word, promises_one_step
+from racelint.words import COUNTERS, SCOPES, first_word, promises_one_step
 
 _READS = ("read", "row", "row-locked", "exists", "query", "query-locked", "sql", "json-load", "file-read")
 WRITES = ("write", "sql", "sql-write", "json-dump", "file-write")
@@ -55,7 +55,8 @@ def _others_reach_stores(c: Candidate) -> bool:
 def store_update(c: Candidate) -> bool:
     """Whether a store is read and written."""
     writes = WRITES if c.called.isdisjoint(_SETTERS) else (*WRITES, "update")
-    by_tables = bool(c.does(*_READS)) and bool(c.does(*writes)) and c.does(*_READS, *writes) > 1
+    reads = _READS if c.called.isdisjoint(COUNTERS) else (*_READS, "atomic")
+    by_tables = bool(c.does(*reads)) and bool(c.does(*writes)) and c.does(*reads, *writes) > 1
     if by_tables and c.does(*_SERVED):  # whoever is connected reaches the same entry
         return True
     return (by_tables or _named_alike(c)) and _others_reach_stores(c)

@@ -13,6 +13,7 @@ from racelint.pattern.own_paths import is_own_file
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.transactions import locked_by_look, row_locked_at
 from racelint.pattern.unit import Unit, exactly, same
+from racelint.words import COUNTERS
 
 
 def stale_writes(unit: Unit, kinds: tuple[Kind, ...] = INTERNAL) -> Iterator[Pair]:
@@ -246,7 +247,7 @@ def store_updates(unit: Unit) -> Iterator[Pair]:
             continue
         for number in sorted(write.value.stems):
             read = unit.access(number)
-            if read is None or read.op not in (Op.READ, Op.CHECK) or not one_document(unit, read, write):
+            if read is None or not _gives_value(read) or not one_document(unit, read, write):
                 continue
             if (
                 not unit.before(number, write.id)
@@ -264,6 +265,12 @@ def store_updates(unit: Unit) -> Iterator[Pair]:
             )
             yield Pair(unit, read, write, unit.switch_between(number, write.id), version)
             break
+
+
+def _gives_value(read: Access) -> bool:
+    """Whether the access tells what is stored: so does a counter that is counted, as long as nobody counts it further."""
+    counted = read.op is Op.UPDATE and read.resource.kind is Kind.STORE and read.how in COUNTERS
+    return counted or read.op in (Op.READ, Op.CHECK)
 
 
 def one_document(unit: Unit, read: Access, write: Access) -> bool:

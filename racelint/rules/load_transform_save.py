@@ -23,7 +23,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, World
 from racelint.need import Need
-from racelint.pattern import Module, added_to, store_rival, store_updates, switched_by_owner
+from racelint.pattern import Module, Op, added_to, store_rival, store_updates, switched_by_owner
 from racelint.rule import Rule
 
 
@@ -49,7 +49,7 @@ def find(module: Module) -> Iterable[Finding]:
                 unit,
                 pair.second,
                 pair.steps,
-                f"`{name}` is loaded on line {module.line(pair.first)}, changed and saved here in a separate step; "
+                f"`{name}` is {'counted' if pair.first.op is Op.UPDATE else 'loaded'} on line {module.line(pair.first)}, changed and saved here in a separate step; "
                 "what another unit saves in between is overwritten",
                 evidence,
                 pair.world,
