@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from racelint.events import Access, Mark, Sense, Switch
 from racelint.expressions import expression
 from racelint.pattern.unit import Unit
+from racelint.words import CLOCKS
 
 
 def told(unit: Unit, check: Access, write: Access, *by: str) -> bool:
@@ -35,24 +38,46 @@ def told_apart(unit: Unit, one: Access, other: Access) -> bool:
 def _equal(lines: list[str], line: int) -> dict[str, str]:
     """The values that names equal where a line stands, by the headers of the blocks around it in its function."""
     found: dict[str, str] = {}
-    depth = _depth(lines[line - 1])
-    for text in reversed(lines[: line - 1]):
-        if not text.strip() or _depth(text) >= depth:
-            continue
-        depth = _depth(text)
-        if text.lstrip().startswith(("def ", "async def ", "class ")):
-            break
+    for text in _headers(lines, line):
         header = _EQUALS.match(text)
         if header is not None:
             found.setdefault(header[1], header[2])
     return found
 
 
+def while_time_is_left(unit: Unit, event: Access) -> bool:
+    """Whether an event happens only if a clock, which is asked right there, says so: `if time.monotonic() < until:`.
+
+    As it is written, since flows only know tests of what is shared.
+    """
+    lines = unit.module.program.lines_of(unit.facts)
+    return any(
+        text.startswith(("if ", "elif ")) and not CLOCKS.isdisjoint(_CALLED.findall(text)) and _ORDERED.search(text)
+        for text in _headers(lines, unit.module.span(event.site).line)
+    )
+
+
+_CALLED = expression(r"(\w+)\(")
+_ORDERED = expression(r"[<>]")
+
+
+def _headers(lines: list[str], line: int) -> Iterator[str]:
+    """The headers of the blocks around it, from the inner to the outer, in the function in which a line stands."""
+    depth = _depth(lines[line - 1])
+    for text in reversed(lines[: line - 1]):
+        if not text.strip() or _depth(text) >= depth:
+            continue
+        depth = _depth(text)
+        if text.lstrip().startswith(("def ", "async def ", "class ")):
+            return
+        yield text.strip()
+
+
 def _depth(text: str) -> int:
     return len(text) - len(text.lstrip())
 
 
-_EQUALS = expression(r"\s*(?:el)?if ([A-Za-z_][\w.]*) == ([\"'][^\"']*[\"'])(?: and .*)?:")
+_EQUALS = expression(r"(?:el)?if ([A-Za-z_][\w.]*) == ([\"'][^\"']*[\"'])(?: and .*)?:")
 
 
 OPPOSITES = ({Sense.PRESENT, Sense.ABSENT}, {Sense.OTHER, Sense.OTHERWISE})

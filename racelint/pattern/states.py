@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from racelint.events import Access, Kind, Mark, Op, Place, Row, Sense, Shape, Switch
 from racelint.finding import World
 from racelint.paths import shared_word
-from racelint.pattern.branches import excluded, told
+from racelint.pattern.branches import excluded, told, while_time_is_left
 from racelint.pattern.claimed_rows import done_by_job, is_job, refuses_second, takes
 from racelint.pattern.left_states import states_left
 from racelint.pattern.lookups import by_key_read, only_column
@@ -176,7 +176,7 @@ def _members_marked(unit: Unit) -> Iterator[tuple[Pair, Access | Mark]]:
 def released_unseen(unit: Unit) -> Iterator[tuple[Access, Access, bool]]:
     """Entries that are a lock, each with its deletion, whoever holds the lock by then; whether the holder was compared before.
 
-    A lock that expires may be another's when the work is done.
+    A lock that expires may be another's when the work is done; not where a clock says that it has not expired yet.
     """
     for removal in unit.accesses(Op.DELETE, kinds=(Kind.STORE,)):
         if removal.how not in ("delete", "unlink", "adelete") or removal.resource.owner != "store":
@@ -192,6 +192,8 @@ def released_unseen(unit: Unit) -> Iterator[tuple[Access, Access, bool]]:
             if compared and not any(take.id in mark.stems and mark.id < removal.id for mark in unit.marks("matched")):
                 continue  # that it is there is all that was asked
             if not compared and not (_expires(take) and _worked(unit, take, removal)):
+                continue
+            if while_time_is_left(unit, removal):
                 continue
             looked = any(
                 exactly(a.resource, removal.resource) and a.op in (Op.READ, Op.CHECK) and take.id < a.id < removal.id
