@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from racelint.events import Access, Kind, Op, Sense
-from racelint.pattern.files import file_accesses, one_path
+from racelint.pattern.files import one_path
+from racelint.pattern.own_paths import is_own_file
 from racelint.pattern.unit import Unit
 
 
@@ -16,8 +17,8 @@ def links_refused(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """
     if any(mark.subject.rpartition(".")[2] in _ASKS_OPENED for mark in unit.marks("call", "slow")):
         return
-    for act in file_accesses(unit, Op.USE, Op.READ, Op.WRITE):
-        if act.op is not Op.WRITE and act.how not in _FOLLOWS:
+    for act in unit.accesses(Op.USE, Op.READ, Op.WRITE, Op.UPDATE, kinds=(Kind.FILE,)):
+        if is_own_file(unit, act.resource) or (act.op is not Op.WRITE and act.how not in _FOLLOWS):
             continue
         if "O_NOFOLLOW" in unit.module.text(act.place):
             continue
@@ -27,6 +28,7 @@ def links_refused(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 test is not None
                 and _says_no_link(unit, test, act, sense)
                 and test.resource.kind is Kind.FILE
+                and not test.place.unit == act.place.unit != unit.facts.qualname  # told of the helper itself
                 and one_path(unit, test, act)
                 and not unit.guarded(test, act)
             ):
@@ -46,4 +48,4 @@ def _says_no_link(unit: Unit, test: Access, act: Access, sense: Sense) -> bool:
 
 _ASKS_OPENED = frozenset({"fstat", "samestat", "sameopenfile"})
 _LINKS = frozenset({"islink", "is_symlink"})
-_FOLLOWS = frozenset("open truncate read_text read_bytes chmod chown".split())
+_FOLLOWS = frozenset("open append truncate read_text read_bytes chmod chown".split())
