@@ -311,8 +311,11 @@ def _begins(unit: Unit) -> bool:
 
 
 def _among_threads(unit: Unit) -> Confidence:
-    """How sure it is that who calls such a method again does so while others use the object: medium if threads of the module do."""
-    again = [caller for caller in _callers(unit) if not _constructs(unit, caller)]
+    """How sure it is that who calls such a method again does so while others use the object: medium if threads of the module do.
+
+    A thread may be started with the method itself, too.
+    """
+    again = [unit.facts, *(caller for caller in _callers(unit) if not _constructs(unit, caller))]
     return Confidence.MEDIUM if any(map(unit.module.concurrency.surely_in_threads, again)) else Confidence.LOW
 
 
