@@ -15,6 +15,7 @@ from racelint.events import (
 )
 from racelint.facts.source_text import SETTER
 from racelint.flow.elements import attribute_of_element, name_picked
+from racelint.flow.free_paths import name_free_path
 from racelint.flow.recording import Recorder
 from racelint.flow.resources import (
     attribute_resource,
@@ -291,6 +292,7 @@ class Names(Recorder):
         self.state.env[name] = replace(value, text=name, origin=value.origin or value.text, born=born)
         if value.known:
             name_picked(self, name, value)
+            name_free_path(self, name, value)
 
     def show(self, name: str) -> None:
         """Notes that others can reach the new object that a local name stands for."""

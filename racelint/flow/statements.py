@@ -20,6 +20,7 @@ from racelint.flow.containers import handed_out
 from racelint.flow.contexts import Contexts
 from racelint.flow.elements import picked_in_loop
 from racelint.flow.expressions import unit_environment
+from racelint.flow.free_paths import free_path
 from racelint.flow.graph import NO_CONTROL, TooLarge, join_values
 from racelint.flow.refusals import refuses
 from racelint.flow.row_locks import note_dropped
@@ -197,7 +198,9 @@ class Walker(Contexts):
         elif node.value is not None and self.site is None and refuses(node.value):
             self._note_refused(node, Kind.TABLE)
         self._note_occupied(node)
-        self.returned.append(picked_in_loop(self, value) if value.known and self.site is not None else value)
+        if self.site is not None:
+            value = free_path(self, picked_in_loop(self, value) if value.known else value)
+        self.returned.append(value)
         self.returns.append(self.state)
         self._stop()
 
