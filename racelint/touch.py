@@ -199,17 +199,17 @@ def _has_two_steps(function: FunctionFacts, scope: Scope, concurrency: Concurren
 
 
 def tests_a_path(function: FunctionFacts) -> bool:
-    """Whether a short helper says whether a path is there, or a somewhat longer one looks in a loop for one that is not."""
+    """Whether a short helper says whether a path is there, or a function, somewhat longer, looks in a loop for one that is not."""
     return function.statements <= MOST_OF_A_SEARCH and any(
         call.callee.rpartition(".")[2] in ("exists", "isdir", "isfile", "lexists", "is_dir", "is_file")
-        and (call.looped or function.statements <= MOST_OF_A_TEST)
+        and (function.statements <= MOST_OF_A_TEST or (call.looped and not function.owner))
         for call in function.calls
     )
 
 
 MOST_OF_A_TEST = 3
 """How many statements a helper has at most that only tests a path."""
-MOST_OF_A_SEARCH = 10
+MOST_OF_A_SEARCH = 6
 """How many one has that tries one name after the other."""
 
 
