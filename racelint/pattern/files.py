@@ -459,7 +459,9 @@ def _is_given(function: FunctionFacts, name: str) -> bool:
     return any(name == param for param, _ in function.params)
 
 
-_OPENING = frozenset("open read_text read_bytes load ZipFile read".split())
+_OPENING = frozenset(
+    "open read_text read_bytes load ZipFile read read_csv read_parquet read_pickle read_json read_feather read_excel".split()
+)
 _WRITING = frozenset("write writelines dump write_text write_bytes save savez".split())
 
 
