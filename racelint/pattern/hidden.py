@@ -46,11 +46,11 @@ def _of_other_helpers(unit: Unit, write: Access, act: Access) -> bool:
 def _in_private_folder(unit: Unit, write: Access) -> bool:
     """Whether the folder of the file is made so that nobody else can look into it: by the unit, or in the module, which mostly has one."""
     return _PRIVATE_FOLDER.search(unit.module.program.source.text) is not None or any(
-        made.how in ("mkdir", "makedirs")
+        made.how in ("mkdir", "makedirs", "chmod")
         and _PRIVATE.search(unit.module.text(made.place))
         and write.resource.path.startswith(f"{made.resource.path} / ")
         and unit.before(made.id, write.id)
-        for made in unit.accesses(Op.CREATE, kinds=(Kind.FILE,))
+        for made in unit.accesses(Op.CREATE, Op.USE, kinds=(Kind.FILE,))
     )
 
 
