@@ -72,7 +72,7 @@ from racelint.pattern.files import (
     tested_then_done,
     written_in_place,
 )
-from racelint.pattern.filled_whole import filled_whole
+from racelint.pattern.filled_whole import cached_again, filled_whole
 from racelint.pattern.filling import filled_alike
 from racelint.pattern.fixed_names import replaced_from_fixed_name
 from racelint.pattern.forgotten import awaited_change, emptied_after_reading, forgotten_once, steps
@@ -330,6 +330,7 @@ __all__ = [
     "by_generated_key",
     "by_locked_row",
     "by_new_row",
+    "cached_again",
     "called_by_timer",
     "calls_entry",
     "calls_resource",

@@ -21,5 +21,26 @@ def filled_whole(unit: Unit, act: Access) -> bool:
     )
 
 
+def cached_again(unit: Unit, test: Access, act: Access) -> bool:
+    """Whether a function finds a file of a cache missing and fills it itself: who does so once more puts there what was there.
+
+    Its own name, that of the file or of the module says so; not if it is a secret or a number that each makes anew, nor if a file
+    that was there before is moved, which only one can do.
+    """
+    path, name = act.resource.path, act.resource.name
+    if act.place.unit != test.place.unit or shared_word(path, name, only=CONFIGURED | ENSURED):
+        return False
+    if put_there(act) and not act.value.text.endswith(".name"):
+        return False
+    function = unit.module.scope.functions.get(act.place.unit, unit.facts)
+    parts = unit.module.path.replace("\\", "/").removesuffix(".py").split("/")[-2:]
+    return bool(shared_word(path, name, function.qualname, *reversed(parts), only=CACHED)) and not any(
+        _BY_LOT.search(call.callee) for call in function.calls
+    )
+
+
 _DIGEST = expression(r"(?i)digest|\bsha_?(1|224|256|384|512)|\bmd5|\bblake2|checksum|content_?hash")
 """What names a file by its content, or by all that it is made of."""
+
+_BY_LOT = expression(r"(?i)uuid|urandom|random|secrets\.|token_(hex|urlsafe|bytes)|generate_\w*key")
+"""Calls that make another value each time."""

@@ -53,6 +53,21 @@ def named_by_round(unit: Unit, path: str) -> bool:
     )
 
 
+def started_by_round(unit: Unit) -> bool:
+    """Whether the project itself starts what leads to the unit in several processes, each time with something of the round.
+
+    `pool.starmap(render, tasks)`: what each is handed may say which file it works on.
+    """
+    concurrency = unit.module.concurrency
+    roots = [concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ())]
+    sites = [site for root in roots for site in concurrency.started_with.get(root.unit, ())]
+    return (
+        bool(sites)
+        and not any(root.handler or root.processes or root.called for root in roots)
+        and all(any(_of_round(site, place) for place in range(len(site.given) or 1)) for site in sites)
+    )
+
+
 def _of_round(site: Start, place: int) -> bool:
     """Whether what stands at a place among the arguments is what a loop has in this round, or one of what a pool maps over."""
     if site.call.callee.rpartition(".")[2] in POOL_MAPS:

@@ -19,7 +19,9 @@ from racelint.paths import (
     KEPT_WORDS,
     KEY,
     LOCKS,
+    PATH_MOVES,
     PROCESS_LIBRARIES,
+    SHARED_WORDS,
     WINDOW_LIBRARIES,
     WORKER_LIBRARIES,
     is_built,
@@ -39,6 +41,7 @@ from racelint.paths import (
     place_of_all,
     shared_word,
 )
+from racelint.pattern.rounds import started_by_round
 from racelint.pattern.unit import Unit
 from racelint.words import first_word
 
@@ -51,9 +54,10 @@ def used_by_others(
     `more` are further words that say so here, `weak` some that say only that one run after the other does.
     """
     found = unit.module.concurrency.handled_in_processes(unit.facts.qualname)
-    if found is not None:
-        return Evidence(found.text, Confidence.MEDIUM, "processes")
     resource = access.resource
+    if found is not None:
+        own = started_by_round(unit) and _may_be_own(unit, access)
+        return Evidence(found.text, Confidence.LOW if own else Confidence.MEDIUM, "processes")
     started = _by_own_threads(unit, access)
     if started is not None:
         return started
@@ -129,17 +133,34 @@ def _by_own_threads(unit: Unit, access: Access) -> Evidence | None:
     roots = (concurrency.roots[number] for number in concurrency.reached.get(facts.qualname, ()))
     if not any(r.world == "threads" and r.many and not (r.public or r.called or r.handler or r.waited) for r in roots):
         return None
-    own = {name for name, _ in facts.params}
-    if facts.owner:
-        own.discard(facts.params[0][0] if facts.params else "")
-    built = dict(facts.locals_built)
-    paths = _with_listings(unit, access)
-    words = {name for path in paths for name in _NAMES.findall(path)}
-    if words <= facts.local_names and not any("'" in path or '"' in path for path in paths):
-        return None  # nothing says where a local path comes from
-    if words & (own | {name for name in words if built.get(name, "").partition(".")[0] in own}):
+    if _may_be_own(unit, access):
         return None
     return Evidence("several threads that the module starts use the path", Confidence.MEDIUM, "threads")
+
+
+def _may_be_own(unit: Unit, access: Access) -> bool:
+    """Whether the path may be that of one of the runs that are started: it is made of an argument, or nothing says of what."""
+    facts = unit.facts
+    helper = unit.module.scope.functions.get(access.place.unit, facts)
+    own = {name for name, _ in facts.params[bool(facts.owner) :]} | _handed_names(unit, helper)
+    built = dict((*facts.locals_built, *helper.locals_built))
+    paths = _with_listings(unit, access)
+    words = {name for path in paths for name in _NAMES.findall(path)}
+    if words <= facts.local_names | helper.local_names and not any("'" in path or '"' in path for path in paths):
+        return True  # nothing says where a local path comes from
+    return bool(words & (own | {name for name in words if built.get(name, "").partition(".")[0] in own}))
+
+
+def _handed_names(unit: Unit, helper: FunctionFacts) -> set[str]:
+    """The arguments of a helper of the unit that somebody hands it something for which is no text or number written down."""
+    if helper is unit.facts:
+        return set()
+    calls = [call for _, call in unit.module.concurrency.callers.get(helper.qualname, ())]
+    return {
+        name
+        for place, (name, _) in enumerate(helper.params[bool(helper.owner) :])
+        if any(call.arguments[place:] and call.arguments[place].partition(".")[0].isidentifier() for call in calls)
+    }
 
 
 def _with_listings(unit: Unit, access: Access) -> list[str]:
@@ -163,7 +184,9 @@ def made_by_others(unit: Unit, act: Access) -> Evidence | None:
     if _by_the_first(unit) or is_conversion(unit.facts.name) or _made_by_constructor(unit, path):
         return None
     if makes_any_folder(unit.facts.name) and not _of_one_program(unit) and not is_built(path):
-        return _medium(f"`{unit.facts.name}` makes folders for whoever calls it, also for several at once")
+        any_caller = _medium(f"`{unit.facts.name}` makes folders for whoever calls it, also for several at once")
+        several = _for_callers_out_of_view(unit, act) or unit.module.concurrency.runs_in_processes(unit.facts)
+        return any_caller if several else any_caller.weakened()
     found = used_by_others(unit, act, weak=FOLDERS)
     if is_of_one_run(unit.facts.qualname) or is_of_one_row(path):
         return None
@@ -175,6 +198,18 @@ def made_by_others(unit: Unit, act: Access) -> Evidence | None:
     if (found is not None and found.strength is Confidence.MEDIUM) or _of_one_program(unit) or is_built(path):
         return found
     return _meeting(unit, act) or found
+
+
+def _for_callers_out_of_view(unit: Unit, act: Access) -> bool:
+    """Whether a function is told which folder it makes itself, and no other module of the project calls it by its name.
+
+    Else it is those callers that say whether there are several at once: of sixteen such findings that were read, five were right.
+    """
+    facts = unit.facts
+    if act.place.unit != facts.qualname or not facts.params[bool(facts.owner) :]:
+        return False
+    others = unit.module.scope.index.mentions.get(facts.name, set()) - {unit.module.path}
+    return facts.name in PATH_MOVES or not others
 
 
 _SETTING = expression(r"""[A-Za-z_]\w*\[["']\w+["']\]""")
@@ -248,13 +283,22 @@ def removed_by_others(unit: Unit, test: Access, act: Access) -> Evidence | None:
     """Why somebody else removes the same path between the test and the step.
 
     A whole folder is mostly taken away by one who asks for it, and what only a function or module is called says little of who removes
-    a file: of thirteen such findings that were read, two were right, one of them of one file after the other in a loop.
+    a file: of thirteen such findings that were read, two were right, one of them of one file after the other in a loop. So it is
+    with one file of a cache, of which seven of seven were wrong; in a loop over its files two meet sooner.
     """
     found = moved_by_others(unit, act)
     if found is None or found.world != "processes" or unit.module.concurrency.handled_in_processes(unit.facts.qualname):
         return found
-    said = shared_word(act.resource.path, act.resource.name) or unit.before(act.id, test.id)
+    path, name = act.resource.path, act.resource.name
+    swept = _of_round(unit, act) or (unit.before(act.id, test.id) and not shared_word(path, name, only=CACHED))
+    said = swept or shared_word(path, name, only=SHARED_WORDS - CACHED)
     return found if said and act.how != "rmtree" else found.weakened()
+
+
+def _of_round(unit: Unit, act: Access) -> bool:
+    """Whether each round of a loop of the function has another path."""
+    function = unit.module.scope.functions.get(act.place.unit, unit.facts)
+    return not function.loop_names.isdisjoint(_NAMES.findall(act.resource.path.replace("{", " ")))
 
 
 def threads_handed_alike(unit: Unit, act: Access) -> Evidence | None:

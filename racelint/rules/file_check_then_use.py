@@ -36,6 +36,7 @@ from racelint.pattern import (
     Unit,
     asks_somebody,
     awaited_then_read,
+    cached_again,
     copied,
     emptied_in_place,
     filled_whole,
@@ -307,14 +308,17 @@ def _told_as_half_written(unit: Unit, act: Access) -> bool:
 
 
 def _written_by_others(unit: Unit, test: Access, act: Access) -> Evidence:
-    """Why others write the file; where somebody is asked first, as for a login, what each of them writes is as good."""
+    """Why others write the file; where somebody is asked first, as for a login, what each of them writes is as good.
+
+    So is what each puts into a cache: who reads it half written is told of by RL702.
+    """
     words = CONFIGURED | ENSURED if "ensure" in unit.facts.name else CONFIGURED
     found = used_by_others(unit, act, words)
     if found is None or found.strength is Confidence.LOW:
         found = looked_for_by_threads(unit, test, act) or says_at_work(unit, test, act) or found
     if found is None:
         return UNKNOWN
-    return found.weakened() if asks_somebody(unit) else found
+    return found.weakened() if asks_somebody(unit) or cached_again(unit, test, act) else found
 
 
 RULE = Rule("RL701", "file-check-then-use", (World.PROCESSES,), "step fails", __doc__, find, needs=(Need.FILE_STEPS,))
