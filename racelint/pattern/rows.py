@@ -428,6 +428,8 @@ def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
     found = in_processes(unit)
     if found is not None and pair.second.resource.kind is Kind.FILE:
         found = _of_file(unit, pair, found)
+        if found is not None and found.public and unit.facts.is_async and pair.switch is None:
+            return found.weakened()  # callers of a coroutine are on its loop, where nothing comes between
     if found is not None and pair.second.resource.name.partition(".")[0] in CONTEXTS:
         return found.weakened()  # the store of one run
     root = pair.second.resource.name.partition(".")[0]
