@@ -91,7 +91,7 @@ def _readers(unit: Unit, write: Access) -> Evidence | None:
         return other
     reader = read_elsewhere(unit, resource)
     if not cached and is_system_path(resource.path) and not reader and _read_by_nobody(unit, resource):
-        return Evidence("each call writes a file of its own name, and the module reads none of them", Confidence.LOW)
+        return Evidence("the module reads no such file, and nothing says that other programs do", Confidence.LOW)
     if cached or is_system_path(resource.path):
         return used
     handled = unit.module.concurrency.handled_in_processes(facts.qualname) is not None
@@ -105,11 +105,15 @@ def _readers(unit: Unit, write: Access) -> Evidence | None:
 
 
 def _read_by_nobody(unit: Unit, resource: Resource) -> bool:
-    """Whether an argument, or what a request says, is in the name of the file, so that two calls mostly write two, and the module reads
-    none in its folder and hands none out."""
+    """Whether the module reads no file in the folder and hands none out, and the file has no name by which other programs know it.
+
+    It lies in the folder of temporary files, as what is dumped to look into, or has an argument or something of a request in its
+    name, so that two calls mostly write two.
+    """
     given = unit.module.handed(unit.facts.qualname)
     folder, name = _placed(resource)
-    if given.isdisjoint(_FILLED_WITH.findall(name) or (name,)) and not _ASKED_FOR.search(name):
+    named_by_call = not given.isdisjoint(_FILLED_WITH.findall(name) or (name,)) or _ASKED_FOR.search(name)
+    if not named_by_call and not is_predictable(resource.path):
         return False
     functions = unit.module.scope.facts.functions
     return not any(
