@@ -87,6 +87,8 @@ def _made_if_missing(unit: Unit, use: Access) -> bool:
 def _ended_anyway(unit: Unit, use: Access, name: str, evidence: Evidence) -> bool:
     """Whether who takes an attribute away ends what it stands for: `close`, `stop`, or the unit itself, which is such a method.
 
+    What has more to its name, `stop_recording`, ends something else than the object.
+
     A use of what is being closed fails, whether the attribute is gone or only closed, and a second end finds nothing left to do. Where
     the program is seen to run both in threads they are not caller and owner, who would agree on the end.
     """
@@ -97,11 +99,11 @@ def _ended_anyway(unit: Unit, use: Access, name: str, evidence: Evidence) -> boo
     words = [word.lower() for word in WORD.findall(name.rpartition(".")[2])]
     if name in (unit.facts.qualname, use.place.unit):
         return bool(_ENDING & set(words[:2]))
-    return bool(_ENDING & set(words[:1])) and evidence.strength is not Confidence.HIGH
+    return len(words) == 1 and words[0] in _ENDING and evidence.strength is not Confidence.HIGH
 
 
 _ENDING = CLOSES | {"cleanup", "quit", "release", "teardown"}
-"""First words of methods after which nobody is to use what they end."""
+"""Names of methods after which nobody is to use their object."""
 
 SHARED = tuple(kind for kind in INTERNAL if kind is not Kind.ARGUMENT)
 
