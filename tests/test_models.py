@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from racelint.analyse import build_index, collect
 from racelint.events import Access, Acquire, Flow, Mark, Switch
 from racelint.evidence import Concurrency
+from racelint.flow.refusals import ERRORS
 from racelint.flow.statements import Walker
 from racelint.flow.summaries import Program
 from racelint.models import bundled
@@ -597,3 +599,11 @@ def test_bundled_types_are_like_others() -> None:
         while parent := models.parents.get(seen[-1], ""):
             assert parent not in seen
             seen.append(parent)
+
+
+def test_all_statuses_of_errors_are_refusals() -> None:
+    """Whatever Python calls them."""
+    names = {name for name, status in HTTPStatus.__members__.items() if status >= 400}
+    assert names
+    assert names <= ERRORS
+    assert not ERRORS & {name for name, status in HTTPStatus.__members__.items() if status < 400}

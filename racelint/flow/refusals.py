@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
 import libcst as cst
 
 from racelint.expressions import expression
@@ -51,7 +49,7 @@ def _is_error(status: cst.BaseExpression) -> bool:
     if _NAMED.match(name):
         return True
     known = isinstance(status, cst.Attribute) and _last_name(status.value) == "HTTPStatus"
-    return known and name in HTTPStatus.__members__ and HTTPStatus[name].value >= 400
+    return known and name in ERRORS
 
 
 def _last_name(node: cst.BaseExpression) -> str:
@@ -71,3 +69,19 @@ _NAMED = expression(r"HTTP_[45]\d\d_")
 
 _REFUSALS = frozenset("HttpResponseBadRequest HttpResponseForbidden HttpResponseNotAllowed HttpResponseGone".split())
 """Responses of Django that say so by their class."""
+
+
+ERRORS = frozenset(
+    """
+    BAD_REQUEST UNAUTHORIZED PAYMENT_REQUIRED FORBIDDEN NOT_FOUND METHOD_NOT_ALLOWED NOT_ACCEPTABLE
+    PROXY_AUTHENTICATION_REQUIRED REQUEST_TIMEOUT CONFLICT GONE LENGTH_REQUIRED PRECONDITION_FAILED
+    REQUEST_ENTITY_TOO_LARGE REQUEST_URI_TOO_LONG UNSUPPORTED_MEDIA_TYPE REQUESTED_RANGE_NOT_SATISFIABLE
+    EXPECTATION_FAILED IM_A_TEAPOT MISDIRECTED_REQUEST UNPROCESSABLE_ENTITY LOCKED FAILED_DEPENDENCY TOO_EARLY
+    UPGRADE_REQUIRED PRECONDITION_REQUIRED TOO_MANY_REQUESTS REQUEST_HEADER_FIELDS_TOO_LARGE
+    UNAVAILABLE_FOR_LEGAL_REASONS INTERNAL_SERVER_ERROR NOT_IMPLEMENTED BAD_GATEWAY SERVICE_UNAVAILABLE
+    GATEWAY_TIMEOUT HTTP_VERSION_NOT_SUPPORTED VARIANT_ALSO_NEGOTIATES INSUFFICIENT_STORAGE LOOP_DETECTED
+    NOT_EXTENDED NETWORK_AUTHENTICATION_REQUIRED CONTENT_TOO_LARGE URI_TOO_LONG RANGE_NOT_SATISFIABLE
+    UNPROCESSABLE_CONTENT
+    """.split()
+)
+"""The names of `http.HTTPStatus` for errors, in all versions of Python; `http` itself takes long to import."""
