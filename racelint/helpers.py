@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from racelint.evidence import Concurrency
-from racelint.facts import FunctionFacts
+from racelint.facts import FunctionFacts, is_property
 from racelint.resolve import enclosing_self
-from racelint.touch import is_property
 from racelint.words import THREAD_CALLS
 
 HELPER_DEPTH = 3

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from racelint.evidence import Concurrency
 from racelint.evidence.starts import may_start
-from racelint.facts import CallSite, FunctionFacts, Write
+from racelint.facts import CallSite, FunctionFacts, Write, is_property
 from racelint.paths import PATH_MOVES, PATH_OPENS, PATH_READS, PATH_STATS, PATH_STEPS, PATH_TESTS, PATH_WRITES
 from racelint.resolve import CONSTRUCTORS, Scope, enclosing_self
 from racelint.words import THREAD_CALLS
@@ -65,13 +65,6 @@ def locks_next(caller: FunctionFacts, call: CallSite, scope: Scope) -> str:
             if lock:
                 return lock
     return ""
-
-
-def is_property(function: FunctionFacts | None) -> bool:
-    """Whether reading the attribute runs the function."""
-    return function is not None and any(
-        d.rpartition(".")[2] in ("property", "cached_property") for d in function.decorators
-    )
 
 
 COMMON = frozenset("add update delete set write create put remove insert send execute run get_or_create".split())

@@ -11,7 +11,7 @@ from racelint.evidence.data import Evidence, Root
 from racelint.evidence.guards import Guards
 from racelint.evidence.unlikely import Surroundings
 from racelint.evidence.writers import Writers
-from racelint.facts import FunctionFacts
+from racelint.facts import FunctionFacts, is_property
 from racelint.finding import Confidence
 from racelint.frozen import dataclass, field
 from racelint.paths import PATH_STEPS
@@ -37,10 +37,6 @@ def is_lazy(function: FunctionFacts) -> bool:
     """Whether a method is a property that may set something when it is first read."""
     kinds = {d.rpartition(".")[2] for d in function.decorators}
     return "cached_property" in kinds or (bool(function.writes) and "property" in kinds)
-
-
-def _is_property(function: FunctionFacts) -> bool:
-    return any(d.rpartition(".")[2] in ("property", "cached_property") for d in function.decorators)
 
 
 class Reaching(Guards, Writers):
@@ -123,7 +119,7 @@ class Reaching(Guards, Writers):
         Not where it holds anything, or its callers do.
         """
         scope = self.scope
-        properties = {f.name for f in scope.every_function if f.owner and _is_property(f)}
+        properties = {f.name for f in scope.every_function if f.owner and is_property(f)}
         if not properties:
             return {}
         kept = {name: kind[1:] for name in scope.assigned if (kind := self._kind_kept(name)).startswith(":")}
@@ -135,7 +131,7 @@ class Reaching(Guards, Writers):
                 own = bool(owner) and root == self_name
                 class_ = owner if own else "" if root in function.local_names else kept.get(root, "")
                 read = scope.method(class_, name) if name in properties and class_ else None
-                if read is None or not (is_lazy(read) if own else _is_property(read)):
+                if read is None or not (is_lazy(read) if own else is_property(read)):
                     continue
                 if not any(call.within for call in function.calls) and not self.held_on_entry(function):
                     found.setdefault(function.qualname, []).append(read.qualname)

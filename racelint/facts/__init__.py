@@ -1,7 +1,7 @@
 """One `ast` pass over a module: what exists and who touches it, as plain data that can be cached and merged."""
 
 from racelint.facts.collector import collect_facts
-from racelint.facts.data import SECOND_ROW_HANDLED, CallSite, ClassFacts, FunctionFacts, ModuleFacts, Write
+from racelint.facts.data import SECOND_ROW_HANDLED, CallSite, ClassFacts, FunctionFacts, ModuleFacts, Write, is_property
 from racelint.facts.declared import ATOMIC_REQUESTS, LEFT_OUT
 from racelint.facts.source_text import CALLED
 
@@ -16,4 +16,5 @@ __all__ = [
     "ModuleFacts",
     "Write",
     "collect_facts",
+    "is_property",
 ]

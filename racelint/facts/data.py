@@ -198,6 +198,14 @@ LIST_FUNCTIONS = {
 }
 """Functions of `heapq` and `bisect` that change the list which they are handed, and the method that does most like it."""
 
+
+def is_property(function: FunctionFacts | None) -> bool:
+    """Whether reading the attribute runs the function."""
+    return function is not None and any(
+        d.rpartition(".")[2] in ("property", "cached_property") for d in function.decorators
+    )
+
+
 MUTATORS = frozenset(
     [
         "append",

@@ -6,7 +6,7 @@ import libcst as cst
 
 from racelint.events import Kind, Resource, Shape, Value
 from racelint.expressions import expression
-from racelint.facts import FunctionFacts
+from racelint.facts import FunctionFacts, is_property
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.recording import TRIED
@@ -233,11 +233,6 @@ class _Returns(cst.CSTVisitor):
 
 MOST_STATEMENTS = 5
 """What is longer does more than to give a lock."""
-
-
-def is_property(function: FunctionFacts) -> bool:
-    """Whether the function is read as an attribute."""
-    return any(decorator.rpartition(".")[2] == "property" for decorator in function.decorators)
 
 
 def cached(function: FunctionFacts) -> bool:

@@ -10,7 +10,7 @@ from racelint.evidence import Evidence
 from racelint.evidence.own_objects import BUILDERS
 from racelint.evidence.starts import starts_one, thread_bodies
 from racelint.expressions import expression
-from racelint.facts import FunctionFacts, Write
+from racelint.facts import FunctionFacts, Write, is_property
 from racelint.finding import Confidence, World
 from racelint.frozen import replace
 from racelint.grafts import shown_name
@@ -20,7 +20,7 @@ from racelint.pattern.signalled import in_turn
 from racelint.pattern.unit import Unit
 from racelint.pattern.unused import unused_step
 from racelint.resolve import CONSTRUCTORS, enclosing_self
-from racelint.touch import comes_first, is_property
+from racelint.touch import comes_first
 from racelint.words import OPERATIONS
 
 MOST_RIVALS = 100
