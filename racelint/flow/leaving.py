@@ -67,7 +67,7 @@ class Leaving(Assignments):
         self.block(node.body)
         self.handled.pop()
         self.forgiven.pop()
-        inside = frozenset(range(first, min(self.next_id, len(self.events))))
+        inside = frozenset(range(first, self.next_id))
         body_end, body_ends = self.state, self.next_id
         if node.orelse is not None and not body_end.dead:
             self.block(node.orelse.body)
@@ -146,7 +146,7 @@ class Leaving(Assignments):
         held_before = entering.held
         self.state = entering.copy()
         claims = frozenset.union(*(s.held for s in every)) if every else NO_IDS
-        self.state.held = held_before | frozenset(h for h in claims if h < len(self.events) and self._is_claim(h))
+        self.state.held = held_before | frozenset(filter(self._is_claim, claims))
         kept = self.state.held
         self.mark("finally", node)
         self.block(node.body)
