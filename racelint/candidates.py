@@ -222,6 +222,20 @@ class Candidates:
             if any(write.how not in ("=", "del") and any(map(names_lock, write.within)) for _, write in changes)
         )
 
+    @cached_property
+    def gone_over_locked(self) -> frozenset[str]:
+        """The keys of what others resize, and methods read that go over something and take a lock of their object."""
+        found: set[str] = set()
+        for function in self.scope.every_function:
+            if not function.loop_names or function.is_async or not function.owner:
+                continue
+            if any(
+                path.count(".") == 1 and path.startswith("self.") and self.is_guard(path)
+                for path in self.taken(function)
+            ):
+                found.update("." + path.partition(".")[2] for path in function.reads if path.startswith("self."))
+        return frozenset(found & self.resizing.keys())
+
     def taken(self, function: FunctionFacts) -> frozenset[str]:
         """What the function enters."""
         within = {name for call in function.calls for name in call.within}

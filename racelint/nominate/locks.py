@@ -94,7 +94,11 @@ def _of_several(c: Candidate, write: Write) -> bool:
 
 def used_under_lock(c: Candidate) -> bool:
     """Whether an object or collection is used or iterated under a lock, or ended without one."""
-    if not c.module.concurrency.has_locks or c.rank(World.THREADS) < c.module.least:
+    if not c.module.concurrency.has_locks:
+        return False
+    if not c.module.gone_over_locked.isdisjoint((*c.changes, *(c.reads if c.facts.loop_names else ()))):
+        return not c.facts.is_async  # the lock says that threads share it, whoever they are
+    if c.rank(World.THREADS) < c.module.least:
         return False
     ends = c.module.scope.models.idempotent
     return any(

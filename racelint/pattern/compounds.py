@@ -6,13 +6,15 @@ from collections.abc import Iterator
 
 from racelint.events import Access, Acquire, Kind, Op, Shape
 from racelint.evidence import Evidence
+from racelint.evidence.overlap import brings_up
 from racelint.finding import Confidence
 from racelint.frozen import dataclass, replace
 from racelint.pattern.apart import made_apart
-from racelint.pattern.iterating import VIEWS
+from racelint.pattern.iterating import SIZES, VIEWS, fails_when_resized, replaced_before
 from racelint.pattern.locking import lets_several_in
 from racelint.pattern.module import Module
 from racelint.pattern.unit import Unit, same
+from racelint.words import first_word
 
 HARMLESS = frozenset({"wait", "join", "flush"})
 """Of what is right to do twice, what ends nothing."""
@@ -50,13 +52,54 @@ def broken_compounds(module: Module) -> Iterator[Broken]:
                     continue
                 seen.add(key)
                 expected = step.op is Op.USE and bool(step.handled)  # who ends it knows that others are at it
-                if (
-                    expected
-                    or evidence.strength is not Confidence.HIGH
-                    or module.concurrency.called_under_lock(unit.facts)
-                ):
+                if expected or module.concurrency.called_under_lock(unit.facts):
                     evidence = replace(evidence, strength=Confidence.LOW)
+                elif evidence.strength is not Confidence.HIGH:
+                    stopped = next((lock for lock in locks if _stops(unit, step, other, rest, lock)), None)
+                    evidence = _of_threads(evidence, other, stopped)
                 yield Broken(unit, step, rest, other, locks[0], evidence)
+
+
+def _stops(unit: Unit, step: Access, other: Unit, rest: Access, lock: Acquire) -> bool:
+    """Whether the step makes the other unit's loop over the collection itself fail, which goes over it under the lock of its object.
+
+    Who brings the object up does so before there is anything to go over.
+    """
+    own = lock.lock.kind is Kind.ATTRIBUTE and lock.lock.name.count(".") == 1 and lock.lock.owner == rest.resource.owner
+    return (
+        own
+        and step.how in SIZES
+        and not unit.facts.parent  # whoever it is handed to may call it under the lock
+        and not unit.locked_at(step)
+        and not _of_old(unit, step)
+        and _iterates(other, rest)
+        and not rest.resource.key
+        and "." not in rest.resource.path
+        and fails_when_resized(other, rest)
+        and not replaced_before(other, rest)
+        and not rest.handled & {"", "RuntimeError"}
+        and not brings_up(unit.facts)
+        and first_word(unit.facts.name) not in unit.module.models.lifecycle
+    )
+
+
+def _of_old(unit: Unit, step: Access) -> bool:
+    """Whether the unit has put another collection in the place of this one before, and goes on with the old one."""
+    return any(
+        write.how == "="
+        and write.resource.place == step.resource.place
+        and not write.resource.key
+        and unit.before(write.id, step.id)
+        for write in unit.accesses(Op.WRITE, kinds=OWNED)
+    )
+
+
+def _of_threads(evidence: Evidence, other: Unit, lock: Acquire | None) -> Evidence:
+    """The evidence that is left: the lock of the loop says that threads share the object, whatever its methods say."""
+    if lock is None:
+        return replace(evidence, strength=Confidence.LOW)
+    text = f"`{other.facts.qualname}` takes `{lock.lock.name}` to go over it, so that threads share the object"
+    return Evidence(text, Confidence.MEDIUM, evidence.world)
 
 
 def broken_sections(module: Module) -> Iterator[Broken]:

@@ -38,7 +38,7 @@ def iterated_by_threads(unit: Unit) -> Iterator[tuple[Access, int, Evidence]]:
         for read in (a for number in sorted(loop.stems) if (a := unit.access(number)) is not None):
             if read.how not in VIEWS or read.id in seen or unit.locked_at(read) or read.handled & {"", "RuntimeError"}:
                 continue
-            if read.resource.kind not in INTERNAL or _replaced(unit, read) or _is_entry(read):
+            if read.resource.kind not in INTERNAL or replaced_before(unit, read) or _is_entry(read):
                 continue
             seen.add(read.id)
             found = _changed_meanwhile(unit, read)
@@ -72,7 +72,7 @@ _VIEWED = expression(r"\.(items|keys|values)\(\)$")
 
 def _changed_meanwhile(unit: Unit, read: Access) -> tuple[int, Evidence] | None:
     """The line of the change that a thread may make meanwhile, and the strongest evidence that it does."""
-    fails = read.how != "iterate" or _keyed(unit, read)
+    fails = read.how != "iterate" or fails_when_resized(unit, read)
     best: tuple[int, Evidence] | None = None
     for write, function, found in (
         *rivals(unit, read.resource, World.THREADS, (*SIZES, *_also(unit, read)) if fails else MOVES),
@@ -154,7 +154,7 @@ def _is_entry(read: Access) -> bool:
     return bool(read.resource.key)
 
 
-def _replaced(unit: Unit, read: Access) -> bool:
+def replaced_before(unit: Unit, read: Access) -> bool:
     """Whether the unit put another collection in the place of this one before, or took the entry out: it has the old one alone.
 
     What is read anew from its place is none that was taken out.
@@ -172,7 +172,7 @@ def _replaced(unit: Unit, read: Access) -> bool:
     )
 
 
-def _keyed(unit: Unit, read: Access) -> bool:
+def fails_when_resized(unit: Unit, read: Access) -> bool:
     """Whether the collection fails when its size changes during an iteration: a dictionary, a set or a deque."""
     return not _types(unit, read).isdisjoint((*KEYED, *DEQUES))
 
