@@ -229,6 +229,9 @@ def of_application(path: str) -> bool:
 CLOSES = frozenset({"close", "aclose", "disconnect", "stop", "abort", "terminate", "shutdown"})
 """Calls after which a connection is of no use any more."""
 
+ORDERINGS = frozenset("order ordering position sort_order sort_key display_order list_order menu_order z_index".split())
+"""Columns that say in which order rows are shown."""
+
 COUNTERS = frozenset({"incr", "incrby", "incrbyfloat", "decr", "decrby"})
 """Calls of Redis and of caches that count the whole value of a key and tell what it is then."""
 

@@ -75,6 +75,7 @@ class Concurrency(OwnObjects):
                     or (first != second and (self._waits_for(second, left) or self._waits_for(first, right)))
                     or (first == second and (left.body or left.apart) and own)
                     or (own and (self._has_own(left, resource) or self._has_own(right, resource)))
+                    or (own and (self._makes_anew(left) or self._makes_anew(right)))
                     or (own and world == "tasks" and (_constructs(left, resource) or _constructs(right, resource)))
                     or (world == "threads" and resource is not None and self._builds_one_of(left, right, resource))
                     or (given and (left.handler or right.handler or left.called or right.called))
@@ -118,6 +119,11 @@ class Concurrency(OwnObjects):
         return (
             Evidence(best.text, weakest, world, public, elsewhere, at_lock=met, half=half) if best is not None else None
         )
+
+    def _makes_anew(self, root: Root) -> bool:
+        """Whether the unit is a public method that runs the constructor of its object once more: nobody uses that meanwhile."""
+        unit = self.scope.functions.get(root.unit) if root.public else None
+        return unit is not None and any(call.callee == "self.__init__" for call in unit.calls)
 
     def _of_call(self, one: str, other: str, resource: Resource | None) -> str:
         """How the names of all functions begin that have the same captured variable, which is one of a call of the function around

@@ -148,7 +148,7 @@ from racelint.pattern.markers import MADE_EMPTY, says_at_work
 from racelint.pattern.module import Module
 from racelint.pattern.needing import started_unset
 from racelint.pattern.numbered_late import counted_after_use, sized_before_await
-from racelint.pattern.numbers import found_names, free_names, next_numbers, own_numbers
+from racelint.pattern.numbers import found_names, free_names, next_numbers, only_orders, own_numbers
 from racelint.pattern.object_states import object_states, states_kept_by_others
 from racelint.pattern.only_new import only_for_new_rows
 from racelint.pattern.outlived import TIMES, counted_when_gone
@@ -464,6 +464,7 @@ __all__ = [
     "only_for_new_rows",
     "only_found_faster",
     "only_in_own_process",
+    "only_orders",
     "only_shown",
     "only_started",
     "opened_between",

@@ -85,7 +85,7 @@ def counted_then_removed(unit: Unit) -> Iterator[tuple[Access, Access]]:
         row = _row(unit, gone)
         if (row is not None and row.locked) or row_locked_at(unit, gone) or serializable_at(unit, gone):
             continue
-        for count in _decided(unit, gone):
+        for count in _enough(unit, gone):
             alike = count.resource.kind is Kind.TABLE and _last(count.resource.name) == _last(gone.resource.name)
             compared = count.id in unit.flow.ordered or count.id in unit.flow.compared
             if (
@@ -99,6 +99,18 @@ def counted_then_removed(unit: Unit) -> Iterator[tuple[Access, Access]]:
             ):
                 yield count, gone
                 break
+
+
+def _enough(unit: Unit, gone: Access) -> Iterator[Access]:
+    """The counts that decided that the deletion runs, but for those that were found to be below something, as what clears away asks.
+
+    `if count > most: return`, then a deletion: few are left, and it matters to nobody whether one more goes.
+    """
+    for count in _decided(unit, gone):
+        above = count.id in unit.flow.above
+        few = Sense.OTHERWISE if above else Sense.OTHER
+        if count.id not in unit.flow.ordered or (count.id, few) not in gone.control:
+            yield count
 
 
 def _last(name: str) -> str:

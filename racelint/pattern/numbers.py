@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from racelint.events import Access, Acquire, Kind, Mark, Op, Sense
+from racelint.expressions import expression
 from racelint.finding import World
+from racelint.pattern.constraints import declared
 from racelint.pattern.lookups import constraint_handled, named_after, same_rows
 from racelint.pattern.rows import KEYS, same_model
 from racelint.pattern.unit import Unit
+from racelint.words import ORDERINGS
 
 
 def next_numbers(unit: Unit) -> Iterator[tuple[Access, Access]]:
@@ -115,6 +118,23 @@ LAST = ("first", "last", "latest", "afirst", "alast", "alatest")
 """How the row with the last number is read."""
 
 
+def only_orders(unit: Unit, read: Access, new: Access) -> bool:
+    """Whether the number says in which order rows are shown, and no constraint keeps two rows from having the same.
+
+    Two that have are shown side by side.
+    """
+    marks = (mark for mark in unit.marks("next") if read.id in mark.stems)
+    words = {
+        word for place in (read.place, *(m.place for m in marks)) for word in _COLUMN.findall(unit.module.text(place))
+    }
+    columns = words & ORDERINGS
+    return bool(columns) and not any(columns & class_.unique for class_ in declared(unit, new.resource.name))
+
+
+_COLUMN = expression(r"""[."'](\w+)\b(?!\s*[.(])""")
+"""Names of attributes that nothing is asked of, and names in quotes."""
+
+
 def free_names(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """Tests whether a row has a name already, each with the save of a row under the name that was free."""
     tests = [a for a in unit.accesses(Op.CHECK, kinds=(Kind.TABLE,)) if a.how in ("exists", "aexists") and a.tested]
@@ -126,9 +146,18 @@ def free_names(unit: Unit) -> Iterator[tuple[Access, Access]]:
             columns = {name.removesuffix("__iexact").removesuffix("__exact") for name in test.tested} & write.assigned
             model = same_model(unit, test, write) or named_after(row.model or row.name, test.resource.name)
             if columns and model and _given_when_free(unit, test, write, columns):
+                if _refused_and_told(unit, test, write, columns):
+                    break
                 if not _kept_out(unit, test, write):
                     yield test, write
                 break
+
+
+def _refused_and_told(unit: Unit, test: Access, write: Access, columns: set[str]) -> bool:
+    """Whether all errors are caught around the save, and what was found free is declared unique: the second one is refused."""
+    if write.handled.isdisjoint({"", "Exception", "BaseException"}):
+        return False
+    return any(columns & class_.unique for class_ in declared(unit, test.resource.name))
 
 
 def found_names(unit: Unit) -> Iterator[tuple[Access, Access]]:

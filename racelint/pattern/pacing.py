@@ -75,6 +75,7 @@ def _turn(unit: Unit, read: Access, sleep: Switch) -> Access | None:
             and (same(access.resource, read.resource) or access.place.unit == read.place.unit)
             and access.resource.kind in INTERNAL
             and (unit.before(access.id, sleep.id) or unit.before(sleep.id, access.id))
+            and not unit.only_after_error(sleep, access)  # how long to wait after a refusal, of which each has its own
         ),
         None,
     )

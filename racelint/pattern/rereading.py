@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 from racelint.events import EMPTINESS, FILLING, Access, Kind, Op, Sense
 from racelint.evidence import Evidence
+from racelint.facts import FunctionFacts, Write
 from racelint.finding import Confidence, World
 from racelint.frozen import dataclass
 from racelint.pattern.kept import kept_under_lock
 from racelint.pattern.module import here
+from racelint.pattern.named_entries import named_to_both, own_of_each_run
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.rivals import rivals, with_itself
 from racelint.pattern.unit import Unit, same
@@ -82,6 +84,12 @@ def _made_if_missing(unit: Unit, use: Access) -> bool:
     """Whether the entry that is read is one of a dictionary that makes what it lacks: a `defaultdict`."""
     entry = use.op is Op.READ and bool(use.resource.key)
     return entry and unit.module.concurrency.makes_its_entries(use.resource)
+
+
+def _meant_by_one(unit: Unit, use: Access, taker: FunctionFacts) -> bool:
+    """Whether one caller alone means the entry, as far as its key tells: two would have to name the same, or it is the run's own."""
+    itself = taker.qualname == unit.facts.qualname
+    return named_to_both(unit, use, taker) or (itself and own_of_each_run(unit, use))
 
 
 def _ended_anyway(unit: Unit, use: Access, name: str, evidence: Evidence) -> bool:
@@ -183,6 +191,17 @@ def _found(unit: Unit, number: int, sense: Sense, use: Access) -> Access | None:
     return None if unit.guarded(check, use, World.THREADS) else check
 
 
+def _of_the_outer(unit: Unit, write: Write, use: Access) -> bool:
+    """Whether what is taken out is the collection in which the entry stands, and the unit has that in a local name.
+
+    `row = self.rows[y]`, `if x in row: row[x]`: `del self.rows[y]` leaves the row as it is for who has it.
+    """
+    if write.how != "del[]" or not 0 < write.depth <= use.resource.path.count("[]"):
+        return False
+    root = use.resource.name.partition(".")[0].partition("[")[0]
+    return not unit.module.text(here(use)).removeprefix("del ").startswith((f"{root}.", f"{root}["))
+
+
 TAKEN_ANYWHERE = ("pop", "popleft", "popitem", "remove", "clear")
 """Removals after which a collection may be empty."""
 ENDS = ("0", "-1")
@@ -206,6 +225,8 @@ def remover(unit: Unit, use: Access, by_others: bool = False) -> tuple[Evidence,
     best: tuple[Evidence, str] | None = None
     for write, function, evidence in rivals(unit, use.resource, World.THREADS, gone):
         whole = write.how in ("=", "del") or write.shape == "none"
+        if _of_the_outer(unit, write, use):
+            continue
         if use.op is Op.READ and use.resource.key in ENDS and write.how not in TAKEN_ANYWHERE:
             continue
         if (
@@ -216,6 +237,8 @@ def remover(unit: Unit, use: Access, by_others: bool = False) -> tuple[Evidence,
             continue
         if use.resource.kind is Kind.GLOBAL and evidence.public and not unit.module.under_lock(function, write):
             evidence = evidence.weakened()  # who takes it away as the program ends does not think of threads
+        if evidence.strength is not Confidence.LOW and _meant_by_one(unit, use, function):
+            evidence = evidence.weakened()
         if best is None or evidence.strength.rank > best[0].strength.rank:
             best = evidence, function.qualname
     return best

@@ -388,8 +388,10 @@ def _of_file(unit: Unit, pair: Pair, found: Evidence) -> Evidence | None:
         return next((one for one in others if one is not None), None)
     if pair.switch is None and found.world == "processes" and _on_one_loop(unit):
         return with_itself(unit, World.THREADS)
-    if named_by_round(unit, pair.second.resource.path):
+    if named_by_round(unit, pair.second.resource.path) or _of_path_handed_in(unit, pair):
         return found.weakened()
+    if pair.switch is None and found.world == "processes" and _only_on_loops(unit):
+        return found.weakened()  # one process as a rule, and nothing comes between there
     begun = (
         write for write in unit.accesses(Op.WRITE, kinds=(Kind.FILE,)) if same(write.resource, pair.first.resource)
     )
@@ -402,6 +404,30 @@ def _of_file(unit: Unit, pair: Pair, found: Evidence) -> Evidence | None:
     ):
         return found.weakened()
     return found
+
+
+def _of_path_handed_in(unit: Unit, pair: Pair) -> bool:
+    """Whether others call the unit, or other modules start it, with the path of the file: as a rule each time with another one."""
+    root = pair.second.resource.name.partition(".")[0]
+    if root not in {name for name, _ in unit.facts.params if name not in _OWN}:
+        return False
+    concurrency, name = unit.module.concurrency, unit.facts.qualname
+    roots = (concurrency.roots[number] for number in concurrency.reached.get(name, ()))
+    return not any(root.unit == name and not (root.public or root.called or root.run) for root in roots)
+
+
+def _only_on_loops(unit: Unit) -> bool:
+    """Whether all handlers that lead to the unit are coroutines, which run on the loop of their process."""
+    concurrency, scope = unit.module.concurrency, unit.module.scope
+    roots = [concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ())]
+    told = [root for root in roots if not root.public]
+    return bool(told) and all(
+        root.handler
+        and not root.called
+        and (function := scope.functions.get(root.unit)) is not None
+        and function.is_async
+        for root in told
+    )
 
 
 def _on_one_loop(unit: Unit) -> bool:
@@ -427,7 +453,10 @@ def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
     """
     found = in_processes(unit)
     if found is not None and pair.second.resource.kind is Kind.FILE:
+        doubtful = found.strength is Confidence.LOW
         found = _of_file(unit, pair, found)
+        if found is not None and found.strength is Confidence.LOW and not doubtful:
+            return found
         if found is not None and found.public and unit.facts.is_async and pair.switch is None:
             return found.weakened()  # callers of a coroutine are on its loop, where nothing comes between
     if found is not None and pair.second.resource.name.partition(".")[0] in CONTEXTS:
@@ -436,7 +465,8 @@ def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
     if found is not None and found.public and root in {name for name, _ in unit.facts.params if name not in _OWN}:
         return found.weakened()  # of what is handed in, nothing says that others have it, too
     resource = pair.second.resource
-    if found is not None and found.public and resource.owner == "named" and resource.path.endswith("."):
+    keyless = found is not None and (found.public or not resource.key)
+    if found is not None and keyless and resource.owner == "named" and resource.path.endswith("."):
         return found.weakened()  # `get` and `set` of any object: what they give may be what it holds
     if found is not None and resource.kind is Kind.STORE and keyed_by_round(unit, resource.key):
         return found.weakened()

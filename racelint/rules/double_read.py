@@ -37,7 +37,8 @@ entry that another thread has taken. An entry of a `WeakValueDictionary` or a `T
             self.span = None
 
 ## Missed alarms
-Objects that only callers outside of the module share between threads, unless the class has a lock for what is read.
+Objects that only callers outside of the module share between threads, unless the class has a lock for what is read. An entry that
+one caller asks for by its name and another takes out by its name.
 """
 
 from collections.abc import Iterable

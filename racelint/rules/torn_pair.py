@@ -39,6 +39,7 @@ from collections.abc import Iterable, Iterator
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import (
+    CONSTRUCTORS,
     Access,
     Confidence,
     Evidence,
@@ -199,6 +200,8 @@ def torn_pairs(unit: Unit, neighbours: Neighbours) -> Iterator[tuple[Pair, Evide
                 evidence = evidence.weakened()  # whether they belong together is said by neighbouring statements only
             if evidence is not None and not side_by_side(first, second):
                 evidence = evidence.weakened()  # with more between them, each may have a life of its own here
+            if evidence is not None and switch.used is not None and same(switch.used, first.resource):
+                evidence = evidence.weakened()  # the second half is what comes of the first one, when it is there
             if evidence is not None and (under_way(first) or under_way(second)):
                 evidence = evidence.weakened()  # the other says what is under way: they are meant to differ meanwhile
             if evidence is not None:
@@ -283,15 +286,25 @@ def torn_by_thread(
 
 
 def made_because_missing(unit: Unit, *pair: Access) -> bool:
-    """Whether both are made because one of them was not there, of nothing that changes: what two threads make is as good."""
+    """Whether both are made because one of them was not there, of nothing that changes: what two threads make is as good.
+
+    So it is where one half is made of the other: `self.pool = Pool()`, `self.task = self.pool.submit(wait)`.
+    """
     places = {half.resource.place for half in pair}
-    return not any(half.value.stems for half in pair) and all(
+    stems = [unit.access(number) for half in pair for number in half.value.stems]
+    return all(stem is not None and (stem.resource.place in places or _set_once(unit, stem)) for stem in stems) and all(
         any(
             sense is Sense.ABSENT and (check := unit.access(number)) is not None and check.resource.place in places
             for number, sense in half.control
         )
         for half in pair
     )
+
+
+def _set_once(unit: Unit, read: Access) -> bool:
+    """Whether only constructors set what is read."""
+    writers = unit.module.concurrency.writers(read.resource)
+    return read.resource.kind is Kind.ATTRIBUTE and all(function.name in CONSTRUCTORS for function, _ in writers)
 
 
 def always_together(unit: Unit, one: Resource, other: Resource) -> bool:
