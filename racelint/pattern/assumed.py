@@ -11,6 +11,7 @@ from racelint.finding import Confidence, World
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.rivals import only_started, rivals
 from racelint.pattern.unit import Unit, same
+from racelint.words import CLOSES
 
 TAKEN = ("none", "del")
 
@@ -55,7 +56,9 @@ def assumed_at_start(unit: Unit) -> Iterator[tuple[Access, Evidence]]:
             if evidence.strength is not Confidence.LOW and not cancels and not _replaces(write, function):
                 shown.add(act.resource.place)
                 text = f"{evidence.text}; `{function.qualname}` takes it away"
-                yield act, Evidence(text, Confidence.MEDIUM, evidence.world)
+                # of an object that is closed before the task has begun, nothing is expected any more
+                strength = Confidence.LOW if function.name in CLOSES and function.owner else Confidence.MEDIUM
+                yield act, Evidence(text, strength, evidence.world)
                 break
 
 

@@ -78,7 +78,7 @@ def _acts(mark: Mark) -> bool:
 
 
 _PURE = frozenset(
-    "isinstance len str int float bool repr list dict tuple set sorted min max sum hash id type range".split()
+    "isinstance len str bytes int float bool repr list dict tuple set sorted min max sum hash id type range".split()
 )
 
 

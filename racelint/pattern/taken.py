@@ -162,6 +162,7 @@ def _done_between(unit: Unit, look: Access, note: Access) -> Mark | None:
             and any(number == look.id for number, _ in mark.control)
             and "." in mark.subject
             and not is_told(mark.subject)
+            and not mark.subject.startswith("collections.")  # which makes something empty
             and mark.subject.rpartition(".")[2] not in CLOCKS
             and first_word(mark.subject) not in models.looks
         ),
