@@ -280,11 +280,35 @@ class Calls:
         """The calls of a function that start units, with their models."""
         known = self._spawning.get(caller.qualname)
         if known is None:
-            found = ((call, self.spawner(call.callee, caller)) for call in caller.calls)
+            found = ((call, self.spawner_of(call, caller)) for call in caller.calls)
             known = self._spawning[caller.qualname] = [
                 (call, model) for call, model in found if model is not None and not _run_in_place(call, caller)
             ]
         return known
+
+    def spawner_of(self, call: CallSite, caller: FunctionFacts) -> Spawner | None:
+        """The model of a call that starts units, if it is one; what is handed to a pool runs in what that is made of."""
+        found, method = self.spawner(call.callee, caller), call.callee.rpartition(".")[2]
+        if found is None or found.world != "threads" or method not in ("run_in_executor", "submit"):
+            return found
+        pool = call.callee.rpartition(".")[0] if method == "submit" else (*call.arguments, "")[0].rpartition("=")[2]
+        made = (
+            self.receiver_type(pool, caller).rpartition(".")[2] if pool[:1].isidentifier() and pool != "None" else "no"
+        )
+        of_processes = made in _PROCESS_POOLS or (made in ("", "Executor") and self._makes_process_pools)
+        return Spawner("processes", found.many) if of_processes else found
+
+    @cached_property
+    def _makes_process_pools(self) -> bool:
+        """Whether the module makes pools of processes, and none of several threads."""
+        made = [
+            call
+            for function in (*self.scope.facts.functions, self.scope.facts.module_body)
+            for call in function.calls
+            if call.callee.rpartition(".")[2] in POOLS
+        ]
+        several = [call for call in made if ALONE.isdisjoint(call.arguments)]
+        return bool(several) and all(call.callee.rpartition(".")[2] in _PROCESS_POOLS for call in several)
 
     def spawner(self, callee: str, caller: FunctionFacts) -> Spawner | None:
         """The model of a call that starts units, if it is one."""
@@ -454,6 +478,9 @@ LOOPS = frozenset({"asyncio", "tornado", "twisted", "trio", "anyio", "gevent", "
 GREENLETS = frozenset({"gevent", "eventlet"})
 _PROCESS_POOLS = frozenset({"ProcessPoolExecutor", "Pool"})
 POOLS = frozenset({"ThreadPoolExecutor", "ProcessPoolExecutor", "Pool", "ThreadPool", "Executor"})
+
+ALONE = frozenset({"1", "max_workers=1", "processes=1"})
+"""What a pool is made with that has one worker."""
 
 WHEN_GONE = "weakref.ref"
 """What calls a function when an object is gone, in whichever thread lets go of it or collects."""

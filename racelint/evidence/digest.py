@@ -68,7 +68,7 @@ def _inner(root: Root) -> bool:
 
 def _started(module: Guards, caller: FunctionFacts, call: CallSite) -> list[tuple[str, Root]]:
     """The units of other modules that a call starts, or keeps to call them later."""
-    spawner = module.spawner(call.callee, caller)
+    spawner = module.spawner_of(call, caller)
     if spawner is None and not registers(call.callee.rpartition(".")[2]):
         return []
     found = []

@@ -47,6 +47,8 @@ class Concurrency(OwnObjects):
         """
         if resource is not None and (self._builds(one, resource) or self._builds(other, resource)):
             return None
+        if world == "threads" and all(self._on_loop_by_its_word(name) for name in (one, other)):
+            return None
         own = resource is not None and resource.kind is Kind.ATTRIBUTE and not self._of_class(resource)
         own = own and resource is not None and not self.part_of_all(resource)
         captured = self._of_call(one, other, resource)
@@ -68,6 +70,7 @@ class Concurrency(OwnObjects):
                         not left.many
                         and (
                             first == second
+                            or (left.public and right.public and not right.many and self._one_in_other(first, second))
                             or (own and left.waited and right.waited and left.run and left.run == right.run)
                         )
                     )
@@ -124,6 +127,11 @@ class Concurrency(OwnObjects):
         """Whether the unit is a public method that runs the constructor of its object once more: nobody uses that meanwhile."""
         unit = self.scope.functions.get(root.unit) if root.public else None
         return unit is not None and any(call.callee == "self.__init__" for call in unit.calls)
+
+    def _on_loop_by_its_word(self, name: str) -> bool:
+        """Whether the documentation of a function says that the one thread of an event loop runs it."""
+        unit = self.scope.functions.get(name)
+        return unit is not None and unit.run_by == "loop"
 
     def _of_call(self, one: str, other: str, resource: Resource | None) -> str:
         """How the names of all functions begin that have the same captured variable, which is one of a call of the function around
@@ -218,6 +226,13 @@ class Concurrency(OwnObjects):
         """Whether who calls the public method has to await it: read closely, most have one caller, which awaits them in turn."""
         unit = self.scope.functions.get(root.unit)
         return unit is not None and unit.is_async
+
+    def _one_in_other(self, one: int, other: int) -> bool:
+        """Whether one of two main loops of an object comes to the other: `run` sets up and calls `serve`."""
+        return any(
+            number in self.reached.get(self.roots[inner].unit, frozenset())
+            for number, inner in ((one, other), (other, one))
+        )
 
     def _step_of(self, one: int, other: int) -> bool:
         """Whether the public one of two roots is a step of what the other one runs: nobody else needs to call it."""

@@ -75,7 +75,7 @@ class Roots(Calls):
                 told=True,
             )
             for function in self.scope.facts.functions
-            if function.run_by and not function.is_async and function.qualname not in started
+            if function.run_by not in ("", "loop") and not function.is_async and function.qualname not in started
         ]
 
     def _find_public(self) -> Iterator[Root]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from racelint.evidence.calls import POOLS, Calls
+from racelint.evidence.calls import ALONE, POOLS, Calls
 from racelint.facts import CallSite, FunctionFacts
 from racelint.resolve import enclosing_self
-
-ALONE = frozenset({"1", "max_workers=1", "processes=1"})
-"""What a pool is made with that has one worker."""
 
 
 def over_in_its_round(call: CallSite, starter: FunctionFacts) -> bool:

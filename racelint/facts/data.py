@@ -99,7 +99,7 @@ class FunctionFacts:
     path_words: frozenset[str] = frozenset()
     """If it may step on a path: the words in its text that say of paths that processes share them (`paths.words_of_paths`)."""
     run_by: str = ""
-    """`thread` or `threads` if its documentation says that another one, or any, runs it."""
+    """`thread` or `threads` if its documentation says that another one, or any, runs it; `loop` if that of an event loop does."""
     choices: tuple[tuple[str, int, tuple[str, ...]], ...] = ()
     """Names that loops over what stands there bind, each with the line of what the loop goes over and the dotted sources of what
     it has in turn, and those that are one thing or another (`work = read if ready else wait`); in the order of the lines."""

@@ -177,7 +177,8 @@ _NOT = expression(r"\b(not|never|isn't|aren't|non|un)\b|n't", re.IGNORECASE)
 
 
 def says_threaded(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
-    """`thread` if the function's documentation says that another thread runs it, `threads` if it says that any may; "" otherwise.
+    """`thread` if the function's documentation says that another thread runs it, `threads` if it says that any may, and `loop` if it
+    says that the thread of an event loop does; "" otherwise.
 
     Only sentences about the function itself count, not those about a callback that it is given.
     """
@@ -185,6 +186,8 @@ def says_threaded(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     if "thread" not in text:
         return ""
     for sentence in (" ".join(part.split()) for part in _SENTENCE.split(text)):
+        if _ON_LOOP.search(sentence) is not None and _OF_ITSELF.match(sentence) and not _NOT.search(sentence):
+            return "loop"
         found = _RUN_BY.search(sentence)
         if found is not None and _OF_ITSELF.match(sentence) and not _NOT.search(sentence[: found.end()]):
             return "threads" if _SEVERAL.search(found[0]) else "thread"
@@ -199,6 +202,11 @@ _RUN_BY = expression(
     r"(\b(be|is|are|gets|being)( \w+ly)? |^\s*)(only )?(run|called|executed|invoked|the [\w ]*loop) ([\w ]{0,40}? )?"
     r"(in|on|from|by|inside|within|of|for) (an?|the|its|any|another|multiple|several|different|arbitrary)\s+"
     r"(?!(main|same|calling|current|caller)\b)([\w/-]+\s+){0,3}threads?\b(?! ?pool|[- ]?(safe|local))",
+    re.IGNORECASE,
+)
+_ON_LOOP = expression(
+    r"\b(run|runs|called|executed|invoked|scheduled) ([\w ]{0,40}? )?(in|on|from|by|inside|within) the "
+    r"([\w-]+\s+){0,2}(loop('s)? thread|thread of the ([\w-]+\s+){0,2}loop)\b",
     re.IGNORECASE,
 )
 _SEVERAL = expression(r"\b(any|multiple|several|different|arbitrary) |threads$", re.IGNORECASE)
