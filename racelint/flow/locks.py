@@ -31,7 +31,7 @@ def lock_call(
     if method in _TAKING:
         if awaiting is not None:
             ev.switch(awaiting, callee="acquire")
-        if ev.unused is node and _may_fail(node) and not _raises(ev, base):
+        if ev.unused is node and _may_fail(node) and not _raises(ev, base) and not _as_told(ev, node):
             ev.mark("unsure lock", node, base.text)
             return Value(shape=Shape.CALL)
         if ev.answered is (awaiting or node) and _may_fail(node) and not _raises(ev, base):
@@ -135,6 +135,12 @@ def _may_fail(node: cst.Call) -> bool:
         if (name in ("blocking", "block") and no) or (name == "timeout" and not isinstance(value, cst.UnaryOperation)):
             return not (isinstance(value, cst.Name) and value.value == "None")
     return False
+
+
+def _as_told(ev: Evaluator, node: cst.Call) -> bool:
+    """Whether `acquire` is only told what the function itself was told: whoever calls it says whether it waits, mostly by default."""
+    given = {name for name, _ in ev.function.params}
+    return all(isinstance(argument.value, cst.Name) and argument.value.value in given for argument in node.args)
 
 
 def is_lock(ev: Evaluator, value: Value) -> bool:

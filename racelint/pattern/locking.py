@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from racelint.events import OF_PROJECT, OF_THREAD, Access, Acquire, Kind, Op, Sense, Shape
-from racelint.facts import CallSite, FunctionFacts
+from racelint.facts import CallSite
 from racelint.finding import Confidence
 from racelint.pattern.anew import (
     Useless,
@@ -19,11 +19,11 @@ from racelint.pattern.copied_locks import copied_with_lock
 from racelint.pattern.own_paths import is_own_file
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.readers import changed_by_readers
+from racelint.pattern.replaced_locks import EXCUSED, replaced
 from racelint.pattern.rivals import in_processes
 from racelint.pattern.subclass_locks import replaced_by_subclass
 from racelint.pattern.transfers import changed_under_lock_of_one, changed_under_others_lock, changed_under_own_lock
 from racelint.pattern.unit import Unit, same
-from racelint.resolve import CONSTRUCTORS
 
 
 def useless_locks(unit: Unit) -> Iterator[Useless]:
@@ -38,7 +38,7 @@ def useless_locks(unit: Unit) -> Iterator[Useless]:
     yield from _of_another_object(unit)
     yield from _one_of_several(unit)
     yield from _of_one_process(unit)
-    yield from _replaced(unit)
+    yield from replaced(unit)
     yield from _thrown_away(unit)
     yield from _dropped_while_held(unit)
     yield from _not_waited_for(unit)
@@ -258,133 +258,6 @@ def _of_one_process(unit: Unit) -> Iterator[Useless]:
             )
 
 
-EXCUSED = frozenset(
-    {"__setstate__", "__getstate__", "__copy__", "__deepcopy__", "__enter__", "__aenter__", *CONSTRUCTORS}
-)
-"""Methods that may give an object its lock: nobody else has the object, or its parts, yet."""
-FRESH = ("fork", "child", "init", "setup", "set_up", "restore", "unpickle", "reinit", "copy", "clone")
-"""Parts of names of functions that do so before others use the object."""
-
-
-def _replaced(unit: Unit) -> Iterator[Useless]:
-    """A new lock put in the place of one that others may hold or wait for."""
-    if unit.facts.name in EXCUSED or _after_fork(unit) or any(part in unit.facts.name.lower() for part in FRESH):
-        return
-    scope = unit.module.scope
-    for write in unit.accesses(Op.WRITE, kinds=(Kind.ATTRIBUTE, Kind.GLOBAL)):
-        call = unit.module.models.functions.get(write.value.type)
-        if (
-            call is None
-            or call.effect != "lock"
-            or write.resource.key
-            or write.control
-            or write.place.unit != unit.facts.qualname
-        ):
-            continue
-        place = write.resource.place
-        begun = _begins(unit)
-        if place not in unit.module.locks_of(write.resource.owner) or not (_has_lock_before(unit, write) or begun):
-            continue
-        if not _runs_later(unit):
-            continue
-        users = [f for f in scope.facts.functions if f is not unit.facts and _takes(f, write.resource.path)]
-        if users:
-            yield Useless(
-                write,
-                write,
-                write.resource.name,
-                "is replaced here: who holds the old one does not keep those who take the new one",
-                _how_sure(unit, write)
-                if call.world == "tasks"
-                else _among_threads(unit)
-                if begun
-                else Confidence.MEDIUM,
-                "make the lock once, in the constructor or at import",
-            )
-
-
-def _begins(unit: Unit) -> bool:
-    """Whether a constructor calls the method, which gives the object its first lock, and others may call it later."""
-    callers = _callers(unit)
-    begun = any(_constructs(unit, caller) for caller in callers)
-    return begun and (not unit.facts.name.startswith("_") or not all(_constructs(unit, c) for c in callers))
-
-
-def _among_threads(unit: Unit) -> Confidence:
-    """How sure it is that who calls such a method again does so while others use the object: medium if threads of the module do.
-
-    A thread may be started with the method itself, too.
-    """
-    again = [unit.facts, *(caller for caller in _callers(unit) if not _constructs(unit, caller))]
-    return Confidence.MEDIUM if any(map(unit.module.concurrency.surely_in_threads, again)) else Confidence.LOW
-
-
-def _callers(unit: Unit) -> list[FunctionFacts]:
-    return [caller for caller, _ in unit.module.concurrency.callers.get(unit.facts.qualname, [])]
-
-
-def _constructs(unit: Unit, caller: FunctionFacts) -> bool:
-    return caller.name in CONSTRUCTORS and caller.owner == unit.facts.owner
-
-
-def _how_sure(unit: Unit, write: Access) -> Confidence:
-    """How sure it is that a task holds a lock which is replaced: medium if one is seen to wait for something under it meanwhile."""
-    module = unit.module
-    users = (f for f in module.scope.facts.functions if f.is_async and _takes(f, write.resource.path))
-    for other in filter(None, (module.unit(user.qualname) for user in users if user is not unit.facts)):
-        held = [
-            switch
-            for switch in other.switches()
-            if other is not unit
-            for number in switch.held
-            if isinstance(lock := other.events[number], Acquire) and lock.lock.place == write.resource.place
-        ]
-        found = (
-            module.concurrency.overlap(unit.facts.qualname, other.facts.qualname, "tasks", write.resource)
-            if held
-            else None
-        )
-        if found is not None and found.strength is Confidence.HIGH and not (found.public or found.called):
-            return Confidence.MEDIUM
-    return Confidence.LOW
-
-
-def _after_fork(unit: Unit) -> bool:
-    """Whether the function is registered to run in a child process, where nobody holds a lock of the parent."""
-    facts = unit.module.scope.facts
-    return any(
-        call.callee.endswith("register_at_fork")
-        and any(argument.rpartition(".")[2] == unit.facts.name for argument in call.arguments)
-        for function in (*facts.functions, facts.module_body)
-        for call in function.calls
-    )
-
-
-def _runs_later(unit: Unit) -> bool:
-    """Whether anything but a constructor is known to run the function."""
-    concurrency, functions = unit.module.concurrency, unit.module.scope.functions
-    roots = (concurrency.roots[n] for n in concurrency.reached.get(unit.facts.qualname, ()))
-    return any(root.unit in functions and functions[root.unit].name not in CONSTRUCTORS for root in roots)
-
-
-def _has_lock_before(unit: Unit, write: Access) -> bool:
-    """Whether the state has a lock from the beginning."""
-    scope, resource = unit.module.scope, write.resource
-    if resource.kind is Kind.GLOBAL:
-        return scope.assigned.get(resource.path, "none") not in ("none", "other")
-    return any(
-        w.shape == "call" and scope.in_construction(f, w)
-        for f, w in scope.attribute_writes(resource.owner, resource.path)
-    )
-
-
-def _takes(function: FunctionFacts, lock: str) -> bool:
-    """Whether the function takes something of this name in a `with`."""
-    return any(guard.rpartition(".")[2] == lock for call in function.calls for guard in call.within) or any(
-        guard.rpartition(".")[2] == lock for write in function.writes for guard in write.within
-    )
-
-
 def _thrown_away(unit: Unit) -> Iterator[Useless]:
     """The lock of one key is taken out of its collection while others may wait for it: the next one makes a new lock."""
     for removal in unit.accesses(Op.DELETE, kinds=INTERNAL):
@@ -410,9 +283,22 @@ def _thrown_away(unit: Unit) -> Iterator[Useless]:
                 removal,
                 used.lock.shown,
                 "is thrown away here: those who wait for it and those who make the next one do not keep each other",
-                Confidence.MEDIUM,
+                Confidence.LOW if _with_all_of_key(unit, removal) else Confidence.MEDIUM,
                 "keep the lock, or count its users under one lock of the collection",
             )
+
+
+def _with_all_of_key(unit: Unit, removal: Access) -> bool:
+    """Whether the function takes what else it has under the key away, too: the key has come to its end, and few come for it any more.
+
+    Of four such findings that were read none was right.
+    """
+    return any(
+        other.resource.key == removal.resource.key
+        and other.resource.place != removal.resource.place
+        and other.place.unit == removal.place.unit
+        for other in unit.accesses(Op.DELETE, kinds=INTERNAL)
+    )
 
 
 def _dropped_while_held(unit: Unit) -> Iterator[Useless]:
