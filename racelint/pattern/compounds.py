@@ -214,4 +214,16 @@ def _excluded(unit: Unit, step: Access, lock: Acquire) -> bool:
     if lock.lock.path.startswith(step.resource.path + "."):  # the object has a lock of its own, which its methods take
         return True
     held = unit.locked_at(step)
-    return any(h.lock.place == lock.lock.place or unit.is_condition(h) or unit.is_condition(lock) for h in held)
+    return any(
+        h.lock.place == lock.lock.place or _of_one_manager(h, lock) or unit.is_condition(h) or unit.is_condition(lock)
+        for h in held
+    )
+
+
+def _of_one_manager(one: Acquire, other: Acquire) -> bool:
+    """Whether both are what one context manager of the project takes: `with held():`, here and around what calls the function."""
+    return "(" in one.lock.path + other.lock.path and _manager(one) == _manager(other)
+
+
+def _manager(lock: Acquire) -> str:
+    return lock.lock.path.partition("(")[0].removeprefix("lock of ")

@@ -29,7 +29,12 @@ def decided_under_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
                 continue
             if _set_back(unit, check, act) or _counts_first(unit, check, act, lock):
                 continue
-            if not unit.rechecked_locked(act) and not _claimed(unit, check, lock) and not _looks_again(unit, act):
+            if not (
+                unit.rechecked_locked(act)
+                or _claimed(unit, check, lock)
+                or _looks_again(unit, act)
+                or _looks_again(unit, act, check.resource)
+            ):
                 yield Pair(unit, check, act), lock
                 break
 
@@ -163,14 +168,16 @@ def _creates(act: Access) -> bool:
     return act.op is Op.UPDATE or (act.op is Op.WRITE and act.how in ("=", "[]") and not act.value.shape.absent)
 
 
-def _looks_again(unit: Unit, act: Access) -> bool:
-    """Whether the state is looked at once more under the lock that is held at the act, in a statement of its own."""
+def _looks_again(unit: Unit, act: Access, other: Resource | None = None) -> bool:
+    """Whether the state, or the `other` that decided, is looked at once more under the lock that is held at the act, in a statement
+    of its own."""
     here = {lock.id for lock in unit.locked_at(act)}
+    wanted = other or act.resource
     return any(
         here & access.held
         and access.id not in act.value.stems
         and not (access.place.unit == unit.facts.qualname and access.statement == act.statement)
-        and (same(access.resource, act.resource) or access.resource.name == act.resource.shown)  # or an entry of it
+        and (same(access.resource, wanted) or access.resource.name == wanted.shown)  # or an entry of it
         and unit.before(access.id, act.id)
         for access in unit.accesses(Op.READ, Op.CHECK, kinds=INTERNAL)
     )

@@ -72,10 +72,11 @@ def find(module: Module) -> Iterable[Finding]:
     """A check under a lock, its release, and a change that the check decided on."""
     for unit in module.units:
         for pair, lock in decided_under_lock(unit):
-            evidence = rival(unit, pair.second.resource, World.THREADS)
+            counts = COUNTING if pair.second.how in COUNTING else ()  # who counts down leaves the more room
+            evidence = rival(unit, pair.second.resource, World.THREADS, counts)
             if evidence is None:
                 continue
-            if renews(pair):
+            if renews(pair) or far(pair):
                 evidence = evidence.weakened()
             name, held = pair.second.resource.shown, lock.lock.name
             yield module.finding(
@@ -140,6 +141,13 @@ def undone_by(pair: Pair) -> tuple[str, ...]:
         return ("del[]", "pop", "remove", "clear", "popitem", "discard")
     how = pair.second.how
     return COUNTING if how in COUNTING else ("[]", "setdefault") if how == "[]" else ADDING
+
+
+def far(pair: Pair) -> bool:
+    """Whether a function makes the change that the unit does not call itself, which may have reasons of its own for it."""
+    unit, maker = pair.unit, pair.second.place.unit
+    own = {call.callee.rpartition(".")[2] for call in unit.facts.calls}
+    return maker != unit.facts.qualname and maker.rpartition(".")[2] not in own
 
 
 def renews(pair: Pair) -> bool:

@@ -370,7 +370,10 @@ def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Eviden
         custom = len(guarded) >= 2 and len(without) <= 1
         usual = evidence.strength is Confidence.HIGH and len(guarded) >= len(without)
         alone = ahead_of_starts(unit, access)
-        doubtful = bool(locks) and not made_apart(unit, locks, others[0][3])  # one lock by two names
+        doubtful = bool(locks) and (
+            not made_apart(unit, locks, others[0][3])  # one lock by two names
+            or unit.module.concurrency.called_under_lock(unit.facts)  # the caller may hold the other one, too
+        )
         set_back = access.value.shape is Shape.CONSTANT and not unit.module.concurrency.surely_in_threads(unit.facts)
         flag = access.value.shape in (Shape.TRUE, Shape.FALSE, Shape.NONE) or (
             set_back and evidence.strength is not Confidence.HIGH  # maybe before the threads begin
