@@ -326,15 +326,18 @@ class Program:
 
     def lines_of(self, facts: FunctionFacts) -> list[str]:
         """The lines of the file that a definition stands in. Raises ValueError if it cannot be read any more."""
-        home = self.scope.names_in(facts.qualname).facts
-        if home.path == self.scope.facts.path:
+        return self.lines_at(self.scope.names_in(facts.qualname).facts.path)
+
+    def lines_at(self, path: str) -> list[str]:
+        """The lines of a file of the project. Raises ValueError if it cannot be read any more."""
+        if path == self.scope.facts.path:
             return self.lines
-        if home.path not in self._others:
-            read = read_source(home.path, home.path)
-            self._others[home.path] = read.lines if isinstance(read, Source) else []
-        if not self._others[home.path]:
-            raise ValueError(f"{home.path} cannot be read")
-        return self._others[home.path]
+        if path not in self._others:
+            read = read_source(path, path)
+            self._others[path] = read.lines if isinstance(read, Source) else []
+        if not self._others[path]:
+            raise ValueError(f"{path} cannot be read")
+        return self._others[path]
 
     def matters(self, function: FunctionFacts, depth: int = 4) -> bool:
         """Whether walking into a helper can add anything: it touches changing state or a store, suspends, or calls such."""

@@ -39,6 +39,7 @@ from racelint.pattern.declared import unguarded_accesses
 from racelint.pattern.dependence import (
     adds_up,
     chained_entries,
+    claimed_first,
     decided,
     entries_updated,
     extremes,
@@ -73,7 +74,7 @@ from racelint.pattern.files import (
     written_in_place,
 )
 from racelint.pattern.filled_whole import cached_again, filled_whole
-from racelint.pattern.filling import filled_alike
+from racelint.pattern.filling import filled_alike, kept_short
 from racelint.pattern.fixed_names import replaced_from_fixed_name
 from racelint.pattern.forgotten import awaited_change, emptied_after_reading, forgotten_once, steps
 from racelint.pattern.given_up import given_up
@@ -339,6 +340,7 @@ __all__ = [
     "changed_by_requests",
     "changed_or_made",
     "children_then_parent",
+    "claimed_first",
     "claimed_in_two_steps",
     "claims_too_late",
     "columns_overwritten",
@@ -416,6 +418,7 @@ __all__ = [
     "kept_by_default",
     "kept_by_hooks",
     "kept_late",
+    "kept_short",
     "kept_under_lock",
     "key_kept_late",
     "late_writes",

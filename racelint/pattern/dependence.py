@@ -23,12 +23,33 @@ def stale_writes(unit: Unit, kinds: tuple[Kind, ...] = INTERNAL) -> Iterator[Pai
             read = unit.access(number)
             if read is None or read.op not in (Op.READ, Op.CHECK) or not exactly(read.resource, write.resource):
                 continue
+            if read.place.unit != write.place.unit and (_names_anew(unit, read) or _names_anew(unit, write)):
+                continue
             switch = unit.switch_between(number, write.id)
             if switch is None or _compared_again(unit, write):
                 continue
             if unit.fresh(write, write.resource) is None and not unit.guarded(read, write):
                 yield Pair(unit, read, write, switch)
                 break
+
+
+def _names_anew(unit: Unit, access: Access) -> bool:
+    """Whether a helper gives the name of the key a value of its own: what another function calls so may be another key."""
+    helper = unit.module.scope.functions.get(access.place.unit)
+    key = access.resource.key
+    return helper is not None and key.isidentifier() and any(write.path == key for write in helper.writes)
+
+
+def claimed_first(pair: Pair) -> bool:
+    """Whether the unit, because of what it had read, wrote the same before the switch point: whoever comes meanwhile sees that."""
+    unit, switch = pair.unit, pair.switch
+    return switch is not None and any(
+        pair.first.id < write.id < switch.id
+        and exactly(write.resource, pair.second.resource)
+        and pair.first.id in write.controlled_by
+        and unit.before(write.id, switch.id)
+        for write in unit.accesses(Op.WRITE, kinds=(pair.second.resource.kind,))
+    )
 
 
 def _compared_again(unit: Unit, write: Access, world: World = World.TASKS) -> bool:

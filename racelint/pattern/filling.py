@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from racelint.events import Shape
+from racelint.expressions import expression
 from racelint.facts import CallSite, FunctionFacts
 from racelint.pattern.made import makes_known_resource
 from racelint.pattern.module import here
@@ -50,3 +51,15 @@ _SAME = frozenset(
 
 _SAME_OF_TEXT = frozenset("strip lower upper title split rsplit partition rpartition format join encode decode".split())
 """Methods of texts."""
+
+
+def kept_short(pair: Pair) -> bool:
+    """Whether all that is done is to throw the oldest entries of a list away: `recent = recent[-100:]`.
+
+    What another thread adds in the one step in between is lost, but so are all that are older, before long.
+    """
+    unit, write = pair.unit, pair.second
+    return write.how == "=" and _NEWEST.fullmatch(unit.module.text(write.place)) is not None
+
+
+_NEWEST = expression(r"([\w.]+) = \1\[-[\w.]+:\]")

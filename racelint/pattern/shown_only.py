@@ -28,11 +28,26 @@ def only_shown(unit: Unit, write: Access, counted: bool = True, figures: bool = 
     if counted and write.how not in _COUNTS:
         return False
     name, home = resource.path, unit.module.scope.names_in(function.qualname).facts.path
-    if _read_elsewhere(unit, name, home):
+    readers = _readers(unit, name, home)
+    if len(readers) > MOST_READERS:
         return False
-    used = _used_in("".join(unit.module.program.lines_of(function)), name, figures)
+    uses = {_used_in(_text(unit, path), name, figures) for path in (home, *readers)}
+    if Use.READ in uses:
+        return False
     own = name.startswith("_") or not _COPIED.isdisjoint(home.split("/")[:-1])
-    return used is Use.SHOWN or (counted and used is Use.NONE and own)
+    return Use.SHOWN in uses or (counted and own)
+
+
+MOST_READERS = 5
+"""Other modules that are read for what they do with an attribute; where more name it, something may go by it."""
+
+
+def _text(unit: Unit, path: str) -> str:
+    """The text of a module; nothing that can be parsed if it cannot be read."""
+    try:
+        return "".join(unit.module.program.lines_at(path))
+    except ValueError:
+        return "("
 
 
 class Use(Enum):
@@ -52,16 +67,19 @@ _FIGURES = frozenset({"stats", "statistics", "metrics"})
 _COUNTS = ("+=", "-=", "[]+=", "[]-=")
 
 
-def _read_elsewhere(unit: Unit, name: str, home: str) -> bool:
-    """Whether a module of the project other than `home` names an attribute that is called so; a private one of `self` is another one."""
+def _readers(unit: Unit, name: str, home: str) -> list[str]:
+    """The modules that use `home` and name an attribute which is called so; a private one of `self` is another one."""
     last, own = f".{name}", f"self.{name}" if name.startswith("_") else ""
-    return any(
-        path.endswith(last) and path != own
-        for module in unit.module.scope.index.modules
+    return [
+        module.path
+        for module in unit.module.scope.index.users.get(home, ())
         if module.path != home
-        for function in (*module.functions, module.module_body)
-        for path in (*function.reads, *function.references)
-    )
+        and any(
+            path.endswith(last) and path != own
+            for function in (*module.functions, module.module_body)
+            for path in (*function.reads, *function.references)
+        )
+    ]
 
 
 @lru_cache(maxsize=64)
@@ -73,19 +91,61 @@ def _used_in(text: str, name: str, figures: bool) -> Use:
         return Use.READ
 
 
-def _used(node: ast.AST, name: str, figures: bool) -> Use:
-    if isinstance(node, ast.Attribute) and node.attr == name and isinstance(node.ctx, ast.Load):
+def _used(tree: ast.AST, name: str, figures: bool) -> Use:
+    above = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+    found = [node for node in above if _names(node, name)]
+    steps = [holder.op for holder in map(above.get, found) if isinstance(holder, ast.AugAssign)]
+    falls = not steps or not all(isinstance(step, ast.Add) for step in steps)
+    loads = [node for node in found if not _is_changed(node, above)]
+    if not all(_is_shown(node, above, figures, falls) for node in loads):
         return Use.READ
-    if isinstance(node, ast.Constant) and node.value == name:  # `getattr(self, "name")`, a list of fields
-        return Use.READ
-    parts = ast.iter_child_nodes(node)
-    if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Attribute):
-        parts = iter((node.value.value, node.slice))  # an entry is set, or counted up
-    uses = {_used(part, name, figures) for part in parts}
-    shows = (
-        isinstance(node, ast.FunctionDef)
-        and (node.name in ("__repr__", "__str__") or (figures and not _FIGURES.isdisjoint(node.name.split("_"))))
-    ) or (isinstance(node, ast.Call) and is_told(ast.unparse(node.func)))
-    if Use.READ in uses:
-        return Use.SHOWN if shows else Use.READ
-    return Use.SHOWN if Use.SHOWN in uses else Use.NONE
+    return Use.SHOWN if loads else Use.NONE
+
+
+def _names(node: ast.AST, name: str) -> bool:
+    """Whether a node is the attribute, or its name in a text: `getattr(self, "name")`, a list of fields."""
+    if isinstance(node, ast.Constant):
+        return bool(node.value == name)
+    return isinstance(node, ast.Attribute) and node.attr == name
+
+
+def _is_changed(node: ast.AST, above: dict[ast.AST, ast.AST]) -> bool:
+    """Whether the attribute, or an entry of it, is set or counted up there."""
+    entry = above[node]
+    if isinstance(entry, ast.Subscript) and entry.value is node and isinstance(entry.ctx, ast.Store | ast.Del):
+        return True
+    return isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load)
+
+
+def _is_shown(node: ast.AST, above: dict[ast.AST, ast.AST], figures: bool, falls: bool) -> bool:
+    """Whether what stands there is logged or shown with its object, or only asked whether it is any: one that is lost of several does
+    not change that, unless it is no number that only rises. A local name that holds it is followed."""
+    holder = above.get(node)
+    if not falls and _asks_if_any(holder, node):
+        return True
+    if isinstance(holder, ast.Assign) and isinstance(holder.targets[0], ast.Name) and len(holder.targets) == 1:
+        around = above.get(holder)
+        while around is not None and not isinstance(around, ast.FunctionDef | ast.AsyncFunctionDef):
+            around = above.get(around)
+        local = holder.targets[0].id
+        uses = [n for n in ast.walk(around) if isinstance(n, ast.Name) and n.id == local] if around is not None else []
+        loads = [use for use in uses if isinstance(use.ctx, ast.Load)]
+        return bool(loads) and all(
+            not isinstance(above[n], ast.Assign) and _is_shown(n, above, figures, falls) for n in loads
+        )
+    while holder is not None:
+        if isinstance(holder, ast.Call) and is_told(ast.unparse(holder.func)):
+            return True
+        if isinstance(holder, ast.FunctionDef) and (
+            holder.name in ("__repr__", "__str__") or (figures and not _FIGURES.isdisjoint(holder.name.split("_")))
+        ):
+            return True
+        holder = above.get(holder)
+    return False
+
+
+def _asks_if_any(holder: ast.AST | None, node: ast.AST) -> bool:
+    """Whether a value is only asked whether it is anything but none."""
+    if isinstance(holder, ast.If | ast.IfExp):
+        return holder.test is node
+    return isinstance(holder, ast.BoolOp) or (isinstance(holder, ast.UnaryOp) and isinstance(holder.op, ast.Not))

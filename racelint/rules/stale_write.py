@@ -32,12 +32,14 @@ from racelint.pattern import (
     adds_up,
     chained_entries,
     changed_after,
+    claimed_first,
     copied_to_processes,
     counted_after_use,
     drained_by_threads,
     emptied_after_await,
     entries_updated,
     extremes,
+    first_word,
     rival,
     sized_before_await,
     stale_writes,
@@ -63,6 +65,8 @@ def _between_tasks(module: Module, unit: Unit) -> Iterable[Finding]:
         evidence = rival(unit, pair.second.resource)
         if pair.in_one_statement or pair.restores or evidence is None or pair.switch is None:
             continue
+        if claimed_first(pair):
+            evidence = evidence.weakened()
         name = pair.second.resource.shown
         yield module.finding(
             RULE,
@@ -159,6 +163,8 @@ def _emptied_by_tasks(module: Module, unit: Unit) -> Iterable[Finding]:
     for pair, evidence in emptied_after_await(unit):
         if pair.switch is None:
             continue
+        if first_word(unit.facts.name) in module.models.lifecycle:  # what comes then is mostly to be thrown away, too
+            evidence = evidence.weakened()
         name = pair.second.resource.shown
         yield module.finding(
             RULE,
@@ -220,11 +226,13 @@ def _between_threads(module: Module, unit: Unit) -> Iterable[Finding]:
         if (
             evidence is None
             or pair.restores
-            or (evidence.public and not locks)
+            or (not locks and (evidence.public or unit.module.concurrency.called_only_under_lock(unit.facts)))
             or pair.in_one_step
             or copied_to_processes(unit, pair.second.resource)
         ):
             continue
+        if evidence.half and not locks:  # of five such findings that were read one was right
+            evidence = evidence.weakened()
         renewed = pair.second.how == "[]" and not locks and not adds_up(pair)
         if renewed:  # mostly an entry that is as good from another thread
             evidence = evidence.weakened()

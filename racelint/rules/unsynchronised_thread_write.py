@@ -44,6 +44,7 @@ from collections.abc import Iterable
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import (
+    COUNTING,
     Access,
     Confidence,
     Evidence,
@@ -56,6 +57,7 @@ from racelint.pattern import (
     extremes,
     filled_alike,
     filled_by_several,
+    kept_short,
     numbered,
     numbered_by_size,
     only_shown,
@@ -128,6 +130,8 @@ def find(module: Module) -> Iterable[Finding]:
             evidence = met(unit, pair.second) if pair.switch is None else None
             if evidence is None:
                 continue
+            if evidence.strength is not Confidence.LOW and only_shown(unit, pair.second):
+                evidence = evidence.weakened()
             name = pair.first.resource.shown
             yield module.finding(
                 RULE,
@@ -145,10 +149,9 @@ def find(module: Module) -> Iterable[Finding]:
             evidence = stronger(met(unit, pair.second), counted_by_starter(unit, pair.second))
             if evidence is None or pair.restores or not pair.in_one_step or filled_alike(pair):
                 continue
-            figures = (
-                evidence.strength is not Confidence.HIGH
-            )  # where threads are seen to count, who looks wants the true figure
-            if evidence.strength is not Confidence.LOW and only_shown(unit, pair.second, figures=figures):
+            if evidence.strength is not Confidence.LOW and (
+                only_shown(unit, pair.second, figures=True) or kept_short(pair)
+            ):
                 evidence = evidence.weakened()
             name = pair.second.resource.shown
             yield module.finding(
@@ -173,6 +176,9 @@ def met(unit: Unit, access: Access) -> Evidence | None:
     if evidence is None or evidence.public or unit.module.concurrency.called_under_lock(unit.facts):
         return None
     if evidence.at_lock:  # for what it changes outside of the lock it may well need none
+        evidence = evidence.weakened()
+    if evidence.half and access.how not in COUNTING:
+        # a text or list that the thread of an object builds has one reader as a rule: of five such findings that were read none was right
         evidence = evidence.weakened()
     return None if copied_to_processes(unit, resource) else evidence
 
