@@ -21,12 +21,15 @@ from racelint.pattern import (
     Unit,
     begins_because,
     begins_something,
+    checked_outside,
     decided,
     exactly,
+    finished_later,
     first_word,
     has_side_effects,
     has_threads,
     is_taken,
+    keeps_lock,
     kept_under_lock,
     locked_next,
     made_for_threads,
@@ -38,18 +41,21 @@ from racelint.pattern import (
     opened_between,
     opened_by,
     opened_for,
+    other_maker,
     owner_made_anew,
     raised_to_end,
     rival,
+    run_by_many,
     said_by_all,
     same,
     stronger,
     tells_of_end,
+    under_one_lock,
     works_first,
     works_under,
 )
 from racelint.resolve import for_each_thread
-from racelint.words import ASKED
+from racelint.words import ASKED, WORD
 
 MADE = (Shape.AWAITED, Shape.NEW, Shape.CALL, Shape.SPAWNED)
 
@@ -96,7 +102,7 @@ def _made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence
         ):
             continue
         expected = waited_for_by_others(unit, pair)
-        evidence = stronger(rival(unit, write.resource, shapes=INSERTS if keyed else ()), expected)
+        evidence = stronger(_others(unit, write, keyed, World.TASKS), expected)
         if not keyed and makes_resource(unit, write):
             evidence = stronger(evidence, made_sure_by_each(unit, write))
         if not keyed and (makes_resource(unit, write) or picked_up(unit, pair.first, write)):
@@ -185,6 +191,10 @@ def how_sure(unit: Unit, pair: Pair, evidence: Evidence) -> Confidence:
     if write.resource.key and _enters(unit, pair, Sense.ABSENT):
         return Confidence.LOW if evidence.public or evidence.called else evidence.strength
     made = makes_resource(unit, write)
+    if keeps_lock(unit, write) or (unit.locked_at(write) and not made and _brings_up(unit, write.place.unit)):
+        return (
+            Confidence.LOW
+        )  # who comes next gets the lock when all is taken down again; or who sets it up does so once
     if unit.locked_at(write) and (made or not write.resource.key):
         # whoever takes a lock for it expects others, and means to do it once
         return max(evidence.strength, Confidence.MEDIUM, key=lambda s: s.rank)
@@ -203,13 +213,21 @@ def how_sure(unit: Unit, pair: Pair, evidence: Evidence) -> Confidence:
     function = unit.module.scope.functions.get(write.place.unit)
     if function is not None and unit.module.concurrency.called_only_under_lock(function):
         return Confidence.LOW  # which so seems to be a part of whatever is done under the lock
-    called = function is not None and unit.module.concurrency.callers.get(function.qualname)
-    if first_word(write.place.unit) in unit.module.models.lifecycle and not called:
+    sites = unit.module.concurrency.callers.get(function.qualname, ()) if function is not None else ()
+    called = any(not _brings_up(unit, caller.qualname) for caller, _ in sites)
+    if _brings_up(unit, write.place.unit) and not called:
         # whoever connects or starts an object does so once
         return Confidence.LOW if evidence.public else evidence.strength
     if evidence.strength is Confidence.LOW:
         return Confidence.LOW  # read closely, most public coroutines have one caller, which awaits them in turn
     return max(evidence.strength, Confidence.MEDIUM, key=lambda s: s.rank)
+
+
+def _brings_up(unit: Unit, name: str) -> bool:
+    """Whether a function is one by which its object comes into use or ends, by its first word: `start`, `_connect_all`, `startAsync`."""
+    lifecycle = unit.module.models.lifecycle
+    words = WORD.findall(name.rpartition(".")[2])
+    return first_word(name) in lifecycle or (bool(words) and words[0].lower() in lifecycle)
 
 
 def does_work(unit: Unit, pair: Pair) -> bool:
@@ -232,7 +250,7 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
             if check is None or not same(check.resource, write.resource) or not _missing(unit, check, sense):
                 continue
             way = "" if _of_a_loop(unit, write) else wrong_way(unit, check, write)
-            evidence = rival(unit, write.resource, World.THREADS) if way else None
+            evidence = _others(unit, write, keyed, World.THREADS) if way else None
             if evidence is not None:
                 if way == "flag" and check.how == "while":
                     continue  # a loop that runs until the flag is up
@@ -254,12 +272,16 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                     or write.resource.kind is Kind.CAPTURED  # by jobs of one function, which may wait for each in turn
                 ):
                     continue  # what is begun may well be begun twice, and by one thread only
-                once = first_word(unit.facts.name) in unit.module.models.lifecycle
+                once = _brings_up(unit, unit.facts.name)
                 if way == "plain" and once and evidence.strength is not Confidence.HIGH:
                     evidence = replace(evidence, strength=Confidence.LOW)
+                if way in ("flag", "unchecked") and once:
+                    evidence = evidence.weakened()  # whoever starts an object does so once, whatever it locks
+                if way == "flag" and check.place.unit != write.place.unit and under_one_lock(unit, check, write):
+                    evidence = evidence.weakened()  # each step has the lock: who raises the flag mostly looks again
                 if way in ("plain", "early") and set_up_elsewhere(unit, write):
                     evidence = replace(evidence, strength=Confidence.LOW)
-                sure = evidence.strength is Confidence.HIGH and makes_known_resource(unit, write)
+                sure = run_by_many(unit) and makes_known_resource(unit, write)
                 if way == "plain" and _of_one_object(write) and not sure:
                     evidence = replace(evidence, strength=Confidence.LOW)
                 if evidence.called and way == "plain":  # what leads there has mostly been set up before
@@ -289,6 +311,13 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                     )
                 yield Pair(unit, check, write), way, evidence
                 break
+
+
+def _others(unit: Unit, write: Access, keyed: bool, world: World) -> Evidence | None:
+    """The evidence that others change the entry meanwhile, or make what is missing."""
+    if not keyed:
+        return other_maker(unit, write, world)
+    return rival(unit, write.resource, world, INSERTS if world is World.TASKS else ())
 
 
 def _missing(unit: Unit, check: Access, sense: Sense) -> bool:
@@ -453,45 +482,3 @@ def filled_at_once(unit: Unit, write: Access) -> bool:
 
 _COLLECTIONS = frozenset({"list", "dict", "set"})
 """Types of displays that are changed in place."""
-
-
-def finished_later(unit: Unit, write: Access) -> bool:
-    """Whether what was published, or the data that its flag stands for, is still being made afterwards."""
-    for access in unit.flow.accesses:
-        if (
-            access.id == write.id
-            or not unit.before(write.id, access.id)
-            or not set(write.controlled_by) <= set(access.controlled_by)
-        ):
-            continue
-        part = access.resource.name.startswith(write.resource.name + ".") or (
-            access.resource.owner == write.resource.owner and access.resource.path.startswith(write.resource.path + ".")
-        )
-        fills = same(access.resource, write.resource) and (
-            access.op is Op.UPDATE
-            or (access.op is Op.USE and access.how != "start")
-            or (bool(access.resource.key) and not write.resource.key and access.op is Op.WRITE)
-        )
-        if write.value.shape is not Shape.TRUE and ((part and access.op.changes) or fills):
-            return True
-        made = access.op is Op.WRITE and access.value.shape in (Shape.NEW, Shape.CALL, Shape.AWAITED)
-        if write.value.shape is Shape.TRUE and made and access.resource.owner == write.resource.owner:
-            return True
-    return False
-
-
-def checked_outside(unit: Unit, write: Access) -> bool:
-    """Whether the resource is also tested without the lock under which it is set."""
-    return any(
-        same(access.resource, write.resource)
-        and not unit.guarded(access, write, World.THREADS)
-        and not under_one_lock(unit, access, write)  # the same code, run twice
-        for access in unit.accesses(Op.CHECK)
-        if unit.before(access.id, write.id)
-    )
-
-
-def under_one_lock(unit: Unit, one: Access, other: Access) -> bool:
-    """Whether both are made under the same lock, even if it was let go of in between."""
-    locks = {lock.lock.place for lock in unit.locked_at(one)}
-    return any(lock.lock.place in locks for lock in unit.locked_at(other))

@@ -37,6 +37,7 @@ from racelint.words import (
     SETTLES,
     SIGNED_IN,
     TAKEN,
+    TAKES_BACK,
     UNTIL,
     WORD,
 )
@@ -201,7 +202,12 @@ MEANINGS = (
         r"(?i)^_*(async_)?(stop|close|aclose|shutdown|cleanup|disconnect|teardown|unload|terminate|end|exit|finish|cancel)(_|$)",
     ),
     Meaning(
-        "`closed`, `stopped`, `shutdown`, `aborted` as the last word of a flag",
+        "`disable`, `unregister`, `unsubscribe`, `detach`, `unmount` and their kin as the first word of a function",
+        "undoes what another one has set up: the flag that it lowers says how things are, not that there is work to do",
+        rf"^_*({'|'.join(sorted(TAKES_BACK))})(_|$)",
+    ),
+    Meaning(
+        "`closed`, `stopped`, `shutdown`, `aborted`, `exit_flag`, `stop_requested` as the last word, or words, of a flag",
         "tells others to go on no more",
         OVER.pattern,
     ),

@@ -63,7 +63,10 @@ TELLS = frozenset("send publish notify email mail dispatch deliver".split())
 TAKEN = expression(r"Duplicate|AlreadyExists?(Error|Exception)?$|UniqueViolation|UniqueConstraint|IntegrityError")
 """Names that projects and libraries give to errors about a second such row."""
 
-OVER = expression(r"(^|_)(shut_?down|closed|closing|stopp(ed|ing)|cancell?ed|aborted|terminat(ed|ing)|exit(ed|ing))$")
+OVER = expression(
+    r"(^|_)(shut_?down|closed|closing|stopp(ed|ing)|cancell?ed|aborted|terminat(ed|ing)|exit(ed|ing)"
+    r"|(stop|exit|quit|shutdown|abort|kill|terminate)_(flag|requested))$"
+)
 """Names of flags that tell others to go on no more."""
 
 FREE = expression(r"(^|_)(free|available|idle|vacant|unused|unassigned|unclaimed|pending|queued)$")
@@ -225,6 +228,9 @@ def of_application(path: str) -> bool:
     """Whether the path means what all requests of an application share, though each of them is handed its own request."""
     return _OF_REQUEST.search(path) is not None
 
+
+TAKES_BACK = frozenset("disable unregister unsubscribe deactivate detach uninstall unmount unbind unload leave".split())
+"""First words of functions that undo what another one has set up."""
 
 CLOSES = frozenset({"close", "aclose", "disconnect", "stop", "abort", "terminate", "shutdown"})
 """Calls after which a connection is of no use any more."""

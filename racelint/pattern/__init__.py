@@ -77,7 +77,7 @@ from racelint.pattern.filled_whole import cached_again, filled_whole
 from racelint.pattern.filling import filled_alike, kept_short
 from racelint.pattern.fixed_names import replaced_from_fixed_name
 from racelint.pattern.forgotten import awaited_change, emptied_after_reading, forgotten_once, steps
-from racelint.pattern.given_up import given_up
+from racelint.pattern.given_up import given_up, nobody_cancels
 from racelint.pattern.half_made import published_half_made
 from racelint.pattern.half_ready import ready_too_early, taken_back
 from racelint.pattern.halves_late import kept_late
@@ -110,7 +110,7 @@ from racelint.pattern.limits import (
 )
 from racelint.pattern.links import links_refused
 from racelint.pattern.listings import awaited_then_read, listed_then_used
-from racelint.pattern.locked_next import locked_next
+from racelint.pattern.locked_next import keeps_lock, locked_next
 from racelint.pattern.locking import useless_locks
 from racelint.pattern.lookups import (
     COUNTS,
@@ -145,6 +145,7 @@ from racelint.pattern.made import (
     works_first,
     works_under,
 )
+from racelint.pattern.makers import other_maker
 from racelint.pattern.markers import MADE_EMPTY, says_at_work
 from racelint.pattern.module import Module
 from racelint.pattern.needing import started_unset
@@ -169,6 +170,7 @@ from racelint.pattern.past_transactions import sent_past
 from racelint.pattern.per_call import mixed_calls
 from racelint.pattern.promised import promises_broken
 from racelint.pattern.pruned import pruned
+from racelint.pattern.published import checked_outside, finished_later, under_one_lock
 from racelint.pattern.queues import Taken, of_several, seen_twice, unclaimed_items, worked_on
 from racelint.pattern.raised import raised_then_given, raised_then_tested
 from racelint.pattern.read_back import found_again
@@ -180,7 +182,7 @@ from racelint.pattern.removed_late import removed_late
 from racelint.pattern.reopened import reopened_by_two
 from racelint.pattern.replaced import replaced_meanwhile
 from racelint.pattern.rereading import fails_when_gone, rereads, takes_found, takes_from_queue
-from racelint.pattern.reset_at_start import reset_at_start
+from racelint.pattern.reset_at_start import awaited_by_starter, reset_at_start
 from racelint.pattern.revived import revived_in_vain
 from racelint.pattern.rights import taken_unasked
 from racelint.pattern.rivals import (
@@ -196,6 +198,7 @@ from racelint.pattern.rivals import (
     read_meanwhile,
     rival,
     rivals,
+    run_by_many,
     stronger,
     with_itself,
 )
@@ -319,6 +322,7 @@ __all__ = [
     "assumed_at_start",
     "assumed_set",
     "at_their_calls",
+    "awaited_by_starter",
     "awaited_change",
     "awaited_then_read",
     "begins_because",
@@ -339,6 +343,7 @@ __all__ = [
     "changed_after",
     "changed_by_requests",
     "changed_or_made",
+    "checked_outside",
     "children_then_parent",
     "claimed_first",
     "claimed_in_two_steps",
@@ -390,6 +395,7 @@ __all__ = [
     "filled_by_task",
     "filled_over_limit",
     "filled_whole",
+    "finished_later",
     "first_word",
     "forgiven",
     "forgotten_once",
@@ -414,6 +420,7 @@ __all__ = [
     "is_not_full",
     "is_taken",
     "iterated_by_threads",
+    "keeps_lock",
     "kept_apart",
     "kept_by_default",
     "kept_by_hooks",
@@ -455,6 +462,7 @@ __all__ = [
     "named_by_request",
     "named_temporary",
     "next_numbers",
+    "nobody_cancels",
     "noted_too_late",
     "numbered",
     "numbered_by_size",
@@ -473,6 +481,7 @@ __all__ = [
     "opened_between",
     "opened_by",
     "opened_for",
+    "other_maker",
     "others_left",
     "own_entry_gone",
     "own_failure_cleaned",
@@ -526,6 +535,7 @@ __all__ = [
     "row_locked_since",
     "row_updates",
     "rows_redeemed",
+    "run_by_many",
     "said_by_all",
     "same",
     "same_content",
@@ -588,6 +598,7 @@ __all__ = [
     "transactions_at",
     "unclaimed_items",
     "unconstrained",
+    "under_one_lock",
     "unguarded_accesses",
     "used_by_others",
     "useless_locks",

@@ -24,3 +24,14 @@ def locked_next(unit: Unit, act: Access) -> Evidence | None:
             text = f"`{caller.name}` takes `{lock}` after it, which says that several come at once"
             return Evidence(text, Confidence.MEDIUM)
     return None
+
+
+def keeps_lock(unit: Unit, write: Access) -> bool:
+    """Whether the lock of the write is taken by hand and not let go of where it was taken: `await self._gate.acquire()`."""
+    for lock in unit.locked_at(write):
+        function = unit.module.scope.functions.get(lock.place.unit)
+        callees = {call.callee for call in function.calls} if function is not None else set()
+        holders = {callee.removesuffix(".acquire") for callee in callees if callee.endswith(".acquire")}
+        if lock.lock.name in holders and f"{lock.lock.name}.release" not in callees:
+            return True
+    return False

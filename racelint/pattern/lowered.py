@@ -13,7 +13,7 @@ from racelint.pattern.pair import INTERNAL
 from racelint.pattern.rivals import rivals
 from racelint.pattern.unit import Unit, same
 from racelint.resolve import CONSTRUCTORS
-from racelint.words import first_word
+from racelint.words import TAKES_BACK, first_word
 
 Lowered = tuple[Access, "Switch | Mark", Access, str, Evidence]
 
@@ -22,8 +22,11 @@ def lowered_late(unit: Unit) -> Iterator[Lowered]:
     """The test that found a flag up, the work, the step that lowers it, who raises it, and why that comes in between.
 
     Who raises the flag changes first what the work reads, and finds the flag up already: the work does not see the change, and when
-    the flag is down nobody does it again. A flag that mirrors a state (`connected`) is another matter: there is nothing to read.
+    the flag is down nobody does it again. A flag that mirrors a state (`connected`) is another matter: there is nothing to read. So does
+    what is lowered by whoever takes back what was set up (`unregister`).
     """
+    if first_word(unit.facts.name) in TAKES_BACK:
+        return
     world = World.TASKS if unit.facts.is_async else World.THREADS
     for lower in unit.accesses(Op.WRITE, kinds=INTERNAL):
         if lower.value.shape is not Shape.FALSE or lower.how != "=" or lower.resource.key:

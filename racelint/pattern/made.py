@@ -83,6 +83,8 @@ def has_side_effects(unit: Unit, check: Access, write: Access) -> bool:
         if same(event.resource, write.resource):
             continue
         counts = event.how in ("+=", "append", "appendleft", "insert", "extend", "[]+=")
+        if event.resource.kind is Kind.FILE and event.op is Op.WRITE and not counts:
+            continue  # written anew as a whole, by each of them
         if counts or event.resource.kind.external or event.op is Op.CREATE:
             return True
     return False

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from racelint.events import Access, Acquire, Op, Sense, Shape
 from racelint.evidence import Evidence
+from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import World
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.rivals import only_started
@@ -35,9 +36,16 @@ def reset_at_start(unit: Unit) -> Iterator[Reset]:
         if write.place.unit != unit.facts.qualname or not _comes_first(unit, write, world):
             continue
         test = _asked_in_loop(unit, write, turned[1])
-        ender = _ended_by(unit, write, turned[0]) if test is not None else ""
-        if test is not None and ender:
-            yield write, test, ender, evidence
+        ender = _ended_by(unit, write, turned[0]) if test is not None else None
+        if test is None or ender is None:
+            continue
+        calls = unit.module.concurrency.callers.get(ender.qualname, ())
+        cancelled = [_cancels_next(call, caller) for caller, call in calls] if world is World.TASKS else []
+        if cancelled and all(cancelled):
+            continue  # a task that is cancelled before its first step never runs that
+        if any(cancelled) or awaited_by_starter(unit) or (world is World.THREADS and _long_begun(unit, ender)):
+            evidence = evidence.weakened()
+        yield write, test, ender.qualname, evidence
 
 
 def _comes_first(unit: Unit, write: Access, world: World) -> bool:
@@ -79,13 +87,13 @@ _SENDS = frozenset({"put", "put_nowait"})
 """Whoever tells it to end by a queue as well is not forgotten."""
 
 
-def _ended_by(unit: Unit, write: Access, shape: str) -> str:
-    """The function that tells the unit to end, and that is no part of it: "" if there is none."""
+def _ended_by(unit: Unit, write: Access, shape: str) -> FunctionFacts | None:
+    """The function that tells the unit to end, and that is no part of it."""
     concurrency = unit.module.concurrency
     own = set(concurrency.runs(unit.facts.qualname))
     return next(
         (
-            function.qualname
+            function
             for function, other in concurrency.writers(write.resource)
             if other.shape == shape
             and function.qualname not in own
@@ -93,8 +101,70 @@ def _ended_by(unit: Unit, write: Access, shape: str) -> str:
             and unit.facts.qualname not in concurrency.runs(function.qualname)
             and not any(call.callee.rpartition(".")[2] in _SENDS for call in function.calls)
         ),
-        "",
+        None,
     )
+
+
+def _cancels_next(call: CallSite, caller: FunctionFacts) -> bool:
+    """Whether who asks for the end then cancels something as well: `worker.stop()`, `task.cancel()`."""
+    return any(other.line > call.line and other.callee.endswith(".cancel") for other in caller.calls)
+
+
+def _long_begun(unit: Unit, ender: FunctionFacts) -> bool:
+    """Whether whoever starts the thread has more to do before it can be asked to end: it has run its first steps by then.
+
+    One function starts and ends it, one block is entered and left (`__enter__`, `__exit__`), or who has it started waits next.
+    """
+    concurrency = unit.module.concurrency
+    starts = list(_starts(unit))
+    ends = concurrency.callers.get(ender.qualname, ())
+    if not starts:
+        return False
+    if ends and all(
+        any(
+            caller is starter
+            or (caller.owner == starter.owner and (starter.name, caller.name) == ("__enter__", "__exit__"))
+            for starter, _ in starts
+        )
+        for caller, _ in ends
+    ):
+        return True
+    above = [site for starter, _ in starts for site in concurrency.callers.get(starter.qualname, ())]
+    return bool(above) and all(
+        any(other.line > call.line and other.callee.endswith(".wait") for other in caller.calls)
+        for caller, call in above
+    )
+
+
+def awaited_by_starter(unit: Unit) -> bool:
+    """Whether whoever starts the unit as a task then awaits that task: `task = create_task(self.run())`, `await task`."""
+    concurrency, name = unit.module.concurrency, unit.facts.qualname
+    found = []
+    for starter in unit.module.scope.every_function if unit.facts.is_async else ():
+        for call, _ in concurrency.spawning_calls(starter):
+            units = (one for given in call.arguments for one in concurrency.spawned_units(given, starter, call.line))
+            if not any(name in concurrency.runs(one.qualname) for one in units):
+                continue
+            kept = {write.path for write in starter.writes if write.line == call.line}
+            kept |= {local for local, built in starter.locals_built if built == call.callee}
+            found.append(any(path in kept and line > call.line for path, line, _ in starter.waits))
+    return bool(found) and all(found)
+
+
+def _starts(unit: Unit) -> Iterator[tuple[FunctionFacts, CallSite]]:
+    """The functions of the module that start the thread, and the calls by which they do."""
+    concurrency, scope, facts = unit.module.concurrency, unit.module.scope, unit.facts
+    for start in concurrency.started_with.get(facts.qualname, ()):
+        yield start.caller, start.call
+    family = scope.family(facts.owner) if facts.owner and scope.is_thread(facts.owner) else frozenset()
+    for function in (*scope.every_function, scope.facts.module_body) if family else ():
+        for call in function.calls:
+            holder, _, method = call.callee.rpartition(".")
+            if method != "start":
+                continue
+            made = function.owner if holder == "self" else concurrency.receiver_type(holder, function).removeprefix(":")
+            if made in family:
+                yield function, call
 
 
 def _starter_waits(unit: Unit) -> bool:

@@ -45,6 +45,7 @@ from racelint.pattern import (
     Op,
     Switch,
     Unit,
+    awaited_by_starter,
     first_word,
     lowered_late,
     only_started,
@@ -214,11 +215,17 @@ def at_the_start(module: Module, unit: Unit) -> Iterable[Finding]:
             ((Role.ACT, clear), (Role.CHECK, asked)),
             f"`{name}` is cleared when the new {world.value.removesuffix('s')} first runs; a `set()` that came after the start "
             "and before that is erased",
-            start,
+            start.weakened() if set_when_left(unit, clear) else start,
             world,
             name,
             Fix(f"clear `{name}` before the start, or make a new event"),
         )
+
+
+def set_when_left(unit: Unit, clear: Access) -> bool:
+    """Whether only who leaves the object sets the event, which nobody does while the starter waits for the task there."""
+    setters = {f.name for f, write in unit.module.concurrency.writers(clear.resource) if write.how == "set"}
+    return setters == {"__aexit__"} and awaited_by_starter(unit)
 
 
 def flag_at_the_start(module: Module, unit: Unit) -> Iterable[Finding]:

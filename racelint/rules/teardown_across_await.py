@@ -163,7 +163,7 @@ def teardowns(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
             if unit.kept_out(read, write):
                 break
             evidence = replaced_meanwhile(unit, write.resource)
-            if evidence is not None and evidence.strength is Confidence.MEDIUM and first_word(unit.facts.name) in ENDS:
+            if evidence is not None and ends_object(unit, write, evidence):
                 evidence = evidence.weakened()  # whoever ends an object does not begin it meanwhile
             if evidence is not None and unit.facts.name == "__aexit__":
                 evidence = (
@@ -180,6 +180,31 @@ ENDS = frozenset(
     "stop close aclose shutdown cleanup clean disconnect teardown unload terminate end exit finish finalize reset".split()
 )
 """First words of functions that end an object."""
+
+
+def ends_object(unit: Unit, write: Access, evidence: Evidence) -> bool:
+    """Whether the function is there to end its object, by its name: `_partial_shutdown`. Who resets one goes on with it.
+
+    So does who calls the function and then puts something else there.
+    """
+    if evidence.strength is Confidence.MEDIUM and first_word(unit.facts.name) in ENDS:
+        return True
+    words = unit.facts.name.lower().split("_")
+    return not ENDS.isdisjoint(words) and "reset" not in words and not made_anew_after(unit, write)
+
+
+def made_anew_after(unit: Unit, write: Access) -> bool:
+    """Whether a function that calls the unit puts something into the resource afterwards, itself or by a function that it calls."""
+    concurrency = unit.module.concurrency
+    makers = {f.qualname for f, change in concurrency.writers(write.resource) if change.shape not in ("none", "false")}
+    return any(
+        other.line > call.line
+        and not makers.isdisjoint(
+            name for target in concurrency.target(other.callee, caller) for name in concurrency.runs(target.qualname)
+        )
+        for caller, call in concurrency.callers.get(unit.facts.qualname, ())
+        for other in caller.calls
+    )
 
 
 def swapped(unit: Unit, write: Access) -> bool:

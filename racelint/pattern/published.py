@@ -1,0 +1,49 @@
+"""What can be seen before it is complete, and whether anybody looks at it without the lock."""
+
+from __future__ import annotations
+
+from racelint.events import Access, Op, Shape
+from racelint.finding import World
+from racelint.pattern.unit import Unit, same
+
+
+def finished_later(unit: Unit, write: Access) -> bool:
+    """Whether what was published, or the data that its flag stands for, is still being made afterwards."""
+    for access in unit.flow.accesses:
+        if (
+            access.id == write.id
+            or not unit.before(write.id, access.id)
+            or not set(write.controlled_by) <= set(access.controlled_by)
+        ):
+            continue
+        part = access.resource.name.startswith(write.resource.name + ".") or (
+            access.resource.owner == write.resource.owner and access.resource.path.startswith(write.resource.path + ".")
+        )
+        fills = same(access.resource, write.resource) and (
+            access.op is Op.UPDATE
+            or (access.op is Op.USE and access.how != "start")
+            or (bool(access.resource.key) and not write.resource.key and access.op is Op.WRITE)
+        )
+        if write.value.shape is not Shape.TRUE and ((part and access.op.changes) or fills):
+            return True
+        made = access.op is Op.WRITE and access.value.shape in (Shape.NEW, Shape.CALL, Shape.AWAITED)
+        if write.value.shape is Shape.TRUE and made and access.resource.owner == write.resource.owner:
+            return True
+    return False
+
+
+def checked_outside(unit: Unit, write: Access) -> bool:
+    """Whether the resource is also tested without the lock under which it is set."""
+    return any(
+        same(access.resource, write.resource)
+        and not unit.guarded(access, write, World.THREADS)
+        and not under_one_lock(unit, access, write)  # the same code, run twice
+        for access in unit.accesses(Op.CHECK)
+        if unit.before(access.id, write.id)
+    )
+
+
+def under_one_lock(unit: Unit, one: Access, other: Access) -> bool:
+    """Whether both are made under the same lock, even if it was let go of in between."""
+    locks = {lock.lock.place for lock in unit.locked_at(one)}
+    return any(lock.lock.place in locks for lock in unit.locked_at(other))
