@@ -28,7 +28,10 @@ _OWN_EACH = ("threading.local", "gevent.local.local", "werkzeug.local.Local", "a
 
 
 def kept_for_later(concurrency: Concurrency, function: FunctionFacts) -> Iterator[tuple[str, FunctionFacts, Evidence]]:
-    """The attributes (`self.start`) that a hook reads and an earlier one sets for each job, with why jobs come in between."""
+    """The attributes (`self.start`) that a hook reads and an earlier one sets for each job, with why jobs come in between.
+
+    What the base gives that is entered itself is looked after by the base.
+    """
     if not function.owner or not function.params:
         return
     earlier = PAIRS.get(function.name) or _named_before(function.name)
@@ -51,6 +54,7 @@ def kept_for_later(concurrency: Concurrency, function: FunctionFacts) -> Iterato
                 or write.path not in function.reads
                 or write.path.partition(".")[0] != own
                 or any(map(concurrency.scope.models.names_lock, write.within))
+                or write.built_from == f"super.{name}"
             ):
                 continue
             evidence = evidence or _shared(concurrency, function, opener)

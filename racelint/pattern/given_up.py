@@ -62,3 +62,43 @@ def _asked_by_callers(unit: Unit, name: str) -> bool:
         for caller, _ in unit.module.concurrency.callers.get(unit.facts.qualname, ())
         for call in caller.calls
     )
+
+
+def nobody_cancels(unit: Unit, access: Access) -> bool:
+    """Whether nothing that is seen waits for the future in a way that cancels it: it is asked for its result, shielded or `wait`ed for.
+
+    Anything counts that is called alike. Who was handed the future to complete it works for the one who has made it, who has no reason
+    to give it up before.
+    """
+    if access.resource.name in dict(unit.facts.params):
+        return True
+    name = _last_name(access.resource.name)
+    seen = False
+    for function in unit.module.scope.every_function:
+        if any(_last_name(path) == name for path, *_ in function.waits):
+            return False
+        for call in function.calls:
+            if any(_last_name(given) == name for given in call.arguments):
+                last = call.callee.rpartition(".")[2]
+                if last in _CANCEL_WITH_WAITER:
+                    return False
+                seen = seen or last in _LEAVE_IT
+            seen = seen or (_last_name(call.callee.rpartition(".")[0]) == name and call.callee.endswith(".result"))
+    return seen or _all_shielded(unit)
+
+
+def _all_shielded(unit: Unit) -> bool:
+    """Whether the function around the unit waits for futures only behind a shield."""
+    around = unit.module.scope.functions.get(unit.facts.parent)
+    return around is not None and any(call.callee.endswith("shield") for call in around.calls) and not around.waits
+
+
+def _last_name(path: str) -> str:
+    return path.lstrip("*").rpartition("=")[2].rpartition(".")[2].lstrip("_")
+
+
+_CANCEL_WITH_WAITER = frozenset({"wait_for", "gather"})
+"""Last names of calls that cancel what they wait for when they are cancelled themselves."""
+
+_LEAVE_IT = frozenset({"shield", "wait", "run_until_complete"})
+"""Last names of calls that wait for a future and leave it as it is."""

@@ -42,6 +42,7 @@ from racelint.pattern import (
     called_by_timer,
     given_up,
     made_future,
+    nobody_cancels,
     same,
 )
 from racelint.rule import Rule
@@ -90,6 +91,7 @@ def find(module: Module) -> Iterable[Finding]:
                 )
             elif switch is not None:
                 shown.add(name)
+                sure = Confidence.LOW if nobody_cancels(unit, access) else sure
                 yield finding(
                     module,
                     unit,

@@ -65,7 +65,9 @@ def find(module: Module) -> Iterable[Finding]:
                 ((Role.WRITE, write), *(((Role.SWITCH, switch),) if switch is not None else ()), (Role.READ, read)),
                 f"`{name}` is set from an argument on line {module.line(write)} and read back here; another call may set "
                 f"its own value{meanwhile}",
-                mixed.evidence.weakened() if once or mixed.evidence.public else mixed.evidence,
+                mixed.evidence.weakened()
+                if once or mixed.evidence.public or mixed.evidence.at_lock
+                else mixed.evidence,
                 mixed.world,
                 name,
                 Fix(f"keep the value in a local and hand it on as an argument, or make `{name}` a `ContextVar`"),

@@ -59,7 +59,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Event, Evidence, Mistake, Module, Unit, Wait, rival, wrong_waits
+from racelint.pattern import Event, Evidence, Mistake, Module, Unit, Wait, rival, with_itself, wrong_waits
 from racelint.rule import Rule
 
 
@@ -105,6 +105,10 @@ def evidence_for(unit: Unit, wait: Wait) -> Evidence:
         return Evidence("the flag is raised only, so it holds for all who are woken", Confidence.LOW)
     if found is not None and found.strength is Confidence.HIGH:
         return found
+    if wait.mistake is Mistake.ONCE:
+        several = with_itself(unit, wait.world, wait.at.resource)
+        if several is None or several.strength is Confidence.LOW:
+            return Evidence(f"nothing says that several wait for `{wait.wait.subject}` at once", Confidence.LOW)
     return Evidence(f"units that wait for `{wait.wait.subject}` run beside those that notify it", Confidence.MEDIUM)
 
 
