@@ -243,7 +243,8 @@ def _own(
         if awaiting is not None:
             ev.switch(awaiting, arguments.stems, facts.name)
         return step
-    if first_word(facts.name) in REQUESTS and awaiting is None and not facts.yields:
+    sends = first_word(facts.name) in REQUESTS and (facts.owner or facts.name.strip("_") in REQUESTS)
+    if sends and awaiting is None and not facts.yields:  # `request_id(data)` sends nothing
         ev.mark("request", node, facts.name)
     if not arguments.starred:
         if first_word(facts.name) in TELLS | SPENDS:  # whatever can be seen of what it does

@@ -58,7 +58,10 @@ def announced_too_early(unit: Unit) -> Iterator[Announced]:
             reader = next((f.qualname for f, line in _waiting(unit, event) if _reads(unit, f, line, write)), None)
             if reader is not None:
                 text = f"`{reader}` waits for it and then reads `{write.resource.name}`"
-                yield Announced(event, write, reader, world, Evidence(text, Confidence.MEDIUM, world.value))
+                filled = write.op is Op.UPDATE or bool(write.resource.key)
+                again = filled and _waits_for_more(scope.functions[reader])
+                strength = Confidence.LOW if again else Confidence.MEDIUM
+                yield Announced(event, write, reader, world, Evidence(text, strength, world.value))
                 break
 
 
@@ -107,6 +110,11 @@ def _waiting(unit: Unit, event: Access) -> Iterator[tuple[FunctionFacts, int]]:
         waits = [call for call in function.calls if call.callee == f"{path}.wait"]
         if waits and not any(call.looped for call in waits):
             yield function, min(call.line for call in waits)
+
+
+def _waits_for_more(reader: FunctionFacts) -> bool:
+    """Whether the reader then goes round and waits for more: it finds what comes later, too."""
+    return any(call.looped and call.callee.rpartition(".")[2] in ("wait", "wait_for") for call in reader.calls)
 
 
 def _reads(unit: Unit, function: FunctionFacts, line: int, write: Access) -> bool:

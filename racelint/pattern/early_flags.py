@@ -108,7 +108,8 @@ def _relied_on(unit: Unit, flag: Access, write: Access, world: World) -> tuple[s
             continue
         found = unit.module.concurrency.overlap(unit.facts.qualname, function.qualname, world.value, write.resource)
         if found is not None and found.strength is not Confidence.LOW and not found.public:
-            return function.qualname, found
+            # who calls the method that raises the flag may well do so before there are others
+            return function.qualname, found.weakened() if found.half == unit.facts.qualname else found
     return None
 
 

@@ -102,7 +102,9 @@ def _asks(unit: Unit, event: Event, note: Access, world: World) -> bool:
             sends = world is World.TASKS and first_word(event.callee) in SENDS
         case Mark():
             own = event.what == "request"
-            sends = own or (event.what in ("call", "slow") and first_word(event.subject) in SENDS)
+            called = event.what in ("call", "slow") and first_word(event.subject) in SENDS
+            # a function is not known to send by the first word of its name: `request_id(data)`
+            sends = own or (called and ("." in event.subject or event.subject in SENDS))
             sends = sends and world is World.THREADS
         case _:
             sends = False

@@ -29,7 +29,8 @@ class Late:
 def late_writes(unit: Unit) -> Iterator[Late]:
     """Attributes that are set after the start of a thread that reads them, and that had no value to speak of before."""
     seen: set[tuple[str, str]] = set()
-    for start, bodies in starts(unit):
+    for start, started in starts(unit):
+        bodies = started - {unit.facts.qualname}  # what runs the unit itself comes to the write in turn
         for write in unit.accesses(Op.WRITE, kinds=(Kind.ATTRIBUTE,)):
             place = write.resource.place
             if place in seen or not _comes_after(unit, start, write) or unit.guards(start, write, "lock"):
@@ -224,12 +225,17 @@ def reads_attribute(unit: Unit, function: FunctionFacts, write: Access) -> bool:
     )
 
 
+_SAYS_NOTHING = expression(r"(Error|Exception)$|\.is_set$")
+"""Calls that make an error, which nobody raises as a rule, or ask whether it is time to end: a thread has done nothing by them."""
+
+
 def _waits_first(body: FunctionFacts, write: Access, inherited: bool) -> bool:
     """Whether the thread begins by waiting for something other than what is written, which it has not used until then.
 
     How long a thread sleeps that a base starts has nothing to do with how long the constructors below it take.
     """
-    for call in body.calls[:2]:
+    first = [call for call in body.calls[:5] if not _SAYS_NOTHING.search(call.callee)]
+    for call in first[:2]:
         if inherited and call.callee.rpartition(".")[2] == "sleep":
             continue
         if any(given.rpartition("=")[2].startswith(write.resource.name) for given in call.arguments):
