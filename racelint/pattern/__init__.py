@@ -54,6 +54,7 @@ from racelint.pattern.doubts import Doubts
 from racelint.pattern.drained import drained_by_threads
 from racelint.pattern.early_flags import raised_too_early
 from racelint.pattern.emptied import emptied_after_await
+from racelint.pattern.emptied_entries import emptied_then_removed
 from racelint.pattern.ended import added_after_end, begun_after_end, raised_to_end, tells_of_end
 from racelint.pattern.escaping import escapes
 from racelint.pattern.files import (
@@ -377,6 +378,7 @@ __all__ = [
     "emptied_before_lock",
     "emptied_by_each",
     "emptied_in_place",
+    "emptied_then_removed",
     "ended_by_two",
     "ends_entry",
     "entries_drawn",

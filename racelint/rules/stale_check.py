@@ -48,6 +48,7 @@ from racelint.pattern import (
     begun_after_end,
     claims_too_late,
     decided,
+    emptied_then_removed,
     exactly,
     fails_when_gone,
     has_side_effects,
@@ -78,6 +79,7 @@ from racelint.rule import Rule
 HARMS = {
     "gone": ("use of something that is gone", "it may be gone by then"),
     "removed": ("removal of what is gone", "another task may have removed it by then"),
+    "emptied": ("lost entries", "another task may have put something into it by then"),
     "twice": ("done twice", "another task can pass the same check meanwhile"),
     "limit": ("limit exceeded", "others can pass the same check meanwhile"),
 }
@@ -304,6 +306,9 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
         return None
     if act.op in (Op.USE, Op.READ, Op.DELETE) and act.handled & {"", "Exception", "BaseException"}:
         return None
+    filled = emptied_then_removed(unit, check, sense, act)
+    if filled is not None:
+        return "emptied", filled
     foreseen = act.op is Op.DELETE and bool(act.handled & FORESEEN)
     if takes_found(check, sense, act) and not foreseen:
         evidence = with_itself(unit, World.TASKS, act.resource)
