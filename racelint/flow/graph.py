@@ -64,9 +64,7 @@ def join_values(one: Value, other: Value) -> Value:
         ref=one.ref if one.ref == other.ref else None,
         via=_read_of(one, other),
         type=one.type if one.type == other.type else (one.type or other.type if not (one.type and other.type) else ""),
-        row=one.row
-        if one.row == other.row
-        else (one.row if other.row is None else other.row if one.row is None else None),
+        row=_row_of(one, other),
         text=one.text if one.text == other.text else "",
         origin=one.origin if one.origin == other.origin else "",
         appended=one.appended or other.appended,
@@ -74,6 +72,14 @@ def join_values(one: Value, other: Value) -> Value:
         born=min(one.born, other.born) if one.born >= 0 <= other.born else max(one.born, other.born),
         known=one.known if one.known == other.known else _known_of_both(one, other),
     )
+
+
+def _row_of(one: Value, other: Value) -> int | None:
+    """The row that the value stands for; of one that was loaded and one that was built on the other way, that which was loaded."""
+    if one.row is None or other.row is None or one.row == other.row:
+        return other.row if one.row is None else one.row
+    built = one.part("made") is not None, other.part("made") is not None
+    return {(True, False): other.row, (False, True): one.row}.get(built)
 
 
 def _read_of(one: Value, other: Value) -> int | None:
