@@ -18,7 +18,7 @@ from racelint.events import (
 )
 from racelint.expressions import expression
 from racelint.facts.source_text import annotation_name
-from racelint.flow.expressions import Evaluator, stepped
+from racelint.flow.expressions import ROWS_BY_KEY, Evaluator, stepped
 from racelint.flow.resources import captured_resource, global_resource, item_of
 from racelint.flow.row_locks import note_dropped
 from racelint.flow.rows import note_changed, row_of
@@ -253,7 +253,9 @@ class Assignments(Evaluator):
             known = self.state.env[root.value]
             if known.row is not None and isinstance(target.value, cst.Attribute):
                 self.state.written.setdefault(known.row, {})[target.value.attr.value] = value.stems | base.stems
-            self.state.env[root.value] = replace(known, stems=known.stems | value.stems)
+            rows = root is target.value and known.shape is Shape.EMPTY and self.of_rows(value.stems)
+            told = ROWS_BY_KEY if rows and known.part("rows by key") is None else ()
+            self.state.env[root.value] = replace(known, stems=known.stems | value.stems, known=(*known.known, *told))
 
     def _note_item_changed(self, target: cst.Subscript) -> None:
         """Notes that what a local name stands for is no longer what was read."""

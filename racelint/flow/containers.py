@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import libcst as cst
 
-from racelint.events import NO_IDS, Access, Op, Shape, Value
+from racelint.events import NO_IDS, Access, Op, Sense, Shape, Value
 from racelint.expressions import expression
 from racelint.facts.data import LIST_FUNCTIONS
 from racelint.flow.arguments import Arguments
-from racelint.flow.expressions import Evaluator
+from racelint.flow.expressions import MADE_OF_EACH, Evaluator
 from racelint.flow.resources import CONTAINER_READS, CONTAINERS, REMOVALS, UPDATES, item_of
 from racelint.frozen import replace
 
@@ -90,11 +90,19 @@ def local_container_call(
                 appended=value.appended or method in ("append", "extend", "insert", "add", "appendleft"),
                 known=value.known if value.part("changed") is not None else (*value.known, ("changed", Value())),
             )
+        elif method == "append" and (first := arguments.at(0)) is not None and (made := first.part("made")) is not None:
+            missing = frozenset(n for n, sense in ev.state.control if sense in _MISSING and ev.of_rows(frozenset((n,))))
+            known = (*(part for part in value.known if part[0] != MADE_OF_EACH), (MADE_OF_EACH, made))
+            ev.state.env[root.value] = replace(value, stems=missing, known=known)
         elif method in UPDATES and ev.of_rows(arguments.stems):
             held = value.part("holds")
             stems = arguments.stems | (held.stems if held is not None else NO_IDS)
             known = (*(part for part in value.known if part[0] != "holds"), ("holds", Value(stems)))
             ev.state.env[root.value] = replace(value, known=known)
+
+
+_MISSING = (Sense.ABSENT, Sense.OTHERWISE)
+"""What was seen of rows because of whose absence another one is made."""
 
 
 def handed_out(ev: Evaluator, where: cst.Return, node: cst.BaseExpression, value: Value) -> None:

@@ -62,6 +62,12 @@ MOST_SHOWN_OF_A_DICT = 9
 COMPUTED: tuple[tuple[str, Value], ...] = (("computed", Value()),)
 """What is known of a value that was not merely kept or handed on."""
 
+ROWS_BY_KEY: tuple[tuple[str, Value], ...] = (("rows by key", Value()),)
+"""What is known of a dictionary that was made of the rows which a query has found."""
+
+MADE_OF_EACH = "made of each"
+"""The part of a list of new objects that is the `made` of one of them."""
+
 
 class Evaluator(Conditions):
     """Walks expressions of one unit and of the helpers it calls."""
@@ -252,14 +258,22 @@ class Evaluator(Conditions):
         return Value(shape=Shape.NEW, text="lambda", type="lambda")
 
     def comprehension(self, node: cst.ListComp | cst.SetComp | cst.GeneratorExp | cst.DictComp) -> Value:
-        stems = self._comp_for(node.for_in, node)
+        stems, made = self._comp_for(node.for_in, node)
         iterated = node.for_in.iter
         born = self.state.env[iterated.value].born if _is_local(iterated, self.state) else -1
         shape = Shape.OTHER if isinstance(node, cst.GeneratorExp) else Shape.NEW
         kind = "list" if isinstance(node, cst.ListComp) else ""
-        return Value(stems, shape, type=kind, born=born, known=COMPUTED if stems else ())
+        known = COMPUTED if stems else ()
+        if isinstance(node, cst.DictComp) and self.of_rows(stems):
+            known = (*known, *ROWS_BY_KEY)
+        if made is not None:
+            known = (*known, (MADE_OF_EACH, made))
+        return Value(stems, shape, type=kind, born=born, known=known)
 
-    def _comp_for(self, loop: cst.CompFor, node: cst.ListComp | cst.SetComp | cst.GeneratorExp | cst.DictComp) -> Ids:
+    def _comp_for(
+        self, loop: cst.CompFor, node: cst.ListComp | cst.SetComp | cst.GeneratorExp | cst.DictComp
+    ) -> tuple[Ids, Value | None]:
+        """What the elements stem from, and how one of them was made, if they are new objects."""
         from racelint.flow.managers import evaluated
 
         source = evaluated(self, self.iterate(loop.iter, loop), loop.iter, "for")
@@ -276,17 +290,20 @@ class Evaluator(Conditions):
             passed |= self.condition(test.test)[1]
         self.passed = passed
         stems = stems.union(*(e.stems for e in self.told(first) if isinstance(e, Mark) and e.what == "difference"))
+        made = None
         if loop.inner_for_in is not None:
-            stems |= self._comp_for(loop.inner_for_in, node)
+            inner, made = self._comp_for(loop.inner_for_in, node)
+            stems |= inner
         elif isinstance(node, cst.DictComp):
             stems |= self.plain(node.key).stems | self.plain(node.value).stems
         else:
-            stems |= self.plain(node.elt).stems
+            element = self.plain(node.elt)
+            stems, made = stems | element.stems, element.part("made")
         body = self.state
         for pred in body.preds:
             self.after[pred].add(entry)
         self.merge(before, body)
-        return stems
+        return stems, made
 
     def iterate(self, node: cst.BaseExpression, where: cst.CSTNode, how: str = "iterate") -> Value:
         """Walks the iterable of a loop; `how` is the view of it that the loop goes through."""

@@ -9,7 +9,7 @@ import libcst as cst
 from racelint.events import Access, Kind, Mark, Op, Resource, Row, Shape, Value
 from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
-from racelint.flow.expressions import Evaluator
+from racelint.flow.expressions import MADE_OF_EACH, Evaluator
 from racelint.flow.managers import table_name
 
 
@@ -21,7 +21,7 @@ def note_made(ev: Evaluator, node: cst.Call, class_name: str, arguments: Argumen
 
 def columns_of(value: Value | None) -> frozenset[str]:
     """The keywords that an object was built with."""
-    made = value.part("made") if value is not None else None
+    made = (value.part("made") or value.part(MADE_OF_EACH)) if value is not None else None
     columns = made.part("columns") if made is not None else None
     return frozenset(columns.text.split() if columns is not None else ())
 

@@ -21,7 +21,7 @@ from racelint.flow.columns import (
     tested_columns,
 )
 from racelint.flow.committing import commits_each
-from racelint.flow.expressions import Evaluator
+from racelint.flow.expressions import MADE_OF_EACH, Evaluator
 from racelint.flow.files import saved_to_path
 from racelint.flow.made import columns_of, create_made, create_served, handled_at_flush, is_served
 from racelint.flow.managers import asked_of, table_name
@@ -141,7 +141,7 @@ def _table_of(ev: Evaluator, base: Value) -> str:
 
 def _built_class(added: Value) -> str:
     """The name of the class that an object added to a session was built from, else its source."""
-    made = added.part("made")
+    made = added.part("made") or added.part(MADE_OF_EACH)
     return made.text.rpartition(".")[2] if made is not None else added.text.partition("(")[0]
 
 

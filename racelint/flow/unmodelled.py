@@ -100,6 +100,8 @@ def unmodelled_call(
         return asked
     if type_name in BUILTIN_PURE:
         return _computed(ev, node, type_name, arguments)
+    if method == "get" and base is not None and base.part("rows by key") is not None:
+        ev.mark("difference", node, stems=base.stems)  # there is none for what is missing among the rows
     return _result(ev, node, base, method, type_name, arguments)
 
 
@@ -132,6 +134,8 @@ def _computed(ev: Evaluator, node: cst.Call, type_name: str, arguments: Argument
     rows = listed(ev, arguments.positional[0]) if type_name in _LISTS and arguments.positional else ()
     if via is None and type_name in (*_LISTS, "len") and (read := _table_read(ev, arguments)) is not None:
         via = read
+        if type_name == "len":
+            ev.revise(read, how="len")  # they are counted, wherever they were put
     elif type_name == "len" and looked:
         rows = ((COUNTED, looked[0]),)
     return Value(
