@@ -63,7 +63,7 @@ OWN_WORDS = (
 _OWN = expression(
     "|".join(OWN_WORDS) + r"|(?<![a-z])session(\[|\.get\()"  # of one browser
     r"|(?<!int\()(?<!round\()time\.(time(_ns)?|perf_counter(_ns)?|monotonic(_ns)?)\(\)"  # at full resolution
-    r"|(?<!get)(?<![a-z])(te?mp_?dir|te?mp_?path|te?mp_([a-z]+_)?file(name)?|te?mp_?file(name)?|te?mp_?folder|workspace|scratch)(?![a-z])"
+    r"|(?<!get)(?<![a-z])(te?mp_([a-z]+_)?dir|te?mp_?dir|te?mp_?path|te?mp_([a-z]+_)?file(name)?|te?mp_?file(name)?|te?mp_?folder|workspace|scratch)(?![a-z])"
     r"|(?<![a-z.])pid(?!_?(file|path|dir|lock)|[a-z])",
 )
 
@@ -83,6 +83,9 @@ LOCKS = frozenset({"lock", "lockfile", "pidfile"})
 
 CACHED = frozenset("cache caches cached memoized memorized".split())
 """Those of them that say that others read the file whenever it is there."""
+
+COOKIES = frozenset({"cookie", "cookies"})
+"""Those of them that say little: a client keeps its own, one run after the other."""
 
 CONFIGURED = frozenset("secret secrets token tokens credentials password passwords".split())
 """Words of names of files that every start of a program makes when they are missing, each time with another content."""
@@ -221,7 +224,8 @@ def says_little(name: str) -> bool:
 _PID_FILE = expression(r"(?<![a-z])pid_?file", re.IGNORECASE)
 _SPARE = frozenset("backup bak".split())
 _VAGUE = frozenset(
-    "path file filename filepath fname fpath full abs absolute local name target dest destination source src dst".split()
+    "path file filename filepath fname fpath full abs absolute local name target dest destination source src dst "
+    "folder directory dir entry item child".split()
 )
 
 

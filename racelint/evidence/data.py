@@ -51,6 +51,8 @@ class Root:
     run one after another. With `self.`: those of one object."""
     apart: bool = False
     """Each of its runs has another object than the others, but it may be one that others use, too."""
+    front: bool = False
+    """Known to run several times only because coroutines hand its work to threads, which each of their callers may do for anything."""
     elsewhere: bool = False
     """Known to run several times only because several functions start it, which need not come at the same time."""
 

@@ -137,7 +137,7 @@ def _of_front(root: Root, fronts: dict[str, dict[str, str]]) -> Root:
     also = (
         f"; `{shown_name(one)}` and `{shown_name(other)}` hand such work to threads, and callers may run them at once"
     )
-    return replace(root, text=root.text + also, many=True, strength=Confidence.MEDIUM, waited=False)
+    return replace(root, text=root.text + also, many=True, strength=Confidence.MEDIUM, waited=False, front=True)
 
 
 def _kept_object(argument: str, caller: FunctionFacts) -> bool:

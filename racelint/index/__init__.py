@@ -9,6 +9,7 @@ from racelint.expressions import expression
 from racelint.facts import CallSite, ClassFacts, FunctionFacts, ModuleFacts
 from racelint.frozen import dataclass
 from racelint.index.application import IN_APPLICATION, kept_by_application
+from racelint.index.file_locks import file_locks
 from racelint.index.modules import Modules, folder, module_path, shared
 from racelint.index.tables import Table
 from racelint.paths import WINDOW_LIBRARIES
@@ -132,6 +133,11 @@ class Index:
         for one in names:
             names.extend(other for other in sorted(self.renamed.get(one, ())) if other not in names)
         return set().union(*(self.mentions.get(one, ()) for one in names))
+
+    @cached_property
+    def file_locks(self) -> frozenset[str]:
+        """Last names of what the project has that locks between processes: functions, context managers, decorators, classes."""
+        return file_locks(self.modules)
 
     @cached_property
     def calls(self) -> dict[str, list[tuple[ModuleFacts, FunctionFacts, CallSite]]]:
@@ -353,6 +359,15 @@ class Index:
         return served and not any(
             _forks(function) for module in modules for function in (*module.functions, module.module_body)
         )
+
+    @cached_property
+    def serves_alone(self) -> bool:
+        """Whether the project starts its server itself, uvicorn in the one process, and names no number of workers anywhere."""
+        if any("gunicorn" in found for found in self._roots.values()):
+            return False
+        starts = [call for name in ("run", "Config") for _, _, call in self.calls.get(name, ())]
+        starts = [call for call in starts if call.callee.partition(".")[0] == "uvicorn"]
+        return bool(starts) and not any(given.startswith("workers=") for call in starts for given in call.arguments)
 
     @cached_property
     def _roots(self) -> dict[str, set[str]]:

@@ -74,7 +74,7 @@ from racelint.pattern.files import (
     tested_then_done,
     written_in_place,
 )
-from racelint.pattern.filled_whole import cached_again, filled_whole
+from racelint.pattern.filled_whole import cached_again, filled_between, filled_whole
 from racelint.pattern.filling import filled_alike, kept_short
 from racelint.pattern.fixed_names import replaced_from_fixed_name
 from racelint.pattern.forgotten import awaited_change, emptied_after_reading, forgotten_once, steps
@@ -90,7 +90,8 @@ from racelint.pattern.handed import (
     in_shared_memory,
 )
 from racelint.pattern.handed_over import changed_after
-from racelint.pattern.hidden import written_then_hidden
+from racelint.pattern.held_outside import after_the_first, locked_for_some, locked_outside, readers_wait
+from racelint.pattern.hidden import holds_secret, written_then_hidden
 from racelint.pattern.hooks import kept_by_hooks
 from racelint.pattern.indexing import gone_through_by_number
 from racelint.pattern.iterating import VIEWS, changed_by_requests, iterated_by_threads, process_wide
@@ -163,6 +164,7 @@ from racelint.pattern.overwrites import (
 )
 from racelint.pattern.own_entry_gone import own_entry_gone
 from racelint.pattern.own_lock import counted_under_own_lock
+from racelint.pattern.own_paths import made_for_one_call
 from racelint.pattern.own_rows import switched_by_owner
 from racelint.pattern.own_steps import in_one_step_of_a_loop, own_failure_cleaned
 from racelint.pattern.pacing import slept_then_done
@@ -180,6 +182,7 @@ from racelint.pattern.redeemed import rows_redeemed
 from racelint.pattern.refilled import refilled_by_tasks
 from racelint.pattern.refused import entries_refused, is_taken
 from racelint.pattern.removed_late import removed_late
+from racelint.pattern.removing import moved_by_others, removed_by_others
 from racelint.pattern.reopened import reopened_by_two
 from racelint.pattern.replaced import replaced_meanwhile
 from racelint.pattern.rereading import fails_when_gone, rereads, takes_found, takes_from_queue
@@ -227,9 +230,7 @@ from racelint.pattern.sharing import (
     linked_by_others,
     looked_for_by_threads,
     made_by_others,
-    moved_by_others,
     of_a_command,
-    removed_by_others,
     threads_handed_alike,
     used_by_others,
 )
@@ -316,6 +317,7 @@ __all__ = [
     "added_without_lock",
     "adds_entry",
     "adds_up",
+    "after_the_first",
     "announced_too_early",
     "answered_by_application",
     "asked_then_fetched",
@@ -393,6 +395,7 @@ __all__ = [
     "extremes",
     "fails_when_gone",
     "filled_alike",
+    "filled_between",
     "filled_by_several",
     "filled_by_task",
     "filled_over_limit",
@@ -411,6 +414,7 @@ __all__ = [
     "has_parts",
     "has_side_effects",
     "has_threads",
+    "holds_secret",
     "idle_locks",
     "in_one_breath",
     "in_one_step_of_a_loop",
@@ -435,7 +439,9 @@ __all__ = [
     "linked_by_others",
     "links_refused",
     "listed_then_used",
+    "locked_for_some",
     "locked_next",
+    "locked_outside",
     "looked_before_turn",
     "looked_for_by_threads",
     "looked_for_then_saved",
@@ -445,6 +451,7 @@ __all__ = [
     "made_apart",
     "made_at_import",
     "made_by_others",
+    "made_for_one_call",
     "made_for_threads",
     "made_future",
     "made_sure_by_all",
@@ -508,6 +515,7 @@ __all__ = [
     "read_after_callback",
     "read_apart",
     "read_meanwhile",
+    "readers_wait",
     "ready_too_early",
     "receives_any",
     "recomputed",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from racelint.events import Access
+from racelint.events import Access, Kind, Op
 from racelint.expressions import expression
 from racelint.paths import CACHED, CONFIGURED, ENSURED, is_own, shared_word
-from racelint.pattern.files import put_there
-from racelint.pattern.unit import Unit
+from racelint.pattern.files import put_there, written_in_place
+from racelint.pattern.unit import Unit, same
 
 
 def filled_whole(unit: Unit, act: Access) -> bool:
@@ -22,13 +22,15 @@ def filled_whole(unit: Unit, act: Access) -> bool:
 
 
 def cached_again(unit: Unit, test: Access, act: Access) -> bool:
-    """Whether a function finds a file of a cache missing and fills it itself: who does so once more puts there what was there.
+    """Whether a function finds a file of a cache missing and fills it: who does so once more puts there what was there.
 
     Its own name, that of the file or of the module says so; not if it is a secret or a number that each makes anew, nor if a file
     that was there before is moved, which only one can do.
     """
     path, name = act.resource.path, act.resource.name
-    if act.place.unit != test.place.unit or shared_word(path, name, only=CONFIGURED | ENSURED):
+    if act.place.unit != test.place.unit and "extract" in unit.module.text(act.place):
+        return False  # of what is unpacked by somebody else a part may be in use
+    if shared_word(path, name, only=CONFIGURED | ENSURED):
         return False
     if put_there(act) and not act.value.text.endswith(".name"):
         return False
@@ -44,3 +46,16 @@ _DIGEST = expression(r"(?i)digest|\bsha_?(1|224|256|384|512)|\bmd5|\bblake2|chec
 
 _BY_LOT = expression(r"(?i)uuid|urandom|random|secrets\.|token_(hex|urlsafe|bytes)|generate_\w*key")
 """Calls that make another value each time."""
+
+
+def filled_between(unit: Unit, test: Access, act: Access) -> bool:
+    """Whether the unit itself writes the file between the test and the step, which then rests on that."""
+    return any(
+        written_in_place(write)
+        and same(write.resource, act.resource)
+        and unit.before(test.id, write.id)
+        and unit.before(write.id, act.id)
+        and not unit.before(act.id, write.id)
+        for write in unit.accesses(Op.USE, Op.WRITE, kinds=(Kind.FILE,))
+        if write.id not in (test.id, act.id)
+    )

@@ -8,7 +8,7 @@ from racelint.events import Access, Kind, Mark, Op
 from racelint.evidence import Evidence
 from racelint.expressions import expression
 from racelint.finding import Confidence
-from racelint.paths import ATOMIC, CACHED, is_own, shared_word
+from racelint.paths import ATOMIC, CACHED, COOKIES, is_own, shared_word
 from racelint.pattern.files import file_accesses, written_in_place
 from racelint.pattern.overwrites import taken_for_miss
 from racelint.pattern.sharing import used_by_others
@@ -35,7 +35,7 @@ def replaced_from_fixed_name(unit: Unit) -> Iterator[tuple[Access | Mark, Access
                 and unit.before(write.id, target.id)
                 and not unit.guarded(write, target)
             ):
-                used = used_by_others(unit, target, ATOMIC)
+                used = used_by_others(unit, target, ATOMIC | COOKIES)
                 missed = shared_word(target.resource.path, target.resource.name, only=CACHED) and taken_for_miss(
                     unit, target.resource
                 )  # a mixture of two is none either
@@ -101,7 +101,7 @@ _FIELDS = expression(r"\{([^{}]*)\}")
 
 def _for_anybody(unit: Unit, target: Access) -> Evidence | None:
     """Why others write the same file: its name or the class says so, or the class is a context that does it for whoever enters one."""
-    found = used_by_others(unit, target, ATOMIC)
+    found = used_by_others(unit, target, ATOMIC | COOKIES)
     entered = unit.facts.owner in unit.module.scope.methods and {"__enter__", "__exit__"} <= set(
         unit.module.scope.methods[unit.facts.owner]
     )

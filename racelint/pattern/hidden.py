@@ -67,3 +67,33 @@ def _written_between(unit: Unit, opened: Access, act: Access) -> bool:
 def _still_open(unit: Unit, act: Access) -> bool:
     """Whether the file is hidden while it is open and then filled, maybe by a helper: who opened it before reads that, too."""
     return any(isinstance(e := unit.events[number], Acquire) and e.what == "open file" for number in act.held)
+
+
+def holds_secret(unit: Unit, write: Access) -> bool:
+    """Whether the path, or what is written in the function or its class, speaks of what nobody else may know; not a list of settings.
+
+    What the unit itself has read before is there, as a rule, and keeps the rights that it has.
+    """
+    if any(
+        same(read.resource, write.resource) and unit.before(read.id, write.id)
+        for read in unit.accesses(Op.READ, kinds=(Kind.FILE,))
+    ):
+        return False
+    texts = (write.resource.path, unit.facts.qualname, _text_of_class(unit))
+    return any(map(_SECRET.search, texts))
+
+
+def _text_of_class(unit: Unit) -> str:
+    """The source of the class that the unit is a method of, or of the function."""
+    scope, owner = unit.module.scope, unit.facts.owner
+    class_ = scope.classes.get(owner)
+    methods = [method for method in scope.facts.functions if owner and method.owner == owner] or [unit.facts]
+    first = min(class_.line if class_ is not None else unit.facts.first, *(method.first for method in methods))
+    last = max(unit.facts.last, *(method.last for method in methods))
+    return "".join(unit.module.program.lines[first - 1 : last])
+
+
+_SECRET = expression(
+    r"(?i)secret|token(?!i[sz])|passw|credential|private|api_?key|license_key|[a-z]_key\b|\bkey_?file|oauth|(?<![a-z])auth(?!or)|bearer|cookie|\bpw\b"
+)
+"""Words for what opens doors."""

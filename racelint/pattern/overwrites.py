@@ -16,6 +16,7 @@ from racelint.pattern.files import (
     one_path,
     opens,
     read_elsewhere,
+    refuses_if_otherwise,
     same_content,
     written_in_place,
 )
@@ -41,6 +42,7 @@ def emptied_in_place(unit: Unit) -> Iterator[tuple[Access, Evidence]]:
             or _only_locked(unit, write)
             or prepared(unit, write)
             or _kept_whole(unit, write)
+            or _refused_if_there(unit, write)
         ):
             continue
         evidence = _readers(unit, write)
@@ -280,6 +282,18 @@ def _first_content(unit: Unit, write: Access) -> bool:
         if same(access.resource, write.resource) and access.id >= write.id
     ]
     return missing and bool(written) and all(shape in (Shape.CONSTANT, Shape.EMPTY) for shape in written)
+
+
+def _refused_if_there(unit: Unit, write: Access) -> bool:
+    """Whether the unit raises where the file is there already, so that nobody has read it before."""
+    return any(
+        (test := unit.access(number)) is not None
+        and test.op is Op.CHECK
+        and one_path(unit, test, write)
+        and sense is not Sense.PRESENT
+        and refuses_if_otherwise(unit, test, write, sense)
+        for number, sense in write.control
+    )
 
 
 def _only_locked(unit: Unit, write: Access) -> bool:

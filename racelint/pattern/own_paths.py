@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from racelint.events import Resource
-from racelint.paths import is_own
+from racelint.events import Access, Resource
+from racelint.expressions import expression
+from racelint.facts import FunctionFacts
+from racelint.paths import is_own, is_predictable
 from racelint.pattern.unit import Unit
 
 
@@ -26,3 +28,58 @@ def _own_attribute(unit: Unit, resource: Resource) -> bool:
         is_own(write.built_from) or any(call.line == write.line and is_own(call.callee) for call in function.calls)
         for function, write in writes
     )
+
+
+MOST_STEPS = 5
+"""Assignments between a path and what it is made of."""
+
+
+def made_for_one_call(unit: Unit, access: Access) -> bool:
+    """Whether the path is put together, step by step in its function, of a name that no other call has: a number drawn, the time.
+
+    Another call of the same second is rare, and who reads the file gets its name from this one.
+    """
+    helper = unit.module.scope.functions.get(access.place.unit, unit.facts)
+    path = access.resource.path
+    if helper is not unit.facts and _is_made_so(path, _assigned(unit, unit.facts, unit.facts.last), frozenset()):
+        return True
+    return _is_made_so(path, _assigned(unit, helper, unit.module.line(access)), frozenset())
+
+
+def _is_made_so(text: str, assigned: dict[str, list[str]], seen: frozenset[str]) -> bool:
+    """Whether an expression is unique, or any name in it is that each assignment gives such a value."""
+    if is_unique(text):
+        return True
+    names = [name for name in _NAMES.findall(text) if name in assigned and name not in seen]
+    return len(seen) < MOST_STEPS and any(
+        all(_is_made_so(value, assigned, seen | {name}) for value in assigned[name]) for name in names
+    )
+
+
+def is_unique(text: str) -> bool:
+    """Whether an expression draws a name that nobody else has, or takes the time for one."""
+    return not is_predictable(text) and (_DRAWN.search(text) is not None or _STAMP.search(text) is not None)
+
+
+_DRAWN = expression(
+    r"mk[ds]temp|TemporaryDirectory|NamedTemporaryFile|\buuid[14]\b|getpid\(|token_(hex|urlsafe)\(|urandom\("
+)
+_STAMP = expression(r"\.strftime\(|\.isoformat\(|\.timestamp\(\)|\btime_ns\(\)|\bdatetime\.(utc)?now\(")
+
+
+def _assigned(unit: Unit, function: FunctionFacts, end: int) -> dict[str, list[str]]:
+    """By name: the expressions that a function assigns to it before a line, each as far as it stands on the line where it begins."""
+    found: dict[str, list[str]] = {}
+    for line in unit.module.program.lines[function.first - 1 : end]:
+        match = _ASSIGNED.match(line) or _ENTERED.search(line)
+        if match is not None and match["value"].strip() not in _NOTHING:
+            for name in _NAMES.findall(match["name"]):
+                found.setdefault(name, []).append(match["value"])
+    return found
+
+
+_ASSIGNED = expression(r"\s*(?P<name>(?:self\.)?\w+(?:, *\w+)*)\s*(?::[^=]+)?=(?!=)\s*(?P<value>.+)")
+_NOTHING = ("None", '""', "''")
+"""No path: what stands in its place until there is one."""
+_ENTERED = expression(r"(?:with|,)\s+(?P<value>[^,]+(?:\([^()]*\))?)\s+as\s+(?P<name>\w+)")
+_NAMES = expression(r"(?<![\w.\"'])(?:self\.)?[A-Za-z_]\w*")

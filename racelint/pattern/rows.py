@@ -388,7 +388,11 @@ def _of_file(unit: Unit, pair: Pair, found: Evidence) -> Evidence | None:
         return next((one for one in others if one is not None), None)
     if pair.switch is None and found.world == "processes" and _on_one_loop(unit):
         return with_itself(unit, World.THREADS)
-    if named_by_round(unit, pair.second.resource.path) or _of_path_handed_in(unit, pair):
+    if (
+        named_by_round(unit, pair.second.resource.path)
+        or _of_path_handed_in(unit, pair)
+        or _of_each_job(unit, pair.second)
+    ):
         return found.weakened()
     if pair.switch is None and found.world == "processes" and _only_on_loops(unit):
         return found.weakened()  # one process as a rule, and nothing comes between there
@@ -436,7 +440,27 @@ def _on_one_loop(unit: Unit) -> bool:
     roots = (concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ()))
     if not all(root.handler for root in roots if root.processes or root.world == "processes"):
         return False
-    return unit.module.scope.index.answers_on_one_loop
+    index = unit.module.scope.index
+    return index.answers_on_one_loop or (unit.facts.is_async and index.serves_alone)
+
+
+def _of_each_job(unit: Unit, write: Access) -> bool:
+    """Whether the file is one that the unit is handed, by a job that is one of many, started for one thing after the other.
+
+    Of a unit that is itself the job what it is handed tells more.
+    """
+    facts, concurrency = unit.facts, unit.module.concurrency
+    if write.resource.path not in {name for name, _ in facts.params}:
+        return False
+    roots = (concurrency.roots[number] for number in concurrency.reached.get(facts.qualname, ()))
+    jobs = [root for root in roots if not root.public]
+    return bool(jobs) and all(
+        root.many
+        and not (root.handler or root.front)
+        and root.world in ("threads", "processes")
+        and (root.called or root.unit != facts.qualname)
+        for root in jobs
+    )
 
 
 def _of_selected(pair: Pair) -> bool:

@@ -13,12 +13,12 @@ from racelint.paths import (
     CACHED,
     COMMAND_LIBRARIES,
     CONFIGURED,
+    COOKIES,
     FILE_LOCK,
     FIRST,
     FOLDERS,
     KEPT_WORDS,
     KEY,
-    LOCKS,
     PATH_MOVES,
     PROCESS_LIBRARIES,
     SHARED_WORDS,
@@ -70,11 +70,11 @@ def used_by_others(
         return Evidence("the server that listens at a socket has it for itself", Confidence.LOW, "processes")
     if is_system_path(resource.path):
         return Evidence("the path is the same for every process of the machine", Confidence.MEDIUM, "processes")
-    word = shared_word(resource.path, resource.name, more=more)
+    word = _telling(resource.path, resource.name, more=more)
     alone = word in CACHED | CONFIGURED and unit.module.scope.index.windowed  # a user has one window of the program
     weak_word = (
-        alone or word == KEY or _in_folder_of_caller(unit, access, word, more)
-    )  # keys are mostly made by the one server
+        alone or word == KEY or word in COOKIES - more or _in_folder_of_caller(unit, access, word, more)
+    )  # keys are mostly made by the one server, and cookies are those of one client
     if word:
         return Evidence(
             f"`{word}` in the path says that {'runs of a program' if alone else 'processes'} share it",
@@ -85,11 +85,14 @@ def used_by_others(
         # by a class's name alone: of thirteen such findings that were read, five were right, all of files that others read
         return Evidence(f"`{unit.facts.owner}` is a storage, which processes share", Confidence.LOW, "processes")
     parts = unit.module.path.replace("\\", "/").removesuffix(".py").split("/")[-2:]
-    word = shared_word(unit.facts.qualname, *(_OF_CODE.sub("", part) for part in reversed(parts)), more=more)
+    of_code = (unit.facts.owner, *reversed(parts))
+    word = _telling(unit.facts.name, *(_OF_CODE.sub("", part) for part in of_code), more=more)
     if word:
         return Evidence(
             f"`{word}` in the name of `{unit.facts.qualname}` or of its module says that processes share the path",
-            Confidence.LOW if word not in more and _of_caller(unit, access) else Confidence.MEDIUM,
+            Confidence.LOW
+            if word in COOKIES - more or (word not in more and _of_caller(unit, access))
+            else Confidence.MEDIUM,
             "processes",
         )
     word = shared_word(resource.path, resource.name, unit.facts.qualname, *reversed(parts), only=KEPT_WORDS, more=weak)
@@ -98,8 +101,13 @@ def used_by_others(
     return None
 
 
+def _telling(*names: str, more: frozenset[str]) -> str:
+    """The first word of names that says that processes share a path; one of those that say little if there is no other."""
+    return shared_word(*names, more=more, only=SHARED_WORDS - COOKIES) or shared_word(*names, only=COOKIES)
+
+
 _OF_CODE = expression(r"(?i)shared")
-"""What in the name of a module is said of its code, which several others use, and not of files."""
+"""What in the name of a module or class is said of its code, which several others use, and not of files."""
 
 
 def _in_folder_of_caller(unit: Unit, access: Access, word: str, more: frozenset[str]) -> bool:
@@ -144,8 +152,8 @@ def _may_be_own(unit: Unit, access: Access) -> bool:
     helper = unit.module.scope.functions.get(access.place.unit, facts)
     own = {name for name, _ in facts.params[bool(facts.owner) :]} | _handed_names(unit, helper)
     built = dict((*facts.locals_built, *helper.locals_built))
-    paths = _with_listings(unit, access)
-    words = {name for path in paths for name in _NAMES.findall(path)}
+    paths = with_listings(unit, access)
+    words = {name for path in paths for name in NAMES.findall(path)}
     if words <= facts.local_names | helper.local_names and not any("'" in path or '"' in path for path in paths):
         return True  # nothing says where a local path comes from
     return bool(words & (own | {name for name in words if built.get(name, "").partition(".")[0] in own}))
@@ -163,7 +171,7 @@ def _handed_names(unit: Unit, helper: FunctionFacts) -> set[str]:
     }
 
 
-def _with_listings(unit: Unit, access: Access) -> list[str]:
+def with_listings(unit: Unit, access: Access) -> list[str]:
     """The path, and those of the folders in whose listing it was found."""
     listed = (unit.access(number) for number in access.value.stems)
     return [access.resource.path, *(a.resource.path for a in listed if a is not None and a.how == "list")]
@@ -256,58 +264,21 @@ def _made_by_constructor(unit: Unit, path: str) -> bool:
     )
 
 
-def moved_by_others(unit: Unit, act: Access) -> Evidence | None:
-    """Why somebody else moves or removes the same file: other processes do, or threads of the module that are all handed its folder."""
-    found = used_by_others(unit, act)
-    if found is not None and _known_lock(unit, act):
-        return found.weakened()
-    if found is not None and found.strength is not Confidence.LOW:
-        return found
-    return threads_handed_alike(unit, act) or found
-
-
-def _known_lock(unit: Unit, act: Access) -> bool:
-    """Whether a lock file is taken away only after a look into it, or at which file it is: by its holder, or as one left behind."""
-    if not shared_word(act.resource.path, act.resource.name, only=LOCKS):
-        return False
-    looks = (unit.access(number) for number, _ in act.control)
-    if any(look is not None and look.op in (Op.READ, Op.CHECK) and look.how in _CONTENT for look in looks):
-        return True
-    function = unit.module.scope.functions.get(act.place.unit, unit.facts)
-    lines = unit.module.program.lines[function.first - 1 : unit.module.line(act)]
-    return any(_IDENTITY.search(line) for line in lines)
-
-
-_CONTENT = frozenset("read readline read_text read_bytes load safe_load".split())
-_IDENTITY = expression(r"\bst_ino\b|\bsamestat\(|\bsamefile\(")
-
-
-def removed_by_others(unit: Unit, test: Access, act: Access) -> Evidence | None:
-    """Why somebody else removes the same path between the test and the step.
-
-    A whole folder is mostly taken away by one who asks for it, and what only a function or module is called says little of who removes
-    a file: of thirteen such findings that were read, two were right, one of them of one file after the other in a loop. So it is
-    with one file of a cache, of which two of nine were right; in a loop over its files two meet sooner.
-    """
-    found = moved_by_others(unit, act)
-    if found is None or found.world != "processes" or unit.module.concurrency.handled_in_processes(unit.facts.qualname):
-        return found
-    path, name = act.resource.path, act.resource.name
-    swept = _of_round(unit, act) or (unit.before(act.id, test.id) and not shared_word(path, name, only=CACHED))
-    said = swept or shared_word(path, name, only=SHARED_WORDS - CACHED)
-    return found if said and act.how != "rmtree" else found.weakened()
-
-
-def _of_round(unit: Unit, act: Access) -> bool:
-    """Whether each round of a loop of the function has another path."""
-    function = unit.module.scope.functions.get(act.place.unit, unit.facts)
-    return not function.loop_names.isdisjoint(_NAMES.findall(act.resource.path.replace("{", " ")))
+def by_name_of_code(unit: Unit, act: Access, found: Evidence) -> bool:
+    """Whether only what a function, class or module is called says that processes meet at the path."""
+    path = act.resource
+    return (
+        found.world == "processes"
+        and unit.module.concurrency.handled_in_processes(unit.facts.qualname) is None
+        and not is_system_path(path.path)
+        and not shared_word(path.path, path.name)
+    )
 
 
 def threads_handed_alike(unit: Unit, act: Access) -> Evidence | None:
     """That the module starts the unit in many threads and hands each the same text for the path, or the folder that it lists."""
     facts, concurrency = unit.facts, unit.module.concurrency
-    names = {name for one in _with_listings(unit, act) for name in _NAMES.findall(one)}
+    names = {name for one in with_listings(unit, act) for name in NAMES.findall(one)}
     places = [place for place, (name, _) in enumerate(facts.params[bool(facts.owner) :]) if name in names]
     roots = (concurrency.roots[number] for number in sorted(concurrency.reached.get(facts.qualname, ())))
     root = next((r for r in roots if r.unit == facts.qualname and r.world == "threads" and r.many), None)
@@ -345,7 +316,7 @@ def _of_callers(root: Root) -> bool:
 
 def _looks_further(unit: Unit, test: Access, act: Access) -> bool:
     """Whether what the path is made of is set anew between the test and the step: another name is tried each time."""
-    names = "|".join(map(re.escape, _NAMES.findall(act.resource.path)))
+    names = "|".join(map(re.escape, NAMES.findall(act.resource.path)))
     lines = unit.module.program.lines[unit.module.line(test) : unit.module.line(act) - 1]
     return bool(names) and any(re.match(rf"\s+(?:{names})\s*\+?=", line) for line in lines)
 
@@ -368,7 +339,8 @@ def linked_by_others(unit: Unit, act: Access) -> Evidence | None:
     links = act.how in ("symlink", "link", "symlink_to", "hardlink_to")
     if links and makes_any_link(unit.facts.name) and not of_a_command(unit):
         return _medium(f"`{unit.facts.name}` makes links for whoever calls it; who follows one finds none in between")
-    return used_by_others(unit, act)
+    found = used_by_others(unit, act)
+    return found.weakened() if found is not None and by_name_of_code(unit, act, found) else found
 
 
 def _meeting(unit: Unit, act: Access) -> Evidence | None:
@@ -418,7 +390,7 @@ def _kept_by_object(unit: Unit, act: Access) -> bool:
     if act.place.unit != unit.facts.qualname:
         return False
     built = dict(unit.facts.locals_built)
-    names = set(_NAMES.findall(act.resource.path))
+    names = set(NAMES.findall(act.resource.path))
     names |= {built[name].partition(".")[0] for name in names if name in built}
     return not names.isdisjoint({"self", "cls"})
 
@@ -426,7 +398,7 @@ def _kept_by_object(unit: Unit, act: Access) -> bool:
 def _met_by_threads(unit: Unit, path: str) -> Evidence | None:
     """That the module starts several threads that make the folder; none of them was handed a part of its path."""
     own = unit.facts.local_names | {name for name, _ in unit.facts.params}
-    if own & {*_NAMES.findall(path)} - {"self", "cls"}:
+    if own & {*NAMES.findall(path)} - {"self", "cls"}:
         return None
     concurrency = unit.module.concurrency
     roots = (concurrency.roots[number] for number in sorted(concurrency.reached.get(unit.facts.qualname, ())))
@@ -437,7 +409,7 @@ def _met_by_threads(unit: Unit, path: str) -> Evidence | None:
 LITERAL = "''"
 """How facts tell of an argument that is a text which stands there."""
 
-_NAMES = expression(r"(?<![\w.\"'])([A-Za-z_]\w*)")
+NAMES = expression(r"(?<![\w.\"'])([A-Za-z_]\w*)")
 
 
 def _lock_between_processes(unit: Unit) -> str:

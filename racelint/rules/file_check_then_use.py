@@ -39,15 +39,19 @@ from racelint.pattern import (
     cached_again,
     copied,
     emptied_in_place,
+    filled_between,
     filled_whole,
     forgiven,
+    holds_secret,
     in_one_step_of_a_loop,
     linked_by_others,
     links_refused,
     listed_then_used,
+    locked_outside,
     looked_for_by_threads,
     made_after_any_test,
     made_by_others,
+    made_for_one_call,
     measured_then_opened,
     moved_by_others,
     moved_once,
@@ -92,6 +96,7 @@ def find(module: Module) -> Iterable[Finding]:
                 (not evidence.by_hand and seldom_run(unit))
                 or in_one_step_of_a_loop(unit, test, act)
                 or own_failure_cleaned(unit, test, act)
+                or (test.id != act.id and evidence.strength is not Confidence.LOW and _kept_apart(unit, test, act))
             )
             yield module.finding(
                 RULE,
@@ -105,6 +110,12 @@ def find(module: Module) -> Iterable[Finding]:
                 Fix(advice),
                 harm,
             )
+
+
+def _kept_apart(unit: Unit, test: Access, act: Access) -> bool:
+    """Whether a lock between processes is held though no block shows it, or the path is that of one call, whatever it is called."""
+    hides = act.how == "chmod"  # what is hidden others can open without a lock
+    return not hides and (locked_outside(unit, test, act) or made_for_one_call(unit, act))
 
 
 Race = tuple[Access, Access, str, Evidence, str, str]
@@ -162,7 +173,10 @@ def races(unit: Unit) -> Iterator[Race]:
             test,
             act,
             f"{{name}} is tested on line {{line}} and not again here, under `{shown}`; who waited for it does the work again",
-            Evidence(f"`{lock}` keeps processes apart, so there are several", Confidence.MEDIUM),
+            Evidence(
+                f"`{lock}` keeps processes apart, so there are several",
+                Confidence.MEDIUM,
+            ),
             "test it again under the lock",
             "done twice",
         )
@@ -193,7 +207,7 @@ def races(unit: Unit) -> Iterator[Race]:
             write,
             act,
             "{name} is written on line {line} and made private here; until then others can open it",
-            UNKNOWN if write.how == "copy" else READABLE,  # what is copied is no secret as a rule
+            READABLE if write.how != "copy" and holds_secret(unit, write) else UNKNOWN,  # a copy is no secret as a rule
             "make it private when it is made: `os.open` with a mode, or a temporary file that is renamed",
             "secret readable",
         )
@@ -275,7 +289,7 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
             EAFP,
             "",
         )
-    elif act.op in (Op.USE, Op.READ) and not forgiven(unit, act):
+    elif act.op in (Op.USE, Op.READ) and not forgiven(unit, act) and not filled_between(unit, test, act):
         evidence = used_by_others(unit, act)
         remover = (
             removed_elsewhere(unit, act.resource, act.how == "list", act.place.unit) if evidence is not None else ""

@@ -44,10 +44,14 @@ from racelint.pattern import (
     Mark,
     Module,
     Unit,
+    after_the_first,
     emptied_before_lock,
     emptied_in_place,
+    locked_for_some,
+    made_for_one_call,
     missed_by_nobody,
     moved_from_elsewhere,
+    readers_wait,
     removed_then_replaced,
     replaced_from_fixed_name,
     seldom_run,
@@ -93,7 +97,10 @@ def overwrites(unit: Unit) -> Iterator[tuple[Access | Mark, Access, str, Evidenc
         if write.id in early:
             continue
         message = "{name} is rewritten in place; others read it empty or half written"
-        yield write, write, message, evidence, ADVICE
+        apart = evidence.strength is not Confidence.LOW and (
+            readers_wait(unit, write) or after_the_first(unit) or made_for_one_call(unit, write)
+        )
+        yield write, write, message, evidence.weakened() if apart else evidence, ADVICE
     for removal, write in removed_then_replaced(unit):
         message = "{name} is removed on line {line} and replaced here; in between there is none"
         yield (
@@ -106,7 +113,8 @@ def overwrites(unit: Unit) -> Iterator[tuple[Access | Mark, Access, str, Evidenc
     for opened, target, used in replaced_from_fixed_name(unit):
         message = "{name} takes what was written on line {line} under a fixed name; two writers mix there"
         advice = "give each writer a temporary file of its own in the same folder: `atomic_write`"
-        yield opened, target, message, UNKNOWN if used is None else used, advice
+        apart = used is not None and used.strength is not Confidence.LOW and locked_for_some(unit)
+        yield opened, target, message, UNKNOWN if used is None else used.weakened() if apart else used, advice
     for target, used in moved_from_elsewhere(unit):
         message = "{name} gets a file of another folder, which may be copied piece by piece"
         yield target, target, message, used or UNKNOWN, ADVICE
