@@ -72,14 +72,16 @@ def _still_open(unit: Unit, act: Access) -> bool:
 def holds_secret(unit: Unit, write: Access) -> bool:
     """Whether the path, or what is written in the function or its class, speaks of what nobody else may know; not a list of settings.
 
-    What the unit itself has read before is there, as a rule, and keeps the rights that it has.
+    What the unit itself has read before is there, as a rule, and keeps the rights that it has; not so what is made if it is missing.
     """
+    if _SECRET.search(f"{write.resource.path} {write.resource.name}"):
+        return True
     if any(
         same(read.resource, write.resource) and unit.before(read.id, write.id)
         for read in unit.accesses(Op.READ, kinds=(Kind.FILE,))
     ):
         return False
-    texts = (write.resource.path, unit.facts.qualname, _text_of_class(unit))
+    texts = (unit.facts.qualname, _text_of_class(unit))
     return any(map(_SECRET.search, texts))
 
 
