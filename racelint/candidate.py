@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from racelint.candidates import Candidates
 from racelint.facts import CallSite, FunctionFacts, Write
 from racelint.finding import World
+from racelint.frozen import cached_property
 from racelint.keys import ANY, GIVEN, OWN, Keys, Reach
 from racelint.resolve import enclosing_self
 from racelint.store_calls import CHANGES, looks_up

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 
 from racelint.evidence import Concurrency, Root
 from racelint.evidence.starts import THREADED
 from racelint.facts import FunctionFacts, ModuleFacts, Write
 from racelint.facts.source_text import says_sql
 from racelint.finding import Confidence, World
+from racelint.frozen import cached_property
 from racelint.helpers import Helpers
 from racelint.keys import Reach, StateKeys
 from racelint.meeting import RANKS, Meetings, Runs

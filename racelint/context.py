@@ -11,11 +11,11 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from functools import partial
 
 from racelint.config import Config
 from racelint.discovery import File, found_below
-from racelint.frozen import dataclass
+from racelint.frozen import cached_property, dataclass
 from racelint.imported import Imported, imported
 from racelint.index.modules import Modules, folder, module_path
 from racelint.source import Source, read_bytes

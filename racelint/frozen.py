@@ -15,8 +15,24 @@ if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass
     from dataclasses import field as field
     from dataclasses import replace as replace
+    from functools import cached_property as cached_property
 else:
     from operator import attrgetter
+
+    class cached_property:
+        """`functools.cached_property` without its lock, which up to Python 3.11 costs more than most of what is found out so."""
+
+        def __init__(self, find):
+            self.find, self.__doc__ = find, find.__doc__
+
+        def __set_name__(self, owner, name):
+            self.name = name
+
+        def __get__(self, value, owner=None):
+            if value is None:
+                return self
+            found = value.__dict__[self.name] = self.find(value)
+            return found
 
     class field:
         """`dataclasses.field` with a `default_factory`."""

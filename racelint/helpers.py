@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cached_property
 
 from racelint.evidence import Concurrency
 from racelint.facts import FunctionFacts, is_property
+from racelint.frozen import cached_property
 from racelint.resolve import enclosing_self
 from racelint.words import THREAD_CALLS
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from racelint.finding import Finding, World
-from racelint.frozen import dataclass
+from racelint.frozen import cached_property, dataclass
 from racelint.need import Need
 
 if TYPE_CHECKING:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TypeAlias
 
 from racelint.evidence import Concurrency
 from racelint.facts import CallSite, FunctionFacts
+from racelint.frozen import cached_property
 from racelint.resolve import enclosing_self
 from racelint.store_types import KEYWORDS_ONLY, StoreTypes
 from racelint.words import SCOPES, THREAD_CALLS

@@ -7,11 +7,11 @@ does on a type that can be there at all: one that is annotated, made, imported, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cached_property
 
 from racelint.evidence import Concurrency
 from racelint.expressions import expression
 from racelint.facts import CallSite, FunctionFacts
+from racelint.frozen import cached_property
 from racelint.resolve import Home, Scope, enclosing_self
 
 EVERYWHERE = frozenset({"row", "sql", "cursor", "file", "transaction"})

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from functools import cached_property
 from typing import TypeVar
 
 import libcst as cst
@@ -15,6 +14,7 @@ import libcst as cst
 from racelint.facts import FunctionFacts
 from racelint.finding import Edit, Span
 from racelint.flow.summaries import Definition, Program, source_of
+from racelint.frozen import cached_property
 from racelint.resolve import enclosing_self
 
 Node = TypeVar("Node", bound=cst.CSTNode)

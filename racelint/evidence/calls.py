@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from functools import cache, cached_property
+from functools import cache
 from io import TextIOWrapper
 from typing import TypeAlias
 
 from racelint.evidence.meant import can_mean, is_meant
 from racelint.facts import CallSite, FunctionFacts
+from racelint.frozen import cached_property
 from racelint.index.application import APPLICATION, IN_APPLICATION, OF_APPLICATIONS
 from racelint.models.data import POOL_MAPS, Spawner
 from racelint.resolve import Scope, enclosing_self

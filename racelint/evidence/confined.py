@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from racelint.events import Resource
 from racelint.evidence.handed_alike import HandedAlike
 from racelint.expressions import expression
 from racelint.facts import CallSite, FunctionFacts, Write
+from racelint.frozen import cached_property
 
 MOST_STEPS = 4
 """How far it is followed who hands an object to whom."""

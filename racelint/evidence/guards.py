@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from racelint.evidence.foreign import foreign
 from racelint.evidence.roots import Roots
 from racelint.evidence.wrappers import around
 from racelint.expressions import expression
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
+from racelint.frozen import cached_property
 from racelint.grafts import shown_name
 from racelint.resolve import enclosing_self, locks_of
 from racelint.words import first_word

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from racelint.events import Kind, Resource
 from racelint.evidence.reaching import Reaching
 from racelint.facts import CallSite, FunctionFacts
-from racelint.frozen import dataclass
+from racelint.frozen import cached_property, dataclass
 
 _COLLECTIONS = frozenset(
     "dict list set defaultdict collections.defaultdict Counter collections.Counter OrderedDict collections.OrderedDict".split()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from racelint.events import Kind, Resource
 from racelint.evidence.data import Evidence, Root
 from racelint.evidence.kept import closed_over
 from racelint.evidence.own_objects import BUILDERS, OwnObjects
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
+from racelint.frozen import cached_property
 from racelint.resolve import locks_of
 from racelint.words import BRINGS_UP, first_word, of_application
 

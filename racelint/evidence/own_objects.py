@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from racelint.events import Kind, Resource
 from racelint.evidence.confined import Confined
 from racelint.facts import CallSite, FunctionFacts
+from racelint.frozen import cached_property
 from racelint.resolve import enclosing_self
 
 BUILDERS = frozenset({"__init__", "__post_init__"})

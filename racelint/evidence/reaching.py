@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from copy import copy
-from functools import cached_property
 from typing import TypeVar
 
 from racelint.evidence.data import Evidence, Root
@@ -13,7 +12,7 @@ from racelint.evidence.unlikely import Surroundings
 from racelint.evidence.writers import Writers
 from racelint.facts import FunctionFacts, is_property
 from racelint.finding import Confidence
-from racelint.frozen import dataclass, field
+from racelint.frozen import cached_property, dataclass, field
 from racelint.paths import PATH_STEPS
 from racelint.resolve import CONSTRUCTORS, enclosing_self, locks_of
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 
 from racelint.evidence.beside import awaited_beside
 from racelint.evidence.calls import LOOPS, Calls
@@ -15,6 +14,7 @@ from racelint.evidence.wrappers import calls_of_decorated, makes_lock_of_threads
 from racelint.expressions import expression
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
+from racelint.frozen import cached_property
 from racelint.grafts import shown_name
 from racelint.index import OF_TESTS
 from racelint.resolve import CONSTRUCTORS, Scope

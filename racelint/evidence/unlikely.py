@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from racelint.expressions import expression
 from racelint.facts import FunctionFacts
+from racelint.frozen import cached_property
 from racelint.resolve import Scope, enclosing_self
 
 _TEST_FILE = expression(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 from racelint.events import Kind, Resource
 from racelint.evidence.calls import Calls
 from racelint.facts import FunctionFacts, Write
+from racelint.frozen import cached_property
 from racelint.resolve import enclosing_self
 from racelint.resolve.changes import DEFAULTING, LOSING
 

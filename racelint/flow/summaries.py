@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
 
 import libcst as cst
 
@@ -20,6 +19,7 @@ from racelint.finding import Span
 from racelint.flow.making import Written, nodes_of
 from racelint.flow.places import Place, places_of
 from racelint.flow.tree import made
+from racelint.frozen import cached_property
 from racelint.models.data import Models
 from racelint.resolve import CONSTRUCTORS, MAPPERS, Scope
 from racelint.resolve.unbounded import unbounded

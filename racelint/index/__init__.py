@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from functools import cached_property
 
 from racelint.expressions import expression
 from racelint.facts import CallSite, ClassFacts, FunctionFacts, ModuleFacts
-from racelint.frozen import dataclass
+from racelint.frozen import cached_property, dataclass
 from racelint.index.application import IN_APPLICATION, kept_by_application
 from racelint.index.file_locks import file_locks
 from racelint.index.modules import Modules, folder, module_path, shared

@@ -9,7 +9,9 @@ from __future__ import annotations
 import posixpath
 import sys
 from collections.abc import Iterable
-from functools import cached_property, lru_cache
+from functools import lru_cache
+
+from racelint.frozen import cached_property
 
 
 def module_path(path: str) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from racelint.facts import ClassFacts, FunctionFacts, ModuleFacts
+from racelint.frozen import cached_property
 
 
 class Table:

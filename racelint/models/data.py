@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
 
 from racelint.expressions import expression
-from racelint.frozen import dataclass, field
+from racelint.frozen import cached_property, dataclass, field
 from racelint.words import TAKEN
 
 _CHANGING = frozenset(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cached_property, partial
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from racelint.events import Access, Acquire, Event, Ids, Kind, Mark, Op, Resource, Shape, Switch
 from racelint.finding import World
+from racelint.frozen import cached_property
 from racelint.pattern.doubts import Reason
 from racelint.resolve import CONSTRUCTORS, TAKES, made_of_nothing
 from racelint.words import PUTS

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from racelint.facts import FunctionFacts, Write
 from racelint.facts.data import MUTATORS
+from racelint.frozen import cached_property
 from racelint.resolve.lineages import Lineages
 from racelint.resolve.names import enclosing_self
 

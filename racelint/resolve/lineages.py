@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from functools import cached_property
 
 from racelint.facts import ClassFacts, FunctionFacts
+from racelint.frozen import cached_property
 from racelint.grafts import is_grafted, prefix_of
 from racelint.resolve.names import MAPPERS, Names
 from racelint.resolve.outside import outside_bases

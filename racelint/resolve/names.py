@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from racelint.expressions import expression
 from racelint.facts import ClassFacts, FunctionFacts, ModuleFacts
+from racelint.frozen import cached_property
 from racelint.index import Index
 from racelint.models.data import Models
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from racelint.back_references import Making, maker_handed
 from racelint.facts import CALLED, ClassFacts, FunctionFacts, ModuleFacts, Write
+from racelint.frozen import cached_property
 from racelint.grafts import grafted_class, grafted_function, prefix_of
 from racelint.resolve.changes import Changes
 from racelint.resolve.names import ABSTRACT, BUILT_IN, enclosing_self
