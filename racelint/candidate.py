@@ -132,6 +132,11 @@ class Candidate:
         return frozenset().union(*map(self.module.called, self.functions))
 
     @cached_property
+    def unnamed(self) -> frozenset[str]:
+        """The methods that are called of what has no name."""
+        return frozenset().union(*(function.unnamed for function in self.functions))
+
+    @cached_property
     def calls(self) -> list[CallSite]:
         """All calls."""
         return [call for function in self.functions for call in function.calls]

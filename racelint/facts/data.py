@@ -113,6 +113,8 @@ class FunctionFacts:
     """Those of `loop_names` that are another value in each round, as the keys of a mapping are and the elements of a set."""
     returned: tuple[str, ...] = ()
     """What each `return` gives: the dotted source of a name or path, with `()` behind that of what is called; "" for all else."""
+    unnamed: frozenset[str] = frozenset()
+    """The methods that are called of what has no dotted source: `join` for `", ".join(names)`, `exists` for `(ROOT / name).exists()`."""
 
     @property
     def name(self) -> str:

@@ -92,6 +92,8 @@ class Expressions(Walk):
         callee = dotted(function)
         changed: list[tuple[str, str]] = []  # by the call, which is made when its arguments have been awaited
         if isinstance(function, ast.Attribute):
+            if not callee:
+                self.current.unnamed.add(function.attr)
             path = dotted(function.value)
             inner: ast.expr = function.value
             while isinstance(inner, ast.Attribute):

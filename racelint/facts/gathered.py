@@ -49,6 +49,7 @@ class Gathered:
         "stub",
         "suspends",
         "switches",
+        "unnamed",
         "waits",
         "writes",
         "yields",
@@ -80,6 +81,7 @@ class Gathered:
         self.distinct: set[str] = set()
         self.repeated: set[str] = set()
         self.returned: list[str] = []
+        self.unnamed: set[str] = set()
         self.choices: list[tuple[str, int, tuple[str, ...]]] = []
         self.stub = False
         self.run_by = ""
@@ -160,4 +162,5 @@ class Gathered:
             tuple(self.waits),
             frozenset(self.distinct - self.repeated),
             tuple(self.returned),
+            frozenset(self.unnamed),
         )

@@ -227,8 +227,15 @@ def row_test(c: Candidate) -> bool:
 
 
 def row_asked_for(c: Candidate) -> bool:
-    """Whether it is asked whether there is a row, and a row is got."""
-    return c.does("exists", "read", "row") > 1 and bool(c.does("row"))
+    """Whether it is asked whether there is a row, and a row is got: a query is asked by a method of such a name, by its truth or by SQL."""
+    if c.does("exists", "read", "row") < 2 or not c.does("row"):
+        return False
+    asks = not (c.called.isdisjoint(_ASKS) and c.unnamed.isdisjoint(_ASKS))
+    return asks or bool(c.does("query", "query-locked", "sql"))
+
+
+_ASKS = frozenset("exists aexists count acount first afirst last alast one_or_none scalar get_or_none".split())
+"""How it is asked whether there is a row, as the rule has it: what fails where there is none says so itself."""
 
 
 def slow_save(c: Candidate) -> bool:
@@ -351,9 +358,9 @@ def file_steps(c: Candidate) -> bool:
         and (name != "replace" or root in imports or len(call.arguments) == 1)
     )
     handed = {a.rpartition(".")[2] for call in c.calls for a in call.arguments if a.startswith("key=os.path.")}
-    unnamed = sum(not call.callee for call in c.calls)  # `(ROOT / name).exists()`, and `", ".join(names)`
+    unnamed = sum(not call.callee for call in c.calls)
     if unnamed > 1 or (unnamed and not names.isdisjoint(PATH_STEPS)):
-        names |= PATH_TESTS
+        names |= c.unnamed  # `(ROOT / name).exists()`
     if not names.isdisjoint(_PUTS) and "__exit__" in c.module.scope.methods.get(c.facts.owner, {}):
         return True  # a context that puts a file in its place
     if not steps_on_paths(names | handed | run_in_threads(c.calls)):
