@@ -42,13 +42,13 @@ class Assignments(Evaluator):
             and isinstance(node.value, (cst.Tuple, cst.List))
         ):
             left, right = targets[0].elements, node.value.elements
-            if len(left) == len(right) and not any(isinstance(e, cst.StarredElement) for e in (*left, *right)):
+            if len(left) == len(right) and not any(type(e) is cst.StarredElement for e in (*left, *right)):
                 values = [self.evaluate(element.value) for element in right]
                 for element, value in zip(left, values, strict=True):
                     self.store(element.value, value, node)
                 return
         only = targets[0] if len(targets) == 1 else None
-        if isinstance(only, cst.Name) and only.value not in self.function.outer_names:
+        if type(only) is cst.Name and only.value not in self.function.outer_names:
             self.answered = node.value
         value = self.evaluate(node.value)
         if len(targets) == 1:
@@ -72,7 +72,7 @@ class Assignments(Evaluator):
             if isinstance(event, Access) and event.how in ("[]", "=") and event.place == self.place(node)
         ]
         for name in (*targets, node.value) if len(entries) == 1 else ():
-            if not isinstance(name, cst.Name) or name.value not in self.state.env:
+            if type(name) is not cst.Name or name.value not in self.state.env:
                 continue
             if lock and entries[0].key:
                 self.state.env[name.value] = replace(self.state.env[name.value], ref=entries[0])
@@ -83,7 +83,7 @@ class Assignments(Evaluator):
         if node.value is None:
             return
         value = self.evaluate(node.value)
-        if not value.type and isinstance(node.target, cst.Name):
+        if not value.type and type(node.target) is cst.Name:
             value = replace(value, type=self._type_declared(node.annotation.annotation))
         self.store(node.target, value, node)
 
@@ -114,11 +114,11 @@ class Assignments(Evaluator):
 
     def store(self, target: cst.BaseExpression, value: Value, node: cst.CSTNode, how: str = "=") -> None:
         """Assigns a value."""
-        if isinstance(target, cst.Name):
+        if type(target) is cst.Name:
             self._store_name(target, value, node, how)
-        elif isinstance(target, cst.Attribute):
+        elif type(target) is cst.Attribute:
             self._store_attribute(target, value, node, how)
-        elif isinstance(target, cst.Subscript):
+        elif type(target) is cst.Subscript:
             self._store_item(target, value, node, how)
         elif isinstance(target, (cst.Tuple, cst.List)):
             for index, element in enumerate(target.elements):
@@ -174,11 +174,11 @@ class Assignments(Evaluator):
                 (self.relative.add if relative else self.relative.discard)((index, attr))
                 self.assigned[index] = self.definition, node
                 root = target.value
-                if isinstance(root, cst.Name) and root.value in self.state.env and base.row is None:
+                if type(root) is cst.Name and root.value in self.state.env and base.row is None:
                     self.state.env[root.value] = replace(self.state.env[root.value], row=index)
                 if resource is None or not base.type.startswith("self:"):
                     return
-        elif base.part("made") is not None and isinstance(target.value, cst.Name) and base.text in self.state.env:
+        elif base.part("made") is not None and type(target.value) is cst.Name and base.text in self.state.env:
             built = self.state.env[base.text]
             self.state.env[base.text] = replace(built, stems=built.stems | (value.stems - value.opaque))
         if resource is not None:
@@ -195,11 +195,11 @@ class Assignments(Evaluator):
         `row.owner = row.owner or user`, `row.name = chosen(row)` that may give the old name, `row.name = f"{row.name} (old)"`,
         `row.locked = not row.locked`. `changed` are the accesses that a change in place of what the field holds stems from.
         """
-        given = node.value if isinstance(node, cst.Assign) else None
+        given = node.value if type(node) is cst.Assign else None
         own = {n for n in value.stems if (a := self.access(n)) is not None and a.resource.name == target}
         if given is None or not own or own & changed:
             return value
-        kept = isinstance(given, cst.BooleanOperation) and source_of(given.left) == target
+        kept = type(given) is cst.BooleanOperation and source_of(given.left) == target
         same = value.part("changed") is None and not value.appended
         copied = same and (value.via in own or (isinstance(given, (cst.Name, cst.Call)) and self._chosen(value, own)))
         if kept or copied or value.part("formatted") is not None or value.part("negated") is not None:
@@ -234,7 +234,7 @@ class Assignments(Evaluator):
         base = self.plain(target.value)
         key = self.key(target)
         key_stems = self.key_stems
-        if isinstance(target.value, cst.Attribute):
+        if type(target.value) is cst.Attribute:
             note_changed(self, base, value.stems | base.stems)
         self._note_item_changed(target)
         if base.row is not None and (column := self.column_named(base.row, key)):
@@ -249,9 +249,9 @@ class Assignments(Evaluator):
         root: cst.BaseExpression = target.value
         while isinstance(root, (cst.Subscript, cst.Attribute)):
             root = root.value
-        if isinstance(root, cst.Name) and root.value in self.state.env:
+        if type(root) is cst.Name and root.value in self.state.env:
             known = self.state.env[root.value]
-            if known.row is not None and isinstance(target.value, cst.Attribute):
+            if known.row is not None and type(target.value) is cst.Attribute:
                 self.state.written.setdefault(known.row, {})[target.value.attr.value] = value.stems | base.stems
             rows = root is target.value and known.shape is Shape.EMPTY and self.of_rows(value.stems)
             told = ROWS_BY_KEY if rows and known.part("rows by key") is None else ()
@@ -259,22 +259,22 @@ class Assignments(Evaluator):
 
     def _note_item_changed(self, target: cst.Subscript) -> None:
         """Notes that what a local name stands for is no longer what was read."""
-        known = self.state.env.get(target.value.value) if isinstance(target.value, cst.Name) else None
+        known = self.state.env.get(target.value.value) if type(target.value) is cst.Name else None
         if known is not None and known.stems and known.part("changed") is None:
             self.state.env[known.text] = replace(known, known=(*known.known, ("changed", Value())))
 
     def delete(self, node: cst.Del) -> None:
-        targets = [e.value for e in node.target.elements] if isinstance(node.target, cst.Tuple) else [node.target]
+        targets = [e.value for e in node.target.elements] if type(node.target) is cst.Tuple else [node.target]
         for target in targets:
-            if isinstance(target, cst.Subscript):
+            if type(target) is cst.Subscript:
                 base = self.plain(target.value)
                 key = self.key(target)
-                if isinstance(target.value, cst.Attribute):
+                if type(target.value) is cst.Attribute:
                     note_changed(self, base, base.stems)
                 if base.ref is not None:
                     self.emit(Op.DELETE, item_of(base.ref, key), node, Value(shape=Shape.NONE), "del")
                 self._note_item_changed(target)
-            elif isinstance(target, cst.Attribute):
+            elif type(target) is cst.Attribute:
                 base = self.plain(target.value)
                 resource, _ = self.resource_of(base, target.attr.value, source_of(target))
                 if resource is not None:

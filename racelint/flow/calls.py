@@ -48,15 +48,15 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
     function = node.func
     base: Value | None = None
     method = ""
-    if isinstance(function, cst.Attribute):
+    if type(function) is cst.Attribute:
         base = _super(ev, function.value) or ev.evaluate(function.value)
         method = function.attr.value
         callee = _member(ev, base, function)
     else:
         callee = ev.evaluate(function)
-        method = function.value if isinstance(function, cst.Name) else ""
+        method = function.value if type(function) is cst.Name else ""
     type_name = callee.type
-    if type_name in WRAPPERS and awaiting is not None and node.args and isinstance(node.args[0].value, cst.Call):
+    if type_name in WRAPPERS and awaiting is not None and node.args and type(node.args[0].value) is cst.Call:
         inner = node.args[0].value
         waited = cst.Await(inner)
         ev.definition.stand_for(waited, awaiting)
@@ -70,7 +70,7 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
     if handed is not None and awaiting is not None and len(node.args) > handed:
         number = ev.next_id
         given = node.args[handed].value
-        if isinstance(given, cst.Lambda):
+        if type(given) is cst.Lambda:
             value = ev.plain(given.body) if not _takes_any(given) else Value()
         else:
             inner = cst.Call(given, node.args[handed + 1 :])
@@ -164,7 +164,7 @@ def _elsewhere(ev: Evaluator, function: cst.BaseExpression) -> FunctionFacts | N
 
 
 def _super(ev: Evaluator, node: cst.BaseExpression) -> Value | None:
-    if isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value == "super":
+    if type(node) is cst.Call and type(node.func) is cst.Name and node.func.value == "super":
         _, self_name = enclosing_self(ev.function, ev.scope)
         known = ev.state.env.get(self_name)
         return Value(type="super", text="super()", known=(("self", known),) if known is not None else ())
@@ -206,10 +206,10 @@ def _arguments(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> Arg
 
 def _asked_within(ev: Evaluator, node: cst.BaseExpression) -> Value | None:
     """What a call that is awaited has a store asked by: `await Cursor.open(lambda: jobs.find(…))`; other lambdas may be kept for later."""
-    if not isinstance(node, cst.Lambda) or _takes_any(node):
+    if type(node) is not cst.Lambda or _takes_any(node):
         return None
     asked = node.body
-    while isinstance(asked, cst.Call) and isinstance(asked.func, cst.Attribute):
+    while type(asked) is cst.Call and type(asked.func) is cst.Attribute:
         method = asked.func.attr.value
         if method == "find" or method in ev.models.reading_methods:
             return ev.plain(node.body)
@@ -426,10 +426,10 @@ def _spawn(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None, name: str,
     bodies: set[str] = set()
     for argument in node.args:
         inner = argument.value
-        if isinstance(inner, cst.Call):
+        if type(inner) is cst.Call:
             for nested in inner.args:
                 stems |= ev.plain(nested.value).stems
-            if isinstance(inner.func, cst.Attribute):
+            if type(inner.func) is cst.Attribute:
                 ev.plain(inner.func.value)
         else:
             value = ev.plain(inner)
@@ -446,7 +446,7 @@ def _spawn(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None, name: str,
 
 def started_units(ev: Evaluator, node: cst.Call) -> frozenset[str]:
     """Qualified names of the functions of the module that a spawn starts."""
-    paths = (source_of(a.value.func if isinstance(a.value, cst.Call) else a.value) for a in _units(ev, node))
+    paths = (source_of(a.value.func if type(a.value) is cst.Call else a.value) for a in _units(ev, node))
     return frozenset(f.qualname for path in paths for f in ev.program.concurrency.target(path, ev.function))
 
 

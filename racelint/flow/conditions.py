@@ -159,7 +159,7 @@ class Conditions(Names):
                 true |= absent if equal else present
                 false |= present if equal else absent
             elif some is not None:
-                counted = _of_counted(right if isinstance(node.left, cst.Integer) else left)
+                counted = _of_counted(right if type(node.left) is cst.Integer else left)
                 # How many are left is as good a limit as any other, but that there are none says it.
                 present, absent = (
                     _senses(counted, Sense.OTHER if rows else Sense.PRESENT),
@@ -192,7 +192,7 @@ class Conditions(Names):
             if versions:
                 self.mark("version", node, versions[0], stems=stems)
         operands = (node.left, *(compared.comparator for compared in node.comparisons))
-        names = " ".join(operand.value for operand in operands if isinstance(operand, cst.Name))
+        names = " ".join(operand.value for operand in operands if type(operand) is cst.Name)
         return Value(stems, via=found, known=(("keys", Value(text=names)),) if names else ()), true, false
 
     def subject(self, node: cst.BaseExpression) -> Value:
@@ -208,7 +208,7 @@ class Conditions(Names):
 
     def fits(self, value: Value, pattern: cst.MatchPattern) -> tuple[Control, Control]:
         """What is known of the subject in a case of `match`, and what in those after it."""
-        nothing = isinstance(pattern, cst.MatchSingleton) and pattern.value.value in ("None", "False")
+        nothing = type(pattern) is cst.MatchSingleton and pattern.value.value in ("None", "False")
         if nothing:
             return _senses(value, Sense.ABSENT), _senses(value, Sense.PRESENT)
         all_of_it = frozenset((number, Sense.OTHER) for number in value.stems)
@@ -229,7 +229,7 @@ class Conditions(Names):
         }
         if not of_stores:
             return
-        if isinstance(node, cst.Call) or (isinstance(node, cst.Comparison) and _is_equality(node)):
+        if type(node) is cst.Call or (type(node) is cst.Comparison and _is_equality(node)):
             self.mark("matched", node, stems=frozenset((max(of_stores),)))  # what was read last is what is compared
         for operand in operands:
             name = self._only_column(of_stores) or _field(operand) or self._placed(operand, of_stores)
@@ -244,7 +244,7 @@ class Conditions(Names):
 
     def _placed(self, node: cst.BaseExpression, reads: set[int]) -> str:
         """The column that stands at a place of what the one statement has read: `row[1]`."""
-        found = _PLACED.search(source_of(node)) if isinstance(node, cst.Subscript) else None
+        found = _PLACED.search(source_of(node)) if type(node) is cst.Subscript else None
         read = self.access(min(reads)) if len(reads) == 1 else None
         columns = read.value.part("columns") if read is not None else None
         names = columns.text.split() if columns is not None else []
@@ -282,7 +282,7 @@ class Conditions(Names):
             outside = frozenset((n, Sense.OTHERWISE) for n in stems)
         one = frozenset((n, Sense.OTHER) for n in left.stems)
         two = frozenset((n, Sense.OTHERWISE) for n in left.stems)
-        if isinstance(part.operator, cst.NotIn):
+        if type(part.operator) is cst.NotIn:
             return outside | one, inside | two, stems
         return inside | one, outside | two, stems
 
@@ -306,10 +306,10 @@ def _some(
     """
     if operator not in _TURNED:
         return None
-    if isinstance(left, cst.Integer):
+    if type(left) is cst.Integer:
         left, right = right, left
         operator, counted = _TURNED[operator], False
-    if not isinstance(right, cst.Integer) or not (counted or _is_count(left)):
+    if type(right) is not cst.Integer or not (counted or _is_count(left)):
         return None
     if right.value not in (("0",) if counted else ("0", "1")):  # room for one row is a limit
         return None
@@ -321,28 +321,23 @@ def _some(
 
 def _is_count(node: cst.BaseExpression) -> bool:
     """Whether an expression is the number of a collection's elements."""
-    if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
+    if type(node) is cst.Call and type(node.func) is cst.Attribute:
         return node.func.attr.value == FILLING and not node.args
-    return (
-        isinstance(node, cst.Call)
-        and len(node.args) == 1
-        and isinstance(node.func, cst.Name)
-        and node.func.value == "len"
-    )
+    return type(node) is cst.Call and len(node.args) == 1 and type(node.func) is cst.Name and node.func.value == "len"
 
 
 def _operands(node: cst.BaseExpression) -> list[cst.BaseExpression]:
     """What a test asks about: what a function compares that is called so, or the expression itself."""
-    if isinstance(node, cst.Call) and "compare" in source_of(node.func).rpartition(".")[2]:
+    if type(node) is cst.Call and "compare" in source_of(node.func).rpartition(".")[2]:
         return [argument.value for argument in node.args]
     return [node]
 
 
 def _field(node: cst.BaseExpression) -> str:
     """The last name of `row.status`, `row["status"]` and `row.get("status")`, or the name of a variable; "" for anything else."""
-    if isinstance(node, cst.Attribute):
+    if type(node) is cst.Attribute:
         return node.attr.value
-    if isinstance(node, cst.Name):
+    if type(node) is cst.Name:
         return node.value
     text = source_of(node) if isinstance(node, (cst.Subscript, cst.Call)) else ""
     found = _LAST_FIELD.search(text)
@@ -357,14 +352,14 @@ _VERSION = expression(r"(^|_)(version|revision|rev|etag|generation|lock_version|
 
 def _version(node: cst.BaseExpression) -> str:
     """The name of a compared version; that names mean versions is documented with the rule."""
-    if isinstance(node, cst.Attribute):
+    if type(node) is cst.Attribute:
         name = node.attr.value
-    elif isinstance(node, cst.Subscript):
+    elif type(node) is cst.Subscript:
         name = source_of(node).rpartition("[")[2].strip("]\"'")
-    elif isinstance(node, cst.Name):
+    elif type(node) is cst.Name:
         name = node.value
-    elif isinstance(node, cst.Call) and node.args:
-        return _version(node.args[0].value) or (_version(node.func) if isinstance(node.func, cst.Attribute) else "")
+    elif type(node) is cst.Call and node.args:
+        return _version(node.args[0].value) or (_version(node.func) if type(node.func) is cst.Attribute else "")
     else:
         return ""
     return name if _VERSION.search(name) else ""
@@ -402,7 +397,7 @@ def _of_counted(value: Value) -> Value:
 def _with_none(node: cst.Comparison) -> bool:
     """Whether it is only asked whether there is anything: `cache.get("version") is None`."""
     sides = (node.left, node.comparisons[0].comparator)
-    return len(node.comparisons) == 1 and any(isinstance(side, cst.Name) and side.value == "None" for side in sides)
+    return len(node.comparisons) == 1 and any(type(side) is cst.Name and side.value == "None" for side in sides)
 
 
 def _is_equality(node: cst.Comparison) -> bool:
@@ -413,8 +408,8 @@ def _is_equality(node: cst.Comparison) -> bool:
 
 
 def _is_nothing(node: cst.BaseExpression) -> bool:
-    if isinstance(node, cst.Name):
+    if type(node) is cst.Name:
         return node.value in ("None", "False")
     if isinstance(node, (cst.Dict, cst.List)):
         return not node.elements
-    return isinstance(node, cst.Integer) and node.value == "0"
+    return type(node) is cst.Integer and node.value == "0"

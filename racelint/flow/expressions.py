@@ -88,7 +88,7 @@ class Evaluator(Conditions):
 
     def await_(self, node: cst.Await) -> Value:
         inner = node.expression
-        if isinstance(inner, cst.Call):
+        if type(inner) is cst.Call:
             return self.call(inner, node)
         value = self.plain(inner)
         self.switch(node, value.stems, used=value.ref)
@@ -103,7 +103,7 @@ class Evaluator(Conditions):
         known: tuple[tuple[str, Value], ...] = ()
         if left.part("path") is not None or left.type == "pathlib.Path" or _joins_path(node):
             known = (("path", Value(text=self._joined(left, right, node))),)
-        elif isinstance(node.operator, cst.Modulo) and isinstance(node.left, cst.SimpleString):
+        elif type(node.operator) is cst.Modulo and type(node.left) is cst.SimpleString:
             known = (("formatted", Value()),)
         elif left.stems or right.stems:
             known = (*COMPUTED, *stepped(node.operator, left, right))
@@ -124,7 +124,7 @@ class Evaluator(Conditions):
         """What a path that was put together from two parts is told by."""
         path = left.part("path")
         start = path.text if path is not None and path.text else left.text or source_of(node.left)
-        sign = "/" if isinstance(node.operator, cst.Divide) else "+"
+        sign = "/" if type(node.operator) is cst.Divide else "+"
         return f"{start} {sign} {right.text or source_of(node.right)}"
 
     def note_next(
@@ -132,7 +132,7 @@ class Evaluator(Conditions):
     ) -> None:
         """Notes the next number after one that was read, `last + 1`, and what is missing among rows, `wanted - known`."""
         stems = left.stems | right.stems
-        if isinstance(operator, cst.Subtract) and self.of_rows(right.stems) and right.shape is not Shape.CONSTANT:
+        if type(operator) is cst.Subtract and self.of_rows(right.stems) and right.shape is not Shape.CONSTANT:
             self.mark("difference", node, stems=right.stems)
         plus = isinstance(operator, (cst.Add, cst.AddAssign))
         if (
@@ -145,15 +145,15 @@ class Evaluator(Conditions):
 
     def unary(self, node: cst.UnaryOperation) -> Value:
         value = self.evaluate(node.expression)
-        if isinstance(node.operator, cst.Not) and value.via is not None:
+        if type(node.operator) is cst.Not and value.via is not None:
             said = says(frozenset(((value.via, Sense.ABSENT),)), frozenset(((value.via, Sense.PRESENT),)))
             return Value(value.stems, known=(("negated", Value()), *said))
-        number = isinstance(node.operator, cst.Minus) and isinstance(node.expression, (cst.Integer, cst.Float))
+        number = type(node.operator) is cst.Minus and isinstance(node.expression, (cst.Integer, cst.Float))
         return Value(
             value.stems,
             shape=Shape.CONSTANT if number else Shape.OTHER,
             text=source_of(node) if number else "",
-            known=(("negated", Value()),) if isinstance(node.operator, cst.Not) else COMPUTED if value.stems else (),
+            known=(("negated", Value()),) if type(node.operator) is cst.Not else COMPUTED if value.stems else (),
         )
 
     def boolean(self, node: cst.BooleanOperation) -> Value:
@@ -187,10 +187,10 @@ class Evaluator(Conditions):
         )
 
     def named(self, node: cst.NamedExpr) -> Value:
-        if isinstance(node.target, cst.Name):
+        if type(node.target) is cst.Name:
             self.answered = node.value
         value = self.evaluate(node.value)
-        if isinstance(node.target, cst.Name):
+        if type(node.target) is cst.Name:
             self.bind(node.target.value, value)
         return value
 
@@ -205,13 +205,13 @@ class Evaluator(Conditions):
             starred = (
                 starred
                 or value.appended
-                or (isinstance(element, cst.StarredElement) and bool(value.stems) and len(node.elements) > 1)
+                or (type(element) is cst.StarredElement and bool(value.stems) and len(node.elements) > 1)
             )
         empty = not node.elements
-        text = source_of(node) if isinstance(node, cst.Tuple) else ""
+        text = source_of(node) if type(node) is cst.Tuple else ""
         made = (("resource", Value()),) if text and any(v.part("resource") is not None for v in values) else ()
         known = (*made, *COMPUTED) if stems else made
-        plain = not any(isinstance(element, cst.StarredElement) for element in node.elements)
+        plain = not any(type(element) is cst.StarredElement for element in node.elements)
         if plain and any(value.stems != stems for value in values):  # of what a statement is told some may be keys
             known = (*known, ("each", Value(known=tuple((str(i), value) for i, value in enumerate(values)))))
         return Value(
@@ -229,12 +229,12 @@ class Evaluator(Conditions):
         names: set[str] = set()
         values: dict[str, Value] = {}
         for element in node.elements:
-            parts = [element.key, element.value] if isinstance(element, cst.DictElement) else [element.value]
+            parts = [element.key, element.value] if type(element) is cst.DictElement else [element.value]
             for part in parts:
                 value = self.evaluate(part)
                 stems |= value.stems
-                names.update([part.value] if isinstance(part, cst.Name) else [])
-            if isinstance(element, cst.DictElement) and isinstance(element.key, cst.SimpleString):
+                names.update([part.value] if type(part) is cst.Name else [])
+            if type(element) is cst.DictElement and type(element.key) is cst.SimpleString:
                 values[str(element.key.raw_value)] = value
         known = (("keys", Value(text=" ".join(sorted(names)))),) if names else ()
         known = (*known, *COMPUTED) if stems else known
@@ -248,7 +248,7 @@ class Evaluator(Conditions):
 
     def formatted(self, node: cst.FormattedString) -> Value:
         stems: Ids = NO_IDS
-        values = [self.plain(part.expression) for part in node.parts if isinstance(part, cst.FormattedStringExpression)]
+        values = [self.plain(part.expression) for part in node.parts if type(part) is cst.FormattedStringExpression]
         for value in values:
             stems |= value.stems
         text = source_of(node)
@@ -261,10 +261,10 @@ class Evaluator(Conditions):
         stems, made = self._comp_for(node.for_in, node)
         iterated = node.for_in.iter
         born = self.state.env[iterated.value].born if _is_local(iterated, self.state) else -1
-        shape = Shape.OTHER if isinstance(node, cst.GeneratorExp) else Shape.NEW
-        kind = "list" if isinstance(node, cst.ListComp) else ""
+        shape = Shape.OTHER if type(node) is cst.GeneratorExp else Shape.NEW
+        kind = "list" if type(node) is cst.ListComp else ""
         known = COMPUTED if stems else ()
-        if isinstance(node, cst.DictComp) and self.of_rows(stems):
+        if type(node) is cst.DictComp and self.of_rows(stems):
             known = (*known, *ROWS_BY_KEY)
         if made is not None:
             known = (*known, (MADE_OF_EACH, made))
@@ -374,7 +374,7 @@ class Evaluator(Conditions):
 
 def _joins_path(node: cst.BinaryOperation) -> bool:
     """Whether what is divided is told to be a folder: by its name, or by the text that it is divided by."""
-    if not isinstance(node.operator, cst.Divide):
+    if type(node.operator) is not cst.Divide:
         return False
     return isinstance(node.right, (cst.SimpleString, cst.FormattedString)) or is_place(source_of(node.left))
 
@@ -398,7 +398,7 @@ def unit_environment(scope_owner: str, self_name: str) -> dict[str, Value]:
 
 
 def _is_local(node: cst.BaseExpression, state: State) -> TypeGuard[cst.Name]:
-    return isinstance(node, cst.Name) and node.value in state.env
+    return type(node) is cst.Name and node.value in state.env
 
 
 def _kept(value: Value) -> Ids:

@@ -272,11 +272,11 @@ class Names(Recorder):
         self.key_stems = NO_IDS
         for element in node.slice:
             inner = element.slice
-            if isinstance(inner, cst.Index):
+            if type(inner) is cst.Index:
                 value = self.evaluate(inner.value)
                 self.key_stems |= value.stems
                 parts.append(value.text or source_of(inner.value))
-            elif isinstance(inner, cst.Slice):
+            elif type(inner) is cst.Slice:
                 for bound in (inner.lower, inner.upper, inner.step):
                     if bound is not None:
                         self.evaluate(bound)
@@ -302,7 +302,7 @@ class Names(Recorder):
 
     def bind_target(self, target: cst.BaseExpression, value: Value) -> None:
         """Binds loop variables and tuple targets to parts of a value."""
-        if isinstance(target, cst.Name):
+        if type(target) is cst.Name:
             if target.value not in self.function.outer_names:
                 self.bind(target.value, Value(value.stems, row=value.row, born=value.born))
         elif isinstance(target, (cst.Tuple, cst.List)):
@@ -313,5 +313,5 @@ class Names(Recorder):
 def _limit(base: Value, node: cst.Subscript) -> tuple[tuple[str, Value], ...]:
     """That some of the rows of a query set are wanted only: the first ones, in a slice."""
     inner = node.slice[0].slice
-    limited = base.type.endswith("QuerySet") and isinstance(inner, cst.Slice) and inner.upper is not None
+    limited = base.type.endswith("QuerySet") and type(inner) is cst.Slice and inner.upper is not None
     return (("limited", Value()),) if limited else ()

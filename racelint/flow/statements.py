@@ -233,7 +233,7 @@ class Walker(Contexts):
     def raise_(self, node: cst.Raise) -> None:
         if node.exc is not None:
             self.evaluate(node.exc)
-            name = source_of(node.exc.func if isinstance(node.exc, cst.Call) else node.exc).rpartition(".")[2]
+            name = source_of(node.exc.func if type(node.exc) is cst.Call else node.exc).rpartition(".")[2]
             self.raised.append((self.next_id, name, self.state.control))
         if any(
             (check := self.access(n)) is not None and check.resource.kind is Kind.FILE for n, _ in self.state.control
@@ -263,20 +263,20 @@ class Walker(Contexts):
         one = self.state
         self.state = after_test
         self.know(false)
-        if isinstance(node.orelse, cst.If):
+        if type(node.orelse) is cst.If:
             self.if_(node.orelse)
-        elif isinstance(node.orelse, cst.Else):
+        elif type(node.orelse) is cst.Else:
             self.block(node.orelse.body)
         other = self.state
         self.meet(parting, [one, other])
 
     def _only(self, node: cst.If, taken: bool) -> None:
         """Walks the one branch that this call of a helper takes, and the test for what it reads."""
-        if isinstance(node.test, cst.BooleanOperation):
+        if type(node.test) is cst.BooleanOperation:
             self.condition(node.test)
         if taken:
             self.block(node.body)
-        elif isinstance(node.orelse, cst.If):
+        elif type(node.orelse) is cst.If:
             self.if_(node.orelse)
         elif node.orelse is not None:
             self.block(node.orelse.body)
@@ -290,7 +290,7 @@ class Walker(Contexts):
         parting = self.next_id
         for case in node.cases:
             self.state = before.copy()
-            anything = isinstance(case.pattern, cst.MatchAs) and case.pattern.pattern is None
+            anything = type(case.pattern) is cst.MatchAs and case.pattern.pattern is None
             true, false = (missed, missed) if anything else self.fits(value, case.pattern)
             self.state.control |= true
             self._capture(case.pattern, value if anything else None)
@@ -308,7 +308,7 @@ class Walker(Contexts):
 
     def _capture(self, pattern: cst.CSTNode, whole: Value | None = None) -> None:
         """Binds the names of a pattern; `whole` is the subject, if a name stands for all of it."""
-        if isinstance(pattern, cst.MatchAs) and pattern.name is not None:
+        if type(pattern) is cst.MatchAs and pattern.name is not None:
             self.state.env[pattern.name.value] = replace(whole or Value(), text=pattern.name.value)
         for child in pattern.children:
             self._capture(child)

@@ -21,18 +21,18 @@ def told(walker: Conditions, test: cst.BaseExpression) -> bool | None:
 
 
 def _told(walker: Conditions, test: cst.BaseExpression) -> bool | None:
-    if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
+    if type(test) is cst.UnaryOperation and type(test.operator) is cst.Not:
         found = _told(walker, test.expression)
         return None if found is None else not found
-    if isinstance(test, cst.BooleanOperation):
-        deciding = isinstance(test.operator, cst.Or)
+    if type(test) is cst.BooleanOperation:
+        deciding = type(test.operator) is cst.Or
         sides = [_told(walker, test.left), _told(walker, test.right)]
         if deciding in sides:
             return deciding
         return None if None in sides else not deciding
-    if isinstance(test, cst.Comparison) and len(test.comparisons) == 1:
+    if type(test) is cst.Comparison and len(test.comparisons) == 1:
         return _compared(walker, test.left, test.comparisons[0])
-    if isinstance(test, cst.Name):
+    if type(test) is cst.Name:
         known = _literal(walker, test)
         return bool(known[0]) if known else None
     return None
@@ -65,7 +65,7 @@ def _compared(walker: Conditions, left: cst.BaseExpression, part: cst.Comparison
 
 def _literal(walker: Conditions, node: cst.BaseExpression) -> list[Literal]:
     """The constant that an expression is in this call; empty if that is not known."""
-    if isinstance(node, cst.Name) and node.value not in ("True", "False", "None"):
+    if type(node) is cst.Name and node.value not in ("True", "False", "None"):
         value = walker.state.env.get(node.value)
         if value is None or all(node.value != name for name, _ in walker.function.params):
             return []
