@@ -22,7 +22,7 @@ from racelint.source import Source
 if TYPE_CHECKING:
     from racelint.evidence import Concurrency, Outside
     from racelint.flow.summaries import Program
-    from racelint.pattern import Module
+    from racelint.pattern.module import Module
 
 Failed = Callable[[Exception], None]
 """Takes a mistake of ours, so that the rest goes on."""
@@ -102,7 +102,7 @@ def find_races(
     that.
     """
     from racelint.flow.summaries import Program
-    from racelint.pattern import Module
+    from racelint.pattern.module import Module
 
     concurrency = nominees.concurrency
     program = Program(source, concurrency.scope, concurrency)
@@ -159,7 +159,8 @@ def find_near_misses(
     As slow as `find_races`: all rules are run once more. Mistakes of ours are handed to `failed`.
     """
     from racelint.flow.summaries import Program
-    from racelint.pattern import Doubts, Module
+    from racelint.pattern.doubts import Doubts
+    from racelint.pattern.module import Module
 
     program = Program(source, nominees.concurrency.scope, nominees.concurrency)
     module = Module(program, nominees.definitions, Doubts(), failed)

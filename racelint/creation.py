@@ -7,53 +7,34 @@ from collections.abc import Iterator
 from racelint.expressions import expression
 from racelint.finding import World
 from racelint.frozen import replace
-from racelint.pattern import (
-    INSERTS,
-    INTERNAL,
-    Access,
-    Confidence,
-    Evidence,
-    Kind,
-    Op,
-    Pair,
-    Sense,
-    Shape,
-    Unit,
+from racelint.pattern import Access, Confidence, Evidence, Kind, Op, Sense, Shape, first_word
+from racelint.pattern.added import INSERTS
+from racelint.pattern.dependence import decided
+from racelint.pattern.ended import raised_to_end, tells_of_end
+from racelint.pattern.kept import kept_under_lock
+from racelint.pattern.locked_next import keeps_lock, locked_next
+from racelint.pattern.made import (
     begins_because,
     begins_something,
-    checked_outside,
-    decided,
-    exactly,
-    finished_later,
-    first_word,
     has_side_effects,
     has_threads,
-    is_taken,
-    keeps_lock,
-    kept_under_lock,
-    locked_next,
     made_for_threads,
-    made_sure_by_each,
     makes_known_resource,
     makes_resource,
-    named_anew,
     only_found_faster,
     opened_between,
     opened_by,
     opened_for,
-    other_maker,
-    owner_made_anew,
-    raised_to_end,
-    rival,
-    run_by_many,
-    said_by_all,
-    same,
-    stronger,
-    tells_of_end,
-    under_one_lock,
     works_first,
     works_under,
 )
+from racelint.pattern.makers import other_maker
+from racelint.pattern.pair import INTERNAL, Pair
+from racelint.pattern.published import checked_outside, finished_later, under_one_lock
+from racelint.pattern.refused import is_taken
+from racelint.pattern.rivals import made_sure_by_each, rival, run_by_many, stronger
+from racelint.pattern.same_entry import named_anew, owner_made_anew, said_by_all
+from racelint.pattern.unit import Unit, exactly, same
 from racelint.resolve import for_each_thread
 from racelint.words import ASKED, WORD
 

@@ -11,7 +11,7 @@ from racelint.frozen import cached_property, dataclass
 from racelint.need import Need
 
 if TYPE_CHECKING:
-    from racelint.pattern import Module
+    from racelint.pattern.module import Module
 
 Finder = Callable[["Module"], Iterable[Finding]]
 

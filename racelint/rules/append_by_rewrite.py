@@ -23,7 +23,9 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, World
 from racelint.need import Need
-from racelint.pattern import Module, store_rival, store_updates
+from racelint.pattern.dependence import store_updates
+from racelint.pattern.module import Module
+from racelint.pattern.rows import store_rival
 from racelint.rule import Rule
 
 

@@ -20,7 +20,9 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, rival, stale_writes
+from racelint.pattern.dependence import stale_writes
+from racelint.pattern.module import Module
+from racelint.pattern.rivals import rival
 from racelint.rule import Rule
 
 

@@ -44,33 +44,28 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import (
-    Access,
-    Event,
-    Module,
-    Unit,
+from racelint.pattern import Access, Event
+from racelint.pattern.claiming import claimed_in_two_steps, filled_over_limit, places_taken
+from racelint.pattern.constraints import parent_then_child
+from racelint.pattern.limits import (
     children_then_parent,
-    claimed_in_two_steps,
     counted_then_added,
     counted_then_changed,
     counted_then_removed,
-    counted_under_own_lock,
-    ended_by_two,
     entries_drawn,
     entries_enlarged,
-    filled_over_limit,
-    noted_too_late,
     others_left,
-    parent_then_child,
-    places_taken,
-    raised_then_tested,
-    row_evidence,
-    slept_then_done,
-    spent_twice,
     summed_then_drawn,
-    taken_by_two,
     tested_then_drawn,
 )
+from racelint.pattern.module import Module
+from racelint.pattern.own_lock import counted_under_own_lock
+from racelint.pattern.pacing import slept_then_done
+from racelint.pattern.raised import raised_then_tested
+from racelint.pattern.rows import row_evidence
+from racelint.pattern.spent import spent_twice
+from racelint.pattern.taken import ended_by_two, noted_too_late, taken_by_two
+from racelint.pattern.unit import Unit
 from racelint.rule import Rule
 
 

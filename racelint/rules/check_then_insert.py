@@ -34,16 +34,11 @@ from racelint.creation import made_across_await, made_without_lock
 from racelint.finding import Finding, Fix, Role, World
 from racelint.frozen import replace
 from racelint.need import Need
-from racelint.pattern import (
-    Access,
-    Confidence,
-    Module,
-    Unit,
-    added_without_lock,
-    kept_apart,
-    own_to_task,
-    own_to_thread,
-)
+from racelint.pattern import Access, Confidence
+from racelint.pattern.added import added_without_lock, kept_apart
+from racelint.pattern.counters import own_to_task, own_to_thread
+from racelint.pattern.module import Module
+from racelint.pattern.unit import Unit
 from racelint.rule import Rule
 
 

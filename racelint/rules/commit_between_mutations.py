@@ -30,23 +30,14 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import (
-    Access,
-    Kind,
-    Mark,
-    Module,
-    Op,
-    Unit,
-    at_their_calls,
-    has_parts,
-    in_one_breath,
-    moved_at_once,
-    one_change,
-    row_evidence,
-    sent_past,
-    surely_in_processes,
-    told_apart,
-)
+from racelint.pattern import Access, Kind, Mark, Op
+from racelint.pattern.branches import told_apart
+from racelint.pattern.module import Module
+from racelint.pattern.pair import at_their_calls
+from racelint.pattern.past_transactions import sent_past
+from racelint.pattern.rows import row_evidence, surely_in_processes
+from racelint.pattern.transactions import has_parts, in_one_breath, moved_at_once, one_change
+from racelint.pattern.unit import Unit
 from racelint.rule import Rule
 
 

@@ -30,21 +30,11 @@ from collections.abc import Iterable
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import (
-    Access,
-    Evidence,
-    Kind,
-    Mark,
-    Module,
-    Op,
-    Switch,
-    Unit,
-    called_by_timer,
-    given_up,
-    made_future,
-    nobody_cancels,
-    same,
-)
+from racelint.pattern import Access, Evidence, Kind, Mark, Op, Switch, made_future
+from racelint.pattern.given_up import given_up, nobody_cancels
+from racelint.pattern.module import Module
+from racelint.pattern.rivals import called_by_timer
+from racelint.pattern.unit import Unit, same
 from racelint.rule import Rule
 
 TIMERS = frozenset({"call_later", "call_at"})

@@ -50,21 +50,13 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import (
-    ADDING,
-    COUNTING,
-    Access,
-    Mark,
-    Module,
-    Op,
-    Pair,
-    counted_by_processes,
-    counted_then_tested,
-    decided_under_lock,
-    entry_before_lock,
-    limit_before_lock,
-    rival,
-)
+from racelint.pattern import Access, Mark, Op
+from racelint.pattern.counted_under_lock import counted_then_tested
+from racelint.pattern.deciding import ADDING, COUNTING, decided_under_lock, entry_before_lock, limit_before_lock
+from racelint.pattern.handed import counted_by_processes
+from racelint.pattern.module import Module
+from racelint.pattern.pair import Pair
+from racelint.pattern.rivals import rival
 from racelint.rule import Rule
 
 

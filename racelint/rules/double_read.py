@@ -45,20 +45,14 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import (
-    Access,
-    Confidence,
-    Evidence,
-    Module,
-    Op,
-    Unit,
-    emptied_by_each,
-    pruned,
-    read_after_callback,
-    rereads,
-    spent_twice,
-    takes_from_queue,
-)
+from racelint.pattern import Access, Confidence, Evidence, Op
+from racelint.pattern.called_at_once import read_after_callback
+from racelint.pattern.handed import emptied_by_each
+from racelint.pattern.module import Module
+from racelint.pattern.pruned import pruned
+from racelint.pattern.rereading import rereads, takes_from_queue
+from racelint.pattern.spent import spent_twice
+from racelint.pattern.unit import Unit
 from racelint.rule import Rule
 
 

@@ -41,7 +41,9 @@ from collections.abc import Iterable
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Evidence, Module, Op, early_jobs, sends_on_commit
+from racelint.pattern import Evidence, Op
+from racelint.pattern.jobs import early_jobs, sends_on_commit
+from racelint.pattern.module import Module
 from racelint.rule import Rule
 
 

@@ -35,7 +35,8 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, asked_then_fetched
+from racelint.pattern.asked_twice import asked_then_fetched
+from racelint.pattern.module import Module
 from racelint.rule import Rule
 
 

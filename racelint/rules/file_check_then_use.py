@@ -25,57 +25,46 @@ from collections.abc import Iterable, Iterator
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.frozen import replace
 from racelint.need import Need
-from racelint.pattern import (
-    CONFIGURED,
-    ENSURED,
-    MADE_EMPTY,
-    Access,
-    Evidence,
-    Module,
-    Op,
-    Unit,
-    asks_somebody,
-    awaited_then_read,
-    cached_again,
+from racelint.pattern import CONFIGURED, ENSURED, Access, Evidence, Op
+from racelint.pattern.asked_by_name import measured_then_opened, named_by_request, rights_then_opened
+from racelint.pattern.files import (
     copied,
-    emptied_in_place,
-    filled_between,
-    filled_whole,
     forgiven,
-    holds_secret,
-    in_one_step_of_a_loop,
-    linked_by_others,
-    links_refused,
-    listed_then_used,
-    locked_outside,
-    looked_for_by_threads,
     made_after_any_test,
-    made_by_others,
-    made_for_one_call,
-    measured_then_opened,
-    moved_by_others,
     moved_once,
-    named_by_request,
     named_temporary,
-    of_a_command,
-    own_failure_cleaned,
     pid_file_of_one,
     put_there,
     refuses_if_there,
-    removed_by_others,
     removed_elsewhere,
     removed_then_made,
-    rights_then_opened,
     same_content,
-    says_at_work,
-    seldom_run,
     tested_before_lock,
     tested_then_done,
+    written_in_place,
+)
+from racelint.pattern.filled_whole import cached_again, filled_between, filled_whole
+from racelint.pattern.held_outside import locked_outside
+from racelint.pattern.hidden import holds_secret, written_then_hidden
+from racelint.pattern.links import links_refused
+from racelint.pattern.listings import awaited_then_read, listed_then_used
+from racelint.pattern.markers import MADE_EMPTY, says_at_work
+from racelint.pattern.module import Module
+from racelint.pattern.overwrites import emptied_in_place
+from racelint.pattern.own_paths import made_for_one_call
+from racelint.pattern.own_steps import in_one_step_of_a_loop, own_failure_cleaned
+from racelint.pattern.removing import moved_by_others, removed_by_others
+from racelint.pattern.seldom import seldom_run
+from racelint.pattern.sharing import (
+    asks_somebody,
+    linked_by_others,
+    looked_for_by_threads,
+    made_by_others,
+    of_a_command,
     threads_handed_alike,
     used_by_others,
-    written_in_place,
-    written_then_hidden,
 )
+from racelint.pattern.unit import Unit
 from racelint.rule import Rule
 
 EVERYBODY = Evidence("every process on the machine reaches the same path", Confidence.MEDIUM)

@@ -32,39 +32,28 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import (
-    Access,
-    Ids,
-    Kind,
-    Module,
-    Op,
-    Sense,
-    Unit,
+from racelint.pattern import Access, Ids, Kind, Op, Sense
+from racelint.pattern.answered import answered_by_application, second_refused_by_database
+from racelint.pattern.constraints import loosely_constrained, refusal_handled, refused_on_the_way, unconstrained
+from racelint.pattern.kept_new import built_for_later
+from racelint.pattern.lookups import (
     added_again,
-    answered_by_application,
-    built_for_later,
     by_generated_key,
     by_locked_row,
     by_new_row,
-    changed_or_made,
     constraint_handled,
-    counted_by_one,
     drawn_at_random,
-    looked_for_then_saved,
-    loosely_constrained,
-    only_for_new_rows,
     raises_if_none,
-    receives_any,
-    refusal_handled,
-    refused_on_the_way,
-    row_evidence,
-    row_locked_at,
-    row_locked_since,
     same_rows,
-    second_refused_by_database,
-    table_of,
-    unconstrained,
 )
+from racelint.pattern.module import Module
+from racelint.pattern.only_new import only_for_new_rows
+from racelint.pattern.rows import row_evidence
+from racelint.pattern.surrounding import receives_any
+from racelint.pattern.transactions import row_locked_at, row_locked_since, table_of
+from racelint.pattern.unit import Unit
+from racelint.pattern.upserts import changed_or_made, counted_by_one
+from racelint.pattern.validated import looked_for_then_saved
 from racelint.rule import Rule
 
 

@@ -44,7 +44,9 @@ from collections.abc import Iterable
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Evidence, Module, unguarded_accesses
+from racelint.pattern import Evidence
+from racelint.pattern.declared import unguarded_accesses
+from racelint.pattern.module import Module
 from racelint.rule import Rule
 
 

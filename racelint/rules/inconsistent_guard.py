@@ -50,31 +50,16 @@ from collections.abc import Iterable, Iterator
 from racelint.finding import Finding, Fix, Role, World
 from racelint.frozen import replace
 from racelint.need import Need
-from racelint.pattern import (
-    ADDING,
-    Access,
-    Acquire,
-    Confidence,
-    Evidence,
-    Kind,
-    Module,
-    Op,
-    Shape,
-    Unit,
-    awaited_change,
-    broken_compounds,
-    broken_sections,
-    computed_from_itself,
-    emptied_after_reading,
-    first_word,
-    forgotten_once,
-    made_apart,
-    of_other_entries,
-    only_shown,
-    read_apart,
-    steps,
-    torn_reads,
-)
+from racelint.pattern import Access, Acquire, Confidence, Evidence, Kind, Op, Shape, first_word
+from racelint.pattern.apart import computed_from_itself, made_apart, of_other_entries
+from racelint.pattern.compounds import broken_compounds, broken_sections
+from racelint.pattern.deciding import ADDING
+from racelint.pattern.forgotten import awaited_change, emptied_after_reading, forgotten_once, steps
+from racelint.pattern.kept_together import read_apart
+from racelint.pattern.module import Module
+from racelint.pattern.shown_only import only_shown
+from racelint.pattern.torn_reads import torn_reads
+from racelint.pattern.unit import Unit
 from racelint.rule import Rule
 
 Place = tuple[str, str]

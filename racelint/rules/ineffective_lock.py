@@ -41,7 +41,9 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Acquire, Event, Evidence, Module, useless_locks
+from racelint.pattern import Acquire, Event, Evidence
+from racelint.pattern.locking import useless_locks
+from racelint.pattern.module import Module
 from racelint.rule import Rule
 
 

@@ -33,7 +33,9 @@ from collections.abc import Iterable
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Acquire, Event, Evidence, Module, idle_locks
+from racelint.pattern import Acquire, Event, Evidence
+from racelint.pattern.module import Module
+from racelint.pattern.row_locks import idle_locks
 from racelint.rule import Rule
 
 

@@ -39,22 +39,11 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import (
-    INTERNAL,
-    Access,
-    Confidence,
-    Evidence,
-    Mark,
-    Module,
-    Op,
-    Pair,
-    Sense,
-    Shape,
-    Switch,
-    Unit,
-    same,
-    with_itself,
-)
+from racelint.pattern import Access, Confidence, Evidence, Mark, Op, Sense, Shape, Switch
+from racelint.pattern.module import Module
+from racelint.pattern.pair import INTERNAL, Pair
+from racelint.pattern.rivals import with_itself
+from racelint.pattern.unit import Unit, same
 from racelint.rule import Rule
 
 

@@ -25,7 +25,10 @@ from collections.abc import Iterable
 from racelint.creation import made_across_await
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, Unit, published_half_made, ready_too_early
+from racelint.pattern.half_made import published_half_made
+from racelint.pattern.half_ready import ready_too_early
+from racelint.pattern.module import Module
+from racelint.pattern.unit import Unit
 from racelint.rule import Rule
 
 

@@ -23,7 +23,11 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, World
 from racelint.need import Need
-from racelint.pattern import Module, Op, added_to, store_rival, store_updates, switched_by_owner
+from racelint.pattern import Op
+from racelint.pattern.dependence import store_updates
+from racelint.pattern.module import Module
+from racelint.pattern.own_rows import switched_by_owner
+from racelint.pattern.rows import added_to, store_rival
 from racelint.rule import Rule
 
 

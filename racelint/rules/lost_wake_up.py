@@ -35,25 +35,15 @@ from collections.abc import Iterable
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import (
-    EVENTS,
-    INTERNAL,
-    Access,
-    Evidence,
-    Mark,
-    Module,
-    Op,
-    Switch,
-    Unit,
-    awaited_by_starter,
-    first_word,
-    lowered_late,
-    only_started,
-    reset_at_start,
-    revived_in_vain,
-    rivals,
-    same,
-)
+from racelint.pattern import Access, Evidence, Mark, Op, Switch, first_word
+from racelint.pattern.announced import EVENTS
+from racelint.pattern.lowered import lowered_late
+from racelint.pattern.module import Module
+from racelint.pattern.pair import INTERNAL
+from racelint.pattern.reset_at_start import awaited_by_starter, reset_at_start
+from racelint.pattern.revived import revived_in_vain
+from racelint.pattern.rivals import only_started, rivals
+from racelint.pattern.unit import Unit, same
 from racelint.rule import Rule
 
 

@@ -45,27 +45,13 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import (
-    INTERNAL,
-    VIEWS,
-    Access,
-    Confidence,
-    Evidence,
-    Mark,
-    Module,
-    Op,
-    Switch,
-    Unit,
-    calls_entry,
-    changed_by_requests,
-    ends_entry,
-    gone_through_by_number,
-    iterated_by_threads,
-    process_wide,
-    rivals,
-    same,
-    stronger,
-)
+from racelint.pattern import Access, Confidence, Evidence, Mark, Op, Switch, calls_entry, ends_entry
+from racelint.pattern.indexing import gone_through_by_number
+from racelint.pattern.iterating import VIEWS, changed_by_requests, iterated_by_threads, process_wide
+from racelint.pattern.module import Module
+from racelint.pattern.pair import INTERNAL
+from racelint.pattern.rivals import rivals, stronger
+from racelint.pattern.unit import Unit, same
 from racelint.rule import Rule
 
 RESIZES = ("append", "add", "[]", "del[]", "pop", "popitem", "remove", "discard", "clear", "update", "setdefault", "insert",

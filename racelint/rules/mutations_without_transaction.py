@@ -41,26 +41,14 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import (
-    COMMITTING,
-    TIMES,
-    Access,
-    Evidence,
-    Kind,
-    Mark,
-    Module,
-    Op,
-    Unit,
-    at_their_calls,
-    counted_when_gone,
-    halves,
-    one_change,
-    row_evidence,
-    surely_in_processes,
-    surrounded,
-    tables_handed_in,
-    transactions_at,
-)
+from racelint.pattern import Access, Evidence, Kind, Mark, Op
+from racelint.pattern.module import Module
+from racelint.pattern.outlived import TIMES, counted_when_gone
+from racelint.pattern.pair import at_their_calls
+from racelint.pattern.rows import row_evidence, surely_in_processes
+from racelint.pattern.surrounding import surrounded
+from racelint.pattern.transactions import COMMITTING, halves, one_change, tables_handed_in, transactions_at
+from racelint.pattern.unit import Unit
 from racelint.rule import Rule
 
 

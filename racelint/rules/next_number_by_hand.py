@@ -42,17 +42,11 @@ from collections.abc import Iterable
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.frozen import replace
 from racelint.need import Need
-from racelint.pattern import (
-    Module,
-    constraint_handled,
-    found_names,
-    free_names,
-    next_numbers,
-    only_orders,
-    own_numbers,
-    raised_then_given,
-    row_evidence,
-)
+from racelint.pattern.lookups import constraint_handled
+from racelint.pattern.module import Module
+from racelint.pattern.numbers import found_names, free_names, next_numbers, only_orders, own_numbers
+from racelint.pattern.raised import raised_then_given
+from racelint.pattern.rows import row_evidence
 from racelint.rule import Rule
 
 

@@ -38,25 +38,21 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import (
-    Access,
-    Evidence,
-    Mark,
-    Module,
-    Unit,
-    after_the_first,
+from racelint.pattern import Access, Evidence, Mark
+from racelint.pattern.files import missed_by_nobody
+from racelint.pattern.fixed_names import replaced_from_fixed_name
+from racelint.pattern.held_outside import after_the_first, locked_for_some, readers_wait
+from racelint.pattern.module import Module
+from racelint.pattern.overwrites import (
     emptied_before_lock,
     emptied_in_place,
-    locked_for_some,
-    made_for_one_call,
-    missed_by_nobody,
     moved_from_elsewhere,
-    readers_wait,
     removed_then_replaced,
-    replaced_from_fixed_name,
-    seldom_run,
-    used_by_others,
 )
+from racelint.pattern.own_paths import made_for_one_call
+from racelint.pattern.seldom import seldom_run
+from racelint.pattern.sharing import used_by_others
+from racelint.pattern.unit import Unit
 from racelint.rule import Rule
 
 UNKNOWN = Evidence("nothing says whether other processes use the path", Confidence.LOW)

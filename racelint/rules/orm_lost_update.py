@@ -32,8 +32,8 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import (
-    Module,
+from racelint.pattern.module import Module
+from racelint.pattern.rows import (
     kept_by_default,
     merged_unseen,
     recomputed,

@@ -32,16 +32,14 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import (
-    Module,
-    Unit,
-    first_word,
-    found_again,
-    kept_by_hooks,
-    mixed_calls,
-    row_evidence,
-    set_for_all,
-)
+from racelint.pattern import first_word
+from racelint.pattern.hooks import kept_by_hooks
+from racelint.pattern.module import Module
+from racelint.pattern.per_call import mixed_calls
+from racelint.pattern.read_back import found_again
+from racelint.pattern.rows import row_evidence
+from racelint.pattern.settings import set_for_all
+from racelint.pattern.unit import Unit
 from racelint.rule import Rule
 
 

@@ -33,20 +33,12 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import (
-    Access,
-    Evidence,
-    Kind,
-    Module,
-    Op,
-    Place,
-    Sense,
-    Unit,
-    computed_from_itself,
-    copied_to_each,
-    in_shared_memory,
-    only_in_own_process,
-)
+from racelint.pattern import Access, Evidence, Kind, Op, Place, Sense
+from racelint.pattern.apart import computed_from_itself
+from racelint.pattern.handed import in_shared_memory
+from racelint.pattern.module import Module
+from racelint.pattern.rivals import copied_to_each, only_in_own_process
+from racelint.pattern.unit import Unit
 from racelint.rule import Rule
 
 

@@ -37,20 +37,12 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import (
-    Access,
-    Confidence,
-    Evidence,
-    Kind,
-    Module,
-    Op,
-    Pair,
-    Shape,
-    Unit,
-    read_meanwhile,
-    refilled_by_tasks,
-    same,
-)
+from racelint.pattern import Access, Confidence, Evidence, Kind, Op, Shape
+from racelint.pattern.module import Module
+from racelint.pattern.pair import Pair
+from racelint.pattern.refilled import refilled_by_tasks
+from racelint.pattern.rivals import read_meanwhile
+from racelint.pattern.unit import Unit, same
 from racelint.rule import Rule
 
 

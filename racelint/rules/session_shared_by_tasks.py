@@ -35,15 +35,10 @@ from collections.abc import Iterable
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import (
-    Evidence,
-    Module,
-    Unit,
-    connection_of_object,
-    session_of_module,
-    sessions_handed_out,
-    talked_at_once,
-)
+from racelint.pattern import Evidence
+from racelint.pattern.module import Module
+from racelint.pattern.sessions import connection_of_object, session_of_module, sessions_handed_out, talked_at_once
+from racelint.pattern.unit import Unit
 from racelint.rule import Rule
 
 

@@ -29,25 +29,13 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import (
-    Access,
-    Confidence,
-    Evidence,
-    Kind,
-    Module,
-    Op,
-    Pair,
-    Sense,
-    Unit,
-    counted_beside,
-    exactly,
-    forgotten_too_early,
-    rival,
-    sizes_kept,
-    taken_out_too_early,
-    with_itself,
-    written_to_both,
-)
+from racelint.pattern import Access, Confidence, Evidence, Kind, Op, Sense
+from racelint.pattern.copies import counted_beside, forgotten_too_early, sizes_kept, taken_out_too_early
+from racelint.pattern.module import Module
+from racelint.pattern.pair import Pair
+from racelint.pattern.rivals import rival, with_itself
+from racelint.pattern.two_stores import written_to_both
+from racelint.pattern.unit import Unit, exactly
 from racelint.rule import Rule
 
 

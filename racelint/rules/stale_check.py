@@ -30,50 +30,35 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import (
-    COUNTING,
-    Access,
-    Evidence,
-    Module,
-    Op,
-    Pair,
-    Sense,
-    Shape,
-    Unit,
-    added_after_end,
-    adds_entry,
-    assumed_at_start,
-    assumed_set,
+from racelint.pattern import Access, Evidence, Op, Sense, Shape
+from racelint.pattern.assumed import assumed_at_start, assumed_set
+from racelint.pattern.claimed_late import is_busy, is_field, marked_late
+from racelint.pattern.claiming import adds_entry, is_not_full
+from racelint.pattern.deciding import COUNTING
+from racelint.pattern.dependence import decided
+from racelint.pattern.emptied_entries import emptied_then_removed
+from racelint.pattern.ended import added_after_end, begun_after_end
+from racelint.pattern.half_ready import taken_back
+from racelint.pattern.locked_next import locked_next
+from racelint.pattern.made import (
     begins_something,
-    begun_after_end,
     claims_too_late,
-    decided,
-    emptied_then_removed,
-    exactly,
-    fails_when_gone,
     has_side_effects,
-    is_busy,
-    is_field,
-    is_not_full,
-    locked_next,
-    looked_before_turn,
-    made_sure_by_all,
-    marked_late,
-    own_entry_gone,
     paid_out,
-    removed_late,
-    rival,
-    same,
     spent_between,
-    stamped_late,
-    started_before_claimed,
-    stronger,
-    swept_late,
-    taken_back,
-    takes_found,
-    with_itself,
     works_first,
 )
+from racelint.pattern.module import Module
+from racelint.pattern.own_entry_gone import own_entry_gone
+from racelint.pattern.pair import Pair
+from racelint.pattern.removed_late import removed_late
+from racelint.pattern.rereading import fails_when_gone, takes_found
+from racelint.pattern.rivals import made_sure_by_all, rival, stronger, with_itself
+from racelint.pattern.stamps import stamped_late
+from racelint.pattern.started import started_before_claimed
+from racelint.pattern.swept_late import swept_late
+from racelint.pattern.turns import looked_before_turn
+from racelint.pattern.unit import Unit, exactly, same
 from racelint.rule import Rule
 
 HARMS = {

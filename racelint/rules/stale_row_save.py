@@ -39,7 +39,9 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, columns_overwritten, row_evidence, whole_saves
+from racelint.pattern.columns_alone import columns_overwritten
+from racelint.pattern.module import Module
+from racelint.pattern.rows import row_evidence, whole_saves
 from racelint.rule import Rule
 
 

@@ -26,25 +26,23 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import (
-    Module,
-    Unit,
+from racelint.pattern import first_word
+from racelint.pattern.dependence import (
     adds_up,
     chained_entries,
-    changed_after,
     claimed_first,
-    copied_to_processes,
-    counted_after_use,
-    drained_by_threads,
-    emptied_after_await,
     entries_updated,
     extremes,
-    first_word,
-    rival,
-    sized_before_await,
     stale_writes,
     thread_updates,
 )
+from racelint.pattern.drained import drained_by_threads
+from racelint.pattern.emptied import emptied_after_await
+from racelint.pattern.handed_over import changed_after
+from racelint.pattern.module import Module
+from racelint.pattern.numbered_late import counted_after_use, sized_before_await
+from racelint.pattern.rivals import copied_to_processes, rival
+from racelint.pattern.unit import Unit
 from racelint.rule import Rule
 
 

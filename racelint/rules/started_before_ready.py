@@ -35,17 +35,14 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import (
-    Module,
-    announced_too_early,
-    filled_by_task,
-    late_writes,
-    raised_too_early,
-    sent_before_noted,
-    shown_half_built,
-    shown_too_early,
-    started_unset,
-)
+from racelint.pattern.announced import announced_too_early
+from racelint.pattern.early_flags import raised_too_early
+from racelint.pattern.module import Module
+from racelint.pattern.needing import started_unset
+from racelint.pattern.sent_early import sent_before_noted
+from racelint.pattern.shown import shown_half_built
+from racelint.pattern.starting import late_writes, shown_too_early
+from racelint.pattern.unfilled import filled_by_task
 from racelint.rule import Rule
 
 

@@ -31,25 +31,13 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import (
-    INTERNAL,
-    Access,
-    Confidence,
-    Evidence,
-    Module,
-    Op,
-    Pair,
-    Resource,
-    Shape,
-    Switch,
-    Unit,
-    first_word,
-    reopened_by_two,
-    replaced_meanwhile,
-    same,
-    successor_taken_out,
-    taken_out_by_callback,
-)
+from racelint.pattern import Access, Confidence, Evidence, Op, Resource, Shape, Switch, first_word
+from racelint.pattern.module import Module
+from racelint.pattern.pair import INTERNAL, Pair
+from racelint.pattern.reopened import reopened_by_two
+from racelint.pattern.replaced import replaced_meanwhile
+from racelint.pattern.successors import successor_taken_out, taken_out_by_callback
+from racelint.pattern.unit import Unit, same
 from racelint.rule import Rule
 
 

@@ -38,24 +38,13 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import (
-    CONSTRUCTORS,
-    Access,
-    Confidence,
-    Evidence,
-    Kind,
-    Module,
-    Op,
-    Pair,
-    Resource,
-    Sense,
-    Shape,
-    Unit,
-    kept_late,
-    key_kept_late,
-    same,
-    split_holds,
-)
+from racelint.pattern import CONSTRUCTORS, Access, Confidence, Evidence, Kind, Op, Resource, Sense, Shape
+from racelint.pattern.beside import key_kept_late
+from racelint.pattern.halves_late import kept_late
+from racelint.pattern.module import Module
+from racelint.pattern.pair import Pair
+from racelint.pattern.split_holds import split_holds
+from racelint.pattern.unit import Unit, same
 from racelint.rule import Rule
 
 Neighbours = dict[tuple[str, str], dict[tuple[str, str], frozenset[str]]]

@@ -37,19 +37,12 @@ from collections.abc import Iterable
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import (
-    Evidence,
-    Module,
-    Op,
-    Taken,
-    Unit,
-    in_processes,
-    of_several,
-    row_evidence,
-    seen_twice,
-    unclaimed_items,
-    worked_on,
-)
+from racelint.pattern import Evidence, Op
+from racelint.pattern.module import Module
+from racelint.pattern.queues import Taken, of_several, seen_twice, unclaimed_items, worked_on
+from racelint.pattern.rivals import in_processes
+from racelint.pattern.rows import row_evidence
+from racelint.pattern.unit import Unit
 from racelint.rule import Rule
 
 

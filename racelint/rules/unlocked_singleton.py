@@ -45,7 +45,10 @@ from collections.abc import Iterable
 from racelint.creation import made_without_lock
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Module, Unit, calls_resource, made_at_import, with_itself
+from racelint.pattern.made import calls_resource, made_at_import
+from racelint.pattern.module import Module
+from racelint.pattern.rivals import with_itself
+from racelint.pattern.unit import Unit
 from racelint.rule import Rule
 
 WAYS = {

@@ -43,29 +43,17 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import (
-    COUNTING,
-    Access,
-    Confidence,
-    Evidence,
-    Module,
-    Unit,
-    copied_to_processes,
-    counted_by_starter,
-    counted_in_shared_memory,
-    entry_in_shared_memory,
-    extremes,
-    filled_alike,
-    filled_by_several,
-    kept_short,
-    numbered,
-    numbered_by_size,
-    only_shown,
-    own_to_thread,
-    rival,
-    stronger,
-    thread_updates,
-)
+from racelint.pattern import Access, Confidence, Evidence
+from racelint.pattern.counters import counted_by_starter, numbered, own_to_thread
+from racelint.pattern.deciding import COUNTING
+from racelint.pattern.dependence import extremes, numbered_by_size, thread_updates
+from racelint.pattern.filling import filled_alike, kept_short
+from racelint.pattern.handed import counted_in_shared_memory, entry_in_shared_memory
+from racelint.pattern.module import Module
+from racelint.pattern.records import filled_by_several
+from racelint.pattern.rivals import copied_to_processes, rival, stronger
+from racelint.pattern.shown_only import only_shown
+from racelint.pattern.unit import Unit
 from racelint.rule import Rule
 
 

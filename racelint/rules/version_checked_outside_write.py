@@ -28,29 +28,18 @@ from collections.abc import Iterable, Iterator
 from racelint.expressions import expression
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import (
-    Access,
-    Kind,
-    Mark,
-    Module,
-    Op,
-    Pair,
-    Switch,
-    Unit,
-    entries_marked,
-    entries_refused,
-    object_states,
-    one_document,
-    promises_broken,
-    released_unseen,
-    row_evidence,
-    rows_redeemed,
-    state_changes,
-    statements_after_test,
-    states_kept_by_others,
-    store_rival,
-    taken_unasked,
-)
+from racelint.pattern import Access, Kind, Mark, Op, Switch
+from racelint.pattern.dependence import one_document
+from racelint.pattern.module import Module
+from racelint.pattern.object_states import object_states, states_kept_by_others
+from racelint.pattern.pair import Pair
+from racelint.pattern.promised import promises_broken
+from racelint.pattern.redeemed import rows_redeemed
+from racelint.pattern.refused import entries_refused
+from racelint.pattern.rights import taken_unasked
+from racelint.pattern.rows import row_evidence, store_rival
+from racelint.pattern.states import entries_marked, released_unseen, state_changes, statements_after_test
+from racelint.pattern.unit import Unit
 from racelint.rule import Rule
 
 

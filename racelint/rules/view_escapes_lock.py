@@ -43,7 +43,9 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Evidence, Module, escapes
+from racelint.pattern import Evidence
+from racelint.pattern.escaping import escapes
+from racelint.pattern.module import Module
 from racelint.rule import Rule
 
 

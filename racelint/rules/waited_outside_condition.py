@@ -59,7 +59,11 @@ from collections.abc import Iterable
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Event, Evidence, Mistake, Module, Unit, Wait, rival, with_itself, wrong_waits
+from racelint.pattern import Event, Evidence
+from racelint.pattern.module import Module
+from racelint.pattern.rivals import rival, with_itself
+from racelint.pattern.unit import Unit
+from racelint.pattern.waiting import Mistake, Wait, wrong_waits
 from racelint.rule import Rule
 
 
