@@ -32,7 +32,7 @@ from racelint.pattern.makers import other_maker
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.published import checked_outside, finished_later, under_one_lock
 from racelint.pattern.refused import is_taken
-from racelint.pattern.rivals import made_sure_by_each, rival, run_by_many, stronger
+from racelint.pattern.rivals import made_sure_by_each, rival, stronger
 from racelint.pattern.same_entry import named_anew, owner_made_anew, said_by_all
 from racelint.pattern.unit import Unit, exactly, same
 from racelint.resolve import for_each_thread
@@ -262,7 +262,7 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                     evidence = evidence.weakened()  # each step has the lock: who raises the flag mostly looks again
                 if way in ("plain", "early") and set_up_elsewhere(unit, write):
                     evidence = replace(evidence, strength=Confidence.LOW)
-                sure = run_by_many(unit) and makes_known_resource(unit, write)
+                sure = evidence.strength is Confidence.HIGH and makes_known_resource(unit, write)
                 if way == "plain" and _of_one_object(write) and not sure:
                     evidence = replace(evidence, strength=Confidence.LOW)
                 if evidence.called and way == "plain":  # what leads there has mostly been set up before

@@ -364,9 +364,18 @@ class Index:
         """Whether the project starts its server itself, uvicorn in the one process, and names no number of workers anywhere."""
         if any("gunicorn" in found for found in self._roots.values()):
             return False
-        starts = [call for name in ("run", "Config") for _, _, call in self.calls.get(name, ())]
-        starts = [call for call in starts if call.callee.partition(".")[0] == "uvicorn"]
-        return bool(starts) and not any(given.startswith("workers=") for call in starts for given in call.arguments)
+        return bool(self._served) and not self.names_workers
+
+    @cached_property
+    def names_workers(self) -> bool:
+        """Whether the project says, where it starts uvicorn, how many processes are to work."""
+        return any(given.startswith("workers=") for call in self._served for given in call.arguments)
+
+    @cached_property
+    def _served(self) -> list[CallSite]:
+        """The calls that start uvicorn."""
+        starts = (call for name in ("run", "Config") for _, _, call in self.calls.get(name, ()))
+        return [call for call in starts if call.callee.partition(".")[0] == "uvicorn"]
 
     @cached_property
     def _roots(self) -> dict[str, set[str]]:

@@ -56,8 +56,10 @@ def _of_path_handed_in(unit: Unit, pair: Pair) -> bool:
 
 
 def _only_on_loops(unit: Unit) -> bool:
-    """Whether all handlers that lead to the unit are coroutines, which run on the loop of their process."""
+    """Whether all handlers that lead to the unit are coroutines, which run on the loop of their process, and none is started twice."""
     concurrency, scope = unit.module.concurrency, unit.module.scope
+    if scope.index.names_workers:
+        return False
     roots = [concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ())]
     told = [root for root in roots if not root.public]
     return bool(told) and all(

@@ -150,19 +150,6 @@ def read_meanwhile(unit: Unit, resource: Resource, world: World = World.TASKS) -
     return best
 
 
-def run_by_many(unit: Unit) -> bool:
-    """Whether threads are surely started for many at once that come to the unit: of two, one has mostly made it before the other."""
-    concurrency = unit.module.concurrency
-    roots = (concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ()))
-    return any(
-        root.many
-        and root.strength is Confidence.HIGH
-        and root.world == "threads"
-        and not (root.public or root.elsewhere)
-        for root in roots
-    )
-
-
 def only_started(unit: Unit) -> Evidence | None:
     """The evidence that the unit runs only as a task or thread that the module starts; None if anybody may call it."""
     concurrency = unit.module.concurrency
