@@ -449,10 +449,18 @@ def of_one_object(one: Unit, other: Unit) -> bool:
 
 
 def fewer(unit: Unit, change: Guarded, other: Guarded, guarded: int, changes: list[Guarded]) -> bool:
-    """Whether fewer changes are made under the locks of one than the `guarded` under others; of as many, whether it comes later."""
+    """Whether fewer changes are made under the locks of one than the `guarded` under others; of as many, whether it is the odd one.
+
+    That is who has no lock of the owner of what is changed, else the one that comes later.
+    """
     alike = {c[1].place for c in changes if c[2] & change[2]}
-    line = unit.module.line
-    return len(alike) < guarded or (len(alike) == guarded and line(change[1]) >= line(other[1]))
+    return len(alike) < guarded or (len(alike) == guarded and _oddness(unit, change) >= _oddness(unit, other))
+
+
+def _oddness(unit: Unit, change: Guarded) -> tuple[bool, int]:
+    access, locks = change[1], change[2]
+    foreign = all(lock[0] != access.resource.place[0] for lock in locks)
+    return foreign, unit.module.line(access)
 
 
 def matters(unit: Unit, access: Access, locks: frozenset[Place], other: Guarded) -> bool:
