@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from racelint.expressions import expression
 from racelint.facts import CallSite, FunctionFacts, ModuleFacts
@@ -48,7 +48,10 @@ def _of_lock(receiver: str, known: frozenset[str]) -> bool:
 
 def file_locks(modules: Iterable[ModuleFacts]) -> frozenset[str]:
     """Last names of what locks between processes where it is called, entered or put above a function."""
-    functions = [(function, decorators_around(function, module)) for module in modules for function in module.functions]
+    functions: list[tuple[FunctionFacts, tuple[str, tuple[CallSite, ...]]]] = []
+    for module in modules:
+        by_name = {function.qualname: function for function in module.functions}
+        functions += ((function, _decorator_around(function, by_name)) for function in module.functions)
     known: frozenset[str] = frozenset()
     for _ in range(MOST_LEVELS):
         new = {name for function, around in functions for name in _named(function, around, known)} - known
@@ -58,11 +61,15 @@ def file_locks(modules: Iterable[ModuleFacts]) -> frozenset[str]:
     return known
 
 
-def decorators_around(function: FunctionFacts, module: ModuleFacts) -> tuple[str, tuple[CallSite, ...]]:
-    """The outermost function that a function stands in, and the calls of what that one was handed: "" if it is no inside of a decorator."""
+def _decorator_around(
+    function: FunctionFacts, by_name: Mapping[str, FunctionFacts]
+) -> tuple[str, tuple[CallSite, ...]]:
+    """The outermost function that a function stands in, and the calls of what that one was handed: "" if it is no inside of a decorator.
+
+    `by_name`: the functions of the module.
+    """
     if not function.parent:
         return "", ()
-    by_name = {one.qualname: one for one in module.functions if function.qualname.startswith(one.qualname)}
     handed: set[str] = set()
     outer = by_name.get(function.parent)
     while outer is not None:
