@@ -10,7 +10,8 @@ from racelint.pattern.rivals import with_itself
 from racelint.pattern.rounds import named_by_round
 from racelint.pattern.unit import Unit, same
 
-_OWN = frozenset({"self", "cls"})
+OWN = frozenset({"self", "cls"})
+"""Names of the first parameter of a method, which nobody hands in."""
 
 
 def of_file(unit: Unit, pair: Pair, found: Evidence) -> Evidence | None:
@@ -48,7 +49,7 @@ def of_file(unit: Unit, pair: Pair, found: Evidence) -> Evidence | None:
 def _of_path_handed_in(unit: Unit, pair: Pair) -> bool:
     """Whether others call the unit, or other modules start it, with the path of the file: as a rule each time with another one."""
     root = pair.second.resource.name.partition(".")[0]
-    if root not in {name for name, _ in unit.facts.params if name not in _OWN}:
+    if root not in {name for name, _ in unit.facts.params if name not in OWN}:
         return False
     concurrency, name = unit.module.concurrency, unit.facts.qualname
     roots = (concurrency.roots[number] for number in concurrency.reached.get(name, ()))

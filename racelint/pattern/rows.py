@@ -12,7 +12,7 @@ from racelint.facts import CallSite, ClassFacts, FunctionFacts
 from racelint.finding import Confidence, World
 from racelint.frozen import replace
 from racelint.pattern.callers_locks import locked_by_callers, locked_by_hand
-from racelint.pattern.file_rivals import of_file
+from racelint.pattern.file_rivals import OWN, of_file
 from racelint.pattern.lookups import COUNTS
 from racelint.pattern.one_writer import one_writer
 from racelint.pattern.pair import Pair
@@ -22,8 +22,6 @@ from racelint.pattern.seldom import BY_HAND, TERMINAL, is_command, seldom_run
 from racelint.pattern.transactions import serializable_at
 from racelint.pattern.unit import Unit
 from racelint.words import first_word
-
-_OWN = frozenset({"self", "cls"})
 
 
 def row_updates(unit: Unit) -> Iterator[Pair]:
@@ -232,7 +230,7 @@ def is_plain_argument(unit: Unit, row: Row) -> bool:
     """Whether the row is an argument of a request, or one whose annotation names a class that is known, or called, to be no mapped one."""
     params = dict(unit.facts.params)
     annotation = params.get(row.name, "")
-    if row.loaded is None and row.name in params and row.name not in _OWN and _is_exposed(unit.facts):
+    if row.loaded is None and row.name in params and row.name not in OWN and _is_exposed(unit.facts):
         return True
     if row.loaded is not None or not annotation:
         return False
@@ -402,7 +400,7 @@ def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
     if found is not None and pair.second.resource.name.partition(".")[0] in CONTEXTS:
         return found.weakened()  # the store of one run
     root = pair.second.resource.name.partition(".")[0]
-    if found is not None and found.public and root in {name for name, _ in unit.facts.params if name not in _OWN}:
+    if found is not None and found.public and root in {name for name, _ in unit.facts.params if name not in OWN}:
         return found.weakened()  # of what is handed in, nothing says that others have it, too
     resource = pair.second.resource
     keyless = found is not None and (found.public or not resource.key)
