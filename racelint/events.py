@@ -313,6 +313,8 @@ class Flow:
     """Accesses whose values were compared with something else than nothing."""
     equal: Ids = NO_IDS
     """Those of them that one `==` asked to be equal to it."""
+    firsts: Ids = NO_IDS
+    """Accesses of whose values the first item was taken by its place: `rows[0]`."""
     limited: bool = False
     """The definition was too large to be followed to the end."""
     accesses: tuple[Access, ...] = ()

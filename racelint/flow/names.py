@@ -252,6 +252,8 @@ class Names(Recorder):
         base = self.evaluate(node.value)
         key = self.key(node)
         self.testing = testing
+        if key == "0":
+            self.firsts |= base.stems
         if base.row is not None and (column := self.column_named(base.row, key)):
             return self._column(base.row, column, source_of(node), node)
         if base.ref is not None:

@@ -66,6 +66,7 @@ class Recorder(Builder):
         self.above: set[int] = set()
         self.compared: set[int] = set()
         self.equal: set[int] = set()
+        self.firsts: set[int] = set()
         self.statement = 0
         self.handled: list[frozenset[str]] = []
         """What the `try` statements around catch, outermost first."""

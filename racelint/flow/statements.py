@@ -72,6 +72,7 @@ class Walker(Contexts):
             frozenset(self.above),
             frozenset(self.compared),
             frozenset(self.equal),
+            frozenset(self.firsts),
             self.limited,
             tuple(event for event in events if isinstance(event, Access)),
         )

@@ -50,6 +50,7 @@ def counted_then_changed(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 and count.tested & changed - KEYS
                 and not (act.tested and count.tested <= act.tested)  # the very rows that were counted
                 and not _asked_for_any(unit, count)
+                and not _asked_for_the_one(unit, count)
                 and not serializable_at(unit, count)
             ):
                 yield count, act
@@ -93,6 +94,7 @@ def counted_then_removed(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 and alike
                 and compared
                 and not _asked_for_any(unit, count)
+                and not _asked_for_the_one(unit, count)
                 and not (row is None and gone.tested <= count.tested)  # all that were counted
                 and not count.tested & KEYS
                 and told(unit, count, gone)
@@ -155,6 +157,11 @@ _OTHERS = expression(r"!=|\.exclude\(|~\s*Q\(|is_not\(")
 def _asked_for_any(unit: Unit, count: Access) -> bool:
     """Whether it was only asked whether there are any: a count was compared with zero."""
     return any("0" in mark.related for mark in unit.marks("ordered") if count.id in mark.stems)
+
+
+def _asked_for_the_one(unit: Unit, count: Access) -> bool:
+    """Whether rows were counted to find the one that there is: `if len(rows) != 1: raise NotFound`, then `rows[0]`."""
+    return count.id in unit.flow.firsts
 
 
 def _drawn_from_sum(unit: Unit, total: Access, new: Access) -> bool:
