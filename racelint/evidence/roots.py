@@ -16,7 +16,7 @@ from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
 from racelint.frozen import cached_property
 from racelint.grafts import shown_name
-from racelint.index import OF_TESTS
+from racelint.index.processes import OF_TESTS
 from racelint.resolve import CONSTRUCTORS, Scope
 from racelint.words import MAIN_LOOPS, first_word
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 
-from racelint.expressions import expression
 from racelint.facts import CallSite, ClassFacts, FunctionFacts, ModuleFacts
 from racelint.frozen import cached_property, dataclass
 from racelint.index.application import IN_APPLICATION, kept_by_application
 from racelint.index.file_locks import file_locks
 from racelint.index.modules import Modules, folder, module_path, shared
+from racelint.index.processes import Processes
 from racelint.index.tables import Table
-from racelint.paths import WINDOW_LIBRARIES
 
 __all__ = ["Found", "Index", "Located"]
 
@@ -19,16 +18,6 @@ MOST_HOPS = 6
 """Re-exports that are followed from one module to the next."""
 MOST_BASES = 20
 """Classes of a lineage."""
-
-OF_TESTS = expression(r"(^|/)(tests?|testing|examples|docs)/")
-
-_MANY_PROCESSES = frozenset(
-    "celery rq dramatiq huey gunicorn uwsgi uvicorn django flask fastapi starlette quart twisted".split()
-)
-"""What projects import that work in several processes, or may."""
-
-_CHATS = frozenset("aiogram discord disnake hikari nextcord nonebot pyrogram telegram telethon".split())
-"""Libraries of bots that keep one connection to a service for chats."""
 
 _RELATIONS = frozenset({"relationship", "ManyToManyField", "dynamic_loader", "association_proxy"})
 """Last names of what mappers call a relation to several rows of another table."""
@@ -38,12 +27,6 @@ _COLUMNS = ("Column", "column", "Field", "Key")
 """How last names of what mappers call a column end."""
 
 Located = tuple[ModuleFacts, ClassFacts]
-
-
-def _forks(function: FunctionFacts) -> bool:
-    """Whether a function divides its process, and not only to leave the terminal, where but one of the two goes on."""
-    called = {call.callee.rpartition(".")[2] for call in function.calls}
-    return any("fork" in name for name in called) and "setsid" not in called
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +120,11 @@ class Index:
     def file_locks(self) -> frozenset[str]:
         """Last names of what the project has that locks between processes: functions, context managers, decorators, classes."""
         return file_locks(self.modules)
+
+    @cached_property
+    def processes(self) -> Processes:
+        """What runs beside what."""
+        return Processes(self.modules, self._modules)
 
     @cached_property
     def calls(self) -> dict[str, list[tuple[ModuleFacts, FunctionFacts, CallSite]]]:
@@ -302,86 +290,6 @@ class Index:
             if best is None or score > best[0]:
                 best = (score, (module, class_))
         return best[1] if best else None
-
-    @cached_property
-    def windowed(self) -> bool:
-        """Whether the project is a program with windows, of which a user runs one: many of its modules deal with them.
-
-        Also those that take what a window is made of from another module of the project. One backend among many says nothing.
-        """
-        modules = [module for module in self.modules if not OF_TESTS.search(module.path)]
-        direct = {
-            module_path(m.path) for m in modules if any(o.partition(".")[0] in WINDOW_LIBRARIES for _, o in m.imports)
-        }
-        count = 0
-        for module in modules if direct else ():
-            split = (self._modules.split(origin.removesuffix(".*"), module.path) for _, origin in module.imports)
-            count += module_path(module.path) in direct or any(
-                found is not None and found[0] in direct for found in split
-            )
-        return count * 4 >= len(modules) > 0 and len(direct) > 1
-
-    @cached_property
-    def on_one_loop(self) -> bool:
-        """Whether one process answers everybody on one event loop: a server of Tornado, or a bot, beside which nothing else works."""
-        alone = self.answers_on_one_loop or self._chats
-        return alone and not any("multiprocessing" in found for found in self._roots.values())
-
-    @cached_property
-    def _chats(self) -> bool:
-        """Whether the project is a bot, of which one process is logged in, and imports nothing that works in several."""
-        found = frozenset().union(*self._roots.values())
-        return not _CHATS.isdisjoint(found) and _MANY_PROCESSES.isdisjoint(found)
-
-    @cached_property
-    def in_many_processes(self) -> bool:
-        """Whether the project imports what works in several processes; a reactor of Twisted mostly is the only one."""
-        return any(not _MANY_PROCESSES.isdisjoint(found - {"twisted"}) for found in self._roots.values())
-
-    @cached_property
-    def answers_on_one_loop(self) -> bool:
-        """Whether one process answers all requests on Tornado's event loop, though it may start others for some of its work.
-
-        Some module serves with it, and none forks, hands jobs to other processes or serves with anything else.
-        """
-        if any(not _MANY_PROCESSES.isdisjoint(found) for found in self._roots.values()):
-            return False
-        modules = [module for module in self.modules if module.path in self._roots]
-        calls = {
-            (call.callee.rpartition(".")[2], any(origin.startswith("tornado.web") for _, origin in module.imports))
-            for module in modules
-            if "tornado" in self._roots[module.path]
-            for function in (*module.functions, module.module_body)
-            for call in function.calls
-        }
-        served = any(name == "HTTPServer" or (name == "listen" and web) for name, web in calls)
-        return served and not any(
-            _forks(function) for module in modules for function in (*module.functions, module.module_body)
-        )
-
-    @cached_property
-    def serves_alone(self) -> bool:
-        """Whether the project starts its server itself, uvicorn in the one process, and names no number of workers anywhere."""
-        if any("gunicorn" in found for found in self._roots.values()):
-            return False
-        return bool(self._served) and not self.names_workers
-
-    @cached_property
-    def names_workers(self) -> bool:
-        """Whether the project says, where it starts uvicorn, how many processes are to work."""
-        return any(given.startswith("workers=") for call in self._served for given in call.arguments)
-
-    @cached_property
-    def _served(self) -> list[CallSite]:
-        """The calls that start uvicorn."""
-        starts = (call for name in ("run", "Config") for _, _, call in self.calls.get(name, ()))
-        return [call for call in starts if call.callee.partition(".")[0] == "uvicorn"]
-
-    @cached_property
-    def _roots(self) -> dict[str, set[str]]:
-        """By path: the packages that each module imports something of; without tests, if there is more."""
-        modules = [module for module in self.modules if not OF_TESTS.search(module.path)] or self.modules
-        return {module.path: {origin.partition(".")[0] for _, origin in module.imports} for module in modules}
 
     @cached_property
     def called_on_others(self) -> frozenset[str]:

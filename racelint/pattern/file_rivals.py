@@ -59,7 +59,7 @@ def _of_path_handed_in(unit: Unit, pair: Pair) -> bool:
 def _only_on_loops(unit: Unit) -> bool:
     """Whether all handlers that lead to the unit are coroutines, which run on the loop of their process, and none is started twice."""
     concurrency, scope = unit.module.concurrency, unit.module.scope
-    if scope.index.names_workers:
+    if scope.index.processes.names_workers:
         return False
     roots = [concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ())]
     told = [root for root in roots if not root.public]
@@ -78,8 +78,8 @@ def _on_one_loop(unit: Unit) -> bool:
     roots = (concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ()))
     if not all(root.handler for root in roots if root.processes or root.world == "processes"):
         return False
-    index = unit.module.scope.index
-    return index.answers_on_one_loop or (unit.facts.is_async and index.serves_alone)
+    processes = unit.module.scope.index.processes
+    return processes.answers_on_one_loop or (unit.facts.is_async and processes.serves_alone)
 
 
 def _of_each_job(unit: Unit, write: Access) -> bool:

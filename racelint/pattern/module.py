@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 ALONE = "tests, migrations, commands and scripts run alone"
+SINGLE = "nothing in the project starts, serves or locks anything, so that all of it runs one after the other"
 
 
 class Module:
@@ -189,12 +190,13 @@ class Module:
             and self.path in self.scope.index.users
             and (of_unused_class(self.scope, unit.facts) or unused_step(self.scope, unit.facts, self.program.lines))
         )
-        strength = Confidence.LOW if alone or unused else evidence.strength
+        single = not expected and self.scope.index.processes.nothing_beside
+        strength = Confidence.LOW if alone or unused or single else evidence.strength
         text = evidence.text
         if self.doubts is not None:
             reasons = self.doubts.of(unit.facts.qualname, (event for _, event in trace))
-            if alone:
-                reasons.append(ALONE)
+            if alone or single:
+                reasons.append(ALONE if alone else SINGLE)
             elif evidence.text not in reasons and strength is Confidence.LOW:
                 reasons.append(f"low confidence: {evidence.text}")
             text = "; ".join(reasons)

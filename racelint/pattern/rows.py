@@ -301,7 +301,11 @@ def row_evidence(unit: Unit, write: Access, since: Access | None = None) -> Evid
 
     `since`: the access that the write rests on. A server that has one process and one loop comes to nothing else in between.
     """
-    if since is not None and unit.module.scope.index.on_one_loop and not unit.switches_between(since.id, write.id):
+    if (
+        since is not None
+        and unit.module.scope.index.processes.on_one_loop
+        and not unit.switches_between(since.id, write.id)
+    ):
         return Evidence("one process answers all requests, one step after the other until it awaits", Confidence.LOW)
     if locked_by_callers(unit) or (since is not None and locked_by_hand(unit)):
         return Evidence("a lock is held around each call that leads to it", Confidence.LOW)

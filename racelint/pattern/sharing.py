@@ -71,7 +71,9 @@ def used_by_others(
     if is_system_path(resource.path):
         return Evidence("the path is the same for every process of the machine", Confidence.MEDIUM, "processes")
     word = _telling(resource.path, resource.name, more=more)
-    alone = word in CACHED | CONFIGURED and unit.module.scope.index.windowed  # a user has one window of the program
+    alone = (
+        word in CACHED | CONFIGURED and unit.module.scope.index.processes.windowed
+    )  # a user has one window of the program
     weak_word = (
         alone or word == KEY or word in COOKIES - more or _in_folder_of_caller(unit, access, word, more)
     )  # keys are mostly made by the one server, and cookies are those of one client
@@ -362,7 +364,7 @@ def _meeting(unit: Unit, act: Access) -> Evidence | None:
     many = _in_many_processes(unit)
     if many and not starting and not (many in WORKER_LIBRARIES and _below_given(unit, path)):
         return _medium(f"`{many}` runs the module in several processes at once")
-    if is_folder_of_file(path) and _kept_by_object(unit, act) and unit.module.scope.index.in_many_processes:
+    if is_folder_of_file(path) and _kept_by_object(unit, act) and unit.module.scope.index.processes.in_many_processes:
         return _medium("it is the folder of other files, which several processes can write")
     threads = _met_by_threads(unit, path)
     if threads is not None:
@@ -446,7 +448,7 @@ def of_a_command(unit: Unit) -> bool:
 
 def _of_one_program(unit: Unit) -> bool:
     """Whether the module is a command or a window, of which a user runs one at a time."""
-    if of_a_command(unit) or unit.module.scope.facts.script or unit.module.scope.index.windowed:
+    if of_a_command(unit) or unit.module.scope.facts.script or unit.module.scope.index.processes.windowed:
         return True
     roots = {origin.partition(".")[0] for origin in unit.module.scope.imports.values()}
     return not roots.isdisjoint(COMMAND_LIBRARIES | WINDOW_LIBRARIES)

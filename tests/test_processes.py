@@ -1,0 +1,61 @@
+"""What is found in a project of which nothing runs beside anything else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from racelint import lint_paths
+from racelint.config import Config
+from racelint.finding import Confidence
+
+CATALOGUE = """
+import json
+
+CACHE = "/var/cache/catalogue/stars.json"
+
+def stars():
+    with open(CACHE) as file:
+        return json.load(file)
+
+def keep(found):
+    with open(CACHE, "w") as file:
+        json.dump(found, file)
+"""
+MAIN = "from sky import catalogue\n\ndef main():\n    catalogue.keep({**catalogue.stars()})\n"
+
+
+def project(folder: Path, more: str) -> list[Confidence]:
+    """The confidence of the findings in the catalogue, with some code beside it."""
+    package = folder / "sky"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "catalogue.py").write_text(CATALOGUE)
+    (package / "main.py").write_text(MAIN)
+    (package / "more.py").write_text(more)
+    report = lint_paths([str(folder)], Config(min_confidence=Confidence.LOW))
+    return [finding.confidence for finding in report.findings if finding.code == "RL702"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "import threading\n",
+        "from fastapi import FastAPI\n",
+        "async def look():\n    pass\n",
+        "def lambda_handler(event, context):\n    pass\n",
+    ],
+)
+def test_something_runs_beside(tmp_path: Path, more: str) -> None:
+    assert project(tmp_path, more) == [Confidence.MEDIUM]
+
+
+def test_nothing_runs_beside(tmp_path: Path) -> None:
+    assert project(tmp_path, "import csv\n") == [Confidence.LOW]
+
+
+def test_of_a_single_module_nothing_is_known(tmp_path: Path) -> None:
+    (tmp_path / "catalogue.py").write_text(CATALOGUE)
+    report = lint_paths([str(tmp_path)], Config())
+    assert [finding.code for finding in report.findings] == ["RL702"]
