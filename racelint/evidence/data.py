@@ -44,6 +44,9 @@ class Root:
     """Whoever starts it waits for its end, and does nothing else meanwhile."""
     starters: tuple[str, ...] = ()
     """The functions of the module that start it, if they all wait for its end."""
+    in_turn: str = ""
+    """The function that starts it of an object that it has built for itself, and waits for its end: nothing else that it starts so
+    of that object runs meanwhile."""
     atomic: bool = False
     """Settings of the project may put each of its runs into a transaction."""
     worker: str = ""

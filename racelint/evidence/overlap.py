@@ -83,6 +83,9 @@ class Concurrency(OwnObjects):
                     or (given and (left.handler or right.handler or left.called or right.called))
                 ):
                     continue
+                in_turn = own and left.in_turn and left.in_turn == right.in_turn
+                if in_turn and resource is not None and resource.owner in self.scope.family(self._owner(left)):
+                    continue
                 if captured and not (self._has_captured(first, captured) and self._has_captured(second, captured)):
                     continue
                 strength = min(
@@ -93,6 +96,7 @@ class Concurrency(OwnObjects):
                     (left.guarded and right.guarded)
                     or (first != second and self._apart(left, right, resource))
                     or (first == second and left.elsewhere)
+                    or in_turn  # of what the one object has, though others might have it, too
                 ):
                     strength = Confidence.LOW
                 elif strength is Confidence.LOW and left.public != right.public and not called and not self.unlikely:

@@ -9,9 +9,13 @@ from racelint.evidence.calls import POOLS, WHEN_GONE, Calls, Waits
 from racelint.evidence.collected import collected
 from racelint.evidence.data import Root
 from racelint.evidence.turns import joined_before, lone_worker, over_in_its_round, task_lock_around
+from racelint.expressions import expression
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.models.data import POOL_MAPS
+
+_CLASS = expression(r"(^|\.)_*[A-Z][A-Z]*[a-z]\w*$")
+"""The dotted name of a class, as most are called."""
 
 MOST_SITES = 20
 """Where more places start a unit, any two of them are taken to be like the first and another one."""
@@ -24,6 +28,7 @@ def find_spawns(calls: Calls) -> list[Root]:
     sites: dict[tuple[str, str], list[tuple[FunctionFacts, CallSite, bool, str]]] = {}
     alone: dict[str, bool] = {}
     apart: dict[str, bool] = {}
+    local: dict[str, set[str]] = {}
     for caller in (*calls.scope.facts.functions, calls.scope.facts.module_body):
         for call, spawner in calls.spawning_calls(caller):
             if spawner.once or _left_over(calls, caller):
@@ -51,6 +56,8 @@ def find_spawns(calls: Calls) -> list[Root]:
                     )
                     apart[unit.qualname] = apart.get(unit.qualname, True) and not shared
                     alone[unit.qualname] = alone.get(unit.qualname, True) and not shared and _joined(call)
+                    owner = caller.qualname if call.awaited and _of_local_object(calls, argument, caller) else ""
+                    local.setdefault(unit.qualname, set()).add(owner)
                     world = "threads" if spawner.world == "processes" and _told_result(argument) else spawner.world
                     world = "tasks" if unit.is_async else "threads" if _by_threads(calls, call, caller) else world
                     sites.setdefault((unit.qualname, world), []).append((caller, call, many, world))
@@ -63,6 +70,7 @@ def find_spawns(calls: Calls) -> list[Root]:
             shared = one_object(site.callee, caller) and not _of_new_object(calls, site, site.callee, caller, unit)
             apart[unit.qualname] = apart.get(unit.qualname, True) and not shared
             alone[unit.qualname] = False
+            local.setdefault(unit.qualname, set()).add("")
             sites.setdefault((unit.qualname, "tasks"), []).append((caller, call, many, "tasks"))
     for (name, world), found in sites.items():
         caller, call, many, _ = max(found, key=lambda site: site[2])
@@ -93,6 +101,7 @@ def find_spawns(calls: Calls) -> list[Root]:
                 worker=_one_worker(calls, found),
                 waited=waited,
                 starters=tuple(sorted({other.qualname for other, *_ in found})) if waited else (),
+                in_turn=min(local[name]) if len(local[name]) == 1 else "",
                 elsewhere=not many and again and all(one[0] is not other[0] for one, other in pairs),
             )
         )
@@ -205,6 +214,19 @@ def one_object(argument: str, caller: FunctionFacts) -> bool:
     path = argument.lstrip("*").rpartition("=")[2]
     root, dot, _ = path.partition(".")
     return not (dot and root in caller.loop_names)
+
+
+def _of_local_object(calls: Calls, argument: str, caller: FunctionFacts) -> bool:
+    """Whether what is started is a method of an object that the function has built for itself."""
+    root, dot, method = argument.lstrip("*").rpartition("=")[2].partition(".")
+    made = [built for name, built in caller.locals_built if name == root]
+    known = calls.scope.names_in(caller.qualname)
+    return bool(
+        dot
+        and made
+        and "." not in method
+        and all(built in calls.scope.classes or _CLASS.search(known.canonical(built)) for built in made)
+    )
 
 
 def _bound(call: CallSite, argument: str, caller: FunctionFacts) -> bool:
