@@ -56,7 +56,8 @@ def find_spawns(calls: Calls) -> list[Root]:
                     )
                     apart[unit.qualname] = apart.get(unit.qualname, True) and not shared
                     alone[unit.qualname] = alone.get(unit.qualname, True) and not shared and _joined(call)
-                    owner = caller.qualname if call.awaited and _of_local_object(calls, argument, caller) else ""
+                    one = spawner.world == "threads" and call.awaited and not many
+                    owner = caller.qualname if one and _of_local_object(calls, argument, caller) else ""
                     local.setdefault(unit.qualname, set()).add(owner)
                     world = "threads" if spawner.world == "processes" and _told_result(argument) else spawner.world
                     world = "tasks" if unit.is_async else "threads" if _by_threads(calls, call, caller) else world

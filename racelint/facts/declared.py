@@ -236,8 +236,9 @@ def note_model(statement: ast.stmt, unique: set[str]) -> bool:
     if isinstance(statement, (ast.Assign, ast.AnnAssign)) and isinstance(statement.value, ast.Call):
         target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
         if isinstance(target, ast.Name):
-            for keyword in statement.value.keywords:
-                if keyword.arg in ("unique", "primary_key", "pk") and getattr(keyword.value, "value", None) is True:
+            column = next((k.value for k in statement.value.keywords if k.arg == "sa_column"), None)
+            for call in (statement.value, column):
+                if isinstance(call, ast.Call) and any(_says(call, name) for name in ("unique", "primary_key", "pk")):
                     unique.add(target.id)
             if dotted(statement.value.func).rpartition(".")[2] == "OneToOneField":
                 unique.add(target.id)
@@ -252,6 +253,9 @@ def note_model(statement: ast.stmt, unique: set[str]) -> bool:
                 for constant in (c for f in fields for c in ast.walk(f)):
                     if isinstance(constant, ast.Constant) and isinstance(constant.value, str):
                         unique.add(constant.value)
+            elif isinstance(inner, ast.Call) and dotted(inner.func).rpartition(".")[2] == "Index":
+                if _says(inner, "unique"):
+                    unique.update(text for column in inner.args[1:] for text in _texts(column))
             elif isinstance(inner, ast.Constant) and isinstance(inner.value, str) and _UNIQUE.match(inner.value):
                 unique.update(re.findall(r"\w+", inner.value.partition("(")[2].partition(")")[0]))
             elif isinstance(inner, ast.Assign) and dotted(inner.targets[0]) == "unique_together":
@@ -261,6 +265,11 @@ def note_model(statement: ast.stmt, unique: set[str]) -> bool:
             elif isinstance(inner, ast.Constant) and inner.value == "version_id_col":
                 versioned = True
     return versioned
+
+
+def _says(call: ast.Call, name: str) -> bool:
+    """Whether a call is given `name=True`."""
+    return any(k.arg == name and getattr(k.value, "value", None) is True for k in call.keywords)
 
 
 def loose_columns(body: list[ast.stmt]) -> tuple[tuple[str, str], ...]:

@@ -24,7 +24,7 @@ only functions that the module itself starts in several threads are looked at; w
 
 from collections.abc import Iterable
 
-from racelint.finding import Finding, Fix, Role, World
+from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import first_word
 from racelint.pattern.dependence import (
@@ -42,6 +42,7 @@ from racelint.pattern.handed_over import changed_after
 from racelint.pattern.module import Module
 from racelint.pattern.numbered_late import counted_after_use, sized_before_await
 from racelint.pattern.rivals import copied_to_processes, rival
+from racelint.pattern.shown_only import only_shown
 from racelint.pattern.unit import Unit
 from racelint.rule import Rule
 
@@ -232,8 +233,8 @@ def _between_threads(module: Module, unit: Unit) -> Iterable[Finding]:
         if evidence.half and not locks:  # of five such findings that were read one was right
             evidence = evidence.weakened()
         renewed = pair.second.how == "[]" and not locks and not adds_up(pair)
-        if renewed:  # mostly an entry that is as good from another thread
-            evidence = evidence.weakened()
+        if renewed or (evidence.strength is not Confidence.LOW and only_shown(unit, pair.second)):
+            evidence = evidence.weakened()  # mostly an entry that is as good from another thread
         name = pair.second.resource.shown
         yield module.finding(
             RULE,
