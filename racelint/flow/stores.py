@@ -6,7 +6,7 @@ import re
 
 import libcst as cst
 
-from racelint.events import NO_IDS, Ids, Kind, Op, Resource, Row, Shape, Value
+from racelint.events import NO_IDS, Access, Ids, Kind, Mark, Op, Resource, Row, Shape, Value
 from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
 from racelint.flow.columns import document_parts, selected_columns, tested_columns
@@ -37,9 +37,13 @@ def apply_effect(
     """Applies the effect of a modelled call; None to treat it as an unknown call."""
     where: cst.CSTNode = awaiting or node
     effect = model.effect
-    if base is not None and base.type == "redis.Pipeline" and effect != "none":
+    pipeline = base is not None and base.type == "redis.Pipeline"
+    if pipeline and (method == "watch" or method in _ANSWERED):
+        ev.mark("watch" if method == "watch" else "watched read", where, method)
+    if base is not None and pipeline and effect != "none":
         client, sent, _ = base.origin.replace("._pipeline(", ".pipeline(").partition(".pipeline(")
-        if not sent or any(call.callee.endswith(".watch") for call in ev.function.calls):
+        watches = any(call.callee.endswith(".watch") for call in ev.function.calls)
+        if not sent or (watches and not _watched_late(ev)):
             effect = "none"
         else:  # what the commands change is what the client's own would
             base = replace(base, text=client)
@@ -123,6 +127,28 @@ def apply_effect(
             ev.state.fresh -= {value.via}
         value = replace(value, shape=Shape.AWAITED)
     return value
+
+
+_ANSWERED = frozenset(
+    "get mget hget hmget hgetall hexists exists sismember smembers scard llen lrange lindex zscore zcard zrange ttl".split()
+)
+"""Commands by which a pipeline reads at once, once it watches keys."""
+
+
+def _watched_late(ev: Evaluator) -> bool:
+    """Whether all that was read of a store was read before the keys were watched: who writes them in between is not noticed.
+
+    What is read afterwards, by the pipeline or by its client, is as it was when the commands are sent.
+    """
+    watch = next((e.id for e in reversed(ev.events) if isinstance(e, Mark) and e.what == "watch"), None)
+    if watch is None:
+        return False
+    return not any(
+        event.what == "watched read"
+        if isinstance(event, Mark)
+        else isinstance(event, Access) and event.op in (Op.READ, Op.CHECK) and event.resource.kind is Kind.STORE
+        for event in ev.events[watch + 1 :]
+    )
 
 
 def _in_memory(node: cst.Call) -> tuple[tuple[str, Value], ...]:

@@ -8,14 +8,13 @@ from racelint.events import Access, Kind, Mark, Op, Place, Row, Sense, Shape, Sw
 from racelint.finding import World
 from racelint.paths import shared_word
 from racelint.pattern.branches import excluded, told, while_time_is_left
-from racelint.pattern.claimed_rows import done_by_job, is_job, refuses_second, takes
-from racelint.pattern.left_states import states_left
+from racelint.pattern.claimed_rows import is_job, takes
 from racelint.pattern.lookups import by_key_read, only_column
 from racelint.pattern.pair import Pair
-from racelint.pattern.rights import LOCK_WORDS, asked, claimed_by_name, given_up, rights_spent
+from racelint.pattern.rights import LOCK_WORDS
 from racelint.pattern.rivals import in_processes
 from racelint.pattern.rows import built_by_callers, compared_with_locked, is_plain_argument, of_each_save
-from racelint.pattern.seen import effects_of, is_seen
+from racelint.pattern.seen import is_seen
 from racelint.pattern.signed import given_away, lease_taken, names_holder, signed_over
 from racelint.pattern.told_outside import is_told_outside
 from racelint.pattern.transactions import row_locked_at
@@ -59,118 +58,6 @@ def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | Switch | N
 
 CONFIGURING = frozenset({"configure"})
 """First words of names of methods that complete an object before others use it."""
-
-
-def entries_marked(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | None]]:
-    """Entries of a store that are set to a constant because there were none, each with what else is done because of it.
-
-    What is computed when a cache has none is computed twice without harm; a mark that says "taken" or "sent" keeps nobody out.
-    """
-    for write in unit.accesses(Op.WRITE, kinds=(Kind.STORE,)):
-        if write.resource.owner != "store" or write.value.shape not in (Shape.CONSTANT, Shape.TRUE):
-            continue
-        for number, sense in sorted(write.control, key=lambda one: one[0]):
-            look = unit.access(number)
-            if look is None or sense is not Sense.ABSENT or not exactly(look.resource, write.resource):
-                continue
-            if look.op not in (Op.READ, Op.CHECK) or unit.guarded(look, write, World.PROCESSES):
-                continue
-            if unit.only_after_error(look, write):
-                continue  # says that it failed, and keeps nobody out who comes meanwhile
-            effect = next((e for e in effects_of(unit, write) if (number, sense) in e.control), None)
-            if effect is None and (
-                shared_word(look.resource.key, unit.facts.qualname, only=LOCK_WORDS)
-                or given_up(unit, write)
-                or refuses_second(unit, look, write)
-            ):
-                effect = write
-            effect = effect or done_by_job(unit, (number, sense))
-            if effect is not None:
-                yield Pair(unit, look, write), effect
-            break
-    yield from _answers_kept(unit)
-    yield from _members_marked(unit)
-    yield from states_left(unit)
-    yield from _items_put(unit)
-    yield from rights_spent(unit)
-    yield from claimed_by_name(unit)
-
-
-def _answers_kept(unit: Unit) -> Iterator[tuple[Pair, Mark]]:
-    """Answers that a store keeps under the key of a request, so that what was done for it is not done again, each with what is done.
-
-    Two requests with one key both find no answer. What only costs time may be done twice: it counts if somebody pays or gets it.
-    """
-    for write in unit.accesses(Op.WRITE, kinds=(Kind.STORE,)):
-        if write.resource.owner != "store" or write.how not in ("set", "aset", "setex", "put"):
-            continue
-        for number, sense in sorted(write.control, key=lambda one: one[0]):
-            look = unit.access(number)
-            if look is None or sense is not Sense.ABSENT or not exactly(look.resource, write.resource):
-                continue
-            if look.op not in (Op.READ, Op.CHECK) or unit.guarded(look, write, World.PROCESSES):
-                continue
-            done = (
-                mark
-                for mark in unit.marks("call", "slow", "helper")
-                if look.id < mark.id < write.id and (number, sense) in mark.control
-            )
-            paid = next((mark for mark in done if first_word(mark.subject) in PAID), None)
-            if paid is not None:
-                yield Pair(unit, look, write), paid
-            break
-
-
-PAID = frozenset(
-    "charge refund pay capture transfer payout withdraw disburse settle deliver ship redeem award grant credit debit invoice".split()
-)
-"""First words of calls that move money or goods: twice is one time too many."""
-
-
-def _items_put(unit: Unit) -> Iterator[tuple[Pair, None]]:
-    """Items of DynamoDB that are put because there was none of their key, where another answer refuses the call.
-
-    `put_item` replaces whatever is there by then, and who came first was told that the item is its own.
-    """
-    for write in unit.accesses(Op.WRITE, kinds=(Kind.STORE,)):
-        if write.how != "put_item" or {"ConditionalCheckFailedException", "ClientError"} & write.handled:
-            continue
-        for number, sense in sorted(write.control, key=lambda one: one[0]):
-            look = unit.access(number)
-            if look is None or look.how != "get_item" or look.resource.path != write.resource.path:
-                continue
-            if sense not in (Sense.ABSENT, Sense.OTHERWISE) or unit.guarded(look, write, World.PROCESSES):
-                continue
-            if not any(call.id < write.id and _computes(call, (number, sense)) for call in unit.marks("call")):
-                yield Pair(unit, look, write), None
-            break
-
-
-def _computes(call: Mark, seen: tuple[int, Sense]) -> bool:
-    """Whether a call because nothing was found may make the value that is kept to save time, which does no harm twice."""
-    first = call.subject.partition(".")[0].lower()
-    return seen in call.control and first not in _STAMPS
-
-
-_STAMPS = frozenset({"", "time", "datetime", "uuid", "log", "logger", "logging", "str", "int", "dict"})
-
-
-def _members_marked(unit: Unit) -> Iterator[tuple[Pair, Access | Mark]]:
-    """Members of a collection that are added because they were not in it, each with what else is done because of that."""
-    for add in unit.accesses(Op.UPDATE, Op.WRITE, kinds=(Kind.STORE,)):
-        if add.how not in ("sadd", "hset") or add.resource.owner != "store" or asked(unit, add):
-            continue
-        for number, sense in sorted(add.control, key=lambda one: one[0]):
-            look = unit.access(number)
-            if look is None or sense is not Sense.ABSENT or look.how not in ("sismember", "hexists"):
-                continue
-            if not exactly(look.resource, add.resource) or unit.guarded(look, add, World.PROCESSES):
-                continue
-            effect = next((e for e in effects_of(unit, add) if (number, sense) in e.control), None)
-            effect = effect or done_by_job(unit, (number, sense))
-            if effect is not None:
-                yield Pair(unit, look, add), effect
-                break
 
 
 def released_unseen(unit: Unit) -> Iterator[tuple[Access, Access, bool]]:

@@ -54,7 +54,14 @@ RULES: tuple[Rule, ...] = (
     Listed("RL402", "process-local-state", Need.STATE_OF_PROCESSES),
     Listed("RL403", "torn-pair", Need.PAIR),
     Listed(
-        "RL501", "check-then-act-limit", Need.ROW_CREATION, Need.ROW_TEST, Need.PACE, Need.QUEUE, Need.STATE_OF_THREADS
+        "RL501",
+        "check-then-act-limit",
+        Need.STORE_UPDATE,
+        Need.ROW_CREATION,
+        Need.ROW_TEST,
+        Need.PACE,
+        Need.QUEUE,
+        Need.STATE_OF_THREADS,
     ),
     Listed("RL502", "unclaimed-queue-item", Need.QUEUE),
     Listed("RL503", "get-or-create-by-hand", Need.ROW_CREATION, Need.GET_OR_CREATE),

@@ -6,7 +6,8 @@ A statement that only computes in the database (`F("balance") - amount`) does no
 is exceeded, too, where tasks compute from shared state how long to sleep and do not look again when they wake; and one place at
 work is taken twice where threads test a busy flag and raise it in two steps. So is a name, a seat or a coupon that threads find free,
 or still there, and take in another step, what is done again because nobody has noted yet that it was just done, and what two threads end
-in two ways because both found it pending.
+in two ways because both found it pending. The same goes for an entry of a cache, a set or a table of keys that says that something was
+done or taken: looked for in one step and made in another, it lets two requests with one key through.
 
 ## Example
     from django.db import models
@@ -44,7 +45,8 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Event
+from racelint.pattern import Access, Event, Mark, Switch
+from racelint.pattern.claimed_entries import entries_marked
 from racelint.pattern.claiming import claimed_in_two_steps, filled_over_limit, places_taken
 from racelint.pattern.constraints import parent_then_child
 from racelint.pattern.limits import (
@@ -155,6 +157,7 @@ def find(module: Module) -> Iterable[Finding]:
                 "lock the row before its dependants are counted, or let a foreign key refuse the deletion and handle its error",
             )
         yield from counted_apart(unit)
+        yield from found_missing(unit)
         yield from woken_together(unit)
         yield from between_threads(unit)
 
@@ -176,6 +179,59 @@ def counted_apart(unit: Unit) -> Iterable[Finding]:
             Fix("compare what the counting step itself answers (`INCR`, `RETURNING`), or do both under one row lock"),
             "decision on old state",
         )
+
+
+def found_missing(unit: Unit) -> Iterable[Finding]:
+    """Entries of a store that are made because there were none, at what is done twice: before the entry is made, or with it."""
+    told: set[int] = set()
+    line = unit.module.line
+    for pair, effect in entries_marked(unit):
+        look, note = pair.first, pair.second
+        if note.id in told:
+            continue
+        told.add(note.id)
+        name = note.resource.name
+        early = done_before(unit, look, effect, note)
+        act = early or note
+        harm = (
+            "does it, too"
+            if early is not None
+            else "makes it, too, and is not refused"
+            if effect is None
+            else "makes it, too, and goes on as if it were its own"
+            if effect is note
+            else f"makes it, too, and does what line {line(effect)} does again"
+        )
+        steps: list[tuple[Role, Event]] = [(Role.CHECK, look), (Role.WRITE, note)]
+        if effect is not None and effect is not note and effect.id < note.id:
+            steps.insert(1, (Role.ACT, effect))
+        yield unit.module.finding(
+            RULE,
+            unit,
+            act,
+            steps,
+            f"`{name}` is not there on line {line(look)}, and what is done here because of that is noted only on line {line(note)}; "
+            f"another process that looks in between {harm}"
+            if early is not None
+            else f"`{name}` is not there on line {line(look)} and made here in a separate step; another process that looks in between "
+            + harm,
+            row_evidence(unit, note, look),
+            World.PROCESSES,
+            name,
+            Fix(
+                "begin with the one step that makes the entry and says whether it is new (`cache.add`, `SET … NX`, what `SADD` or "
+                "`HSETNX` answers, a conditional put), and go on only if it is"
+            ),
+            "done twice",
+        )
+
+
+def done_before(unit: Unit, look: Access, effect: Event | None, note: Access) -> Event | None:
+    """What the unit itself does because of the look, before the note of it is made."""
+    if not isinstance(effect, (Access, Mark, Switch)) or not look.id < effect.id < note.id:
+        return None
+    place = effect.site if isinstance(effect, Switch) else effect.place
+    return effect if place.unit == note.place.unit == unit.facts.qualname else None
 
 
 def between_threads(unit: Unit) -> Iterable[Finding]:
@@ -333,5 +389,5 @@ RULE = Rule(
     "limit exceeded",
     __doc__,
     find,
-    needs=(Need.ROW_CREATION, Need.ROW_TEST, Need.PACE, Need.QUEUE, Need.STATE_OF_THREADS),
+    needs=(Need.STORE_UPDATE, Need.ROW_CREATION, Need.ROW_TEST, Need.PACE, Need.QUEUE, Need.STATE_OF_THREADS),
 )

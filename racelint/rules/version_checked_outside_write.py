@@ -30,15 +30,15 @@ from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import Access, Kind, Mark, Op, Switch
 from racelint.pattern.dependence import one_document
+from racelint.pattern.left_states import states_left
 from racelint.pattern.module import Module
 from racelint.pattern.object_states import object_states, states_kept_by_others
 from racelint.pattern.pair import Pair
 from racelint.pattern.promised import promises_broken
 from racelint.pattern.redeemed import rows_redeemed
-from racelint.pattern.refused import entries_refused
-from racelint.pattern.rights import taken_unasked
+from racelint.pattern.rights import rights_spent, taken_unasked
 from racelint.pattern.rows import row_evidence, store_rival
-from racelint.pattern.states import entries_marked, released_unseen, state_changes, statements_after_test
+from racelint.pattern.states import released_unseen, state_changes, statements_after_test
 from racelint.pattern.unit import Unit
 from racelint.rule import Rule
 
@@ -71,8 +71,8 @@ def find(module: Module) -> Iterable[Finding]:
         yield from find_unasked(module, unit)
         for pair, effect in (
             *state_changes(unit),
-            *entries_marked(unit),
-            *entries_refused(unit),
+            *states_left(unit),
+            *rights_spent(unit),
             *statements_after_test(unit),
             *promises_broken(unit),
             *rows_redeemed(unit),
