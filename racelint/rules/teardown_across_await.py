@@ -31,7 +31,7 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Confidence, Evidence, Op, Resource, Shape, Switch, first_word
+from racelint.pattern import CONSTRUCTORS, Access, Confidence, Evidence, Op, Resource, Shape, Switch, first_word
 from racelint.pattern.module import Module
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.reopened import reopened_by_two
@@ -151,7 +151,7 @@ def teardowns(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
             if unit.kept_out(read, write):
                 break
             evidence = replaced_meanwhile(unit, write.resource)
-            if evidence is not None and ends_object(unit, write, evidence):
+            if evidence is not None and ends_object(unit, write, evidence) and not begun_by_others(unit, write):
                 evidence = evidence.weakened()  # whoever ends an object does not begin it meanwhile
             if evidence is not None and unit.facts.name == "__aexit__":
                 evidence = (
@@ -179,6 +179,29 @@ def ends_object(unit: Unit, write: Access, evidence: Evidence) -> bool:
         return True
     words = unit.facts.name.lower().split("_")
     return not ENDS.isdisjoint(words) and "reset" not in words and not made_anew_after(unit, write)
+
+
+def begun_by_others(unit: Unit, write: Access) -> bool:
+    """Whether what puts something into the resource and what ends it are asked for by requests of two kinds, and by nothing else.
+
+    Those come from different people, who do not wait for each other. Events of one client, which come in turn, are no requests.
+    """
+    enders = requested(unit, unit.facts.qualname)
+    beginners = [
+        requested(unit, function.qualname)
+        for function, change in unit.module.concurrency.writers(write.resource)
+        if change.shape not in ("none", "false") and function.name not in CONSTRUCTORS
+    ]
+    return bool(enders) and any(begun and begun.isdisjoint(enders) for begun in beginners)
+
+
+def requested(unit: Unit, qualname: str) -> frozenset[str]:
+    """The handlers of web requests that lead to a function, if nothing else does; none if it is run otherwise, too."""
+    concurrency = unit.module.concurrency
+    roots = [concurrency.roots[number] for number in concurrency.reached.get(qualname, ())]
+    if any(not root.processes and not root.public for root in roots):
+        return frozenset()
+    return frozenset(root.unit for root in roots if root.handler and root.many and root.processes)
 
 
 def made_anew_after(unit: Unit, write: Access) -> bool:
