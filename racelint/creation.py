@@ -182,7 +182,7 @@ def how_sure(unit: Unit, pair: Pair, evidence: Evidence) -> Confidence:
     if not made:
         certain = (
             evidence.strength is Confidence.HIGH
-            and begins_something(unit, pair.first, write)
+            and (begins_something(unit, pair.first, write) or _trades_in(unit, pair))
             and (write.value.shape is Shape.AWAITED or _part_of_answer(unit, pair.first, write))
             and (not write.resource.key or opened_between(unit, pair.first, write))
         )
@@ -202,6 +202,19 @@ def how_sure(unit: Unit, pair: Pair, evidence: Evidence) -> Confidence:
     if evidence.strength is Confidence.LOW:
         return Confidence.LOW  # read closely, most public coroutines have one caller, which awaits them in turn
     return max(evidence.strength, Confidence.MEDIUM, key=lambda s: s.rank)
+
+
+def _trades_in(unit: Unit, pair: Pair) -> bool:
+    """Whether what is awaited trades in a refresh token: a server that gives a new one with each takes the old one once.
+
+    A function that is called `refresh_token` itself mostly asks for another token with a password, as often as it likes.
+    """
+    switches = unit.switches_between(pair.first.id, pair.second.id)
+    return any(_REFRESH_TOKEN.search(unit.module.text(switch.place)) is not None for switch in switches)
+
+
+_REFRESH_TOKEN = expression(r"(?i)(?<![a-z])refresh_?token\b(?!\()|\.(?!refresh)[a-z]+_refresh_?token\b")
+"""The token as an argument, or as what is used, exchanged or redeemed."""
 
 
 def _of_lifecycle(unit: Unit, name: str) -> bool:

@@ -84,6 +84,11 @@ MEANINGS = (
         r"^(ctx|context)$",
     ),
     Meaning(
+        "`refresh_token`, handed over or as the end of what is called: `trade_refresh_token`",
+        "a server takes it once, and gives another one",
+        r"(?i)refresh_?token$",
+    ),
+    Meaning(
         "`configure` at the beginning of the name of a method",
         "completes a row before others use it",
         r"^_*configure(_|$)",
