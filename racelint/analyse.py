@@ -262,11 +262,16 @@ def _same_place(finding: Finding) -> tuple[object, ...]:
 
 def _precedence(finding: Finding) -> tuple[bool, bool]:
     """What is told of a race that is seen in several ways: first why the lock that is there does not help, then what stands at the act."""
-    return finding.code == ROW_LOCK_RULE, _at_home(finding)
+    told = finding.code == ROW_LOCK_RULE or (finding.code == QUEUE_RULE and _LOST_LOCK in finding.message)
+    return told, _at_home(finding)
 
 
 ROW_LOCK_RULE = "RL604"
 """Says why the lock that a race's first access takes keeps nobody out of it."""
+
+QUEUE_RULE = "RL502"
+_LOST_LOCK = "the lock that it is chosen with"
+"""So RL502 begins to say the same of an item of a queue."""
 
 
 def _at_home(finding: Finding) -> bool:

@@ -178,6 +178,18 @@ def _at_once(unit: Unit, lock: Acquire) -> bool:
     return all(lock.id not in held_at(unit.events[number]) for number in unit.flow.after[lock.id])
 
 
+def lost_lock(unit: Unit, look: Access) -> str:
+    """What becomes of the lock of rows that a look takes, if its statement commits itself; "" if it takes none, or keeps it."""
+    locks = (e for e in unit.events if isinstance(e, Acquire) and e.what == "row lock" and e.place == look.place)
+    if look.resource.kind is Kind.TABLE and any(_at_once(unit, lock) for lock in locks):
+        return f"{_LOST}, as no transaction is open"
+    return ""
+
+
+_LOST = "the lock that it is chosen with is released at once"
+"""So begins what RL502 says of such a lock, and the run knows by it which of two findings tells more."""
+
+
 def _under(unit: Unit, number: int, lock: Acquire) -> bool:
     access = unit.access(number)
     return access is not None and (lock.id in access.held or access.place == lock.place)

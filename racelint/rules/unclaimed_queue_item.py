@@ -41,6 +41,7 @@ from racelint.pattern import Evidence, Op
 from racelint.pattern.module import Module
 from racelint.pattern.queues import Taken, of_several, seen_twice, unclaimed_items, worked_on
 from racelint.pattern.rivals import in_processes
+from racelint.pattern.row_locks import lost_lock
 from racelint.pattern.rows import row_evidence
 from racelint.pattern.unit import Unit
 from racelint.rule import Rule
@@ -51,7 +52,8 @@ def find(module: Module) -> Iterable[Finding]:
     for unit in module.units:
         told: set[int] = set()  # what is saved later on has been taken already
         for taken in unclaimed_items(unit):
-            evidence = _evidence(unit, taken)
+            lock = lost_lock(unit, taken.pair.first)
+            evidence = _evidence(unit, taken) if not lock else KNOWN
             look, act = taken.pair.first, taken.pair.second
             if evidence is None or (look.id in told and act.value.row is not None):
                 continue
@@ -63,7 +65,7 @@ def find(module: Module) -> Iterable[Finding]:
                 unit,
                 act,
                 steps,
-                _message(module, taken, name),
+                _message(module, taken, name) + (f"; {lock}" if lock else ""),
                 evidence,
                 World.PROCESSES,
                 name,
@@ -86,6 +88,9 @@ def _message(module: Module, taken: Taken, name: str) -> str:
     return (
         f"`{name}` is chosen on line {line} and {how} here, in a separate step; another worker may have chosen it, too"
     )
+
+
+KNOWN = Evidence("who takes a lock knows that others work on the same rows", Confidence.HIGH, by_hand=True)
 
 
 def _remedy(taken: Taken) -> tuple[Fix, str]:
