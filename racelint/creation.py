@@ -110,14 +110,20 @@ def _part_of_answer(unit: Unit, check: Access, write: Access) -> bool:
 
 
 def _enters(unit: Unit, pair: Pair, sense: Sense) -> bool:
-    """Whether the entry says that something is under way, which is done first: `if room in games: return`, awaits, `games[room] = …`."""
+    """Whether the entry says that something is under way, which is done first: `if room in games: return`, awaits, `games[room] = …`.
+
+    So does one that notes for whom it is, if a lock was held while it was looked for, or something is begun for it before it is noted.
+    """
     check, write = pair.first, pair.second
-    return (
-        sense is Sense.ABSENT
-        and write.resource.key == check.resource.key
-        and is_taken(unit, check)
-        and works_first(unit, check, write)
-    )
+    if sense is not Sense.ABSENT or write.resource.key != check.resource.key or not works_first(unit, check, write):
+        return False
+    if is_taken(unit, check):
+        return True
+    given = {name for name, _ in unit.facts.params[bool(unit.facts.owner) :]}
+    for_caller = write.value.shape is Shape.OTHER and write.value.text in given - {write.resource.key}
+    decided_under_lock = any(lock.id not in write.held for lock in unit.locked_at(check))
+    works = decided_under_lock and works_first(unit, check, write, called=True)
+    return for_caller and (works or begins_something(unit, check, write))
 
 
 def waited_for_by_others(unit: Unit, pair: Pair) -> Evidence | None:

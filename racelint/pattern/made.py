@@ -237,11 +237,12 @@ def paid_out(unit: Unit, check: Access, sense: Sense, act: Access) -> bool:
     return due and spent_between(unit, check, act)
 
 
-def works_first(unit: Unit, check: Access, act: Access) -> bool:
-    """Whether what is awaited between the two is more than a look, or what tolerates being done twice."""
+def works_first(unit: Unit, check: Access, act: Access, called: bool = False) -> bool:
+    """Whether what is awaited between the two is more than a look, or what tolerates being done twice; a call, if `called`."""
     models = unit.module.models
+    trifles = (*models.idempotent, "", "wait", "acquire", "sleep", *(("async with", "async for") if called else ()))
     return any(
-        switch.callee not in (*models.idempotent, "", "wait", "acquire", "sleep")
+        switch.callee not in trifles
         and first_word(switch.callee) not in models.looks
         for switch in unit.switches_between(check.id, act.id)
     )
