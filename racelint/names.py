@@ -89,6 +89,11 @@ MEANINGS = (
         r"(?i)refresh_?token$",
     ),
     Meaning(
+        "`ensure`, `convert`, `resolve`, `normalize`, `parse`, `validate`, `check`, `into`, `to` as the first word of an awaited call that is handed what its answer replaces",
+        "brings a value into shape: two that do so get the same",
+        r"^_*(ensure|convert|resolve|normali[sz]e|parse|validate|check|into|to)(_|$)",
+    ),
+    Meaning(
         "`configure` at the beginning of the name of a method",
         "completes a row before others use it",
         r"^_*configure(_|$)",

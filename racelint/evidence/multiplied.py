@@ -60,7 +60,8 @@ def started_by_many(calls: Calls, told: list[Root]) -> list[Root]:
 def started_by_each_call(calls: Calls, told: list[Root]) -> Iterator[Root]:
     """The tasks of which there are several because a method or handler that does not wait for them starts one each time it is called.
 
-    Not one that is kept in an attribute, or started under a condition: there may be one at a time.
+    Not one that is kept in an attribute, or started under a condition: there may be one at a time. Where they are put into a collection,
+    the object whose method runs may be one that the function was given.
     """
     known = {root.unit: root for root in told if root.world == "tasks"}
     callbacks = {root.unit for root in told if root.world == "tasks" and root.strength is Confidence.MEDIUM}
@@ -68,14 +69,16 @@ def started_by_each_call(calls: Calls, told: list[Root]) -> Iterator[Root]:
     found: set[str] = set()
     for caller in calls.scope.facts.functions:
         handler = handlers.get(caller.qualname)
-        often = _called_often(calls, caller) or caller.qualname in callbacks or handler is not None
+        collected = _collects(calls, caller)
+        often = _called_often(calls, caller) or caller.qualname in callbacks or handler is not None or collected
         often = often and caller.name not in _ONE_CALL and not RUNS_ONCE.search(caller.name)
         often = often and not waits_for_result(caller)
         for call, spawner in calls.spawning_calls(caller) if often else ():
             if spawner.once or spawner.world != "tasks" or call.awaited or call.arms or _is_kept(call, caller):
                 continue
             for argument in calls.handed(call):
-                for unit in calls.spawned_units(argument, caller, call.line) if _kept_object(argument, caller) else ():
+                kept = _kept_object(argument, caller) or (collected and _handed_in(argument, caller))
+                for unit in calls.spawned_units(argument, caller, call.line) if kept else ():
                     root = known.get(unit.qualname)
                     if root is None or root.many or not unit.is_async or unit.qualname in found:
                         continue
@@ -114,6 +117,25 @@ def _called_often(calls: Calls, caller: FunctionFacts) -> bool:
     word = first_word(caller.name)
     public = bool(caller.owner) and bool(word) and not caller.name.startswith("_")
     return public and word not in calls.scope.models.lifecycle and word not in MAIN_LOOPS
+
+
+def _collects(calls: Calls, caller: FunctionFacts) -> bool:
+    """Whether a public function of the module puts the tasks that it starts into a collection of the module, to let them run on.
+
+    Who keeps them so expects several at once.
+    """
+    word = first_word(caller.name)
+    if caller.owner or caller.parent or caller.is_async or caller.name.startswith("_"):
+        return False
+    if word in calls.scope.models.lifecycle or word in MAIN_LOOPS:
+        return False
+    return any(write.how == "add" and write.path.partition(".")[0] not in caller.local_names for write in caller.writes)
+
+
+def _handed_in(argument: str, caller: FunctionFacts) -> bool:
+    """Whether what is started is a method of an object that the caller was given."""
+    root, dot, _ = argument.lstrip("*").rpartition("=")[2].partition(".")
+    return bool(dot) and root in {name for name, _ in caller.params}
 
 
 def _of_pool(root: Root, pooled: dict[str, str]) -> Root:

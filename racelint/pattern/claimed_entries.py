@@ -32,7 +32,9 @@ def entries_marked(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | Switch | 
                 continue
             if unit.only_after_error(look, write):
                 continue  # says that it failed, and keeps nobody out who comes meanwhile
-            effect = next((e for e in effects_of(unit, write) if (number, sense) in e.control), None)
+            effect: Access | Mark | Switch | None = next(
+                (e for e in effects_of(unit, write) if (number, sense) in e.control), None
+            )
             effect = effect or _paid(unit, look, write, sense) or _awaited(unit, look, write, sense)
             if effect is None and (
                 shared_word(look.resource.key, unit.facts.qualname, only=LOCK_WORDS)

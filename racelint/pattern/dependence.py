@@ -13,7 +13,7 @@ from racelint.pattern.own_paths import is_own_file
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.transactions import locked_by_look, row_locked_at
 from racelint.pattern.unit import Unit, exactly, same
-from racelint.words import COUNTERS
+from racelint.words import COUNTERS, first_word
 
 
 def stale_writes(unit: Unit, kinds: tuple[Kind, ...] = INTERNAL) -> Iterator[Pair]:
@@ -31,6 +31,41 @@ def stale_writes(unit: Unit, kinds: tuple[Kind, ...] = INTERNAL) -> Iterator[Pai
             if unit.fresh(write, write.resource) is None and not unit.guarded(read, write):
                 yield Pair(unit, read, write, switch)
                 break
+
+
+def handed_to_call(unit: Unit) -> Iterator[Pair]:
+    """Assignments of what an awaited call answers that is handed the value of before another await: `self.mark = await log.after(self.mark,
+    await self.token())`.
+
+    What the call gives need not depend on that value, but where it goes back to the same place it mostly does: it is the next one. Of
+    a call that is handed the value at once nobody knows whether it looks again.
+    """
+    for write in unit.accesses(Op.WRITE, kinds=INTERNAL):
+        if write.how != "=" or write.value.shape is not Shape.AWAITED or write.resource.key:
+            continue
+        calls = [s for s in unit.switches() if s.statement == write.statement and s.site.unit == write.place.unit]
+        call = next((s for s in reversed(calls) if s.id < write.id and unit.before(s.id, write.id)), None)
+        for number in sorted(call.stems) if call is not None else ():
+            read = unit.access(number)
+            if read is None or read.op is not Op.READ or read.statement != write.statement or call is None:
+                continue
+            if read.place.unit != write.place.unit or not exactly(read.resource, write.resource):
+                continue
+            if first_word(call.callee) in _MAKING_SURE or call.callee in (*unit.module.models.idempotent, *_WAITING):
+                continue
+            early = next((s for s in calls if read.id < s.id < call.id), None)
+            if early is not None and unit.fresh(write, write.resource) is None and not unit.guarded(read, write):
+                yield Pair(unit, read, write, early)
+                break
+
+
+_WAITING = ("wait_for", "shield", "gather", "wait")
+"""Calls that wait for what they are handed."""
+
+_MAKING_SURE = frozenset(
+    "ensure convert resolve normalize normalise parse validate init initialize into to check".split()
+)
+"""First words of calls that bring a value into shape, or see that it is: two that do so give the same."""
 
 
 def _names_anew(unit: Unit, access: Access) -> bool:

@@ -242,8 +242,7 @@ def works_first(unit: Unit, check: Access, act: Access, called: bool = False) ->
     models = unit.module.models
     trifles = (*models.idempotent, "", "wait", "acquire", "sleep", *(("async with", "async for") if called else ()))
     return any(
-        switch.callee not in trifles
-        and first_word(switch.callee) not in models.looks
+        switch.callee not in trifles and first_word(switch.callee) not in models.looks
         for switch in unit.switches_between(check.id, act.id)
     )
 

@@ -18,9 +18,9 @@ An update whose await hides in a property or an operator method.
 
 from collections.abc import Iterable
 
-from racelint.finding import Finding, Fix, Role, World
+from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern.dependence import stale_writes
+from racelint.pattern.dependence import handed_to_call, stale_writes
 from racelint.pattern.module import Module
 from racelint.pattern.rivals import rival
 from racelint.rule import Rule
@@ -29,8 +29,11 @@ from racelint.rule import Rule
 def find(module: Module) -> Iterable[Finding]:
     """A stale write whose read, switch and write are one statement."""
     for unit in module.units:
-        for pair in stale_writes(unit):
+        handed = list(handed_to_call(unit))
+        for pair in (*stale_writes(unit), *handed):
             evidence = rival(unit, pair.second.resource)
+            if pair in handed and (evidence is None or evidence.public or evidence.strength is Confidence.LOW):
+                continue  # whether the answer depends on the old value is not seen
             if not pair.in_one_statement or pair.restores or evidence is None or pair.switch is None:
                 continue
             name = pair.second.resource.shown
