@@ -101,15 +101,24 @@ def _taken_together(unit: Unit, changes: list[Access]) -> Iterator[tuple[Pair, s
             switch = next((s for s in unit.switches_between(first.id, second.id) if first.id < s.id < second.id), None)
             if switch is None or unit.guarded(first, second) or second.control != first.control:
                 continue
-            found = _taker_of_both(unit, first.resource, second.resource)
+            found = _taker_of_both(unit, first.resource, second.resource, _of_one_amount(unit, first, second))
             if found is not None:
                 yield Pair(unit, first, second, switch), *found
                 return
 
 
-def _taker_of_both(unit: Unit, one: Resource, other: Resource) -> tuple[str, Evidence] | None:
+def _of_one_amount(unit: Unit, first: Access, second: Access) -> bool:
+    """Whether what is added to the sum is what the entry is, or a part of it: `self.sizes[name] = n`, `self.total += n`."""
+    entry, amount = (unit.module.text(access.place) for access in (first, second))
+    amount = amount.partition("+=")[2].strip()
+    if first.how == "[]" and entry.partition("=")[2].strip() == amount:
+        return True
+    return first.how != "[]" and amount.partition(".")[0] in first.related
+
+
+def _taker_of_both(unit: Unit, one: Resource, other: Resource, alike: bool) -> tuple[str, Evidence] | None:
     """A function that reads both and sets both anew, side by side, while the unit is under way; or that reads all entries and begins
-    only the sum anew."""
+    only the sum anew. If the sum is known to be one of the entries (`alike`), it need not be read."""
     wanted = {f"self.{one.path}", f"self.{other.path}"}
     for function in unit.module.scope.facts.functions:
         anew = [
@@ -123,7 +132,7 @@ def _taker_of_both(unit: Unit, one: Resource, other: Resource) -> tuple[str, Evi
         # who goes through the entries and sets the number of new ones back has seen them all
         seen = f"self.{one.path}" in function.reads and any(path == f"self.{other.path}" for path, _ in anew)
         seen = seen and all(write.path != f"self.{one.path}" for write in function.writes)
-        if not (seen or (together and wanted <= function.reads)):
+        if not (seen or (together and (alike or wanted <= function.reads))):
             continue
         found = unit.module.concurrency.overlap(unit.facts.qualname, function.qualname, World.TASKS.value, one)
         if found is not None and not found.public:
