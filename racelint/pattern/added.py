@@ -8,6 +8,7 @@ from racelint.events import Access, Mark, Op, Sense
 from racelint.evidence import Evidence
 from racelint.expressions import expression
 from racelint.finding import Confidence, World
+from racelint.pattern.deciding import locks_of_threads
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.rivals import rival
 from racelint.pattern.unit import Unit, exactly, same
@@ -49,12 +50,19 @@ def _goes_on_with(unit: Unit, insert: Access, name: str) -> bool:
     )
 
 
-_ADDS = ("add", "append", "appendleft", "insert")
+_LISTS = ("append", "appendleft", "insert")
+"""How what may hold a member twice gets another one."""
+
+_ADDS = ("add", *_LISTS)
 """How a collection gets another member."""
 
 
-def added_without_lock(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
-    """Members that are added to a collection because they were not in it, where more is done because of that, and threads that do so, too."""
+def added_without_lock(unit: Unit) -> Iterator[tuple[Pair, Evidence, bool]]:
+    """Members that are added to a collection because they were not in it, and threads that do so, too; and whether the collection
+    then has them twice, as a list has, which matters where it is guarded by a lock, or one of two is left when it is taken out.
+
+    A set has them once all the same: there, more has to be done because of the test.
+    """
     if unit.facts.is_async:
         return
     for add in unit.accesses(Op.UPDATE, kinds=INTERNAL):
@@ -69,21 +77,41 @@ def added_without_lock(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
                 continue
             if unit.guarded(check, add, World.THREADS) or unit.rechecked_locked(add):
                 continue
-            works = (mark for mark in unit.marks("call", "slow", "spawn", "start") if not _TELLS.search(mark.subject))
-            if not any(_done_once(mark, check, add, sense) for mark in works):
+            locked = bool(locks_of_threads(unit, add))
+            twice = add.how in _LISTS and check.resource.key in add.related and (locked or _taken_out_once(unit, add))
+            if not twice and not any(_done_once(step, check, add, sense) for step in _steps(unit, add)):
                 continue
             evidence = rival(unit, add.resource, World.THREADS, _ADDS)
-            if evidence is not None and evidence.strength is Confidence.HIGH and not evidence.public:
-                yield Pair(unit, check, add), evidence
+            if evidence is None or unit.module.concurrency.called_under_lock(unit.facts):
+                continue
+            # who adds it under a lock means others to do so, too
+            if locked or (evidence.strength is Confidence.HIGH and not evidence.public):
+                yield Pair(unit, check, add), evidence, twice
                 break
 
 
-def _done_once(mark: Mark, check: Access, add: Access, sense: Sense) -> bool:
-    """Whether a call is made because the member was not there yet: after it was added, or before with the member itself."""
-    if (check.id, sense) not in mark.control or mark.id <= check.id:
+def _taken_out_once(unit: Unit, add: Access) -> bool:
+    """Whether somebody takes members out by `remove`, which leaves the second of two that are alike in a list."""
+    return any(write.how == "remove" for _, write in unit.module.concurrency.writers(add.resource))
+
+
+def _steps(unit: Unit, add: Access) -> Iterator[Mark | Access]:
+    """What may be done because the member was missing: calls, and what is put into other collections."""
+    yield from (mark for mark in unit.marks("call", "slow", "spawn", "start") if not _TELLS.search(mark.subject))
+    for other in unit.accesses(Op.UPDATE, Op.USE, kinds=INTERNAL):
+        if other.how in (*_LISTS, "put", "put_nowait") and other.resource.place != add.resource.place:
+            yield other
+
+
+def _done_once(step: Mark | Access, check: Access, add: Access, sense: Sense) -> bool:
+    """Whether something is done because the member was not there yet: after it was added, or before with the member itself."""
+    if (check.id, sense) not in step.control or step.id <= check.id:
         return False
     name = check.resource.key.partition(".")[0]
-    return mark.id > add.id or ("." in mark.subject and name in {given.partition(".")[0] for given in mark.related})
+    handed = name in {given.partition(".")[0] for given in step.related}
+    if isinstance(step, Access):
+        return handed
+    return step.id > add.id or ("." in step.subject and handed)
 
 
 _TELLS = expression(r"(^|[._])(log|warn|warning|warnings|info|debug|error|exception|print|once)($|_)")

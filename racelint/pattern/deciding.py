@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Acquire, Op, Resource, Sense, Shape
+from racelint.events import Access, Acquire, Event, Op, Resource, Sense, Shape
 from racelint.finding import World
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.rereading import fails_when_gone
-from racelint.pattern.unit import Unit, exactly, same
+from racelint.pattern.unit import Unit, exactly, held_at, same
 
 
 def decided_under_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
@@ -49,10 +49,31 @@ def _counts_first(unit: Unit, check: Access, act: Access, lock: Acquire) -> bool
     )
 
 
+def locks_of_threads(unit: Unit, event: Event) -> list[Acquire]:
+    """The locks that are held at an event and keep threads out."""
+    return [lock for lock in unit.locked_at(event) if lock.world != "tasks"]
+
+
+def locked_on_one_way(unit: Unit, event: Event) -> str:
+    """The lock that is held at an event on some of the ways to it: who takes it there means the event to be under it; "" if none is."""
+    for lock in unit.events[: event.id]:
+        if (
+            isinstance(lock, Acquire)
+            and lock.what == "lock"
+            and lock.shared
+            and lock.world != "tasks"
+            and lock.id not in held_at(event)
+            and unit.before(lock.id, event.id)
+            and not unit.lets_go(lock, event)
+        ):
+            return lock.lock.name
+    return ""
+
+
 def limit_before_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
     """A limit that was tested before a lock was taken, the counting or adding under the lock without another look, and the lock."""
     for act in unit.accesses(Op.WRITE, Op.UPDATE, kinds=INTERNAL):
-        locks = [lock for lock in unit.locked_at(act) if lock.world != "tasks"]
+        locks = locks_of_threads(unit, act)
         if act.how not in (*COUNTING, *ADDING) or not locks or unit.rechecked_locked(act) or _looks_again(unit, act):
             continue
         for number, sense in act.control:
@@ -84,7 +105,7 @@ def entry_before_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:
     """An entry that was found missing before a lock was taken, and else the caller is turned away, and is set under it without another
     look; or one that was found there, and is removed under it so that this fails if it is gone; and the lock."""
     for act in unit.accesses(Op.WRITE, Op.DELETE, kinds=INTERNAL):
-        locks = [lock for lock in unit.locked_at(act) if lock.world != "tasks"]
+        locks = locks_of_threads(unit, act)
         wanted = Sense.ABSENT if act.how == "[]" else Sense.PRESENT
         if not locks or not act.resource.key or unit.rechecked_locked(act) or _looks_again(unit, act):
             continue

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from racelint.events import Access, Event, Kind, Op, Sense, Shape
 from racelint.expressions import expression
 from racelint.finding import World
+from racelint.pattern.deciding import only_asked
 from racelint.pattern.lookups import by_key_read
 from racelint.pattern.own_paths import is_own_file
 from racelint.pattern.pair import INTERNAL, Pair
@@ -202,14 +203,16 @@ def entries_updated(unit: Unit) -> Iterator[Pair]:
 
 
 def extremes(unit: Unit) -> Iterator[Pair]:
-    """Writes of the very value that was found greater or less than the old one, with no lock for threads over both; in a coroutine
-    with a switch point in between and no second look."""
+    """Writes of the very value that was found greater or less than the old one, with no lock for threads over both and no second look
+    under the lock of the write; in a coroutine with a switch point in between and no second look after it."""
     world = World.TASKS if unit.facts.is_async else World.THREADS
     for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=INTERNAL):
         several = write.how == "update"  # `best.update(amount=amount, by=name)`
         if not several and (write.op is Op.UPDATE or write.how not in ("=", "[]") or not write.value.text):
             continue
         if world is World.TASKS and write.value.shape is Shape.CONSTANT:  # a limit, beside which nothing is better
+            continue
+        if world is World.THREADS and unit.rechecked_locked(write):
             continue
         for number, sense in write.control:
             check = unit.access(number)
@@ -218,7 +221,7 @@ def extremes(unit: Unit) -> Iterator[Pair]:
                 and sense.vague
                 and number in unit.flow.ordered
                 and check.how not in ("while", "assert")
-                and check.place.unit == write.place.unit
+                and (check.place.unit == write.place.unit or only_asked(unit, check))
                 and (
                     _sets_entry(unit, write, check)
                     if several

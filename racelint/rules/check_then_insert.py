@@ -91,7 +91,7 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix("go on with what `setdefault` answers"),
             )
-        for pair, evidence in added_without_lock(unit):
+        for pair, evidence, twice in added_without_lock(unit):
             name = pair.first.resource.shown
             yield module.finding(
                 RULE,
@@ -99,7 +99,7 @@ def find(module: Module) -> Iterable[Finding]:
                 pair.second,
                 ((Role.CHECK, pair.first), (Role.ACT, pair.second)),
                 f"`{name}` is found missing on line {module.line(pair.first)} and added here; another thread can find it missing, "
-                "too, and both go on",
+                f"too, and {'it is in there twice' if twice else 'both go on'}",
                 evidence,
                 World.THREADS,
                 name,

@@ -1,4 +1,4 @@
-"""A decision is taken under a lock and acted upon after its release, or a limit is tested before it.
+"""A decision is taken under a lock and acted upon after its release, or a limit or the highest value is tested before it.
 
 Between the decision and the act another thread takes the lock and changes what was decided upon: the act is right for a
 state that is gone. So it is where a count is changed under the lock and looked at after its release, or an entry is looked for before it.
@@ -48,22 +48,35 @@ object takes under its own lock.
 
 from collections.abc import Iterable
 
-from racelint.finding import Finding, Fix, Role, World
+from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Mark, Op
+from racelint.pattern import Access, Acquire, Mark, Op
 from racelint.pattern.counted_under_lock import counted_then_tested
-from racelint.pattern.deciding import ADDING, COUNTING, decided_under_lock, entry_before_lock, limit_before_lock
+from racelint.pattern.deciding import (
+    ADDING,
+    COUNTING,
+    decided_under_lock,
+    entry_before_lock,
+    limit_before_lock,
+    locks_of_threads,
+)
+from racelint.pattern.dependence import extremes
 from racelint.pattern.handed import counted_by_processes
 from racelint.pattern.module import Module
 from racelint.pattern.pair import Pair
 from racelint.pattern.rivals import rival
+from racelint.pattern.shown_only import only_shown
+from racelint.pattern.unit import Unit
 from racelint.rule import Rule
 
 
 def find(module: Module) -> Iterable[Finding]:
     """A check under a lock, its release, and a change that the check decided on."""
     for unit in module.units:
+        kept = extremes_before_lock(unit)
         for pair, lock in decided_under_lock(unit):
+            if any(better.second.id == pair.second.id for better, _ in kept):
+                continue
             counts = COUNTING if pair.second.how in COUNTING else ()  # who counts down leaves the more room
             evidence = rival(unit, pair.second.resource, World.THREADS, counts)
             if evidence is None:
@@ -102,6 +115,26 @@ def find(module: Module) -> Iterable[Finding]:
                     f"test `{name}` under `{held}`, in the block that counts it, and keep the answer in a local variable"
                 ),
             )
+        for pair, lock in kept:
+            evidence = rival(unit, pair.second.resource, World.THREADS)
+            if evidence is None:
+                continue
+            if evidence.strength is not Confidence.LOW and only_shown(unit, pair.second):
+                evidence = evidence.weakened()
+            name, held = pair.second.resource.shown, lock.lock.name
+            yield module.finding(
+                RULE,
+                unit,
+                pair.second,
+                ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
+                f"`{name}` is compared on line {module.line(pair.first)} and replaced here under `{held}`, which is not held over both; "
+                "what another thread puts there in between is overwritten, though it may be the better one",
+                evidence,
+                World.THREADS,
+                name,
+                Fix(f"compare again under `{held}`, or take it before the comparison"),
+                "lost update",
+            )
         for pair, lock in (*limit_before_lock(unit), *entry_before_lock(unit)):
             others = counted_by_processes(unit, pair.second)
             evidence = others or rival(unit, pair.second.resource, World.THREADS, undone_by(pair))
@@ -120,6 +153,14 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix(f"take `{held}` before the test, or test again under it"),
             )
+
+
+def extremes_before_lock(unit: Unit) -> list[tuple[Pair, Acquire]]:
+    """The highest or lowest value, replaced under a lock that was not held, or not held on, when it was compared; and the lock."""
+    if unit.facts.is_async or unit.module.concurrency.called_under_lock(unit.facts):
+        return []
+    found = ((pair, locks_of_threads(unit, pair.second)) for pair in extremes(unit))
+    return [(pair, locks[0]) for pair, locks in found if locks]
 
 
 def done(act: Mark | Access) -> str:

@@ -45,7 +45,7 @@ from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import Access, Confidence, Evidence
 from racelint.pattern.counters import counted_by_starter, numbered, own_to_thread
-from racelint.pattern.deciding import COUNTING
+from racelint.pattern.deciding import COUNTING, locked_on_one_way, locks_of_threads
 from racelint.pattern.dependence import extremes, numbered_by_size, thread_updates
 from racelint.pattern.filling import filled_alike, kept_short
 from racelint.pattern.handed import counted_in_shared_memory, entry_in_shared_memory
@@ -115,6 +115,8 @@ def find(module: Module) -> Iterable[Finding]:
                 "" if keyed else "number given twice",
             )
         for pair in extremes(unit):
+            if locks_of_threads(unit, pair.second):
+                continue  # that the test is outside of the lock is RL607
             evidence = met(unit, pair.second) if pair.switch is None else None
             if evidence is None:
                 continue
@@ -137,17 +139,19 @@ def find(module: Module) -> Iterable[Finding]:
             evidence = stronger(met(unit, pair.second), counted_by_starter(unit, pair.second))
             if evidence is None or pair.restores or not pair.in_one_step or filled_alike(pair):
                 continue
+            lock = locked_on_one_way(unit, pair.second)
             if evidence.strength is not Confidence.LOW and (
-                only_shown(unit, pair.second, figures=True) or kept_short(pair)
+                (not lock and only_shown(unit, pair.second, figures=True)) or kept_short(pair)
             ):
                 evidence = evidence.weakened()
+            where = f"with `{lock}` held on some ways to it only" if lock else "without a lock"
             name = pair.second.resource.shown
             yield module.finding(
                 RULE,
                 unit,
                 pair.second,
                 ((Role.READ, pair.first), (Role.WRITE, pair.second)),
-                f"`{name}` is read and written back here without a lock; another thread may write it in between",
+                f"`{name}` is read and written back here {where}; another thread may write it in between",
                 evidence,
                 World.THREADS,
                 name,

@@ -18,6 +18,18 @@ def done_twice(t: Telling) -> Timeline:
         t.b(t.first, "the flag is down")
         t.b(t.last, "starts another", wrong=True)
         return t.told("two of the tasks run, expected one")
+    if t.finding.name == "check-then-insert":
+        t.a(t.first, "is not there")
+        t.switch()
+        t.b(t.first, "is not there, either")
+        t.b(t.last, "adds it")
+        t.a(t.last, "adds it again", wrong=True)
+        twice = t.says("in there twice")
+        return t.told(
+            "the addition is done twice: it is in there twice"
+            if twice
+            else "what is done because it was not there is done twice"
+        )
     if t.says("is found missing"):
         t.a(t.first, "is not there")
         t.switch()
@@ -215,12 +227,13 @@ def decided_on_old_state(t: Telling) -> Timeline:
         t.b(None, "looks: it is gone")
         t.a(t.last, "counts from nothing, without an end", wrong=True)
         return t.told("what A saw is no longer so: the count of A stays for ever")
-    t.a(t.first, "decides, holding the lock")
-    t.switch("releases the lock, B runs")
+    before = t.says("saw without it")
+    t.a(t.first, "decides, before it takes the lock" if before else "decides, holding the lock")
+    t.switch("" if before else "releases the lock, B runs")
     if not t.meets_itself:
         t.other("takes the lock and changes that")
     else:
-        t.b(t.first, "decides the same, holding the lock")
+        t.b(t.first, "decides the same" if before else "decides the same, holding the lock")
         t.b(t.last, "acts upon it")
     t.a(t.last, "acts on the old answer", wrong=True)
     return t.told("A's decision does not hold any more, and A acts on it")
