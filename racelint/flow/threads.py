@@ -40,7 +40,9 @@ def constructed(ev: Evaluator, node: cst.Call, class_name: str) -> None:
 
 def waited(ev: Evaluator, node: cst.Call, base: Value | None, method: str) -> None:
     """`condition.wait()`: the lock is given up, and taken again when another thread notifies; `limited` if not for ever, `until` if a
-    loop asks for anything before it goes on, `or endless` if the limit is the caller's and he need give none."""
+    loop asks for anything before it goes on, `or endless` if the limit is the caller's and he need give none. `wait_for` does both."""
+    if method == "wait_for" and base is not None and is_condition(ev, base):
+        ev.mark("wait until", node, base.text)
     if method == "wait" and base is not None and is_condition(ev, base):
         limit = node.args[0].value if len(node.args) == 1 else None
         said = [what for what, true in (("limited", node.args), ("until", ev.until)) if true]

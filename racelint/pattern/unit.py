@@ -7,7 +7,7 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from racelint.events import Access, Acquire, Event, Ids, Kind, Mark, Op, Resource, Shape, Switch
+from racelint.events import NO_IDS, Access, Acquire, Event, Ids, Kind, Mark, Op, Resource, Shape, Switch
 from racelint.finding import World
 from racelint.frozen import cached_property
 from racelint.pattern.doubts import Reason
@@ -251,12 +251,45 @@ class Unit:
 
     def guarded(self, one: Event, other: Event, world: World = World.TASKS) -> bool:
         """Whether a lock or claim covers both; a transaction is no guard between tasks or threads."""
-        guard = next((guard for guard in self.guards(one, other) if _excludes(guard, world)), None)
+        found = (guard for guard in self.guards(one, other) if _excludes(guard, world))
+        guard = next((guard for guard in found if not self._given_up(guard, one, other)), None)
         return guard is not None and self.safe(one, other, because=lambda: self._covers(guard))
 
     def _covers(self, guard: Acquire) -> str:
         name = f" `{guard.lock.shown}`" if guard.lock.shown else ""
         return f"the {guard.what}{name} of line {self.module.line(guard)} is held over both"
+
+    def _given_up(self, guard: Acquire, one: Event, other: Event) -> bool:
+        """Whether a condition is waited for between the two, which gives the lock up, and the state is not looked at again after that."""
+        waits = [wait for wait in self._waits if guard.id in wait.held and self._is_lock_of(guard, wait)]
+        if not waits:
+            return False
+        between = {event.id for event in self.between(one.id, other.id)}
+        return any(wait.id in between and not self._seen_after(wait, one, other) for wait in waits)
+
+    @cached_property
+    def _waits(self) -> list[Mark]:
+        return list(self.marks("wait", "wait until"))
+
+    def _is_lock_of(self, guard: Acquire, wait: Mark) -> bool:
+        """Whether the guard is the condition that is waited for, or the lock that it is made of: the only one that is held."""
+        locks = self.locked_at(wait)
+        named = [lock for lock in locks if lock.lock.name == wait.subject]
+        return guard in named or (not named and locks == [guard])
+
+    def _seen_after(self, wait: Mark, one: Event, other: Event) -> bool:
+        """Whether what is done rests on a look that comes after the wait; where it was decided before, on another decision."""
+        if not isinstance(other, Access):
+            return False
+        rests_on = other.controlled_by | (other.value.stems if one.id in other.value.stems else NO_IDS)
+        looks = [self.access(number) for number in rests_on - {one.id}]
+        return any(
+            look is not None
+            and exactly(look.resource, other.resource)
+            and self.before(wait.id, look.id)
+            and self.before(look.id, other.id)
+            for look in looks
+        )
 
     def locks_over(self, one: Event, other: Event) -> frozenset[str]:
         """The names of the locks that are held over both and keep other tasks out."""

@@ -54,6 +54,7 @@ from racelint.rule import Rule
 WAYS = {
     "plain": "two threads can both find it missing and each create one",
     "unchecked": "the lock is taken after the test and the test is not repeated under it",
+    "waited": "the wait in between gives the lock up and the test is not repeated after it",
     "early": "it is visible before it is complete, so another thread can use it half made",
     "flag": "two threads can both find it unset, and both go on",
     "begun": "two threads can both find it unset, and both begin what is to be begun once",
@@ -67,6 +68,8 @@ def find(module: Module) -> Iterable[Finding]:
         yield from cached(module, unit)
         for pair, way, evidence in () if made_at_import(unit) else made_without_lock(unit, keyed=False):
             name = pair.second.resource.shown
+            if way == "unchecked" and unit.guards(pair.first, pair.second, "lock"):
+                way = "waited"
             harm = "half-made object used" if way == "early" else "double initialisation"
             yield module.finding(
                 RULE,
