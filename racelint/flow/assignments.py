@@ -163,7 +163,7 @@ class Assignments(Evaluator):
         attr = target.attr.value
         text = source_of(target)
         resource, _ = self.resource_of(base, attr, text)
-        if base.row is not None or self._is_record(base):
+        if base.row is not None or (self._is_record(base) and not self._of_own_class(base, attr)):
             index = row_of(self, base)
             changed = self.state.written.get(index, {}).get(attr, NO_IDS) if index is not None else NO_IDS
             value = self._without_kept(value, text, node, changed)
@@ -229,6 +229,18 @@ class Assignments(Evaluator):
         if base.text in self.scope.module_names or not self.program.maps_rows:
             return False
         return base.text.isidentifier() or (_HELD.fullmatch(base.text) is not None and "django" in self.libraries)
+
+    def _of_own_class(self, base: Value, attr: str) -> bool:
+        """Whether an argument without annotation is another object of the method's own class, which has the attribute and is no model:
+        by its name, `other`, or because a lock of the class is held for it."""
+        owner, unannotated = self.function.owner, [name for name, annotation in self.function.params if not annotation]
+        if not owner or base.text not in unannotated or self.scope.is_mapped(owner):
+            return False
+        if not self.scope.attribute_writes(owner, attr):
+            return False
+        return base.text == "other" or any(
+            held.what == "lock" and held.lock.owner == owner for held in self.acquisitions(self.state.held)
+        )
 
     def _store_item(self, target: cst.Subscript, value: Value, node: cst.CSTNode, how: str) -> None:
         base = self.plain(target.value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from racelint.events import Acquire, Kind, Op
+from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
 from racelint.pattern.anew import Useless, locks_taken
 from racelint.pattern.unit import Unit
@@ -38,7 +39,7 @@ def replaced_by_subclass(unit: Unit) -> Iterator[Useless]:
                     guard,
                     change,
                     guard.lock.path,
-                    f"is another one for each `{other}`, so it does not keep those",
+                    f"is another one for each {other}, so it does not keep those",
                     Confidence.MEDIUM if sure else Confidence.LOW,
                     f"name the class that has the state: `{guard.lock.owner}.{guard.lock.path}`",
                 )
@@ -46,11 +47,21 @@ def replaced_by_subclass(unit: Unit) -> Iterator[Useless]:
 
 
 def _with_own_lock(unit: Unit, guard: Acquire) -> str:
-    """The subclass that makes a lock by the same name in its body; "" if none does."""
+    """The subclass that makes a lock by the same name in its body, or all of them where the base makes one for each; "" if none does."""
     scope, lock = unit.module.scope, guard.lock
     for class_ in scope.facts.classes:
         above = {base.qualname for base in scope.lineage(class_.qualname)} - {class_.qualname}
         own = lock.owner in above and lock.path in dict(class_.attributes)
         if own and made_of_nothing(scope, class_.qualname, lock.path):
-            return class_.qualname
+            return f"`{class_.qualname}`"
+    for base in scope.lineage(lock.owner):
+        maker = scope.functions.get(f"{base.qualname}.__init_subclass__")
+        if maker is not None and maker.params and _makes(maker, f"{maker.params[0][0]}.{lock.path}"):
+            return "subclass"
     return ""
+
+
+def _makes(maker: FunctionFacts, path: str) -> bool:
+    """Whether all that the function puts there is new."""
+    writes = [write for write in maker.writes if write.path == path]
+    return bool(writes) and all(write.shape == "call" and write.how == "=" for write in writes)
