@@ -72,6 +72,10 @@ OF_PROJECT = "of the project"
 """The key of a lock that a context manager of the project takes by a call: it may be a row of the very transaction around it."""
 
 
+ASKED = ".locked()"
+"""What the path of a lock ends with where it stands for whether somebody has the lock."""
+
+
 class Op(Enum):
     """What an access does."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
-from racelint.events import Kind, Resource, Shape, Value
+from racelint.events import ASKED, Kind, Op, Resource, Shape, Value
 from racelint.expressions import expression
 from racelint.facts import FunctionFacts, is_property
 from racelint.flow.arguments import Arguments
@@ -12,15 +12,18 @@ from racelint.flow.expressions import Evaluator
 from racelint.flow.recording import TRIED
 from racelint.flow.resources import attribute_resource
 from racelint.flow.summaries import source_of
+from racelint.frozen import replace
 from racelint.words import MANY, first_word, whole_lock
 
 
 def lock_call(
     ev: Evaluator, node: cst.Call, base: Value | None, method: str, awaiting: cst.Await | None
 ) -> Value | None:
-    """`lock.acquire()` and `lock.release()`; `assert lock.locked()` says that the caller has acquired it."""
+    """`lock.acquire()` and `lock.release()`; `assert lock.locked()` says that the caller has acquired it, and
+    else it is a look at whether somebody has."""
     asserted = method == "locked" and ev.asserting
-    if base is None or (method not in (*_TAKING, "release", "__aexit__") and not asserted):
+    asked = method == "locked" and not ev.asserting
+    if base is None or not (method in (*_TAKING, "release", "__aexit__") or asserted or asked):
         return None
     if not is_lock(ev, base):
         return None
@@ -28,6 +31,9 @@ def lock_call(
     if asserted:
         ev.acquire(lock, "lock", lock_world(ev, base), ev.place(node))
         return Value(shape=Shape.CALL)
+    if asked:
+        state = replace(lock, path=f"{lock.path}{ASKED}", name=f"{lock.name}{ASKED}", key="")
+        return Value(frozenset((ev.emit(Op.CHECK, state, node, how="locked"),)), Shape.CALL)
     if method in _TAKING:
         if awaiting is not None:
             ev.switch(awaiting, callee="acquire")

@@ -223,6 +223,7 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.ANNOUNCED: state.announced,
     Need.SHOWN: threads.shown,
     Need.EARLY_FLAG: threads.early_flag,
+    Need.LOCK_ASKED: locks.lock_asked,
     Need.CONDITION: locks.condition,
     Need.JOB: stores.job,
     Need.OBJECT_STATE: stores.object_state,

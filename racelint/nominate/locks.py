@@ -46,6 +46,11 @@ def guarded_by_tasks(c: Candidate) -> bool:
     )
 
 
+def lock_asked(c: Candidate) -> bool:
+    """Whether a lock is asked whether somebody has it."""
+    return any(call.callee.endswith(".locked") for call in c.facts.calls)
+
+
 def under_lock(c: Candidate) -> bool:
     """Whether state is changed under a lock that may not exclude those who change it, too: see `locking.useless_locks`."""
     if any(c.module.scope.canonical(built) == "copy.copy" for _, built in c.facts.locals_built):

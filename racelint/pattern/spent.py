@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Mark, Op, Sense
+from racelint.events import Access, Mark, Op, Sense, Shape
 from racelint.evidence import Evidence
 from racelint.finding import Confidence, World
 from racelint.pattern.made import is_told
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.rivals import with_itself
-from racelint.pattern.unit import Unit, same
+from racelint.pattern.unit import Unit, exactly, same
 from racelint.words import CLOCKS, first_word
 
 
@@ -33,6 +33,58 @@ def spent_twice(unit: Unit) -> Iterator[tuple[Access, Mark, Access, Evidence]]:
         yield check, act, removal, evidence
         return
 
+
+def handed_over_twice(unit: Unit) -> Iterator[tuple[Access, Mark, Access, Evidence]]:
+    """The test that found something, the call that it is handed to, as a descriptor to `os.close`, the step that sets it to nothing
+    afterwards, and why another thread does the same meanwhile.
+
+    Who is second hands over what is spent: the number of a closed file may be that of another one by then.
+    """
+    if unit.facts.is_async or unit.is_constructor or unit.module.concurrency.called_under_lock(unit.facts):
+        return
+    for forget in unit.accesses(Op.WRITE, kinds=INTERNAL):
+        if forget.how != "=" or forget.resource.key or not _says_nothing(forget) or unit.rechecked_locked(forget):
+            continue
+        for number, sense in forget.control:
+            check = unit.access(number)
+            if (
+                check is None
+                or check.how in ("while", "assert")
+                or not exactly(check.resource, forget.resource)
+                or check.place.unit != forget.place.unit
+                or not (sense is Sense.PRESENT or (sense.vague and forget.value.shape is Shape.CONSTANT))
+                or unit.guarded(check, forget, World.THREADS)
+            ):
+                continue
+            act = _handed_to(unit, check, sense, forget)
+            evidence = with_itself(unit, World.THREADS, forget.resource) if act is not None else None
+            if act is None or evidence is None or evidence.strength is not Confidence.HIGH:
+                continue
+            if not (evidence.public or evidence.called):
+                yield check, act, forget, evidence
+                return
+
+
+def _says_nothing(forget: Access) -> bool:
+    """Whether it is set to what stands for nothing: None, or a number below zero, as a descriptor is."""
+    return forget.value.shape is Shape.NONE or (forget.value.shape is Shape.CONSTANT and forget.value.text == "-1")
+
+
+def _handed_to(unit: Unit, check: Access, sense: Sense, forget: Access) -> Mark | None:
+    """The call in between that is given what was found, and does more than to look or to tell."""
+    models = unit.module.models
+    for mark in unit.marks("call", "slow"):
+        if not check.id < mark.id < forget.id or (check.id, sense) not in mark.control:
+            continue
+        word = first_word(mark.subject.rpartition(".")[2])
+        harmless = word in models.looks or word in models.idempotent or is_told(mark.subject) or not _acts(mark)
+        if check.resource.name in mark.related and (mark.subject in _CLOSES_NUMBER or not harmless):
+            return mark
+    return None
+
+
+_CLOSES_NUMBER = frozenset({"os.close", "os.closerange"})
+"""What ends a thing by its number, which is soon given to another one."""
 
 _REMOVES = frozenset({"del", "pop", "popleft", "remove", "discard"})
 

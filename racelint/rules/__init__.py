@@ -62,6 +62,7 @@ RULES: tuple[Rule, ...] = (
         Need.PACE,
         Need.QUEUE,
         Need.STATE_OF_THREADS,
+        Need.LOCK_ASKED,
     ),
     Listed("RL502", "unclaimed-queue-item", Need.QUEUE),
     Listed("RL503", "get-or-create-by-hand", Need.ROW_CREATION, Need.GET_OR_CREATE),

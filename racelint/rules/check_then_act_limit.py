@@ -60,12 +60,13 @@ from racelint.pattern.limits import (
     summed_then_drawn,
     tested_then_drawn,
 )
+from racelint.pattern.lock_asked import asked_then_taken
 from racelint.pattern.module import Module
 from racelint.pattern.own_lock import counted_under_own_lock
 from racelint.pattern.pacing import slept_then_done
 from racelint.pattern.raised import raised_then_tested
 from racelint.pattern.rows import row_evidence
-from racelint.pattern.spent import spent_twice
+from racelint.pattern.spent import handed_over_twice, spent_twice
 from racelint.pattern.taken import ended_by_two, noted_too_late, taken_by_two
 from racelint.pattern.unit import Unit
 from racelint.rule import Rule
@@ -160,6 +161,7 @@ def find(module: Module) -> Iterable[Finding]:
         yield from found_missing(unit)
         yield from woken_together(unit)
         yield from between_threads(unit)
+        yield from locks_asked(unit)
 
 
 def counted_apart(unit: Unit) -> Iterable[Finding]:
@@ -317,6 +319,23 @@ def between_threads(unit: Unit) -> Iterable[Finding]:
             ),
             "done twice",
         )
+    for check, act, forget, evidence in handed_over_twice(unit):
+        name = forget.resource.shown
+        yield unit.module.finding(
+            RULE,
+            unit,
+            act,
+            ((Role.CHECK, check), (Role.ACT, act), (Role.WRITE, forget)),
+            f"`{name}` is tested on line {line(check)}, handed to `{act.subject}` here and only then set to `{forget.value.text}` on "
+            f"line {line(forget)}, with no lock over all; two threads can both find it there, and both hand it over",
+            evidence,
+            World.THREADS,
+            name,
+            Fix(
+                f"take it out first (`old, {name} = {name}, {forget.value.text}`) under a lock, and use what that gives"
+            ),
+            "done twice",
+        )
     for pair, evidence in places_taken(unit):
         name = pair.second.resource.name
         yield unit.module.finding(
@@ -345,6 +364,32 @@ def between_threads(unit: Unit) -> Iterable[Finding]:
             World.THREADS,
             name,
             Fix("hold one lock over the comparison and the addition, or use a `queue.Queue` with a limit"),
+        )
+
+
+def locks_asked(unit: Unit) -> Iterable[Finding]:
+    """A lock that is asked whether it is free, and taken in another step."""
+    for asked in asked_then_taken(unit):
+        lock, line = asked.lock.lock.name, unit.module.line
+        steps: list[tuple[Role, Event]] = [(Role.CHECK, asked.check), (Role.ACT, asked.act)]
+        if asked.switch is not None:
+            steps.insert(1, (Role.SWITCH, asked.switch))
+        yield unit.module.finding(
+            RULE,
+            unit,
+            asked.act,
+            steps,
+            f"`{lock}` is asked on line {line(asked.check)} whether it is free, and taken on line {line(asked.lock)} in another "
+            "step; who finds it free, too, waits for it then, and does the same again here",
+            asked.evidence,
+            World.THREADS if asked.switch is None else World.TASKS,
+            lock,
+            Fix(
+                "let `acquire(blocking=False)` do both, and look at its answer"
+                if asked.switch is None
+                else "take it right after the question, with no await in between"
+            ),
+            "done twice",
         )
 
 
@@ -389,5 +434,13 @@ RULE = Rule(
     "limit exceeded",
     __doc__,
     find,
-    needs=(Need.STORE_UPDATE, Need.ROW_CREATION, Need.ROW_TEST, Need.PACE, Need.QUEUE, Need.STATE_OF_THREADS),
+    needs=(
+        Need.STORE_UPDATE,
+        Need.ROW_CREATION,
+        Need.ROW_TEST,
+        Need.PACE,
+        Need.QUEUE,
+        Need.STATE_OF_THREADS,
+        Need.LOCK_ASKED,
+    ),
 )
