@@ -8,7 +8,7 @@ from racelint.events import Access, Mark, Op, Sense
 from racelint.evidence import Evidence
 from racelint.expressions import expression
 from racelint.finding import Confidence, World
-from racelint.pattern.deciding import locks_of_threads
+from racelint.pattern.deciding import locks_of_threads, only_asked
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.rivals import rival
 from racelint.pattern.unit import Unit, exactly, same
@@ -78,6 +78,10 @@ def added_without_lock(unit: Unit) -> Iterator[tuple[Pair, Evidence, bool]]:
             if unit.guarded(check, add, World.THREADS) or unit.rechecked_locked(add):
                 continue
             locked = bool(locks_of_threads(unit, add))
+            if locked and (
+                add.place.unit != unit.facts.qualname or _looked_under(unit, add) or not only_asked(unit, check)
+            ):
+                continue  # what else is looked at under the lock may well tell
             twice = add.how in _LISTS and check.resource.key in add.related and (locked or _taken_out_once(unit, add))
             if not twice and not any(_done_once(step, check, add, sense) for step in _steps(unit, add)):
                 continue
@@ -88,6 +92,13 @@ def added_without_lock(unit: Unit) -> Iterator[tuple[Pair, Evidence, bool]]:
             if locked or (evidence.strength is Confidence.HIGH and not evidence.public):
                 yield Pair(unit, check, add), evidence, twice
                 break
+
+
+def _looked_under(unit: Unit, add: Access) -> bool:
+    """Whether any look under the lock that is held at the addition has decided on it."""
+    locks = {lock.id for lock in locks_of_threads(unit, add)}
+    looks = (unit.access(number) for number in add.controlled_by)
+    return any(look is not None and look.held & locks for look in looks)
 
 
 def _taken_out_once(unit: Unit, add: Access) -> bool:

@@ -1,7 +1,7 @@
-"""A decision is taken under a lock and acted upon after its release, or a limit or the highest value is tested before it.
+"""A decision is taken under a lock and acted upon after its release, or a limit is tested before it.
 
 Between the decision and the act another thread takes the lock and changes what was decided upon: the act is right for a
-state that is gone. So it is where a count is changed under the lock and looked at after its release, or an entry is looked for before it.
+state that is gone. So it is where the highest value is compared before the lock is taken, a count is changed under the lock and looked at after its release, or an entry is looked for before it.
 
 ## Example
     import threading
