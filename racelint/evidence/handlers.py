@@ -94,6 +94,7 @@ def find_handlers(calls: Calls) -> list[Root]:
                     _handler_root(calls, roots, method, known, own)
             break
     _add_registered(calls, roots)
+    _add_assigned(calls, roots)
     if libraries & GREENLETS:  # its requests are greenlets, which switch only where they block
         roots = [replace(root, world="greenlets") if root.world == "threads" else root for root in roots]
     return roots
@@ -138,6 +139,34 @@ def _add_registered(calls: Calls, roots: list[Root]) -> None:
                     if unit.qualname not in seen:
                         seen.add(unit.qualname)
                         _handler_root(calls, roots, unit, handler)
+
+
+def _add_assigned(calls: Calls, roots: list[Root]) -> None:
+    """Adds what is assigned to an attribute by which an object knows whom to call: `client.on_message = self.receive`."""
+    models, libraries = calls.scope.models, calls.scope.libraries
+    if not any(name.partition(".")[0] in libraries for name in models.assigned):
+        return
+    seen = {root.unit for root in roots}
+    for caller in (*calls.scope.facts.functions, calls.scope.facts.module_body):
+        for write in caller.writes:
+            holder, _, attribute = write.path.rpartition(".")
+            if not holder or write.how != "=" or write.built_from not in caller.references:
+                continue
+            handler = models.assigned.get(f"{calls.receiver_type(holder, caller)}.{attribute}")
+            if handler is None or (handler.when and not _called_on(calls, holder, caller, handler.when)):
+                continue
+            for unit in calls.target(write.built_from, caller):
+                if unit.qualname not in seen:
+                    seen.add(unit.qualname)
+                    _handler_root(calls, roots, unit, handler)
+
+
+def _called_on(calls: Calls, holder: str, caller: FunctionFacts, names: frozenset[str]) -> bool:
+    """Whether one of these methods is called on what the function, or the methods of its object, call `holder`."""
+    callees = {f"{holder}.{name}" for name in names}
+    own = holder.startswith("self.") and caller.owner
+    methods = calls.scope.methods.get(caller.owner, {}).values() if own else ()
+    return any(call.callee in callees for function in (caller, *methods) for call in function.calls)
 
 
 def _used(calls: Calls) -> set[str]:
@@ -191,11 +220,11 @@ def _handler_root(
             function.qualname,
             f"`{function.name}` is {handler.what}",
             real_world,
-            True,
+            not handler.alone,
             Confidence.HIGH,
             handler.processes,
             own_object,
-            True,
+            not handler.alone,  # which is as a thread that the module starts
             atomic=handler.atomic and "transaction.non_atomic_requests" not in function.decorators,
         )
     )

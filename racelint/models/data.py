@@ -83,6 +83,8 @@ class Handler:
     """Last names of classes, one of which the module must use: a server that runs each request in a thread."""
     atomic: bool = False
     """Settings of the project may put each call into a transaction."""
+    alone: bool = False
+    """One thread makes all calls, one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,8 @@ class Models:
     """Last names of decorators (`.get` for `@x.get`), with the imports they need."""
     registrations: list[tuple[str, Handler, tuple[str, ...]]] = field(default_factory=list)
     """Dotted names, or `.method` of any receiver, of calls that are given a handler, with the imports they need."""
+    assigned: dict[str, Handler] = field(default_factory=dict)
+    """Dotted names of attributes that a handler is assigned to: `paho.mqtt.client.Client.on_message`."""
     handler_bases: dict[str, Handler] = field(default_factory=dict)
     called_objects: list[tuple[tuple[str, ...], str, Handler]] = field(default_factory=list)
     """Names of the parameters of `__call__`, and of the constructor's first one, by which objects are known that are called so."""

@@ -162,11 +162,12 @@ def _merge_handler(models: Models, table: dict[str, object], imports: tuple[str,
     what, world = (_word(table, key, f"{where}: handlers") for key in ("what", "world"))
     when = frozenset(_strings(table.get("when", []), where))
     processes, shared, on_loop, atomic = (bool(table.get(k)) for k in ("processes", "shared", "on-loop", "atomic"))
-    handler = Handler(what, world, processes, shared, on_loop, when, atomic)
+    handler = Handler(what, world, processes, shared, on_loop, when, atomic, bool(table.get("alone")))
     for decorator in _strings(table.get("decorators", []), where):
         models.handler_decorators.append((decorator, handler, imports))
     for registration in _strings(table.get("registered", []), where):
         models.registrations.append((registration, handler, imports))
+    models.assigned.update(dict.fromkeys(_strings(table.get("assigned", []), where), handler))
     for base in _strings(table.get("bases", []), where):
         models.handler_bases[base] = handler
     for signature in _strings(table.get("calls", []), where):

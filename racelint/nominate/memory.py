@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from racelint.candidate import Candidate
+from racelint.evidence.beside_loop import counted_on_loop
 from racelint.evidence.starter import changed_by_starter
 from racelint.evidence.starts import may_start
 from racelint.finding import World
@@ -36,6 +37,12 @@ def state_of_threads(c: Candidate) -> bool:
     if _updates_what_it_holds(c) or _fills_record(c) or _changes_what_all_have(c) or _keeps_threads_apart(c):
         return True
     if any(changed_by_starter(c.module.scope, c.facts, name) is not None for name in c.facts.outer_names):
+        return True
+    if any(
+        counted_on_loop(module.concurrency, c.facts, module.changers.get(key, ())) is not None
+        for key, writes in c.changes.items()
+        if any(write.how in ("+=", "[]+=") for write in writes)
+    ):
         return True
     return _gives_what_has_threads(c)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from racelint.events import Access, Kind, Mark, Op, Resource
 from racelint.evidence import Evidence
+from racelint.evidence.beside_loop import counted_on_loop
 from racelint.evidence.starter import changed_by_starter
 from racelint.finding import Confidence
 from racelint.pattern.unit import Unit
@@ -21,6 +22,16 @@ def counted_by_starter(unit: Unit, change: Access) -> Evidence | None:
         return None
     text = f"line {found[0]} starts it in a thread, and line {found[1]} changes `{change.resource.path}` before it has ended"
     return Evidence(text, Confidence.HIGH, "threads")
+
+
+def counted_beside_loop(unit: Unit, change: Access) -> Evidence | None:
+    """That a coroutine counts in the same attribute, where the unit runs in a thread of the module."""
+    if change.resource.kind is not Kind.ATTRIBUTE or change.how not in ("+=", "[]+=") or unit.locked_at(change):
+        return None
+    concurrency = unit.module.concurrency
+    if concurrency.called_under_lock(unit.facts):
+        return None
+    return counted_on_loop(concurrency, unit.facts, concurrency.writers(change.resource))
 
 
 def numbered(unit: Unit, resource: Resource) -> Evidence | None:

@@ -44,7 +44,7 @@ from collections.abc import Iterable
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import Access, Confidence, Evidence
-from racelint.pattern.counters import counted_by_starter, numbered, own_to_thread
+from racelint.pattern.counters import counted_beside_loop, counted_by_starter, numbered, own_to_thread
 from racelint.pattern.deciding import COUNTING, locked_on_one_way, locks_of_threads
 from racelint.pattern.dependence import extremes, numbered_by_size, thread_updates
 from racelint.pattern.filling import filled_alike, kept_short
@@ -137,6 +137,7 @@ def find(module: Module) -> Iterable[Finding]:
             )
         for pair in thread_updates(unit):
             evidence = stronger(met(unit, pair.second), counted_by_starter(unit, pair.second))
+            evidence = stronger(evidence, counted_beside_loop(unit, pair.second))
             if evidence is None or pair.restores or not pair.in_one_step or filled_alike(pair):
                 continue
             lock = locked_on_one_way(unit, pair.second)
