@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from racelint.events import Kind, Resource
 from racelint.evidence.reaching import Reaching
 from racelint.facts import CallSite, FunctionFacts
 from racelint.frozen import cached_property, dataclass
+from racelint.models.data import POOL_MAPS
 
 _COLLECTIONS = frozenset(
-    "dict list set defaultdict collections.defaultdict Counter collections.Counter OrderedDict collections.OrderedDict".split()
+    "dict list set defaultdict collections.defaultdict Counter collections.Counter OrderedDict collections.OrderedDict "
+    "dict.fromkeys bytearray array.array".split()
 )
 """What a local name is built from that holds a collection."""
 
@@ -29,11 +33,30 @@ class Start:
     call: CallSite
     world: str
     given: tuple[str, ...]
-    """What the unit is handed."""
+    """What the unit is handed, in the order of its parameters; of a pool that maps what it goes through."""
+    named: tuple[tuple[str, str], ...] = ()
+    """What it is handed by the names of its parameters."""
+
+    def at(self, place: int, name: str) -> str:
+        """What a parameter gets, by its place among those behind the own object and its name; "" if that is not seen."""
+        given = dict(self.named).get(name, "") or (self.given[place] if place < len(self.given) else "")
+        if self.call.callee.rpartition(".")[2] not in POOL_MAPS or name in dict(self.named):
+            return given
+        if place < len(bound(self.call)):
+            return given
+        return given.removeprefix("repeat(").removesuffix(")") if given.startswith("repeat(") else ""
 
 
 class HandedAlike(Reaching):
     """Arguments that are one object for all runs of a unit, or for all objects of a class."""
+
+    def handed_to_each(self, function: FunctionFacts) -> frozenset[str]:
+        """The arguments of a function that are one object for all threads or processes that run it: a collection, a shared value."""
+        found = self.collections_of_all(function) | self.memory_of_all(function)
+        if not self.shares_memory:
+            return found
+        values = (name for name, _ in function.params[bool(function.owner) :] if name not in found)
+        return found.union(name for name in values if self.handed_value(function, name))
 
     def collections_of_all(self, function: FunctionFacts) -> frozenset[str]:
         """The arguments of a function of the module that are one collection for all threads which it is started in many times."""
@@ -56,27 +79,31 @@ class HandedAlike(Reaching):
             for call, spawner in self.spawning_calls(caller):
                 if spawner.world not in ("threads", "processes") or spawner.once:
                     continue
-                for argument in call.arguments:
+                for number, argument in enumerate(call.arguments):
                     for unit in self.spawned_units(argument, caller, call.line):
-                        found.setdefault(unit.qualname, []).append(Start(caller, call, spawner.world, handed(call)))
+                        given = _in_lambda(argument, call, caller) or handed(call, number)
+                        start = Start(caller, call, spawner.world, given, _by_name(call))
+                        found.setdefault(unit.qualname, []).append(start)
         return found
 
     def _find_collections(self, function: FunctionFacts) -> frozenset[str]:
         sites = self.started_with.get(function.qualname, ())
-        if any(site.world != "threads" for site in sites):
-            return frozenset()
-        if not sites or self.callers.get(function.qualname):
+        if not sites or any(site.world != "threads" for site in sites):
             return frozenset()
         names = [name for name, _ in function.params[bool(function.owner) :]]
         return frozenset(
             name
             for place, name in enumerate(names)
-            if all(
-                place < len(site.given)
-                and site.call.looped
-                and self._is_one(site.given[place], site.caller, collection=True)
-                for site in sites
-            )
+            if all(self._is_one(site.at(place, name), site.caller, collection=True) for site in sites)
+            and all(self._several(site, site.at(place, name), place, name, sites) for site in sites)
+        )
+
+    def _several(self, site: Start, given: str, place: int, name: str, sites: Sequence[Start]) -> bool:
+        """Whether what starts the unit hands the same to several runs: in a loop, or at another place of the same function, too."""
+        if site.call.looped or site.call.callee.rpartition(".")[2] in POOL_MAPS:
+            return True
+        return any(
+            other is not site and other.caller is site.caller and other.at(place, name) == given for other in sites
         )
 
     def memory_of_all(self, function: FunctionFacts) -> frozenset[str]:
@@ -248,7 +275,50 @@ class HandedAlike(Reaching):
         return self._is_one(path, caller, collection=False)
 
 
-def handed(call: CallSite) -> tuple[str, ...]:
-    """What a call that starts a unit hands it: behind the unit, or packed into `args=(…)`."""
-    packed = next((given[len("args=(") : -1] for given in call.arguments if given.startswith("args=(")), None)
-    return tuple(packed.split(", ")) if packed is not None else call.arguments[1:]
+def handed(call: CallSite, number: int = 0) -> tuple[str, ...]:
+    """What a call that starts a unit hands it: behind the unit, which is the argument of that number, or packed into `args=(…)`.
+
+    What a `partial` has bound comes first.
+    """
+    first = bound(call)
+    if any(given.startswith("args=(") for given in call.arguments):
+        return *first, *_packed(call, "args")
+    behind = tuple(given for given in call.arguments[number + 1 :] if "=" not in given)
+    if behind and behind[0].startswith("(") and call.callee.rpartition(".")[2] in _PACKED_BEHIND:
+        return *first, *_parts(behind[0])
+    return *first, *behind
+
+
+def bound(call: CallSite) -> tuple[str, ...]:
+    """What a `partial` that is started hands to its function first."""
+    return _packed(call, "partial")
+
+
+_PACKED_BEHIND = frozenset({"apply_async", "start_new_thread", "Timer"})
+"""Last names of calls that are handed the arguments of the unit as one tuple, which stands behind it."""
+
+
+def _in_lambda(argument: str, call: CallSite, caller: FunctionFacts) -> tuple[str, ...]:
+    """What the unit is handed where a lambda calls it, which is what is started: `pool.submit(lambda: count(page, counts))`."""
+    path = argument.rpartition("=")[2]
+    sites = (other for other in caller.calls if other.callee == path and other.line == call.line and other is not call)
+    return next((site.arguments for site in sites), ())
+
+
+def _packed(call: CallSite, keyword: str) -> tuple[str, ...]:
+    """What is packed into a tuple that is handed over by name: `args=(page, counts)`."""
+    begin = f"{keyword}=("
+    return next((_parts(given.removeprefix(f"{keyword}=")) for given in call.arguments if given.startswith(begin)), ())
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    """The parts of a tuple that is written so: `(page, counts)`. Of a tuple in a tuple it is not told where it ends."""
+    return tuple(text[1:-1].split(", "))
+
+
+def _by_name(call: CallSite) -> tuple[tuple[str, str], ...]:
+    """What a call hands to the unit that it starts by the names of its parameters: `kwargs={"counts": counts}`, `counts=counts`."""
+    packed = next((given[len("kwargs={") : -1] for given in call.arguments if given.startswith("kwargs={")), None)
+    written = packed.split(", ") if packed is not None else call.arguments
+    pairs = (given.split("=", 1) for given in written if "=" in given and "(" not in given)
+    return tuple((name, path) for name, path in pairs if path.isidentifier())

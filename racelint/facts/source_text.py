@@ -155,6 +155,8 @@ def shape_of(node: ast.expr | None) -> tuple[str, str]:
         return ("empty" if not elements else "display"), name
     if isinstance(node, (ast.ListComp, ast.DictComp, ast.SetComp)):
         return "display", type(node).__name__[:-4].lower()
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and isinstance(node.left, ast.List):
+        return "display", "list"  # `[0] * 16`
     if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
         return "constant", ""
     return "other", dotted(node) if isinstance(node, (ast.Name, ast.Attribute)) else ""
@@ -193,11 +195,15 @@ def says_nothing(statement: ast.stmt) -> bool:
 
 def arguments_of(node: ast.Call, callee: str) -> tuple[str, ...]:
     """The arguments of a call of `callee`, as in `CallSite.arguments`; of a lambda what it calls, and of `a if test else b` both, all but the first as `func=…`, of a comprehension its element, of `*map(f, …)`
-    and `partial(f, …)` `f`."""
+    and `partial(f, …)` `f`. What a `partial` hands to `f` stands behind all else: `partial=(a, b)`, `kwargs={name=a}`."""
     found: list[str] = []
+    maps = callee.rpartition(".")[2] in _MAPPING
     for argument in node.args:
         if isinstance(argument, ast.Name):
             found.append(argument.id)
+            continue
+        if maps and isinstance(argument, ast.Call) and argument.args and dotted(argument.func) in _REPEATS:
+            found.append(f"repeat({dotted(argument.args[0])})")
             continue
         inner = argument.value if isinstance(argument, ast.Starred) else argument
         if isinstance(inner, (ast.GeneratorExp, ast.ListComp)):
@@ -213,8 +219,19 @@ def arguments_of(node: ast.Call, callee: str) -> tuple[str, ...]:
             found.append(("*" if isinstance(argument, ast.Starred) else "") + (_handed(inner) or _one(inner)))
     for keyword in node.keywords:
         value = keyword.value
+        if keyword.arg in ("kwargs", "kwds") and isinstance(value, ast.Dict):
+            found.append(
+                _by_name((literal_text(k) if k else "", v) for k, v in zip(value.keys, value.values, strict=True))
+            )
+            continue
         called = _called_in(value) if isinstance(value, ast.Lambda) else [_handed(value) or _one(value)]
         found.extend(f"{keyword.arg or '**'}={name}" for name in called)
+    for given in (*node.args, *(keyword.value for keyword in node.keywords if keyword.arg == "target")):
+        if isinstance(given, ast.Call) and given.args and dotted(given.func).rpartition(".")[2] == "partial":
+            if given.args[1:]:
+                found.append(f"partial=({', '.join(dotted(one) for one in given.args[1:])})")
+            if given.keywords:
+                found.append(_by_name((keyword.arg or "", keyword.value) for keyword in given.keywords))
     if found and callee.endswith("Executor"):  # a pool of one thread runs one job after the other
         sizes = [*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg == "max_workers")]
         found += ["max_workers=1" for size in sizes if isinstance(size, ast.Constant) and size.value == 1]
@@ -222,6 +239,14 @@ def arguments_of(node: ast.Call, callee: str) -> tuple[str, ...]:
 
 
 _MAPS = frozenset({"map", "itertools.starmap", "starmap"})
+_MAPPING = frozenset({"map", "imap", "imap_unordered", "map_async"})
+_REPEATS = frozenset({"repeat", "itertools.repeat"})
+"""What hands a pool that maps the same in each round."""
+
+
+def _by_name(given: Iterable[tuple[str, ast.expr]]) -> str:
+    """What is handed over by name, in one text: `kwargs={counts=counts, lock=self.lock}`."""
+    return f"kwargs={{{', '.join(f'{name}={dotted(value)}' for name, value in given)}}}"
 
 
 def _handed(node: ast.expr) -> str:

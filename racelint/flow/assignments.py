@@ -224,8 +224,8 @@ class Assignments(Evaluator):
             return self.scope.is_mapped(owner)
         if base.type.startswith("type[") or base.shape is Shape.NEW:
             return False
-        if base.ref is not None and base.ref.kind is not Kind.ARGUMENT:
-            return False
+        if base.ref is not None and (base.ref.kind is not Kind.ARGUMENT or base.ref.path == base.text):
+            return False  # what whoever starts the unit hands to each is no row, either
         if base.text in self.scope.module_names or not self.program.maps_rows:
             return False
         return base.text.isidentifier() or (_HELD.fullmatch(base.text) is not None and "django" in self.libraries)

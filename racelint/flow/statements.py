@@ -49,7 +49,7 @@ class Walker(Contexts):
                     type=self.scope.names_in(facts.qualname).annotated_type(annotation), text=name, born=0
                 )
         concurrency = self.program.concurrency
-        for name in sorted(concurrency.collections_of_all(facts) | concurrency.memory_of_all(facts)):
+        for name in sorted(concurrency.handed_to_each(facts)):
             collection = Resource(Kind.ARGUMENT, f"?{facts.qualname}", name, name)
             self.state.env[name] = Value(ref=collection, text=name, born=0)
         self.mark("entry", self.definition.node.name)

@@ -6,6 +6,7 @@ import ast
 
 import libcst as cst
 
+from racelint.events import Kind, Resource
 from racelint.expressions import expression
 from racelint.flow.conditions import Conditions
 from racelint.flow.summaries import source_of
@@ -14,10 +15,28 @@ Literal = str | int | bool | None
 
 
 def told(walker: Conditions, test: cst.BaseExpression) -> bool | None:
-    """What a test of a helper's arguments says in this call, as far as the caller passes constants; None if unknown."""
+    """What a test of a helper's arguments says in this call, as far as the caller passes constants; None if unknown.
+
+    Of the unit itself it is known where each run is handed one object that all have: it is not None.
+    """
     if len(walker.stack) < 2:
-        return None
+        return _handed_one(walker, test)
     return _told(walker, test)
+
+
+def _handed_one(walker: Conditions, test: cst.BaseExpression) -> bool | None:
+    """What `counts is None` says of an argument that is one collection for all threads which run the unit."""
+    if type(test) is not cst.Comparison or len(test.comparisons) != 1 or type(test.left) is not cst.Name:
+        return None
+    value = walker.state.env.get(test.left.value)
+    if value is None or value.ref != Resource(
+        Kind.ARGUMENT, f"?{walker.function.qualname}", test.left.value, test.left.value
+    ):
+        return None
+    part = test.comparisons[0]
+    if type(part.comparator) is not cst.Name or part.comparator.value != "None":
+        return None
+    return {cst.Is: False, cst.IsNot: True, cst.Equal: False, cst.NotEqual: True}.get(type(part.operator))
 
 
 def _told(walker: Conditions, test: cst.BaseExpression) -> bool | None:

@@ -76,7 +76,7 @@ def _keeps_threads_apart(c: Candidate) -> bool:
 def _changes_what_all_have(c: Candidate) -> bool:
     """Whether a collection is changed that all threads or processes which run the definition were handed."""
     concurrency = c.module.concurrency
-    given = concurrency.collections_of_all(c.facts) | concurrency.memory_of_all(c.facts)
+    given = concurrency.handed_to_each(c.facts)
     if any(write.path in given for write in c.facts.writes):
         return True
     return concurrency.shares_memory and any(

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from racelint.events import Kind, Resource
 from racelint.evidence.handed_alike import handed
+from racelint.expressions import expression
 from racelint.facts import CallSite, FunctionFacts
+from racelint.pattern.rounds import named_by_round
 from racelint.pattern.unit import Unit
 
 
@@ -15,6 +17,8 @@ def has_own_key(unit: Unit, resource: Resource) -> bool:
 
     So it is if nothing else calls the unit, and what starts it does not run several times at once or has the collection for itself.
     """
+    if resource.kind is Kind.ARGUMENT and _of_own_range(unit, resource):
+        return True
     facts = unit.facts
     names = [name for name, _ in facts.params[bool(facts.owner) :]]
     if resource.key not in names or any(write.path == resource.key for write in facts.writes):
@@ -31,6 +35,34 @@ def has_own_key(unit: Unit, resource: Resource) -> bool:
         and _once(unit, resource, caller)
         for caller, call, given in sites
     )
+
+
+def _of_own_range(unit: Unit, resource: Resource) -> bool:
+    """Whether each run has a part of what all were handed: `sums[low:high] += …`, `for n in range(low, high): sums[n] += …`.
+
+    The bounds are arguments that are others for each run.
+    """
+    key = f"{resource.name.partition('[')[2]} {resource.key}"
+    lines = unit.module.program.lines[unit.facts.line - 1 : unit.facts.last]
+    unpacked = [found.groups() for line in lines if (found := _UNPACKED.fullmatch(line)) is not None]
+    ranges = [found.groups() for line in lines if (found := _RANGE.search(line)) is not None]
+    bounds = [_LENGTH.sub("", found) for name, found in ranges if name in _NAMES.findall(key)] + (
+        [key] if ":" in key else []
+    )
+    return any(
+        named_by_round(unit, one)
+        or any(
+            set(_NAMES.findall(one)) & set(names.split(", ")) and named_by_round(unit, whole)
+            for names, whole in unpacked
+        )
+        for one in bounds
+    )
+
+
+_RANGE = expression(r"\bfor (\w+) in (?:range|prange)\((.*)\)")
+_LENGTH = expression(r"\blen\([^()]*\)")  # how many there are may be the same for all
+_UNPACKED = expression(r"\s+(\w+(?:, \w+)+) = (\w+)\s*")
+_NAMES = expression(r"\w+")
 
 
 def _starts(unit: Unit, place: int) -> Iterator[tuple[FunctionFacts, CallSite, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from racelint.evidence.handed_alike import Start
+from racelint.evidence.handed_alike import Start, bound
 from racelint.expressions import expression
 from racelint.finding import Confidence
 from racelint.models.data import POOL_MAPS
@@ -71,7 +71,7 @@ def started_by_round(unit: Unit) -> bool:
 def _of_round(site: Start, place: int) -> bool:
     """Whether what stands at a place among the arguments is what a loop has in this round, or one of what a pool maps over."""
     if site.call.callee.rpartition(".")[2] in POOL_MAPS:
-        return place == 0
+        return place == len(bound(site.call))
     return site.call.looped and place < len(site.given) and site.given[place] in site.caller.loop_names
 
 
