@@ -198,6 +198,7 @@ class Walker(Contexts):
             self._note_turned_away(node)
         elif node.value is not None and self.site is None and refuses(node.value):
             self._note_refused(node, Kind.TABLE)
+            self._note_turned_away(node)
         self._note_occupied(node)
         if self.site is not None:
             value = free_path(self, picked_in_loop(self, value) if value.known else value)

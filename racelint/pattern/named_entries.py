@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 from racelint.events import Access, Op
 from racelint.facts import FunctionFacts
 from racelint.pattern.unit import Unit
@@ -40,6 +42,24 @@ def _asked_to(unit: Unit, remover: FunctionFacts) -> bool:
             name for name, _ in caller.params[1:]
         )
         for caller, call in sites
+    )
+
+
+def handed_the_same(unit: Unit, key: str) -> bool:
+    """Whether one function starts the unit several times in threads with one thing for the argument that is the key.
+
+    `Timer(30, end, args=(number,)).start()`, `Thread(target=end, args=(number,)).start()`: both mean one entry.
+    """
+    names = [name for name, _ in unit.facts.params[bool(unit.facts.owner) :]]
+    if key not in names or any(write.path == key for write in unit.facts.writes):
+        return False
+    place = names.index(key)
+    starts = unit.module.concurrency.started_with.get(unit.facts.qualname, ())
+    sites = [(start, start.at(place, key)) for start in starts if start.world == "threads"]
+    alike = [(s, given) for s, given in sites if given.isidentifier() and given not in s.caller.loop_names]
+    return any(start.call.looped and given not in start.caller.made_anew for start, given in alike) or any(
+        one.caller is other.caller and given == same and sum(w.path == given for w in one.caller.writes) < 2
+        for (one, given), (other, same) in combinations(alike, 2)
     )
 
 

@@ -11,7 +11,7 @@ from racelint.finding import Confidence, World
 from racelint.frozen import dataclass
 from racelint.pattern.kept import kept_under_lock
 from racelint.pattern.module import here
-from racelint.pattern.named_entries import named_to_both, own_of_each_run
+from racelint.pattern.named_entries import handed_the_same, named_to_both, own_of_each_run
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.rivals import rivals, with_itself
 from racelint.pattern.unit import Unit, same
@@ -89,6 +89,8 @@ def _made_if_missing(unit: Unit, use: Access) -> bool:
 def _meant_by_one(unit: Unit, use: Access, taker: FunctionFacts) -> bool:
     """Whether one caller alone means the entry, as far as its key tells: two would have to name the same, or it is the run's own."""
     itself = taker.qualname == unit.facts.qualname
+    if itself and handed_the_same(unit, use.resource.key):
+        return False
     return named_to_both(unit, use, taker) or (itself and own_of_each_run(unit, use))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Mark, Op, Sense, Shape
+from racelint.events import Access, Kind, Mark, Op, Sense, Shape
 from racelint.evidence import Evidence
 from racelint.finding import Confidence, World
 from racelint.frozen import replace
@@ -15,6 +15,7 @@ from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.rivals import with_itself
 from racelint.pattern.stamps import is_time
 from racelint.pattern.unit import Unit, exactly
+from racelint.resolve import CONSTRUCTORS
 from racelint.words import CLOCKS, first_word
 
 
@@ -178,9 +179,9 @@ def _found_free(unit: Unit, number: int, sense: Sense, take: Access) -> Access |
     if look.place.unit != take.place.unit and not only_asked(unit, look):
         return None
     if sense is Sense.ABSENT:
-        if not _of_caller(unit, take):
+        if not _of_caller(unit, take) and not _filled_by_others(unit, take):
             return None
-        turned = _turned_away(unit, number, (Sense.PRESENT,), refused=take.value.shape is Shape.NEW)
+        turned = _turned_away(unit, number, (Sense.PRESENT,), refused=take.value.shape is not Shape.OTHER)
         return look if turned or (not take.resource.key and _put_to_work(unit, number, take)) else None
     if not sense.vague or number in unit.flow.ordered or not look.related or not is_state(take):
         return None
@@ -196,6 +197,41 @@ def _of_caller(unit: Unit, take: Access) -> bool:
     if take.value.shape is Shape.NEW and take.resource.key:
         return bool(unit.module.given(take.place) - {take.resource.key})
     return take.value.shape is Shape.OTHER and take.value.text.partition(".")[0] in given
+
+
+def _filled_by_others(unit: Unit, take: Access) -> bool:
+    """Whether what takes it is new and other functions put something in there: with the second one, what the first has got is gone."""
+    if take.value.shape not in (Shape.NEW, Shape.EMPTY) or not take.resource.key:
+        return False
+    if take.value.type.startswith(":"):
+        methods = unit.module.scope.methods.get(take.value.type[1:], {}).values()
+        changes = [write for m in methods if m.name not in CONSTRUCTORS for write in m.writes]
+        return any(write.path.startswith("self.") for write in changes)
+    if take.resource.path.count("[]"):
+        return False
+    scope, mine = unit.module.scope, unit.facts.qualname
+    if any(
+        write.how in _PUT_IN or (write.how in ("[]", "[]+=") and write.depth > 1)
+        for function, write in unit.module.concurrency.writers(take.resource)
+        if function.qualname != mine
+    ):
+        return True
+    owned = take.resource.kind is Kind.ATTRIBUTE
+    callees = {
+        f"{'self.' if owned else ''}{take.resource.path}.{method}" for method in _PUT_IN
+    }  # of an entry, or a part of one
+    family = scope.family(take.resource.owner) if owned and take.resource.owner in scope.classes else frozenset()
+    others = (
+        function
+        for function in scope.facts.functions
+        if function.qualname != mine
+        and (function.owner in family if owned else take.resource.path not in function.local_names)
+    )
+    return any(call.callee in callees for function in others for call in function.calls)
+
+
+_PUT_IN = frozenset({"append", "appendleft", "extend", "insert", "add"})
+"""What is called of a list or set: of an entry, as what has the entries is a dictionary."""
 
 
 def _turned_away(unit: Unit, number: int, senses: tuple[Sense, ...], refused: bool = False) -> bool:
