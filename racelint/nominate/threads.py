@@ -59,8 +59,9 @@ def shown(c: Candidate) -> bool:
     """
     facts, scope = c.facts, c.module.scope
     built = {built for _, built in facts.locals_built}
-    if facts.is_async:
-        built |= {write.built_from for write in facts.writes if "." in write.path or write.path in facts.outer_names}
+    built |= {write.built_from for write in facts.writes if "." in write.path or write.path in facts.outer_names}
+    if not facts.is_async and c.module.concurrency.threaded and _shows_before_filling(facts):
+        return True
     given = facts.is_async and any(
         f"{write.built_from}." in {f"{other.path.partition('.')[0]}." for other in facts.writes if "." in other.path}
         for write in facts.writes
@@ -75,6 +76,16 @@ def shown(c: Candidate) -> bool:
     if not (c.suspends if facts.is_async else c.module.concurrency.threaded):
         return False
     return c.rank(World.TASKS if facts.is_async else World.THREADS) >= 0
+
+
+def _shows_before_filling(facts: FunctionFacts) -> bool:
+    """Whether a local name is put into what is no local name, and an entry of it is set on a later line."""
+    return any(
+        fill.how == "[]" and fill.key and fill.path == show.built_from and fill.line > show.line
+        for show in facts.writes
+        if show.how == "=" and show.built_from.isidentifier() and ("." in show.path or show.path in facts.outer_names)
+        for fill in facts.writes
+    )
 
 
 def _lacks_something(scope: Scope, class_name: str) -> bool:

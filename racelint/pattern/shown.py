@@ -114,7 +114,7 @@ def _users(unit: Unit, show: Access, write: Access) -> Iterator[FunctionFacts]:
     for function in scope.facts.functions:
         if function.qualname == unit.facts.qualname or not _comes_to(unit, function, show):
             continue
-        if any(call.within for call in function.calls) or _is_tested(unit, function, attribute):
+        if any(call.within for call in function.calls) or is_tested(unit, function, attribute):
             continue
         used = [path for path in function.reads if path.count(".") == 1 and path.endswith(f".{attribute}")]
         used = [path for path in used if path.partition(".")[0] not in ("self", "cls")]
@@ -139,7 +139,7 @@ def _calls_user(unit: Unit, function: FunctionFacts, show: Access, write: Access
             and f"self.{attribute}" in method.reads
             and not any(own.path == f"self.{attribute}" for own in method.writes)
             and not any(inner.within for inner in method.calls)
-            and not _is_tested(unit, method, attribute)
+            and not is_tested(unit, method, attribute)
         ):
             return True
     return False
@@ -164,7 +164,7 @@ def _looks_there(unit: Unit, function: FunctionFacts, show: Access) -> bool:
     return function.owner in family and f"self.{resource.path}" in function.reads
 
 
-def _is_tested(unit: Unit, function: FunctionFacts, attribute: str) -> bool:
+def is_tested(unit: Unit, function: FunctionFacts, attribute: str) -> bool:
     """Whether the function asks if the attribute is there, as far as its text tells."""
     lines = unit.module.program.lines[function.first - 1 : function.last]
     test = expression(

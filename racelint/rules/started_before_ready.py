@@ -40,6 +40,7 @@ from racelint.pattern.early_flags import raised_too_early
 from racelint.pattern.module import Module
 from racelint.pattern.needing import started_unset
 from racelint.pattern.sent_early import sent_before_noted
+from racelint.pattern.set_up_late import filled_late, set_up_late
 from racelint.pattern.shown import shown_half_built
 from racelint.pattern.starting import late_writes, shown_too_early
 from racelint.pattern.unfilled import filled_by_task
@@ -90,7 +91,7 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix(f"put the object into `{shelf}` when all of it is set"),
             )
-        for half in shown_half_built(unit):
+        for half in (*shown_half_built(unit), *set_up_late(unit)):
             name, shelf = half.write.resource.path.rpartition(".")[2], half.show.resource.name
             yield module.finding(
                 RULE,
@@ -104,6 +105,20 @@ def find(module: Module) -> Iterable[Finding]:
                 half.world,
                 name,
                 Fix(f"put the object into `{shelf}` when all of it is set"),
+            )
+        for show, fill, user, evidence in filled_late(unit):
+            name = show.resource.name
+            yield module.finding(
+                RULE,
+                unit,
+                show,
+                ((Role.ACT, show),),
+                f"a dictionary is put into `{name}` here, before its `{fill.key}` is set on line {fill.line}; `{user}` finds it there "
+                "and uses that",
+                evidence,
+                World.THREADS,
+                name,
+                Fix(f"put the dictionary into `{name}` when all of it is set"),
             )
         for raised in raised_too_early(unit):
             name, flag = raised.write.resource.name, raised.flag.resource.shown
