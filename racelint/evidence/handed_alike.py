@@ -322,3 +322,13 @@ def _by_name(call: CallSite) -> tuple[tuple[str, str], ...]:
     written = packed.split(", ") if packed is not None else call.arguments
     pairs = (given.split("=", 1) for given in written if "=" in given and "(" not in given)
     return tuple((name, path) for name, path in pairs if path.isidentifier())
+
+
+PUTS_IN = frozenset({"put", "put_nowait"})
+"""Methods that put an entry into a queue."""
+
+
+def put_into(function: FunctionFacts) -> set[str]:
+    """The queues of its own object that a method puts something into, as written: `self._queue`."""
+    calls = (call.callee.rpartition(".") for call in function.calls)
+    return {holder for holder, _, method in calls if method in PUTS_IN and holder.startswith("self.")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from racelint.candidate import Candidate
 from racelint.evidence.beside_loop import counted_on_loop
+from racelint.evidence.handed_alike import put_into
 from racelint.evidence.starter import changed_by_starter
 from racelint.evidence.starts import may_start
 from racelint.finding import World
@@ -44,7 +45,21 @@ def state_of_threads(c: Candidate) -> bool:
         if any(write.how in ("+=", "[]+=") for write in writes)
     ):
         return True
-    return _gives_what_has_threads(c)
+    return _puts_where_not_over(c) or _gives_what_has_threads(c)
+
+
+def _puts_where_not_over(c: Candidate) -> bool:
+    """Whether a method looks at something that another one raises, which puts into the same queue as it does."""
+    if c.facts.is_async or not c.facts.owner:
+        return False
+    queues = put_into(c.facts)
+    family = c.module.scope.family(c.facts.owner) if queues else frozenset()
+    return any(
+        write.shape == "true" and write.path in c.facts.reads
+        for function in (c.module.scope.facts.functions if queues else ())
+        if function.owner in family and function is not c.facts and not queues.isdisjoint(put_into(function))
+        for write in function.writes
+    )
 
 
 def _gives_what_has_threads(c: Candidate) -> bool:

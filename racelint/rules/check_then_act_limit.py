@@ -64,6 +64,7 @@ from racelint.pattern.lock_asked import asked_then_taken
 from racelint.pattern.module import Module
 from racelint.pattern.own_lock import counted_under_own_lock
 from racelint.pattern.pacing import slept_then_done
+from racelint.pattern.put_after_end import put_after_end
 from racelint.pattern.raised import raised_then_tested
 from racelint.pattern.rows import row_evidence
 from racelint.pattern.spent import handed_over_twice, spent_twice
@@ -270,6 +271,20 @@ def between_threads(unit: Unit) -> Iterable[Finding]:
                 "hold one lock over the look and the change, or take it in one step (`setdefault`) and look at the answer"
             ),
             "done twice",
+        )
+    for check, put, queue, closer, evidence in put_after_end(unit):
+        yield unit.module.finding(
+            RULE,
+            unit,
+            put,
+            ((Role.CHECK, check), (Role.ACT, put)),
+            f"`{check.resource.shown}` is tested on line {line(check)} and something put into `{queue}` here with no lock over both; "
+            f"`{closer}` can put its end mark there in between, behind which nobody reads",
+            evidence,
+            World.THREADS,
+            queue,
+            Fix(f"hold one lock over the test and the put, and in `{closer}` over the flag and the end mark"),
+            "decision on old state",
         )
     for pair, other, evidence in ended_by_two(unit):
         name = pair.second.resource.shown
