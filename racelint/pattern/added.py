@@ -89,7 +89,8 @@ def added_without_lock(unit: Unit) -> Iterator[tuple[Pair, Evidence, bool]]:
             if evidence is None or unit.module.concurrency.called_under_lock(unit.facts):
                 continue
             # who adds it under a lock means others to do so, too
-            if locked or (evidence.strength is Confidence.HIGH and not evidence.public):
+            sure = evidence.strength is Confidence.HIGH and not (evidence.public or (twice and evidence.called))
+            if locked or sure:
                 yield Pair(unit, check, add), evidence, twice
                 break
 

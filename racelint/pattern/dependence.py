@@ -212,7 +212,7 @@ def extremes(unit: Unit) -> Iterator[Pair]:
             continue
         if world is World.TASKS and write.value.shape is Shape.CONSTANT:  # a limit, beside which nothing is better
             continue
-        if world is World.THREADS and unit.rechecked_locked(write):
+        if world is World.THREADS and (unit.rechecked_locked(write) or _computed_under_lock(unit, write)):
             continue
         for number, sense in write.control:
             check = unit.access(number)
@@ -221,7 +221,10 @@ def extremes(unit: Unit) -> Iterator[Pair]:
                 and sense.vague
                 and number in unit.flow.ordered
                 and check.how not in ("while", "assert")
-                and (check.place.unit == write.place.unit or only_asked(unit, check))
+                and (
+                    check.place.unit == write.place.unit
+                    or (write.place.unit == unit.facts.qualname and only_asked(unit, check))
+                )
                 and (
                     _sets_entry(unit, write, check)
                     if several
@@ -233,6 +236,15 @@ def extremes(unit: Unit) -> Iterator[Pair]:
                 if world is World.THREADS or (switch is not None and not unit.rechecked(write, write.resource)):
                     yield Pair(unit, check, write, switch)
                 break
+
+
+def _computed_under_lock(unit: Unit, write: Access) -> bool:
+    """Whether what is written takes account of what is there under the lock: `self.best = max(found, self.best)`."""
+    reads = (unit.access(number) for number in write.value.stems)
+    return any(
+        read is not None and exactly(read.resource, write.resource) and unit.guarded(read, write, World.THREADS)
+        for read in reads
+    )
 
 
 def chained_entries(unit: Unit) -> Iterator[Pair]:

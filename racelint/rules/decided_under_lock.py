@@ -50,7 +50,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Acquire, Mark, Op
+from racelint.pattern import Access, Acquire, Mark, Op, Shape
 from racelint.pattern.counted_under_lock import counted_then_tested
 from racelint.pattern.deciding import (
     ADDING,
@@ -160,7 +160,8 @@ def extremes_before_lock(unit: Unit) -> list[tuple[Pair, Acquire]]:
     if unit.facts.is_async or unit.module.concurrency.called_under_lock(unit.facts):
         return []
     found = ((pair, locks_of_threads(unit, pair.second)) for pair in extremes(unit))
-    return [(pair, locks[0]) for pair, locks in found if locks]
+    # what is set back to a constant is no better than what was there
+    return [(pair, locks[0]) for pair, locks in found if locks and pair.second.value.shape is not Shape.CONSTANT]
 
 
 def done(act: Mark | Access) -> str:
