@@ -72,13 +72,15 @@ def _says_nothing(forget: Access) -> bool:
 
 def _handed_to(unit: Unit, check: Access, sense: Sense, forget: Access) -> Mark | None:
     """The call in between that is given what was found, and does more than to look or to tell."""
-    models = unit.module.models
+    models, name = unit.module.models, check.resource.name
+    function = unit.module.scope.functions.get(check.place.unit, unit.facts)
+    names = {name, *(write.path for write in function.writes if write.built_from == name and write.path.isidentifier())}
     for mark in unit.marks("call", "slow"):
         if not check.id < mark.id < forget.id or (check.id, sense) not in mark.control:
             continue
         word = first_word(mark.subject.rpartition(".")[2])
         harmless = word in models.looks or word in models.idempotent or is_told(mark.subject) or not _acts(mark)
-        if check.resource.name in mark.related and (mark.subject in _CLOSES_NUMBER or not harmless):
+        if names & mark.related and (mark.subject in _CLOSES_NUMBER or not harmless):
             return mark
     return None
 
