@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from racelint.candidate import Candidate
 from racelint.candidates import ALIKE
+from racelint.evidence.given_back import given_back
 from racelint.evidence.hooks import kept_for_later
 from racelint.facts import FunctionFacts, Write
 from racelint.finding import World
@@ -60,7 +61,11 @@ def shown(c: Candidate) -> bool:
     facts, scope = c.facts, c.module.scope
     built = {built for _, built in facts.locals_built}
     built |= {write.built_from for write in facts.writes if "." in write.path or write.path in facts.outer_names}
-    if not facts.is_async and c.module.concurrency.threaded and _shows_before_filling(facts):
+    if (
+        not facts.is_async
+        and c.module.concurrency.threaded
+        and (_shows_before_filling(facts) or next(given_back(facts), None) is not None)
+    ):
         return True
     given = facts.is_async and any(
         f"{write.built_from}." in {f"{other.path.partition('.')[0]}." for other in facts.writes if "." in other.path}

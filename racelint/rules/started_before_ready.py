@@ -44,6 +44,7 @@ from racelint.pattern.set_up_late import filled_late, set_up_late
 from racelint.pattern.shown import shown_half_built
 from racelint.pattern.starting import late_writes, shown_too_early
 from racelint.pattern.unfilled import filled_by_task
+from racelint.pattern.used_after import changed_after_giving_back
 from racelint.rule import Rule
 
 
@@ -119,6 +120,19 @@ def find(module: Module) -> Iterable[Finding]:
                 World.THREADS,
                 name,
                 Fix(f"put the dictionary into `{name}` when all of it is set"),
+            )
+        for put, back, evidence in changed_after_giving_back(unit):
+            yield module.finding(
+                RULE,
+                unit,
+                put,
+                ((Role.ACT, put),),
+                f"`{back.name}` is given back to `{back.pool}` here and changed on line {back.changed}; another thread may have taken "
+                "it from there by then",
+                evidence,
+                World.THREADS,
+                back.name,
+                Fix(f"give `{back.name}` back last"),
             )
         for raised in raised_too_early(unit):
             name, flag = raised.write.resource.name, raised.flag.resource.shown
