@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from racelint.events import Kind, Resource
 from racelint.evidence.reaching import Reaching
@@ -59,8 +59,8 @@ class HandedAlike(Reaching):
         return found.union(name for name in values if self.handed_value(function, name))
 
     def collections_of_all(self, function: FunctionFacts) -> frozenset[str]:
-        """The arguments of a function of the module that are one collection for all threads which it is started in many times."""
-        if not function.params or function.is_async or not self.started_with:
+        """The arguments of a function of the module that are one collection for all threads or tasks which it is started in many times."""
+        if not function.params or not (self.tasks_with if function.is_async else self.started_with):
             return frozenset()
         known = self._known_collections.get(function.qualname)
         if known is None:
@@ -86,9 +86,30 @@ class HandedAlike(Reaching):
                         found.setdefault(unit.qualname, []).append(start)
         return found
 
+    @cached_property
+    def tasks_with(self) -> dict[str, list[Start]]:
+        """By coroutine where tasks are started that run it, with the call that makes each: `gather(*(count(page, counts) for page in pages))`."""
+        found: dict[str, list[Start]] = {}
+        for caller in (*self.scope.facts.functions, self.scope.facts.module_body):
+            seen: set[int] = set()
+            for call, spawner in self.spawning_calls(caller):
+                if spawner.world != "tasks" or spawner.once:
+                    continue
+                for argument in call.arguments:
+                    path = argument.lstrip("*").rpartition("=")[2]
+                    for unit in self.spawned_units(path, caller, call.line):
+                        for number, made in enumerate(caller.calls):
+                            near = call.line <= made.line <= call.line + _LINES and not made.awaited
+                            if made.callee == path and near and number not in seen:
+                                seen.add(number)
+                                named = tuple(one for one in _pairs(made.arguments) if one[1].isidentifier())
+                                given = tuple(one for one in made.arguments if "=" not in one)
+                                found.setdefault(unit.qualname, []).append(Start(caller, made, "tasks", given, named))
+        return found
+
     def _find_collections(self, function: FunctionFacts) -> frozenset[str]:
-        sites = self.started_with.get(function.qualname, ())
-        if not sites or any(site.world != "threads" for site in sites):
+        sites = (self.tasks_with if function.is_async else self.started_with).get(function.qualname, ())
+        if not sites or any(site.world == "processes" for site in sites):
             return frozenset()
         names = [name for name, _ in function.params[bool(function.owner) :]]
         return frozenset(
@@ -316,12 +337,23 @@ def _parts(text: str) -> tuple[str, ...]:
     return tuple(text[1:-1].split(", "))
 
 
+_LINES = 4
+"""How many lines behind the begin of a call that starts tasks one of them may be made."""
+
+
+def _pairs(given: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """What is handed over by name, as names and paths."""
+    for one in given:
+        name, equals, path = one.partition("=")
+        if equals and "(" not in one:
+            yield name, path
+
+
 def _by_name(call: CallSite) -> tuple[tuple[str, str], ...]:
     """What a call hands to the unit that it starts by the names of its parameters: `kwargs={"counts": counts}`, `counts=counts`."""
     packed = next((given[len("kwargs={") : -1] for given in call.arguments if given.startswith("kwargs={")), None)
     written = packed.split(", ") if packed is not None else call.arguments
-    pairs = (given.split("=", 1) for given in written if "=" in given and "(" not in given)
-    return tuple((name, path) for name, path in pairs if path.isidentifier())
+    return tuple((name, path) for name, path in _pairs(written) if path.isidentifier())
 
 
 PUTS_IN = frozenset({"put", "put_nowait"})

@@ -26,6 +26,9 @@ def state_of_tasks(c: Candidate) -> bool:
     module = c.module
     if not c.suspends:
         return False
+    given = module.concurrency.collections_of_all(c.facts)
+    if given and any(write.path in given for write in c.facts.writes):
+        return True
     for key in c.reads:
         if key not in module.changers or not c.switches_between(key):
             continue

@@ -2,7 +2,8 @@
 
 It may run at once: it finds the attribute missing, or still says "nothing yet", and fails or ends before it has begun. So may the
 answer to a request come before it is noted who waits for it; who looks at a flag may find it up before what it stands for is there;
-and a new object may be taken out of a collection before it is set up. A task that a constructor starts has set nothing yet when
+and a new object may be taken out of a collection before it is set up. What is given back to a pool and changed only then may be in
+another's hands. A task that a constructor starts has set nothing yet when
 the object is first used.
 
 ## Example
