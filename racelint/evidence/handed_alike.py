@@ -64,7 +64,10 @@ class HandedAlike(Reaching):
             return frozenset()
         known = self._known_collections.get(function.qualname)
         if known is None:
-            known = self._known_collections[function.qualname] = self._find_collections(function)
+            known = self._find_collections(function)
+            if function.is_async:  # to what tasks only append to they look for a rough limit, which does no harm
+                known &= {write.path for write in function.writes if write.how in ("[]", "[]+=")}
+            self._known_collections[function.qualname] = known
         return known
 
     @cached_property
