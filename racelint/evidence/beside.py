@@ -25,7 +25,9 @@ def awaited_beside(calls: Calls) -> Iterator[Root]:
         ]
         for call, _ in started:
             objects = {
-                _object(argument) for argument in calls.handed(call) if calls.spawned_units(argument, caller, call.line)
+                _object(argument)
+                for argument in calls.handed(call, caller)
+                if calls.spawned_units(argument, caller, call.line)
             }
             for site in caller.calls if objects else ():
                 if not _runs_beside(calls, call, site, caller):

@@ -8,6 +8,7 @@ from io import TextIOWrapper
 from typing import TypeAlias
 
 from racelint.evidence.meant import can_mean, is_meant
+from racelint.evidence.not_started import called_before, handed_to_start, means_plain_function, run_in_place
 from racelint.facts import CallSite, FunctionFacts
 from racelint.frozen import cached_property
 from racelint.index.application import APPLICATION, IN_APPLICATION, OF_APPLICATIONS
@@ -268,14 +269,14 @@ class Calls:
         )  # a comprehension may follow its call
         return before[-1][1] if before else ()
 
-    def handed(self, call: CallSite) -> tuple[str, ...]:
+    def handed(self, call: CallSite, caller: FunctionFacts) -> tuple[str, ...]:
         """The arguments of a call that starts units that can be one; what is mapped over is none."""
         if call.callee.rpartition(".")[2] in POOL_MAPS:
             return tuple(argument for place, argument in enumerate(call.arguments) if not place or "=" in argument)
         if self.scope.canonical(call.callee) == WHEN_GONE:
             # the first one is what is watched; a method of something else may be of any class
             return tuple(path for path in call.arguments[1:2] if "." not in path or path.startswith(("self.", "cls.")))
-        return call.arguments
+        return tuple(path for path in handed_to_start(call) if not self._asked_first(call, path, caller))
 
     def spawning_calls(self, caller: FunctionFacts) -> list[tuple[CallSite, Spawner]]:
         """The calls of a function that start units, with their models."""
@@ -283,7 +284,7 @@ class Calls:
         if known is None:
             found = ((call, self.spawner_of(call, caller)) for call in caller.calls)
             known = self._spawning[caller.qualname] = [
-                (call, model) for call, model in found if model is not None and not _run_in_place(call, caller)
+                (call, model) for call, model in found if model is not None and not run_in_place(call, caller)
             ]
         return known
 
@@ -360,7 +361,7 @@ class Calls:
         known = models.spawners.get(names.canonical(callee))
         if known is not None:
             return known
-        if not dot:
+        if not dot or means_plain_function(self.scope, callee, caller, models.spawning_names):
             return None
         type_name = self.receiver_type(receiver, caller)
         if type_name and f"{type_name}.{method}" in models.spawners:
@@ -413,9 +414,15 @@ class Calls:
             known = self._handed[caller.qualname] = frozenset(
                 argument.lstrip("*").rpartition("=")[2]
                 for call, _ in self.spawning_calls(caller)
-                for argument in call.arguments
+                for argument in handed_to_start(call)
+                if not self._asked_first(call, argument, caller)
             )
         return known
+
+    def _asked_first(self, call: CallSite, argument: str, caller: FunctionFacts) -> bool:
+        """Whether the caller runs an argument of a call that starts something itself, for what it gives; a coroutine it only makes."""
+        units = self.target(argument, caller) if called_before(call, argument, caller) else []
+        return bool(units) and not any(unit.is_async for unit in units)
 
     @cached_property
     def _handed(self) -> dict[str, frozenset[str]]:
@@ -433,19 +440,6 @@ class Calls:
 def waits_for_result(function: FunctionFacts) -> bool:
     """Whether the function asks for the result of what it started, and goes on when it is there."""
     return any(call.callee.endswith(".result") for call in function.calls)
-
-
-def _run_in_place(call: CallSite, caller: FunctionFacts) -> bool:
-    """Whether a thread or process that a call makes is not started: its caller does the work itself, as all that it asks of it is `run`."""
-    if not call.callee.endswith(("Thread", "Process", "Timer")):
-        return False
-    names = [w.path for w in caller.writes if w.built_from == call.callee and w.line == call.line]
-    asked = {other.callee for other in caller.calls}
-    if any(other.callee == f"{call.callee}.run" and other.line == call.line for other in caller.calls):
-        return True
-    kept = {argument.rpartition("=")[2].lstrip("*") for other in caller.calls for argument in other.arguments}
-    kept |= {write.built_from for write in caller.writes}
-    return any(f"{name}.run" in asked and f"{name}.start" not in asked and name not in kept for name in names)
 
 
 def _handed_on(call: CallSite) -> set[str]:

@@ -6,6 +6,7 @@ from racelint.evidence.data import Root
 from racelint.evidence.foreign import Receiver, Target, foreign
 from racelint.evidence.guards import Guards, guard_name
 from racelint.evidence.handlers import registers
+from racelint.evidence.not_started import called_before
 from racelint.evidence.reaching import Reaching
 from racelint.evidence.spawns import is_waited_for
 from racelint.facts import CallSite, FunctionFacts
@@ -72,12 +73,14 @@ def _started(module: Guards, caller: FunctionFacts, call: CallSite) -> list[tupl
     if spawner is None and not registers(call.callee.rpartition(".")[2]):
         return []
     found = []
-    for argument in call.arguments if spawner is None else module.handed(call):
+    for argument in call.arguments if spawner is None else module.handed(call, caller):
         path = argument.lstrip("*").rpartition("=")[2]
         if spawner is None and path not in caller.references:
             continue
         target = foreign(path, caller, module.scope)
         if target is None or (spawner is not None and spawner.once):
+            continue
+        if spawner is not None and not target.function.is_async and called_before(call, argument, caller):
             continue
         unit, where = target.function, f"line {call.line} of {module.scope.facts.path}"
         if spawner is None:

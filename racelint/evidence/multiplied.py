@@ -32,7 +32,7 @@ def started_by_many(calls: Calls, told: list[Root]) -> list[Root]:
             pool = call.callee.endswith(".submit")
             if spawner.once or spawner.world != "threads" or (call.arms and not (call.awaited or pool)):
                 continue  # who starts it only if it does not run yet has one
-            for argument in calls.handed(call):
+            for argument in calls.handed(call, caller):
                 for unit in calls.spawned_units(argument, caller, call.line):
                     if unit.qualname in lone and _kept_object(argument, caller):
                         starters.setdefault(unit.qualname, set()).add(caller.qualname)
@@ -76,7 +76,7 @@ def started_by_each_call(calls: Calls, told: list[Root]) -> Iterator[Root]:
         for call, spawner in calls.spawning_calls(caller) if often else ():
             if spawner.once or spawner.world != "tasks" or call.awaited or call.arms or _is_kept(call, caller):
                 continue
-            for argument in calls.handed(call):
+            for argument in calls.handed(call, caller):
                 kept = _kept_object(argument, caller) or (collected and _handed_in(argument, caller))
                 for unit in calls.spawned_units(argument, caller, call.line) if kept else ():
                     root = known.get(unit.qualname)

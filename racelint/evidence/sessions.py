@@ -21,7 +21,7 @@ def shared_sessions(calls: Calls, facts: FunctionFacts) -> Iterator[tuple[CallSi
         for call in spawning:
             using = [
                 path
-                for path in calls.handed(call)
+                for path in calls.handed(call, facts)
                 if _uses(calls, facts, path.lstrip("*"), name) or _handed_with(calls, facts, call, path, name)
             ]
             many = [

@@ -34,7 +34,7 @@ def find_spawns(calls: Calls) -> list[Root]:
             if spawner.once or _left_over(calls, caller):
                 continue
             several: dict[str, int] = {}
-            for argument in calls.handed(call):
+            for argument in calls.handed(call, caller):
                 units = calls.spawned_units(argument, caller, call.line)
                 if spawner.world == "tasks" and any(unit.is_async for unit in units):
                     units = [unit for unit in units if unit.is_async]  # where the name alone tells, it is no other

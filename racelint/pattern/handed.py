@@ -175,7 +175,7 @@ def _started_with(unit: Unit, made_by: frozenset[str], worlds: tuple[str, ...]) 
         if any(scope.names_in(caller.qualname).built_type(built) in made_by for built in _makes(unit, caller)) and any(
             target.qualname == unit.facts.qualname
             for call, _ in concurrency.spawning_calls(caller)
-            for argument in concurrency.handed(call)
+            for argument in concurrency.handed(call, caller)
             for target in concurrency.spawned_units(argument, caller, call.line)
         ):
             return _started(unit, worlds)
