@@ -7,7 +7,7 @@ from racelint.evidence import Evidence
 from racelint.finding import World
 from racelint.pattern.pair import Pair
 from racelint.pattern.rivals import with_itself
-from racelint.pattern.rounds import named_by_round
+from racelint.pattern.rounds import named_by_round, named_by_task
 from racelint.pattern.unit import Unit, same
 
 OWN = frozenset({"self", "cls"})
@@ -26,6 +26,7 @@ def of_file(unit: Unit, pair: Pair, found: Evidence) -> Evidence | None:
         return with_itself(unit, World.THREADS)
     if (
         named_by_round(unit, pair.second.resource.path)
+        or named_by_task(unit, f"{pair.second.resource.path} {unit.module.text(pair.second.site)}")
         or _of_path_handed_in(unit, pair)
         or _of_each_job(unit, pair.second)
     ):

@@ -35,6 +35,26 @@ def keyed_by_round(unit: Unit, key: str) -> bool:
     )
 
 
+def named_by_task(unit: Unit, text: str) -> bool:
+    """Whether a text names what each task of the unit is started for, or what that is known by: `f"{page.name}.json"`.
+
+    `gather(*[render(page) for page in pages])`, which is not itself run several times at once by the project.
+    """
+    given = [name for name, _ in unit.facts.params[bool(unit.facts.owner) :]]
+    return unit.facts.is_async and any(
+        name in given and keyed_by_round(unit, name) and _gathered_once(unit)
+        for name in dict.fromkeys(_KNOWN_BY.findall(text))
+    )
+
+
+def _gathered_once(unit: Unit) -> bool:
+    """Whether nothing in the project runs several times at once what calls the unit in its rounds."""
+    concurrency = unit.module.concurrency
+    callers = (caller.qualname for caller, _ in concurrency.callers.get(unit.facts.qualname, ()))
+    roots = (concurrency.roots[number] for name in callers for number in concurrency.reached.get(name, ()))
+    return not any(root.many and not root.public for root in roots)
+
+
 def named_by_round(unit: Unit, path: str) -> bool:
     """Whether the path has an argument in it that whoever starts the threads or processes hands over from the round that each is for.
 
@@ -76,3 +96,7 @@ def _of_round(site: Start, place: int) -> bool:
 
 
 _NAMES = expression(r"(?<![\w.\"'])([A-Za-z_]\w*)(?![\w.\"'(])")
+_KNOWN_BY = expression(
+    r"(?<![\w.\"'])([A-Za-z_]\w*)(?:\.(?:\w+_)?(?:id|name|key|uid|uuid|pk|path|slug|filename))?(?![\w.\"'(\[])"
+)
+"""Names that stand for themselves, and those of which it is asked what they are known by."""

@@ -30,7 +30,7 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Evidence, Op, Sense, Shape
+from racelint.pattern import Access, Evidence, Kind, Op, Sense, Shape
 from racelint.pattern.assumed import assumed_at_start, assumed_set
 from racelint.pattern.claimed_late import is_busy, is_field, marked_late
 from racelint.pattern.claiming import adds_entry, is_not_full
@@ -54,6 +54,7 @@ from racelint.pattern.pair import Pair
 from racelint.pattern.removed_late import removed_late
 from racelint.pattern.rereading import fails_when_gone, takes_found
 from racelint.pattern.rivals import made_sure_by_all, rival, stronger, with_itself
+from racelint.pattern.rounds import named_by_task
 from racelint.pattern.stamps import stamped_late
 from racelint.pattern.started import started_before_claimed
 from racelint.pattern.swept_late import swept_late
@@ -376,6 +377,9 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
     ):
         return None
     evidence = with_itself(unit, World.TASKS, act.resource)
+    of_one_run = check.resource.kind is Kind.CAPTURED and check.resource.place == act.resource.place
+    if evidence is not None and act.how == "add" and of_one_run and named_by_task(unit, check.resource.key):
+        return "twice", evidence.weakened()  # one task for each of a list, which adds itself to a set of this one run
     if advances:
         evidence = stronger(stronger(evidence, made_sure_by_all(unit, act)), locked_next(unit, act))
     if stamps and evidence is not None and {lock.id for lock in unit.locked_at(act)} - check.held:
