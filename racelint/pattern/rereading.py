@@ -47,6 +47,8 @@ def rereads(unit: Unit) -> Iterator[Reread]:
         else:
             lost = _goes_by_itself(unit, use)
             if lost is not None:
+                if _raises_without(unit, check):
+                    continue
                 seen.add(use.resource.place)
                 yield Reread(Pair(unit, check, use), lost, "")
                 continue
@@ -78,6 +80,14 @@ def _goes_by_itself(unit: Unit, use: Access) -> Evidence | None:
         return None
     when = "as soon as nothing else holds its value" if made.startswith("weakref.") else "when its time is over"
     return Evidence(f"an entry of a `{made}` goes {when}", Confidence.MEDIUM, World.THREADS.value)
+
+
+def _raises_without(unit: Unit, check: Access) -> bool:
+    """Whether the test only gives a nicer error: where nothing is found the unit raises, as the read does if it goes in between."""
+    return any(
+        (check.id, Sense.ABSENT) in mark.control and unit.module.text(mark.place).startswith("raise")
+        for mark in unit.marks("turned away")
+    )
 
 
 def _made_if_missing(unit: Unit, use: Access) -> bool:

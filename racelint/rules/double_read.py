@@ -1,7 +1,8 @@
 """A shared attribute is tested and then read again, or removed, while another thread may clear it.
 
 The test says that it is there; when it is read the second time, it may be `None`, or the key gone. Who finds a queue not empty waits for an
-entry that another thread has taken. An entry of a `WeakValueDictionary` or a `TTLCache` goes by itself.
+entry that another thread has taken. An entry of a `WeakValueDictionary` or a `TTLCache` goes by itself; it is no harm where
+whoever finds none raises, too.
 
 ## Example
     import threading
