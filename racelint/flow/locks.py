@@ -52,6 +52,29 @@ def lock_call(
     return Value()
 
 
+def of_lock_if_any(node: cst.If) -> bool:
+    """Whether a branch only takes or gives back a lock, where there is one: `if self._lock is not None: self._lock.acquire()`.
+
+    Where there is none, whoever made the object says that it is not shared.
+    """
+    if node.orelse is not None or type(node.body) is not cst.IndentedBlock or len(node.body.body) != 1:
+        return False
+    line = node.body.body[0]
+    only = line.body[0] if type(line) is cst.SimpleStatementLine and len(line.body) == 1 else None
+    call = only.value if type(only) is cst.Expr else None
+    call = call.expression if type(call) is cst.Await else call
+    if type(call) is not cst.Call or call.args:
+        return False
+    test = node.test
+    if type(test) is cst.Comparison:
+        compared = test.comparisons[0] if len(test.comparisons) == 1 else None
+        if compared is None or type(compared.operator) is not cst.IsNot or source_of(compared.comparator) != "None":
+            return False
+        test = test.left
+    lock = source_of(test) if type(test) in (cst.Name, cst.Attribute) else ""
+    return bool(lock) and source_of(call.func) in (f"{lock}.acquire", f"{lock}.release")
+
+
 _TAKING = ("acquire", "acquire_nowait", "__aenter__")
 """What takes a lock; `acquire_nowait` raises where others have it."""
 

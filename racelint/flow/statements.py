@@ -22,6 +22,7 @@ from racelint.flow.elements import picked_in_loop
 from racelint.flow.expressions import unit_environment
 from racelint.flow.free_paths import free_path
 from racelint.flow.graph import NO_CONTROL, TooLarge, join_values
+from racelint.flow.locks import of_lock_if_any
 from racelint.flow.refusals import refuses
 from racelint.flow.row_locks import note_dropped
 from racelint.flow.summaries import Definition, source_of
@@ -256,6 +257,10 @@ class Walker(Contexts):
         decided = told(self, node.test)
         if decided is not None:
             self._only(node, decided)
+            return
+        if of_lock_if_any(node):
+            self.condition(node.test)
+            self.block(node.body)
             return
         parting = self.next_id
         _, true, false = self.condition(node.test)
