@@ -68,11 +68,40 @@ class Guards(Roots):
         return bool(sites) and all(any(map(self.scope.models.names_lock, held)) for held in sites)
 
     def _locked_for(self, function: FunctionFacts) -> bool:
+        """Whether all callers that are seen hold a lock around the call, or one that the object lends to its users."""
         sites = self.callers.get(function.qualname, ())
-        return bool(sites) and all(
-            any(map(self.scope.models.names_lock, self.held_around(caller, call) | self.held_on_entry(caller)))
-            for caller, call in sites
+        return self._locked_by_users(function) or (
+            bool(sites)
+            and all(
+                any(map(self.scope.models.names_lock, self.held_around(caller, call) | self.held_on_entry(caller)))
+                for caller, call in sites
+            )
         )
+
+    def _locked_by_users(self, function: FunctionFacts) -> bool:
+        """Whether other classes of the module take a lock of the object itself wherever they call its method.
+
+        `with queue.turn: queue.take()`; what is called otherwise by the name of such an object may be one, too.
+        """
+        locks = locks_of(self.scope, function.owner) if function.owner else {}
+        locked, others = set[str](), set[str]()
+        for caller, call in self._on_objects.get(function.name, ()) if locks else ():
+            receiver = call.callee.rpartition(".")[0]
+            known = any(f"{receiver}.{lock}" in call.within for lock in locks)
+            kept = next((built for name, built in caller.locals_built if name == receiver and built), receiver)
+            (locked if known else others).add(kept.rpartition(".")[2].lstrip("_"))
+        return bool(locked) and "self" not in others and locked.isdisjoint(others)
+
+    @cached_property
+    def _on_objects(self) -> dict[str, list[tuple[FunctionFacts, CallSite]]]:
+        """By the method's name all calls of methods in the module, with the functions that they stand in."""
+        found: dict[str, list[tuple[FunctionFacts, CallSite]]] = {}
+        for caller in (*self.scope.every_function, self.scope.facts.module_body):
+            for call in caller.calls:
+                _, dot, name = call.callee.rpartition(".")
+                if dot:
+                    found.setdefault(name, []).append((caller, call))
+        return found
 
     def held_outside(self, function: FunctionFacts) -> list[frozenset[str]]:
         """What is held around each call of the function in other modules."""
