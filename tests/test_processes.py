@@ -59,3 +59,33 @@ def test_of_a_single_module_nothing_is_known(tmp_path: Path) -> None:
     (tmp_path / "catalogue.py").write_text(CATALOGUE)
     report = lint_paths([str(tmp_path)], Config())
     assert [finding.code for finding in report.findings] == ["RL702"]
+
+
+PRESETS = """
+from pathlib import Path
+from fastapi import FastAPI
+
+api = FastAPI()
+
+@api.delete("/presets/{name}")
+async def drop(name: str):
+    preset = Path("/srv/presets") / name
+    if preset.is_file():
+        preset.unlink()
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "confidence"),
+    [
+        ("import uvicorn\nuvicorn.run('presets:api')\n", Confidence.LOW),
+        ("import uvicorn\nuvicorn.run('presets:api', workers=4)\n", Confidence.MEDIUM),
+        ("from gunicorn.app.base import BaseApplication\n", Confidence.MEDIUM),
+    ],
+)
+def test_coroutines_of_several_processes(tmp_path: Path, more: str, confidence: Confidence) -> None:
+    """Between two steps of a coroutine another process comes, if the project says that there is one."""
+    (tmp_path / "presets.py").write_text(PRESETS)
+    (tmp_path / "serve.py").write_text(more)
+    report = lint_paths([str(tmp_path)], Config(min_confidence=Confidence.LOW))
+    assert [finding.confidence for finding in report.findings if finding.code == "RL701"] == [confidence]

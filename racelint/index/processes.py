@@ -15,6 +15,9 @@ _MANY_PROCESSES = frozenset(
 )
 """What projects import that work in several processes, or may."""
 
+_SEVERAL = frozenset("multiprocessing celery rq dramatiq huey gunicorn uwsgi hypercorn granian".split())
+"""What projects import that starts several processes, or is run in several by those who import it."""
+
 _CHATS = frozenset("aiogram discord disnake hikari nextcord nonebot pyrogram telegram telethon".split())
 """Libraries of bots that keep one connection to a service for chats."""
 
@@ -123,6 +126,11 @@ class Processes:
         if any("gunicorn" in found for found in self._roots.values()):
             return False
         return bool(self._served) and not self.names_workers
+
+    @cached_property
+    def named_several(self) -> bool:
+        """Whether the project names what works in several processes: workers of its server, or a pool or queue of jobs."""
+        return self.names_workers or any(not _SEVERAL.isdisjoint(found) for found in self._roots.values())
 
     @cached_property
     def names_workers(self) -> bool:

@@ -31,7 +31,7 @@ def of_file(unit: Unit, pair: Pair, found: Evidence) -> Evidence | None:
         or _of_each_job(unit, pair.second)
     ):
         return found.weakened()
-    if pair.switch is None and found.world == "processes" and _only_on_loops(unit):
+    if pair.switch is None and found.world == "processes" and only_on_loops(unit):
         return found.weakened()  # one process as a rule, and nothing comes between there
     begun = (
         write for write in unit.accesses(Op.WRITE, kinds=(Kind.FILE,)) if same(write.resource, pair.first.resource)
@@ -57,7 +57,7 @@ def _of_path_handed_in(unit: Unit, pair: Pair) -> bool:
     return not any(root.unit == name and not (root.public or root.called or root.run) for root in roots)
 
 
-def _only_on_loops(unit: Unit) -> bool:
+def only_on_loops(unit: Unit) -> bool:
     """Whether all handlers that lead to the unit are coroutines, which run on the loop of their process, and none is started twice."""
     concurrency, scope = unit.module.concurrency, unit.module.scope
     if scope.index.processes.names_workers:

@@ -2,24 +2,68 @@
 
 from __future__ import annotations
 
-from racelint.events import Access, Op
-from racelint.paths import PATH_TESTS
-from racelint.pattern.unit import Unit
+from racelint.events import Access, Kind, Op
+from racelint.evidence import Root
+from racelint.paths import PATH_TESTS, is_system_path, shared_word
+from racelint.pattern.class_paths import names_in
+from racelint.pattern.file_rivals import only_on_loops
+from racelint.pattern.unit import Unit, same
 
 
 def in_one_step_of_a_loop(unit: Unit, one: Access, other: Access) -> bool:
     """Whether only another process can come between two steps of a coroutine, of which nothing but names says that there is one.
 
-    An application of coroutines mostly is one process; a request that several workers take is handled in several.
+    An application of coroutines mostly is one process, unless the project names several.
     """
     facts = unit.facts
     return (
         facts.is_async
         and one.id != other.id
-        and unit.module.concurrency.handled_in_processes(facts.qualname) is None
         and one.place.unit == other.place.unit
+        and (
+            unit.module.concurrency.handled_in_processes(facts.qualname) is None
+            or (unit.awaited_at(other) is None and answers_alone(unit, other))  # what is awaited a thread does
+        )
         and unit.switch_between(one.id, other.id) is None
     )
+
+
+def written_in_one_step_of_a_loop(unit: Unit, write: Access) -> bool:
+    """Whether all that requests write into a file is written before anything else of their loop runs, and nothing else says that
+    others read it meanwhile."""
+    path, name = write.resource.path, write.resource.name
+    if is_system_path(path) or shared_word(path, name) or not answers_alone(unit, write):
+        return False
+    return not any(
+        unit.awaited_at(later) is not None or unit.switch_between(write.id, later.id) is not None
+        for later in unit.accesses(Op.WRITE, kinds=(Kind.FILE,))
+        if later.id >= write.id and same(later.resource, write.resource)
+    )
+
+
+def answers_alone(unit: Unit, access: Access) -> bool:
+    """Whether only coroutines that answer requests lead to the unit, of an application that no place of the project runs in several
+    processes, and no function of the module that threads run works on the path, too."""
+    concurrency = unit.module.concurrency
+    if unit.module.scope.index.processes.named_several or not only_on_loops(unit):
+        return False
+    for function in unit.module.scope.facts.functions:
+        roots = () if function.is_async else concurrency.reached.get(function.qualname, ())
+        if function is unit.facts or not any(in_threads(unit, concurrency.roots[number]) for number in roots):
+            continue
+        names = names_in(unit, function, access.resource.path) | {access.resource.path}
+        other = unit.module.unit(function.qualname)
+        if other is not None and any(one.resource.path in names for one in other.accesses(kinds=(Kind.FILE,))):
+            return False
+    return True
+
+
+def in_threads(unit: Unit, root: Root) -> bool:
+    """Whether what starts here does not run on the loop, as a function that answers requests and is no coroutine."""
+    if root.world == "threads" and not root.public:
+        return True
+    function = unit.module.scope.functions.get(root.unit)
+    return root.handler and not (function is not None and function.is_async)
 
 
 def own_failure_cleaned(unit: Unit, test: Access, act: Access) -> bool:

@@ -50,6 +50,7 @@ from racelint.pattern.overwrites import (
     removed_then_replaced,
 )
 from racelint.pattern.own_paths import made_for_one_call
+from racelint.pattern.own_steps import written_in_one_step_of_a_loop
 from racelint.pattern.seldom import seldom_run
 from racelint.pattern.sharing import used_by_others
 from racelint.pattern.unit import Unit
@@ -94,7 +95,10 @@ def overwrites(unit: Unit) -> Iterator[tuple[Access | Mark, Access, str, Evidenc
             continue
         message = "{name} is rewritten in place; others read it empty or half written"
         apart = evidence.strength is not Confidence.LOW and (
-            readers_wait(unit, write) or after_the_first(unit) or made_for_one_call(unit, write)
+            readers_wait(unit, write)
+            or after_the_first(unit)
+            or made_for_one_call(unit, write)
+            or written_in_one_step_of_a_loop(unit, write)
         )
         yield write, write, message, evidence.weakened() if apart else evidence, ADVICE
     for removal, write in removed_then_replaced(unit):
