@@ -24,6 +24,7 @@ from racelint.pattern.pair import INTERNAL
 from racelint.pattern.read_beside import prepared, read_by_starter
 from racelint.pattern.sharing import used_by_others
 from racelint.pattern.unit import Unit, same
+from racelint.pattern.unused import called_by_name
 
 
 def emptied_in_place(unit: Unit) -> Iterator[tuple[Access, Evidence]]:
@@ -98,12 +99,21 @@ def _readers(unit: Unit, write: Access) -> Evidence | None:
         return used
     handled = unit.module.concurrency.handled_in_processes(facts.qualname) is not None
     threads = used.strength is Confidence.MEDIUM and _read_by_thread(unit, resource) is not None
-    if reader and (
-        handled or threads or is_storage(facts.owner) or shared_word(resource.path, resource.name, facts.qualname)
-    ):
-        strength = Confidence.MEDIUM if is_storage(facts.owner) else used.strength
+    storage = is_storage(facts.owner) and _of_used_storage(unit, resource, reader)
+    if reader and (handled or threads or storage or shared_word(resource.path, resource.name, facts.qualname)):
+        strength = Confidence.MEDIUM if storage else used.strength
         return Evidence(f"`{reader}` reads it; {used.text}", strength, "processes")
     return Evidence(used.text, Confidence.LOW, "processes")
+
+
+def _of_used_storage(unit: Unit, resource: Resource, reader: str) -> bool:
+    """Whether something calls the method that writes the file and something the one that reads it, where the project is in view."""
+    scope, read_by = unit.module.scope, unit.module.scope.functions.get(reader)
+    if unit.module.path not in scope.index.users:
+        return True
+    return called_by_name(scope.index, unit.facts, resource.path) and (
+        read_by is None or called_by_name(scope.index, read_by, resource.path)
+    )
 
 
 def _read_by_nobody(unit: Unit, resource: Resource) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from racelint.expressions import expression
-from racelint.facts import FunctionFacts
+from racelint.facts import FunctionFacts, is_property
 from racelint.index import Index
 from racelint.resolve import Scope
 
@@ -36,6 +36,36 @@ def unused_step(scope: Scope, function: FunctionFacts, lines: Sequence[str]) -> 
         return False
     word = expression(rf"\b{name}\b")
     return sum(bool(word.search(line)) for line in lines) == 1
+
+
+def called_by_name(index: Index, function: FunctionFacts, path: str) -> bool:
+    """Whether anything in the project calls a method of this name, or hands it on, and not only methods that are called alike, which
+    pass on what they are asked for.
+
+    A call that has no place for the argument of which the path is made is one of another method, as that of an open file is.
+    """
+    if function.name.startswith("__") or is_property(function):
+        return True
+    names = [name for name, _ in function.params[bool(function.owner) :]]
+    least = max((place for place, name in enumerate(names, 1) if name in _WORDS.findall(path)), default=0)
+    for module, caller, call in index.calls.get(function.name, ()):
+        root = call.callee.partition(".")[0]
+        foreign = "." in call.callee and root in dict(module.imports) and index.meaning(root, module) is None
+        given = call.arguments
+        fits = least <= len(given) <= len(names) or any(argument.startswith("*") for argument in given)
+        if fits and not foreign and caller.name != function.name:
+            return True
+    return any(
+        (function.name in other.unnamed and function.name not in _OF_FILES)
+        or any(reference.rpartition(".")[2] == function.name for reference in other.references)
+        for module in index.modules
+        for other in (*module.functions, module.module_body)
+        if other.name != function.name
+    )
+
+
+_OF_FILES = frozenset("read read_bytes read_text write write_bytes write_text".split())
+"""Methods that paths and open files have."""
 
 
 _LITERAL = expression(r"""getattr\(.+,\s*["']""")
