@@ -8,7 +8,7 @@ from racelint.events import Access, Kind, Mark, Op, Shape
 from racelint.evidence import Evidence
 from racelint.evidence.calls import WHEN_GONE
 from racelint.expressions import expression
-from racelint.facts import FunctionFacts
+from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.frozen import dataclass
 from racelint.pattern.needing import TALKS, WAITS, first_none, needs_at_once
@@ -187,7 +187,7 @@ def _reader(unit: Unit, body: str, write: Access, inherited: bool) -> tuple[str,
     if instead is not None and instead is not functions[0]:  # what the base starts is what the class has in its place
         functions, body = [instead], instead.qualname
     functions += [f for f in _filled_in(unit, functions) if f.name.strip("_") not in ends]
-    if not functions or _waits_first(functions[0], write, inherited):
+    if not functions or _waits_first(functions[0], write, inherited) or _waits_for_item(unit, functions[0], write):
         return None
     for function in functions if unit.is_constructor else functions[:1]:
         if reads_attribute(unit, function, write):
@@ -243,3 +243,56 @@ def _waits_first(body: FunctionFacts, write: Access, inherited: bool) -> bool:
         if call.callee.rpartition(".")[2] in WAITS and not call.callee.startswith(f"{write.resource.name}."):
             return True
     return False
+
+
+def _waits_for_item(unit: Unit, body: FunctionFacts, write: Access) -> bool:
+    """Whether the thread begins by taking from a queue of the object that the same constructor has just made, into which nobody puts
+    anything before the constructor is done: until then it has not read what is written."""
+    if not unit.is_constructor or not body.owner or body.owner != unit.facts.owner:
+        return False
+    owner, self_name = enclosing_self(body, unit.module.scope)
+    taken = next(((c, queue) for c in body.calls if (queue := _taken_from(c)).startswith(f"{self_name}.")), None)
+    if not owner or taken is None:
+        return False
+    call, queue = taken
+    made = [w for w in unit.facts.writes if w.path == queue]
+    if len(made) != 1 or not _QUEUE.search(made[0].built_from) or len(list(starts(unit))) > 1:
+        return False
+    helpers = (unit.module.scope.method(body.owner, c.callee.rpartition(".")[2]) for c in unit.facts.calls)
+    if any(_filled_or_handed(function, queue) for function in (unit.facts, *helpers) if function is not None):
+        return False
+    read = unit.module.unit(body.qualname)
+    first = min(
+        (
+            read.module.line(one)
+            for one in read.accesses(Op.READ, Op.CHECK, Op.USE)
+            if one.resource.place == write.resource.place and one.place.unit == body.qualname
+        )
+        if read is not None
+        else (),
+        default=call.line + 1,
+    )
+    before = (c for c in body.calls if c.line < call.line and c.callee.startswith(f"{self_name}."))
+    return first > call.line and not any(before)
+
+
+def _taken_from(call: CallSite) -> str:
+    """The queue that a call takes from, for which it waits; "" for all other calls."""
+    if call.callee == "iter" and call.arguments and call.arguments[0].endswith(".get"):
+        return call.arguments[0].removesuffix(".get")
+    queue, _, last = call.callee.rpartition(".")
+    waits = all("=" in given and not given.startswith("block=") for given in call.arguments)
+    return queue if last == "get" and waits else ""
+
+
+def _filled_or_handed(function: FunctionFacts, queue: str) -> bool:
+    """Whether the function puts something into the queue, or gives it away."""
+    return any(
+        call.callee.startswith(f"{queue}.put")
+        or any(given.rpartition("=")[2].startswith(queue) for given in call.arguments)
+        for call in function.calls
+    )
+
+
+_QUEUE = expression(r"(^|\.)\w*Queue$")
+"""What makes a queue whose `get` waits for an item."""
