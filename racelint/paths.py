@@ -361,10 +361,10 @@ def shared_word(*names: str, more: frozenset[str] = frozenset(), only: frozenset
 
 
 _OTHER_MEANING = expression(
-    r"(?<=[\"'/])\.cache(?=[\"'/])|state_dict|(?:lower|upper)case_token|(?i:dependenc(y|ies)|requirements|packages?|poetry|uv|pdm|cargo|pipfile|conda|yarn|npm)[._-]?lock(file)?"
+    r"(?<=[\"'/])\.cache(?=[\"'/])|state_dict|caches?(?=\.(?:conf|cnf|cfg|ini)\b)|(?:lower|upper)case_token|(?i:dependenc(y|ies)|requirements|packages?|poetry|uv|pdm|cargo|pipfile|conda|yarn|npm)[._-]?lock(file)?"
 )
-"""What holds such a word and does not mean it: the folder of a user in which all sorts of files lie, the weights of a model, the list
-of pinned dependencies."""
+"""What holds such a word and does not mean it: the folder of a user in which all sorts of files lie, the weights of a model, what a
+server of caches is configured with, the list of pinned dependencies."""
 
 _KEY_FILE = expression(r"(?i)(?<![a-z])keys?_?(file|path)|[a-z]_key[\"']|[.]key[\"']|[.]pem[\"']")
 """A file that holds a key; what only speaks of one may mean an entry of a dictionary."""

@@ -41,6 +41,28 @@ def cached_again(unit: Unit, test: Access, act: Access) -> bool:
     )
 
 
+def of_defaults(unit: Unit, test: Access, act: Access) -> bool:
+    """Whether a file that is found missing is filled with defaults, by what they are called, and with nothing that is handed in: all
+    who do so write the same, unlike secrets, which each makes anew."""
+    function = unit.module.scope.functions.get(act.place.unit, unit.facts)
+    if test.place.unit != act.place.unit or any(_BY_LOT.search(call.callee) for call in function.calls):
+        return False
+    writes = (
+        write
+        for write in unit.accesses(Op.WRITE, kinds=(Kind.FILE,))
+        if write.id >= act.id and same(write.resource, act.resource)
+    )
+    written = frozenset[str]().union(
+        *(unit.module.behind(write.place) for write in writes if write.place.unit == act.place.unit)
+    )
+    written -= unit.module.behind(test.place)
+    made = {*written, *(callee for name, callee in function.locals_built if name in written)}
+    given = {name for name, _ in function.params}
+    return written.isdisjoint(given) and any(_DEFAULT.search(one) for one in made)
+
+
+_DEFAULT = expression(r"(?i)(?<![a-z])defaults?(?![a-z])")
+
 _DIGEST = expression(r"(?i)digest|\bsha_?(1|224|256|384|512)|\bmd5|\bblake2|checksum|content_?hash")
 """What names a file by its content, or by all that it is made of."""
 

@@ -75,7 +75,11 @@ def used_by_others(
         word in CACHED | CONFIGURED and unit.module.scope.index.processes.windowed
     )  # a user has one window of the program
     weak_word = (
-        alone or word == KEY or word in COOKIES - more or _in_folder_of_caller(unit, access, word, more)
+        alone
+        or word == KEY
+        or word in COOKIES - more
+        or _in_folder_of_caller(unit, access, word, more)
+        or (word in CACHED and _named_by_argument(unit, access, more))
     )  # keys are mostly made by the one server, and cookies are those of one client
     if word:
         return Evidence(
@@ -119,6 +123,28 @@ def _in_folder_of_caller(unit: Unit, access: Access, word: str, more: frozenset[
     if not word or not joined or shared_word(_FILLED_IN.sub("", path), more=more):
         return False
     return root in {name for name, _ in facts.params[bool(facts.owner) :]}
+
+
+def _named_by_argument(unit: Unit, access: Access, more: frozenset[str]) -> bool:
+    """Whether only an argument is called so, of the unit or of a helper, and none of those in the module that call it hands it
+    anything of such a name: the work of one run may be kept there for the next."""
+    given = _AS_PATH.fullmatch(access.resource.path)
+    if access.op is Op.CREATE or given is None:
+        return False
+    scope, concurrency = unit.module.scope, unit.module.concurrency
+    handed = [
+        call.arguments[place]
+        for function in (
+            scope.functions[one] for one in concurrency.runs(unit.facts.qualname) if one in scope.functions
+        )
+        for place, (name, _) in enumerate(function.params[bool(function.owner) :])
+        if name == given[1]
+        for _, call in concurrency.callers.get(function.qualname, ())
+        if len(call.arguments) > place
+    ]
+    return bool(handed) and all(
+        NAMES.match(one) and "=" not in one and not shared_word(one, more=more) for one in handed
+    )
 
 
 def _of_caller(unit: Unit, access: Access) -> bool:

@@ -43,7 +43,7 @@ from racelint.pattern.files import (
     tested_then_done,
     written_in_place,
 )
-from racelint.pattern.filled_whole import cached_again, filled_between, filled_whole
+from racelint.pattern.filled_whole import cached_again, filled_between, filled_whole, of_defaults
 from racelint.pattern.held_outside import locked_outside
 from racelint.pattern.hidden import holds_secret, written_then_hidden
 from racelint.pattern.links import links_refused
@@ -321,7 +321,8 @@ def _written_by_others(unit: Unit, test: Access, act: Access) -> Evidence:
         found = looked_for_by_threads(unit, test, act) or says_at_work(unit, test, act) or found
     if found is None:
         return UNKNOWN
-    return found.weakened() if asks_somebody(unit) or cached_again(unit, test, act) else found
+    alike = asks_somebody(unit) or cached_again(unit, test, act) or of_defaults(unit, test, act)
+    return found.weakened() if alike else found
 
 
 RULE = Rule("RL701", "file-check-then-use", (World.PROCESSES,), "step fails", __doc__, find, needs=(Need.FILE_STEPS,))
