@@ -69,7 +69,7 @@ def _made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence
             continue
         if write.resource.key and (named_anew(unit, pair.first, write) or said_by_all(unit, write)):
             continue
-        if owner_made_anew(unit, pair.first, write):
+        if owner_made_anew(unit, pair.first, write) or _notes_who_runs(unit, write):
             continue
         if (
             not (
@@ -93,6 +93,14 @@ def _made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence
         if evidence is not expected and not has_side_effects(unit, pair.first, write):
             evidence = Evidence(evidence.text, how_sure(unit, pair, evidence), evidence.world)
         yield pair, evidence
+
+
+def _notes_who_runs(unit: Unit, write: Access) -> bool:
+    """Whether what is kept under a lock is the running task itself: that says who holds the lock, and makes nothing."""
+    return bool(unit.locked_at(write)) and _RUNNING.search(unit.module.text(write.place)) is not None
+
+
+_RUNNING = expression(r"=\s*(\w+\.)*(get_)?current_(task|thread)\(\)$")
 
 
 def _part_under_lock(unit: Unit, write: Access) -> bool:

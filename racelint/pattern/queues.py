@@ -272,6 +272,8 @@ def _entries(unit: Unit) -> Iterator[Taken]:
             ):
                 continue
             depends = look.id in removal.value.stems | removal.controlled_by
+            if unit.only_after_error(look, removal):
+                continue  # an entry of what is gone, or has failed, nobody works on: who removes it once more changes nothing
             if depends and not _kept_out(unit, look, removal):
                 one = look.how not in LISTING or (_is_one(unit, look, removal) and _used(unit, look, removal))
                 yield Taken(Pair(unit, look, removal), "", one)
