@@ -204,9 +204,24 @@ def _comes_again(unit: Unit, act: Access) -> bool:
     if not key or "(" in key or words & ONCE_ONLY or has_own_key(unit, act.resource) or not root.isidentifier():
         return False
     lines = {write.line for write in unit.facts.writes if write.path == root}
+    if any(_counted_up(unit, line) for line in lines):
+        return False
     built = {call.callee.rpartition(".")[2] for call in unit.facts.calls if call.line in lines}
     return not any({word.lower() for word in WORD.findall(name)} & MADE for name in built)
 
+
+def _counted_up(unit: Unit, line: int) -> bool:
+    """Whether a line of the unit takes what a counter has come to that was counted up just before, so that nobody else has the number."""
+    taken = _TAKEN.search(unit.module.program.lines[line - 1])
+    counted = [
+        write.line
+        for write in unit.facts.writes
+        if taken is not None and write.path == taken[1] and write.how == "+=" and write.line < line
+    ]
+    return bool(counted) and not any(max(counted) < unit.module.line(switch) <= line for switch in unit.switches())
+
+
+_TAKEN = expression(r"^\s*\w+\s*=\s*([A-Za-z_][\w.]*)\s*$")
 
 ONCE_ONLY = frozenset(
     "request req response call message msg correlation uuid guid nonce token connection conn transaction tx seq sequence ticket ws websocket "

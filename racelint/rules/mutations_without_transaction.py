@@ -41,14 +41,14 @@ from collections.abc import Iterable, Iterator
 
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Evidence, Kind, Mark, Op
+from racelint.pattern import Access, Evidence, Kind, Mark, Op, Sense
 from racelint.pattern.module import Module
 from racelint.pattern.outlived import TIMES, counted_when_gone
 from racelint.pattern.pair import at_their_calls
 from racelint.pattern.rows import row_evidence, surely_in_processes
 from racelint.pattern.surrounding import surrounded
 from racelint.pattern.transactions import COMMITTING, halves, one_change, tables_handed_in, transactions_at
-from racelint.pattern.unit import Unit
+from racelint.pattern.unit import Unit, same
 from racelint.rule import Rule
 
 
@@ -88,7 +88,8 @@ def kept_for_ever(module: Module, unit: Unit) -> Iterable[Finding]:
     """Keys of Redis that are set by one command and given an end by another, or that may end before they are counted on."""
     for first, mark in without_end(unit):
         name = first.resource.name
-        counted = first.how in _COUNTS  # the idiom of limits: only a process that dies right then leaves it half done
+        # the idiom of limits: only a process that dies right then leaves it half done, and the next one tells the end again
+        counted = first.how in _COUNTS or read_first(unit, first)
         strength = Confidence.LOW if counted else Confidence.MEDIUM
         yield module.finding(
             RULE,
@@ -132,6 +133,18 @@ def without_end(unit: Unit) -> Iterator[tuple[Access, Mark]]:
             if (alone or taken) and unit.before(first.id, mark.id):
                 yield first, mark
                 break
+
+
+def read_first(unit: Unit, change: Access) -> bool:
+    """Whether the unit reads the key before it sets it, and not only where there is none: each use sets it anew, and says again when
+    it ends."""
+    return any(
+        same(read.resource, change.resource)
+        and read.id < change.id
+        and unit.before(read.id, change.id)
+        and (read.id, Sense.ABSENT) not in change.control
+        for read in unit.accesses(Op.READ, Op.CHECK, kinds=(Kind.STORE,))
+    )
 
 
 _COUNTS = ("incr", "incrby")
