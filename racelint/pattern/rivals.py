@@ -197,7 +197,10 @@ def made_sure_by_all(unit: Unit, act: Access) -> Evidence | None:
 
 
 def _operations(unit: Unit, function: FunctionFacts) -> list[FunctionFacts]:
-    """The public coroutine methods that await a function, or a property, before all else, and that are not only called under a lock."""
+    """The public coroutine methods that await a function, or a property, before all else, and that are not only called under a lock.
+
+    Not those of the class, which make an object that nobody else has before it is begun: `client = cls(url)`, `await client.open()`.
+    """
     concurrency = unit.module.concurrency
     sites = [caller for caller, call in concurrency.callers.get(function.qualname, ()) if comes_first(call, caller)]
     if is_property(function):
@@ -208,9 +211,13 @@ def _operations(unit: Unit, function: FunctionFacts) -> list[FunctionFacts]:
         if caller.is_async
         and caller.owner
         and not caller.name.startswith("_")
+        and (_OF_CLASSES.isdisjoint(caller.decorators) or not _OF_CLASSES.isdisjoint(function.decorators))
         and not concurrency.called_only_under_lock(caller)
     }
     return list(found.values())
+
+
+_OF_CLASSES = frozenset({"classmethod", "staticmethod"})
 
 
 def _readers_first(unit: Unit, function: FunctionFacts) -> Iterator[FunctionFacts]:
