@@ -27,6 +27,7 @@ Copies that are kept by another class.
 
 from collections.abc import Iterable, Iterator
 
+from racelint.expressions import expression
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import Access, Confidence, Evidence, Kind, Op, Sense
@@ -189,7 +190,8 @@ def weaker(unit: Unit, evidence: Evidence, copy: Access, stored: Access) -> Evid
 
     What another unit changes together, too, is kept alike: `join` adds to both, `leave` takes from both.
     """
-    known = stored.resource.kind in (Kind.TABLE, Kind.FILE) or _together_elsewhere(unit, copy, stored)
+    together = _together_elsewhere(unit, copy, stored) and not _only_changed(unit, stored)
+    known = stored.resource.kind in (Kind.TABLE, Kind.FILE) or together
     strength = Confidence.MEDIUM if known and evidence.strength is Confidence.HIGH else Confidence.LOW
     return Evidence(evidence.text, strength, evidence.world)
 
@@ -204,6 +206,22 @@ def _together_elsewhere(unit: Unit, copy: Access, stored: Access) -> bool:
         and places <= {(a.resource.place, a.resource.name) for a in other.flow.accesses if a.op.changes}
         for other in others
     )
+
+
+def _only_changed(unit: Unit, stored: Access) -> bool:
+    """Whether the module names keys like that of a store only where it changes them, so that nobody reads what disagrees.
+
+    `redis.set(f"room:{name}", …)` and `redis.delete(f"room:{name}")`, and no other line has `room:` in it.
+    """
+    found = _PREFIX.search(stored.resource.key)
+    lines = [line for line in unit.module.program.lines if found is not None and f"{found[1]}{found[2]}" in line]
+    return bool(lines) and all(_CHANGES.search(line) for line in lines)
+
+
+_PREFIX = expression(r"^f?([\"'])([^\"'{}]{3,})\{")
+"""How a key begins that is made of a text and a name."""
+
+_CHANGES = expression(r"\.(set|setex|hset|delete|hdel|unlink|expire|sadd|srem)\(")
 
 
 def loaded_elsewhere(unit: Unit, copy: Access) -> bool:
