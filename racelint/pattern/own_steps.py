@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from racelint.events import Access, Kind, Op
 from racelint.evidence import Root
+from racelint.expressions import expression
 from racelint.paths import PATH_TESTS, is_system_path, shared_word
 from racelint.pattern.class_paths import names_in
 from racelint.pattern.file_rivals import only_on_loops
+from racelint.pattern.files import TOLERANT
 from racelint.pattern.unit import Unit, same
 
 
@@ -79,3 +81,32 @@ def own_failure_cleaned(unit: Unit, test: Access, act: Access) -> bool:
         for call in handler.calls
         if call.callee.rpartition(".")[2] not in PATH_TESTS
     )
+
+
+def refused_alike(unit: Unit, test: Access, act: Access) -> bool:
+    """Whether the handler of the failed step raises the error that the unit also raises when it has looked: the caller sees no
+    difference."""
+    if test.id == act.id:
+        return False
+    handlers = [
+        mark
+        for mark in unit.marks("handler")
+        if mark.id in unit.flow.after[act.id] and not TOLERANT.isdisjoint(_caught(unit.module.text(mark.place)))
+    ]
+    raises = [(mark, _RAISED.match(unit.module.text(mark.place))) for mark in unit.marks("raise")] if handlers else []
+    named = [(mark, found[1]) for mark, found in raises if found is not None and unit.before(act.id, mark.id)]
+    translated = {
+        name
+        for mark, name in named
+        if unit.only_after_error(act, mark) and any(unit.before(handler.id, mark.id) for handler in handlers)
+    }
+    return any(name in translated and not unit.only_after_error(act, mark) for mark, name in named)
+
+
+def _caught(handler: str) -> frozenset[str]:
+    """The last names of what a handler catches; "" for all."""
+    caught = handler.removeprefix("except").partition(":")[0].partition(" as ")[0]
+    return frozenset(name.rpartition(".")[2] for name in caught.strip(" ()*").replace(" ", "").split(","))
+
+
+_RAISED = expression(r"raise\s+([\w.]+)")

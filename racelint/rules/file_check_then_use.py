@@ -52,7 +52,7 @@ from racelint.pattern.markers import MADE_EMPTY, says_at_work
 from racelint.pattern.module import Module
 from racelint.pattern.overwrites import emptied_in_place
 from racelint.pattern.own_paths import made_for_one_call
-from racelint.pattern.own_steps import in_one_step_of_a_loop, own_failure_cleaned
+from racelint.pattern.own_steps import in_one_step_of_a_loop, own_failure_cleaned, refused_alike
 from racelint.pattern.removing import moved_by_others, removed_by_others
 from racelint.pattern.seldom import seldom_run
 from racelint.pattern.sharing import (
@@ -85,6 +85,7 @@ def find(module: Module) -> Iterable[Finding]:
                 (not evidence.by_hand and seldom_run(unit))
                 or in_one_step_of_a_loop(unit, test, act)
                 or own_failure_cleaned(unit, test, act)
+                or refused_alike(unit, test, act)
                 or (test.id != act.id and evidence.strength is not Confidence.LOW and _kept_apart(unit, test, act))
             )
             yield module.finding(
