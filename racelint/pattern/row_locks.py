@@ -14,7 +14,7 @@ from racelint.pattern.late_locks import (
     row_of,
     tested_too_early,
 )
-from racelint.pattern.transactions import row_locked_at, transactions_at
+from racelint.pattern.transactions import WORK, row_locked_at, transactions_at
 from racelint.pattern.unit import Unit, held_at
 
 CHANGES = (Op.WRITE, Op.UPDATE, Op.CREATE, Op.DELETE)
@@ -126,10 +126,37 @@ def _saved_after_release(unit: Unit, lock: Acquire) -> IdleLock | None:
         if lock.id not in write.held and unit.lets_go(lock, write):
             if under and (_taken_by(unit, lock, under) or not _recomputed(unit, lock, write, under)):
                 continue
-            if write.how == "commit" and not any(_under(unit, n, lock) for n in write.value.stems):
+            told = any(_under(unit, n, lock) for n in write.value.stems) or _looked_at(unit, lock, index, write)
+            if write.how == "commit" and not told:
                 continue
             return IdleLock(lock, row.name, write, "is released before the row is saved")
     return None
+
+
+def _looked_at(unit: Unit, lock: Acquire, index: int, write: Access) -> bool:
+    """Whether the columns that are set were looked at to choose the locked row or to go on, and nothing was done under the lock.
+
+    Who did something under it may have told others by that, or have waited for them only.
+    """
+    look, row = look_of(unit, lock), unit.flow.rows[index]
+    if look is None or not write.assigned or row_locked_at(unit, write) or _works_under(unit, lock, row):
+        return False
+    asked = {column.partition("__")[0] for column in look.tested}
+    checks = (unit.access(number) for number in write.controlled_by)
+    asked |= {c.resource.path for c in checks if c is not None and c.value.row == index and c.id > lock.id}
+    return bool(asked & write.assigned)
+
+
+def _works_under(unit: Unit, lock: Acquire, row: Row) -> bool:
+    """Whether anything is changed or sent under the lock, or handed to a function that may change it."""
+    under = [e for e in unit.events if lock.id in held_at(e)]
+    known = {row.name, *(mark.subject for mark in unit.marks("commit", "rollback"))}
+    return any(
+        (isinstance(e, Access) and e.op.changes and e.resource.kind.external)
+        or (isinstance(e, Mark) and e.what in WORK)
+        or (isinstance(e, Mark) and e.what == "call" and not {e.subject.partition(".")[0], *e.related}.isdisjoint(known))
+        for e in under
+    )
 
 
 def _taken_by(unit: Unit, lock: Acquire, under: list[Access]) -> bool:
