@@ -44,6 +44,7 @@ _CREATIONS = ("create", "add", "save", "sql", "commit", "transaction", "begin")
 _CHANGES = ("write", "update", "delete", "create", "save", "add", "sql", "atomic", "commit", "transaction", "begin")
 _SAVES = ("save", "commit", "transaction", "begin")
 _VERSION = expression(r"version|revision|rev|etag|generation", re.IGNORECASE)
+_DIGEST = expression(r"digest|sha_?\d|md5|blake2|crc32|checksum|fingerprint|etag|hash", re.IGNORECASE)
 
 
 def _others_reach_stores(c: Candidate) -> bool:
@@ -80,7 +81,7 @@ def versioned_write(c: Candidate) -> bool:
     """Whether a version is looked at and a store is written."""
     return (
         bool(c.does(WRITE, *WRITES, *_SAVES))
-        and any(_VERSION.search(key) for key in c.reads)
+        and (any(_VERSION.search(key) for key in c.reads) or any(_DIGEST.search(name) for name in c.called))
         and _others_reach_stores(c)
     )
 

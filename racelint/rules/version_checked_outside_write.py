@@ -18,7 +18,7 @@ a function like `put_if_absent` promises.
             raise Conflict(key)
 
 ## Missed alarms
-Versions that are not called version, revision, etag or generation. A state of a row that is compared and left for another is
+Versions that are not called version, revision, etag or generation, unless the content of a row, or a digest of it, is compared. A state of a row that is compared and left for another is
 reported only if something else is done because of it, or if its name says that a right is given once (`used`, `claimed`) and who
 comes second is refused; that two requests set the same flag does no harm.
 """
@@ -29,6 +29,7 @@ from racelint.expressions import expression
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import Access, Kind, Mark, Op, Switch
+from racelint.pattern.contents import contents_compared
 from racelint.pattern.dependence import one_document
 from racelint.pattern.left_states import states_left
 from racelint.pattern.module import Module
@@ -67,6 +68,7 @@ def find(module: Module) -> Iterable[Finding]:
                 ),
             )
 
+        yield from find_compared(module, unit)
         yield from find_released(module, unit)
         yield from find_unasked(module, unit)
         for pair, effect in (
@@ -106,6 +108,24 @@ def _harm(module: Module, write: Access, effect: Access | Mark | Switch | None) 
     if effect is write:
         return "pass the test, and both go on as if it were theirs"
     return f"pass the test, and do what line {module.line(effect)} does twice"
+
+
+def find_compared(module: Module, unit: Unit) -> Iterable[Finding]:
+    """Saves of rows of which the client said what was in them."""
+    for load, compared, write, content in contents_compared(unit):
+        name = write.resource.name
+        yield module.finding(
+            RULE,
+            unit,
+            write,
+            ((Role.READ, load), (Role.CHECK, compared), (Role.WRITE, write)),
+            f"`{content}` is compared on line {module.line(compared)} with what the client has seen, and `{name}` is saved here in a "
+            "separate step; two writers can both pass the comparison",
+            row_evidence(unit, write, load),
+            World.PROCESSES,
+            name,
+            Fix("let the update test the old content and look at the number of changed rows, or lock the row before it is read"),
+        )
 
 
 def find_unasked(module: Module, unit: Unit) -> Iterable[Finding]:
