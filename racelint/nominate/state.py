@@ -268,6 +268,7 @@ def _copies(c: Candidate) -> bool:
     changes = ("sql", "update", "save", "commit", "transaction")
     return (
         bool(c.does("write") and c.does(*changes, "read", "read-many"))
+        or bool("zadd" in c.called and c.does(*changes))
         or bool(c.does("delete") and c.does(*changes, "write", "delete"))
         or bool(c.does("atomic"))
     )

@@ -154,7 +154,9 @@ def _works_under(unit: Unit, lock: Acquire, row: Row) -> bool:
     return any(
         (isinstance(e, Access) and e.op.changes and e.resource.kind.external)
         or (isinstance(e, Mark) and e.what in WORK)
-        or (isinstance(e, Mark) and e.what == "call" and not {e.subject.partition(".")[0], *e.related}.isdisjoint(known))
+        or (
+            isinstance(e, Mark) and e.what == "call" and not {e.subject.partition(".")[0], *e.related}.isdisjoint(known)
+        )
         for e in under
     )
 

@@ -8,7 +8,9 @@ from racelint.events import Access, Kind, Op
 from racelint.evidence import Evidence
 from racelint.expressions import expression
 from racelint.finding import Confidence, World
+from racelint.pattern.described import OBJECTS, describes
 from racelint.pattern.unit import Unit
+from racelint.words import CLOCKS
 
 
 def written_to_both(unit: Unit) -> Iterator[tuple[Access, Access, Evidence]]:
@@ -20,7 +22,10 @@ def written_to_both(unit: Unit) -> Iterator[tuple[Access, Access, Evidence]]:
     evidence = unit.module.concurrency.handled_in_processes(unit.facts.qualname) or _started_for_many(unit)
     if evidence is None:
         return
-    copies = [a for a in unit.accesses(Op.WRITE, kinds=(Kind.STORE,)) if a.how in _PUTS and a.resource.key]
+    stores = unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.STORE,))
+    copies = [
+        a for a in stores if a.resource.key and (a.how in _RANKS if a.op is Op.UPDATE else a.how in _PUTS | OBJECTS)
+    ]
     rows = list(unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.TABLE, Kind.ROW))) if copies else []
     rows += [a for a in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.STORE,)) if copies and a.how in _DOCUMENTS]
     for copy in copies:
@@ -29,17 +34,47 @@ def written_to_both(unit: Unit) -> Iterator[tuple[Access, Access, Evidence]]:
             if (
                 unit.before(first.id, second.id)
                 and not unit.before(second.id, first.id)
-                and (
-                    _values(unit, row) & (_values(unit, copy) - _names_of_key(copy.resource.key))
-                    or _entries(unit, row) & (_entries(unit, copy) - set(_ENTRY.findall(copy.resource.key)))
-                )
+                and _same_fact(unit, row, copy)
                 and not unit.guarded(first, second, World.PROCESSES)
                 and not unit.guarded(first, second)
                 and not _made_here(unit, row)
                 and not _of_one_version(unit, row, copy)
+                and not _before_commit(unit, first, second, row)
             ):
                 yield first, second, evidence
                 return
+
+
+def _same_fact(unit: Unit, row: Access, copy: Access) -> bool:
+    """Whether a value that the row gets is also what stands under the key, or is computed from that."""
+    if copy.how in _RANKS:
+        return _ranked_alike(unit, row, copy)
+    if copy.how in OBJECTS:
+        return describes(unit, row, copy)
+    return bool(
+        _values(unit, row) & (_values(unit, copy) - _names_of_key(copy.resource.key))
+        or _entries(unit, row) & (_entries(unit, copy) - set(_ENTRY.findall(copy.resource.key)))
+    )
+
+
+def _ranked_alike(unit: Unit, row: Access, copy: Access) -> bool:
+    """Whether a member of a sorted set gets the number that the row gets, whatever it had: not the greater one, nor the time."""
+    text = unit.module.text(copy.place)
+    entry = _RANKED.search(text)
+    if entry is None or _KEPT_IF.search(text) or (row.op is Op.UPDATE and row.value.part("relative") is not None):
+        return False
+    timed = {name for name, built in unit.facts.locals_built if built.rpartition(".")[2] in CLOCKS}
+    score = set(_DOTTED.findall(entry[2])) - set(_DOTTED.findall(entry[1])) - timed
+    return not score.isdisjoint(_values(unit, row))
+
+
+def _before_commit(unit: Unit, first: Access, second: Access, row: Access) -> bool:
+    """Whether the statement that changes the row keeps it locked until a commit behind both: who comes second waits there."""
+    if first is not row or row.resource.kind is not Kind.TABLE:
+        return False
+    commits = [mark for mark in unit.marks("commit") if unit.before(first.id, mark.id)]
+    behind = [mark for mark in commits if unit.before(second.id, mark.id)]
+    return bool(behind) and len(behind) == len(commits)
 
 
 def _started_for_many(unit: Unit) -> Evidence | None:
@@ -54,6 +89,10 @@ def _started_for_many(unit: Unit) -> Evidence | None:
 
 _PUTS = frozenset({"set", "setex", "aset", "hset", "put", "index"})
 """Calls that put a value under a key whatever stood there."""
+_RANKS = frozenset({"zadd"})
+"""Calls that give a member of a sorted set its number."""
+_RANKED = expression(r"\{\s*([^{}:]+?)\s*:\s*([^{}]+?)\s*\}")
+_KEPT_IF = expression(r"\b(nx|xx|gt|lt|incr)\s*=\s*(?!False)")
 _DOCUMENTS = frozenset({"update_one", "replace_one", "find_one_and_update", "find_one_and_replace"})
 """Calls that put values into a document of MongoDB."""
 _NAME = expression(r"[A-Za-z_]\w*")

@@ -77,8 +77,15 @@ def two_stores(module: Module, unit: Unit) -> Iterable[Finding]:
             evidence,
             World.PROCESSES,
             other,
-            Fix("take the copy out of the store after the commit, and let who reads next fill it from the row"),
+            Fix(_CURES.get(first.how) or _CURES.get(second.how) or _CURE),
         )
+
+
+_CURE = "take the copy out of the store after the commit, and let who reads next fill it from the row"
+_CURES = {
+    "put_object": "put each object under a key of its own, and let the row say which one counts",
+    "zadd": "lock the row before it is changed and until both are written, or order by the column itself",
+}
 
 
 def copies(module: Module, unit: Unit) -> Iterable[Finding]:

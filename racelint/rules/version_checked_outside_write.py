@@ -124,7 +124,9 @@ def find_compared(module: Module, unit: Unit) -> Iterable[Finding]:
             row_evidence(unit, write, load),
             World.PROCESSES,
             name,
-            Fix("let the update test the old content and look at the number of changed rows, or lock the row before it is read"),
+            Fix(
+                "let the update test the old content and look at the number of changed rows, or lock the row before it is read"
+            ),
         )
 
 
