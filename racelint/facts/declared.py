@@ -213,14 +213,21 @@ _SEVERAL = expression(r"\b(any|multiple|several|different|arbitrary) |threads$",
 
 
 def note_reference(statement: ast.stmt, enforced: set[str]) -> None:
-    """Notes a field of a model class that is a foreign key which the database enforces."""
-    if not isinstance(statement, (ast.Assign, ast.AnnAssign)) or not isinstance(statement.value, ast.Call):
+    """Notes a field of a model class that is a foreign key which the database enforces, also one that the table's arguments name."""
+    if not isinstance(statement, (ast.Assign, ast.AnnAssign)) or statement.value is None:
         return
     target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
+    if isinstance(target, ast.Name) and target.id == "__table_args__":
+        for inner in ast.walk(statement.value):
+            if isinstance(inner, ast.Call) and dotted(inner.func).endswith("ForeignKeyConstraint"):
+                enforced.update(text for columns in inner.args[:1] for text in _texts(columns))
+    if not isinstance(statement.value, ast.Call):
+        return
     call, last = statement.value, dotted(statement.value.func).rpartition(".")[2]
     named = {k.arg: k.value for k in call.keywords}
     refers = last in ("ForeignKey", "OneToOneField", "ForeignKeyField") or "foreign_key" in named
-    refers = refers or any(isinstance(a, ast.Call) and dotted(a.func).endswith("ForeignKey") for a in call.args)
+    within = [*call.args, *(a for k in call.keywords if k.arg == "sa_column" for a in getattr(k.value, "args", ()))]
+    refers = refers or any(isinstance(a, ast.Call) and dotted(a.func).endswith("ForeignKey") for a in within)
     loose = getattr(named.get("db_constraint"), "value", None) is False
     if isinstance(target, ast.Name) and refers and not loose:
         enforced.add(target.id)

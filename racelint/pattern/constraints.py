@@ -139,12 +139,25 @@ def parent_then_child(unit: Unit) -> Iterator[tuple[Access, Access]]:
             check = unit.access(number)
             if check is None or sense is not Sense.PRESENT or check.resource.kind is not Kind.TABLE:
                 continue
-            if not check.related & new.related or check.how in ("get", "aget", "look-up"):
+            row = next((row for row in unit.flow.rows if row.loaded == check.id), None)
+            keys = {f"{row.name}.pk", f"{row.name}.id"} if row is not None and row.name else set()
+            if not (check.related | keys) & new.related or check.how == "look-up":
                 continue
-            locked = any(row.loaded == check.id and row.locked for row in unit.flow.rows)
+            if check.how in ("get", "aget") and not _deleted_somewhere(unit, check.resource.name):
+                continue  # a row that is loaded is mostly there for what is in it
+            locked = row is not None and row.locked
             if _unguarded(unit, check, new) and not locked and not unit.guarded(check, new, World.PROCESSES):
                 yield check, new
                 break
+
+
+def _deleted_somewhere(unit: Unit, name: str) -> bool:
+    """Whether a function of the project deletes a row of a class, by its query or by what was loaded with the class."""
+    deletions = unit.module.scope.index.calls.get("delete", ())
+    return any(
+        name in call.callee.split(".") or any(name in one.arguments for one in caller.calls)
+        for _, caller, call in deletions
+    )
 
 
 def _unguarded(unit: Unit, check: Access, new: Access) -> bool:
