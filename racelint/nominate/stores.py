@@ -228,13 +228,19 @@ def row_test(c: Candidate) -> bool:
 
 
 def row_asked_for(c: Candidate) -> bool:
-    """Whether it is asked whether there is a row, and a row is got: a query is asked by a method of such a name, by its truth or by SQL."""
+    """Whether it is asked whether there is a row, and a row is got: a query is asked by a method of such a name, by its truth or by SQL.
+
+    Also whether rows are added up.
+    """
+    if not c.called.isdisjoint(_ADDS_UP):
+        return True
     if c.does("exists", "read", "row") < 2 or not c.does("row"):
         return False
     asks = not (c.called.isdisjoint(_ASKS) and c.unnamed.isdisjoint(_ASKS))
     return asks or bool(c.does("query", "query-locked", "sql"))
 
 
+_ADDS_UP = frozenset({"aggregate", "aaggregate"})
 _ASKS = frozenset("exists aexists count acount first afirst last alast one_or_none scalar get_or_none".split())
 """How it is asked whether there is a row, as the rule has it: what fails where there is none says so itself."""
 

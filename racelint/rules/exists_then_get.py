@@ -1,7 +1,8 @@
 """A query says that there is a row, and a second query gets it.
 
 Another request or job can delete the row between the two, or change it so that the second query does not find it: `get()` raises,
-and what `first()` gives is `None`.
+and what `first()` gives is `None`. So it is with a sum that one query adds up and that is paid, if a second query marks, deletes or copies
+the rows: one that is added in between is taken for paid.
 
 ## Example
     from django.db import models
@@ -37,6 +38,8 @@ from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern.asked_twice import asked_then_fetched
 from racelint.pattern.module import Module
+from racelint.pattern.rows import row_evidence
+from racelint.pattern.summed_apart import summed_then_gone_over
 from racelint.rule import Rule
 
 
@@ -56,6 +59,21 @@ def find(module: Module) -> Iterable[Finding]:
                 World.PROCESSES,
                 name,
                 Fix("get it in one query, and handle that there is none: `first()` and a test, or `DoesNotExist`"),
+            )
+        for summed, rows in summed_then_gone_over(unit):
+            name = rows.resource.name
+            yield module.finding(
+                RULE,
+                unit,
+                rows,
+                ((Role.READ, summed), (Role.ACT, rows)),
+                f"rows of `{name}` are added up on line {module.line(summed)}, and another query goes over them here; one that is added in "
+                "between is not in the sum",
+                row_evidence(unit, rows, summed),
+                World.PROCESSES,
+                name,
+                Fix("read the rows once, add them up and go over those alone, or lock what they belong to"),
+                "decision on old state",
             )
 
 
