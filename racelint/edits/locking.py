@@ -56,8 +56,9 @@ SHARED = frozenset(
 
 
 def take_lock(code: Code, finding: Finding) -> Fix | None:
-    """Puts the statement of the finding under the lock that guards what it changes; never under another one."""
-    fix = _locked(code, finding, region(code, [finding.span]))
+    """Puts the statement of the finding, of a pair both, under the lock that guards what it changes; never under another one."""
+    pair = [step.span for step in finding.trace if finding.harm == "torn pair" and _is_inside(code, step.span)]
+    fix = _locked(code, finding, region(code, [*pair, finding.span]))
     known = locks_of(code.scope, code.owner[0]) | locks_of(code.scope, "")
     named = [name for name in known if re.search(rf"\b{re.escape(name)}`", finding.message)]
     return fix if fix is not None and any(f"{name}`" in fix.title for name in named) else None

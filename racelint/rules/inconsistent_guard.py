@@ -52,6 +52,8 @@ from racelint.frozen import replace
 from racelint.need import Need
 from racelint.pattern import Access, Acquire, Confidence, Evidence, Kind, Op, Shape, first_word
 from racelint.pattern.apart import computed_from_itself, made_apart, of_other_entries
+from racelint.pattern.before_others import after_fork, ahead_of_starts, makes
+from racelint.pattern.both_changed import both_changed
 from racelint.pattern.compounds import broken_compounds, broken_sections
 from racelint.pattern.deciding import ADDING
 from racelint.pattern.forgotten import awaited_change, emptied_after_reading, forgotten_once, steps
@@ -73,6 +75,7 @@ def find(module: Module) -> Iterable[Finding]:
     yield from compounds(module)
     yield from sections(module)
     yield from pairs(module)
+    yield from both(module)
     changes = changes_by_place(module)
     yield from helpers(module)
     for place in sorted(changes):
@@ -274,6 +277,25 @@ def pairs(module: Module) -> Iterator[Finding]:
             )
 
 
+def both(module: Module) -> Iterator[Finding]:
+    """Two collections that others change together under a lock, changed one after the other without it."""
+    for found in both_changed(module):
+        one, name = found.first.resource.name, found.second.resource.name
+        yield module.finding(
+            RULE,
+            found.unit,
+            found.second,
+            ((Role.WRITE, found.first), (Role.WRITE, found.second)),
+            f"`{name}` is changed here after `{one}`, both without `{found.lock.lock.name}`, under which "
+            f"`{found.other.facts.qualname}` changes both",
+            found.evidence,
+            World.THREADS,
+            name,
+            Fix(f"take `{found.lock.lock.name}` over both changes"),
+            "torn pair",
+        )
+
+
 def changes_by_place(module: Module) -> dict[State, list[Guarded]]:
     """Every change of an attribute or global, with the locks that are held there."""
     found: dict[State, list[Guarded]] = {}
@@ -303,16 +325,6 @@ def maybe_of_self(unit: Unit, lock: Acquire) -> bool:
     root, dot, name = lock.lock.name.partition(".")
     local = root in unit.facts.local_names and root not in {given for given, _ in unit.facts.params}
     return bool(dot) and local and any(name == known for _, known in unit.module.locks_of(unit.facts.owner))
-
-
-def after_fork(module: Module) -> frozenset[object]:
-    """The places of changes under a lock that is named after `fork`: a child process makes them when it is still alone."""
-    return frozenset(
-        access.place
-        for unit in module.units
-        for access in unit.accesses(Op.WRITE, Op.UPDATE, Op.DELETE, kinds=(Kind.ATTRIBUTE, Kind.GLOBAL))
-        if any("fork" in lock.lock.path for lock in unit.locked_at(access))
-    )
 
 
 def object_of(access: Access) -> str:
@@ -420,23 +432,6 @@ def guards_of(one: Guarded, other: Guarded) -> frozenset[Place]:
     if one[1].place != other[1].place:
         return one[3]
     return one[2] if other[2] and not (one[3] or other[3]) else frozenset()
-
-
-def makes(unit: Unit, locks: frozenset[Place]) -> bool:
-    """Whether the unit makes one of the locks, so that nobody can hold it yet: it sets the object up."""
-    return any(
-        access.resource.place in locks for access in unit.accesses(Op.WRITE, kinds=(Kind.ATTRIBUTE, Kind.GLOBAL))
-    )
-
-
-def ahead_of_starts(unit: Unit, access: Access) -> bool:
-    """Whether the unit itself starts threads, and all of them only after the change: it prepares what they are to use.
-
-    Not where what it starts is itself, once more: others were started before.
-    """
-    own = unit.facts.qualname
-    starts = [mark.id for mark in unit.marks("spawn", "spawn and wait") if own not in mark.related]
-    return bool(starts) and all(unit.before(access.id, start) and access.id < start for start in starts)
 
 
 def of_one_object(one: Unit, other: Unit) -> bool:

@@ -1,0 +1,131 @@
+"""Two collections that a lock keeps together, both changed without it: an index and its reverse, entries and their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from racelint.events import Access, Acquire, Kind, Op
+from racelint.evidence import Evidence
+from racelint.evidence.overlap import brings_up
+from racelint.finding import Confidence
+from racelint.frozen import dataclass
+from racelint.pattern.before_others import ahead_of_starts
+from racelint.pattern.locking import lets_several_in
+from racelint.pattern.module import Module
+from racelint.pattern.unit import Unit
+from racelint.words import first_word
+
+Place = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class BothChanged:
+    """A unit's changes of two collections without a lock, who changes both under one, that lock, and why both run at once."""
+
+    unit: Unit
+    first: Access
+    second: Access
+    other: Unit
+    lock: Acquire
+    evidence: Evidence
+
+
+def both_changed(module: Module) -> Iterator[BothChanged]:
+    """Functions of threads that change two collections of one owner without the lock under which others change the two.
+
+    Each change is a single step; what is torn is that an entry is in one and not in the other. So something is taken out here or there:
+    two that only put in, each for its own key, do each other no harm.
+    """
+    together: dict[frozenset[Place], list[tuple[Unit, Acquire, bool]]] = {}
+    for unit in module.units:
+        for pair, lock, removes in _under_one_lock(unit):
+            together.setdefault(pair, []).append((unit, lock, removes))
+    if not together:
+        return
+    bare = [(unit, changes) for unit in module.units if _may_be_torn(unit) and len(changes := _bare(unit)) > 1]
+    for unit, changes in bare:
+        for first, second in combinations(changes.values(), 2):
+            pair = frozenset((first.resource.place, second.resource.place))
+            holders = [known for known in together.get(pair, ()) if known[0] is not unit]
+            if not holders or not unit.before(first.id, second.id):
+                continue
+            removes = _removes(unit, pair) or any(known[2] for known in holders)
+            found = _met(unit, second, holders) if removes and not ahead_of_starts(unit, second) else None
+            if found is None:
+                continue
+            other, lock, evidence = found
+            alone = sum(pair <= {a.resource.place for a in rest.values()} for _, rest in bare) == 1
+            if evidence.public and not (alone and len({known[0].facts.qualname for known in holders}) > 1):
+                evidence = evidence.weakened()
+            yield BothChanged(unit, first, second, other, lock, evidence)
+            break
+
+
+def _changes(unit: Unit) -> Iterator[Access]:
+    """Changes in place of collections, in the unit's own text."""
+    for access in unit.accesses(Op.WRITE, Op.UPDATE, Op.DELETE, kinds=(Kind.ATTRIBUTE, Kind.GLOBAL)):
+        inside = bool(access.resource.key) or (access.op is not Op.WRITE and access.how not in ("del", "+="))
+        if inside and access.place.unit == unit.facts.qualname:
+            yield access
+
+
+def _removes(unit: Unit, pair: frozenset[Place]) -> bool:
+    """Whether the unit takes something out of one of the two."""
+    return any(
+        change.resource.place in pair and (change.op is Op.DELETE or change.how in ("clear", "remove", "discard"))
+        for change in _changes(unit)
+    )
+
+
+def _under_one_lock(unit: Unit) -> Iterator[tuple[frozenset[Place], Acquire, bool]]:
+    """Each two collections of one owner that the unit changes while it holds one lock; and whether it takes something out of them."""
+    if unit.is_constructor:
+        return
+    held: dict[int, tuple[Acquire, dict[Place, Access]]] = {}
+    for change in _changes(unit):
+        for lock in unit.locked_at(change):
+            if lock.world != "tasks" and not lets_several_in(lock):
+                held.setdefault(lock.id, (lock, {}))[1].setdefault(change.resource.place, change)
+    for lock, places in held.values():
+        for one, other in combinations(places.values(), 2):
+            if one.resource.owner == other.resource.owner and one.resource.kind is other.resource.kind:
+                pair = frozenset((one.resource.place, other.resource.place))
+                yield pair, lock, _removes(unit, pair)
+
+
+def _may_be_torn(unit: Unit) -> bool:
+    """Whether others may come in the middle of the unit, as far as its name and its callers tell."""
+    concurrency, facts = unit.module.concurrency, unit.facts
+    return not (
+        unit.is_constructor
+        or facts.is_async
+        or brings_up(facts)
+        or first_word(facts.name) in unit.module.models.lifecycle
+        or concurrency.says_locked(facts.name)
+        or concurrency.called_under_lock(facts)
+        or concurrency.decorator_guards(facts)
+    )
+
+
+def _bare(unit: Unit) -> dict[Place, Access]:
+    """The first change of each collection that the unit changes without any lock."""
+    found: dict[Place, Access] = {}
+    for change in _changes(unit):
+        if not unit.locked_at(change):
+            found.setdefault(change.resource.place, change)
+    return found
+
+
+def _met(
+    unit: Unit, change: Access, holders: list[tuple[Unit, Acquire, bool]]
+) -> tuple[Unit, Acquire, Evidence] | None:
+    """The one of those who hold the lock that most surely runs at the same time."""
+    best: tuple[Unit, Acquire, Evidence] | None = None
+    for other, lock, _ in holders:
+        found = unit.module.concurrency.overlap(unit.facts.qualname, other.facts.qualname, "threads", change.resource)
+        if found is None or found.strength is Confidence.LOW:
+            continue
+        if best is None or found.strength.rank > best[2].strength.rank:
+            best = other, lock, found
+    return best
