@@ -43,7 +43,8 @@ def container_call(ev: Evaluator, node: cst.Call, base: Value, method: str, argu
     if method in UPDATES:
         new = first is not None and first.shape is Shape.NEW and first.type.startswith(":")
         known = (("item", first),) if first is not None and new else ()
-        ev.emit(Op.UPDATE, resource, node, Value(arguments.stems, Shape.NEW, known=known), method, arguments.texts)
+        changed = item_of(resource, key) if key and method == "move_to_end" else resource
+        ev.emit(Op.UPDATE, changed, node, Value(arguments.stems, Shape.NEW, known=known), method, arguments.texts)
         if new and key in ev.state.env:
             ev.show(key)
         return Value(shape=Shape.NONE)

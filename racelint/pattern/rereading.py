@@ -34,8 +34,8 @@ def rereads(unit: Unit) -> Iterator[Reread]:
     seen: set[tuple[str, str]] = set()
     if unit.is_constructor or unit.facts.is_async:
         return
-    for use in unit.accesses(Op.READ, Op.USE, Op.DELETE, kinds=SHARED):
-        if use.resource.place in seen or unit.rechecked_locked(use):
+    for use in unit.accesses(Op.READ, Op.USE, Op.DELETE, Op.UPDATE, kinds=SHARED):
+        if use.resource.place in seen or (use.op is Op.UPDATE and not moves(use)) or unit.rechecked_locked(use):
             continue
         if not fails_when_gone(use) and not _part_is_used(unit, use):
             continue
@@ -155,6 +155,11 @@ def takes_found(check: Access, sense: Sense, use: Access) -> bool:
     return asked and use.op is Op.USE and use.how == "get_nowait" and fails_when_gone(use)
 
 
+def moves(use: Access) -> bool:
+    """Whether an entry of an ordered dictionary gets another place in it, which fails where there is none."""
+    return use.how == "move_to_end" and bool(use.resource.key)
+
+
 def _other_taker(unit: Unit, use: Access) -> tuple[Evidence, str] | None:
     """Why the unit runs in several threads, which take from the same queue."""
     evidence = with_itself(unit, World.THREADS, use.resource)
@@ -165,6 +170,8 @@ def fails_when_gone(use: Access) -> bool:
     """Whether the use breaks when there is nothing any more, and nobody foresees it."""
     if takes_from_queue(use):
         return not use.handled & {"", "Empty", "QueueEmpty", "Exception"}
+    if moves(use):
+        return not use.handled & {"", "KeyError", "LookupError", "Exception"}
     if use.op is Op.DELETE:
         foreseen = use.handled & {"", "KeyError", "LookupError", "IndexError", "ValueError", "Exception"}
         ways = ("del", "pop", "remove") if use.resource.key else ("pop", "popleft", "popitem")
@@ -224,6 +231,7 @@ def _renewed(unit: Unit, check: Access, use: Access) -> bool:
     """Whether the unit itself sets the state between the two."""
     return any(
         access.op.changes
+        and not moves(access)
         and same(access.resource, use.resource)
         and unit.before(check.id, access.id)
         and unit.before(access.id, use.id)
@@ -241,9 +249,11 @@ def remover(unit: Unit, use: Access, by_others: bool = False) -> tuple[Evidence,
             continue
         if use.op is Op.READ and use.resource.key in ENDS and write.how not in TAKEN_ANYWHERE:
             continue
+        itself = function.qualname == unit.facts.qualname
+        anyone = bool(use.resource.key) and write.how == "popitem"  # whose entry goes does not depend on the key
         if (
             function.name in BUILDERS
-            or (function.qualname == unit.facts.qualname and (by_others or use.op is not Op.DELETE))
+            or (itself and (by_others or not (anyone or use.op is Op.DELETE)))
             or (use.resource.key and whole and write.shape != "empty")
         ):
             continue

@@ -51,7 +51,7 @@ from racelint.pattern.called_at_once import read_after_callback
 from racelint.pattern.handed import emptied_by_each
 from racelint.pattern.module import Module
 from racelint.pattern.pruned import pruned
-from racelint.pattern.rereading import rereads, takes_from_queue
+from racelint.pattern.rereading import moves, rereads, takes_from_queue
 from racelint.pattern.spent import spent_twice
 from racelint.pattern.unit import Unit
 from racelint.rule import Rule
@@ -138,6 +138,8 @@ def _words(name: str, use: Access) -> tuple[str, str, str]:
             "it is waited for" if use.how == "get" else "it is taken",
             "take with `get_nowait()` and catch `queue.Empty`, or let an entry that says so end the loop",
         )
+    if moves(use):
+        return "tested", "moved", "hold one lock over the test and all that is done with the entry"
     if use.op is Op.DELETE:
         advice = "remove it in one step that tolerates its absence, or hold one lock over test and removal"
         return "tested", "removed", advice
