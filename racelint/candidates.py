@@ -354,7 +354,8 @@ class Candidates:
         taken |= {name for write in function.writes for name in write.within}
         if function.name not in CONSTRUCTORS:  # there nobody holds the old one
             taken |= {write.built_from for write in function.writes if write.built_from}
-        if len(function.calls) < 4:  # it may make one for whoever asks
+        if len(function.calls) < 4 or any(write.how == "setdefault" for write in function.writes):
+            # it may make one for whoever asks
             taken.update(call.callee for call in function.calls)
         return any(
             (known := scope.models.functions.get(scope.canonical(path))) is not None and known.effect == "lock"

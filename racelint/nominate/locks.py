@@ -92,7 +92,7 @@ def _of_another(c: Candidate, taken: set[str]) -> bool:
 def _of_several(c: Candidate, write: Write) -> bool:
     """Whether the change may be of what all objects of a class share, or removes an entry, which may be the lock of one key."""
     root = write.path.partition(".")[0]
-    if write.how in ("del[]", "pop") or root == "cls" or root in c.module.scope.classes:
+    if write.how in ("del[]", "pop", "popitem") or root == "cls" or root in c.module.scope.classes:
         return True
     return not any(root in function.local_names and root not in function.outer_names for function in c.functions)
 

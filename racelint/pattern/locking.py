@@ -16,6 +16,7 @@ from racelint.pattern.anew import (
     of_one_request,
 )
 from racelint.pattern.copied_locks import copied_with_lock
+from racelint.pattern.evicted_locks import evicted
 from racelint.pattern.own_paths import is_own_file
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.readers import changed_by_readers
@@ -40,6 +41,7 @@ def useless_locks(unit: Unit) -> Iterator[Useless]:
     yield from _of_one_process(unit)
     yield from replaced(unit)
     yield from _thrown_away(unit)
+    yield from evicted(unit)
     yield from _dropped_while_held(unit)
     yield from _not_waited_for(unit)
     yield from copied_with_lock(unit)

@@ -1,8 +1,9 @@
 """A lock does not exclude those it should: each call or each object has its own, or it is replaced.
 
 Every call, every object or every process has a lock of its own (`FileLock(f"{path}.{os.getpid()}")`), so it excludes nobody. Also
-reported: the lock of one object around a change of another, a lock for threads around what processes share, the lock of readers around a change, a lock that is thrown away while others may hold it or wait for it, and `acquire` with a time limit
-whose answer is not looked at.
+reported: the lock of one object around a change of another, a lock for threads around what processes share, the lock of readers around a
+change, a lock that is thrown away while others may hold it or wait for it (also to make room in a table of locks), and `acquire` with a
+time limit whose answer is not looked at.
 
 ## Example
     import threading
