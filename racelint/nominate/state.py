@@ -118,7 +118,12 @@ def _awaits_value(function: FunctionFacts) -> bool:
 
 def _half_made(c: Candidate, key: str) -> bool:
     """Whether what is put there may not be ready before a later suspension point, while the definition runs once more."""
-    return c.switches_between(key) and c.meets_itself(key, World.TASKS) > 0
+    late = c.switches_between(key) or any(
+        write.built_from in c.facts.local_names
+        and any(call.awaited and call.line > write.line for call in c.facts.calls)
+        for write in c.changes[key]
+    )
+    return late and c.meets_itself(key, World.TASKS) > 0
 
 
 _FILLS = ("[]", "append", "add", "update", "extend")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from racelint.events import Access, Kind, Op, Sense, Shape, Switch
 from racelint.evidence import Evidence
 from racelint.finding import Confidence
+from racelint.pattern.filled_late import filled_from_outside
 from racelint.pattern.half_ready import BEGINNINGS, comes_at_once, seen_outside
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.unit import Unit, same
@@ -38,6 +39,8 @@ def published_half_made(unit: Unit) -> Iterator[tuple[Access, Access, Switch, Ev
             continue
         switch = _made_ready(unit, check, claim)
         if switch is None or not _given_as_it_is(unit, check, claim):
+            switch = filled_from_outside(unit, check, claim)
+        if switch is None:
             continue
         evidence = unit.module.concurrency.overlap(unit.facts.qualname, unit.facts.qualname, "tasks", claim.resource)
         if evidence is not None and evidence.strength is not Confidence.LOW:

@@ -38,8 +38,8 @@ def shown_half_built(unit: Unit) -> Iterator[HalfBuilt]:
     world = World.TASKS if unit.facts.is_async else World.THREADS
     for show in unit.accesses(Op.WRITE, Op.UPDATE, kinds=_SHELVES):
         made = show.value.part("item") if show.op is Op.UPDATE else show.value
-        if made is None:
-            continue
+        if made is None or show.place.unit != unit.facts.qualname:
+            continue  # told of the helper that shows it
         new = made.shape is Shape.NEW and made.type.startswith(":")
         if not new and not (world is World.TASKS and _was_handed(unit, show, made)):
             continue
