@@ -8,7 +8,7 @@ from itertools import combinations
 from racelint.events import Access, Acquire, Kind, Op
 from racelint.evidence import Evidence
 from racelint.evidence.overlap import brings_up
-from racelint.finding import Confidence
+from racelint.finding import Confidence, World
 from racelint.frozen import dataclass
 from racelint.pattern.before_others import ahead_of_starts
 from racelint.pattern.locking import lets_several_in
@@ -29,36 +29,57 @@ class BothChanged:
     other: Unit
     lock: Acquire
     evidence: Evidence
+    world: World
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """Who changes two collections under one lock; whether something is taken out of them, and whether others run in between."""
+
+    unit: Unit
+    lock: Acquire
+    removes: bool
+    waits: bool
+
+    @property
+    def world(self) -> World:
+        return World.TASKS if self.unit.facts.is_async else World.THREADS
 
 
 def both_changed(module: Module) -> Iterator[BothChanged]:
-    """Functions of threads that change two collections of one owner without the lock under which others change the two.
+    """Functions that change two collections of one owner without the lock under which others change the two.
 
     Each change is a single step; what is torn is that an entry is in one and not in the other. So something is taken out here or there:
-    two that only put in, each for its own key, do each other no harm.
+    two that only put in, each for its own key, do each other no harm. Tasks come in between only where one of the two waits between its changes.
     """
-    together: dict[frozenset[Place], list[tuple[Unit, Acquire, bool]]] = {}
+    together: dict[frozenset[Place], list[_Holder]] = {}
     for unit in module.units:
-        for pair, lock, removes in _under_one_lock(unit):
-            together.setdefault(pair, []).append((unit, lock, removes))
+        for pair, holder in _under_one_lock(unit):
+            together.setdefault(pair, []).append(holder)
     if not together:
         return
     bare = [(unit, changes) for unit in module.units if _may_be_torn(unit) and len(changes := _bare(unit)) > 1]
     for unit, changes in bare:
         for first, second in combinations(changes.values(), 2):
             pair = frozenset((first.resource.place, second.resource.place))
-            holders = [known for known in together.get(pair, ()) if known[0] is not unit]
+            waits = unit.switch_between(first.id, second.id) is not None
+            holders = [
+                holder
+                for holder in together.get(pair, ())
+                if holder.unit is not unit
+                and (waits or holder.waits if holder.world is World.TASKS else not unit.facts.is_async)
+            ]
             if not holders or not unit.before(first.id, second.id):
                 continue
-            removes = _removes(unit, pair) or any(known[2] for known in holders)
+            removes = _removes(unit, pair) or any(holder.removes for holder in holders)
             found = _met(unit, second, holders) if removes and not ahead_of_starts(unit, second) else None
             if found is None:
                 continue
-            other, lock, evidence = found
+            other, evidence = found
             alone = sum(pair <= {a.resource.place for a in rest.values()} for _, rest in bare) == 1
-            if evidence.public and not (alone and len({known[0].facts.qualname for known in holders}) > 1):
+            if evidence.public and not (alone and len({holder.unit.facts.qualname for holder in holders}) > 1):
                 evidence = evidence.weakened()
-            yield BothChanged(unit, first, second, other, lock, evidence)
+            yield BothChanged(unit, first, second, other.unit, other.lock, evidence, other.world)
             break
 
 
@@ -78,20 +99,21 @@ def _removes(unit: Unit, pair: frozenset[Place]) -> bool:
     )
 
 
-def _under_one_lock(unit: Unit) -> Iterator[tuple[frozenset[Place], Acquire, bool]]:
-    """Each two collections of one owner that the unit changes while it holds one lock; and whether it takes something out of them."""
+def _under_one_lock(unit: Unit) -> Iterator[tuple[frozenset[Place], _Holder]]:
+    """Each two collections of one owner that the unit changes while it holds one lock."""
     if unit.is_constructor:
         return
     held: dict[int, tuple[Acquire, dict[Place, Access]]] = {}
     for change in _changes(unit):
         for lock in unit.locked_at(change):
-            if lock.world != "tasks" and not lets_several_in(lock):
+            if lock.world != ("threads" if unit.facts.is_async else "tasks") and not lets_several_in(lock):
                 held.setdefault(lock.id, (lock, {}))[1].setdefault(change.resource.place, change)
     for lock, places in held.values():
         for one, other in combinations(places.values(), 2):
             if one.resource.owner == other.resource.owner and one.resource.kind is other.resource.kind:
                 pair = frozenset((one.resource.place, other.resource.place))
-                yield pair, lock, _removes(unit, pair)
+                waits = unit.switch_between(one.id, other.id) is not None
+                yield pair, _Holder(unit, lock, _removes(unit, pair), waits)
 
 
 def _may_be_torn(unit: Unit) -> bool:
@@ -99,7 +121,6 @@ def _may_be_torn(unit: Unit) -> bool:
     concurrency, facts = unit.module.concurrency, unit.facts
     return not (
         unit.is_constructor
-        or facts.is_async
         or brings_up(facts)
         or first_word(facts.name) in unit.module.models.lifecycle
         or concurrency.says_locked(facts.name)
@@ -117,15 +138,15 @@ def _bare(unit: Unit) -> dict[Place, Access]:
     return found
 
 
-def _met(
-    unit: Unit, change: Access, holders: list[tuple[Unit, Acquire, bool]]
-) -> tuple[Unit, Acquire, Evidence] | None:
+def _met(unit: Unit, change: Access, holders: list[_Holder]) -> tuple[_Holder, Evidence] | None:
     """The one of those who hold the lock that most surely runs at the same time."""
-    best: tuple[Unit, Acquire, Evidence] | None = None
-    for other, lock, _ in holders:
-        found = unit.module.concurrency.overlap(unit.facts.qualname, other.facts.qualname, "threads", change.resource)
+    best: tuple[_Holder, Evidence] | None = None
+    for other in holders:
+        found = unit.module.concurrency.overlap(
+            unit.facts.qualname, other.unit.facts.qualname, other.world.value, change.resource
+        )
         if found is None or found.strength is Confidence.LOW:
             continue
-        if best is None or found.strength.rank > best[2].strength.rank:
-            best = other, lock, found
+        if best is None or found.strength.rank > best[1].strength.rank:
+            best = other, found
     return best

@@ -289,7 +289,7 @@ def both(module: Module) -> Iterator[Finding]:
             f"`{name}` is changed here after `{one}`, both without `{found.lock.lock.name}`, under which "
             f"`{found.other.facts.qualname}` changes both",
             found.evidence,
-            World.THREADS,
+            found.world,
             name,
             Fix(f"take `{found.lock.lock.name}` over both changes"),
             "torn pair",
