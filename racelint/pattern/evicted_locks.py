@@ -24,6 +24,18 @@ def evicted(unit: Unit) -> Iterator[Useless]:
     for made in unit.accesses(Op.WRITE, Op.UPDATE, kinds=_TABLES):
         if not made.resource.key or not _is_lock(unit, made) or _held_inside(unit, made):
             continue
+        table = _forgetful(unit, made)
+        if table:
+            yield Useless(
+                made,
+                made,
+                made.resource.shown,
+                f"goes by itself out of the `{table}`, whether it is held or not: those who hold it and those who make the next one do "
+                "not keep each other",
+                Confidence.MEDIUM,
+                "keep the locks in a dictionary, or in a `weakref.WeakValueDictionary`",
+            )
+            return
         removal = next(
             (r for r in unit.accesses(Op.DELETE, kinds=_TABLES) if _makes_room(unit, r, made) and not _asks(unit, r)),
             None,
@@ -40,6 +52,22 @@ def evicted(unit: Unit) -> Iterator[Useless]:
                 "throw out only locks that nobody holds or waits for, or keep them in a `weakref.WeakValueDictionary`",
             )
             return
+
+
+def _forgetful(unit: Unit, made: Access) -> str:
+    """The type of the table that the lock is put into, if it throws entries out when there are many or they are old."""
+    scope, resource = unit.module.scope, made.resource
+    if resource.owner in scope.classes:
+        built = scope.attribute_type(resource.owner, resource.path)
+    else:
+        writes = scope.facts.module_body.writes
+        built = next((scope.canonical(w.built_from) for w in writes if w.path == resource.path and w.how == "="), "")
+    return built if built in _FORGETFUL else ""
+
+
+_FORGETFUL = frozenset(
+    f"cachetools.{name}" for name in ("FIFOCache", "LFUCache", "LRUCache", "RRCache", "TLRUCache", "TTLCache")
+)
 
 
 def _is_lock(unit: Unit, made: Access) -> bool:

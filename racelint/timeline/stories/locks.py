@@ -25,7 +25,7 @@ def not_excluded(t: Telling) -> Timeline:
     """A lock that does not exclude whom it should."""
     if t.finding.name == "ineffective-row-lock":
         return _rows_not_locked(t)
-    if t.says("is replaced here") or t.says("is thrown away here"):
+    if t.says("is replaced here") or t.says("is thrown away here") or t.says("goes by itself"):
         t.name_lanes("", t.finding.symbol)
         t.a(None, "takes the lock that is there, is inside")
         t.switch()
