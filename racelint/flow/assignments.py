@@ -224,7 +224,9 @@ class Assignments(Evaluator):
             return self.scope.is_mapped(owner)
         if base.type.startswith("type[") or base.shape is Shape.NEW:
             return False
-        if base.ref is not None and (base.ref.kind is not Kind.ARGUMENT or base.ref.path == base.text.partition(".")[0]):
+        if base.ref is not None and (
+            base.ref.kind is not Kind.ARGUMENT or base.ref.path == base.text.partition(".")[0]
+        ):
             return False  # what whoever starts the unit hands to each is no row, either
         if base.text in self.scope.module_names or not self.program.maps_rows:
             return False

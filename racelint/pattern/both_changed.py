@@ -110,6 +110,8 @@ def _under_one_lock(unit: Unit) -> Iterator[tuple[frozenset[Place], _Holder]]:
                 held.setdefault(lock.id, (lock, {}))[1].setdefault(change.resource.place, change)
     for lock, places in held.values():
         for one, other in combinations(places.values(), 2):
+            if one.how == other.how == "clear":
+                continue  # who begins anew with all does not say that the entries of the two belong together
             if one.resource.owner == other.resource.owner and one.resource.kind is other.resource.kind:
                 pair = frozenset((one.resource.place, other.resource.place))
                 waits = unit.switch_between(one.id, other.id) is not None

@@ -124,6 +124,11 @@ def _of_new_thing(unit: Unit, made: Access) -> bool:
 _CREATES = expression(r"(^|_)(create|new|report|submit)(_|$)")
 """Words in names of calls that create something, mostly in another system."""
 
+_OUTLIVES = expression(
+    r"(Events?|Logs?|Entry|Audits?|History|Histories|Record|Cleanups?|Outbox|Archives?|Snapshots?|Tombstones?)$"
+)
+"""Names of classes of rows that tell what has been, and stay when what they tell of is gone."""
+
 _DEFAULTS = frozenset({"defaults", "create_defaults"})
 _KEYS = frozenset({"pk", "id", ""})
 
@@ -143,9 +148,16 @@ def parent_then_child(unit: Unit) -> Iterator[tuple[Access, Access]]:
             keys = {f"{row.name}.pk", f"{row.name}.id"} if row is not None and row.name else set()
             if not (check.related | keys) & new.related or check.how == "look-up":
                 continue
-            if check.how in ("get", "aget") and not _deleted_somewhere(unit, check.resource.name):
+            if check.how in ("get", "aget") and (
+                _OUTLIVES.search(new.resource.name) or not _deleted_somewhere(unit, check.resource.name)
+            ):
                 continue  # a row that is loaded is mostly there for what is in it
-            locked = row is not None and row.locked
+            updated = (
+                unit.access(number) for number, _ in new.control
+            )  # which locks the row until the transaction ends
+            locked = (row is not None and row.locked) or any(
+                one is not None and one.op is Op.UPDATE and one.resource.name == check.resource.name for one in updated
+            )
             if _unguarded(unit, check, new) and not locked and not unit.guarded(check, new, World.PROCESSES):
                 yield check, new
                 break

@@ -72,7 +72,7 @@ def _of_row(unit: Unit, side: str, row: Row, write: Access, held: Sense) -> str:
 def _set_anew(unit: Unit, write: Access, column: str) -> bool:
     """Whether the column gets what the caller has brought: neither a constant, as a state does, nor what its old value gives."""
     part = write.value.part(column)
-    if part is None or part.shape in _CONSTANT or column.endswith("_id"):
+    if part is None or part.shape in _CONSTANT or column.endswith("_id") or _HOLDER.search(column):
         return False
     stems = [unit.access(number) for number in sorted(part.stems)]
     return not any(stem is not None and stem.resource.kind is not Kind.ARGUMENT for stem in stems)
@@ -106,4 +106,6 @@ _PATH = expression(r"(?<![\w.\"'])[A-Za-z_]\w*(?:\.\w+)*")
 _DIGEST = expression(r"(?i)digest|\bsha_?\d|\bmd5|blake2|crc32|checksum|fingerprint|etag|(?<![a-z])hash")
 _SECRET = expression(r"(?i)passw|secret|token|(?<![a-z])pin(?![a-z])|otp|api_?key|signature|hmac")
 """Who proves by the comparison who it is does not ask whether somebody else has saved."""
+_HOLDER = expression(r"(^|_)(owners?|leases?|lock(s|ed)?|claim(s|ed)?|holders?|workers?|authors?|users?)(_|$)")
+"""Who has a row, or may work on it: that it is the caller is asked, not whether somebody else has saved."""
 _CONSTANT = frozenset({Shape.NONE, Shape.FALSE, Shape.TRUE, Shape.CONSTANT, Shape.EMPTY})
