@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from racelint.events import Access, Acquire, Event, Op, Resource, Sense, Shape
+from racelint.expressions import expression
 from racelint.finding import World
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.rereading import fails_when_gone
@@ -65,9 +66,14 @@ def locked_on_one_way(unit: Unit, event: Event) -> str:
             and lock.id not in held_at(event)
             and unit.before(lock.id, event.id)
             and not unit.lets_go(lock, event)
+            and _ACQUIRES.search(unit.module.text(lock.place)) is not None  # a block ends before, whatever way leads on
         ):
             return lock.lock.name
     return ""
+
+
+_ACQUIRES = expression(r"acquire\w*\(")
+"""A call that takes a lock and does not give it back by itself."""
 
 
 def limit_before_lock(unit: Unit) -> Iterator[tuple[Pair, Acquire]]:

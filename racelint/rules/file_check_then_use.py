@@ -322,8 +322,18 @@ def _written_by_others(unit: Unit, test: Access, act: Access) -> Evidence:
         found = looked_for_by_threads(unit, test, act) or says_at_work(unit, test, act) or found
     if found is None:
         return UNKNOWN
-    alike = asks_somebody(unit) or cached_again(unit, test, act) or of_defaults(unit, test, act)
+    alike = (
+        asks_somebody(unit)
+        or cached_again(unit, test, act)
+        or (not _starts_processes(unit) and of_defaults(unit, test, act))
+    )
     return found.weakened() if alike else found
+
+
+def _starts_processes(unit: Unit) -> bool:
+    """Whether the project works in several processes, which begin together and read what one of them has written in part."""
+    index = unit.module.scope.index
+    return "multiprocessing" in index.packages or index.processes.in_many_processes
 
 
 RULE = Rule("RL701", "file-check-then-use", (World.PROCESSES,), "step fails", __doc__, find, needs=(Need.FILE_STEPS,))
