@@ -80,7 +80,8 @@ def _handed_to(unit: Unit, check: Access, sense: Sense, forget: Access) -> Mark 
             continue
         word = first_word(mark.subject.rpartition(".")[2])
         harmless = word in models.looks or word in models.idempotent or is_told(mark.subject) or not _acts(mark)
-        if names & mark.related and (mark.subject in _CLOSES_NUMBER or not harmless):
+        spends = names & mark.related and (mark.subject in _CLOSES_NUMBER or not harmless)
+        if spends and not unit.only_after_error(mark, forget):  # what is refused is not spent
             return mark
     return None
 
