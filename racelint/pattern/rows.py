@@ -11,6 +11,7 @@ from racelint.expressions import expression
 from racelint.facts import CallSite, ClassFacts, FunctionFacts
 from racelint.finding import Confidence, World
 from racelint.frozen import replace
+from racelint.paths import COMMAND_LIBRARIES
 from racelint.pattern.callers_locks import locked_by_callers, locked_by_hand
 from racelint.pattern.file_rivals import OWN, of_file
 from racelint.pattern.lookups import COUNTS
@@ -296,6 +297,23 @@ def _of_row(unit: Unit, mark: Mark, row: Row) -> bool:
     return any((a := unit.access(n)) is not None and a.resource.name.rpartition(".")[0] == row.name for n in mark.stems)
 
 
+def _by_hand(unit: Unit) -> bool:
+    """Whether the unit is part of a command that somebody runs by hand."""
+    libraries = unit.module.scope.libraries
+    return bool(
+        BY_HAND.search(unit.module.scope.facts.path)
+        or not TERMINAL.isdisjoint(libraries)
+        or is_command(unit.facts, libraries)
+    )
+
+
+def _of_a_tool(unit: Unit) -> bool:
+    """Whether the unit is part of a command, or all of the project is a tool for the command line that serves nobody."""
+    index = unit.module.scope.index
+    tool = not COMMAND_LIBRARIES.isdisjoint(index.packages) and not index.processes.in_many_processes
+    return tool or _by_hand(unit)
+
+
 def row_evidence(unit: Unit, write: Access, since: Access | None = None) -> Evidence:
     """Rows are reached by every process of the application, whatever this unit is.
 
@@ -312,11 +330,7 @@ def row_evidence(unit: Unit, write: Access, since: Access | None = None) -> Evid
     found = in_processes(unit)
     if found is not None and found.strength is not Confidence.LOW:
         return found
-    if (
-        BY_HAND.search(unit.module.scope.facts.path)
-        or not TERMINAL.isdisjoint(unit.module.scope.libraries)
-        or is_command(unit.facts, unit.module.scope.libraries)
-    ):
+    if _by_hand(unit):
         return Evidence("somebody may run the command while the application works on the same rows", Confidence.LOW)
     seldom = seldom_run(unit)
     if seldom:
@@ -424,6 +438,8 @@ def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
         return replace(found, strength=max(found.strength, Confidence.MEDIUM, key=lambda one: one.rank))
     if served and resource.kind is Kind.TABLE and one_writer(unit):
         return Evidence("the one thread that does so has the file of an embedded database", Confidence.LOW, "processes")
+    if served and (resource.kind is Kind.TABLE or kept) and _of_a_tool(unit):
+        return Evidence("somebody runs the command by hand, mostly one at a time", Confidence.LOW, "processes")
     if served and (resource.kind is Kind.TABLE or kept):
         return Evidence("every process that is connected reaches the same entry", Confidence.MEDIUM, "processes")
     return found
