@@ -26,6 +26,12 @@ _ENDS = frozenset({"shutdown", "terminate", "close", "stop"})
 """First words of what ends an object and its threads."""
 
 _TAKES = frozenset({"acquire", "flock", "lockf"})
+_POOL = expression(r"(?i)(?<![a-z])(pools?|engine|backend)$")
+"""The end of what a pool of connections is called: `self._pool`, `backend_or_pool`; its `acquire` lends one of many."""
+_STATEMENTS = frozenset(
+    "execute executemany executescript exec scalar scalars fetch fetchone fetchall fetchrow fetchval".split()
+)
+"""What sends a statement, which may be one that locks."""
 _GIVES_BACK = frozenset({"release", "unlock"})
 """Last names, and first words of last names, of calls that take a lock and give it back."""
 
@@ -209,10 +215,17 @@ class Guards(Roots):
 
     def takes_lock(self, manager: FunctionFacts) -> bool:
         """Whether a context manager that is written as a generator takes a lock of whatever kind before it yields."""
-        names = self.scope.models.names_lock
+        names, lends = self.scope.models.names_lock, self._lends_connections(manager)
         return any(map(names, manager.yields_within)) or any(
-            method in _TAKES or (names(method) and first_word(method) not in _GIVES_BACK)
-            for method in (call.callee.rpartition(".")[2] for call in manager.calls)
+            (method in _TAKES and not (lends and _POOL.search(receiver) and not names(receiver)))
+            or (names(method) and first_word(method) not in _GIVES_BACK)
+            for receiver, _, method in (call.callee.rpartition(".") for call in manager.calls)
+        )
+
+    def _lends_connections(self, manager: FunctionFacts) -> bool:
+        """Whether a context manager only takes something out of a pool and gives it back: a statement of its own may lock rows."""
+        return not self.scope.models.names_lock(manager.name) and not any(
+            call.callee.rpartition(".")[2] in _STATEMENTS for call in manager.calls
         )
 
     def lends_lock(self, owner: str) -> bool:

@@ -109,10 +109,15 @@ def _after_fork(unit: Unit) -> bool:
     facts = unit.module.scope.facts
     return any(
         call.callee.endswith("register_at_fork")
-        and any(argument.rpartition(".")[2] == unit.facts.name for argument in call.arguments)
+        and any(_last_name(argument) == unit.facts.name for argument in call.arguments)
         for function in (*facts.functions, facts.module_body)
         for call in function.calls
     )
+
+
+def _last_name(argument: str) -> str:
+    """The last name of what is handed over: `after_in_child=self._renew`."""
+    return argument.rpartition("=")[2].rpartition(".")[2]
 
 
 def _only_in_child(unit: Unit) -> bool:

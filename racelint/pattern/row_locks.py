@@ -280,7 +280,8 @@ def _within_transaction(unit: Unit, lock: Acquire) -> IdleLock | None:
     if alone and (until_commit or lock.what != "lock" or not lock.shared):
         return None
     inside = [e for e in unit.events if not isinstance(e, Acquire) and lock.id in held_at(e)]
-    around = [t for e in inside for t in transactions_at(unit, e) if t.id < lock.id]
+    # of what callers hold around the unit, it is not known which they entered first
+    around = [t for e in inside for t in transactions_at(unit, e) if t.id < lock.id and t.site != lock.site]
     if not inside or not around or not all(around[0].id in held_at(e) for e in inside):
         return None
     # what is taken by a statement may be held on some of the ways only: then a call says nothing of where it is given back
