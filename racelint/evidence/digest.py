@@ -9,6 +9,7 @@ from racelint.evidence.handlers import registers
 from racelint.evidence.not_started import called_before
 from racelint.evidence.reaching import Reaching
 from racelint.evidence.spawns import is_waited_for
+from racelint.evidence.turns import lone_worker
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.frozen import dataclass, replace
@@ -91,7 +92,8 @@ def _started(module: Guards, caller: FunctionFacts, call: CallSite) -> list[tupl
             text = f"{where} starts it with `{call.callee}`{' for many at once' if many else ''}"
             world = "tasks" if unit.is_async else spawner.world
             waited = is_waited_for(module, call, caller)
-            root = Root(unit.qualname, text, world, many, Confidence.HIGH, waited=waited)
+            worker = lone_worker(module, call, caller) if world == "threads" else ""
+            root = Root(unit.qualname, text, world, many, Confidence.HIGH, waited=waited, worker=worker)
         found.append((target.module.path, replace(root, own_object=_own(argument, caller, target))))
     return found
 

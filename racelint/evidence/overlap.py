@@ -96,6 +96,7 @@ class Concurrency(OwnObjects):
                     (left.guarded and right.guarded)
                     or (first != second and self._apart(left, right, resource))
                     or (first == second and left.elsewhere)
+                    or (own and (self._left_to_worker(left) or self._left_to_worker(right)))
                     or in_turn  # of what the one object has, though others might have it, too
                 ):
                     strength = Confidence.LOW
@@ -124,6 +125,12 @@ class Concurrency(OwnObjects):
                     half = (left if left.public else right).unit if left.public != right.public else ""
         return (
             Evidence(best.text, weakest, world, public, elsewhere, at_lock=met, half=half) if best is not None else None
+        )
+
+    def _left_to_worker(self, root: Root) -> bool:
+        """Whether it is only a public method of which the project shows that a pool of one worker runs it."""
+        return root.public and any(
+            one.worker and one.unit == root.unit and one.world == root.world for one in self.roots
         )
 
     def _makes_anew(self, root: Root) -> bool:

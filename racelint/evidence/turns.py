@@ -39,8 +39,10 @@ def joined_before(call: CallSite, line: int, starter: FunctionFacts) -> bool:
 
 def lone_worker(calls: Calls, call: CallSite, starter: FunctionFacts) -> str:
     """The pool of one worker that a call hands a unit to, as the module knows it; "" if there may be more workers."""
-    receiver = call.callee.rpartition(".")[0]
-    root, dot, attribute = receiver.partition(".")
+    receiver, _, method = call.callee.rpartition(".")
+    if method == "run_in_executor":
+        receiver = (*call.arguments, "")[0].rpartition("=")[2]
+    root, dot, attribute = _without_local_name(receiver, starter).partition(".")
     owner, self_name = enclosing_self(starter, calls.scope)
     if dot:
         if root != self_name or not owner:
@@ -62,6 +64,15 @@ def lone_worker(calls: Calls, call: CallSite, starter: FunctionFacts) -> str:
     if not made or not all(line in pools and not ALONE.isdisjoint(pools[line].arguments) for line in made):
         return ""
     return name
+
+
+def _without_local_name(path: str, function: FunctionFacts) -> str:
+    """What a local name stands for that is only ever given one attribute: `pool = self._pool`."""
+    if path not in function.local_names:
+        return path
+    given = {(write.shape, write.built_from) for write in function.writes if write.path == path}
+    shape, source = given.pop() if len(given) == 1 else ("", "")
+    return source if shape == "other" and source.count(".") == 1 else path
 
 
 def task_lock_around(calls: Calls, call: CallSite, starter: FunctionFacts) -> str:
