@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from racelint.events import Access, Event, Kind, Mark, Op, Switch
 from racelint.evidence import Evidence
 from racelint.expressions import expression
-from racelint.facts import FunctionFacts
+from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence, World
 from racelint.frozen import replace
 from racelint.pattern.module import here
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.rivals import rivals
 from racelint.pattern.unit import Unit, held_at, same
-from racelint.words import NOTES, SENDS, TAKES_ENTRY, first_word
+from racelint.words import NOTES, REQUESTS, SENDS, TAKES_ENTRY, first_word
 
 _ANSWERS = frozenset("handle on receive recv process dispatch reply respond answer ack acknowledge".split())
 """First words of functions that send because something came: nobody answers that."""
@@ -101,7 +101,7 @@ def _asks(unit: Unit, event: Event, note: Access, world: World) -> bool:
         case Switch():
             sends = world is World.TASKS and first_word(event.callee) in SENDS
         case Mark():
-            own = event.what == "request"
+            own = event.what == "request" and _reaches_out(unit, event.subject)
             called = event.what in ("call", "slow") and first_word(event.subject) in SENDS
             # a function is not known to send by the first word of its name: `request_id(data)`
             sends = own or (called and ("." in event.subject or event.subject in SENDS))
@@ -117,6 +117,27 @@ def _asks(unit: Unit, event: Event, note: Access, world: World) -> bool:
         and not held_at(event) & held_at(note)
         and not unit.only_after_error(event, note)
     )
+
+
+def _reaches_out(unit: Unit, name: str) -> bool:
+    """Whether a method of the project that is called as those are that send does more, as far as it is seen, than to call functions
+    that it is given, one after the other: those have run, and with them all that they lead to, when it returns."""
+    scope, concurrency = unit.module.scope, unit.module.concurrency
+    called = [scope.functions[callee] for callee in concurrency.callees.get(unit.facts.qualname, ())]
+    seen = [function for function in called if function.name == name]
+    runs = [scope.functions[step] for function in seen for step in concurrency.runs(function.qualname)]
+    return not runs or any(function.stub or any(map(_leads_out, function.calls)) for function in runs)
+
+
+def _leads_out(call: CallSite) -> bool:
+    """Whether a call may lead to another side: one of an object that is waited for, or whose method is named so."""
+    return call.awaited or ("." in call.callee and first_word(call.callee.rpartition(".")[2]) in _LEADS_OUT)
+
+
+_LEADS_OUT = REQUESTS | frozenset(
+    "write put emit notify call query post push submit enqueue dispatch run start communicate".split()
+)
+"""First words of methods of what another side is reached by: connections, queues, clients, brokers."""
 
 
 def _noted_before(unit: Unit, sent: Event, note: Access) -> bool:
