@@ -36,11 +36,19 @@ def replaced_from_fixed_name(unit: Unit) -> Iterator[tuple[Access | Mark, Access
                 and not unit.guarded(write, target)
             ):
                 used = used_by_others(unit, target, ATOMIC | COOKIES)
-                missed = shared_word(target.resource.path, target.resource.name, only=CACHED) and taken_for_miss(
+                missed = _of_cache(unit, target) and taken_for_miss(
                     unit, target.resource
                 )  # a mixture of two is none either
                 yield write, target, used.weakened() if used is not None and missed else used
                 break
+
+
+def _of_cache(unit: Unit, target: Access) -> bool:
+    """Whether the name of the file says that it is a cache, or that of what writes it, which goes on where the rename fails as
+    another writer was faster."""
+    if shared_word(target.resource.path, target.resource.name, only=CACHED):
+        return True
+    return "OSError" in target.forgiven and bool(shared_word(unit.facts.name, target.place.unit, only=CACHED))
 
 
 def _written_by_object(unit: Unit, source: str, target: Access) -> Access | Mark | None:

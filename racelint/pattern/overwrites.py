@@ -85,7 +85,7 @@ def _readers(unit: Unit, write: Access) -> Evidence | None:
     if used is None:
         return None
     cached = shared_word(resource.path, resource.name, facts.owner, only=CACHED)
-    if cached and taken_for_miss(
+    if (cached or shared_word(facts.name, write.place.unit, only=CACHED)) and taken_for_miss(
         unit, resource
     ):  # what is asked for again does no harm, unlike a lock that seems to be free
         return Evidence(f"who reads it takes what is no whole file for none; {used.text}", Confidence.LOW, "processes")
@@ -239,9 +239,11 @@ def taken_for_miss(unit: Unit, resource: Resource) -> bool:
         reads = [read for read in every if _one_name(read.resource, resource)] or every
     else:
         readers = (f for f in unit.module.scope.facts.functions if f.qualname != unit.facts.qualname and opens(f))
-        reads = [read for function in readers for read in _reads(unit.module.unit(function.qualname))]
-        cached = [read for read in reads if shared_word(read.resource.path, read.resource.name, only=CACHED)]
-        reads = cached or reads  # the others may be of what the cache is made of
+        found = [(function.name, read) for function in readers for read in _reads(unit.module.unit(function.qualname))]
+        cached = [
+            read for name, read in found if shared_word(read.resource.path, read.resource.name, name, only=CACHED)
+        ]
+        reads = cached or [read for _, read in found]  # the others may be of what the cache is made of
     return bool(reads) and all(_unreadable(read) for read in reads)
 
 
