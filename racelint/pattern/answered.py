@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from functools import lru_cache
 
 from racelint.events import Access
@@ -15,10 +16,15 @@ from racelint.words import TAKEN
 def answered_by_application(unit: Unit, look: Access, new: Access) -> bool:
     """Whether a unique column refuses the second row, and the application answers that error in whatever request it comes up.
 
-    A job has no such answer: it fails.
+    A job has no such answer: it fails. Where no class of the row is seen, as helpers look it up and make it, an application that
+    answers such errors knows that they come up.
     """
-    if _top(unit.module.path) not in _answering(unit.module.scope.index) or _in_job(unit):
+    if _in_job(unit):
         return False
+    if _top(unit.module.path) not in _answering(unit.module.scope.index) and not _answers_by_table(unit):
+        return False
+    if not any(seen_classes(unit, row.resource.name) for row in (look, new)):
+        return True
     unique, tested = _unique_columns(unit, new), _tested_columns(look)
     return bool(unique) and (not tested or not tested.isdisjoint(unique))
 
@@ -69,6 +75,55 @@ def _answering(index: Index) -> frozenset[str]:
     What lies beside them may be another application.
     """
     return frozenset(_top(module.path) for module in index.modules if _answers(module))
+
+
+def _answers_by_table(unit: Unit) -> bool:
+    """Whether an application beside the unit is made with a table of what answers which error, and such an error is in one."""
+    top, program = _top(unit.module.path), unit.module.program
+    for path in _naming_errors(unit.module.scope.index):
+        if _top(path) == top:
+            try:
+                if _has_table("".join(program.lines_at(path))):
+                    return True
+            except ValueError:
+                continue
+    return False
+
+
+@lru_cache(maxsize=2)
+def _naming_errors(index: Index) -> tuple[str, ...]:
+    """The modules that name an error about a second row elsewhere than to catch it."""
+    return tuple(
+        module.path
+        for module in index.modules
+        if any(
+            TAKEN.search(name.rpartition(".")[2])
+            for function in (module.module_body, *module.functions)
+            for name in function.references
+        )
+    )
+
+
+@lru_cache(maxsize=16)
+def _has_table(text: str) -> bool:
+    """Whether a module has a mapping from such an error to a function, and says what it is for, as Starlette calls it."""
+    if _TABLE not in text:
+        return False
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    return any(
+        key is not None
+        and isinstance(value, ast.Name | ast.Attribute)
+        and TAKEN.search(ast.unparse(key).rpartition(".")[2])
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Dict)
+        for key, value in zip(node.keys, node.values, strict=True)
+    )
+
+
+_TABLE = "exception_handlers"
 
 
 def _top(path: str) -> str:
