@@ -7,6 +7,9 @@ from enum import Enum
 from functools import lru_cache
 
 from racelint.events import Access, Kind
+from racelint.expressions import expression
+from racelint.facts import ModuleFacts
+from racelint.index.processes import OF_TESTS
 from racelint.pattern.made import is_told
 from racelint.pattern.unit import Unit
 from racelint.words import PACES
@@ -23,9 +26,11 @@ def only_shown(unit: Unit, write: Access, counted: bool = True, figures: bool = 
     if PACES.search(resource.path):
         return True
     function = unit.module.scope.functions.get(write.place.unit)
+    if counted and resource.kind is Kind.GLOBAL and write.how in _COUNTS:
+        return _never_read(unit, resource.path)
     if resource.kind is not Kind.ATTRIBUTE or "." in resource.path or function is None:
         return False
-    if counted and write.how not in _COUNTS:
+    if counted and write.how not in _COUNTS and not (write.how == "=" and _ADDED.search(write.value.text)):
         return False
     name, home = resource.path, unit.module.scope.names_in(function.qualname).facts.path
     readers = _readers(unit, name, home)
@@ -36,6 +41,34 @@ def only_shown(unit: Unit, write: Access, counted: bool = True, figures: bool = 
         return False
     own = name.startswith("_") or not _COPIED.isdisjoint(home.split("/")[:-1])
     return Use.SHOWN in uses or (counted and own)
+
+
+def _never_read(unit: Unit, name: str) -> bool:
+    """Whether a private global is only set and counted up, here and in all modules that use this one: tests may look at it."""
+    if not name.startswith("_") or not name.isidentifier():
+        return False
+    home, index = unit.module.path, unit.module.scope.index
+    if any(not OF_TESTS.search(module.path) and _imports(module, name) for module in index.users.get(home, ())):
+        return False
+    return not _readers(unit, name, home) and _only_set(_text(unit, home), name)
+
+
+def _imports(module: ModuleFacts, name: str) -> bool:
+    return any(origin.rpartition(".")[2] == name for _, origin in module.imports)
+
+
+@lru_cache(maxsize=64)
+def _only_set(text: str, name: str) -> bool:
+    """Whether a module never reads a name, nor says it in a text by which it could be looked up."""
+    try:
+        nodes = list(ast.walk(ast.parse(text)))
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    return not any(
+        (isinstance(node, ast.Name) and node.id == name and not isinstance(node.ctx, ast.Store))
+        or (isinstance(node, ast.Constant) and node.value == name)
+        for node in nodes
+    )
 
 
 MOST_READERS = 5
@@ -63,6 +96,9 @@ _COPIED = frozenset({"packages", "vendor", "_vendor", "vendored", "_vendored", "
 
 _FIGURES = frozenset({"stats", "statistics", "metrics"})
 """Words of names of functions that give out figures about an object, for somebody to look at."""
+
+_ADDED = expression(r"\+ \d+\s*\)*$")
+"""The end of what a number is set to that is counted up without `+=`."""
 
 _COUNTS = ("+=", "-=", "[]+=", "[]-=")
 
@@ -94,12 +130,26 @@ def _used_in(text: str, name: str, figures: bool) -> Use:
 def _used(tree: ast.AST, name: str, figures: bool) -> Use:
     above = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     found = [node for node in above if _names(node, name)]
-    steps = [holder.op for holder in map(above.get, found) if isinstance(holder, ast.AugAssign)]
+    by_hand = [step for node in found if (step := _counted_by_hand(node, above, name)) is not None]
+    steps = [
+        holder.op for holder in (*map(above.get, found), *by_hand) if isinstance(holder, ast.AugAssign | ast.BinOp)
+    ]
     falls = not steps or not all(isinstance(step, ast.Add) for step in steps)
-    loads = [node for node in found if not _is_changed(node, above)]
+    loads = [node for node in found if not _is_changed(node, above) and _counted_by_hand(node, above, name) is None]
     if not all(_is_shown(node, above, figures, falls) for node in loads):
         return Use.READ
     return Use.SHOWN if loads else Use.NONE
+
+
+def _counted_by_hand(node: ast.AST, above: dict[ast.AST, ast.AST], name: str) -> ast.BinOp | None:
+    """The sum to which the attribute is set that is read there for nothing else: `self.n = getattr(self, "n", 0) + 1`."""
+    read = above.get(node)
+    summed = above.get(read) if isinstance(read, ast.Call) and ast.unparse(read.func) == "getattr" else read
+    holder = above.get(summed) if isinstance(summed, ast.BinOp) and isinstance(summed.right, ast.Constant) else None
+    if not isinstance(holder, ast.Assign) or len(holder.targets) != 1 or not isinstance(summed, ast.BinOp):
+        return None
+    target = holder.targets[0]
+    return summed if isinstance(target, ast.Attribute) and target.attr == name else None
 
 
 def _names(node: ast.AST, name: str) -> bool:
