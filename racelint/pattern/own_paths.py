@@ -30,6 +30,13 @@ def _own_attribute(unit: Unit, resource: Resource) -> bool:
     )
 
 
+def has_process_number(path: str) -> bool:
+    """Whether the path has the number of the own process in it: others may guess it, but no other run of the code writes there."""
+    return _NUMBERED.search(path) is not None
+
+
+_NUMBERED = expression(r"\bgetpid\(\)")
+
 MOST_STEPS = 5
 """Assignments between a path and what it is made of."""
 

@@ -49,7 +49,7 @@ from racelint.pattern.overwrites import (
     moved_from_elsewhere,
     removed_then_replaced,
 )
-from racelint.pattern.own_paths import made_for_one_call
+from racelint.pattern.own_paths import has_process_number, made_for_one_call
 from racelint.pattern.own_steps import written_in_one_step_of_a_loop
 from racelint.pattern.seldom import seldom_run
 from racelint.pattern.sharing import used_by_others
@@ -98,6 +98,7 @@ def overwrites(unit: Unit) -> Iterator[tuple[Access | Mark, Access, str, Evidenc
             readers_wait(unit, write)
             or after_the_first(unit)
             or made_for_one_call(unit, write)
+            or has_process_number(write.resource.path)
             or written_in_one_step_of_a_loop(unit, write)
         )
         yield write, write, message, evidence.weakened() if apart else evidence, ADVICE
@@ -113,7 +114,9 @@ def overwrites(unit: Unit) -> Iterator[tuple[Access | Mark, Access, str, Evidenc
     for opened, target, used in replaced_from_fixed_name(unit):
         message = "{name} takes what was written on line {line} under a fixed name; two writers mix there"
         advice = "give each writer a temporary file of its own in the same folder: `atomic_write`"
-        apart = used is not None and used.strength is not Confidence.LOW and locked_for_some(unit)
+        apart = used is not None and (
+            has_process_number(target.value.text) or (used.strength is not Confidence.LOW and locked_for_some(unit))
+        )
         yield opened, target, message, UNKNOWN if used is None else used.weakened() if apart else used, advice
     for target, used in moved_from_elsewhere(unit):
         message = "{name} gets a file of another folder, which may be copied piece by piece"
