@@ -160,11 +160,10 @@ class Processes:
 
         One or two modules alone say nothing of what uses them.
         """
-        if len(self._roots) < FEWEST_MODULES or not (_BESIDE | _CHATS | WINDOW_LIBRARIES).isdisjoint(
-            frozenset().union(*self._roots.values())
-        ):
+        imported = {origin.partition(".")[0] for module in self.modules for _, origin in module.imports}
+        if len(self.modules) < FEWEST_MODULES or not (_BESIDE | _CHATS | WINDOW_LIBRARIES).isdisjoint(imported):
             return False
-        functions = [f for module in self.modules if module.path in self._roots for f in module.functions]
+        functions = [function for module in self.modules for function in module.functions]
         return not any(
             f.is_async or any(given <= {name for name, _ in f.params} for given in _SERVED_WITH) for f in functions
         )

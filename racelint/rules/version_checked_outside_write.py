@@ -118,7 +118,7 @@ def find_compared(module: Module, unit: Unit) -> Iterable[Finding]:
             RULE,
             unit,
             write,
-            ((Role.READ, load), (Role.CHECK, compared), (Role.WRITE, write)),
+            ((Role.READ, compared), (Role.WRITE, write)),
             f"`{content}` is compared on line {module.line(compared)} with what the client has seen, and `{name}` is saved here in a "
             "separate step; two writers can both pass the comparison",
             row_evidence(unit, write, load),
