@@ -24,25 +24,21 @@ def entries_marked(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | Switch | 
     for write in unit.accesses(Op.WRITE, kinds=(Kind.STORE,)):
         if write.resource.owner != "store" or write.value.shape not in (Shape.CONSTANT, Shape.TRUE):
             continue
-        for number, sense in sorted(write.control, key=lambda one: one[0]):
-            look = unit.access(number)
-            if look is None or sense is not Sense.ABSENT or not exactly(look.resource, write.resource):
-                continue
-            if look.op not in (Op.READ, Op.CHECK) or unit.guarded(look, write, World.PROCESSES):
-                continue
+        for look in _missed(unit, write):
             if unit.only_after_error(look, write):
                 continue  # says that it failed, and keeps nobody out who comes meanwhile
+            because = (look.id, Sense.ABSENT)
             effect: Access | Mark | Switch | None = next(
-                (e for e in effects_of(unit, write) if (number, sense) in e.control), None
+                (e for e in effects_of(unit, write) if because in e.control), None
             )
-            effect = effect or _paid(unit, look, write, sense) or _awaited(unit, look, write, sense)
+            effect = effect or _paid(unit, look, write, Sense.ABSENT) or _awaited(unit, look, write, Sense.ABSENT)
             if effect is None and (
                 shared_word(look.resource.key, unit.facts.qualname, only=LOCK_WORDS)
                 or given_up(unit, write)
                 or refuses_second(unit, look, write)
             ):
                 effect = write
-            effect = effect or done_by_job(unit, (number, sense))
+            effect = effect or done_by_job(unit, because)
             if effect is not None:
                 yield Pair(unit, look, write), effect
             break
@@ -61,16 +57,21 @@ def _answers_kept(unit: Unit) -> Iterator[tuple[Pair, Mark | Switch]]:
     for write in unit.accesses(Op.WRITE, kinds=(Kind.STORE,)):
         if write.resource.owner != "store" or write.how not in ("set", "aset", "setex", "put"):
             continue
-        for number, sense in sorted(write.control, key=lambda one: one[0]):
-            look = unit.access(number)
-            if look is None or sense is not Sense.ABSENT or not exactly(look.resource, write.resource):
-                continue
-            if look.op not in (Op.READ, Op.CHECK) or unit.guarded(look, write, World.PROCESSES):
-                continue
-            paid = _paid(unit, look, write, sense)
+        for look in _missed(unit, write):
+            paid = _paid(unit, look, write, Sense.ABSENT)
             if paid is not None:
                 yield Pair(unit, look, write), paid
             break
+
+
+def _missed(unit: Unit, write: Access) -> Iterator[Access]:
+    """The looks that did not find the very entry, because of which it is written, with no lock over both; the first ones first."""
+    for number, sense in sorted(write.control, key=lambda one: one[0]):
+        look = unit.access(number)
+        if look is None or sense is not Sense.ABSENT or not exactly(look.resource, write.resource):
+            continue
+        if look.op in (Op.READ, Op.CHECK) and not unit.guarded(look, write, World.PROCESSES):
+            yield look
 
 
 def _paid(unit: Unit, look: Access, write: Access, sense: Sense) -> Mark | Switch | None:
