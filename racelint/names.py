@@ -257,6 +257,16 @@ MEANINGS = (
         "a right that is given once is gone",
         rf"(?i)(^|_)({'|'.join(sorted(load_models().once))})(_(at|on|by))?$",
     ),
+    Meaning(
+        "`Event`, `Log`, `Entry`, `Audit`, `History`, `Record`, `Cleanup`, `Outbox`, `Archive`, `Snapshot`, `Tombstone` as the last word of a class of rows",
+        "tells what has been, and stays when what it tells of is gone",
+        r"(Events?|Logs?|Entry|Audits?|History|Histories|Record|Cleanups?|Outbox|Archives?|Snapshots?|Tombstones?)$",
+    ),
+    Meaning(
+        "`owner`, `lease`, `lock`, `claim`, `holder`, `worker`, `author`, `user` in the name of a column that is compared with what a caller says",
+        "says who has the row, not what is in it",
+        r"(^|_)(owners?|leases?|lock(s|ed)?|claim(s|ed)?|holders?|workers?|authors?|users?)(_|$)",
+    ),
     Meaning("`test_x`, `TestX`, `XTest`", "a test, which runs alone", r"^(test_|Test)|Tests?$|TestCase$"),
     Meaning("`for_update`, `advisory`", "locks rows", r"(?i)for_?update|advisory"),
     Meaning("`pool`, `executor`", "an object whose `map` starts jobs in threads", r"(?i)pool|executor"),

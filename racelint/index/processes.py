@@ -35,9 +35,9 @@ _BESIDE = frozenset(
         "fastapi flask django aiohttp starlette sanic quart litestar bottle pyramid falcon cherrypy cheroot klein web webob "
         "werkzeug odoo openerp frappe zope Zope2 Products plone trytond pylons tg connexion blacksheep robyn hug nameko uvicorn "
         "gunicorn waitress hypercorn granian socketio engineio websockets websocket grpc grpclib paho pika aio_pika zmq kazoo "
-        "stomp nats pulsar confluent_kafka kafka rclpy rospy twisted autobahn ladon spyne rpyc Pyro4 Pyro5 thriftpy2 "
+        "stomp nats pulsar confluent_kafka kafka rclpy rospy autobahn ladon spyne rpyc Pyro4 Pyro5 thriftpy2 "
         "celery rq dramatiq huey taskiq arq apscheduler schedule procrastinate kombu luigi airflow prefect dagster temporalio "
-        "azure functions_framework chalice mangum aws_lambda_powertools aws_cdk mcp fastmcp slack_bolt errbot irc sopel "
+        "azure functions_framework chalice mangum aws_lambda_powertools mcp fastmcp slack_bolt errbot irc sopel "
         "streamlit gradio dash nicegui bokeh panel jupyter_server notebook ipykernel scrapy watchdog homeassistant locust"
     ).split()
 )
