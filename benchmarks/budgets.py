@@ -147,6 +147,10 @@ def growth(folder: Path, rounds: int) -> Iterator[tuple[str, str, str]]:
     branch = "        if self.total > {0}:\n            await asyncio.sleep({0})\n            self.total += 1\n"
     method = "    async def add{0}(self):\n        total = self.total\n        await asyncio.sleep(0)\n        self.total = total + 1\n\n"
     head = "import asyncio\n\n\nclass Counter:\n    def __init__(self):\n        self.total = 0\n\n"
+    record = "\n\nclass Record{0}(formats.Record):\n    def __init__(self):\n        formats.Record.__init__(self)\n"
+    record += "        self.head = formats.Record(4)\n        self.head.fill({0})\n        self.size = {0}\n"
+    client = "_client = None\n\n\ndef client():\n    global _client\n    if _client is None:\n"
+    client += "        _client = open('client')\n    return _client\n"
     kinds = {
         "methods in a class": (head, method, 400),
         "branches in a function": (head + "    async def add(self):\n", branch, 800),
@@ -154,6 +158,16 @@ def growth(folder: Path, rounds: int) -> Iterator[tuple[str, str, str]]:
             "import asyncio\n",
             "\n\nasync def add{0}(n):\n    await asyncio.sleep(n)\n    return n + {0}\n",
             10000,
+        ),
+        "classes of a generated file": (
+            "import formats\n",
+            record,
+            2000,
+        ),
+        "public functions around a global": (
+            "import threading\n\n_lock = threading.Lock()\n" + client,
+            "\n\ndef ask{0}(name):\n    return client().read({0}, name)\n",
+            1000,
         ),
     }
     for name, (top, part, count) in kinds.items():

@@ -29,10 +29,12 @@ class Confidence(Enum):
     MEDIUM = "medium"
     HIGH = "high"
 
-    @property
-    def rank(self) -> int:
-        """0 for low, 1 for medium, 2 for high."""
-        return ("low", "medium", "high").index(self.value)
+    rank: int
+    """0 for low, 1 for medium, 2 for high."""
+
+
+for _number, _confidence in enumerate(Confidence):
+    _confidence.rank = _number  # asked for each pair of roots, so that it is looked up and not found out
 
 
 class Applicability(Enum):

@@ -72,7 +72,12 @@ class Helpers:
         root, dot, _ = receiver.partition(".")
         if not dot and not handed and self._untyped(root, function):
             return ()
-        return self.concurrency.target(callee, function) or (self._method_names[name] if dot else ())
+        known = self.concurrency.target(callee, function)
+        if (
+            known or not dot or name == "__init__"
+        ):  # `base.Record.__init__(self)` names the class, which is none of the module's
+            return known
+        return self._method_names[name]
 
     def _untyped(self, name: str, function: FunctionFacts) -> bool:
         """Whether nothing tells the type of a local name: it is an argument without annotation, or made by no helper."""

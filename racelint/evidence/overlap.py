@@ -12,6 +12,10 @@ from racelint.frozen import cached_property
 from racelint.resolve import locks_of
 from racelint.words import BRINGS_UP, first_word, of_application
 
+_REMEMBERED = 100
+"""For how many functions and resources it is remembered which roots come to them: the same few are asked about one after the other,
+and each may have hundreds in a large module."""
+
 
 def _constructs(root: Root, resource: Resource | None) -> bool:
     """Whether the root is a constructor and the resource an attribute of its new object, which nobody else has yet."""
@@ -44,6 +48,18 @@ class Concurrency(OwnObjects):
         With a resource: that they overlap on the same one; runs that have an object of their own do not share its attributes.
         A unit that the module starts itself beside its public methods is stronger evidence than two public methods.
         """
+        key = (one, other, world, resource)
+        if key not in self._overlaps:
+            if len(self._overlaps) > _REMEMBERED:
+                self._overlaps.clear()
+            self._overlaps[key] = self._find_overlap(one, other, world, resource)
+        return self._overlaps[key]
+
+    @cached_property
+    def _overlaps(self) -> dict[tuple[str, str, str, Resource | None], Evidence | None]:
+        return {}
+
+    def _find_overlap(self, one: str, other: str, world: str, resource: Resource | None) -> Evidence | None:
         if resource is not None and (self._builds(one, resource) or self._builds(other, resource)):
             return None
         if world == "threads" and all(self._on_loop_by_its_word(name) for name in (one, other)):
@@ -54,18 +70,21 @@ class Concurrency(OwnObjects):
         given = resource is not None and resource.kind is Kind.ARGUMENT and not of_application(resource.path)
         if given and resource is not None and (self._of_one_run(one, resource) or self._of_one_run(other, resource)):
             return None
-        ones, others = self.reached_sharing(one, resource), self.reached_sharing(other, resource)
+        many = world, resource, own, given, captured
+        lefts, rights = self._sharing(one, *many), self._sharing(other, *many)
         best: Root | None = None
         weakest, public, elsewhere, met, half = Confidence.HIGH, False, False, False, ""
-        for first in ones:
-            left = self.roots[first]
-            if left.world != world:
-                continue
-            for second in others:
-                right = self.roots[second]
+        for first, left, left_strength, left_at_lock in lefts:
+            for second, right, right_strength, right_at_lock in rights:
+                strength = right_strength if right_strength.rank < left_strength.rank else left_strength
+                at_lock = left_at_lock and right_at_lock
+                told = public and not (left.public and right.public and not at_lock)  # by more than public names
+                if best is not None:  # in modules with hundreds of public functions most pairs tell nothing new
+                    most = 1 if strength.rank == 0 and left.public != right.public else strength.rank
+                    if most < weakest.rank or (most == weakest.rank and not told):
+                        continue
                 if (
-                    right.world != world
-                    or (
+                    (
                         not left.many
                         and (
                             first == second
@@ -76,21 +95,11 @@ class Concurrency(OwnObjects):
                     or (left.worker and left.worker == right.worker and (own or not left.worker.startswith("self.")))
                     or (first != second and (self._waits_for(second, left) or self._waits_for(first, right)))
                     or (first == second and (left.body or left.apart) and own)
-                    or (own and (self._has_own(left, resource) or self._has_own(right, resource)))
-                    or (own and (self._makes_anew(left) or self._makes_anew(right)))
-                    or (own and world == "tasks" and (_constructs(left, resource) or _constructs(right, resource)))
-                    or (world == "threads" and resource is not None and self._builds_one_of(left, right, resource))
-                    or (given and (left.handler or right.handler or left.called or right.called))
                 ):
                     continue
                 in_turn = own and left.in_turn and left.in_turn == right.in_turn
                 if in_turn and resource is not None and resource.owner in self.scope.family(self._owner(left)):
                     continue
-                if captured and not (self._has_captured(first, captured) and self._has_captured(second, captured)):
-                    continue
-                strength = min(
-                    self._strength(left, resource, one), self._strength(right, resource, other), key=lambda s: s.rank
-                )
                 called = left.called or right.called or left.documented or right.documented
                 if (
                     (left.guarded and right.guarded)
@@ -115,8 +124,6 @@ class Concurrency(OwnObjects):
                     )
                     inner = of_threads or (world == "tasks" and self._is_coroutine(weak))
                     strength = strength if inner else Confidence.MEDIUM
-                at_lock = self.meets_at_lock(left, one) and self.meets_at_lock(right, other)
-                told = public and not (left.public and right.public and not at_lock)  # by more than public names
                 if best is None or strength.rank > weakest.rank or (told and strength is weakest):
                     best, weakest = (left if left.many else right), strength
                     public = left.public and right.public and not at_lock
@@ -126,6 +133,42 @@ class Concurrency(OwnObjects):
         return (
             Evidence(best.text, weakest, world, public, elsewhere, at_lock=met, half=half) if best is not None else None
         )
+
+    def _sharing(
+        self, at: str, world: str, resource: Resource | None, own: bool, given: bool, captured: str
+    ) -> list[tuple[int, Root, Confidence, bool]]:
+        """The roots of a world whose runs may share the resource with others at the function `at`.
+
+        Each with its number, how much it says of the resource, and whether threads meet in `at` itself. `own` is whether the resource
+        is an attribute that each object has, `given` whether it comes with the call, `captured` how the names of all functions begin
+        that have the captured variable.
+        """
+        key = (at, world, resource, captured)
+        known = self._known_sharing.get(key)
+        if known is None:
+            numbers = self.reached_sharing(at, resource)
+            known = [
+                (number, root, self._strength(root, resource, at), self.meets_at_lock(root, at))
+                for number, root in ((number, self.roots[number]) for number in numbers)
+                if not (
+                    root.world != world
+                    or (own and (self._has_own(root, resource) or self._makes_anew(root)))
+                    or (own and world == "tasks" and _constructs(root, resource))
+                    or (world == "threads" and resource is not None and self._builds(root.unit, resource))
+                    or (given and (root.handler or root.called))
+                    or (captured and not self._has_captured(number, captured))
+                )
+            ]
+            if len(self._known_sharing) > _REMEMBERED:
+                self._known_sharing.clear()
+            self._known_sharing[key] = known
+        return known
+
+    @cached_property
+    def _known_sharing(
+        self,
+    ) -> dict[tuple[str, str, Resource | None, str], list[tuple[int, Root, Confidence, bool]]]:
+        return {}
 
     def _left_to_worker(self, root: Root) -> bool:
         """Whether it is only a public method of which the project shows that a pool of one worker runs it."""
@@ -314,10 +357,6 @@ class Concurrency(OwnObjects):
         return constructor is not None and any(
             self.scope.handed_by_maker(constructor, name) in family for name, _ in constructor.params[1:]
         )
-
-    def _builds_one_of(self, left: Root, right: Root, resource: Resource) -> bool:
-        """Whether the resource belongs to the object that one of the units is just building: nobody else has that yet."""
-        return self._builds(left.unit, resource) or self._builds(right.unit, resource)
 
     def _builds(self, name: str, resource: Resource) -> bool:
         """Whether a function is the constructor of the object whose attribute the resource is."""

@@ -57,6 +57,9 @@ class _Collector(Statements):
     """Walks a module once. Nested functions and classes are gathered as they are met."""
 
     def collect(self, tree: ast.Module, path: str) -> ModuleFacts:
+        self._speaks_of_threads = (
+            "hread" in self.source.text
+        )  # asked for each class, of which generated files have thousands
         assigned: list[tuple[str, str]] = []
         annotations: list[tuple[str, str]] = []
         for node in tree.body:
@@ -166,7 +169,7 @@ class _Collector(Statements):
                 versioned,
                 methods,
                 frozenset(name for statement in node.body if (name := per_object(statement))),
-                says_thread_safe(node) or ("hread" in self.source.text and notes_threads(node, self.lines)),
+                says_thread_safe(node) or (self._speaks_of_threads and notes_threads(node, self.lines)),
                 frozenset(enforced),
                 loose_columns(node.body),
             )

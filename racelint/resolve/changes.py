@@ -163,19 +163,22 @@ class Changes(Lineages):
     def family(self, qualname: str) -> frozenset[str]:
         """The class with its bases and subclasses, as far as this module defines them."""
         if qualname not in self._families:
-            self._families[qualname] = frozenset(
-                {c.qualname for c in self.lineage(qualname)}
-                | {
-                    c.qualname
-                    for c in self.classes.values()
-                    if any(b.qualname == qualname for b in self.lineage(c.qualname))
-                }
-            )
+            bases = (c.qualname for c in self.lineage(qualname))
+            self._families[qualname] = frozenset(bases).union(self._subclasses.get(qualname, ()))
         return self._families[qualname]
 
     @cached_property
     def _families(self) -> dict[str, frozenset[str]]:
         return {}
+
+    @cached_property
+    def _subclasses(self) -> dict[str, list[str]]:
+        """The classes in whose lineage a class is: looked for once, as generated modules have thousands."""
+        found: dict[str, list[str]] = {}
+        for class_ in self.classes.values():
+            for base in self.lineage(class_.qualname):
+                found.setdefault(base.qualname, []).append(class_.qualname)
+        return found
 
     def attribute_writes(self, qualname: str, attribute: str) -> list[tuple[FunctionFacts, Write]]:
         """Every write of `self.attribute` in the class, its bases and its subclasses in this module."""

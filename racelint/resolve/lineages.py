@@ -60,7 +60,8 @@ class Lineages(Names):
         while todo and seen < 30:
             seen += 1
             module, name = todo.pop()
-            class_ = next((c for c in module.classes if c.qualname == name), None)
+            classes = self.index.table(module).classes
+            class_ = classes.get(name)
             if class_ is None:
                 continue
             imports = dict(module.imports)
@@ -68,7 +69,7 @@ class Lineages(Names):
                 first, dot, rest = base.partition(".")
                 origin = imports.get(first, first) + dot + rest
                 found.add(origin)
-                if any(c.qualname == base for c in module.classes):
+                if base in classes:
                     todo.append((module, base))
                 else:
                     located = self.index.find_class(origin, module.path)
