@@ -177,6 +177,7 @@ MEANINGS = (
         "a server runs it for each connection",
         r"^websocket$",
     ),
+    Meaning("`main` as the name of a function", "somebody starts it at a terminal", r"^main$"),
     Meaning("`lifespan`, `startup`, `shutdown`", "runs once", r"(^|_)(lifespan|startup|shutdown)(_|$)"),
     Meaning(
         "`register`, `connect`, `listen`, `track`, `subscribe`, `attach`, `on_x`, `add_x_callback`",
@@ -272,7 +273,7 @@ MEANINGS = (
     Meaning("`pool`, `executor`", "an object whose `map` starts jobs in threads", r"(?i)pool|executor"),
     Meaning(
         f"{', '.join(f'`{word}`' for word in sorted(SHARED_WORDS))} in a path, or in the name of its function, class or module",
-        "processes share the file",
+        "processes share the file; of a word in the path alone, where something shows that several run",
         r"(?!)",
     ),
     Meaning(

@@ -81,6 +81,9 @@ KEPT_WORDS = frozenset("state states session sessions queue store checkpoint che
 LOCKS = frozenset({"lock", "lockfile", "pidfile"})
 """Those of them that say that the file itself is what keeps others out."""
 
+LOCKED = LOCKS | {"locks"}
+"""The same, and where such files lie: a file that keeps others out is there because others come."""
+
 CACHED = frozenset("cache caches cached memoized memorized".split())
 """Those of them that say that others read the file whenever it is there."""
 

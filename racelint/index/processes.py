@@ -18,6 +18,20 @@ _MANY_PROCESSES = frozenset(
 _SEVERAL = frozenset("multiprocessing celery rq dramatiq huey gunicorn uwsgi hypercorn granian".split())
 """What projects import that starts several processes, or is run in several by those who import it."""
 
+_FOR_SEVERAL = (
+    "concurrent.futures.ProcessPoolExecutor",
+    "concurrent.futures.process",
+    "http.server",
+    "socketserver",
+    "mcp.",
+    "fastmcp",
+    "joblib",
+    "mpi4py",
+    "torch.distributed",
+    "torch.multiprocessing",
+)
+"""Beginnings of what projects import that starts processes, or serves each of those who ask in a thread or process of its own."""
+
 _CHATS = frozenset("aiogram discord disnake hikari nextcord nonebot pyrogram telegram telethon".split())
 """Libraries of bots that keep one connection to a service for chats."""
 
@@ -55,6 +69,14 @@ def _forks(function: FunctionFacts) -> bool:
     """Whether a function divides its process, and not only to leave the terminal, where but one of the two goes on."""
     called = {call.callee.rpartition(".")[2] for call in function.calls}
     return any("fork" in name for name in called) and "setsid" not in called
+
+
+def serves_several(module: ModuleFacts) -> bool:
+    """Whether a module imports what works in several processes, starts them, or serves several at once."""
+    first = {origin.partition(".")[0] for _, origin in module.imports} - {"twisted"}
+    return not first.isdisjoint(_MANY_PROCESSES | _SEVERAL) or any(
+        origin.startswith(_FOR_SEVERAL) for _, origin in module.imports
+    )
 
 
 class Processes:
@@ -131,6 +153,11 @@ class Processes:
     def named_several(self) -> bool:
         """Whether the project names what works in several processes: workers of its server, or a pool or queue of jobs."""
         return self.names_workers or any(not _SEVERAL.isdisjoint(found) for found in self._roots.values())
+
+    @cached_property
+    def serves_several(self) -> bool:
+        """Whether the project works in several processes, starts some, or serves several at once: also if each has a server of its own."""
+        return any(map(serves_several, (module for module in self.modules if module.path in self._roots)))
 
     @cached_property
     def names_workers(self) -> bool:

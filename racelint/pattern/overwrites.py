@@ -8,6 +8,7 @@ from racelint.events import Access, Acquire, Kind, Op, Resource, Sense, Shape
 from racelint.evidence import Evidence
 from racelint.expressions import expression
 from racelint.finding import Confidence
+from racelint.frozen import replace
 from racelint.paths import CACHED, LOCKS, is_predictable, is_storage, is_system_path, shared_word
 from racelint.pattern.class_paths import names_in, paths_of_class
 from racelint.pattern.files import (
@@ -102,7 +103,7 @@ def _readers(unit: Unit, write: Access) -> Evidence | None:
     storage = is_storage(facts.owner) and _of_used_storage(unit, resource, reader)
     if reader and (handled or threads or storage or shared_word(resource.path, resource.name, facts.qualname)):
         strength = Confidence.MEDIUM if storage else used.strength
-        return Evidence(f"`{reader}` reads it; {used.text}", strength, "processes")
+        return replace(used, text=f"`{reader}` reads it; {used.text}", strength=strength, world="processes")
     return Evidence(used.text, Confidence.LOW, "processes")
 
 

@@ -19,6 +19,7 @@ from racelint.paths import (
     FOLDERS,
     KEPT_WORDS,
     KEY,
+    LOCKED,
     PATH_MOVES,
     PROCESS_LIBRARIES,
     SHARED_WORDS,
@@ -69,7 +70,8 @@ def used_by_others(
     if access.op is not Op.CREATE and is_socket(resource.path, resource.name):
         return Evidence("the server that listens at a socket has it for itself", Confidence.LOW, "processes")
     if is_system_path(resource.path):
-        return Evidence("the path is the same for every process of the machine", Confidence.MEDIUM, "processes")
+        text = "the path is the same for every process of the machine"
+        return Evidence(text, Confidence.MEDIUM, "processes", by_name="path")
     word = _telling(resource.path, resource.name, more=more)
     alone = (
         word in CACHED | CONFIGURED and unit.module.scope.index.processes.windowed
@@ -86,13 +88,12 @@ def used_by_others(
             f"`{word}` in the path says that {'runs of a program' if alone else 'processes'} share it",
             Confidence.LOW if weak_word else Confidence.MEDIUM,
             "processes",
+            by_name="" if word in LOCKED else "both" if _word_of_code(unit, more) in CACHED else "path",
         )
     if is_storage(unit.facts.owner):
         # by a class's name alone: of thirteen such findings that were read, five were right, all of files that others read
         return Evidence(f"`{unit.facts.owner}` is a storage, which processes share", Confidence.LOW, "processes")
-    parts = unit.module.path.replace("\\", "/").removesuffix(".py").split("/")[-2:]
-    of_code = (unit.facts.owner, *reversed(parts))
-    word = _telling(unit.facts.name, *(_OF_CODE.sub("", part) for part in of_code), more=more)
+    word = _word_of_code(unit, more)
     if word:
         return Evidence(
             f"`{word}` in the name of `{unit.facts.qualname}` or of its module says that processes share the path",
@@ -100,11 +101,24 @@ def used_by_others(
             if word in COOKIES - more or (word not in more and _of_caller(unit, access))
             else Confidence.MEDIUM,
             "processes",
+            by_name="" if word in LOCKED else "code",
         )
-    word = shared_word(resource.path, resource.name, unit.facts.qualname, *reversed(parts), only=KEPT_WORDS, more=weak)
+    names = (resource.path, resource.name, unit.facts.qualname, *_parts(unit))
+    word = shared_word(*names, only=KEPT_WORDS, more=weak)
     if word:
         return Evidence(f"`{word}` says that runs of a program share the path", Confidence.LOW, "processes")
     return None
+
+
+def _word_of_code(unit: Unit, more: frozenset[str]) -> str:
+    """The word in the name of the function, its class or module that says that processes share its files."""
+    of_code = (_OF_CODE.sub("", part) for part in (unit.facts.owner, *_parts(unit)))
+    return _telling(unit.facts.name, *of_code, more=more)
+
+
+def _parts(unit: Unit) -> list[str]:
+    """The names of the module and of the package that it is in."""
+    return unit.module.path.replace("\\", "/").removesuffix(".py").split("/")[:-3:-1]
 
 
 def _telling(*names: str, more: frozenset[str]) -> str:

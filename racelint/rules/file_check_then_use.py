@@ -17,7 +17,8 @@ processes do what only one should do: so it is with files that say which process
         os.makedirs(folder, exist_ok=True)
 
 ## Missed alarms
-Paths that are tested under one name and used under another.
+Paths that are tested under one name and used under another. Words of a path or of the code say only that processes could meet there:
+so, too, where nothing shows that several run (a handler, a thread, a pool, a lock between processes, a server), or only commands do it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -55,6 +56,7 @@ from racelint.pattern.own_paths import made_for_one_call
 from racelint.pattern.own_steps import in_one_step_of_a_loop, own_failure_cleaned, refused_alike
 from racelint.pattern.removing import moved_by_others, removed_by_others
 from racelint.pattern.seldom import seldom_run
+from racelint.pattern.several import only_named
 from racelint.pattern.sharing import (
     asks_somebody,
     linked_by_others,
@@ -83,6 +85,7 @@ def find(module: Module) -> Iterable[Finding]:
             name = act.resource.name
             seldom = (
                 (not evidence.by_hand and seldom_run(unit))
+                or only_named(unit, act, evidence)
                 or in_one_step_of_a_loop(unit, test, act)
                 or own_failure_cleaned(unit, test, act)
                 or refused_alike(unit, test, act)

@@ -31,7 +31,9 @@ crash leaves the part for good.
             os.replace(file.name, self.path)
 
 ## Missed alarms
-Files that are read by other programs only, unless their name says what they are for.
+Files that are read by other programs only, unless their name says what they are for. That a path has such a name, or is the same for
+all, says only that others could read it: it is told of at the default confidence where the code shows that several run, as a thread,
+a handler, a pool, a lock between processes, a server; not where only commands lead to it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -52,6 +54,7 @@ from racelint.pattern.overwrites import (
 from racelint.pattern.own_paths import has_process_number, made_for_one_call
 from racelint.pattern.own_steps import written_in_one_step_of_a_loop
 from racelint.pattern.seldom import seldom_run
+from racelint.pattern.several import only_named
 from racelint.pattern.sharing import used_by_others
 from racelint.pattern.unit import Unit
 from racelint.rule import Rule
@@ -72,7 +75,7 @@ def find(module: Module) -> Iterable[Finding]:
                 act,
                 ((Role.ACT, first), (Role.WRITE, act)) if first.id != act.id else ((Role.WRITE, act),),
                 message.format(name=f"`{name}`", line=module.line(first)),
-                evidence.weakened() if seldom_run(unit) else evidence,
+                evidence.weakened() if seldom_run(unit) or only_named(unit, act, evidence, of_code=True) else evidence,
                 World.PROCESSES,
                 name,
                 Fix(advice),
