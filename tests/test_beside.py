@@ -13,17 +13,17 @@ from racelint.finding import Confidence
 CATALOGUE = """
 import json
 
-CACHE = "/var/cache/catalogue/stars.json"
+STARS = "/home/sky/stars.json"
 
 def stars():
-    with open(CACHE) as file:
+    with open(STARS) as file:
         return json.load(file)
 
-def keep(found):
-    with open(CACHE, "w") as file:
+def keep_in_cache(found):
+    with open(STARS, "w") as file:
         json.dump(found, file)
 """
-MAIN = "from sky import catalogue\n\ndef main():\n    catalogue.keep({**catalogue.stars()})\n"
+MAIN = "from sky import catalogue\n\ndef renew():\n    catalogue.keep_in_cache({**catalogue.stars()})\n"
 
 
 def project(folder: Path, more: str) -> list[Confidence]:

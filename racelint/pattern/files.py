@@ -24,6 +24,7 @@ from racelint.paths import (
     shared_word,
 )
 from racelint.pattern.class_paths import names_elsewhere, paths_of_class
+from racelint.pattern.lock_handles import locked_by_system
 from racelint.pattern.markers import MADE_EMPTY
 from racelint.pattern.own_paths import is_own_file
 from racelint.pattern.same_place import REMOVING, removes_path, says_the_same_place
@@ -112,6 +113,8 @@ def tested_before_lock(unit: Unit) -> Iterator[tuple[Access, Access, str]]:
     seen: set[int] = set()
     for act in file_accesses(unit, Op.CREATE, Op.DELETE, Op.USE, Op.WRITE):
         if not _puts_or_takes(act) or act.how == "copy" or _same_again(unit, act):
+            continue
+        if act.op is Op.DELETE and act.forgiven & TOLERANT:  # who finds it gone goes on: the test only saves the lock
             continue
         locks = [lock for lock in unit.locked_at(act) if _between_processes(lock) and lock.id not in seen]
         for test in unit.accesses(Op.CHECK, kinds=(Kind.FILE,)):
@@ -246,8 +249,9 @@ _FREE = expression(r"(?<![\w.\"'])([A-Za-z_]\w*)(?![\w(\"'])")
 
 
 def same_content(unit: Unit, write: Access) -> bool:
-    """Whether everybody who writes the file writes the same constant; a lock is one file whatever stands in it."""
-    if shared_word(write.resource.path, write.resource.name, only=LOCKS):
+    """Whether everybody who writes the file writes the same constant; a lock is one whatever stands in it, if the system locks none."""
+    named = shared_word(write.resource.path, write.resource.name, only=LOCKS)
+    if named and not locked_by_system(unit, write, later=True):
         return False
     written = [
         access

@@ -7,17 +7,19 @@ from collections.abc import Iterator
 from racelint.events import Access, Kind, Op
 from racelint.paths import is_own
 from racelint.pattern.files import file_accesses
+from racelint.pattern.sharing import looks_further
 from racelint.pattern.unit import Unit, same
 
 
 def awaited_then_read(unit: Unit) -> Iterator[tuple[Access, Access]]:
-    """Loops that wait until a path is there, each with the step that then opens it."""
+    """Loops that wait until a path is there, each with the step that then opens it; not those that look for a free name."""
     for act in file_accesses(unit, Op.USE, Op.READ):
         if act.how not in ("open", "read_text", "read_bytes") or act.handled:
             continue
         for test in unit.accesses(Op.CHECK, kinds=(Kind.FILE,)):
             if test.how == "while" and same(test.resource, act.resource) and unit.before(test.id, act.id):
-                yield test, act
+                if not looks_further(unit, test, act):
+                    yield test, act
                 break
 
 

@@ -21,9 +21,11 @@ from racelint.pattern.files import (
     same_content,
     written_in_place,
 )
+from racelint.pattern.lock_handles import locked_by_system
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.read_beside import prepared, read_by_starter
 from racelint.pattern.sharing import used_by_others
+from racelint.pattern.start_documents import begins_document
 from racelint.pattern.unit import Unit, same
 from racelint.pattern.unused import called_by_name
 
@@ -41,6 +43,7 @@ def emptied_in_place(unit: Unit) -> Iterator[tuple[Access, Evidence]]:
             or _read_before(unit, write)
             or same_content(unit, write)
             or _first_content(unit, write)
+            or begins_document(unit, write)
             or _only_locked(unit, write)
             or prepared(unit, write)
             or _kept_whole(unit, write)
@@ -322,9 +325,8 @@ def _only_locked(unit: Unit, write: Access) -> bool:
         for event in unit.events
     )
     named = shared_word(write.resource.path, write.resource.name, only=LOCKS) and not written
-    opener = unit.module.scope.functions.get(write.place.unit, unit.facts)
-    taken = named and any(call.callee.rpartition(".")[2] in ("flock", "lockf", "locking") for call in opener.calls)
-    return bool(taken) or (locked and all("getpid(" in unit.module.text(one.place) for one in written))
+    taken = bool(named) and locked_by_system(unit, write)
+    return taken or (locked and all("getpid(" in unit.module.text(one.place) for one in written))
 
 
 def emptied_before_lock(unit: Unit) -> Iterator[tuple[Access, Access, Evidence]]:

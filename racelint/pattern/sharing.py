@@ -343,7 +343,7 @@ def looked_for_by_threads(unit: Unit, test: Access, act: Access) -> Evidence | N
     if (
         test.how != "while"
         or {test.place.unit, act.place.unit} != {facts.qualname}
-        or not _looks_further(unit, test, act)
+        or not looks_further(unit, test, act)
     ):
         return None
     roots = (concurrency.roots[number] for number in sorted(concurrency.reached.get(facts.qualname, ())))
@@ -356,7 +356,7 @@ def _of_callers(root: Root) -> bool:
     return root.public or root.called or root.documented
 
 
-def _looks_further(unit: Unit, test: Access, act: Access) -> bool:
+def looks_further(unit: Unit, test: Access, act: Access) -> bool:
     """Whether what the path is made of is set anew between the test and the step: another name is tried each time."""
     names = "|".join(map(re.escape, NAMES.findall(act.resource.path)))
     lines = unit.module.program.lines[unit.module.line(test) : unit.module.line(act) - 1]

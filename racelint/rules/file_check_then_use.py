@@ -66,6 +66,7 @@ from racelint.pattern.sharing import (
     threads_handed_alike,
     used_by_others,
 )
+from racelint.pattern.start_documents import begins_document
 from racelint.pattern.unit import Unit
 from racelint.rule import Rule
 
@@ -255,6 +256,7 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
             )
     elif written_in_place(act) or put_there(act):
         alike = same_content(unit, act) or copied(unit, act) or filled_whole(unit, act) or moved_once(unit, act)
+        alike = alike or begins_document(unit, act)
         if not alike and not _told_as_half_written(unit, act):
             yield (
                 test,
