@@ -31,10 +31,10 @@ def only_named(unit: Unit, access: Access, found: Evidence, of_code: bool = Fals
     functions = [unit.facts, *_with_path(unit, access)]
     if any(_beside_others(unit, function) for function in functions):
         return False
-    if _by_hand(unit):
-        return True
     if of_code and found.by_name in ("code", "both"):
         return False
+    if _by_hand(unit):
+        return True
     return not (any(_knows_others(unit, function) for function in functions) or _in_several(unit))
 
 
