@@ -44,8 +44,12 @@ class Confined(HandedAlike):
         return [(function, w) for function, w in found if not self.confined(w.path.partition(".")[0], function)]
 
     def _handed_new(self, name: str, function: FunctionFacts, steps: int) -> bool:
-        """Whether all callers of a function, of which every one is known, hand it such an object."""
-        sites = self.callers.get(function.qualname, ())
+        """Whether all callers of a function, of which every one is known, hand it such an object; itself, it may hand on its own."""
+        sites = [
+            (caller, call)
+            for caller, call in self.callers.get(function.qualname, ())
+            if not _hands_on(name, caller, call, function)
+        ]
         if not sites or not steps or any(write.path == name for write in function.writes):
             return False
         if any(root.unit == function.qualname and not root.public for root in self.roots):
@@ -66,7 +70,7 @@ class Confined(HandedAlike):
         out += [started for started, _ in self.spawning_calls(function)]
         if any(c.line <= call.line or (c.looped and name not in function.made_anew) for c in out):
             return False
-        kept = [write.line for write in function.writes if write.built_from == name or write.shape == "display"]
+        kept = [write.line for write in function.writes if write.built_from == name or _may_hold(write, name, function)]
         return all(line > call.line for line in kept) and not self._reached_within(name, function)
 
     def _makes_new(self, name: str, function: FunctionFacts, steps: int = MOST_STEPS) -> bool:
@@ -109,7 +113,7 @@ class Confined(HandedAlike):
         """
         if function.yields or not steps or self.spawning_calls(function):
             return False
-        if any(write.built_from == name or write.shape == "display" for write in function.writes):
+        if any(write.built_from == name or _may_hold(write, name, function) for write in function.writes):
             return False
         if self._reached_within(name, function):
             return False
@@ -120,21 +124,52 @@ class Confined(HandedAlike):
         inner = f"{function.qualname}."
         return any(f.qualname.startswith(inner) and name in f.reads for f in self.scope.facts.functions)
 
+    def _is_part(self, path: str) -> bool:
+        """Whether a path is that of an attribute which the module sets in its objects: no method, which would take its object along."""
+        holder, _, attribute = path.partition(".")
+        return holder.isidentifier() and attribute in self._set_attributes
+
+    @cached_property
+    def _set_attributes(self) -> frozenset[str]:
+        functions = self.scope.facts.functions
+        written = {write.path.rpartition(".")[2] for f in functions for write in f.writes if "." in write.path}
+        return frozenset(written - {function.name for function in functions if function.owner})
+
     def _only_lent(self, name: str, call: CallSite, function: FunctionFacts, steps: int) -> bool:
         """Whether a call does not get the object, or hands it to a function of the module that does not keep it."""
         targets = self.target(call.callee, function)
         own = call.callee.rpartition(".")[0] == name
         if own and not (targets and all(self._keeps_own(target, steps - 1) for target in targets)):
             return False  # a method of a base that is out of view may start a thread
-        if not any(name in _NAMES.findall(argument.partition("=")[2] or argument) for argument in call.arguments):
+        given = [argument.partition("=")[2] or argument for argument in call.arguments]
+        if not any(name in _NAMES.findall(path) and not self._is_part(path) for path in given):
             return True
         if call.callee in _ONLY_LOOKS:
+            return True
+        if len(targets) == 1 and _hands_on(name, function, call, targets[0]):
             return True
         return len(targets) == 1 and all(
             bool(parameters := [parameter for parameter, _ in target.params if _given(parameter, call, target) == name])
             and all(self._keeps(parameter, target, steps - 1) for parameter in parameters)
             for target in targets
         )
+
+
+def _may_hold(write: Write, name: str, function: FunctionFacts) -> bool:
+    """Whether a list, dictionary or set that is written out may have the object in it: it is not made before the object is, and
+    the function names it alone somewhere."""
+    if write.shape != "display" or name not in function.references:
+        return False
+    made = min((bound.line for bound in function.writes if bound.path == name), default=0)
+    return write.line >= made or name in function.made_anew
+
+
+def _hands_on(name: str, caller: FunctionFacts, call: CallSite, function: FunctionFacts) -> bool:
+    """Whether a function calls itself with what it was given itself for a parameter, and for no other one."""
+    if caller.qualname != function.qualname or name not in (parameter for parameter, _ in function.params):
+        return False
+    named = [a for a in call.arguments if name in _NAMES.findall(a.partition("=")[2] or a)]
+    return len(named) == 1 and _given(name, call, function) == name
 
 
 def _given(name: str, call: CallSite, function: FunctionFacts) -> str:
