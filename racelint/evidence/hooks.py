@@ -128,9 +128,35 @@ def _shared(concurrency: Concurrency, function: FunctionFacts, opener: FunctionF
         and scope.method(function.owner, "_recreate_cm") is None
     ):
         return Evidence(
-            "all calls of a function that is decorated by an object enter that one", Confidence.MEDIUM, "threads"
+            "all calls of a function that is decorated by an object enter that one",
+            Confidence.MEDIUM if _may_decorate(concurrency, function.owner) else Confidence.LOW,
+            "threads",
         )
     return None
+
+
+def _may_decorate(concurrency: Concurrency, owner: str) -> bool:
+    """Whether functions may be decorated by objects of the class: the project does so, keeps an object for later, or makes none.
+
+    Where all it does is to make one whenever one is entered, the base is only there.
+    """
+    index, name = concurrency.scope.index, owner.rpartition(".")[2]
+    names = {name, *index.renamed.get(name, ())}
+    sites = [site for one in sorted(names) for site in index.calls.get(one, ())]
+    if not sites or any(caller is module.module_body for module, caller, _ in sites):
+        return True
+    kept = {
+        write.path
+        for _, caller, _ in sites
+        for write in caller.writes
+        if write.built_from.rpartition(".")[2] in names and ("." in write.path or write.path in caller.outer_names)
+    }
+    return bool(kept) or any(
+        decorator.rpartition(".")[2] in names
+        for module in index.modules
+        for one in (*module.functions, *module.classes)
+        for decorator in one.decorators
+    )
 
 
 def stands_for_decorated(function: FunctionFacts) -> bool:
