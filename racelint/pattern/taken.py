@@ -59,6 +59,8 @@ def ended_by_two(unit: Unit) -> Iterator[tuple[Pair, str, Evidence]]:
             evidence = concurrency.overlap(facts.qualname, other.qualname, "threads", change.resource)
             if evidence is None or not (evidence.half or evidence.strength is Confidence.HIGH):
                 continue
+            if evidence.half and evidence.strength is not Confidence.HIGH and _is_step(unit, evidence.half):
+                continue
             if not _ends_it_too(unit, look, change, unit.module.unit(other.qualname)):
                 continue
             if evidence.strength is not Confidence.HIGH:
@@ -67,6 +69,13 @@ def ended_by_two(unit: Unit) -> Iterator[tuple[Pair, str, Evidence]]:
                 evidence = replace(evidence, text=text, strength=Confidence.MEDIUM)
             yield Pair(unit, look, change), other.name, evidence
             break
+
+
+def _is_step(unit: Unit, public: str) -> bool:
+    """Whether a thread of the module runs the public function itself, so that nobody else needs to call it."""
+    concurrency = unit.module.concurrency
+    roots = (concurrency.roots[number] for number in concurrency.reached.get(public, ()))
+    return any(root.world == "threads" and not root.public for root in roots)
 
 
 def _ends_it_too(unit: Unit, look: Access, change: Access, rival: Unit | None) -> bool:
