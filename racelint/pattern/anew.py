@@ -31,6 +31,15 @@ def locks_taken(unit: Unit) -> Iterator[Acquire]:
             yield event
 
 
+def is_signal(unit: Unit, guard: Acquire) -> bool:
+    """Whether a function that makes a lock takes it, hands it on and never lets it go itself: whoever gets it does, and is waited for."""
+    maker, name = unit.module.scope.functions.get(guard.place.unit), guard.lock.name
+    if maker is None or guard.shared or name not in maker.local_names or name not in maker.references:
+        return False
+    called = {call.callee for call in maker.calls}
+    return f"{name}.acquire" in called and not {f"{name}.release"} & (called | maker.references)
+
+
 def made_by_wrapper(unit: Unit) -> Iterator[Useless]:
     """A lock that the wrapper of a decorator makes for each call, around functions that threads run which change what they share."""
     scope, concurrency = unit.module.scope, unit.module.concurrency

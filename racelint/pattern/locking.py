@@ -9,6 +9,7 @@ from racelint.facts import CallSite
 from racelint.finding import Confidence
 from racelint.pattern.anew import (
     Useless,
+    is_signal,
     locks_taken,
     made_beside_kept,
     made_by_wrapper,
@@ -51,6 +52,8 @@ def useless_locks(unit: Unit) -> Iterator[Useless]:
 def _made_per_call(unit: Unit) -> Iterator[Useless]:
     """A lock that the call makes for itself."""
     for guard in locks_taken(unit):
+        if is_signal(unit, guard):
+            continue
         change = None if guard.shared else next((a for a in _inside(unit, guard) if a.op.changes), None)
         if change is None and not guard.shared:
             change = _changed_outside(unit, guard)
