@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from enum import Enum
 
 from racelint.events import Access, Acquire, Mark, Op
+from racelint.facts import CallSite
 from racelint.finding import World
 from racelint.frozen import dataclass
 from racelint.pattern.pair import INTERNAL
@@ -56,7 +57,7 @@ def wrong_waits(unit: Unit) -> Iterator[Wait]:
             (not limited or "or endless" in wait.related) and "until" not in wait.related and not _callers_repeat(unit)
         ):
             used = next((a for a in unit.accesses(kinds=INTERNAL) if _follows(unit, wait, a)), None)
-            if used is not None:
+            if used is not None and not _sets_going(unit, wait, locks):
                 yield Wait(Mistake.UNTESTED, wait, used, world)
 
 
@@ -95,6 +96,30 @@ def _tested_in_lock(unit: Unit, wait: Mark, locks: list[Acquire]) -> bool:
         access.held & {lock.id for lock in locks} and unit.before(access.id, wait.id)
         for access in unit.accesses(Op.CHECK, kinds=INTERNAL)
     )
+
+
+def _sets_going(unit: Unit, wait: Mark, locks: list[Acquire]) -> bool:
+    """Whether the unit, with the lock in hand and before the wait, itself or by a helper lets somebody else begin or go on: who then
+    notifies needs the lock for it, and gets it once the wait has let it go."""
+    scope, concurrency = unit.module.scope, unit.module.concurrency
+    function, names = scope.functions.get(wait.place.unit), {lock.lock.name for lock in locks}
+    for call in function.calls if function is not None else ():
+        if function is None or call.line >= unit.module.line(wait) or names.isdisjoint(call.within):
+            continue
+        helpers = [inner for helper in concurrency.target(call.callee, function) for inner in helper.calls]
+        if any(_lets_go_on(one) and one.callee.rpartition(".")[0] not in names for one in (call, *helpers)):
+            return True
+    return False
+
+
+def _lets_go_on(call: CallSite) -> bool:
+    """Whether a call raises an event, gives back a semaphore, starts a thread or hands somebody work."""
+    name = call.callee.rpartition(".")[2]
+    return name in _HANDS_WORK or (name in _SETS_GOING and not call.arguments)
+
+
+_SETS_GOING = frozenset({"release", "set", "start"})
+_HANDS_WORK = frozenset({"put", "put_nowait", "submit", "start_new_thread"})
 
 
 def _follows(unit: Unit, wait: Mark, access: Access) -> bool:
