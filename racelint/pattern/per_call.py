@@ -10,6 +10,7 @@ from racelint.evidence.hooks import stands_for_decorated
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence, World
 from racelint.frozen import dataclass
+from racelint.pattern.made import is_told
 from racelint.pattern.pair import Pair
 from racelint.pattern.rivals import with_itself
 from racelint.pattern.unit import Unit, exactly, same
@@ -82,9 +83,24 @@ def _read_back(unit: Unit, write: Access, world: World) -> Pair | None:
         switch = unit.switch_between(write.id, read.id)
         if world is World.TASKS and (switch is None or write.id in read.fresh):
             continue
-        if not unit.guarded(write, read, world) and not _other_ways(unit, write, read):
+        if not unit.guarded(write, read, world) and not _other_ways(unit, write, read) and not _only_told(unit, read):
             return Pair(unit, write, read, switch if world is World.TASKS else None)
     return None
+
+
+def _only_told(unit: Unit, read: Access) -> bool:
+    """Whether what is read goes nowhere but into a message of a log: `print` may be what a program is there for, and a `log` a logarithm."""
+    at, around = unit.module.span(read.place), []
+    for mark in unit.marks("call"):
+        if mark.place.unit == read.place.unit:
+            span = unit.module.span(mark.place)
+            if (span.line, span.column) <= (at.line, at.column) and (at.end_line, at.end_column) <= (
+                span.end_line,
+                span.end_column,
+            ):
+                around.append(mark)
+    told = (("." in mark.subject and not mark.subject.endswith(".log") and is_told(mark.subject)) for mark in around)
+    return bool(around) and all(told)
 
 
 def _other_ways(unit: Unit, write: Access, read: Access) -> bool:
