@@ -6,7 +6,7 @@ import ast
 from enum import Enum
 from functools import lru_cache
 
-from racelint.events import Access, Kind
+from racelint.events import Access, Kind, Resource
 from racelint.expressions import expression
 from racelint.facts import ModuleFacts
 from racelint.index.processes import OF_TESTS
@@ -20,7 +20,8 @@ def only_shown(unit: Unit, write: Access, counted: bool = True, figures: bool = 
     With `counted` false, whatever is done with it here, but something has to show it. With `figures`, what a function returns that is
     there for the statistics of the object, by its name, is shown, too.
 
-    One that others may read, and that nothing shows, is there for them, but not in the copy of a library that a project has. What only says when something is tried again is as harmless.
+    One that others may read, and that nothing shows, is there for them, but not in the copy of a library that a project has, nor where
+    several modules are seen and none names it. What only says when something is tried again is as harmless.
     """
     resource = write.resource
     if PACES.search(resource.path):
@@ -40,7 +41,37 @@ def only_shown(unit: Unit, write: Access, counted: bool = True, figures: bool = 
     if Use.READ in uses:
         return False
     own = name.startswith("_") or not _COPIED.isdisjoint(home.split("/")[:-1])
-    return Use.SHOWN in uses or (counted and own)
+    return Use.SHOWN in uses or (counted and (own or _named_nowhere(unit, resource, home)))
+
+
+def _named_nowhere(unit: Unit, resource: Resource, home: str) -> bool:
+    """Whether no other one of several modules has an attribute of that name, nor a way to come to attributes of the object without
+    their names, and whether its class does not promise to be safe for threads, which its numbers are a part of.
+
+    One module by itself is there for others, which are out of view.
+    """
+    scope = unit.module.scope
+    class_, last = scope.classes.get(resource.owner), f".{resource.path}"
+    if class_ is None or class_.thread_safe or class_.decorators or len(scope.index.modules) < 2:
+        return False
+    if not all(
+        base in _PLAIN or scope.is_plain(base) for base in scope.base_names(resource.owner)
+    ) or _ALL_AT_ONCE.search(_text(unit, home)):
+        return False
+    return not any(
+        path.endswith(last)
+        for module in scope.index.modules
+        if module.path != home
+        for function in (*module.functions, module.module_body)
+        for path in (*function.reads, *function.references)
+    )
+
+
+_PLAIN = ("object", "threading.Thread")
+"""Bases that do nothing with the attributes of their objects."""
+
+_ALL_AT_ONCE = expression(r"__dict__|\bvars\(|\basdict\(|__slots__|__all__")
+"""Ways to come to all attributes of an object, and what says that others use the module."""
 
 
 def _never_read(unit: Unit, name: str) -> bool:
