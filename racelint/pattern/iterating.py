@@ -41,9 +41,35 @@ def iterated_by_threads(unit: Unit) -> Iterator[tuple[Access, int, Evidence]]:
             if read.resource.kind not in INTERNAL or replaced_before(unit, read) or _is_entry(read):
                 continue
             seen.add(read.id)
+            if fails_anyway(unit, read, loop):
+                continue
             found = _changed_meanwhile(unit, read)
             if found is not None:
                 yield read, *found
+
+
+def fails_anyway(unit: Unit, read: Access, loop: Mark) -> bool:
+    """Whether the loop itself takes out of the dictionary or set that it goes over, and comes to its next round: that fails without
+    any other thread."""
+    if read.how == "iterate" and not fails_when_resized(unit, read):
+        return False
+    todo = [
+        a.id
+        for a in unit.accesses()
+        if a.how in _TAKES and a.id > loop.id and same(a.resource, read.resource) and (a.resource.key or a.how != "del")
+    ]
+    seen = {read.id}  # who looks anew goes over what is left
+    while todo:
+        for number in unit.flow.after[todo.pop()]:
+            if number == loop.id:
+                return True
+            if number not in seen:
+                seen.add(number)
+                todo.append(number)
+    return False
+
+
+_TAKES = ("del", "pop", "popitem", "remove", "discard", "clear")
 
 
 def process_wide(unit: Unit) -> Iterator[tuple[Mark, str, Evidence]]:
