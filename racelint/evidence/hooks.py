@@ -151,12 +151,13 @@ def _may_decorate(concurrency: Concurrency, owner: str) -> bool:
         for write in caller.writes
         if write.built_from.rpartition(".")[2] in names and ("." in write.path or write.path in caller.outer_names)
     }
-    return bool(kept) or any(
-        decorator.rpartition(".")[2] in names
+    decorators = (
+        decorator
         for module in index.modules
-        for one in (*module.functions, *module.classes)
-        for decorator in one.decorators
+        for of_one in (*(f.decorators for f in module.functions), *(c.decorators for c in module.classes))
+        for decorator in of_one
     )
+    return bool(kept) or any(decorator.rpartition(".")[2] in names for decorator in decorators)
 
 
 def stands_for_decorated(function: FunctionFacts) -> bool:
