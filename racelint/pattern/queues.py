@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Set
 
-from racelint.events import Access, Acquire, Kind, Mark, Op, Sense, Switch
+from racelint.events import Access, Acquire, Ids, Kind, Mark, Op, Sense, Switch
 from racelint.expressions import expression
 from racelint.finding import World
 from racelint.frozen import dataclass
@@ -154,8 +154,9 @@ def _drained(unit: Unit) -> Iterator[Taken]:
         for look in unit.accesses(Op.READ, Op.CHECK, kinds=(Kind.STORE,)):
             if look.how not in COLLECTIONS or look.resource.place != removal.resource.place or look.id > removal.id:
                 continue
-            alike = exactly(look.resource, removal.resource) or bool(
-                look.chosen & (removal.chosen | removal.value.stems)
+            named_by = removal.chosen | removal.value.stems
+            alike = exactly(look.resource, removal.resource) or (
+                bool(look.chosen & named_by) and not _of_entries(unit, named_by - look.chosen)
             )
             alike = alike or _keys_collected(unit, look, removal)
             if not alike or not unit.before(look.id, removal.id) or _kept_out(unit, look, removal):
@@ -163,6 +164,11 @@ def _drained(unit: Unit) -> Iterator[Taken]:
             if not _put_aside(unit, look):
                 yield Taken(Pair(unit, look, removal), "", True, whole=True)
                 break
+
+
+def _of_entries(unit: Unit, named_by: Ids) -> bool:
+    """Whether a key is made of what was read of a whole collection: it is that of one entry that was read, and of no other."""
+    return any((look := unit.access(number)) is not None and look.how in COLLECTIONS for number in named_by)
 
 
 def _keys_collected(unit: Unit, look: Access, removal: Access) -> bool:
