@@ -14,16 +14,29 @@ OWN = frozenset({"self", "cls"})
 """Names of the first parameter of a method, which nobody hands in."""
 
 
-def of_file(unit: Unit, pair: Pair, found: Evidence) -> Evidence | None:
-    """The evidence as far as it speaks of a file: tasks of one loop only meet where one awaits, and who begins it anew has its own.
+def awaits_between(unit: Unit, one: Access, other: Access) -> bool:
+    """Whether anything is awaited from one access to the end of the other."""
+    return unit.switch_between(one.id, other.id) is not None or unit.awaited_at(other) is not None
 
-    So has who is started for the one name that the path has in it.
+
+def between_steps(unit: Unit, pair: Pair, found: Evidence) -> Evidence | None:
+    """The evidence as far as it speaks of what comes between two steps on what one process mostly has for itself.
+
+    Tasks of one loop only meet where one awaits; so do the requests of a server that has one, and mostly there is one.
     """
-    if found.world == "tasks" and pair.switch is None:
+    if awaits_between(unit, pair.first, pair.second) or found.world not in ("tasks", "processes"):
+        return found
+    if found.world == "tasks":
         others = (with_itself(unit, world) for world in (World.THREADS, World.PROCESSES))
         return next((one for one in others if one is not None), None)
-    if pair.switch is None and found.world == "processes" and _on_one_loop(unit):
+    if _on_one_loop(unit):
         return with_itself(unit, World.THREADS)
+    return found.weakened() if only_on_loops(unit) else found
+
+
+def of_file(unit: Unit, pair: Pair, found: Evidence) -> Evidence | None:
+    """The evidence as far as it speaks of a file: who begins it anew has its own, and so has who is started for the one name that
+    the path has in it."""
     if (
         named_by_round(unit, pair.second.resource.path)
         or named_by_task(unit, f"{pair.second.resource.path} {unit.module.text(pair.second.site)}")
@@ -31,8 +44,6 @@ def of_file(unit: Unit, pair: Pair, found: Evidence) -> Evidence | None:
         or _of_each_job(unit, pair.second)
     ):
         return found.weakened()
-    if pair.switch is None and found.world == "processes" and only_on_loops(unit):
-        return found.weakened()  # one process as a rule, and nothing comes between there
     begun = (
         write for write in unit.accesses(Op.WRITE, kinds=(Kind.FILE,)) if same(write.resource, pair.first.resource)
     )
@@ -58,19 +69,14 @@ def _of_path_handed_in(unit: Unit, pair: Pair) -> bool:
 
 
 def only_on_loops(unit: Unit) -> bool:
-    """Whether all handlers that lead to the unit are coroutines, which run on the loop of their process, and none is started twice."""
+    """Whether all that leads to the unit are handlers that run on the loop of their process, also by plain calls of other modules,
+    and none is started twice."""
     concurrency, scope = unit.module.concurrency, unit.module.scope
     if scope.index.processes.names_workers:
         return False
     roots = [concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ())]
     told = [root for root in roots if not root.public]
-    return bool(told) and all(
-        root.handler
-        and not root.called
-        and (function := scope.functions.get(root.unit)) is not None
-        and function.is_async
-        for root in told
-    )
+    return bool(told) and all(root.handler and root.world == "tasks" for root in told)
 
 
 def _on_one_loop(unit: Unit) -> bool:

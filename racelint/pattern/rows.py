@@ -13,7 +13,7 @@ from racelint.finding import Confidence, World
 from racelint.frozen import replace
 from racelint.paths import COMMAND_LIBRARIES
 from racelint.pattern.callers_locks import locked_by_callers, locked_by_hand
-from racelint.pattern.file_rivals import OWN, of_file
+from racelint.pattern.file_rivals import OWN, awaits_between, between_steps, of_file
 from racelint.pattern.lookups import COUNTS
 from racelint.pattern.one_writer import one_writer
 from racelint.pattern.pair import Pair
@@ -319,11 +319,7 @@ def row_evidence(unit: Unit, write: Access, since: Access | None = None) -> Evid
 
     `since`: the access that the write rests on. A server that has one process and one loop comes to nothing else in between.
     """
-    if (
-        since is not None
-        and unit.module.scope.index.processes.on_one_loop
-        and not unit.switches_between(since.id, write.id)
-    ):
+    if since is not None and _one_after_the_other(unit, since, write):
         return Evidence("one process answers all requests, one step after the other until it awaits", Confidence.LOW)
     if locked_by_callers(unit) or (since is not None and locked_by_hand(unit)):
         return Evidence("a lock is held around each call that leads to it", Confidence.LOW)
@@ -340,6 +336,11 @@ def row_evidence(unit: Unit, write: Access, since: Access | None = None) -> Evid
     if since is not None and _in_own_file(unit):
         return Evidence("mostly one process has the file of an embedded database", Confidence.LOW)
     return Evidence("every process that serves the application works on the same rows", Confidence.MEDIUM, "processes")
+
+
+def _one_after_the_other(unit: Unit, since: Access, write: Access) -> bool:
+    """Whether one process and one loop do all that the project does, and come to nothing else between two accesses."""
+    return unit.module.scope.index.processes.on_one_loop and not awaits_between(unit, since, write)
 
 
 def surely_in_processes(unit: Unit) -> bool:
@@ -407,20 +408,28 @@ def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
     So are tables, and the servers whose calls are modelled: what is kept there is meant for more than one process. In what is
     called a cache, though, there are mostly values that can be made again, unless they were added to. `served` says whether that is enough.
     """
-    found = in_processes(unit)
-    if found is not None and pair.second.resource.kind is Kind.FILE:
+    found, resource = in_processes(unit), pair.second.resource
+    if found is not None and (resource.kind is Kind.FILE or resource.owner == "named"):
         doubtful = found.strength is Confidence.LOW
-        found = of_file(unit, pair, found)
+        found = between_steps(unit, pair, found)
+        if found is not None and resource.kind is Kind.FILE:
+            found = of_file(unit, pair, found)
         if found is not None and found.strength is Confidence.LOW and not doubtful:
             return found
-        if found is not None and found.public and unit.facts.is_async and pair.switch is None:
+        if (
+            found is not None
+            and found.public
+            and unit.facts.is_async
+            and not awaits_between(unit, pair.first, pair.second)
+        ):
             return found.weakened()  # callers of a coroutine are on its loop, where nothing comes between
     if found is not None and pair.second.resource.name.partition(".")[0] in CONTEXTS:
         return found.weakened()  # the store of one run
     root = pair.second.resource.name.partition(".")[0]
     if found is not None and found.public and root in {name for name, _ in unit.facts.params if name not in OWN}:
         return found.weakened()  # of what is handed in, nothing says that others have it, too
-    resource = pair.second.resource
+    if found is not None and found.world == "tasks" and _one_after_the_other(unit, pair.first, pair.second):
+        return found.weakened()
     keyless = found is not None and (found.public or not resource.key)
     if found is not None and keyless and resource.owner == "named" and resource.path.endswith("."):
         return found.weakened()  # `get` and `set` of any object: what they give may be what it holds
