@@ -8,7 +8,7 @@ from racelint.events import Access, Acquire, Kind, Mark, Op, Sense
 from racelint.expressions import expression
 from racelint.finding import World
 from racelint.pattern.constraints import declared
-from racelint.pattern.lookups import constraint_handled, named_after, same_rows
+from racelint.pattern.lookups import COUNTS, constraint_handled, named_after, same_rows
 from racelint.pattern.rows import KEYS, same_model
 from racelint.pattern.unit import Unit
 from racelint.words import ORDERINGS
@@ -43,9 +43,14 @@ def next_numbers(unit: Unit) -> Iterator[tuple[Access, Access]]:
                 or _counts_itself(unit, mark, new)
             ):
                 continue
-            if not _same_row(read, new) and not _kept_out(unit, read, new):
+            if not _same_row(read, new) and not _named(read) and not _kept_out(unit, read, new):
                 yield read, new
                 break
+
+
+def _named(read: Access) -> bool:
+    """Whether one row was asked for by its key: what is one more than its number, as the depth of a reply, is no number of the table."""
+    return bool(read.tested) and read.tested <= KEYS and read.how not in COUNTS
 
 
 def own_numbers(unit: Unit) -> Iterator[tuple[Access, Access]]:
