@@ -114,7 +114,7 @@ def find_spawns(calls: Calls) -> list[Root]:
                 "processes" if own else "greenlets" if any(base.endswith("Greenlet") for base in bases) else "threads"
             )
             run = calls.scope.methods.get(class_.qualname, {}).get("run")
-            if run is not None:
+            if run is not None and not _run_by_callers(calls, class_.qualname):
                 many = world == "threads" and _built_often(calls, class_.qualname)
                 text = f"it is the body of a thread{', of which there are several' if many else ''}"
                 roots.append(Root(run.qualname, text, world, many, Confidence.HIGH, body=True))
@@ -179,6 +179,17 @@ def _left_over(calls: Calls, caller: FunctionFacts, steps: int = 3) -> bool:
         return False
     above = [site for site, _ in calls.callers.get(caller.qualname, ()) if site is not caller]
     return bool(above) == bool(mentions) and all(_left_over(calls, one, steps - 1) for one in above)
+
+
+def _run_by_callers(calls: Calls, class_name: str) -> bool:
+    """Whether the project starts nothing, and calls the `run` of objects of the class itself: that runs in the thread of its caller."""
+    found = calls.scope.index.calls
+    return "start" not in found and any(
+        class_name in (holder, dict(caller.locals_built).get(holder))
+        for module, caller, call in found.get("run", ())
+        if module is calls.scope.facts
+        for holder in (call.callee.rpartition(".")[0],)
+    )
 
 
 def _built_often(calls: Calls, class_name: str) -> bool:
