@@ -185,6 +185,10 @@ class Guards(Roots):
             held = frozenset()
         return held
 
+    def locked_around(self, caller: FunctionFacts, call: CallSite) -> bool:
+        """Whether something that is named like a lock is held around a call."""
+        return any(map(self.scope.models.names_lock, self.held_around(caller, call)))
+
     def held_around(self, caller: FunctionFacts, call: CallSite) -> frozenset[str]:
         """The context managers around a call, and those within which the ones written as generators of the module yield."""
         held = {guard for guard in call.within if guard}

@@ -244,6 +244,7 @@ def made_sure_by_each(unit: Unit, act: Access) -> Evidence | None:
             and not caller.name.startswith("_")
             and caller.name in OPERATIONS
             and comes_first(call, caller)
+            and not unit.module.concurrency.locked_around(caller, call)
         ):
             return Evidence(
                 f"`{caller.name}` makes sure of it first, each time, and callers may run it several times at once",
