@@ -37,3 +37,13 @@ def of_other_entries(one: Access, other: Access) -> bool:
     """Whether both are of entries under keys that the code spells out, and not the same."""
     keys = (one.resource.key, other.resource.key)
     return keys[0] != keys[1] and all(key[:1] and key[0] in "'\"0123456789" for key in keys)
+
+
+def of_callers(unit: Unit, access: Access) -> bool:
+    """Whether a helper makes the change that others of the module call without any lock: those that are held then guard what the
+    callers do besides."""
+    concurrency = unit.module.concurrency
+    return access.place.unit != unit.facts.qualname and any(
+        not concurrency.held_around(caller, call) and not concurrency.held_on_entry(caller)
+        for caller, call in concurrency.callers.get(access.place.unit, ())
+    )

@@ -51,7 +51,7 @@ from racelint.finding import Finding, Fix, Role, World
 from racelint.frozen import replace
 from racelint.need import Need
 from racelint.pattern import Access, Acquire, Confidence, Evidence, Kind, Op, Shape, first_word
-from racelint.pattern.apart import computed_from_itself, made_apart, of_other_entries
+from racelint.pattern.apart import computed_from_itself, made_apart, of_callers, of_other_entries
 from racelint.pattern.before_others import after_fork, ahead_of_starts, makes
 from racelint.pattern.both_changed import both_changed
 from racelint.pattern.compounds import broken_compounds, broken_sections
@@ -370,6 +370,7 @@ def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Eviden
         doubtful = bool(locks) and (
             not made_apart(unit, locks, others[0][3])  # one lock by two names
             or unit.module.concurrency.called_under_lock(unit.facts)  # the caller may hold the other one, too
+            or of_callers(unit, access)
         )
         set_back = access.value.shape is Shape.CONSTANT and not unit.module.concurrency.surely_in_threads(unit.facts)
         flag = access.value.shape in (Shape.TRUE, Shape.FALSE, Shape.NONE) or (
