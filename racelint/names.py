@@ -19,6 +19,7 @@ from racelint.paths import (
     words_of_name,
 )
 from racelint.words import (
+    AFTER_FORK,
     BEFORE,
     CLOCKS,
     CODES,
@@ -77,6 +78,11 @@ MEANINGS = (
         "an object that a call adds to the routes",
         "which objects answer all requests of a process, and by which methods",
         r"(?i)(^|_)(urlpatterns|urls|routes|handlers)$|^(on_)?(get|post|put|patch|delete|head|options)(_|$)",
+    ),
+    Meaning(
+        "`after_fork`, `post_fork`, `at_fork`, `after_in_child` in the name of a function",
+        "what a child process does while it still has one thread: callers do not run it at once",
+        AFTER_FORK.pattern,
     ),
     Meaning(
         "`ctx`, `context`",

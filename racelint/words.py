@@ -252,3 +252,6 @@ COUNTING = ("Semaphore", "BoundedSemaphore", "CapacityLimiter")
 
 MANY = "#many"
 """Behind the type of what lets several in."""
+
+AFTER_FORK = expression(r"(?i)(after|post|at)_?fork|after_in_child")
+"""Names of what a child process does when it has been forked, with no other thread yet: `_reset_after_fork`."""

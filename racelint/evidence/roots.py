@@ -18,7 +18,7 @@ from racelint.frozen import cached_property
 from racelint.grafts import shown_name
 from racelint.index.processes import OF_TESTS
 from racelint.resolve import CONSTRUCTORS, Scope
-from racelint.words import MAIN_LOOPS, first_word
+from racelint.words import AFTER_FORK, MAIN_LOOPS, first_word
 
 _ONCE_DECORATORS = frozenset({"on_event", "on_startup", "on_shutdown", "before_serving", "after_serving"})
 """Decorators of functions that a framework runs when the application starts or ends."""
@@ -89,7 +89,7 @@ class Roots(Calls):
             inner = name.startswith("_") and not special
             if function.parent and (wrapper := self._wrapper(function)) is not None:
                 yield wrapper
-            if function.parent or (inner and not self._called_elsewhere(function)):
+            if function.parent or AFTER_FORK.search(name) or (inner and not self._called_elsewhere(function)):
                 continue
             if function.owner:
                 class_ = function.owner
