@@ -325,6 +325,7 @@ def store_updates(unit: Unit) -> Iterator[Pair]:
                 or (number, Sense.ABSENT) in write.control  # nothing was there that the write could be computed from
                 or unit.guarded(read, write, World.PROCESSES)
                 or in_transaction(unit, read, write)
+                or _read_anew(unit, read, write)
                 or (
                     write.resource.kind is Kind.TABLE
                     and (row_locked_at(unit, write, since=read) or locked_by_look(unit, read, write))
@@ -336,6 +337,29 @@ def store_updates(unit: Unit) -> Iterator[Pair]:
             )
             yield Pair(unit, read, write, unit.switch_between(number, write.id), version)
             break
+
+
+def _read_anew(unit: Unit, read: Access, write: Access) -> bool:
+    """Whether the document is read once more before the write, into the same name: the write rests on that read."""
+    names = _held_by(unit, read)
+    return bool(names) and any(
+        (again := unit.access(number)) is not None
+        and number > read.id
+        and _gives_value(again)
+        and not names.isdisjoint(_held_by(unit, again))
+        and again.place.unit == read.place.unit
+        and one_document(unit, again, write)
+        and unit.before(read.id, number)
+        and unit.before(number, write.id)
+        and set(again.control) <= set(write.control)
+        for number in write.value.stems | write.controlled_by
+    )
+
+
+def _held_by(unit: Unit, read: Access) -> frozenset[str]:
+    """The local names that are bound in the line of a read."""
+    function, line = unit.module.scope.functions.get(read.place.unit, unit.facts), unit.module.line(read)
+    return frozenset(write.path for write in function.writes if write.line == line and "." not in write.path)
 
 
 def _gives_value(read: Access) -> bool:
