@@ -376,7 +376,8 @@ def one_document(unit: Unit, read: Access, write: Access) -> bool:
     keyed_inside = write.resource.kind is Kind.STORE and not write.resource.key and read.resource.owner == "store"
     if keyed_inside and read.resource.place == write.resource.place:  # the document says itself which one it is
         return True
-    if write.how == "replace_one" and read.id in write.chosen and read.resource.place == write.resource.place:
+    found_alone = write.how == "replace_one" or (write.how == "update_one" and read.how == "find_one")
+    if found_alone and read.id in write.chosen and read.resource.place == write.resource.place:
         return not _only_as_seen(unit, read, write)  # by a key that was in what was read
     if not same(read.resource, write.resource) or _named_alike(unit, read, write):
         return False
