@@ -106,8 +106,10 @@ def whole_lock(path: str) -> str:
     return holder if name in _HALVES and holder not in ("", "self", "cls") else path
 
 
-CLOCKS = frozenset("time time_ns monotonic monotonic_ns perf_counter perf_counter_ns now utcnow current_time".split())
-"""Last names of calls that say what time it is: `time.monotonic`, `loop.time`, `datetime.now`, `anyio.current_time`."""
+CLOCKS = frozenset(
+    "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns now utcnow today current_time".split()
+)
+"""Last names of calls that say what time it is: `time.monotonic`, `loop.time`, `datetime.now`, `date.today`, `anyio.current_time`."""
 
 OF_ENTRY = ("[]", "append", "appendleft", "add", "setdefault", "del[]", "del", "pop", "popleft", "remove", "discard")
 """Changes of one entry of a collection."""

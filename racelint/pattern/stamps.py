@@ -53,6 +53,26 @@ def is_time(unit: Unit, act: Access) -> bool:
     return any(call.rpartition(".")[2] in CLOCKS for call in asked)
 
 
+def notes_time(unit: Unit, look: Access, write: Access) -> bool:
+    """Whether a time that was read was compared with what the clock says, which a statement then sets among other columns.
+
+    `if now - row[0] < DAY: return`, then `SET coins = coins + 50, claimed_on = ?`, `now`: something is given once in a while.
+    """
+    function = unit.module.scope.functions.get(write.place.unit)
+    selected = look.value.part("columns")
+    noted = write.assigned & frozenset(selected.text.split()) if selected is not None else frozenset()
+    if function is None or not noted or len(write.assigned) < 2:
+        return False
+    lines = {call.line for call in function.calls if call.callee.rpartition(".")[2] in CLOCKS}
+    times = {change.path for change in function.writes if change.line in lines}
+    marks = [m for m in unit.marks("compared", "ordered") if look.id in m.stems and unit.before(m.id, write.id)]
+    newer = frozenset(
+        text for mark in marks for text in mark.related
+    )  # `if row[0] > now: return`: only what is old is refused
+    compared = " ".join(text for mark in marks for text in (mark.subject, *mark.related))
+    return not (times & (write.related - look.related) - newer).isdisjoint(_NAME.findall(compared))
+
+
 def _keeps(unit: Unit, check: Access, act: Access) -> bool:
     """Whether the unit also puts something away because of the check, as one does with a value that was too old."""
     return any(

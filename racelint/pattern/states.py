@@ -16,6 +16,7 @@ from racelint.pattern.rivals import in_processes
 from racelint.pattern.rows import built_by_callers, compared_with_locked, is_plain_argument, of_each_save
 from racelint.pattern.seen import is_seen
 from racelint.pattern.signed import given_away, lease_taken, names_holder, signed_over
+from racelint.pattern.stamps import notes_time
 from racelint.pattern.told_outside import is_told_outside
 from racelint.pattern.transactions import row_locked_at
 from racelint.pattern.unit import Unit, exactly
@@ -127,7 +128,7 @@ def statements_after_test(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | No
             if (
                 adds
             ):  # who finds the mark is not given what the statement adds: `SET claimed = true, points = points + 100`
-                if right and write.assigned - left:
+                if (right and write.assigned - left) or notes_time(unit, look, write):
                     yield Pair(unit, look, write), None
                     break
                 continue
