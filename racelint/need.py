@@ -75,6 +75,7 @@ class Need(Enum):
     SHOWN = "a new object of a class of the module is put where others find it"
     EARLY_FLAG = "a flag is raised, and something is set that another function looks at together with the flag"
     LOCK_ASKED = "a lock is asked whether somebody has it"
+    GIVEN_BACK = "a lock is taken and given back by calls"
     CONDITION = "a condition variable is waited for"
     JOB = "a job is sent"
     ROW_LOCK = "rows are locked, or a lock is taken where rows are changed"

@@ -224,6 +224,7 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.SHOWN: threads.shown,
     Need.EARLY_FLAG: threads.early_flag,
     Need.LOCK_ASKED: locks.lock_asked,
+    Need.GIVEN_BACK: locks.given_back,
     Need.CONDITION: locks.condition,
     Need.JOB: stores.job,
     Need.OBJECT_STATE: stores.object_state,

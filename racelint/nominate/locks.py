@@ -157,3 +157,9 @@ def condition(c: Candidate) -> bool:
     if "wait" not in c.called:
         return False
     return any(waits_for_condition(function, c.module.concurrency) for function in c.functions)
+
+
+def given_back(c: Candidate) -> bool:
+    """Whether a lock is taken and given back by calls of the definition itself."""
+    taken = {call.callee.removesuffix(".acquire") for call in c.facts.calls if call.callee.endswith(".acquire")}
+    return bool(taken) and any(call.callee.removesuffix(".release") in taken for call in c.facts.calls)

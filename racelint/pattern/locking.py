@@ -18,6 +18,7 @@ from racelint.pattern.anew import (
 )
 from racelint.pattern.copied_locks import copied_with_lock
 from racelint.pattern.evicted_locks import evicted
+from racelint.pattern.given_back_unheld import given_back_unheld
 from racelint.pattern.own_paths import is_own_file
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.readers import changed_by_readers
@@ -45,6 +46,7 @@ def useless_locks(unit: Unit) -> Iterator[Useless]:
     yield from evicted(unit)
     yield from _dropped_while_held(unit)
     yield from _not_waited_for(unit)
+    yield from given_back_unheld(unit)
     yield from copied_with_lock(unit)
     yield from replaced_by_subclass(unit)
 

@@ -2,8 +2,8 @@
 
 Every call, every object or every process has a lock of its own (`FileLock(f"{path}.{os.getpid()}")`), so it excludes nobody. Also
 reported: the lock of one object around a change of another, a lock for threads around what processes share, the lock of readers around a
-change, a lock that is thrown away while others may hold it or wait for it (also to make room in a table of locks), and `acquire` with a
-time limit whose answer is not looked at.
+change, a lock that is thrown away while others may hold it or wait for it (also to make room in a table of locks), `acquire` with a
+time limit whose answer is not looked at, and a `finally` that gives back a lock which the `try` may not have got.
 
 ## Example
     import threading
@@ -78,5 +78,5 @@ RULE = Rule(
     "nothing is excluded",
     __doc__,
     find,
-    needs=(Need.OWN_LOCK, Need.UNDER_LOCK),
+    needs=(Need.OWN_LOCK, Need.UNDER_LOCK, Need.GIVEN_BACK),
 )

@@ -39,6 +39,13 @@ def not_excluded(t: Telling) -> Timeline:
         t.switch()
         t.b(None, "takes the copy's lock, changes the same", wrong=True)
         return t.told("A and B change the same at once: each holds another lock")
+    if t.says("is given back here also by"):
+        t.name_lanes("", t.finding.symbol)
+        t.a(None, "holds the lock, is inside")
+        t.switch()
+        t.b(t.last, "does not get it, and gives it back all the same", wrong=True)
+        t.b(None, "the next one gets it, is inside, too")
+        return t.told("two are inside at once: the lock of A was given away")
     enters, too = "takes a lock of its own", "takes another one: is inside, too"
     if t.says("is copied into each process"):
         t.name_lanes(t.finding.symbol, t.finding.symbol, ("process", "process"))
