@@ -407,6 +407,7 @@ MEANINGS = (
         "run one after the other for each job",
         rf"(^|_)({'|'.join(sorted({*BEFORE, *(first for firsts in BEFORE.values() for first in firsts)}))})(_|$)",
     ),
+    Meaning("`loop` at the end of what a task or a call is handed to", "an event loop", r"(?i)loop$"),
     Meaning("`guarded_by`", "declares the lock of an attribute", r"^guarded_by$"),
 )
 """What is read from names, in the order of the documentation."""

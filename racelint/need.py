@@ -33,6 +33,7 @@ class Need(Enum):
     REFILL = "a coroutine or thread empties a collection and fills it"
     COMPLETION = "a future is completed"
     WAKE_UP = "an event is waited for, or asked, and cleared"
+    TOLD_BY_THREAD = "a thread calls what only the thread of an event loop may call"
     TASK_START = "a task is started that changes what is looked at"
     SUCCESSOR = "a coroutine, or a callback, takes out an entry that it, or who starts it, has put there"
     FILLED_BY_TASK = "a constructor starts a task"

@@ -257,3 +257,29 @@ MANY = "#many"
 
 AFTER_FORK = expression(r"(?i)(after|post|at)_?fork|after_in_child")
 """Names of what a child process does when it has been forked, with no other thread yet: `_reset_after_fork`."""
+
+LOOP_CALLS = frozenset({"create_task", "call_soon", "call_later", "call_at"})
+"""Methods of an event loop that only its own thread may call: they do not wake it."""
+
+OF_LOOP = {
+    **dict.fromkeys(
+        ("put_nowait", "get_nowait", "task_done"),
+        frozenset({"asyncio.Queue", "asyncio.PriorityQueue", "asyncio.LifoQueue"}),
+    ),
+    "set": frozenset({"asyncio.Event"}),
+    **dict.fromkeys(("set_result", "set_exception"), frozenset({"asyncio.Future"})),
+    **dict.fromkeys(("notify", "notify_all"), frozenset({"asyncio.Condition"})),
+    "release": frozenset({"asyncio.Lock", "asyncio.Semaphore", "asyncio.BoundedSemaphore", "asyncio.Condition"}),
+}
+"""Methods by which a task learns that it may go on, with the classes whose objects only the thread of their loop may use."""
+
+OWN_LOOPS = frozenset({"run_until_complete", "run_forever", "new_event_loop", "set_event_loop"})
+"""Last names of calls by which a thread has a loop of its own; so has who calls `asyncio.run`."""
+
+ASKS_FOR_THREAD = frozenset({"get_running_loop", "_get_running_loop", "current_thread", "get_ident", "main_thread"})
+"""Last names of calls that say in which thread they are made."""
+
+
+def named_loop(path: str) -> bool:
+    """Whether a dotted name is called after an event loop: `self._event_loop`."""
+    return path.rpartition(".")[2].lower().endswith("loop")

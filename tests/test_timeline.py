@@ -57,6 +57,7 @@ OUTCOMES: Mapping[str, str] = {
     "step fails": r"A fails",
     "lost announcement": r"erased|forgotten",
     "lost wake-up": r"waits for ever",
+    "loop asleep": r"sleeps on",
     "completed twice": r"was done already",
 }
 """What the timelines of a harm end with."""
@@ -230,7 +231,7 @@ def test_the_other_unit_is_named_if_the_finding_knows_it() -> None:
 def test_a_job_is_taken_by_a_worker() -> None:
     """The noun of a lane is what the world has: tasks, threads, processes; or who else interferes."""
     nouns = {(lane.title) for _, picture in told() for lane in picture.lanes}
-    assert nouns == {"task A", "task B", "thread A", "thread B", "process A", "process B", "worker B"}
+    assert nouns == {"task A", "task B", "thread A", "thread B", "process A", "process B", "worker B", "event loop B"}
 
 
 def test_the_one_who_holds_the_lock_is_a() -> None:

@@ -187,6 +187,7 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.REFILL: state.refill,
     Need.COMPLETION: state.completion,
     Need.WAKE_UP: state.wake_up,
+    Need.TOLD_BY_THREAD: threads.told_by_thread,
     Need.TASK_START: state.task_start,
     Need.FIRST_STEP: state.first_step,
     Need.SUCCESSOR: tasks.successor,

@@ -9,6 +9,7 @@ from racelint.evidence.hooks import kept_for_later
 from racelint.facts import FunctionFacts, Write
 from racelint.finding import World
 from racelint.resolve import Scope
+from racelint.words import LOOP_CALLS, OF_LOOP
 
 
 def process_wide_iteration(c: Candidate) -> bool:
@@ -133,3 +134,11 @@ def _surely_meets(c: Candidate, function: FunctionFacts) -> bool:
     """Whether anything but their being public says that a function runs at the same time."""
     world, meetings = World.TASKS if c.facts.is_async else World.THREADS, c.module.meetings
     return meetings.meeting(c.facts, [meetings.runs(function, world)], world) > 0
+
+
+def told_by_thread(c: Candidate) -> bool:
+    """Whether a plain function calls what only the thread of an event loop may call, and runs in threads."""
+    if c.facts.is_async or "asyncio" not in c.module.scope.libraries:
+        return False
+    names = {call.callee.rpartition(".")[2] for call in c.facts.calls}
+    return not names.isdisjoint((*OF_LOOP, *LOOP_CALLS, "ensure_future")) and c.rank(World.THREADS) >= c.module.least

@@ -99,6 +99,11 @@ HARMS: Mapping[str, Harm] = {
         {Role.ACT: "takes the news away"},
         {Role.READ: "waits", Role.SWITCH: "the work, while others announce more"},
     ),
+    "loop asleep": Harm(
+        "the loop goes on when something else wakes it; what both change at the same time may be half changed",
+        {Role.ACT: "does not wake the loop"},
+        interleaved=False,
+    ),
     "completed twice": Harm(
         "the second completion raises an error where nobody expects it",
         {Role.ACT: "completed without asking"},

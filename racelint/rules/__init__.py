@@ -79,7 +79,7 @@ RULES: tuple[Rule, ...] = (
     Listed("RL602", "ineffective-lock", Need.OWN_LOCK, Need.UNDER_LOCK, Need.GIVEN_BACK),
     Listed("RL603", "guard-declared", Need.DECLARED_GUARD),
     Listed("RL604", "ineffective-row-lock", Need.ROW_LOCK),
-    Listed("RL605", "lost-wake-up", Need.WAKE_UP, Need.STATE_OF_TASKS, Need.STATE_OF_THREADS),
+    Listed("RL605", "lost-wake-up", Need.WAKE_UP, Need.TOLD_BY_THREAD, Need.STATE_OF_TASKS, Need.STATE_OF_THREADS),
     Listed("RL606", "completed-twice", Need.COMPLETION),
     Listed("RL607", "decided-under-lock", Need.STATE_OF_THREADS, Need.GUARDED_STATE),
     Listed("RL608", "view-escapes-lock", Need.HANDS_OUT),

@@ -5,6 +5,9 @@ although there is work to do. The same happens where a new event is put in the p
 comes before a new task or thread, which clears it or sets its flag (`self.running = True`) first, has run its first step; and to an answer that comes before the event is
 cleared to wait for it. So does a request to stop that is taken back for a thread that may have seen it. A plain flag (`self.dirty`) that is lowered after the work loses news in the same way.
 
+Also reported is a thread that tells tasks something by objects which are not made for threads, such as `put_nowait` of an `asyncio.Queue`,
+`set` of an `asyncio.Event`, `set_result` of a future or `loop.create_task`: the loop is not woken.
+
 ## Example
     async def run(self) -> None:
         while True:
@@ -43,6 +46,7 @@ from racelint.pattern.pair import INTERNAL
 from racelint.pattern.reset_at_start import awaited_by_starter, reset_at_start
 from racelint.pattern.revived import revived_in_vain
 from racelint.pattern.rivals import only_started, rivals
+from racelint.pattern.told_from_thread import told_from_thread
 from racelint.pattern.unit import Unit, same
 from racelint.rule import Rule
 
@@ -56,6 +60,7 @@ def find(module: Module) -> Iterable[Finding]:
         yield from of_the_last_thread(module, unit)
         yield from after_the_request(module, unit)
         yield from flag_after_the_work(module, unit)
+        yield from by_a_thread(module, unit)
 
 
 def after_the_work(module: Module, unit: Unit) -> Iterable[Finding]:
@@ -257,6 +262,24 @@ def of_the_last_thread(module: Module, unit: Unit) -> Iterable[Finding]:
         )
 
 
+def by_a_thread(module: Module, unit: Unit) -> Iterable[Finding]:
+    """What tells tasks of a loop something, from a thread that is not the loop's: they are not woken."""
+    for event, call, evidence in told_from_thread(unit):
+        name = call.callee.rpartition(".")[0]
+        yield module.finding(
+            RULE,
+            unit,
+            event,
+            ((Role.ACT, event),),
+            f"`{call.callee}` is called in a thread, and only that of the event loop may do so: nothing wakes the loop, which may sleep on",
+            evidence,
+            World.THREADS,
+            name,
+            Fix(f"hand it to the loop: `loop.call_soon_threadsafe({call.callee}, …)`"),
+            "loop asleep",
+        )
+
+
 def set_before(unit: Unit, clear: Access) -> bool:
     """Whether the unit itself set the event before it clears it: it only makes sure of a state."""
     return any(
@@ -354,5 +377,5 @@ RULE = Rule(
     "lost announcement",
     __doc__,
     find,
-    needs=(Need.WAKE_UP, Need.STATE_OF_TASKS, Need.STATE_OF_THREADS),
+    needs=(Need.WAKE_UP, Need.TOLD_BY_THREAD, Need.STATE_OF_TASKS, Need.STATE_OF_THREADS),
 )

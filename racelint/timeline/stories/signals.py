@@ -62,6 +62,15 @@ def lost_wake_up(t: Telling) -> Timeline:
     return t.told("B's notification is lost, and A waits for ever")
 
 
+def loop_asleep(t: Telling) -> Timeline:
+    """A loop that a thread tells something without waking it."""
+    t.name_lanes(t.finding.symbol, "", ("thread", "event loop"))
+    t.b(None, "has nothing to do, and sleeps")
+    t.switch("runs beside it", lane=0)
+    t.a(t.first, "tells it, and does not wake it", wrong=True)
+    return t.told("B sleeps on until something else wakes it")
+
+
 def completed_twice(t: Telling) -> Timeline:
     """A future completed although it may be done."""
     t.name_lanes(t.finding.symbol, "")
