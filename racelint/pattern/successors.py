@@ -79,8 +79,9 @@ def _own(unit: Unit, act: Access) -> Iterator[tuple[Access, Switch, Evidence]]:
 def _of_starter(unit: Unit, act: Access) -> Iterator[tuple[Access, Switch, Evidence]]:
     """Who starts the task that the unit is puts it there, under the key that it hands to the task."""
     names = [name for name, _ in unit.facts.params]
+    root = act.resource.key.partition(".")[0]
     switch = next((one for one in unit.switches() if unit.before(one.id, act.id)), None)
-    if switch is None or act.resource.key not in names or act.resource.kind is not Kind.ATTRIBUTE:
+    if switch is None or root not in names or root == "self" or act.resource.kind is not Kind.ATTRIBUTE:
         return
     for function, write in unit.module.concurrency.writers(act.resource):
         if write.how != "[]" or function.qualname == unit.facts.qualname:
@@ -199,7 +200,7 @@ def _handled(unit: Unit) -> bool:
 def _comes_again(unit: Unit, act: Access) -> bool:
     """Whether the key is one that the next run may have, too, as names of users and devices are; not one made for this run."""
     key = act.resource.key
-    words = {word.lower() for word in WORD.findall(key)}
+    words = {word.lower() for word in WORD.findall(_named(key))}
     root = key.partition(".")[0].partition("[")[0]
     if not key or "(" in key or words & ONCE_ONLY or has_own_key(unit, act.resource) or not root.isidentifier():
         return False
@@ -208,6 +209,18 @@ def _comes_again(unit: Unit, act: Access) -> bool:
         return False
     built = {call.callee.rpartition(".")[2] for call in unit.facts.calls if call.line in lines}
     return not any({word.lower() for word in WORD.findall(name)} & MADE for name in built)
+
+
+def _named(key: str) -> str:
+    """What an attribute as a key names: the chat of `message.chat.id` and of `message.chat_id`, which is that of the next message, too."""
+    *holders, last = key.split(".")
+    if not holders or not key.replace(".", "").isidentifier():
+        return key
+    return f"{holders[-1]}.{last}" if last.lower() in _PLAIN else last
+
+
+_PLAIN = frozenset("id pk key name uid value".split())
+"""Attributes that say which one their object is."""
 
 
 def _counted_up(unit: Unit, line: int) -> bool:
