@@ -8,7 +8,7 @@ from racelint.events import EMPTINESS, FILLING, Access, Kind, Op, Sense
 from racelint.evidence import Evidence
 from racelint.facts import FunctionFacts, Write
 from racelint.finding import Confidence, World
-from racelint.frozen import dataclass
+from racelint.frozen import dataclass, replace
 from racelint.pattern.kept import kept_under_lock
 from racelint.pattern.module import here
 from racelint.pattern.named_entries import handed_the_same, named_to_both, own_of_each_run
@@ -54,7 +54,8 @@ def rereads(unit: Unit) -> Iterator[Reread]:
                 continue
             found = remover(unit, use)
         if found is not None:
-            seen.add(use.resource.place)
+            if not check.place.unit == use.place.unit != unit.facts.qualname:  # else it is a race of the helper's own
+                seen.add(use.resource.place)
             evidence, name = found
             unsaid = evidence.public or (
                 evidence.called and use.op is Op.DELETE and use.resource.kind is Kind.ATTRIBUTE
@@ -69,7 +70,7 @@ def rereads(unit: Unit) -> Iterator[Reread]:
             if half.startswith("_") and not half.endswith("__"):
                 evidence = evidence.weakened()  # a step that other modules take on their own object, in whatever thread
             if _ended_anyway(unit, use, name, evidence):
-                evidence = evidence.weakened()
+                evidence = _end_foreseen(unit, use, name, evidence) or evidence.weakened()
             yield Reread(Pair(unit, check, use), evidence, name)
 
 
@@ -120,6 +121,27 @@ def _ended_anyway(unit: Unit, use: Access, name: str, evidence: Evidence) -> boo
     if name in (unit.facts.qualname, use.place.unit):
         return bool(_ENDING & set(words[:2]))
     return len(words) == 1 and words[0] in _ENDING and evidence.strength is not Confidence.HIGH
+
+
+def _end_foreseen(unit: Unit, use: Access, name: str, evidence: Evidence) -> Evidence | None:
+    """Why the end of what is used says nothing against the finding: the object's own thread handles the error of what was closed
+    meanwhile, so that it is expected to be, and not that of an attribute that is gone, which ends the thread."""
+    concurrency = unit.module.concurrency
+    roots = [concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ())]
+    own = bool(roots) and all(
+        root.world == "threads"
+        and root.strength is Confidence.HIGH
+        and not (root.public or root.called or root.handler)
+        for root in roots
+    )
+    if not own or not use.handled or evidence.half != name or use.resource.kind is not Kind.ATTRIBUTE:
+        return None
+    steps = (unit.module.scope.functions.get(step) for step in (name, *concurrency.runs(name)))
+    if any(call.callee.endswith(".join") for step in steps if step is not None for call in step.calls):
+        return None  # it waits until the thread is over, and what it takes away then nobody uses
+    foreseen = ", ".join(f"`{error}`" for error in sorted(use.handled))
+    text = f"{roots[0].text} and handles {foreseen} there, as callers may end it meanwhile, but no `AttributeError`"
+    return replace(evidence, text=text, strength=Confidence.MEDIUM)
 
 
 _ENDING = CLOSES | {"cleanup", "quit", "release", "teardown"}
@@ -228,14 +250,14 @@ ENDS = ("0", "-1")
 
 
 def _renewed(unit: Unit, check: Access, use: Access) -> bool:
-    """Whether the unit itself sets the state between the two."""
+    """Whether the unit itself sets the state between the two, and does not come to the check again before the use."""
     return any(
-        access.op.changes
+        isinstance(access, Access)
+        and access.op.changes
+        and access.resource.kind in SHARED
         and not moves(access)
         and same(access.resource, use.resource)
-        and unit.before(check.id, access.id)
-        and unit.before(access.id, use.id)
-        for access in unit.accesses(kinds=SHARED)
+        for access in unit.between(check.id, use.id)
     )
 
 
