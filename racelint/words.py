@@ -185,6 +185,9 @@ SENDS = frozenset({"send", "sendall", "sendto", "request", "publish", "transmit"
 REQUESTS = SENDS | {"execute"}
 """The same of methods of the project, by which an object sends: `self.execute_command("UNSUBSCRIBE", name)`."""
 
+FLUSHES = frozenset({"drain", "flush"})
+"""Names of methods of a stream that wait until what was written is on its way."""
+
 NOTES = frozenset({"[]", "add", "append", "setdefault", "update"})
 """How an entry is put into a collection."""
 

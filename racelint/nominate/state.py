@@ -10,7 +10,7 @@ from racelint.nominate.stores import WRITES
 from racelint.resolve import CONSTRUCTORS, for_each_thread
 from racelint.store_calls import WRITE
 from racelint.touch import COMPLETIONS, calls_entry, locks_next, may_race
-from racelint.words import NOTES, OF_ENTRY, PUTS, REQUESTS, first_word
+from racelint.words import FLUSHES, NOTES, OF_ENTRY, PUTS, REQUESTS, first_word
 
 
 def anything(c: Candidate) -> bool:
@@ -384,7 +384,7 @@ def announced(c: Candidate) -> bool:
     if any(
         key in module.takers and any(write.how in NOTES for write in writes)
         for key, writes in module.keys.changes(c.facts, False).items()
-    ) and any(first_word(name) in REQUESTS for name in module.called(c.facts)):
+    ) and any(first_word(name) in REQUESTS or name in FLUSHES for name in module.called(c.facts)):
         return True
     return bool(c.changes) and any(call.callee.endswith(".set") and not call.arguments for call in c.calls)
 

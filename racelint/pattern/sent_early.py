@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Event, Kind, Mark, Op, Switch
+from racelint.events import Access, Event, Kind, Mark, Op, Sense, Switch
 from racelint.evidence import Evidence
 from racelint.expressions import expression
 from racelint.facts import CallSite, FunctionFacts
@@ -14,7 +14,8 @@ from racelint.pattern.module import here
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.rivals import rivals
 from racelint.pattern.unit import Unit, held_at, same
-from racelint.words import NOTES, REQUESTS, SENDS, TAKES_ENTRY, first_word
+from racelint.touch import COMPLETIONS
+from racelint.words import FLUSHES, NOTES, REQUESTS, SENDS, TAKES_ENTRY, first_word
 
 _ANSWERS = frozenset("handle on receive recv process dispatch reply respond answer ack acknowledge".split())
 """First words of functions that send because something came: nobody answers that."""
@@ -26,7 +27,7 @@ _TAKES_ADDED = frozenset({"remove", "discard"})
 def sent_before_noted(unit: Unit) -> Iterator[tuple[Event, Access, str, Evidence]]:
     """The request, the entry that says who waits for its answer, and the function that gets the answer in another thread or task.
 
-    An answer that comes before the entry is there finds nobody, and the entry then stays for ever.
+    An answer that comes before the entry is there finds nobody and is lost; the entry stays, until who waits gives up.
     """
     if unit.is_constructor or first_word(unit.facts.name) in _ANSWERS:
         return
@@ -99,7 +100,7 @@ def _asks(unit: Unit, event: Event, note: Access, world: World) -> bool:
     """Whether the event sends something, comes before the note and never after it, and others run in between."""
     match event:
         case Switch():
-            sends = world is World.TASKS and first_word(event.callee) in SENDS
+            sends = world is World.TASKS and (first_word(event.callee) in SENDS or _flushes(unit, event))
         case Mark():
             own = event.what == "request" and _reaches_out(unit, event.subject)
             called = event.what in ("call", "slow") and first_word(event.subject) in SENDS
@@ -117,6 +118,15 @@ def _asks(unit: Unit, event: Event, note: Access, world: World) -> bool:
         and not held_at(event) & held_at(note)
         and not unit.only_after_error(event, note)
     )
+
+
+def _flushes(unit: Unit, wait: Switch) -> bool:
+    """Whether the await is for what the unit has just written to a stream: `writer.write(line)`, `await writer.drain()`."""
+    if wait.callee not in FLUSHES:
+        return False
+    stream = unit.module.text(here(wait)).removeprefix("await ").partition(f".{wait.callee}(")[0]
+    written = (mark for mark in unit.marks("call") if mark.id < wait.id and unit.before(mark.id, wait.id))
+    return any(mark.subject == f"{stream}.write" for mark in written)
 
 
 def _reaches_out(unit: Unit, name: str) -> bool:
@@ -173,7 +183,42 @@ def _answered(unit: Unit, sent: Event, note: Access, world: World) -> tuple[str,
             continue
         if best is None or evidence.strength.rank > best[1].strength.rank:
             best = (function.qualname, replace(evidence, text=f"{evidence.text}; `{function.qualname}` takes it out"))
-    return best
+    return best or _completed(unit, note, world)
+
+
+def _completed(unit: Unit, note: Access, world: World) -> tuple[str, Evidence] | None:
+    """The function that looks the entry up when the answer comes, and leaves it to the unit to take it out, and the evidence."""
+    concurrency, place = unit.module.concurrency, note.resource.place
+    for function in unit.module.scope.facts.functions:
+        if function.qualname == unit.facts.qualname or not any(
+            call.callee.rpartition(".")[2] in COMPLETIONS for call in function.calls
+        ):
+            continue
+        evidence = concurrency.overlap(unit.facts.qualname, function.qualname, world.value, note.resource)
+        if evidence is None or evidence.public or evidence.strength is Confidence.LOW or _is_step_of(unit, function):
+            continue
+        other = unit.module.unit(function.qualname)
+        if other is not None and _completes_found(other, place):
+            return function.qualname, replace(evidence, text=f"{evidence.text}; `{function.qualname}` completes it")
+    return None
+
+
+def _completes_found(other: Unit, place: tuple[str, str]) -> bool:
+    """Whether a function completes a future because it found an entry of the collection."""
+    looks = {
+        look.id
+        for look in other.accesses(Op.CHECK, kinds=INTERNAL)
+        if look.resource.place == place and look.how in _LOOKS
+    }
+    return any(
+        not looks.isdisjoint(number for number, sense in done.control if sense is Sense.PRESENT)
+        for done in other.accesses(Op.USE, Op.UPDATE)
+        if done.how in COMPLETIONS
+    )
+
+
+_LOOKS = frozenset({"get", "in"})
+"""Looks for one entry."""
 
 
 def _in_thread_of_its_own(unit: Unit, function: FunctionFacts) -> bool:

@@ -185,7 +185,7 @@ def find(module: Module) -> Iterable[Finding]:
                 note,
                 ((Role.ACT, sent), (Role.WRITE, note)),
                 f"`{name}` is set here, after line {module.line(sent)} has sent the request; an answer that comes before finds nothing "
-                f"in `{taker}`, and the entry stays",
+                f"in `{taker}` and is lost",
                 evidence,
                 World.TASKS if unit.facts.is_async else World.THREADS,
                 name,
