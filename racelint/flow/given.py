@@ -36,6 +36,25 @@ def behind(program: Program, place: Place) -> frozenset[str]:
         found |= more
 
 
+def kept_in(program: Program, place: Place) -> frozenset[str]:
+    """The names that are bound to what stands at a place, or to a display with it as an element: `batch = {"rows": self.rows}`."""
+    definition = program.definition(place.unit)
+    if definition is None:
+        return frozenset()
+    node = definition.nodes[place.node]
+    found = (_targets(targets) for value, targets in _assignments(definition.node) if _shows(value, node))
+    return frozenset().union(*found)
+
+
+def _shows(value: cst.BaseExpression, node: cst.CSTNode) -> bool:
+    """Whether a value is what a node says, or a display that has it as an element."""
+    match value:
+        case cst.Dict() | cst.List() | cst.Tuple():
+            return any(_shows(element.value, node) for element in value.elements)
+        case _:
+            return value is node
+
+
 def tested(program: Program, unit: str) -> frozenset[str]:
     """The names that stand in a test anywhere in a function, or that it binds anew: nothing says that they are what was handed in."""
     definition = program.definition(unit)

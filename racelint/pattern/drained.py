@@ -9,6 +9,7 @@ from racelint.evidence import Evidence
 from racelint.finding import Confidence, World
 from racelint.pattern.emptied import ADDS
 from racelint.pattern.iterating import ENDS, VIEWS
+from racelint.pattern.module import here
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.rivals import rivals
 from racelint.pattern.unit import Unit, exactly, same
@@ -49,7 +50,11 @@ def _dealt_with(unit: Unit, read: Access, write: Access, count: bool) -> bool:
     source = unit.access(read.value.via) if read.value.via is not None else None
     if source is not None and source.statement != read.statement:
         return False  # of what was there before: a local name holds it
-    if not (_kept(unit, read) if count else read.how in COPIES or _handed_on(unit, read)):
+    if not (
+        _kept(unit, read)
+        if count
+        else read.how in COPIES or _handed_on(unit, read) or _dealt_by_name(unit, read, write)
+    ):
         return False
     return not unit.guarded(read, write, World.THREADS) and not any(
         isinstance(event, Access) and event.op.changes and same(event.resource, write.resource)
@@ -65,6 +70,18 @@ def _handed_on(unit: Unit, read: Access) -> bool:
         if isinstance(event, Mark) and event.what == "call":
             return event.subject.rpartition(".")[2] not in _ASKS
     return False
+
+
+def _dealt_by_name(unit: Unit, read: Access, write: Access) -> bool:
+    """Whether a local name holds the collection itself, alone or in a display, and a call is given that before the collection is
+    emptied: `batch = {"rows": self.rows}`, `post(batch)`, `self.rows = []`."""
+    calls = [
+        mark
+        for mark in unit.marks("call", "slow")
+        if read.id < mark.id < write.id and mark.related and mark.subject.rpartition(".")[2] not in _ASKS
+    ]
+    names = unit.module.kept_in(here(read)) if calls else frozenset()
+    return any(not names.isdisjoint(mark.related) and unit.before(mark.id, write.id) for mark in calls)
 
 
 def _kept(unit: Unit, read: Access) -> bool:

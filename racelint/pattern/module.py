@@ -137,6 +137,12 @@ class Module:
 
         return behind(self.program, place)
 
+    def kept_in(self, place: Place) -> frozenset[str]:
+        """The names that are bound to what stands at a place, or to a display with it as an element."""
+        from racelint.flow.given import kept_in
+
+        return kept_in(self.program, place)
+
     def handed(self, unit: str) -> frozenset[str]:
         """The arguments of a function, and what it takes out of one."""
         from racelint.flow.given import handed
