@@ -45,7 +45,19 @@ def state_of_threads(c: Candidate) -> bool:
         if any(write.how in ("+=", "[]+=") for write in writes)
     ):
         return True
-    return _puts_where_not_over(c) or _gives_what_has_threads(c)
+    return _puts_where_not_over(c) or _gives_what_has_threads(c) or _adds_by_size(c)
+
+
+def _adds_by_size(c: Candidate) -> bool:
+    """Whether a method of an object with a lock asks how large something is, and adds to it."""
+    if c.facts.is_async or not (c.facts.owner and c.module.concurrency.has_locks and "len" in c.called):
+        return False
+    added = {write.path for write in c.facts.writes if write.how in _ADDING and write.path.startswith("self.")}
+    return any(path in call.arguments for call in c.facts.calls if call.callee == "len" for path in added)
+
+
+_ADDING = frozenset({"append", "appendleft", "add", "[]"})
+"""How a collection gets one more."""
 
 
 def _puts_where_not_over(c: Candidate) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Mark, Op, Sense, Shape
+from racelint.events import Access, Acquire, Mark, Op, Sense, Shape
 from racelint.evidence import Evidence
 from racelint.expressions import expression
 from racelint.finding import Confidence, World
 from racelint.pattern.deciding import ADDING
 from racelint.pattern.pair import INTERNAL, Pair
-from racelint.pattern.rivals import rival
-from racelint.pattern.unit import Unit, exactly, same
+from racelint.pattern.rivals import rival, with_itself
+from racelint.pattern.unit import Unit, exactly, held_at, same
 from racelint.words import names_cache
 
 
@@ -132,10 +132,50 @@ def filled_over_limit(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
                 or unit.rechecked_locked(add)
             ):
                 continue
-            evidence = _sure(unit, check)  # the entry may be the thread's own, the size is not
+            # the entry may be the thread's own, the size is not
+            evidence = _sure(unit, check) or _expected(unit, check, add)
             if evidence is not None:
                 yield Pair(unit, check, add), evidence
             break
+
+
+def _expected(unit: Unit, check: Access, add: Access) -> Evidence | None:
+    """Why the unit itself expects other threads in it: it takes a lock of its object, and lets it go before it compares.
+
+    Only where a thread is begun for the place: one entry too many says little else.
+    """
+    begun = any(number == check.id for mark in unit.marks("spawn", "start") for number, _ in mark.control)
+    if not begun or add.place.unit != check.place.unit:
+        return None
+    concurrency = unit.module.concurrency
+    if (
+        unit.is_constructor
+        or concurrency.called_under_lock(unit.facts)
+        or concurrency.called_only_under_lock(unit.facts)
+    ):
+        return None
+    lock = next(
+        (event for event in unit.events[: check.id] if isinstance(event, Acquire) and _let_go(unit, event, check)), None
+    )
+    found = with_itself(unit, World.THREADS, check.resource) if lock is not None else None
+    if lock is None or found is None or unit.locked_at(check):
+        return None
+    text = f"`{unit.facts.qualname}` takes `{lock.lock.name}` first, for other threads that are in it, too"
+    return Evidence(text, Confidence.MEDIUM, World.THREADS.value)
+
+
+def _let_go(unit: Unit, lock: Acquire, check: Access) -> bool:
+    """Whether the unit itself takes a lock of its object and lets it go before the check."""
+    return (
+        lock.what == "lock"
+        and lock.world != "tasks"
+        and lock.shared
+        and lock.lock.name.startswith("self.")
+        and lock.place.unit == check.place.unit == unit.facts.qualname
+        and lock.id not in held_at(check)
+        and unit.before(lock.id, check.id)
+        and not unit.before(check.id, lock.id)
+    )
 
 
 def adds_entry(unit: Unit, check: Access, sense: Sense, add: Access) -> bool:
