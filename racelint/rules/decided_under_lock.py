@@ -61,6 +61,7 @@ from racelint.pattern.deciding import (
     locks_of_threads,
 )
 from racelint.pattern.dependence import extremes
+from racelint.pattern.ended_late import ended_late
 from racelint.pattern.handed import counted_by_processes
 from racelint.pattern.module import Module
 from racelint.pattern.pair import Pair
@@ -95,6 +96,20 @@ def find(module: Module) -> Iterable[Finding]:
                 World.THREADS,
                 name,
                 Fix(f"keep `{held}` from the test to the change, or test again under it"),
+            )
+        for pair, lock, end, taker, evidence in ended_late(unit):
+            name, held = pair.second.resource.shown, lock.lock.name
+            yield module.finding(
+                RULE,
+                unit,
+                pair.second,
+                ((Role.CHECK, pair.first), (Role.ACT, end), (Role.WRITE, pair.second)),
+                f"`{end.subject}` on line {module.line(end)} ends what line {module.line(pair.first)} chose under `{held}`, which is "
+                f"released in between, and it is taken out only here; `{taker}` can hand it out in between",
+                evidence,
+                World.THREADS,
+                name,
+                Fix(f"take the entries out under `{held}`, where they are chosen, and end them after it"),
             )
         for count, check, act, lock in counted_then_tested(unit):
             evidence = rival(unit, count.resource, World.THREADS, COUNTING)

@@ -227,6 +227,12 @@ def decided_on_old_state(t: Telling) -> Timeline:
         t.b(None, "looks: it is gone")
         t.a(t.last, "counts from nothing, without an end", wrong=True)
         return t.told("what A saw is no longer so: the count of A stays for ever")
+    if t.says("can hand it out in between"):
+        t.a(t.first, "chooses, holding the lock")
+        t.switch("releases the lock, B runs")
+        t.b(None, "takes what A has chosen, to use it")
+        t.a(t.finding.trace[1], "ends it", wrong=True)
+        return t.told("what A chose is no longer so: B works on with what A has ended")
     before = t.says("saw without it")
     t.a(t.first, "decides, before it takes the lock" if before else "decides, holding the lock")
     t.switch("" if before else "releases the lock, B runs")
