@@ -31,16 +31,21 @@ class Reread:
 
 def rereads(unit: Unit) -> Iterator[Reread]:
     """Uses and removals of what a test found there, read anew, with no lock over both."""
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, str]] = set()
     if unit.is_constructor or unit.facts.is_async:
         return
     for use in unit.accesses(Op.READ, Op.USE, Op.DELETE, Op.UPDATE, kinds=SHARED):
-        if use.resource.place in seen or (use.op is Op.UPDATE and not moves(use)) or unit.rechecked_locked(use):
+        if (*use.resource.place, "") in seen or (use.op is Op.UPDATE and not moves(use)) or unit.rechecked_locked(use):
             continue
         if not fails_when_gone(use) and not _part_is_used(unit, use):
             continue
         check = next((c for n, sense in use.control if (c := _found(unit, n, sense, use)) is not None), None)
         if check is None or _renewed(unit, check, use) or _made_if_missing(unit, use):
+            continue
+        # what a helper does alone is its own, beside which the unit may do more
+        helper = use.place.unit if check.place.unit == use.place.unit != unit.facts.qualname else ""
+        once = (*use.resource.place, helper)
+        if once in seen:
             continue
         if takes_from_queue(use):
             found = _other_taker(unit, use) if check.how in (EMPTINESS, FILLING) else None
@@ -49,13 +54,12 @@ def rereads(unit: Unit) -> Iterator[Reread]:
             if lost is not None:
                 if _raises_without(unit, check):
                     continue
-                seen.add(use.resource.place)
+                seen.add(once)
                 yield Reread(Pair(unit, check, use), lost, "")
                 continue
             found = remover(unit, use)
         if found is not None:
-            if not check.place.unit == use.place.unit != unit.facts.qualname:  # else it is a race of the helper's own
-                seen.add(use.resource.place)
+            seen.add(once)
             evidence, name = found
             unsaid = evidence.public or (
                 evidence.called and use.op is Op.DELETE and use.resource.kind is Kind.ATTRIBUTE
@@ -157,8 +161,9 @@ def _named_by_caller(unit: Unit, use: Access) -> bool:
 
 
 def _only_under_lock(unit: Unit) -> bool:
-    """Whether all callers that are known, in other modules or classes, too, hold a lock: it is a part of what they do under it."""
-    return unit.module.concurrency.called_only_under_lock(unit.facts)
+    """Whether all callers that are known, of the module or in others, too, hold a lock: it is a part of what they do under it."""
+    concurrency = unit.module.concurrency
+    return concurrency.called_only_under_lock(unit.facts) or concurrency.called_under_lock(unit.facts)
 
 
 def _said_to_be_shared(unit: Unit, use: Access) -> bool:

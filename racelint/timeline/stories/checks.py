@@ -232,6 +232,7 @@ def decided_on_old_state(t: Telling) -> Timeline:
         t.switch("releases the lock, B runs")
         t.b(None, "takes what A has chosen, to use it")
         t.a(t.finding.trace[1], "ends it", wrong=True)
+        t.a(t.last, "takes it out, or finds it gone")
         return t.told("what A chose is no longer so: B works on with what A has ended")
     before = t.says("saw without it")
     t.a(t.first, "decides, before it takes the lock" if before else "decides, holding the lock")
