@@ -185,6 +185,9 @@ SENDS = frozenset({"send", "sendall", "sendto", "request", "publish", "transmit"
 REQUESTS = SENDS | {"execute"}
 """The same of methods of the project, by which an object sends: `self.execute_command("UNSUBSCRIBE", name)`."""
 
+WAITS_FOR_END = frozenset({"wait", "finished", "join"})
+"""First words of methods that are awaited until what is under way has ended: `wait_closed`, `finished`."""
+
 FLUSHES = frozenset({"drain", "flush"})
 """Names of methods of a stream that wait until what was written is on its way."""
 

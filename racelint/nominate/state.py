@@ -10,7 +10,7 @@ from racelint.nominate.stores import WRITES
 from racelint.resolve import CONSTRUCTORS, for_each_thread
 from racelint.store_calls import WRITE
 from racelint.touch import COMPLETIONS, calls_entry, locks_next, may_race
-from racelint.words import FLUSHES, NOTES, OF_ENTRY, PUTS, REQUESTS, first_word
+from racelint.words import FLUSHES, NOTES, OF_ENTRY, PUTS, REQUESTS, WAITS_FOR_END, first_word
 
 
 def anything(c: Candidate) -> bool:
@@ -40,7 +40,9 @@ def state_of_tasks(c: Candidate) -> bool:
             continue
         if c.meets(key, module.changing, World.TASKS) >= module.least:
             return True
-        if _advances(c.changes[key]) and (_guarded(c, key) or c.of_several_operations() or _locked_next(c)):
+        if _advances(c.changes[key]) and (
+            _guarded(c, key) or c.of_several_operations() or _locked_next(c) or _waited_for(c)
+        ):
             return True
     return False
 
@@ -54,6 +56,14 @@ def _locked_next(c: Candidate) -> bool:
     """Whether a method takes a lock of its object after it has called this one."""
     callers = c.module.concurrency.callers.get(c.facts.qualname, ())
     return c.facts.is_async and any(locks_next(caller, call, c.module.scope) for caller, call in callers)
+
+
+def _waited_for(c: Candidate) -> bool:
+    """Whether a call on one branch waits until what is under way has ended."""
+    return any(
+        call.awaited and call.arms and first_word(call.callee.rpartition(".")[2]) in WAITS_FOR_END
+        for call in c.facts.calls
+    )
 
 
 def _advances(writes: list[Write]) -> bool:

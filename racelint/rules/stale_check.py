@@ -60,6 +60,7 @@ from racelint.pattern.started import started_before_claimed
 from racelint.pattern.swept_late import swept_late
 from racelint.pattern.turns import looked_before_turn
 from racelint.pattern.unit import Unit, exactly, same
+from racelint.pattern.waited_for import waited_for
 from racelint.rule import Rule
 
 HARMS = {
@@ -382,6 +383,7 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
         return "twice", evidence.weakened()  # one task for each of a list, which adds itself to a set of this one run
     if advances:
         evidence = stronger(stronger(evidence, made_sure_by_all(unit, act)), locked_next(unit, act))
+        evidence = stronger(evidence, waited_for(unit, check, sense, act))
     if stamps and evidence is not None and {lock.id for lock in unit.locked_at(act)} - check.held:
         text = "the lock that is taken for it, after the look, says that several come at once"
         evidence = stronger(evidence, Evidence(text, Confidence.MEDIUM))
