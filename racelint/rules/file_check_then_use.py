@@ -26,6 +26,7 @@ from collections.abc import Iterable, Iterator
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.frozen import replace
 from racelint.need import Need
+from racelint.paths import is_predictable
 from racelint.pattern import CONFIGURED, ENSURED, Access, Evidence, Op
 from racelint.pattern.asked_by_name import measured_then_opened, named_by_request, rights_then_opened
 from racelint.pattern.files import (
@@ -86,7 +87,7 @@ def find(module: Module) -> Iterable[Finding]:
             name = act.resource.name
             seldom = (
                 (not evidence.by_hand and seldom_run(unit))
-                or only_named(unit, act, evidence)
+                or (only_named(unit, act, evidence) and not _others_can_make(act))
                 or in_one_step_of_a_loop(unit, test, act)
                 or own_failure_cleaned(unit, test, act)
                 or refused_alike(unit, test, act)
@@ -104,6 +105,11 @@ def find(module: Module) -> Iterable[Finding]:
                 Fix(advice),
                 harm,
             )
+
+
+def _others_can_make(act: Access) -> bool:
+    """Whether the step opens or makes a path that any user can guess, and make before: no second run of this one is needed for that."""
+    return act.op is not Op.DELETE and is_predictable(act.resource.path)
 
 
 def _kept_apart(unit: Unit, test: Access, act: Access) -> bool:
