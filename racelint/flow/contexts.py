@@ -83,7 +83,7 @@ class Contexts(Leaving):
                     name = Resource(Kind.TABLE, "transaction", scope.text, scope.text)
                     opened.append(self.acquire(name, "transaction", "processes", self.place(item.item)))
             lock = number is not None
-            if node.asynchronous is not None and not lock:
+            if node.asynchronous is not None and not lock and not self._entered_at_once(item.item, value):
                 self.switch(item.item, callee="async with", used=value.ref)
                 switching = True
             if item.asname is not None:
@@ -116,6 +116,15 @@ class Contexts(Leaving):
         end_row_locks(self, self.state, inner)
         if switching:
             self.switch(node.items[0].item, callee="async with exit")
+
+    def _entered_at_once(self, expression: cst.BaseExpression, value: Value) -> bool:
+        """Whether nobody else runs while the own context manager of an `async with` is entered and left: neither awaits anything."""
+        if isinstance(expression, cst.Call) and (known := manager_of(self, expression)) is not None:
+            return self.program.yields_only(known[0])
+        steps = [self.scope.method(value.type[1:], name) for name in ("__aenter__", "__aexit__")]
+        return value.type.startswith(":") and all(
+            step is not None and step.is_async and not self.program.may_suspend(step) for step in steps
+        )
 
     def _commits_at_exit(self, node: cst.BaseExpression, value: Value) -> bool:
         """Whether the block is a transaction of a connection: those of psycopg commit, too, where the block makes them."""

@@ -392,6 +392,12 @@ class Program:
         self._suspends[function.qualname] = not quiet
         return not quiet
 
+    def yields_only(self, manager: FunctionFacts) -> bool:
+        """Whether a context manager that is written as an asynchronous generator awaits nothing before or after what it yields."""
+        if not (manager.is_async and manager.yields) or any(call.awaited for call in manager.calls):
+            return False
+        return not self._other_suspension(manager)
+
     def has_room(self, path: str, caller: FunctionFacts) -> bool:
         """Whether a call puts something into a queue that has no limit, for which nobody ever waits."""
         queue, _, method = path.rpartition(".")
