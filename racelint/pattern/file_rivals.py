@@ -70,13 +70,14 @@ def _of_path_handed_in(unit: Unit, pair: Pair) -> bool:
 
 def only_on_loops(unit: Unit) -> bool:
     """Whether all that leads to the unit are handlers that run on the loop of their process, also by plain calls of other modules,
-    and none is started twice."""
+    and none is started twice. Handlers in two packages are taken for those of two programs, each with a process of its own."""
     concurrency, scope = unit.module.concurrency, unit.module.scope
     if scope.index.processes.names_workers:
         return False
     roots = [concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ())]
     told = [root for root in roots if not root.public]
-    return bool(told) and all(root.handler and root.world == "tasks" for root in told)
+    packages = {(root.origin or scope.facts.path).removeprefix("./").partition("/")[0] for root in told}
+    return len(packages) == 1 and all(root.handler and root.world == "tasks" for root in told)
 
 
 def _on_one_loop(unit: Unit) -> bool:

@@ -70,7 +70,7 @@ def _made_by_loop(unit: Unit, receiver: str) -> bool:
 def _by_thread(unit: Unit) -> Evidence | None:
     """That a thread without a loop of its own runs the unit.
 
-    Where a coroutine waits for the thread's work, the end of that wakes the loop.
+    Where a coroutine waits for the thread's work, the end of that wakes the loop. A thread that another module starts may have a loop.
     """
     concurrency = unit.module.concurrency
     roots = [concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ())]
@@ -79,11 +79,11 @@ def _by_thread(unit: Unit) -> Evidence | None:
     told = [root for root in roots if root.world == "threads" and not root.public and not _has_loop(unit, root)]
     if unit.facts.parent:  # which may be handed to the loop by a function that the thread runs
         told = [root for root in told if root.unit == unit.facts.qualname]
-    best = max(told, key=lambda root: (not root.waited, root.strength.rank), default=None)
+    best = max(told, key=lambda root: (not root.waited, not root.called, root.strength.rank), default=None)
     if best is None:
         return None
     evidence = Evidence(best.text, best.strength, "threads")
-    return evidence.weakened() if best.waited else evidence
+    return evidence.weakened() if best.waited or best.called else evidence
 
 
 def _has_loop(unit: Unit, root: Root) -> bool:
