@@ -82,6 +82,8 @@ class Contexts(Leaving):
                 if number is None:
                     name = Resource(Kind.TABLE, "transaction", scope.text, scope.text)
                     opened.append(self.acquire(name, "transaction", "processes", self.place(item.item)))
+                    if scope.part("alone") is not None:
+                        opened.append(self.acquire(name, "row lock", "processes", self.place(item.item)))
             lock = number is not None
             if node.asynchronous is not None and not lock and not self._entered_at_once(item.item, value):
                 self.switch(item.item, callee="async with", used=value.ref)

@@ -10,6 +10,7 @@ from racelint.evidence.wrappers import is_transaction
 from racelint.facts import FunctionFacts
 from racelint.flow.expressions import Evaluator
 from racelint.flow.summaries import source_of
+from racelint.expressions import expression
 from racelint.words import SCOPES
 
 
@@ -27,9 +28,11 @@ def manager_of(ev: Evaluator, expression: cst.BaseExpression) -> tuple[FunctionF
 
 def committing_scope(ev: Evaluator, expression: cst.BaseExpression) -> Value | None:
     """The transaction that a context manager of the project makes of its body; None if it commits nothing at its end."""
-    called = isinstance(expression, cst.Call) and SCOPES.search(source_of(expression.func)) is not None
-    found = manager_of(ev, expression) if called else None
-    return None if found is None else committed_after_yield(ev, found[0], source_of(expression))
+    found = manager_of(ev, expression)
+    if found is None or not isinstance(expression, cst.Call):
+        return None
+    told = SCOPES.search(source_of(expression.func)) is not None
+    return (committed_after_yield if told else _begun_in_sql)(ev, found[0], source_of(expression))
 
 
 def committed_after_yield(ev: Evaluator, maker: FunctionFacts, text: str) -> Value | None:
@@ -41,7 +44,25 @@ def committed_after_yield(ev: Evaluator, maker: FunctionFacts, text: str) -> Val
             return Value(type="transaction", text=text, known=(("target", Value(type=kind)),))
     if any(is_transaction(guard) and guard.endswith(".begin") for guard in maker.yields_within):
         return Value(type="transaction", text=text)
-    return None
+    return _begun_in_sql(ev, maker, text)
+
+
+def _begun_in_sql(ev: Evaluator, maker: FunctionFacts, text: str) -> Value | None:
+    """The same of a generator that executes `BEGIN` and commits; its part "alone" is there if no other writer runs meanwhile."""
+    if not maker.sql:
+        return None
+    source = "\n".join(ev.program.lines_of(maker)[maker.first - 1 : maker.last])
+    begun = _BEGIN.findall(source)
+    if not begun or _COMMIT.search(source) is None:
+        return None
+    path = next((call.callee.rpartition(".")[0] for call in maker.calls if call.callee.endswith(".execute")), "")
+    kind = _type_of(ev, maker, path) if path else ""
+    known = (("target", Value(type=kind)),) if kind else ()
+    return Value(type="transaction", text=text, known=(*known, ("alone", Value())) if all(begun) else known)
+
+
+_BEGIN = expression(r"(?i)\bexecute\(\s*[\"']+BEGIN\b\s*(IMMEDIATE|EXCLUSIVE)?")
+_COMMIT = expression(r"(?i)\bexecute\(\s*[\"']+(?:COMMIT|END)\b|\.commit\(")
 
 
 def _type_of(ev: Evaluator, maker: FunctionFacts, name: str) -> str:
