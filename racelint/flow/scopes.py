@@ -7,10 +7,10 @@ import libcst as cst
 from racelint.events import Value
 from racelint.evidence.sessions import session_type
 from racelint.evidence.wrappers import is_transaction
+from racelint.expressions import expression
 from racelint.facts import FunctionFacts
 from racelint.flow.expressions import Evaluator
 from racelint.flow.summaries import source_of
-from racelint.expressions import expression
 from racelint.words import SCOPES
 
 
