@@ -13,21 +13,30 @@ import pytest
 
 PROGRAM = Path(__file__).parent.parent / "benchmarks" / "accuracy.py"
 
-RACY = """import os
+POOLED = """
 
+def prepare_often(cache: PageCache, path: str) -> None:
+    with Pool() as pool:
+        for _ in range(4):
+            pool.apply_async(cache.prepare, (path,))
+"""
+RACY = """import os
+from multiprocessing import Pool
 
 class PageCache:
     def prepare(self, path: str) -> None:
         if not os.path.isdir(path):
             os.mkdir(path)
 """
+RACY += POOLED
 FIXED = """import os
-
+from multiprocessing import Pool
 
 class PageCache:
     def prepare(self, path: str) -> None:
         os.makedirs(path, exist_ok=True)
 """
+FIXED += POOLED
 
 
 def load() -> ModuleType:
@@ -94,7 +103,7 @@ def mirror(tmp_path: Path) -> tuple[Path, dict[str, object]]:
 
 def test_a_package_is_linted(packages: Path) -> None:
     """Its version comes from its metadata, its findings lose their lines."""
-    assert accuracy.run_package(packages / "shop") == accuracy.Package("shop", "1.2", 7, (PREPARE,))
+    assert accuracy.run_package(packages / "shop") == accuracy.Package("shop", "1.2", 13, (PREPARE,))
 
 
 def test_a_race_is_flagged_and_its_fix_is_silent(mirror: tuple[Path, dict[str, object]]) -> None:
@@ -128,7 +137,7 @@ def test_a_recorded_run_is_read_as_it_was_written(tmp_path: Path) -> None:
     """Packages without findings, findings and races come back."""
     packages = {
         "empty": accuracy.Package("empty", "1", 10, ()),
-        "shop": accuracy.Package("shop", "1.2", 7, (PREPARE, PREPARE)),
+        "shop": accuracy.Package("shop", "1.2", 13, (PREPARE, PREPARE)),
     }
     races = [accuracy.Race("shop-1", "file-toctou", "function", "processes", True, False)]
     accuracy.write_recorded(tmp_path / "run.jsonl", packages, races)
@@ -139,9 +148,12 @@ def test_a_recorded_run_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_changes_are_a_diff() -> None:
     """What is gone and what is new, each as often as it is; other versions are not compared."""
     other = accuracy.Found("shop/pages.py", "PageCache.put", "RL702", "path")
-    old = {"shop": accuracy.Package("shop", "1.2", 7, (PREPARE, PREPARE)), "till": accuracy.Package("till", "1", 1, ())}
+    old = {
+        "shop": accuracy.Package("shop", "1.2", 13, (PREPARE, PREPARE)),
+        "till": accuracy.Package("till", "1", 1, ()),
+    }
     now = [
-        accuracy.Package("shop", "1.2", 7, (PREPARE, other)),
+        accuracy.Package("shop", "1.2", 13, (PREPARE, other)),
         accuracy.Package("till", "2", 1, (other,)),
         accuracy.Package("new", "1", 1, ()),
     ]
@@ -161,7 +173,7 @@ def test_verdicts_meet_findings_by_function_and_code(tmp_path: Path) -> None:
     (tmp_path / "shop.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     verdicts = accuracy.read_verdicts(tmp_path)
     other = accuracy.Found("shop/pages.py", "PageCache.put", "RL702", "path")
-    package = accuracy.Package("shop", "1.2", 7, (PREPARE, other))
+    package = accuracy.Package("shop", "1.2", 13, (PREPARE, other))
     assert accuracy.per_rule([package], verdicts) == {"RL701": {"right": 1}, "RL702": {"unread": 1}}
     assert accuracy.unread([package], verdicts) == [("shop", other)]
 

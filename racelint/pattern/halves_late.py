@@ -110,10 +110,14 @@ def _taken_together(unit: Unit, changes: list[Access]) -> Iterator[tuple[Pair, s
 def _of_one_amount(unit: Unit, first: Access, second: Access) -> bool:
     """Whether what is added to the sum is what the entry is, or a part of it: `self.sizes[name] = n`, `self.total += n`."""
     entry, amount = (unit.module.text(access.place) for access in (first, second))
-    amount = amount.partition("+=")[2].strip()
-    if first.how == "[]" and entry.partition("=")[2].strip() == amount:
+    amount = amount.partition("+=")[2].strip(_AROUND)
+    if first.how == "[]" and entry.partition("=")[2].strip(_AROUND) == amount:
         return True
     return first.how != "[]" and amount.partition(".")[0] in first.related
+
+
+_AROUND = " \n()"
+"""What may stand around the same value when it is written on several lines."""
 
 
 def _taker_of_both(unit: Unit, one: Resource, other: Resource, alike: bool) -> tuple[str, Evidence] | None:

@@ -21,7 +21,7 @@ def summed_then_gone_over(unit: Unit) -> Iterator[tuple[Access, Access]]:
     """
     for summed in unit.accesses(Op.READ, Op.CHECK, kinds=(Kind.TABLE,)):
         text = unit.module.text(summed.place)
-        if summed.how not in _SUMS or "Sum(" not in text or _BOUNDED.search(" ".join(summed.tested) + text):
+        if summed.how not in _SUMS or "Sum(" not in text or _BOUNDED.search(" ".join((*summed.tested, text))):
             continue
         if row_locked_at(unit, summed) or serializable_at(unit, summed) or not _keys(summed) or not _kept(unit, summed):
             continue
