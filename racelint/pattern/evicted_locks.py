@@ -22,6 +22,8 @@ def evicted(unit: Unit) -> Iterator[Useless]:
     if unit.is_constructor:
         return
     for made in unit.accesses(Op.WRITE, Op.UPDATE, kinds=_TABLES):
+        if made.place.unit != unit.facts.qualname:
+            continue  # told where it stands, and not also of whoever asks for the lock
         if not made.resource.key or not _is_lock(unit, made) or _held_inside(unit, made):
             continue
         table = _forgetful(unit, made)

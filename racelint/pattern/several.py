@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Kind
+from racelint.events import Access, Kind, Op
 from racelint.evidence import Evidence, Root, runs_alone
 from racelint.facts import FunctionFacts, ModuleFacts
 from racelint.finding import Confidence
 from racelint.index.file_locks import is_file_lock, takes_file_lock
 from racelint.index.processes import FEWEST_MODULES, serves_several
-from racelint.paths import COMMAND_LIBRARIES, is_command
+from racelint.paths import COMMAND_LIBRARIES, is_command, is_predictable
 from racelint.pattern.class_paths import names_in
 from racelint.pattern.unit import Unit
 
@@ -36,6 +36,11 @@ def only_named(unit: Unit, access: Access, found: Evidence, of_code: bool = Fals
     if _by_hand(unit):
         return True
     return not (any(_knows_others(unit, function) for function in functions) or _in_several(unit))
+
+
+def others_can_make(act: Access) -> bool:
+    """Whether the step opens or makes a path that any user can guess, and make before: no second run of this one is needed for that."""
+    return act.op is not Op.DELETE and is_predictable(act.resource.path)
 
 
 def _with_path(unit: Unit, access: Access) -> Iterator[FunctionFacts]:

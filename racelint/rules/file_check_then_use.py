@@ -26,7 +26,6 @@ from collections.abc import Iterable, Iterator
 from racelint.finding import Confidence, Finding, Fix, Role, World
 from racelint.frozen import replace
 from racelint.need import Need
-from racelint.paths import is_predictable
 from racelint.pattern import CONFIGURED, ENSURED, Access, Evidence, Op
 from racelint.pattern.asked_by_name import measured_then_opened, named_by_request, rights_then_opened
 from racelint.pattern.files import (
@@ -57,7 +56,7 @@ from racelint.pattern.own_paths import made_for_one_call
 from racelint.pattern.own_steps import in_one_step_of_a_loop, own_failure_cleaned, refused_alike
 from racelint.pattern.removing import moved_by_others, removed_by_others
 from racelint.pattern.seldom import seldom_run
-from racelint.pattern.several import only_named
+from racelint.pattern.several import only_named, others_can_make
 from racelint.pattern.sharing import (
     asks_somebody,
     linked_by_others,
@@ -87,7 +86,7 @@ def find(module: Module) -> Iterable[Finding]:
             name = act.resource.name
             seldom = (
                 (not evidence.by_hand and seldom_run(unit))
-                or (only_named(unit, act, evidence) and not _others_can_make(act))
+                or (only_named(unit, act, evidence) and not others_can_make(act))
                 or in_one_step_of_a_loop(unit, test, act)
                 or own_failure_cleaned(unit, test, act)
                 or refused_alike(unit, test, act)
@@ -105,11 +104,6 @@ def find(module: Module) -> Iterable[Finding]:
                 Fix(advice),
                 harm,
             )
-
-
-def _others_can_make(act: Access) -> bool:
-    """Whether the step opens or makes a path that any user can guess, and make before: no second run of this one is needed for that."""
-    return act.op is not Op.DELETE and is_predictable(act.resource.path)
 
 
 def _kept_apart(unit: Unit, test: Access, act: Access) -> bool:
