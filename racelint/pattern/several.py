@@ -23,8 +23,9 @@ MOST_CALLERS = 12
 def only_named(unit: Unit, access: Access, found: Evidence, of_code: bool = False) -> bool:
     """Whether nothing but names says that others use the path at the time: no unit that is known to run beside others comes to it.
 
-    `of_code`: whether what the function, class or module is called says enough. Who takes a lock between processes around it, or goes on where somebody else was faster, has met others; and of a project that
-    works in several processes a part may run in each, unless only commands lead there, of which somebody runs one.
+    `of_code`: whether what the function, class or module is called says enough. Who takes a lock between processes around it, or goes on
+    where somebody else was faster, has met others; and of a project that works in several processes a part may run in each, unless only
+    commands lead there, of which somebody runs one.
     """
     if not found.by_name or found.strength is Confidence.LOW:
         return False
