@@ -73,9 +73,8 @@ class Helpers:
         if not dot and not handed and self._untyped(root, function):
             return ()
         known = self.concurrency.target(callee, function)
-        if (
-            known or not dot or name == "__init__"
-        ):  # `base.Record.__init__(self)` names the class, which is none of the module's
+        # `base.Record.__init__(self)` names the class, which is none of the module's
+        if known or not dot or name == "__init__":
             return known
         return self._method_names[name]
 

@@ -123,10 +123,10 @@ class Contexts(Leaving):
         """Whether nobody else runs while the own context manager of an `async with` is entered and left: neither awaits anything."""
         if isinstance(expression, cst.Call) and (known := manager_of(self, expression)) is not None:
             return self.program.yields_only(known[0])
+        if not value.type.startswith(":"):
+            return False
         steps = [self.scope.method(value.type[1:], name) for name in ("__aenter__", "__aexit__")]
-        return value.type.startswith(":") and all(
-            step is not None and step.is_async and not self.program.may_suspend(step) for step in steps
-        )
+        return all(step is not None and step.is_async and not self.program.may_suspend(step) for step in steps)
 
     def _commits_at_exit(self, node: cst.BaseExpression, value: Value) -> bool:
         """Whether the block is a transaction of a connection: those of psycopg commit, too, where the block makes them."""
