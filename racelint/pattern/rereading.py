@@ -182,6 +182,11 @@ def takes_found(check: Access, sense: Sense, use: Access) -> bool:
     return asked and use.op is Op.USE and use.how == "get_nowait" and fails_when_gone(use)
 
 
+def takes(use: Access) -> bool:
+    """Whether the use takes out, or moves, what the test found, rather than looking at it once more."""
+    return use.op is Op.DELETE or takes_from_queue(use) or moves(use)
+
+
 def moves(use: Access) -> bool:
     """Whether an entry of an ordered dictionary gets another place in it, which fails where there is none."""
     return use.how == "move_to_end" and bool(use.resource.key)

@@ -150,7 +150,7 @@ def _beside_of(other: Unit, unit: Unit) -> bool:
 def _beside(tree: ast.Module, unit: Unit, finding: Finding) -> list[Unit]:
     """For races that a second call of the same is no part of: methods that change the same attribute."""
     attribute = finding.resource.partition(".")[2]
-    rests = ("RL110", "RL111", "RL305", "RL403", "RL601", "RL603", "RL608", "RL802")
+    rests = ("RL110", "RL111", "RL305", "RL403", "RL506", "RL601", "RL603", "RL608", "RL802")
     if (finding.code not in rests and finding.harm != "lost entries") or not attribute:
         return []
     return [
