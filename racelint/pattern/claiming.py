@@ -105,14 +105,25 @@ _MEMBER = expression(r"(?:\w+\.)*[A-Z][A-Z0-9_]+")
 def _asked(unit: Unit, number: int, sense: Sense, busy: Access) -> Access | None:
     """The check with this number, if it asked whether the flag is down, or in which state the state is."""
     check = unit.access(number)
-    if check is None or check.op is not Op.CHECK or check.how in ("while", "assert"):
+    if check is None or check.op is not Op.CHECK or check.how == "assert":
         return None
     if not same(check.resource, busy.resource):
+        return None
+    if check.how == "while" and not _waited_out(unit, check, busy):
         return None
     if busy.value.shape is Shape.TRUE:
         return check if sense is Sense.ABSENT else None
     compared = sense.vague and bool(check.related) and number not in unit.flow.ordered
     return check if compared else None
+
+
+def _waited_out(unit: Unit, check: Access, busy: Access) -> bool:
+    """Whether the test is that of a loop which waits until the flag is down: `while self.busy: sleep(1)`."""
+    return not unit.before(busy.id, check.id) and not any(
+        unit.before(check.id, write.id) and unit.before(write.id, check.id)
+        for write in unit.accesses(Op.WRITE, kinds=INTERNAL)
+        if same(write.resource, busy.resource)
+    )
 
 
 def filled_over_limit(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:

@@ -56,10 +56,13 @@ def handed_the_same(unit: Unit, key: str) -> bool:
     place = names.index(key)
     starts = unit.module.concurrency.started_with.get(unit.facts.qualname, ())
     sites = [(start, start.at(place, key)) for start in starts if start.world == "threads"]
-    alike = [(s, given) for s, given in sites if given.isidentifier() and given not in s.caller.loop_names]
-    return any(start.call.looped and given not in start.caller.made_anew for start, given in alike) or any(
+    named = [(start, given) for start, given in sites if given.isidentifier()]
+    return any(
+        start.call.looped and given not in start.caller.loop_names and given not in start.caller.made_anew
+        for start, given in named
+    ) or any(
         one.caller is other.caller and given == same and sum(w.path == given for w in one.caller.writes) < 2
-        for (one, given), (other, same) in combinations(alike, 2)
+        for (one, given), (other, same) in combinations(named, 2)
     )
 
 
