@@ -215,11 +215,11 @@ class Candidates:
     @cached_property
     def changed_in_place(self) -> frozenset[str]:
         """The keys whose collections are changed in place in a `with` of what is named like a lock."""
-        names_lock = self.scope.models.names_lock
+        is_lock = self.scope.is_lock
         return frozenset(
             key
             for key, changes in self.changers.items()
-            if any(write.how not in ("=", "del") and any(map(names_lock, write.within)) for _, write in changes)
+            if any(write.how not in ("=", "del") and any(map(is_lock, write.within)) for _, write in changes)
         )
 
     @cached_property
@@ -246,7 +246,7 @@ class Candidates:
         known = self._guards.get(path)
         if known is None:
             lower, name = path.lower(), whole_lock(path).rpartition(".")[2]
-            named = self.scope.models.names_lock(path) or "cond" in lower or "sem" in lower
+            named = self.scope.is_lock(path) or "cond" in lower or "sem" in lower
             known = self._guards[path] = named or name in self._lock_names
         return known
 

@@ -55,13 +55,13 @@ def comes_first(call: CallSite, caller: FunctionFacts) -> bool:
 
 def locks_next(caller: FunctionFacts, call: CallSite, scope: Scope) -> str:
     """The lock of its object that a method takes after an awaited call of another one, which it makes without it; "" if none."""
-    names_lock = scope.models.names_lock
-    if not (call.awaited and call.callee.startswith("self.") and caller.owner) or any(map(names_lock, call.within)):
+    is_lock = scope.is_lock
+    if not (call.awaited and call.callee.startswith("self.") and caller.owner) or any(map(is_lock, call.within)):
         return ""
     for later in caller.calls:
         if later.line > call.line and later.arms[: len(call.arms)] == call.arms:
             taken = (*later.within, later.callee.removesuffix(".acquire") if later.callee.endswith(".acquire") else "")
-            lock = next((path for path in taken if path.startswith("self.") and names_lock(path)), "")
+            lock = next((path for path in taken if path.startswith("self.") and is_lock(path)), "")
             if lock:
                 return lock
     return ""

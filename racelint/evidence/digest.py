@@ -111,7 +111,7 @@ def _outside_call(module: Guards, caller: FunctionFacts, call: CallSite, target:
     receiver = call.callee.rpartition(".")[0]
     names = frozenset(_as_seen(guard_name(guard, caller), receiver, module, target) for guard in held)
     where = (target.module.path, target.function.qualname)
-    locked = any(map(module.scope.models.names_lock, names))
+    locked = any(map(module.scope.is_lock, names))
     return OutsideCall(caller.qualname, where, target.receiver, call.line, names, locked)
 
 

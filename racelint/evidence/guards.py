@@ -57,7 +57,7 @@ class Guards(Roots):
             for guard in (*self.held_around(caller, call), *self.held_on_entry(caller))
         ]
         held += [guard for others in self.held_outside(function) for guard in others]
-        return any(map(self.scope.models.names_lock, held))
+        return any(map(self.scope.is_lock, held))
 
     def called_only_under_lock(self, function: FunctionFacts, one_at_a_time: bool = False) -> bool:
         """Whether all callers that are known hold something that is named like a lock, though others may be out of view.
@@ -71,7 +71,7 @@ class Guards(Roots):
         sites += self.held_outside(function)
         if one_at_a_time:
             sites = [frozenset(guard for guard in held if not _COUNTS.search(guard)) for held in sites]
-        return bool(sites) and all(any(map(self.scope.models.names_lock, held)) for held in sites)
+        return bool(sites) and all(any(map(self.scope.is_lock, held)) for held in sites)
 
     def _locked_for(self, function: FunctionFacts) -> bool:
         """Whether all callers that are seen hold a lock around the call, or one that the object lends to its users."""
@@ -79,7 +79,7 @@ class Guards(Roots):
         return self._locked_by_users(function) or (
             bool(sites)
             and all(
-                any(map(self.scope.models.names_lock, self.held_around(caller, call) | self.held_on_entry(caller)))
+                any(map(self.scope.is_lock, self.held_around(caller, call) | self.held_on_entry(caller)))
                 for caller, call in sites
             )
         )
@@ -187,7 +187,7 @@ class Guards(Roots):
 
     def locked_around(self, caller: FunctionFacts, call: CallSite) -> bool:
         """Whether something that is named like a lock is held around a call."""
-        return any(map(self.scope.models.names_lock, self.held_around(caller, call)))
+        return any(map(self.scope.is_lock, self.held_around(caller, call)))
 
     def held_around(self, caller: FunctionFacts, call: CallSite) -> frozenset[str]:
         """The context managers around a call, and those within which the ones written as generators of the module yield."""
@@ -219,7 +219,7 @@ class Guards(Roots):
 
     def takes_lock(self, manager: FunctionFacts) -> bool:
         """Whether a context manager that is written as a generator takes a lock of whatever kind before it yields."""
-        names, lends = self.scope.models.names_lock, self._lends_connections(manager)
+        names, lends = self.scope.is_lock, self._lends_connections(manager)
         return any(map(names, manager.yields_within)) or any(
             (method in _TAKES and not (lends and _POOL.search(receiver) and not names(receiver)))
             or (names(method) and first_word(method) not in _GIVES_BACK)
@@ -228,7 +228,7 @@ class Guards(Roots):
 
     def _lends_connections(self, manager: FunctionFacts) -> bool:
         """Whether a context manager only takes something out of a pool and gives it back: a statement of its own may lock rows."""
-        return not self.scope.models.names_lock(manager.name) and not any(
+        return not self.scope.is_lock(manager.name) and not any(
             call.callee.rpartition(".")[2] in _STATEMENTS for call in manager.calls
         )
 
@@ -267,9 +267,9 @@ class Guards(Roots):
                 holder, _, method = decorator.partition("(")[0].rpartition(".")
                 made = names.built_type(names.assigned.get(holder, ""))
                 call = self.scope.models.method(made, method) if made else None
-            if (
-                call is not None and call.effect in ("transaction", "lock", "lock-context")
-            ) or self.scope.models.names_lock(decorator):
+            if (call is not None and call.effect in ("transaction", "lock", "lock-context")) or self.scope.is_lock(
+                decorator
+            ):
                 found.add(decorator)
         return frozenset(found)
 

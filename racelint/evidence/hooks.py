@@ -53,7 +53,7 @@ def kept_for_later(concurrency: Concurrency, function: FunctionFacts) -> Iterato
                 or write.shape in _FIXED
                 or write.path not in function.reads
                 or write.path.partition(".")[0] != own
-                or any(map(concurrency.scope.models.names_lock, write.within))
+                or any(map(concurrency.scope.is_lock, write.within))
                 or write.built_from == f"super.{name}"
             ):
                 continue

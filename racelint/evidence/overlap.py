@@ -449,7 +449,7 @@ class Concurrency(OwnObjects):
                 for call in caller.calls
                 if any(target.owner in family for target in self.target(call.callee, caller))
             ]
-            known = bool(sites) and all(any(map(self.scope.models.names_lock, site)) for site in sites)
+            known = bool(sites) and all(any(map(self.scope.is_lock, site)) for site in sites)
             self._known_parts[owner, family] = known
         return known
 
@@ -469,15 +469,15 @@ class Concurrency(OwnObjects):
         return {}
 
     def _looked_for_guards(self, resource: Resource, changes_only: bool) -> bool:
-        names_lock = self.scope.models.names_lock
-        if any(names_lock(guard) for _, write in self.writers(resource) for guard in write.within):
+        is_lock = self.scope.is_lock
+        if any(is_lock(guard) for _, write in self.writers(resource) for guard in write.within):
             return True
         if changes_only:
             return False
         family = self.scope.family(resource.owner) if resource.owner in self.scope.classes else frozenset()
         return any(
             f"self.{resource.path}" in function.reads
-            and any(names_lock(guard) for call in function.calls for guard in _taken(call))
+            and any(is_lock(guard) for call in function.calls for guard in _taken(call))
             for function in self.scope.every_function
             if function.owner in family
         )

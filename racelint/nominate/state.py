@@ -225,8 +225,8 @@ def _under_locks(c: Candidate) -> bool:
     """Whether a plain function that threads may run changes two attributes under a lock."""
     if c.facts.is_async or len(c.changes) < 2 or c.facts.name in CONSTRUCTORS:
         return False
-    names_lock = c.module.scope.models.names_lock
-    locked = sum(any(any(map(names_lock, w.within)) for w in writes) for writes in c.changes.values())
+    is_lock = c.module.scope.is_lock
+    locked = sum(any(any(map(is_lock, w.within)) for w in writes) for writes in c.changes.values())
     return locked > 1 and c.module.concurrency.threaded
 
 

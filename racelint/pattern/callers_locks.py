@@ -22,7 +22,7 @@ def locked_by_callers(unit: Unit) -> bool:
     roots = (concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ()))
     if any(root.unit == unit.facts.qualname and root.handler and not root.called for root in roots):
         return False
-    index, names_lock = unit.module.scope.index, unit.module.models.names_lock
+    index, is_lock = unit.module.scope.index, unit.module.scope.is_lock
     lockers = _lockers(index, unit.module.models)
     names, seen = [unit.facts.name], {unit.facts.name}
     for _ in range(MOST_CALLERS):
@@ -35,7 +35,7 @@ def locked_by_callers(unit: Unit) -> bool:
             open_names += [
                 caller.name
                 for caller, call in sites
-                if not any(map(names_lock, _held(caller, call))) and not _row_locked(caller, call, lockers)
+                if not any(map(is_lock, _held(caller, call))) and not _row_locked(caller, call, lockers)
             ]
         names = [name for name in dict.fromkeys(open_names) if name not in seen]
         if not open_names:

@@ -234,9 +234,9 @@ def change_together(unit: Unit, one: Resource, other: Resource) -> bool:
     """Whether a function of the module changes both in one block of a lock, so that they belong together."""
     if one.owner != other.owner or one.place == other.place:
         return False
-    names_lock = unit.module.models.names_lock
+    is_lock = unit.module.scope.is_lock
     places = [
         {(function.qualname, write.within) for function, write in unit.module.concurrency.writers(resource)}
         for resource in (one, other)
     ]
-    return any(any(map(names_lock, within)) for _, within in places[0] & places[1])
+    return any(any(map(is_lock, within)) for _, within in places[0] & places[1])

@@ -49,13 +49,13 @@ def escapes(unit: Unit) -> Iterator[Escape]:
 
 def changed_under(unit: Unit, read: Access, held: list[str]) -> str | None:
     """The lock under which others change the collection in place: one of `held`, or if nothing is held, one of all changes."""
-    names_lock = unit.module.models.names_lock
+    is_lock = unit.module.scope.is_lock
     changes = [
         write
         for function, write in unit.module.concurrency.writers(read.resource)
         if write.how not in ("=", "del") and function.qualname != unit.facts.qualname
     ]
-    found = [{g.rpartition(".")[2] for g in write.within if names_lock(g)} for write in changes]
+    found = [{g.rpartition(".")[2] for g in write.within if is_lock(g)} for write in changes]
     if not found:
         return None
     if held:

@@ -54,14 +54,14 @@ def _bare(unit: Unit, access: Access) -> bool:
 
 def _set_together(unit: Unit, one: Resource, other: Resource) -> tuple[str, list[FunctionFacts]]:
     """The lock under which others set both to new values, and those functions; flags, which end something, are no values."""
-    names_lock = unit.module.models.names_lock
+    is_lock = unit.module.scope.is_lock
     places: list[dict[tuple[str, str], FunctionFacts]] = []
     for resource in (one, other):
         writers = unit.module.concurrency.writers(resource)
         if all(write.shape in ("true", "false", "none") for _, write in writers):
             return "", []
         here = [(f, w) for f, w in writers if w.how in ("=", "+=") and f is not unit.facts]
-        places.append({(f.qualname, guard): f for f, w in here for guard in w.within if names_lock(guard)})
+        places.append({(f.qualname, guard): f for f, w in here for guard in w.within if is_lock(guard)})
     shared = sorted(places[0].keys() & places[1].keys())
     if len({guard for _, guard in shared}) != 1:
         return "", []

@@ -113,7 +113,7 @@ class Module:
 
     def under_lock(self, function: FunctionFacts, write: Write, locks: frozenset[str] = frozenset()) -> bool:
         """Whether something that is named like a lock, or one of `locks`, is held at a change, as far as facts tell."""
-        if any(map(self.models.names_lock, write.within)) or not locks.isdisjoint(write.within):
+        if any(map(self.scope.is_lock, write.within)) or not locks.isdisjoint(write.within):
             return True
         if locks and not locks.isdisjoint(self.concurrency.held_on_entry(function)):
             return True

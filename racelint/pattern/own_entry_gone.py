@@ -82,7 +82,7 @@ def _taken_by(unit: Unit, put: Access, act: Access) -> tuple[str, Evidence] | No
         if _looked(unit, put, act, function):
             continue
         if _empties(function, write):
-            locked = bool(unit.locked_at(act)) and any(map(unit.module.models.names_lock, write.within))
+            locked = bool(unit.locked_at(act)) and any(map(unit.module.scope.is_lock, write.within))
             expected = locked or _only_for_the_wait(unit, put, act)  # who takes a lock for it expects others
             strength, does = Confidence.MEDIUM if expected else found.strength, "empties it"
         elif found.strength is not Confidence.LOW and not found.public and sweeps(unit, function, write):

@@ -43,9 +43,7 @@ def session_of_module(unit: Unit) -> Iterator[tuple[Event, str, Evidence]]:
 def talked_at_once(unit: Unit) -> Iterator[tuple[Event, Event, Talk, str, Evidence]]:
     """Requests on a connection on which another thread asks meanwhile: where it asks, where it takes the answer, the talk, who else."""
     concurrency, facts = unit.module.concurrency, unit.facts
-    if concurrency.called_under_lock(facts) or any(
-        map(unit.module.models.names_lock, concurrency.decorator_guards(facts))
-    ):
+    if concurrency.called_under_lock(facts) or any(map(unit.module.scope.is_lock, concurrency.decorator_guards(facts))):
         return
     for talk in talks(concurrency, facts):
         others = _talkers(concurrency, talk)
@@ -131,7 +129,7 @@ def _first_use(
         receiver, _, verb = call.callee.rpartition(".")
         if receiver != f"self.{attribute}" and receiver not in handed:
             continue
-        if verb in STATEMENTS and not any(map(concurrency.scope.models.names_lock, call.within)):
+        if verb in STATEMENTS and not any(map(concurrency.scope.is_lock, call.within)):
             return call
     return None
 

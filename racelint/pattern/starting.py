@@ -190,7 +190,7 @@ def _reader(unit: Unit, body: str, write: Access, inherited: bool) -> tuple[str,
     if not functions or _waits_first(functions[0], write, inherited) or _waits_for_item(unit, functions[0], write):
         return None
     for function in functions if unit.is_constructor else functions[:1]:
-        if reads_attribute(unit, function, write):
+        if reads_attribute(unit, function, write) and not _waits_for_item(unit, function, write):
             near = function.qualname == body
             text = f"`{body}` runs in a thread of its own and " + (
                 "reads it" if near else f"calls `{function.qualname}`, which reads it"
@@ -272,8 +272,18 @@ def _waits_for_item(unit: Unit, body: FunctionFacts, write: Access) -> bool:
         else (),
         default=call.line + 1,
     )
-    before = (c for c in body.calls if c.line < call.line and c.callee.startswith(f"{self_name}."))
-    return first > call.line and not any(before)
+    return first > call.line and not any(_leads_to_read(unit, body, c, write) for c in body.calls if c.line < call.line)
+
+
+def _leads_to_read(unit: Unit, body: FunctionFacts, call: CallSite, write: Access) -> bool:
+    """Whether a call in a thread leads to a function that reads what is written."""
+    functions = unit.module.scope.functions
+    return any(
+        reads_attribute(unit, functions[name], write)
+        for target in unit.module.concurrency.target(call.callee, body)
+        for name in unit.module.concurrency.runs(target.qualname)
+        if name in functions
+    )
 
 
 def _taken_from(call: CallSite) -> str:

@@ -105,7 +105,7 @@ def _guards(unit: Unit, function: FunctionFacts, write: Write) -> tuple[str, ...
 
 def _is_lock(unit: Unit, guard: str, resource: Resource) -> bool:
     name = guard.rpartition(".")[2]
-    return unit.module.models.names_lock(guard) or (resource.owner, name) in unit.module.locks_of(resource.owner)
+    return unit.module.scope.is_lock(guard) or (resource.owner, name) in unit.module.locks_of(resource.owner)
 
 
 def _strongest(unit: Unit, writers: list[FunctionFacts], resource: Resource) -> tuple[str, Evidence] | None:

@@ -88,6 +88,15 @@ class Scope(Changes):
                     return ":" + maker
         return shared
 
+    def is_lock(self, guard: str) -> bool:
+        """Whether what is held under a name may keep others out: it is named like a lock, or the module makes one of that name."""
+        return self.models.names_lock(guard) or guard.rpartition(".")[2] in self._lock_names
+
+    @cached_property
+    def _lock_names(self) -> frozenset[str]:
+        own = ("", *(class_.qualname for class_ in self.facts.classes))
+        return frozenset(name for owner in own for name in locks_of(self, owner))
+
     def handed_by_maker(self, constructor: FunctionFacts, parameter: str) -> str:
         """The class whose objects hand themselves to the constructor for the parameter; "" if not all that call it do."""
         return maker_handed(self._makings.get(constructor.owner, ()), constructor, parameter)
