@@ -26,7 +26,7 @@ from racelint.flow.locks import is_lock, lock_given, lock_handed, lock_world
 from racelint.flow.names import OWN_TO_THREAD
 from racelint.flow.row_locks import end_row_locks
 from racelint.flow.rows import write_row
-from racelint.flow.scopes import committing_scope, manager_of
+from racelint.flow.scopes import begun_by_name, committing_scope, manager_of
 from racelint.flow.summaries import source_of
 from racelint.frozen import replace
 from racelint.resolve import enclosing_self
@@ -76,14 +76,11 @@ class Contexts(Leaving):
                 touched(self, value)
             if value.type == "transaction":
                 commits.append((item.item, value))
-            elif (scope := committing_scope(self, item.item)) is not None:
+            elif (scope := committing_scope(self, item.item, not value.type)) is not None:
                 commits.append((item.item, scope))
                 value = replace(value, known=scope.known)
-                if number is None:
-                    name = Resource(Kind.TABLE, "transaction", scope.text, scope.text)
-                    opened.append(self.acquire(name, "transaction", "processes", self.place(item.item)))
-                    if scope.part("alone") is not None:
-                        opened.append(self.acquire(name, "row lock", "processes", self.place(item.item)))
+                if number is None or scope.part("alone") is not None:
+                    opened += self._begin(scope.text, scope.part("alone") is not None, self.place(item.item))
             lock = number is not None
             if node.asynchronous is not None and not lock and not self._entered_at_once(item.item, value):
                 self.switch(item.item, callee="async with", used=value.ref)
@@ -118,6 +115,11 @@ class Contexts(Leaving):
         end_row_locks(self, self.state, inner)
         if switching:
             self.switch(node.items[0].item, callee="async with exit")
+
+    def _begin(self, text: str, alone: bool, place: Place) -> list[int]:
+        """The acquisitions of a transaction that code of the project begins; `alone` is whether it lets no other writer in."""
+        name = Resource(Kind.TABLE, "transaction", text, text)
+        return [self.acquire(name, what, "processes", place) for what in ("transaction", "row lock")[: 1 + alone]]
 
     def _entered_at_once(self, expression: cst.BaseExpression, value: Value) -> bool:
         """Whether nobody else runs while the own context manager of an `async with` is entered and left: neither awaits anything."""
@@ -255,6 +257,13 @@ class Contexts(Leaving):
                     guard = f"{self_name}.{receiver.partition('.')[2]}"
                     return self._enter_guard(guard, owner, self_name, self.place(expression))
         return None
+
+    def enter_held(self, guard: str, owner: str, self_name: str, place: Place) -> None:
+        """Takes what every caller of the unit holds: a guard, or a transaction that a context manager of its object begins."""
+        if self._enter_guard(guard, owner, self_name, place) is None and guard.startswith("self."):
+            alone = begun_by_name(self, guard, self.scope.names_in(self.function.qualname).facts, self.function)
+            if alone is not None:
+                self._begin(guard, alone, place)
 
     def _enter_guard(self, guard: str, owner: str, self_name: str, place: Place) -> int | None:
         """The acquisition of what is held around the code at a place, by its source; None for what is no guard."""

@@ -58,7 +58,7 @@ class Walker(Contexts):
             for decorator in self.definition.node.decorators:
                 self.mark("decorator", decorator.decorator, source_of(decorator.decorator))
             for guard in sorted(concurrency.held_on_entry(facts) | concurrency.decorator_guards(facts)):
-                self._enter_guard(guard, owner, self_name, self.place(self.definition.node.name))
+                self.enter_held(guard, owner, self_name, self.place(self.definition.node.name))
             self.block(self.definition.node.body)
         except TooLarge:
             self.limited = True

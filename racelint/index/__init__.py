@@ -99,6 +99,16 @@ class Index:
         return frozenset(found.union(*(self.renamed.get(name, ()) for name in found)))
 
     @cached_property
+    def methods_named(self) -> dict[str, list[tuple[ModuleFacts, FunctionFacts]]]:
+        """By name: all methods of the project, each with its module."""
+        found: dict[str, list[tuple[ModuleFacts, FunctionFacts]]] = {}
+        for module in self.modules:
+            for function in module.functions:
+                if function.owner:
+                    found.setdefault(function.name, []).append((module, function))
+        return found
+
+    @cached_property
     def renamed(self) -> dict[str, set[str]]:
         """By last name: the other names under which something of that name is imported anywhere."""
         found: dict[str, set[str]] = {}
