@@ -47,7 +47,7 @@ from racelint.pattern.lookups import (
     same_rows,
 )
 from racelint.pattern.module import Module
-from racelint.pattern.only_new import only_for_new_rows
+from racelint.pattern.only_new import for_a_new_row, only_for_new_rows
 from racelint.pattern.rows import row_evidence
 from racelint.pattern.surrounding import receives_any
 from racelint.pattern.transactions import row_locked_at, row_locked_since, table_of
@@ -126,7 +126,7 @@ def find(module: Module) -> Iterable[Finding]:
             )
         for look, new in (*created_unseen(unit), *missing_added(unit), *changed_or_made(unit)):
             evidence = row_evidence(unit, new, look)
-            once = only_for_new_rows(unit) or receives_any(unit)
+            once = only_for_new_rows(unit) or for_a_new_row(unit, look) or receives_any(unit)
             if once or refused_on_the_way(unit) or answered_by_application(unit, look, new):
                 evidence = evidence.weakened()
             name = new.resource.name or look.resource.name  # a view may not name its model
@@ -158,7 +158,7 @@ def without_constraint(module: Module, unit: Unit) -> Iterable[Finding]:
             ((Role.ACT, made),),
             f"`{made.how}` looks a row of `{name}` up by columns of which none is unique; two processes that run it at once "
             "both create the row",
-            evidence.weakened() if only_for_new_rows(unit) else evidence,
+            evidence.weakened() if only_for_new_rows(unit) or for_a_new_row(unit, made) else evidence,
             World.PROCESSES,
             name,
             Fix("declare a unique constraint over the columns that it is looked up by"),
