@@ -99,6 +99,16 @@ class Index:
         return frozenset(found.union(*(self.renamed.get(name, ()) for name in found)))
 
     @cached_property
+    def mixtures(self) -> tuple[frozenset[tuple[str, str]], ...]:
+        """For each class with several bases, itself or further up: all classes that it is made of, by path and name."""
+        lineages = (self.lineage((module, class_)) for module in self.modules for class_ in module.classes)
+        return tuple(
+            frozenset((module.path, class_.qualname) for module, class_ in lineage)
+            for lineage in lineages
+            if any(len(class_.bases) > 1 for _, class_ in lineage)
+        )
+
+    @cached_property
     def methods_named(self) -> dict[str, list[tuple[ModuleFacts, FunctionFacts]]]:
         """By name: all methods of the project, each with its module."""
         found: dict[str, list[tuple[ModuleFacts, FunctionFacts]]] = {}

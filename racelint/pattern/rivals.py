@@ -15,6 +15,7 @@ from racelint.finding import Confidence, World
 from racelint.frozen import replace
 from racelint.grafts import shown_name
 from racelint.pattern.doubts import Reason
+from racelint.pattern.on_loops import only_on_loops
 from racelint.pattern.own_keys import has_own_key
 from racelint.pattern.signalled import in_turn
 from racelint.pattern.unit import Unit
@@ -39,13 +40,21 @@ def rivals(
             continue
         if function.name in BUILDERS and resource.kind is Kind.ATTRIBUTE and write.path.startswith("self."):
             continue  # of a new object, which nobody else has yet
-        if _in_its_place(unit, function) or _never_run(unit, function):
+        if (
+            _in_its_place(unit, function)
+            or _never_run(unit, function)
+            or _of_other_objects(unit, function, write, resource)
+        ):
             continue
         if function.qualname == unit.facts.qualname and resource.key and has_own_key(unit, resource):
             continue
         if world is World.TASKS and unit.module.concurrency.cancels(function, unit.facts.qualname):
             continue  # what comes after the await does not happen any more
-        if world is World.THREADS and (_before_its_thread(unit, function, write) or in_turn(unit, function, resource)):
+        if world is World.THREADS and (
+            _before_its_thread(unit, function, write)
+            or in_turn(unit, function, resource)
+            or only_on_loops(unit, function, write, resource)
+        ):
             continue
         evidence = unit.module.concurrency.overlap(unit.facts.qualname, function.qualname, world.value, resource)
         if evidence is not None:
@@ -85,6 +94,26 @@ def _in_its_place(unit: Unit, function: FunctionFacts) -> bool:
         if other.owner in above:
             return all(call.callee != f"super.{one.name}" for call in one.calls)
     return False
+
+
+def _of_other_objects(unit: Unit, function: FunctionFacts, write: Write, resource: Resource) -> bool:
+    """Whether a class that only has a base in common with the unit's own changes the attribute: no object runs code of both.
+
+    Mix-ins are made to be put together, also by who uses the package.
+    """
+    mine, others = unit.facts.owner, function.owner
+    if resource.kind is not Kind.ATTRIBUTE or not resource.shown.startswith("self.") or not mine or not others:
+        return False
+    if not function.params or write.path.partition(".")[0] != function.params[0][0]:
+        return False
+    scope = unit.module.scope
+    above, below = ([class_.qualname for class_ in scope.lineage(owner)] for owner in (mine, others))
+    if mine in below or others in above or not {resource.owner} <= set(above) & set(below):
+        return False
+    if any("mixin" in owner.lower() for owner in (mine, others)):
+        return False
+    both = {(scope.names_in(owner).facts.path, shown_name(owner)) for owner in (mine, others)}
+    return not any(both <= mixture for mixture in scope.index.mixtures)
 
 
 def _before_its_thread(unit: Unit, function: FunctionFacts, write: Write) -> bool:
