@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from racelint.events import Access, Acquire, Kind, Op
 from racelint.expressions import expression
+from racelint.paths import PATH_READS, PATH_WRITES
 from racelint.pattern.files import file_accesses, written_in_place
 from racelint.pattern.unit import Unit, same
 
@@ -72,17 +73,41 @@ def _still_open(unit: Unit, act: Access) -> bool:
 def holds_secret(unit: Unit, write: Access) -> bool:
     """Whether the path, or what is written in the function or its class, speaks of what nobody else may know; not a list of settings.
 
-    What the unit itself has read before is there, as a rule, and keeps the rights that it has; not so what is made if it is missing.
+    What the unit itself, or each caller that hands the path in, has read before is there, as a rule, and keeps the rights that it has;
+    not so what is made if it is missing.
     """
     if _SECRET.search(f"{write.resource.path} {write.resource.name}"):
         return True
     if any(
         same(read.resource, write.resource) and unit.before(read.id, write.id)
         for read in unit.accesses(Op.READ, kinds=(Kind.FILE,))
-    ):
+    ) or _read_by_callers(unit, write):
         return False
     texts = (unit.facts.qualname, _text_of_class(unit))
     return any(map(_SECRET.search, texts))
+
+
+def _read_by_callers(unit: Unit, write: Access) -> bool:
+    """Whether the path is an argument that all callers in the module have from a function which reads a file and does not write any."""
+    scope, program = unit.module.scope, unit.module.program
+    writer = scope.functions.get(write.place.unit, unit.facts)
+    names = [name for name, _ in writer.params if name not in ("self", "cls")]
+    path = write.resource.name
+    sites = unit.module.concurrency.callers.get(writer.qualname, []) if path in names else []
+    for caller, call in sites:
+        handed = ("", *call.arguments)[names.index(path) + 1 :][:1]
+        lines = "".join(program.lines_of(caller)[caller.first - 1 : call.line - 1])
+        told = _GIVEN.findall(lines) if handed else []
+        makers = [scope.functions.get(maker) for given, maker in told if handed[0] in _WORDS.findall(given)]
+        steps = {c.callee.rpartition(".")[2] for maker in makers if maker is not None for c in maker.calls}
+        if not makers or None in makers or steps.isdisjoint(PATH_READS) or not steps.isdisjoint(PATH_WRITES):
+            return False
+    return bool(sites)
+
+
+_GIVEN = expression(r"(?m)^\s*(\w+(?:,\s*\w+)*)\s*=\s*(?:await\s+)?(\w+)\(")
+"""Names that the result of a function is given: `path, data = read_cache(config)`."""
+_WORDS = expression(r"\w+")
 
 
 def _text_of_class(unit: Unit) -> str:
