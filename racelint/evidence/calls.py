@@ -112,7 +112,7 @@ class Calls:
         named = self._by_method_name.get(method, [])
         if method in _of_builtins() and not (caller.is_async and all(function.is_async for function in named)):
             held = "" if first == self_name else receiver
-            around = self._nests.get(self._outermost(caller), (caller,)) if held and named else ()
+            around = self._nests.get(self.outermost(caller), (caller,)) if held and named else ()
             return [f for f in named if held and is_meant(scope, held, around, f.owner, _of_builtins())]
         if method in EVERYWHERE:
             return [function for function in named if named_after(receiver, function.owner)]
@@ -138,10 +138,11 @@ class Calls:
         """By the outermost function all functions in it, itself included."""
         found: dict[str, list[FunctionFacts]] = {}
         for function in self.scope.facts.functions:
-            found.setdefault(self._outermost(function), []).append(function)
+            found.setdefault(self.outermost(function), []).append(function)
         return found
 
-    def _outermost(self, function: FunctionFacts) -> str:
+    def outermost(self, function: FunctionFacts) -> str:
+        """The qualified name of the function or method in which a nested function stands, or its own."""
         while function.parent and function.parent in self.scope.functions:
             function = self.scope.functions[function.parent]
         return function.qualname
@@ -236,7 +237,7 @@ class Calls:
             return []
         if method in EVERYWHERE or first_word(method) in self.scope.models.lifecycle:
             return []  # any object may have such a method, one of another module, too
-        around = self._nests.get(self._outermost(caller), [caller])
+        around = self._nests.get(self.outermost(caller), [caller])
         able = [function for function in found if can_mean(self.scope, holder, around, function.owner)]
         return [f for f in able if named_after(holder.rpartition(".")[2], f.owner)] or able
 

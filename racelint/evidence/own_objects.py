@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from racelint.events import Kind, Resource
 from racelint.evidence.confined import Confined
+from racelint.evidence.data import Root
 from racelint.facts import CallSite, FunctionFacts
 from racelint.frozen import cached_property
 from racelint.resolve import enclosing_self
+from racelint.words import first_word
 
 BUILDERS = frozenset({"__init__", "__post_init__"})
 
@@ -82,6 +84,32 @@ class OwnObjects(Confined):
         if caller.name not in BUILDERS or not owner or receiver != self_name:
             return False
         return not any(_hands_out(other, self_name) for other in caller.calls if other.line < call.line)
+
+    def of_alternatives(self, first: int, second: int, one: str, other: str) -> bool:
+        """Whether two public methods of one object each start a thread or task of their own, and both come to the same function.
+
+        `run` and `run_iter`: callers take the one or the other; that both would be under way on one object, nothing says. What
+        sets up an object may well do both: `start_reader` and `start_writer`.
+        """
+        left, right = (self._outer_method(self.roots[number]) for number in (first, second))
+        if left is None or right is None or left is right or left.owner != right.owner:
+            return False
+        if not any({first, second} <= self.reached.get(name, frozenset()) for name in (one, other)):
+            return False
+        callers = [{caller.qualname for caller, _ in self.callers.get(m.qualname, ())} for m in (left, right)]
+        return (
+            callers[0].isdisjoint(callers[1]) and left.qualname not in callers[1] and right.qualname not in callers[0]
+        )
+
+    def _outer_method(self, root: Root) -> FunctionFacts | None:
+        """The public method in which what it starts stands, if it is known as that and starts one for each call."""
+        unit = self.scope.functions.get(root.unit)
+        if unit is None or not unit.parent or root.many or root.public or root.handler or root.called or root.told:
+            return None
+        outer = self.scope.functions.get(self.outermost(unit))
+        if outer is None or not outer.owner or outer.name.startswith("_"):
+            return None
+        return None if first_word(outer.name) in self.scope.models.lifecycle else outer
 
 
 _PLAIN = frozenset({"none", "false", "true", "constant"})
