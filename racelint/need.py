@@ -53,6 +53,7 @@ class Need(Enum):
     FLAG_IN_CONSTRUCTOR = "a constructor looks at a flag and raises it"
     CACHED_RESOURCE = "the body of a cached function makes a resource"
     PER_CALL_STATE = "state is set and looked at, and another run of the same unit may do so, too"
+    WAITER_SLOT = "a coroutine puts a future that it waits for into an attribute"
     KEPT_BY_HOOK = "a hook reads what an earlier hook of the same object sets for each job"
     PROCESS_SETTING = "a thread sets something of the whole process, as `os.chdir` does"
     STATE_OF_PROCESSES = "a global is looked at or changed that a handler changes"

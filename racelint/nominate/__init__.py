@@ -108,6 +108,7 @@ OF_COROUTINES = frozenset(
         Need.FLAG_OF_TASKS,
         Need.ENDED,
         Need.TURN,
+        Need.WAITER_SLOT,
         Need.ITERATION,
         Need.PACE,
     }
@@ -207,6 +208,7 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.FLAG_IN_CONSTRUCTOR: state.flag_in_constructor,
     Need.CACHED_RESOURCE: state.cached_resource,
     Need.PER_CALL_STATE: per_call.per_call_state,
+    Need.WAITER_SLOT: per_call.waiter_slot,
     Need.STATE_OF_PROCESSES: memory.state_of_processes,
     Need.STORE_UPDATE: stores.store_update,
     Need.VERSIONED_WRITE: stores.versioned_write,

@@ -8,6 +8,7 @@ from racelint.facts import Write
 from racelint.finding import World
 from racelint.nominate.state import FIXED
 from racelint.resolve import CONSTRUCTORS, enclosing_self
+from racelint.touch import made_future
 
 
 def per_call_state(c: Candidate) -> bool:
@@ -41,3 +42,14 @@ def _stays(c: Candidate, key: str) -> bool:
         return bool(owners)
     setters = (f for f in c.functions if key in module.keys.changes(f, f is not c.facts))
     return owners.issuperset(enclosing_self(f, module.scope)[0] for f in setters)
+
+
+def waiter_slot(c: Candidate) -> bool:
+    """Whether a coroutine makes a future and puts one into an attribute."""
+    if not c.suspends or not c.facts.owner:
+        return False
+    made = {name for name, built in c.facts.locals_built if made_future(built)}
+    return any(
+        write.how == "=" and "." in write.path and (write.built_from in made or made_future(write.built_from))
+        for write in c.facts.writes
+    )

@@ -2,6 +2,7 @@
 
 Two calls on one object mix their values: one goes on with what the other was given. So do threads that set something of the whole
 process for their work, as `os.chdir` does, and processes that look whether a store works by setting one key and reading it back.
+A future by which one call waits is no better kept: the next call puts its own there, and nobody wakes the first.
 
 ## Example
     class Client:
@@ -40,6 +41,7 @@ from racelint.pattern.read_back import found_again
 from racelint.pattern.rows import row_evidence
 from racelint.pattern.settings import set_for_all
 from racelint.pattern.unit import Unit
+from racelint.pattern.waiter_slots import overwritten_waiters
 from racelint.rule import Rule
 
 
@@ -49,6 +51,7 @@ def find(module: Module) -> Iterable[Finding]:
     for unit in module.units:
         yield from settings(module, unit)
         yield from entries(module, unit)
+        yield from waiters(module, unit)
         for mixed in mixed_calls(unit):
             write, read, switch = mixed.pair.first, mixed.pair.second, mixed.pair.switch
             once = (
@@ -88,6 +91,27 @@ def entries(module: Module, unit: Unit) -> Iterator[Finding]:
             World.PROCESSES,
             name,
             Fix("make the key one of this call alone, with `uuid4()` in it"),
+        )
+
+
+def waiters(module: Module, unit: Unit) -> Iterator[Finding]:
+    """The future by which a call waits, in the one place of the object that all calls have for it."""
+    for write, wait, asserted, completer, evidence in overwritten_waiters(unit):
+        name = write.resource.shown
+        fails = (
+            "fails at the assertion" if asserted else f"puts its own there, and `{completer}` never completes the first"
+        )
+        yield module.finding(
+            RULE,
+            unit,
+            write,
+            ((Role.WRITE, write), (Role.SWITCH, wait)),
+            f"`{name}` holds the future by which this call waits on line {module.line(wait)}; another call that comes meanwhile {fails}",
+            evidence,
+            World.TASKS,
+            name,
+            Fix(f"hold a lock over it, keep one future for each call, or let all calls wait for the one in `{name}`"),
+            "waits for ever",
         )
 
 
@@ -137,5 +161,5 @@ RULE = Rule(
     "values of two calls are mixed",
     __doc__,
     find,
-    needs=(Need.PER_CALL_STATE, Need.KEPT_BY_HOOK, Need.PROCESS_SETTING, Need.STORE_UPDATE),
+    needs=(Need.PER_CALL_STATE, Need.WAITER_SLOT, Need.KEPT_BY_HOOK, Need.PROCESS_SETTING, Need.STORE_UPDATE),
 )
