@@ -116,8 +116,8 @@ class Candidate:
         return reach
 
     def _written_through(self, write: Write) -> Reach:
-        root = write.path.partition(".")[0]
-        if root == "cls":  # which all objects have, also those that are made for one request
+        root, _, rest = write.path.partition(".")
+        if self.module.keys.is_of_class(root, rest):
             return OWN | ANY
         return OWN if root in self.own_names else ANY | GIVEN
 

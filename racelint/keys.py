@@ -69,9 +69,15 @@ class StateKeys:
                 root, dot, rest = path.partition(".")
                 reach = self.reach(root, function, handed)
                 if reach and (dot or reach & ANY):
+                    if reach == OWN and self.is_of_class(root, rest):
+                        reach |= ANY
                     key = "." + rest if dot else root
                     known[key] = known.get(key, NOWHERE) | reach
         return known
+
+    def is_of_class(self, root: str, rest: str) -> bool:
+        """Whether a path may mean what all objects of a class have, also those that are made for one request."""
+        return root == "cls" or root in self.scope.classes or rest.partition(".")[0] in self.scope.held_by_all
 
     def changes(self, function: FunctionFacts, handed: bool) -> dict[str, list[Write]]:
         """What a function changes itself, by key."""

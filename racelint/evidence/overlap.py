@@ -219,9 +219,12 @@ class Concurrency(OwnObjects):
         return bool(meant) and all(self.confined(parameter, function) for parameter in meant)
 
     def _of_class(self, resource: Resource) -> bool:
-        """Whether the attribute is written as one of a class, which all its objects share."""
+        """Whether the attribute is written as one of a class, which all its objects share, or is a collection that the class has."""
         root = resource.name.partition(".")[0]
-        return root == "cls" or root in self.scope.classes
+        if root == "cls" or root in self.scope.classes:
+            return True
+        attribute = resource.path.partition(".")[0].partition("[")[0]
+        return root == "self" and self.scope.is_held_by_all(resource.owner, attribute)
 
     def _has_own(self, root: Root, resource: Resource | None) -> bool:
         """Whether each run from the root may have an object of its own.

@@ -12,6 +12,7 @@ from racelint.facts.declared import (
     THREAD_SAFETY,
     atomic_requests,
     back_references,
+    held_by_all,
     is_script,
     loose_columns,
     named_annotation,
@@ -172,6 +173,7 @@ class _Collector(Statements):
                 says_thread_safe(node) or (self._speaks_of_threads and notes_threads(node, self.lines)),
                 frozenset(enforced),
                 loose_columns(node.body),
+                frozenset(held_by_all(node)),
             )
         )
 

@@ -145,6 +145,8 @@ class ClassFacts:
     """Fields that are foreign keys which the database enforces."""
     loose: tuple[tuple[str, str], ...] = ()
     """Fields that may be null, each with those of a unique constraint that it is part of, which does not hold then."""
+    held_by_all: frozenset[str] = frozenset()
+    """Class-level names of collections that all objects share, unless one puts its own in their place."""
 
     @property
     def name(self) -> str:

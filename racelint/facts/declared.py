@@ -95,6 +95,33 @@ def per_object(statement: ast.stmt) -> str:
     return statement.target.id if made and isinstance(statement.target, ast.Name) else ""
 
 
+def held_by_all(node: ast.ClassDef) -> Iterator[str]:
+    """The names that a class body gives to collections which its objects share, as long as none puts its own in their place.
+
+    What has an annotation is mostly a field, of which each object has one of its own, unless that says `ClassVar`.
+    """
+    for statement in node.body:
+        if isinstance(statement, ast.Assign):
+            targets, value = statement.targets, statement.value
+        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+            declared = dotted(getattr(statement.annotation, "value", statement.annotation))
+            if declared.rpartition(".")[2] != "ClassVar" and (node.bases or node.decorator_list):
+                continue
+            targets, value = [statement.target], statement.value
+        else:
+            continue
+        if isinstance(value, (ast.Dict, ast.List, ast.Set, ast.DictComp, ast.ListComp, ast.SetComp)) or (
+            isinstance(value, ast.Call) and dotted(value.func).rpartition(".")[2] in _COLLECTIONS
+        ):
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
+
+
+_COLLECTIONS = frozenset(
+    ("dict", "set", "list", "defaultdict", "deque", "OrderedDict", "Counter", "WeakSet", "WeakValueDictionary", "WeakKeyDictionary")
+)  # fmt: skip
+"""Last names of what makes a collection."""
+
+
 def says_thread_safe(node: ast.ClassDef) -> bool:
     """Whether the class's documentation says that threads may share an object."""
     constructors = (s for s in node.body if isinstance(s, ast.FunctionDef) and s.name == "__init__")

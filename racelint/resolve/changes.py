@@ -160,6 +160,27 @@ class Changes(Lineages):
                     found.add(path.rpartition(".")[2])
         return frozenset(found)
 
+    @cached_property
+    def held_by_all(self) -> frozenset[str]:
+        """The names of the collections that bodies of classes make and that no object is given one of its own for."""
+        made = frozenset().union(*(class_.held_by_all for class_ in self.classes.values()))
+        if not made:
+            return made
+        given = {
+            attribute
+            for function in self.every_function
+            for write in function.writes
+            for holder, _, attribute in (write.path.rpartition("."),)
+            if write.how == "=" and holder != "cls" and holder not in self.classes
+        }
+        return made - given
+
+    def is_held_by_all(self, qualname: str, attribute: str) -> bool:
+        """Whether all objects of a class share the collection in the attribute."""
+        if attribute not in self.held_by_all:
+            return False
+        return any(attribute in class_.held_by_all for class_ in self.lineage(qualname))
+
     def family(self, qualname: str) -> frozenset[str]:
         """The class with its bases and subclasses, as far as this module defines them."""
         if qualname not in self._families:
