@@ -49,6 +49,7 @@ from racelint.pattern import Access, Event, Mark, Switch
 from racelint.pattern.claimed_entries import entries_marked
 from racelint.pattern.claiming import claimed_in_two_steps, filled_over_limit, places_taken
 from racelint.pattern.constraints import parent_then_child
+from racelint.pattern.deciding import locks_of_threads
 from racelint.pattern.limits import (
     children_then_parent,
     counted_then_added,
@@ -303,6 +304,8 @@ def between_threads(unit: Unit) -> Iterable[Finding]:
             "decision on old state",
         )
     for pair, act, evidence in noted_too_late(unit):
+        if locks_of_threads(unit, pair.second) and not locks_of_threads(unit, pair.first):
+            continue  # tested outside of the lock: RL607
         name = pair.second.resource.shown
         yield unit.module.finding(
             RULE,

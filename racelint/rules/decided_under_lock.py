@@ -1,7 +1,8 @@
 """A decision is taken under a lock and acted upon after its release, or a limit is tested before it.
 
 Between the decision and the act another thread takes the lock and changes what was decided upon: the act is right for a
-state that is gone. So it is where the highest value is compared before the lock is taken, a count is changed under the lock and looked at after its release, or an entry is looked for before it.
+state that is gone. So it is where the highest value is compared before the lock is taken, a count is changed under the lock and
+looked at after its release, or an entry is looked for, or a time found ripe, before it.
 
 ## Example
     import threading
@@ -67,6 +68,7 @@ from racelint.pattern.module import Module
 from racelint.pattern.pair import Pair
 from racelint.pattern.rivals import rival
 from racelint.pattern.shown_only import only_shown
+from racelint.pattern.taken import noted_too_late
 from racelint.pattern.unit import Unit
 from racelint.rule import Rule
 
@@ -150,6 +152,7 @@ def find(module: Module) -> Iterable[Finding]:
                 Fix(f"compare again under `{held}`, or take it before the comparison"),
                 "lost update",
             )
+        yield from noted_under_lock(module, unit)
         for pair, lock in (*limit_before_lock(unit), *entry_before_lock(unit)):
             others = counted_by_processes(unit, pair.second)
             evidence = others or rival(unit, pair.second.resource, World.THREADS, undone_by(pair))
@@ -168,6 +171,28 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix(f"take `{held}` before the test, or test again under it"),
             )
+
+
+def noted_under_lock(module: Module, unit: Unit) -> Iterable[Finding]:
+    """A time that was found ripe before a lock is taken, under which what it is for is done and the time noted anew."""
+    for pair, act, evidence in noted_too_late(unit):
+        locks = locks_of_threads(unit, pair.second)
+        if not locks or locks_of_threads(unit, pair.first):
+            continue
+        name, held = pair.second.resource.shown, locks[0].lock.name
+        yield module.finding(
+            RULE,
+            unit,
+            pair.second,
+            ((Role.CHECK, pair.first), (Role.ACT, act), (Role.WRITE, pair.second)),
+            f"`{name}` is noted anew here under `{held}`, after `{act.subject}` on line {module.line(act)}, because of what line "
+            f"{module.line(pair.first)} saw without it; another thread that saw it, too, does it again once it holds it",
+            evidence,
+            World.THREADS,
+            name,
+            Fix(f"test again under `{held}`"),
+            "done twice",
+        )
 
 
 def extremes_before_lock(unit: Unit) -> list[tuple[Pair, Acquire]]:
