@@ -9,7 +9,7 @@ from racelint.evidence.starts import may_start
 from racelint.facts import CallSite, FunctionFacts, Write, is_property
 from racelint.paths import PATH_MOVES, PATH_OPENS, PATH_READS, PATH_STATS, PATH_STEPS, PATH_TESTS, PATH_WRITES
 from racelint.resolve import CONSTRUCTORS, Scope, enclosing_self
-from racelint.words import THREAD_CALLS
+from racelint.words import THREAD_CALLS, first_word
 
 COMPLETIONS = frozenset({"set_result", "set_exception"})
 """Methods that complete a future, which fail if it is completed already."""
@@ -22,6 +22,25 @@ ENDINGS = frozenset(
     "stop close aclose shutdown shut cleanup disconnect teardown unload terminate end exit finish cancel".split()
 )
 """First words of functions that end an object."""
+
+
+def looks_up_and_changes(function: FunctionFacts) -> bool:
+    """Whether a plain function that is asked for something and answers it takes an entry out of a collection and puts one in."""
+    if function.is_async or function.yields or not function.returned:
+        return False
+    asked = len(function.params) > bool(function.owner)
+    takes = any(write.how in _TAKES_ONE or write.how == "popitem" for write in function.writes)
+    return asked and takes and any(write.how == "[]" for write in function.writes)
+
+
+_LOOKS = frozenset(["get", "find", "lookup", "look", "resolve", "search", "locate", "match", "is", "has", "in"])
+"""First words of the names of functions that look something up."""
+_LOOKS_BY_SYNTAX = frozenset({"__getitem__", "__getattr__", "__contains__", "__missing__", "__call__"})
+
+
+def says_that_it_looks(function: FunctionFacts) -> bool:
+    """Whether the name of a function says that it only looks something up."""
+    return function.name in _LOOKS_BY_SYNTAX or first_word(function.name) in _LOOKS
 
 
 def calls_entry(call: CallSite, function: FunctionFacts) -> bool:

@@ -64,7 +64,7 @@ class Concurrency(OwnObjects):
             return None
         if world == "threads" and all(self._on_loop_by_its_word(name) for name in (one, other)):
             return None
-        own = resource is not None and resource.kind is Kind.ATTRIBUTE and not self._of_class(resource)
+        own = resource is not None and resource.kind is Kind.ATTRIBUTE and not self.of_class(resource)
         own = own and resource is not None and not self.part_of_all(resource)
         captured = self._of_call(one, other, resource)
         given = resource is not None and resource.kind is Kind.ARGUMENT and not of_application(resource.path)
@@ -218,7 +218,7 @@ class Concurrency(OwnObjects):
             meant = [p for p, annotation in function.params if typed(annotation) == f":{resource.owner}"]
         return bool(meant) and all(self.confined(parameter, function) for parameter in meant)
 
-    def _of_class(self, resource: Resource) -> bool:
+    def of_class(self, resource: Resource) -> bool:
         """Whether the attribute is written as one of a class, which all its objects share, or is a collection that the class has."""
         root = resource.name.partition(".")[0]
         if root == "cls" or root in self.scope.classes:

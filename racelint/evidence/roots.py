@@ -207,6 +207,13 @@ class Roots(Calls):
         )
 
     @cached_property
+    def for_tasks(self) -> bool:
+        """Whether the module has or serves coroutines and deals with no threads."""
+        if not self._has_coroutines:
+            return self._on_loop
+        return self.scope.libraries.isdisjoint(("threading", "concurrent", "_thread"))
+
+    @cached_property
     def _run_once(self) -> frozenset[str]:
         """Functions that `asyncio.run` and its kin start, and those that only they call: one run after the other."""
         callers: dict[str, set[str]] = {}

@@ -9,6 +9,7 @@ from racelint.evidence.starter import changed_by_starter
 from racelint.evidence.starts import may_start
 from racelint.finding import World
 from racelint.resolve import CONSTRUCTORS, for_each_thread
+from racelint.touch import looks_up_and_changes
 from racelint.words import ADDS_CALLBACK, ASKED, first_word
 
 
@@ -148,7 +149,14 @@ def taken_by_threads(c: Candidate) -> bool:
         return True
     if not c.called.isdisjoint(ADDS_CALLBACK) and not c.changes.keys().isdisjoint(module.takers):
         return True
-    return any(key in module.takers and c.meets(key, module.takers, World.THREADS) >= module.least for key in c.reads)
+    taken = [key for key in c.reads if key in module.takers]
+    if any(c.meets(key, module.takers, World.THREADS) >= module.least for key in taken):
+        return True
+    return (
+        bool(taken)
+        and not (module.concurrency.unlikely or module.concurrency.for_tasks)
+        and any(map(looks_up_and_changes, c.functions))
+    )
 
 
 def state_of_processes(c: Candidate) -> bool:

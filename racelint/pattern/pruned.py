@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from racelint.events import Access, Op
 from racelint.finding import World
 from racelint.pattern.iterating import VIEWS
+from racelint.pattern.looked_up import changed_by_looking
 from racelint.pattern.pair import Pair
 from racelint.pattern.rereading import SHARED, Reread, fails_when_gone, remover
 from racelint.pattern.unit import Unit
@@ -32,9 +33,9 @@ def pruned(unit: Unit) -> Iterator[Reread]:
             continue
         seen.add(removal.resource.place)
         evidence, name = found
-        yield Reread(
-            Pair(unit, listed, removal), evidence.weakened() if evidence.public or evidence.called else evidence, name
-        )
+        if evidence.public or evidence.called:
+            evidence = changed_by_looking(unit, removal, [removal]) or evidence.weakened()
+        yield Reread(Pair(unit, listed, removal), evidence, name)
 
 
 def _lists(unit: Unit, read: Access, removal: Access) -> bool:

@@ -10,6 +10,7 @@ from racelint.facts import FunctionFacts, Write
 from racelint.finding import Confidence, World
 from racelint.frozen import dataclass, replace
 from racelint.pattern.kept import kept_under_lock
+from racelint.pattern.looked_up import changed_by_looking
 from racelint.pattern.module import here
 from racelint.pattern.named_entries import handed_the_same, named_to_both, own_of_each_run
 from racelint.pattern.pair import INTERNAL, Pair
@@ -75,6 +76,9 @@ def rereads(unit: Unit) -> Iterator[Reread]:
                 evidence = evidence.weakened()  # a step that other modules take on their own object, in whatever thread
             if _ended_anyway(unit, use, name, evidence):
                 evidence = _end_foreseen(unit, use, name, evidence) or evidence.weakened()
+            if unsaid and evidence.strength is Confidence.LOW and not _only_under_lock(unit):
+                removals = filter(fails_when_gone, unit.accesses(Op.DELETE))
+                evidence = changed_by_looking(unit, use, removals) or evidence
             yield Reread(Pair(unit, check, use), evidence, name)
 
 
