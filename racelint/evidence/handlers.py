@@ -89,7 +89,8 @@ def find_handlers(calls: Calls) -> list[Root]:
             if known is None or (known.when and known.when.isdisjoint(_used(calls))):
                 continue
             for method in calls.scope.methods.get(class_.qualname, {}).values():
-                if not method.name.startswith("_") and _METHODS_OF_CLASSES.isdisjoint(method.decorators):
+                answers = method.name in known.methods if known.methods else not method.name.startswith("_")
+                if answers and _METHODS_OF_CLASSES.isdisjoint(method.decorators):
                     own = (known.processes or bool(known.when)) and not known.shared
                     _handler_root(calls, roots, method, known, own)
             break
@@ -226,6 +227,7 @@ def _handler_root(
             own_object,
             not handler.alone,  # which is as a thread that the module starts
             atomic=handler.atomic and "transaction.non_atomic_requests" not in function.decorators,
+            worker=f"self.{handler.what}" if handler.alone else "",
         )
     )
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.evidence.data import Evidence
+from racelint.evidence.data import Evidence, Root
 from racelint.evidence.overlap import Concurrency
-from racelint.facts import FunctionFacts
+from racelint.facts import FunctionFacts, Write
 from racelint.finding import Confidence
 from racelint.resolve import enclosing_self
 from racelint.words import BEFORE
@@ -35,6 +35,8 @@ def kept_for_later(concurrency: Concurrency, function: FunctionFacts) -> Iterato
     if not function.owner or not function.params:
         return
     earlier = PAIRS.get(function.name) or _named_before(function.name)
+    brought = not earlier
+    earlier = earlier or _of_requests(concurrency, function)
     if (
         not earlier
         or function.is_async
@@ -55,12 +57,41 @@ def kept_for_later(concurrency: Concurrency, function: FunctionFacts) -> Iterato
                 or write.path.partition(".")[0] != own
                 or any(map(concurrency.scope.is_lock, write.within))
                 or write.built_from == f"super.{name}"
+                or (brought and not _brought(write, opener))
             ):
                 continue
             evidence = evidence or _shared(concurrency, function, opener)
             if evidence is None:
                 return
             yield write.path, opener, evidence
+
+
+def _of_requests(concurrency: Concurrency, function: FunctionFacts) -> tuple[str, ...]:
+    """The names of methods by which the object, which all requests share, keeps what a request brings, if the function answers one, too."""
+    if function.name.startswith("_") or _answers(concurrency, function) is None:
+        return ()
+    own = f"{function.params[0][0]}."
+    looked_at = {path for path in function.reads if path.startswith(own)}
+    looked_at -= {write.path for write in function.writes}
+    return tuple(
+        method.name
+        for class_ in concurrency.scope.lineage(function.owner)
+        for method in (concurrency.scope.methods.get(class_.qualname, {}).values() if looked_at else ())
+        if method is not function
+        and any(write.path in looked_at and _brought(write, method) for write in method.writes)
+    )
+
+
+def _brought(write: Write, method: FunctionFacts) -> bool:
+    """Whether a write keeps what a method was handed together with a request."""
+    given = {name for name, _ in method.params[1:]}
+    return bool(given & {"request", "req"}) and write.how == "=" and write.built_from.partition(".")[0] in given
+
+
+def _answers(concurrency: Concurrency, function: FunctionFacts) -> Root | None:
+    """Why threads call a method of an object that all requests share, if they do."""
+    roots = (concurrency.roots[number] for number in concurrency.reached.get(function.qualname, ()))
+    return next((root for root in roots if root.handler and root.world == "threads" and not root.own_object), None)
 
 
 def _named_before(name: str) -> tuple[str, ...]:
@@ -106,11 +137,13 @@ _OF_REQUESTS = frozenset({"after_request", "teardown_request", "after_app_reques
 
 def _shared(concurrency: Concurrency, function: FunctionFacts, opener: FunctionFacts) -> Evidence | None:
     """Why several jobs use one object, if they do."""
+    if function.name not in PAIRS and not _named_before(function.name):
+        root = _answers(concurrency, function) if _answers(concurrency, opener) is not None else None
+        return Evidence(root.text, root.strength, root.world) if root is not None else None
     if function.name not in PAIRS:
         return _registered_for_all(concurrency, function, opener)
     if function.name != "__exit__":
-        roots = (concurrency.roots[number] for number in concurrency.reached.get(function.qualname, ()))
-        root = next((root for root in roots if root.handler and root.world == "threads" and not root.own_object), None)
+        root = _answers(concurrency, function)
         return Evidence(root.text, root.strength, root.world) if root is not None else None
     scope = concurrency.scope
     family = scope.family(function.owner)

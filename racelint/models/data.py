@@ -85,6 +85,8 @@ class Handler:
     """Settings of the project may put each call into a transaction."""
     alone: bool = False
     """One thread makes all calls, one after the other."""
+    methods: frozenset[str] = frozenset()
+    """The only methods of a class that are called so, if not all public ones are."""
 
 
 @dataclass(frozen=True, slots=True)

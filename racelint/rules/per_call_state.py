@@ -26,7 +26,7 @@ A future by which one call waits is no better kept: the next call puts its own t
 ## Missed alarms
 Values that a call does not compute from its arguments, such as the time; values that other methods read, too, because they may
 be meant to stay; collections that each call empties and fills. Between threads, objects that only callers outside of the module
-share, unless they are applications or middlewares of a server, decorate functions, or register two hooks for the same job.
+share, unless they are applications, middlewares or admin pages of a server, decorate functions, or register two hooks for the same job.
 """
 
 from collections.abc import Iterable, Iterator
