@@ -34,8 +34,9 @@ entries that are listed first and removed one by one.
             threading.Thread(target=serve).start()
 
 ## Missed alarms
-Collections that only callers outside of the module share between threads, unless the class has a lock for them. An entry that
-one caller asks for by its name and another takes out by its name.
+Collections that only callers outside of the module share between threads, unless the class has a lock for them, or a method that is
+there to look something up takes entries out, as callers do not see that. An entry that one caller asks for by its name and another
+takes out by its name.
 """
 
 from collections.abc import Iterable
