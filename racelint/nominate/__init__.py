@@ -35,9 +35,13 @@ def nominate(
     wanted -= out_of_question(module)
     for function in scope.facts.functions:
         if not function.stub:
-            candidate = Candidate(module, function)
             asking = alone if module.least and concurrency.unlikely_unit(function) else wanted
+            if not asking:
+                continue
+            candidate = Candidate(module, function)
             met = {need for need in worth_asking(candidate) if need in asking and HOLDS[need](candidate)}
+            if asking is alone and Need.FILE_STEPS in met and not stores.hides_files(candidate):
+                met.discard(Need.FILE_STEPS)
             if met:
                 found[function.qualname] = candidate, met
     if module.least:
@@ -168,8 +172,8 @@ _LACKING = (OF_COROUTINES, OF_CHANGES, OF_EFFECTS, OF_LOCKS)
 """In the order in which `worth_asking` looks."""
 
 EXPECTING = (Need.ROW_LOCK, Need.FILE_STEPS)
-"""What a command that somebody starts by hand may be wrong about, too: it takes a lock, or makes a file that stands for one, because
-it expects others."""
+"""What a command that somebody starts by hand may be wrong about, too: it takes a lock, because it expects others, or hides a file from
+them."""
 
 HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.ANYTHING: state.anything,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from racelint.candidate import Candidate
 from racelint.evidence.conversations import talks
@@ -10,6 +11,8 @@ from racelint.evidence.sessions import committed_by_all, shared_sessions
 from racelint.expressions import expression
 from racelint.facts import CallSite
 from racelint.finding import Confidence, World
+from racelint.helpers import HELPER_DEPTH
+from racelint.index import Index
 from racelint.meeting import RANKS
 from racelint.paths import (
     ATOMIC,
@@ -94,10 +97,15 @@ def row_update(c: Candidate) -> bool:
 
 def object_state(c: Candidate) -> bool:
     """Whether the state of an object is looked at, and an object is saved or the record of one updated."""
-    if not any(name.endswith("_update") or first_word(name) in _KEEPS for name in c.called):
+    if not any(map(_keeps_objects, c.called)):
         return False
     words = _STATES | c.module.scope.models.once
     return any(path.rpartition(".")[2].rpartition("_")[2] in words for f in c.functions for path in f.reads)
+
+
+@lru_cache(maxsize=4096)
+def _keeps_objects(name: str) -> bool:
+    return name.endswith("_update") or first_word(name) in _KEEPS
 
 
 _STATES = frozenset({"status", "state"})
@@ -389,6 +397,25 @@ def file_steps(c: Candidate) -> bool:
     if _in_threads(c) and not names.isdisjoint(OF_THREADS):
         return True  # which meet on a path that they are all handed, or that the module has a name for
     return not alone and _says_shared(c, names)
+
+
+def hides_files(c: Candidate) -> bool:
+    """Whether a file may be made private, here or by what is called: of what commands do with files nothing else is sure."""
+    return not _hiding(c.module.scope.index).isdisjoint(c.called | c.unnamed)
+
+
+@lru_cache(maxsize=2)
+def _hiding(index: Index) -> frozenset[str]:
+    """The last names of what may make a file private: that itself, and the functions of the project that lead to it."""
+    used = [
+        (f.name, f.unnamed.union(path.rpartition(".")[2] for path in (*f.references, *(c.callee for c in f.calls))))
+        for module in index.modules
+        for f in module.functions
+    ]
+    found = frozenset({"chmod"})
+    for _ in range(HELPER_DEPTH):
+        found |= {name for name, names in used if not found.isdisjoint(names)}
+    return found
 
 
 def _writes_unnamed(c: Candidate) -> bool:

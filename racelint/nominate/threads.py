@@ -64,8 +64,8 @@ def shown(c: Candidate) -> bool:
     built |= {write.built_from for write in facts.writes if "." in write.path or write.path in facts.outer_names}
     if (
         not facts.is_async
-        and c.module.concurrency.threaded
         and (_shows_before_filling(facts) or next(given_back(facts), None) is not None)
+        and c.module.concurrency.threaded  # asked last, as other modules are asked for it
     ):
         return True
     given = facts.is_async and any(
