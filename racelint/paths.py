@@ -279,14 +279,15 @@ def _told_by(word: str) -> str:
 
 def words_of_paths(text: str) -> frozenset[str]:
     """The words of a text that would say that processes share a path, if they stood in one."""
-    found = {_told_by(word) for word in set(map(str.lower, _WORD.findall(text)))} & _SAYING
-    if _KEY_FILE.search(text):
+    found = {_told_by(word) for word in set(map(str.lower, set(_WORD.findall(text))))} & _SAYING
+    lower = text.lower()
+    if ("key" in lower or ".pem" in lower) and _KEY_FILE.search(text):
         found.add(KEY)
     if _SYSTEM_ANYWHERE.search(text):
         found.add(SYSTEM)
     if is_parent(text) or ".parent" in text:
         found.add(PARENT)
-    if _ROOTED.search(text) or _CONSTANT_ANYWHERE.search(text):
+    if _CONSTANT_ANYWHERE.search(text) or _ROOTED.search(text):  # the shorter search first
         found.add(ROOTED)
     return frozenset(found)
 

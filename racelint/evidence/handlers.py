@@ -77,14 +77,7 @@ def find_handlers(calls: Calls) -> list[Root]:
             known = (
                 models.handler_bases.get(base)
                 or (models.handler_bases.get("." + base.rpartition(".")[2]) if not calls.scope.is_plain(base) else None)
-                or next(
-                    (
-                        handler
-                        for name, handler in models.handler_bases.items()
-                        if name.startswith("*") and base.endswith(name[1:])
-                    ),
-                    None,
-                )
+                or next((handler for ending, handler in models.handler_endings if base.endswith(ending)), None)
             )
             if known is None or (known.when and known.when.isdisjoint(_used(calls))):
                 continue

@@ -9,6 +9,7 @@ from racelint.expressions import expression
 from racelint.facts import FunctionFacts, is_property
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
+from racelint.flow.making import below
 from racelint.flow.recording import TRIED
 from racelint.flow.resources import attribute_resource
 from racelint.flow.summaries import source_of
@@ -247,23 +248,9 @@ def _returned(ev: Evaluator, giver: FunctionFacts) -> cst.Call | cst.Attribute |
     definition = ev.program.definition(giver.qualname)
     if definition is None:
         return None
-    returns = _Returns()
-    definition.node.visit(
-        returns
-    )  # libcst's matchers would find them, too, but take as long to import as all the rest of it
-    value = returns.found[0].value if len(returns.found) == 1 else None
+    returns = [node for node in below(definition.node) if isinstance(node, cst.Return)]
+    value = returns[0].value if len(returns) == 1 else None
     return value if isinstance(value, (cst.Call, cst.Attribute, cst.Name)) else None
-
-
-class _Returns(cst.CSTVisitor):
-    """Collects what `return` statements there are."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[cst.Return] = []
-
-    def visit_Return(self, node: cst.Return) -> None:
-        self.found.append(node)
 
 
 MOST_STATEMENTS = 5

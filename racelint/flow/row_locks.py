@@ -8,6 +8,7 @@ from racelint.events import Shape, Value
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.graph import State
+from racelint.flow.making import parts_of
 
 _LAZY = (".QuerySet", ".Query", ".Statement")
 
@@ -45,25 +46,14 @@ def _is_unused(ev: Evaluator, name: str) -> bool:
     """Whether the name stands in the definition once only, where it is bound."""
     if name in ev.function.outer_names:
         return False
-    counter = _Count(name)
-    ev.definition.node.visit(counter)
-    return counter.count == 1
-
-
-class _Count(cst.CSTVisitor):
-    """Counts how often a name is bound or read."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.name, self.count = name, 0
-
-    def visit_Name(self, node: cst.Name) -> None:
-        self.count += node.value == self.name
-
-    def visit_Attribute(self, node: cst.Attribute) -> bool:
-        node.value.visit(self)
-        return False
-
-    def visit_Arg(self, node: cst.Arg) -> bool:
-        node.value.visit(self)
-        return False
+    count = 0
+    todo: list[cst.CSTNode] = [ev.definition.node]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, cst.Name):
+            count += node.value == name
+        elif isinstance(node, (cst.Attribute, cst.Arg)):
+            todo.append(node.value)
+        else:
+            todo.extend(parts_of(node))
+    return count == 1

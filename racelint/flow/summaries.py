@@ -16,7 +16,7 @@ from racelint.evidence import Concurrency
 from racelint.evidence.conversations import says_something
 from racelint.facts import FunctionFacts
 from racelint.finding import Span
-from racelint.flow.making import Written, nodes_of
+from racelint.flow.making import Written, below, nodes_of
 from racelint.flow.places import Place, places_of
 from racelint.flow.tree import made
 from racelint.frozen import cached_property
@@ -413,24 +413,11 @@ class Program:
         definition = self.definition(function.qualname)
         if definition is None:
             return True
-        finder = _Suspensions()
-        definition.node.body.visit(finder)
-        return finder.found
+        return any(map(_suspends_otherwise, below(definition.node.body, cst.FunctionDef)))
 
 
-class _Suspensions(cst.CSTVisitor):
-    """Looks for suspension points that are no awaited call."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found = False
-
-    def visit_Await(self, node: cst.Await) -> None:
-        if not isinstance(node.expression, cst.Call):
-            self.found = True
-
-    def visit_Asynchronous(self, node: cst.Asynchronous) -> None:
-        self.found = True
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
-        return False
+def _suspends_otherwise(node: cst.CSTNode) -> bool:
+    """Whether it is a suspension point that is no awaited call."""
+    return isinstance(node, cst.Asynchronous) or (
+        isinstance(node, cst.Await) and not isinstance(node.expression, cst.Call)
+    )

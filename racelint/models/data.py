@@ -193,6 +193,11 @@ class Models:
         return frozenset(names - _EVERYWHERE)
 
     @cached_property
+    def handler_endings(self) -> tuple[tuple[str, Handler], ...]:
+        """The `handler_bases` of which only the end of the name is given."""
+        return tuple((name[1:], handler) for name, handler in self.handler_bases.items() if name.startswith("*"))
+
+    @cached_property
     def spawning_names(self) -> frozenset[str]:
         """Last names of all calls that start units."""
         return frozenset(name.rpartition(".")[2] for name in self.spawners) | POOL_MAPS
@@ -248,6 +253,16 @@ class Models:
 
     def names_lock(self, path: str) -> bool:
         """Whether something is called like what excludes others while it is held."""
+        known = self._known_locks.get(path)
+        if known is None:
+            known = self._known_locks[path] = self._is_called_lock(path)
+        return known
+
+    @cached_property
+    def _known_locks(self) -> dict[str, bool]:
+        return {}
+
+    def _is_called_lock(self, path: str) -> bool:
         lower = path.lower().replace("deadlock", "")  # what handles one is no lock
         return (
             any(part in lower for part in self.guards)

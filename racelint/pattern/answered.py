@@ -97,7 +97,7 @@ def _naming_errors(index: Index) -> tuple[str, ...]:
         module.path
         for module in index.modules
         if any(
-            TAKEN.search(name.rpartition(".")[2])
+            _says_taken(name.rpartition(".")[2])
             for function in (module.module_body, *module.functions)
             for name in function.references
         )
@@ -154,4 +154,9 @@ def _for_all(function: FunctionFacts) -> bool:
 
 
 def _names_error(call: CallSite) -> bool:
-    return any(TAKEN.search(argument.rpartition(".")[2]) for argument in call.arguments)
+    return any(_says_taken(argument.rpartition(".")[2]) for argument in call.arguments)
+
+
+@lru_cache(maxsize=4096)
+def _says_taken(name: str) -> bool:
+    return TAKEN.search(name) is not None

@@ -41,13 +41,18 @@ def changed_after(unit: Unit) -> Iterator[HandedOver]:
 def _handings(unit: Unit) -> Iterator[tuple[Mark | Switch, CallSite]]:
     """Where a task is started or something is put into a queue, with the call that has the arguments."""
     concurrency = unit.module.concurrency
-    events: list[Mark | Switch] = [*unit.marks("spawn", "call"), *unit.switches()]
+    calls = [
+        call
+        for call in unit.facts.calls
+        if call.awaited is call.callee.endswith(".put") and _may_change(unit, call.arguments)
+    ]
+    events: list[Mark | Switch] = [*unit.marks("spawn", "call"), *unit.switches()] if calls else []
     for event in events:
         if event.place.unit != unit.facts.qualname:
             continue
         span, text = unit.module.span(event.place), unit.module.text(event.place).removeprefix("await ")
-        for call in unit.facts.calls:
-            if not span.line <= call.line <= span.end_line or call.awaited is not call.callee.endswith(".put"):
+        for call in calls:
+            if not span.line <= call.line <= span.end_line:
                 continue
             if isinstance(event, Switch) or event.what == "call":
                 puts = call.callee.rpartition(".")[2] in HANDS_ON
@@ -58,6 +63,15 @@ def _handings(unit: Unit) -> Iterator[tuple[Mark | Switch, CallSite]]:
                 for target in concurrency.target(call.callee, unit.facts)
             ):
                 yield event, call
+
+
+def _may_change(unit: Unit, names: tuple[str, ...]) -> bool:
+    """Whether anything may empty one of them or fill it anew: where things stand, which takes long to find, is asked of such alone."""
+    return (
+        any(write.how == "[]" and write.path in names for write in unit.facts.writes)
+        or any(access.how == "clear" and access.resource.name in names for access in unit.accesses(Op.DELETE))
+        or any(mark.subject.rpartition(".")[2] == "clear" for mark in unit.marks("call"))
+    )
 
 
 def _starts(given: Mark | Switch) -> bool:
