@@ -25,6 +25,7 @@ from racelint.words import (
     CODES,
     ENDING,
     EVERYWHERE,
+    FLUSHES,
     FORMS,
     FREE,
     HOLDERS,
@@ -407,6 +408,11 @@ MEANINGS = (
         "run one after the other for each job",
         rf"(^|_)({'|'.join(sorted({*BEFORE, *(first for firsts in BEFORE.values() for first in firsts)}))})(_|$)",
     ),
+    Meaning(
+        "`drain` and `flush` in the name of a method of a protocol",
+        "whoever writes to its connection waits by it",
+        rf"(?i)(^|_)({'|'.join(sorted(FLUSHES))})(_|$)",
+    ),
     Meaning("`loop` at the end of what a task or a call is handed to", "an event loop", r"(?i)loop$"),
     Meaning("`guarded_by`", "declares the lock of an attribute", r"^guarded_by$"),
 )
@@ -424,6 +430,7 @@ def _said() -> tuple[frozenset[str], frozenset[str], tuple[re.Pattern[str], ...]
         name.rpartition(".")[2] for name, _, _ in models.handler_decorators
     }
     handlers |= {name for signature, made_with, _ in models.called_objects for name in (*signature, made_with)}
+    handlers |= {name for handler in models.handler_bases.values() for name in handler.methods}
     whole = calls | handlers | set(models.receivers) | set(models.row_methods) | models.idempotent
     return frozenset(whole), frozenset(models.beginnings), tuple(re.compile(m.pattern) for m in MEANINGS)
 

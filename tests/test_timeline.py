@@ -57,6 +57,7 @@ OUTCOMES: Mapping[str, str] = {
     "step fails": r"A fails",
     "lost announcement": r"erased|forgotten",
     "lost wake-up": r"waits for ever",
+    "lost waiter": r"A waits for ever",
     "loop asleep": r"sleeps on",
     "completed twice": r"was done already",
 }

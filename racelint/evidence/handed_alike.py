@@ -324,9 +324,9 @@ _PACKED_BEHIND = frozenset({"apply_async", "start_new_thread", "Timer"})
 
 def _in_lambda(argument: str, call: CallSite, caller: FunctionFacts) -> tuple[str, ...]:
     """What the unit is handed where a lambda calls it, which is what is started: `pool.submit(lambda: count(page, counts))`."""
-    path = argument.rpartition("=")[2]
-    sites = (other for other in caller.calls if other.callee == path and other.line == call.line and other is not call)
-    return next((site.arguments for site in sites), ())
+    path, first = argument.rpartition("=")[2], call.line
+    sites = [c for c in caller.calls if c.callee == path and first <= c.line <= first + _LINES and c is not call]
+    return min(sites, key=lambda site: site.line).arguments if sites else ()
 
 
 def _packed(call: CallSite, keyword: str) -> tuple[str, ...]:
@@ -341,7 +341,7 @@ def _parts(text: str) -> tuple[str, ...]:
 
 
 _LINES = 4
-"""How many lines behind the begin of a call that starts tasks one of them may be made."""
+"""How many lines behind the begin of a call that starts threads or tasks one of them may be made, or be called by a lambda."""
 
 
 def _pairs(given: Iterable[str]) -> Iterator[tuple[str, str]]:

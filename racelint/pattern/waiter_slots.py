@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from racelint.events import Access, Kind, Op, Switch
 from racelint.evidence import Evidence
-from racelint.expressions import expression
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence, World
 from racelint.pattern.rivals import used_by_many, with_itself
@@ -93,13 +93,27 @@ def _kept_out(unit: Unit, write: Access, wait: Switch) -> bool:
 def _asserted(unit: Unit, write: Access) -> bool:
     """Whether an assertion says that nothing stands there yet: of the attribute, or of a local name for it.
 
-    One with a message tells callers that they may not do so.
+    One with a message tells callers that they may not do so. Facts keep no assertions, so that the few functions that come here are parsed
+    again.
     """
-    path = write.resource.name.replace(".", "[.]")
-    lines = unit.module.program.lines[unit.facts.first - 1 : unit.module.line(write) - 1]
-    locals_ = [found[1] for line in lines if (found := expression(rf"^\s*(\w+) = {path}$").search(line)) is not None]
-    asserts = expression(rf"^\s*assert (?:{'|'.join((path, *locals_))})\b[^,]*$")
-    return any(asserts.search(line) for line in lines)
+    path, first = write.resource.name, unit.facts.first
+    text = "".join(unit.module.program.lines[first - 1 : unit.facts.last])
+    tree = ast.parse(f"if 1:\n{text}" if text[:1].isspace() else f"\n{text}")
+    before = [node for node in ast.walk(tree) if getattr(node, "lineno", 0) + first - 2 < unit.module.line(write)]
+    names = {
+        target.id
+        for node in before
+        if isinstance(node, ast.Assign) and ast.unparse(node.value) == path
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    return any(
+        ast.unparse(part) in (path, *names)
+        for node in before
+        if isinstance(node, ast.Assert) and node.msg is None
+        for part in ast.walk(node.test)
+        if isinstance(part, (ast.Name, ast.Attribute))
+    )
 
 
 def _completer(unit: Unit, write: Access) -> str:

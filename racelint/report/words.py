@@ -139,6 +139,10 @@ HARMS: Mapping[str, Harm] = {
         "another {unit} changes {resource} during the iteration, which fails or skips entries"
     ),
     "lost wake-up": Harm("the notification comes in between and reaches nobody; the {unit} waits for ever"),
+    "lost waiter": Harm(
+        "another {unit} that comes meanwhile puts its own into {resource}, or fails; who waits there first may wait for ever",
+        {Role.WRITE: "puts what it waits for there"},
+    ),
     "unguarded change": Harm(
         "a {unit} that holds the lock for its steps finds {resource} changed, or half changed, between them"
     ),

@@ -111,7 +111,7 @@ def waiters(module: Module, unit: Unit) -> Iterator[Finding]:
             World.TASKS,
             name,
             Fix(f"hold a lock over it, keep one future for each call, or let all calls wait for the one in `{name}`"),
-            "waits for ever",
+            "lost waiter",
         )
 
 

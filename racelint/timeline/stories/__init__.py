@@ -53,6 +53,7 @@ STORIES: Mapping[str, Story] = {
     "step fails": files.step_fails,
     "lost announcement": signals.lost_announcement,
     "lost wake-up": signals.lost_wake_up,
+    "lost waiter": signals.lost_waiter,
     "loop asleep": signals.loop_asleep,
     "completed twice": signals.completed_twice,
 }

@@ -62,6 +62,14 @@ def lost_wake_up(t: Telling) -> Timeline:
     return t.told("B's notification is lost, and A waits for ever")
 
 
+def lost_waiter(t: Telling) -> Timeline:
+    """What a call waits for, in the one place that the next call takes for its own."""
+    t.a(t.first, "puts what it waits for there")
+    t.switch("waits, B runs")
+    t.b(t.first, "puts its own there", wrong=True)
+    return t.told("what A waits for is found by nobody, and A waits for ever")
+
+
 def loop_asleep(t: Telling) -> Timeline:
     """A loop that a thread tells something without waking it."""
     t.name_lanes(t.finding.symbol, "", ("thread", "event loop"))
