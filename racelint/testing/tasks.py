@@ -104,6 +104,7 @@ async def _run(
     for unit in (one, two) if order == "first" else (two, one):
         unit.begin()
         await unit.until_held_or_stuck()
+        await _threads_done()
         if place is None:
             await _settle()  # what a whole call leaves running ends before the next begins
     one.release()
@@ -112,6 +113,14 @@ async def _run(
     outcome = case.outcome(shared, folder, (one.ended(), two.ended()), passed)
     await _leave_none()
     return outcome
+
+
+async def _threads_done() -> None:
+    """What a call that is held has handed to a thread is done before the other call begins: which comes first is not left to chance."""
+    waited = 0.0
+    while _workers().busy and waited < BUSY:
+        await asyncio.sleep(BETWEEN)
+        waited += BETWEEN
 
 
 async def _settle() -> None:
