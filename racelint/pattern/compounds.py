@@ -168,6 +168,7 @@ def _compounds(unit: Unit) -> Iterator[tuple[Access, list[Acquire]]]:
             lock
             for lock in unit.locked_at(access)
             if lock.world != "tasks"
+            and lock.lock.name != access.resource.name  # to wait and notify is what the holder does with it
             and not lets_several_in(lock)
             and (_iterates(unit, access) or _acts(unit, access, lock))
         ]
