@@ -37,12 +37,12 @@ def guarded_pair(c: Candidate) -> bool:
 def guarded_by_tasks(c: Candidate) -> bool:
     """Whether state is changed that a coroutine changes under a lock somewhere."""
     module = c.module
-    if not module.concurrency.has_locks or c.rank(World.TASKS) < module.least:
+    if not module.concurrency.has_locks or c.rank(World.TASKS) < 0:
         return False
     return any(
-        f.is_async and module.meetings.runs(f, World.TASKS).rank >= module.least
+        any(f.is_async for f in module.changing.get(key, ()))
+        and c.meets(key, module.changing, World.TASKS) >= module.least
         for key in c.changes
-        for f, _ in module.changers.get(key, ())
     )
 
 
