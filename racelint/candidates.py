@@ -214,7 +214,7 @@ class Candidates:
 
     @cached_property
     def changed_in_place(self) -> frozenset[str]:
-        """The keys whose collections are changed in place in a `with` of what is named like a lock."""
+        """The keys whose collections are changed in place in a `with` of what may be a lock."""
         is_lock = self.scope.is_lock
         return frozenset(
             key

@@ -44,7 +44,7 @@ class Guards(Roots):
         return {}
 
     def called_under_lock(self, function: FunctionFacts, depth: int = 3) -> bool:
-        """Whether any caller, or a caller of it, holds something that is named like a lock around the call."""
+        """Whether any caller, or a caller of it, holds something that may be a lock around the call."""
         if depth and any(
             caller.name.startswith("_") and self.called_under_lock(caller, depth - 1)
             for caller, _ in self.callers.get(function.qualname, ())
@@ -60,7 +60,7 @@ class Guards(Roots):
         return any(map(self.scope.is_lock, held))
 
     def called_only_under_lock(self, function: FunctionFacts, one_at_a_time: bool = False) -> bool:
-        """Whether all callers that are known hold something that is named like a lock, though others may be out of view.
+        """Whether all callers that are known hold something that may be a lock, though others may be out of view.
 
         `one_at_a_time`: one that lets in no more than one, as far as its name tells.
         """
@@ -186,7 +186,7 @@ class Guards(Roots):
         return held
 
     def locked_around(self, caller: FunctionFacts, call: CallSite) -> bool:
-        """Whether something that is named like a lock is held around a call."""
+        """Whether something that may be a lock is held around a call."""
         return any(map(self.scope.is_lock, self.held_around(caller, call)))
 
     def held_around(self, caller: FunctionFacts, call: CallSite) -> frozenset[str]:
@@ -219,16 +219,16 @@ class Guards(Roots):
 
     def takes_lock(self, manager: FunctionFacts) -> bool:
         """Whether a context manager that is written as a generator takes a lock of whatever kind before it yields."""
-        names, lends = self.scope.is_lock, self._lends_connections(manager)
-        return any(map(names, manager.yields_within)) or any(
-            (method in _TAKES and not (lends and _POOL.search(receiver) and not names(receiver)))
-            or (names(method) and first_word(method) not in _GIVES_BACK)
+        is_lock, lends = self.scope.is_lock, self._lends_connections(manager)
+        return any(map(is_lock, manager.yields_within)) or any(
+            (method in _TAKES and not (lends and _POOL.search(receiver) and not is_lock(receiver)))
+            or (self.scope.models.names_lock(method) and first_word(method) not in _GIVES_BACK)
             for receiver, _, method in (call.callee.rpartition(".") for call in manager.calls)
         )
 
     def _lends_connections(self, manager: FunctionFacts) -> bool:
         """Whether a context manager only takes something out of a pool and gives it back: a statement of its own may lock rows."""
-        return not self.scope.is_lock(manager.name) and not any(
+        return not self.scope.models.names_lock(manager.name) and not any(
             call.callee.rpartition(".")[2] in _STATEMENTS for call in manager.calls
         )
 
@@ -267,9 +267,9 @@ class Guards(Roots):
                 holder, _, method = decorator.partition("(")[0].rpartition(".")
                 made = names.built_type(names.assigned.get(holder, ""))
                 call = self.scope.models.method(made, method) if made else None
-            if (call is not None and call.effect in ("transaction", "lock", "lock-context")) or self.scope.is_lock(
-                decorator
-            ):
+            if (
+                call is not None and call.effect in ("transaction", "lock", "lock-context")
+            ) or self.scope.models.names_lock(decorator):
                 found.add(decorator)
         return frozenset(found)
 

@@ -462,7 +462,7 @@ class Concurrency(OwnObjects):
         return {}
 
     def _lock_guards(self, resource: Resource, changes_only: bool) -> bool:
-        """Whether any function of the owner uses the resource inside a `with` of something that is named like a lock."""
+        """Whether any function of the owner uses the resource inside a `with` of something that may be a lock."""
         key = (resource.kind, resource.owner, resource.path, changes_only)
         if key not in self._known_guards:
             self._known_guards[key] = self._looked_for_guards(resource, changes_only)

@@ -120,7 +120,7 @@ def _may_be_handed(unit: Unit) -> bool:
         if function is unit.facts or name not in (*called, *handed):
             continue
         used = {path.rpartition(".")[2] for path in function.reads} | function.local_names
-        if used & locks or any(map(scope.is_lock, used)):
+        if used & locks or any(map(scope.models.names_lock, used)):
             return True
         if any(is_lock_maker(scope, call.callee) for call in function.calls):
             return True

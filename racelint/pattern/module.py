@@ -112,7 +112,7 @@ class Module:
         return frozenset((owner, name) for name in locks_of(self.scope, owner))
 
     def under_lock(self, function: FunctionFacts, write: Write, locks: frozenset[str] = frozenset()) -> bool:
-        """Whether something that is named like a lock, or one of `locks`, is held at a change, as far as facts tell."""
+        """Whether something that may be a lock, or one of `locks`, is held at a change, as far as facts tell."""
         if any(map(self.scope.is_lock, write.within)) or not locks.isdisjoint(write.within):
             return True
         if locks and not locks.isdisjoint(self.concurrency.held_on_entry(function)):

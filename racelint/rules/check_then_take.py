@@ -43,7 +43,7 @@ from collections.abc import Iterable
 
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern import Access, Op
+from racelint.pattern import Access
 from racelint.pattern.handed import emptied_by_each
 from racelint.pattern.module import Module
 from racelint.pattern.pruned import pruned
@@ -124,10 +124,11 @@ def _words(use: Access) -> tuple[str, str, str]:
         return "found to hold an entry", "it is waited for" if use.how == "get" else "it is taken", FROM_QUEUE
     if moves(use):
         return "tested", "moved", "hold one lock over the test and all that is done with the entry"
-    if use.op is Op.DELETE:
-        advice = "remove it in one step that tolerates its absence, or hold one lock over test and removal"
-        return "tested", "removed", advice
-    raise AssertionError(use.how)  # `takes` knows no other
+    return (
+        "tested",
+        "removed",
+        "remove it in one step that tolerates its absence, or hold one lock over test and removal",
+    )
 
 
 RULE = Rule(
