@@ -340,7 +340,7 @@ MEANINGS = (
         "what Python says",
         r"^(setUp|_)$",
     ),
-    Meaning("`pk`, `id`, `x_id`", "the key of a row", r"^_?(pk|id|\w+_(pk|id))$"),
+    Meaning("`pk`, `id`, `uuid`, `x_id`", "the key of a row", r"^_?(uuid|pk|id|\w+_(uuid|pk|id))$"),
     Meaning(
         "`instance`, `serializer`, `perform_create`, `XViewSet`, `XSerializer`",
         "what Django's signals and REST framework hand over and call",

@@ -232,10 +232,6 @@ _GROUPS = frozenset({"TaskGroup", "open_nursery", "create_task_group"})
 
 def _meets(started: list[tuple[CallSite, str]], call: CallSite) -> bool:
     """Whether a task that was started before is under way where the call stands: of one group, and not in another arm."""
-    arms = dict(call.arms)
     return any(
-        other.callee == call.callee
-        and other.within == call.within
-        and all(arms.get(line, arm) == arm for line, arm in other.arms)
-        for other, _ in started
+        other.callee == call.callee and other.within == call.within and call.may_follow(other) for other, _ in started
     )

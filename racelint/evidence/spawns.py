@@ -196,7 +196,7 @@ def _built_often(calls: Calls, class_name: str) -> bool:
     """Whether the module builds several objects of the class: in a loop, or at two places."""
     functions = (*calls.scope.facts.functions, calls.scope.facts.module_body)
     built = [call for function in functions for call in function.calls if call.callee == class_name]
-    return any(call.looped for call in built) or any(_in_one_arm(built[0], call) for call in built[1:])
+    return any(call.looped for call in built) or any(call.may_follow(built[0]) for call in built[1:])
 
 
 def _one_worker(calls: Calls, sites: list[tuple[FunctionFacts, CallSite, bool, str]]) -> str:
@@ -331,10 +331,4 @@ def _both_run(one: CallSite, other: CallSite, caller: FunctionFacts | None) -> b
     first, second = sorted((one, other), key=lambda call: call.line)
     if joined_before(first, second.line, caller):
         return False
-    return _in_one_arm(one, other)
-
-
-def _in_one_arm(one: CallSite, other: CallSite) -> bool:
-    """Whether no `if` keeps one of two calls away where it makes the other."""
-    arms = dict(one.arms)
-    return all(arms.get(line, arm) == arm for line, arm in other.arms)
+    return one.may_follow(other)

@@ -23,6 +23,11 @@ class CallSite:
     switches: int = 0
     """How many suspension points of the function stand before it."""
 
+    def may_follow(self, other: CallSite) -> bool:
+        """Whether no `if` makes only one of two calls of a function."""
+        arms = dict(self.arms)
+        return all(arms.get(line, arm) == arm for line, arm in other.arms)
+
 
 @dataclass(frozen=True, slots=True)
 class Write:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Mark, Sense, Switch
+from racelint.events import Access, Event, Mark, Sense, Switch
 from racelint.expressions import expression
 from racelint.pattern.unit import Unit
 from racelint.words import CLOCKS
@@ -23,6 +23,13 @@ def _on_other_branch(check: Access, write: Access, event: Mark) -> bool:
 def excluded(one: Access, other: Access | Mark | Switch) -> bool:
     """Whether only one of the two can happen in a run: they stand on two branches of one test."""
     return any({mine, sense} in OPPOSITES for number, mine in one.control for n, sense in other.control if n == number)
+
+
+def one_or_other(unit: Unit, one: Event, other: Event) -> bool:
+    """Whether the unit makes only one of the two calls from which two events come: both may happen only in different rounds of a loop."""
+    places = [unit.module.span(event.site).line for event in (one, other)]
+    calls = [[call for call in unit.facts.calls if call.line == line] for line in places]
+    return all(calls) and not any(second.may_follow(first) for first in calls[0] for second in calls[1])
 
 
 def told_apart(unit: Unit, one: Access, other: Access) -> bool:

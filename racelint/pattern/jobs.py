@@ -175,7 +175,7 @@ def _before_save(unit: Unit, job: Mark) -> EarlyJob | None:
         name = row.name
         if (
             name in unsaved
-            and ((_mentions(job, {name}) and not _told_of_another(job, name)) or _found_by(unit, row) & job.related)
+            and ((_names_row(job, name) and not _told_of_another(job, name)) or _found_by(unit, row) & job.related)
             and unit.before(job.id, change.id)
         ):
             return EarlyJob(job, change, name, f"before its fields are saved on line {unit.module.line(change)}")
@@ -244,6 +244,16 @@ def _told_of(unit: Unit, job: Mark, change: Access) -> str:
 
 def _mentions(job: Mark, names: set[str]) -> bool:
     return any(name.partition(".")[0] in names for name in job.related)
+
+
+def _names_row(job: Mark, name: str) -> bool:
+    """Whether the job is told of a row: by itself, or by a value of it that is a key. Other values of it are in the message."""
+    return any(
+        path == name or (path.partition(".")[0] == name and _KEY.search(path.rpartition(".")[2])) for path in job.related
+    )
+
+
+_KEY = expression(r"^_?(uuid|pk|id|\w+_(uuid|pk|id))$")
 
 
 def _row_names(unit: Unit, change: Access) -> set[str]:

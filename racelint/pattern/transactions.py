@@ -6,6 +6,7 @@ import re
 
 from racelint.events import Access, Acquire, Event, Kind, Mark, Op
 from racelint.expressions import expression
+from racelint.pattern.branches import one_or_other
 from racelint.pattern.constraints import orphans
 from racelint.pattern.entries import opposite_entries
 from racelint.pattern.unit import Unit, held_at
@@ -88,6 +89,8 @@ def related(unit: Unit, first: Access, second: Access) -> bool:
 
 def one_change(unit: Unit, first: Access, second: Access) -> bool:
     """Whether two changes are halves of one: of two tables and related, or of two rows of one table by the same amount."""
+    if one_or_other(unit, first, second):
+        return False
     if Kind.STORE in (first.resource.kind, second.resource.kind):
         return _counted_elsewhere(first, second) or (
             first.resource.place == second.resource.place and (_moved_amount(first, second) or _switches(first, second))
