@@ -1,8 +1,9 @@
-"""What a test found is taken out in another step, while another thread may have taken it.
+"""What a test found is taken out in another step, while another thread or process may have taken it.
 
 Two threads both find the entry, the last one of a list, or a queue not empty. One takes it; the other one fails (`KeyError`, `IndexError`,
 `queue.Empty`), or waits in `get()` for what may never come. The same goes for an entry that is moved within an ordered dictionary, and for
-entries that are listed first and removed one by one.
+entries that are listed first and removed one by one, and for a lock in a store that is deleted after its holder was compared, or after
+work during which it may have expired: by then it may be another's.
 
 ## Example
     import threading
@@ -48,7 +49,9 @@ from racelint.pattern.handed import emptied_by_each
 from racelint.pattern.module import Module
 from racelint.pattern.pruned import pruned
 from racelint.pattern.rereading import moves, rereads, takes, takes_from_queue
+from racelint.pattern.rows import row_evidence
 from racelint.pattern.spent import spent_twice
+from racelint.pattern.states import released_unseen
 from racelint.pattern.unit import Unit
 from racelint.rule import Rule
 
@@ -61,6 +64,7 @@ def find(module: Module) -> Iterable[Finding]:
         yield from listed_then_removed(module, unit)
     for unit in module.units:
         yield from queues_of_callers(module, unit)
+        yield from locks_of_others(module, unit)
         spent = {removal.id for _, _, removal, _ in spent_twice(unit)}  # who finds it gone has used it before: RL501
         for found in rereads(unit):
             check, use = found.pair.first, found.pair.second
@@ -118,6 +122,31 @@ def queues_of_callers(module: Module, unit: Unit) -> Iterable[Finding]:
         )
 
 
+def locks_of_others(module: Module, unit: Unit) -> Iterable[Finding]:
+    """Locks in a store that are deleted, whoever holds them by now."""
+    for take, removal, compared in released_unseen(unit):
+        name = removal.resource.name
+        if compared:
+            message = f"`{name}` is compared on line {module.line(take)} and deleted here in a separate step; by then it may be another's"
+        else:
+            message = (
+                f"the lock that line {module.line(take)} takes is deleted here, whoever holds it by now: it may have expired "
+                "during the work, and another process may have taken it"
+            )
+        yield module.finding(
+            RULE,
+            unit,
+            removal,
+            ((Role.CHECK, take), (Role.ACT, removal)),
+            message,
+            row_evidence(unit, removal),
+            World.PROCESSES,
+            name,
+            Fix("compare and delete in one step: a script on the server, or the lock of the client's library"),
+            "done twice",
+        )
+
+
 def _words(use: Access) -> tuple[str, str, str]:
     """What the test says, what the use does, and what to write instead."""
     if takes_from_queue(use):
@@ -134,9 +163,9 @@ def _words(use: Access) -> tuple[str, str, str]:
 RULE = Rule(
     "RL506",
     "check-then-take",
-    (World.THREADS,),
+    (World.THREADS, World.PROCESSES),
     "use of something that is gone",
     __doc__,
     find,
-    needs=(Need.TAKEN_BY_THREADS,),
+    needs=(Need.TAKEN_BY_THREADS, Need.VERSIONED_WRITE),
 )

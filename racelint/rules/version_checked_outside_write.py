@@ -39,7 +39,7 @@ from racelint.pattern.promised import promises_broken
 from racelint.pattern.redeemed import rows_redeemed
 from racelint.pattern.rights import rights_spent, taken_unasked
 from racelint.pattern.rows import row_evidence, store_rival
-from racelint.pattern.states import released_unseen, state_changes, statements_after_test
+from racelint.pattern.states import state_changes, statements_after_test
 from racelint.pattern.unit import Unit
 from racelint.rule import Rule
 
@@ -69,7 +69,6 @@ def find(module: Module) -> Iterable[Finding]:
             )
 
         yield from find_compared(module, unit)
-        yield from find_released(module, unit)
         yield from find_unasked(module, unit)
         for pair, effect in (
             *state_changes(unit),
@@ -145,31 +144,6 @@ def find_unasked(module: Module, unit: Unit) -> Iterable[Finding]:
             World.PROCESSES,
             name,
             Fix("go on only if the step says that it took the lock"),
-            "done twice",
-        )
-
-
-def find_released(module: Module, unit: Unit) -> Iterable[Finding]:
-    """Locks in a store that are deleted whoever holds them by now."""
-    for take, removal, compared in released_unseen(unit):
-        name = removal.resource.name
-        if compared:
-            message = f"`{name}` is compared on line {module.line(take)} and deleted here in a separate step; by then it may be another's"
-        else:
-            message = (
-                f"the lock that line {module.line(take)} takes is deleted here, whoever holds it by now: it may have expired "
-                "during the work, and another process may have taken it"
-            )
-        yield module.finding(
-            RULE,
-            unit,
-            removal,
-            ((Role.CHECK, take), (Role.ACT, removal)),
-            message,
-            row_evidence(unit, removal),
-            World.PROCESSES,
-            name,
-            Fix("compare and delete in one step: a script on the server, or the lock of the client's library"),
             "done twice",
         )
 
