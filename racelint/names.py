@@ -35,6 +35,7 @@ from racelint.words import (
     OF_SIZE,
     OVER,
     PROMISE,
+    REFUSES_STALE,
     RIGHTS,
     SETTLES,
     SIGNED_IN,
@@ -99,6 +100,12 @@ MEANINGS = (
         "`ensure`, `convert`, `resolve`, `normalize`, `parse`, `validate`, `check`, `into`, `to` as the first word of an awaited call that is handed what its answer replaces",
         "brings a value into shape: two that do so get the same",
         r"^_*(ensure|convert|resolve|normali[sz]e|parse|validate|check|into|to)(_|$)",
+    ),
+    Meaning(
+        "`Conflict`, `Stale`, `Outdated`, `Obsolete`, `Mismatch`, `Concurrent`, `Changed`, `Modified` in the name of an error that a "
+        "function makes which saves a document",
+        "whoever saves what is not new any more is refused",
+        REFUSES_STALE.pattern,
     ),
     Meaning(
         "`configure` at the beginning of the name of a method",

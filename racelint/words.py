@@ -85,6 +85,11 @@ SETTLES = frozenset(
 )
 """First words of calls that leave things as they are when they are made a second time."""
 
+REFUSES_STALE = expression(
+    r"(^|\.)_?([A-Z]\w*)?(Conflict|Stale|Outdated|Obsolete|Mismatch|Concurrent|Changed|Modified)(\w*(Error|Exception))?$"
+)
+"""Names of errors that say that what is to be saved rests on what is not new any more."""
+
 SIGNED_IN = expression(r"^(current_|auth_|session_)?(user|account)(_id)?$")
 """Names of arguments and attributes that hold who is signed in, if something is asked of them: `account.id`, `request.user`."""
 

@@ -10,8 +10,8 @@ import libcst as cst
 from racelint.events import NO_IDS, Ids, Op, Row, Shape, Switch, Value
 from racelint.evidence.calls import WHEN_GONE
 from racelint.evidence.starts import THREADED
-from racelint.facts import FunctionFacts
 from racelint.flow.arguments import Arguments
+from racelint.flow.called import called_elsewhere
 from racelint.flow.computed import computed_from
 from racelint.flow.containers import container_call, heap_call, local_container_call
 from racelint.flow.expressions import WRAPPERS, Evaluator
@@ -92,7 +92,7 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
     if type_name.startswith("type[:"):
         return _construct(ev, node, type_name[5:-1], arguments)
     model = ev.models.functions.get(type_name)
-    helper = _elsewhere(ev, function) if model is None and awaiting is not None else None
+    helper = called_elsewhere(ev, function) if model is None and awaiting is not None else None
     if helper is not None and not ev.program.may_suspend(helper):
         awaiting = None
     if awaiting is not None and ev.program.has_room(source_of(function), ev.function):
@@ -152,15 +152,6 @@ _THREAD_CALLS = {
     "fastapi.concurrency.run_in_threadpool": 0,
 }
 """Run their argument in a thread and wait for it; the number is the argument's position."""
-
-
-def _elsewhere(ev: Evaluator, function: cst.BaseExpression) -> FunctionFacts | None:
-    """The function of another module of the project that is called, if its name says so."""
-    path = source_of(function) if isinstance(function, (cst.Name, cst.Attribute)) else ""
-    first = path.partition(".")[0]
-    if not path.replace(".", "").isidentifier() or (first in ev.state.env and first == path):
-        return None
-    return ev.program.elsewhere.helper(path, ev.function)
 
 
 def _super(ev: Evaluator, node: cst.BaseExpression) -> Value | None:

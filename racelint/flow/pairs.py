@@ -7,6 +7,7 @@ import libcst as cst
 from racelint.events import Kind, Op, Resource, Shape, Value
 from racelint.expressions import expression
 from racelint.flow.arguments import Arguments
+from racelint.flow.called import keeps_no_document
 from racelint.flow.expressions import Evaluator
 from racelint.flow.stores import read_store, write_store
 from racelint.frozen import replace
@@ -62,9 +63,10 @@ UNTOLD = "?"
 
 
 def named_pair(
-    ev: Evaluator, where: cst.CSTNode, base: Value | None, method: str, arguments: Arguments, awaiting: cst.Await | None
+    ev: Evaluator, node: cst.Call, base: Value | None, method: str, arguments: Arguments, awaiting: cst.Await | None
 ) -> Value | None:
     """`load_x`/`save_x` and their kin on one key, when their bodies cannot be seen."""
+    where: cst.CSTNode = awaiting or node
     verb, noun, last = split_name(method)
     if verb not in _READ_VERBS and verb not in _WRITE_VERBS:
         return None
@@ -97,7 +99,7 @@ def named_pair(
     if verb in _READ_VERBS:
         many = verb == "get" and len(arguments.every) > 2  # something is asked for, no entry by its key
         return None if many else read_store(ev, resource, where, method)
-    if not arguments.every:
+    if not arguments.every or (awaiting is None and keeps_no_document(ev, node.func)):
         return None
     value = arguments.positional[-1] if arguments.positional else next(iter(arguments.keywords.values()))
     value = replace(value, stems=arguments.stems)

@@ -69,7 +69,7 @@ def unmodelled_call(
     made = created_by_base(ev, where, base, method, arguments) if base is not None else None
     if made is not None:
         return made
-    pair = promised_step(ev, where, base, method, arguments) or named_pair(ev, where, base, method, arguments, awaiting)
+    pair = promised_step(ev, where, base, method, arguments) or named_pair(ev, node, base, method, arguments, awaiting)
     if pair is None and awaiting is None:
         pair = free_name(ev, where, method, arguments)
     if pair is None:

@@ -249,7 +249,8 @@ def _mentions(job: Mark, names: set[str]) -> bool:
 def _names_row(job: Mark, name: str) -> bool:
     """Whether the job is told of a row: by itself, or by a value of it that is a key. Other values of it are in the message."""
     return any(
-        path == name or (path.partition(".")[0] == name and _KEY.search(path.rpartition(".")[2])) for path in job.related
+        path == name or (path.partition(".")[0] == name and _KEY.search(path.rpartition(".")[2]))
+        for path in job.related
     )
 
 

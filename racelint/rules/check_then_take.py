@@ -167,5 +167,5 @@ RULE = Rule(
     "use of something that is gone",
     __doc__,
     find,
-    needs=(Need.TAKEN_BY_THREADS, Need.VERSIONED_WRITE),
+    needs=(Need.TAKEN_BY_THREADS, Need.QUEUE),
 )
