@@ -12,6 +12,7 @@ from racelint.pattern.deciding import only_asked
 from racelint.pattern.lookups import by_key_read
 from racelint.pattern.own_paths import is_own_file
 from racelint.pattern.pair import INTERNAL, Pair
+from racelint.pattern.same_entry import names_anew
 from racelint.pattern.transactions import locked_by_look, row_locked_at
 from racelint.pattern.unit import Unit, exactly, same
 from racelint.words import COUNTERS, first_word
@@ -24,7 +25,7 @@ def stale_writes(unit: Unit, kinds: tuple[Kind, ...] = INTERNAL) -> Iterator[Pai
             read = unit.access(number)
             if read is None or read.op not in (Op.READ, Op.CHECK) or not exactly(read.resource, write.resource):
                 continue
-            if read.place.unit != write.place.unit and (_names_anew(unit, read) or _names_anew(unit, write)):
+            if read.place.unit != write.place.unit and (names_anew(unit, read) or names_anew(unit, write)):
                 continue
             switch = unit.switch_between(number, write.id)
             if switch is None or _compared_again(unit, write):
@@ -67,13 +68,6 @@ _MAKING_SURE = frozenset(
     "ensure convert resolve normalize normalise parse validate init initialize into to check".split()
 )
 """First words of calls that bring a value into shape, or see that it is: two that do so give the same."""
-
-
-def _names_anew(unit: Unit, access: Access) -> bool:
-    """Whether a helper gives the name of the key a value of its own: what another function calls so may be another key."""
-    helper = unit.module.scope.functions.get(access.place.unit)
-    key = access.resource.key
-    return helper is not None and key.isidentifier() and any(write.path == key for write in helper.writes)
 
 
 def claimed_first(pair: Pair) -> bool:

@@ -15,6 +15,7 @@ from racelint.pattern.module import here
 from racelint.pattern.named_entries import handed_the_same, named_to_both, own_of_each_run
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.rivals import rivals, with_itself
+from racelint.pattern.same_entry import of_another_name
 from racelint.pattern.unit import Unit, same
 from racelint.resolve import CONSTRUCTORS as BUILDERS
 from racelint.resolve import TAKES
@@ -239,7 +240,7 @@ def _found(unit: Unit, number: int, sense: Sense, use: Access) -> Access | None:
     counted = sense is Sense.OTHER and use.resource.key in ENDS and not check.resource.key
     if sense is not Sense.PRESENT and not counted:
         return None
-    if check.id in (use.id, use.value.via):
+    if check.id in (use.id, use.value.via) or of_another_name(unit, check, use):
         return None
     if bool(check.resource.key) is not bool(use.resource.key) and (check.resource.key or use.resource.key not in ENDS):
         return None

@@ -18,6 +18,22 @@ def named_anew(unit: Unit, check: Access, write: Access) -> bool:
     return any(found[1] == key for line in lines if (found := _ASSIGNED.match(line)) is not None)
 
 
+def names_anew(unit: Unit, access: Access) -> bool:
+    """Whether a helper gives the name of the key a value of its own: what another function calls so may be another key."""
+    helper = unit.module.scope.functions.get(access.place.unit)
+    key = access.resource.key
+    if helper is None or not key.isidentifier():
+        return False
+    return key in helper.loop_names or any(write.path == key for write in helper.writes)
+
+
+def of_another_name(unit: Unit, one: Access, other: Access) -> bool:
+    """Whether two accesses stand in two functions, of which a helper has a name of its own for the key."""
+    return one.place.unit != other.place.unit and any(
+        access.place.unit != unit.facts.qualname and names_anew(unit, access) for access in (one, other)
+    )
+
+
 _ASSIGNED = expression(r"\s*([A-Za-z_]\w*)\s*(?::[^=]+)?=(?!=)")
 
 
