@@ -120,6 +120,7 @@ class Concurrency(OwnObjects):
                         )
                         or strong.waited  # by whoever called the object's method
                         or self._step_of(first, second)
+                        or self.starts_first(strong, first if left.public else second)
                         or (strong.body and self._own_step(weak))
                         or self._of_another_class(left, right, resource)
                     )

@@ -8,7 +8,7 @@ from racelint.evidence.data import Root
 from racelint.facts import CallSite, FunctionFacts
 from racelint.frozen import cached_property
 from racelint.resolve import enclosing_self
-from racelint.words import first_word
+from racelint.words import BRINGS_UP, first_word
 
 BUILDERS = frozenset({"__init__", "__post_init__"})
 
@@ -84,6 +84,17 @@ class OwnObjects(Confined):
         if caller.name not in BUILDERS or not owner or receiver != self_name:
             return False
         return not any(_hands_out(other, self_name) for other in caller.calls if other.line < call.line)
+
+    def starts_first(self, thread: Root, method: int) -> bool:
+        """Whether a public method by which its object comes into use is what leads to the start of the thread: what it does comes before.
+
+        `open` makes the socket and starts the reader; that somebody opens the object again while it runs, nothing says.
+        """
+        unit = self.scope.functions.get(self.roots[method].unit)
+        if unit is None or not unit.owner or first_word(unit.name) not in BRINGS_UP or thread.many or thread.body:
+            return False
+        sites = self.started_with.get(thread.unit, ())
+        return bool(sites) and all(method in self.reached.get(site.caller.qualname, ()) for site in sites)
 
     def of_alternatives(self, first: int, second: int, one: str, other: str) -> bool:
         """Whether two public methods of one object each start a thread or task of their own, and both come to the same function.

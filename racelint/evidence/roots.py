@@ -17,7 +17,7 @@ from racelint.finding import Confidence
 from racelint.frozen import cached_property
 from racelint.grafts import shown_name
 from racelint.index.processes import OF_TESTS
-from racelint.resolve import CONSTRUCTORS, Scope
+from racelint.resolve import CONSTRUCTORS, Scope, locks_of
 from racelint.words import AFTER_FORK, MAIN_LOOPS, first_word
 
 _ONCE_DECORATORS = frozenset({"on_event", "on_startup", "on_shutdown", "before_serving", "after_serving"})
@@ -270,7 +270,7 @@ class Roots(Calls):
             and self.scope.index.of_unshared_connections(self.scope.facts.path)
         ):
             return Confidence.LOW, "is a public method"  # what the lock is for is something else
-        if not is_async and "threads" in lock_worlds and not self._on_loop:
+        if not is_async and "threads" in lock_worlds and not self._on_loop and self._uses_locks(qualname):
             return Confidence.MEDIUM, "is a public method of a class that has a lock for its threads"
         if not is_async and self._documented(qualname) and not self._on_loop:
             return Confidence.MEDIUM, "is a public method of a class that is documented as safe for threads"
@@ -297,6 +297,21 @@ class Roots(Calls):
         """The worlds of the locks that objects of the class have."""
         calls = (self.scope.models.functions.get(name) for name in self._made_attributes(qualname))
         return frozenset(call.world for call in calls if call is not None and call.effect == "lock")
+
+    def _uses_locks(self, qualname: str) -> bool:
+        """Whether anything takes a lock that the class makes, or gets it: what is made and then left alone says nothing."""
+        made = {name for class_ in self.scope.lineage(qualname) for name in locks_of(self.scope, class_.qualname)}
+        return not made or not made.isdisjoint(self._handled)
+
+    @cached_property
+    def _handled(self) -> frozenset[str]:
+        """The last names of what is entered, handed over or given back anywhere in the module, or of which a method is called."""
+        found: set[str] = set()
+        for function in (*self.scope.every_function, self.scope.facts.module_body):
+            found.update(*(write.within for write in function.writes), function.yields_within, function.returned)
+            for call in function.calls:
+                found.update(call.within, call.arguments, (call.callee.rpartition(".")[0],))
+        return frozenset(path.rpartition("=")[2].rpartition(".")[2] for path in found)
 
     def _asks(self, function: FunctionFacts) -> bool:
         """Whether the coroutine, or one that it awaits, waits for an answer that it finds by a key: others ask meanwhile.
