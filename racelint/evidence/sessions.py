@@ -17,26 +17,41 @@ def shared_sessions(calls: Calls, facts: FunctionFacts) -> Iterator[tuple[CallSi
     if not facts.is_async:  # connections of most drivers let threads take turns
         names = [n for n in names if "." not in n and session_type(calls, n, facts) == "sqlalchemy.Session"]
     for name in names:
-        started: list[tuple[CallSite, str]] = []
-        for call in spawning:
-            using = [
-                path
-                for path in calls.handed(call, facts)
-                if _uses(calls, facts, path.lstrip("*"), name) or _handed_with(calls, facts, call, path, name)
-            ]
-            many = [
-                path
-                for path in using
-                if path.startswith("*") or (call.looped and not _made_anew(calls, facts, call, name))
-            ]
-            if not facts.is_async and call.callee.rpartition(".")[2] == "map":
-                many = using  # one function, for each of many
-            if not many and len(using) < 2 and _goes_on(facts, call) and _meets(started, call):
-                many = using
-            if many or len(using) > 1:
-                yield call, name, (many or using)[0].lstrip("*")
-                break
-            started += ((call, path) for path in using if _goes_on(facts, call))
+        using = [
+            (call, path, name)
+            for call in spawning
+            for path in calls.handed(call, facts)
+            if _uses(calls, facts, path.lstrip("*"), name) or _handed_with(calls, facts, call, path, name)
+        ]
+        found = started_at_once(calls, facts, using)
+        if found is not None:
+            yield found[0], name, found[1]
+
+
+def started_at_once(
+    calls: Calls, facts: FunctionFacts, using: list[tuple[CallSite, str, str]]
+) -> tuple[CallSite, str] | None:
+    """The first call by which several are under way, and what it starts; of calls that start something, each with what, and the name
+    on which all of it works."""
+    started: list[CallSite] = []
+    for call in dict.fromkeys(call for call, _, _ in using):
+        own = [(path, name) for other, path, name in using if other is call]
+        many = [
+            path
+            for path, name in own
+            if name.partition(".")[0] not in facts.loop_names
+            and (path.startswith("*") or (call.looped and not _made_anew(calls, facts, call, name)))
+        ]
+        paths = [path for path, _ in own]
+        if not facts.is_async and call.callee.rpartition(".")[2] == "map":
+            many = paths  # one function, for each of many
+        if not many and len(paths) < 2 and _goes_on(facts, call) and _meets(started, call):
+            many = paths
+        if many or len(paths) > 1:
+            return call, (many or paths)[0].lstrip("*")
+        if _goes_on(facts, call):
+            started.append(call)
+    return None
 
 
 def session_names(calls: Calls, facts: FunctionFacts) -> list[str]:
@@ -110,11 +125,11 @@ def _uses(calls: Calls, facts: FunctionFacts, started: str, name: str) -> bool:
         return True
     targets = calls.target(started, facts)
     if "." not in name and any(call.callee == started and name in call.arguments for call in facts.calls):
-        return not _in_turn(calls, targets, name)
+        return not in_turn(calls, targets, name)
     own = [t for t in targets if "." in name or t.parent == facts.qualname]
     waits = facts.is_async
     uses = any(call.callee.startswith(name + ".") and (call.awaited or not waits) for t in own for call in t.calls)
-    return uses and not _in_turn(calls, own, name)
+    return uses and not in_turn(calls, own, name)
 
 
 def _handed_with(calls: Calls, facts: FunctionFacts, call: CallSite, started: str, name: str) -> bool:
@@ -127,27 +142,34 @@ def _handed_with(calls: Calls, facts: FunctionFacts, call: CallSite, started: st
     targets = [t for t in calls.target(started.rpartition("=")[2], facts) if not t.owner and place < len(t.params)]
     own = [(t, t.params[place][0]) for t in targets]
     used = any(c.callee.startswith(f"{param}.") for target, param in own for c in target.calls)
-    return used and not any(_in_turn(calls, [target], param) for target, param in own)
+    return used and not any(in_turn(calls, [target], param) for target, param in own)
 
 
-def committed_by_all(calls: Calls, facts: FunctionFacts) -> Iterator[tuple[str, CallSite]]:
-    """The sessions and connections of the module, or of the object of a method, which a function uses, commits and holds no lock for.
+def used_by_all(calls: Calls, facts: FunctionFacts) -> Iterator[tuple[str, CallSite, bool]]:
+    """The sessions and connections of the module, or of the object of a method, which a function uses without a lock.
 
-    With the first use.
+    Each with the first use, and whether the function commits. A coroutine that does not is told only where the session refuses a
+    statement while another is under way.
     """
     names_lock = calls.scope.models.names_lock
-    assigned = calls.scope.assigned
-    names = [n for n in facts.reads if n in assigned and n not in facts.local_names]  # else none `_of_module`
+    kept = calls.scope.assigned
+    names = [n for n in facts.reads if n in kept and n not in facts.local_names]  # else none `_of_module`
     receivers = {call.callee.rpartition(".")[0] for call in facts.calls} if facts.owner else set()
     for name in sorted({*names, *(receiver for receiver in receivers if "." in receiver)}):
         uses = [call for call in facts.calls if call.callee.startswith(name + ".")]
         works = [call for call in uses if call.callee.rpartition(".")[2] not in _ENDS]
         committed = any(call.callee == f"{name}.commit" or name in call.within for call in uses)
-        if not works or not committed or not (_of_module(calls, name) or _of_object(calls, facts, name)):
+        if not committed:
+            works = [call for call in works if call.awaited] if facts.is_async else []
+        kind = _of_module(calls, name) or _of_object(calls, facts, name) if works else ""
+        if not kind or not (committed or kind in REFUSING):
             continue
         if not any(names_lock(guard) or is_lock(calls, guard, facts) for call in uses for guard in call.within):
-            yield name, works[0]
+            yield name, works[0], committed
 
+
+REFUSING = frozenset({"sqlalchemy.Session", "asyncpg.Connection"})
+"""Sessions and connections that fail when a coroutine sends a statement while that of another is under way."""
 
 _ENDS = frozenset({"commit", "rollback", "close"})
 
@@ -157,12 +179,14 @@ def keeps_session(calls: Calls) -> bool:
     return any(_of_module(calls, name) for name in calls.scope.assigned)
 
 
-def _of_module(calls: Calls, name: str) -> bool:
-    """Whether the module makes one session under the name, or one connection of SQLite that it lets all threads use."""
+def _of_module(calls: Calls, name: str) -> str:
+    """The type of the one session that the module makes under the name, or of one connection that it lets all use; "" for none."""
     scope = calls.scope
     built = scope.assigned.get(name, "")
-    if not built or name in scope.rebound_globals:
-        return False
+    if name in scope.rebound_globals:
+        return _made_later(calls, name)
+    if not built:
+        return ""
     kind, maker = scope.built_type(built), scope.canonical(scope.assigned.get(built, built))
     if (
         kind in ("", built)
@@ -170,30 +194,47 @@ def _of_module(calls: Calls, name: str) -> bool:
     ):
         kind = factory.returns
     if kind in scope.models.exclusive_types:
-        return not maker.endswith("scoped_session")
+        return "" if maker.endswith("scoped_session") else kind
     made = [call for call in scope.facts.module_body.calls if call.callee == built]
-    return kind == "sqlite3.Connection" and any(_FOR_ALL in call.arguments for call in made)
+    return kind if kind == _SQLITE and any(_FOR_ALL in call.arguments for call in made) else ""
+
+
+def _made_later(calls: Calls, name: str) -> str:
+    """The type of a connection for one statement at a time that coroutines make and keep under a name of the module."""
+    scope = calls.scope
+    makers = [
+        (function, write)
+        for function in scope.facts.functions
+        for write in function.writes
+        if write.path == name and name in function.global_names and write.how == "=" and write.shape != "none"
+    ]
+    kinds = {scope.built_type(write.built_from) if function.is_async else "" for function, write in makers}
+    kind = kinds.pop() if len(kinds) == 1 else ""
+    scoped = any(scope.canonical(write.built_from).endswith("scoped_session") for _, write in makers)
+    return kind if kind in REFUSING and not scoped else ""
 
 
 _FOR_ALL = "check_same_thread="
+_SQLITE = "sqlite3.Connection"
 
 
-def _of_object(calls: Calls, facts: FunctionFacts, name: str) -> bool:
+def _of_object(calls: Calls, facts: FunctionFacts, name: str) -> str:
     """The same of an attribute that the constructor sets, of the object whose method the function is."""
     scope, (owner, self_name) = calls.scope, enclosing_self(facts, calls.scope)
     root, _, attribute = name.partition(".")
     writes = scope.attribute_writes(owner, attribute) if owner and root == self_name else []
     if not attribute.isidentifier() or not writes or any(f.name != "__init__" or w.how != "=" for f, w in writes):
-        return False
+        return ""
     later = ((c for c in f.calls if c.line >= w.line and c.callee == w.built_from) for f, w in writes)
     made = [first for found in later if (first := next(found, None)) is not None]  # it may begin on the next line
     kind = scope.attribute_type(owner, attribute)
     if kind in scope.models.exclusive_types:
-        return bool(made) and not any(scope.canonical(c.callee).endswith("scoped_session") for c in made)
-    return kind == "sqlite3.Connection" and any(_FOR_ALL in call.arguments for call in made)
+        scoped = any(scope.canonical(c.callee).endswith("scoped_session") for c in made)
+        return kind if made and not scoped else ""
+    return kind if kind == _SQLITE and any(_FOR_ALL in call.arguments for call in made) else ""
 
 
-def _in_turn(calls: Calls, targets: list[FunctionFacts], name: str) -> bool:
+def in_turn(calls: Calls, targets: list[FunctionFacts], name: str) -> bool:
     """Whether what is started uses the session inside a `with` of a lock only."""
     uses = [(target, call) for target in targets for call in target.calls if call.callee.startswith(name + ".")]
     return bool(uses) and all(any(is_lock(calls, guard, target) for guard in call.within) for target, call in uses)
@@ -230,8 +271,8 @@ _GROUPS = frozenset({"TaskGroup", "open_nursery", "create_task_group"})
 """What makes a group of tasks."""
 
 
-def _meets(started: list[tuple[CallSite, str]], call: CallSite) -> bool:
+def _meets(started: list[CallSite], call: CallSite) -> bool:
     """Whether a task that was started before is under way where the call stands: of one group, and not in another arm."""
     return any(
-        other.callee == call.callee and other.within == call.within and call.may_follow(other) for other, _ in started
+        other.callee == call.callee and other.within == call.within and call.may_follow(other) for other in started
     )

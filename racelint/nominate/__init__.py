@@ -81,9 +81,11 @@ def out_of_question(module: Candidates) -> set[Need]:
         found.add(Need.HANDS_OUT)
     if not module.starts_threads:
         found.add(Need.THREAD_START)
-    if not any(concurrency.spawning_calls(function) for function in scope.facts.functions):
+    starts = any(concurrency.spawning_calls(function) for function in scope.facts.functions)
+    if not starts:
         found.update((Need.TASK_START, Need.FILLED_BY_TASK))
-    if not (module.stores.uses_stores or can_talk(scope) or keeps_session(concurrency)):
+    of_objects = starts and scope.reaches_out  # whose classes may stand in another module
+    if not (module.stores.uses_stores or can_talk(scope) or keeps_session(concurrency) or of_objects):
         found.add(Need.SHARED_SESSION)
     return found
 

@@ -7,7 +7,8 @@ from functools import lru_cache
 
 from racelint.candidate import Candidate
 from racelint.evidence.conversations import talks
-from racelint.evidence.sessions import committed_by_all, shared_sessions
+from racelint.evidence.kept_sessions import sessions_of_objects
+from racelint.evidence.sessions import shared_sessions, used_by_all
 from racelint.expressions import expression
 from racelint.facts import CallSite
 from racelint.finding import Confidence, World
@@ -290,15 +291,14 @@ def shared_session(c: Candidate) -> bool:
     module, facts = c.module, c.facts
     if not facts.is_async and any(talks(module.concurrency, facts)):
         return True
-    if any(committed_by_all(module.concurrency, facts)) and (
-        facts.is_async or module.concurrency.surely_in_threads(facts)
-    ):
+    if any(used_by_all(module.concurrency, facts)) and (facts.is_async or module.concurrency.surely_in_threads(facts)):
+        return True
+    calls = module.concurrency
+    if any(sessions_of_objects(calls, facts)):
         return True
     if not module.stores.uses_stores:
         return False
-    if facts.owner in module.with_connections:
-        return True
-    return next(shared_sessions(module.concurrency, facts), None) is not None
+    return facts.owner in module.with_connections or any(shared_sessions(calls, facts))
 
 
 def job(c: Candidate) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from racelint.events import Acquire, Event, Kind, Mark, Resource, Switch
 from racelint.evidence import Concurrency, Evidence
 from racelint.evidence.conversations import Talk, talks
-from racelint.evidence.sessions import committed_by_all, shared_sessions
+from racelint.evidence.kept_sessions import sessions_of_objects
+from racelint.evidence.sessions import shared_sessions, used_by_all
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.pattern.unit import Unit
@@ -15,20 +17,21 @@ from racelint.pattern.unit import Unit
 
 def sessions_handed_out(unit: Unit) -> Iterator[tuple[Mark, str, str]]:
     """Spawns of several tasks that use one session or connection of this function: the spawn, its name, what is started."""
-    for call, name, started in shared_sessions(unit.module.concurrency, unit.facts):
+    calls, facts = unit.module.concurrency, unit.facts
+    for call, name, started in chain(shared_sessions(calls, facts), sessions_of_objects(calls, facts)):
         marks = unit.marks("spawn", "spawn and wait") if unit.facts.is_async else unit.marks("spawn", "call")
         mark = next((m for m in marks if unit.module.line(m) == call.line), None)
         if mark is not None:
             yield mark, name, started
 
 
-def session_of_module(unit: Unit) -> Iterator[tuple[Event, str, Evidence]]:
-    """The first use of a session of the module, or of an object, which several threads or tasks use and commit.
+def session_of_module(unit: Unit) -> Iterator[tuple[Event, str, bool, Evidence]]:
+    """The first use of a session of the module, or of an object, which several threads or tasks use.
 
-    The event, the session, why there are several.
+    The event, the session, whether the unit commits, why there are several.
     """
     concurrency, facts = unit.module.concurrency, unit.facts
-    for name, call in committed_by_all(concurrency, facts):
+    for name, call, committed in used_by_all(concurrency, facts):
         attribute = name.partition(".")[2]
         kept = Resource(Kind.ATTRIBUTE, facts.owner, attribute, name) if attribute and facts.owner else None
         evidence = concurrency.overlap(facts.qualname, facts.qualname, "tasks" if facts.is_async else "threads", kept)
@@ -37,7 +40,7 @@ def session_of_module(unit: Unit) -> Iterator[tuple[Event, str, Evidence]]:
         use = next((mark for mark in unit.marks("call", "slow") if unit.module.line(mark) == call.line), None)
         found = use or next((a for a in unit.flow.accesses if unit.module.line(a) == call.line), None)
         if found is not None and not concurrency.called_under_lock(facts) and not concurrency.decorator_guards(facts):
-            yield found, name, evidence
+            yield found, name, committed, evidence
 
 
 def talked_at_once(unit: Unit) -> Iterator[tuple[Event, Event, Talk, str, Evidence]]:

@@ -27,8 +27,8 @@ file of the module that threads feed, or move in, and then read from.
         await asyncio.gather(*(one(sku) for sku in skus))
 
 ## Missed alarms
-Sessions that tasks reach through an object other than the one whose method starts them, unless that object makes a connection of a
-driver that takes one command at a time; those that threads reach through anything else than a name of the module.
+Sessions that tasks reach through an object which itself only hands on to another, those that another module makes, and those that
+threads reach through anything else than a name of the module.
 """
 
 from collections.abc import Iterable
@@ -43,7 +43,7 @@ from racelint.rule import Rule
 
 
 def find(module: Module) -> Iterable[Finding]:
-    """A spawn of several tasks that all use a session of the function that spawns them; one connection for all methods of an object."""
+    """A spawn of several tasks that all use one session; one session of the module, one connection for all methods of an object."""
     for unit in module.units:
         for spawn, name, started in sessions_handed_out(unit):
             yield module.finding(
@@ -57,14 +57,18 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix("give each task a session or connection of its own"),
             )
-        for use, name, evidence in session_of_module(unit):
+        for use, name, committed, evidence in session_of_module(unit):
+            harm = (
+                "their statements mix, and a commit of one commits what another has half done"
+                if committed
+                else "it refuses a statement while another's is under way"
+            )
             yield module.finding(
                 RULE,
                 unit,
                 use,
                 ((Role.ACT, use),),
-                f"`{name}` is one session, and each {_who(unit)} that runs `{unit.facts.name}` uses it; their statements mix, and a "
-                "commit of one commits what another has half done",
+                f"`{name}` is one session, and each {_who(unit)} that runs `{unit.facts.name}` uses it; {harm}",
                 evidence,
                 _world(unit),
                 name,
