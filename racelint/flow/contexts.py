@@ -24,6 +24,7 @@ from racelint.flow.files import touched
 from racelint.flow.leaving import Leaving
 from racelint.flow.locks import is_lock, lock_given, lock_handed, lock_world
 from racelint.flow.names import OWN_TO_THREAD
+from racelint.flow.new_locks import new_lock_of
 from racelint.flow.row_locks import end_row_locks
 from racelint.flow.rows import write_row
 from racelint.flow.scopes import begun_by_name, committing_scope, manager_of
@@ -178,6 +179,13 @@ class Contexts(Leaving):
             if node.asynchronous is not None:
                 self.switch(expression, callee="acquire")
             return self.acquire(lock, "lock", lock_world(self, given[0]), self.place(expression), not given[1])
+        made = new_lock_of(self, text) if isinstance(expression, cst.Name) and value.ref is None else None
+        if made is not None:
+            if node.asynchronous is not None:
+                self.switch(expression, callee="acquire")
+            world = lock_world(self, Value(type=made.type))
+            lock = Resource(Kind.STORE, "", text, text)
+            return self.acquire(lock, "lock", world, made.made or self.place(expression), False)
         if value.ref is None and not value.type and (handed := lock_handed(self, text)) is not None:
             value = handed
         named = replace(value, text=value.text or text)

@@ -10,6 +10,7 @@ from racelint.facts import FunctionFacts, is_property
 from racelint.flow.arguments import Arguments
 from racelint.flow.expressions import Evaluator
 from racelint.flow.making import below
+from racelint.flow.new_locks import MOST_STATEMENTS, made_by, new_lock_of
 from racelint.flow.recording import TRIED
 from racelint.flow.resources import attribute_resource
 from racelint.flow.summaries import source_of
@@ -81,7 +82,9 @@ _TAKING = ("acquire", "acquire_nowait", "__aenter__")
 
 
 def _of_this_call(ev: Evaluator, lock: Value) -> bool:
-    """Whether the call has made the lock for itself, and hands it to nobody."""
+    """Whether the call has made the lock for itself, or had one made, and hands it to nobody."""
+    if lock.ref is None and lock.text.isidentifier() and new_lock_of(ev, lock.text) is not None:
+        return True
     if lock.shape is not Shape.NEW or lock.ref is not None or lock_world(ev, lock) not in ("tasks", "threads"):
         return False
     function, name = ev.function, lock.text
@@ -215,21 +218,22 @@ def lock_given(ev: Evaluator, node: cst.BaseExpression) -> tuple[Value, bool] | 
     """
     called = isinstance(node, cst.Call)
     path = source_of(node.func if isinstance(node, cst.Call) else node)
-    if path.count(".") > 1 or (isinstance(node, cst.Call) and node.args) or not path.replace(".", "").isidentifier():
+    if path.count(".") > 1 or not path.replace(".", "").isidentifier():
         return None
     targets = ev.program.concurrency.target(path, ev.function)
     if len(targets) != 1 or targets[0].is_async or called == is_property(targets[0]):
         return None
     giver = targets[0]
+    if (made := made_by(ev, giver)) is not None:
+        return Value(type=made[0], text=path), True
+    if isinstance(node, cst.Call) and node.args:
+        return None
     if giver.yields or any("." in write.path or write.path in giver.outer_names for write in giver.writes):
         return None
     given = _returned(ev, giver)
-    names = ev.scope.names_in(giver.qualname)
-    if isinstance(given, cst.Call):
-        anew = not given.args and not cached(giver)
-        return (Value(type=names.canonical(source_of(given.func)), text=path), True) if anew else None
     if given is None:
         return None
+    names = ev.scope.names_in(giver.qualname)
     text = source_of(given)
     first, _, rest = text.partition(".")
     if rest and giver.params and first == giver.params[0][0] and path.partition(".")[0] == first:
@@ -241,8 +245,8 @@ def lock_given(ev: Evaluator, node: cst.BaseExpression) -> tuple[Value, bool] | 
     return None
 
 
-def _returned(ev: Evaluator, giver: FunctionFacts) -> cst.Call | cst.Attribute | cst.Name | None:
-    """What the only `return` of a function gives, if it is a call or a name."""
+def _returned(ev: Evaluator, giver: FunctionFacts) -> cst.Attribute | cst.Name | None:
+    """What the only `return` of a function gives, if it is a name."""
     if giver.statements > MOST_STATEMENTS:
         return None
     definition = ev.program.definition(giver.qualname)
@@ -250,19 +254,7 @@ def _returned(ev: Evaluator, giver: FunctionFacts) -> cst.Call | cst.Attribute |
         return None
     returns = [node for node in below(definition.node) if isinstance(node, cst.Return)]
     value = returns[0].value if len(returns) == 1 else None
-    return value if isinstance(value, (cst.Call, cst.Attribute, cst.Name)) else None
-
-
-MOST_STATEMENTS = 5
-"""What is longer does more than to give a lock."""
-
-
-def cached(function: FunctionFacts) -> bool:
-    """Whether what the function gives may be kept by what decorates it."""
-    return any(decorator.rpartition(".")[2] not in ("property", *_SAME) for decorator in function.decorators)
-
-
-_SAME = ("staticmethod", "classmethod")
+    return value if isinstance(value, (cst.Attribute, cst.Name)) else None
 
 
 def is_condition(ev: Evaluator, value: Value) -> bool:

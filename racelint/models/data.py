@@ -141,6 +141,8 @@ class Models:
     """Last names of calls that tolerate a second call."""
     beginnings: set[str] = field(default_factory=set)
     """First words of names of calls whose second run is seen: they open, start or send something."""
+    hands_in: set[str] = field(default_factory=set)
+    """Calls in the defaults or annotations of parameters that name a function which gives each call its argument."""
     serialised: set[str] = field(default_factory=set)
     awaited: set[str] = field(default_factory=set)
     """Packages all of whose calls are awaited, so that functions which are no coroutines do not use them."""

@@ -123,6 +123,7 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
         ("awaited", models.awaited),
         ("beginnings", models.beginnings),
         ("constraint-errors", models.constraint_errors),
+        ("hands-in", models.hands_in),
         ("idempotent", models.idempotent),
         ("lifecycle", models.lifecycle),
         ("looks", models.looks),

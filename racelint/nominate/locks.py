@@ -131,9 +131,18 @@ def declared_guard(c: Candidate) -> bool:
 
 def own_lock(c: Candidate) -> bool:
     """Whether a lock is made and state, a file or a store is changed, if only by what the function wraps as a decorator."""
-    if not any(c.module.makes_own_lock(function) for function in (*c.functions, *_entered(c))):
+    if not any(map(c.module.makes_own_lock, (*c.functions, *_entered(c)))) and not _handed_one(c):
         return False
     return bool(c.changes) or c.changes_stores or steps_on_paths(c.called) or (bool(c.facts.parent) and _wraps(c))
+
+
+def _handed_one(c: Candidate) -> bool:
+    """Whether a framework may hand the function a lock that is made for each call: it takes an argument of its own."""
+    scope = c.module.scope
+    if not any(name.partition(".")[0] in scope.libraries for name in scope.models.hands_in):
+        return False
+    taken = {*c.module.taken(c.facts), *(call.callee.removesuffix(".acquire") for call in c.facts.calls)}
+    return any(name in taken for name, _ in c.facts.params)
 
 
 def _entered(c: Candidate) -> Iterator[FunctionFacts]:
