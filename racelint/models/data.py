@@ -148,6 +148,8 @@ class Models:
     """Packages all of whose calls are awaited, so that functions which are no coroutines do not use them."""
     one_at_a_time: set[str] = field(default_factory=set)
     """Functions that make connections which refuse a command while another one is under way."""
+    ready_when_awaited: set[str] = field(default_factory=set)
+    """Types whose objects are there at once, and ready when they have been awaited."""
     lifecycle: set[str] = field(default_factory=set)
     plain: set[str] = field(default_factory=set)
     """Packages whose classes are never rows."""

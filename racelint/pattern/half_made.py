@@ -11,6 +11,7 @@ from racelint.pattern.filled_late import filled_from_outside
 from racelint.pattern.half_ready import BEGINNINGS, comes_at_once, seen_outside
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.unit import Unit, same
+from racelint.words import first_word
 
 
 def published_half_made(unit: Unit) -> Iterator[tuple[Access, Access, Switch, Evidence]]:
@@ -21,7 +22,7 @@ def published_half_made(unit: Unit) -> Iterator[tuple[Access, Access, Switch, Ev
     if not unit.facts.is_async or unit.is_constructor:
         return
     for claim in unit.accesses(Op.WRITE, kinds=INTERNAL):
-        if claim.how not in ("=", "[]") or claim.value.shape not in (Shape.NEW, Shape.CALL, Shape.EMPTY):
+        if claim.how not in ("=", "[]") or claim.value.shape not in _PUT or not _told_here(unit, claim):
             continue
         check = next(
             (
@@ -29,7 +30,7 @@ def published_half_made(unit: Unit) -> Iterator[tuple[Access, Access, Switch, Ev
                 for number, sense in claim.control
                 if sense is Sense.ABSENT
                 and (look := unit.access(number)) is not None
-                and number in claim.fresh
+                and (number in claim.fresh or (claim.value.shape is Shape.AWAITED and look.held & claim.held))
                 and same(look.resource, claim.resource)
                 and look.how != "while"
             ),
@@ -47,12 +48,21 @@ def published_half_made(unit: Unit) -> Iterator[tuple[Access, Access, Switch, Ev
             yield check, claim, switch, evidence
 
 
+_PUT = (Shape.NEW, Shape.CALL, Shape.EMPTY, Shape.AWAITED)
+
+
+def _told_here(unit: Unit, claim: Access) -> bool:
+    """Whether it is no matter of two that find nothing there and both make it, as what is awaited and then put there without a lock is."""
+    return claim.value.shape is not Shape.AWAITED or bool(unit.locked_at(claim))
+
+
 def _made_ready(unit: Unit, check: Access, claim: Access) -> Switch | None:
     """The await after which what was put there is ready: of a method that begins it, or before it is first filled."""
     switches = [s for s in unit.switches() if (check.id, Sense.ABSENT) in s.control and unit.before(claim.id, s.id)]
     for switch in switches:
-        begins = switch.callee.lstrip("_").partition("_")[0] in BEGINNINGS
-        if begins and switch.used is not None and same(switch.used, claim.resource):
+        if switch.used is not None and same(switch.used, claim.resource) and _begins(unit, switch):
+            return switch
+        if not switch.callee and _awaits(unit, switch, claim):
             return switch
     if claim.value.shape is not Shape.EMPTY or not switches:
         return None
@@ -67,6 +77,27 @@ def _made_ready(unit: Unit, check: Access, claim: Access) -> Switch | None:
         ):
             return switches[0]
     return None
+
+
+def _begins(unit: Unit, switch: Switch) -> bool:
+    """Whether the method that is awaited begins something, or the helper that awaits it is there to: `await self._login()`."""
+    helper = switch.place.unit.rpartition(".")[2] if switch.place.unit != unit.facts.qualname else ""
+    return first_word(switch.callee) in BEGINNINGS or (first_word(helper) in BEGINNINGS - _GOES_ON)
+
+
+_GOES_ON = frozenset({"load", "start"})
+"""First words of helpers which use what is ready already, to begin with something else."""
+
+
+def _awaits(unit: Unit, switch: Switch, claim: Access) -> bool:
+    """Whether what was put there is itself awaited, and is ready only then: a pool of asyncpg, an object of a class with `__await__`."""
+    awaited = [unit.access(number) for number in switch.stems]
+    if not any(access is not None and same(access.resource, claim.resource) for access in awaited):
+        return False
+    scope, kind = unit.module.scope, claim.value.type
+    return kind in scope.models.ready_when_awaited or (
+        kind.startswith(":") and scope.method(kind[1:], "__await__") is not None
+    )
 
 
 def _given_as_it_is(unit: Unit, check: Access, claim: Access) -> bool:

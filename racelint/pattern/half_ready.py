@@ -104,7 +104,7 @@ FILLS = frozenset({"[]", "append", "add", "update", "extend", "setdefault"})
 """How a collection gets what it lacks."""
 
 BEGINNINGS = frozenset(
-    {"init", "initialize", "initialise", "setup", "connect", "open", "start", "load", "login", "authenticate"}
+    {"init", "initialize", "initialise", "setup", "connect", "open", "start", "load", "login", "authenticate", "aenter"}
 )
 """First words of calls that make the object ready whose method they are."""
 
