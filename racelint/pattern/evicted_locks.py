@@ -39,7 +39,11 @@ def evicted(unit: Unit) -> Iterator[Useless]:
             )
             return
         removal = next(
-            (r for r in unit.accesses(Op.DELETE, kinds=_TABLES) if _makes_room(unit, r, made) and not _asks(unit, r)),
+            (
+                r
+                for r in unit.accesses(Op.DELETE, kinds=_TABLES)
+                if _makes_room(unit, r, made) and not asks_of_locks(unit, r)
+            ),
             None,
         )
         if removal is not None:
@@ -98,10 +102,12 @@ def _makes_room(unit: Unit, removal: Access, made: Access) -> bool:
     return bool(sized) and len(sized) + len(missing) == len(own) and plain
 
 
-def _asks(unit: Unit, removal: Access) -> bool:
-    """Whether the function asks anything of locks: whether one is held, or how many have it."""
-    function = unit.module.scope.functions.get(removal.place.unit, unit.facts)
-    return any(call.callee.rpartition(".")[2] in _QUESTIONS for f in (unit.facts, function) for call in f.calls)
+def asks_of_locks(unit: Unit, removal: Access) -> bool:
+    """Whether the function asks anything of locks: whether one is held, how many have it or wait for it."""
+    functions = (unit.facts, unit.module.scope.functions.get(removal.place.unit, unit.facts))
+    called = {call.callee for function in functions for call in function.calls}
+    read = {path for function in functions for path in function.reads}
+    return any(path.rpartition(".")[2] in _QUESTIONS for path in called | read)
 
 
-_QUESTIONS = frozenset({"locked", "acquire", "getrefcount", "statistics"})
+_QUESTIONS = frozenset({"locked", "acquire", "getrefcount", "statistics", "_waiters"})

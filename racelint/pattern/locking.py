@@ -17,7 +17,7 @@ from racelint.pattern.anew import (
     of_one_request,
 )
 from racelint.pattern.copied_locks import copied_with_lock
-from racelint.pattern.evicted_locks import evicted
+from racelint.pattern.evicted_locks import asks_of_locks, evicted
 from racelint.pattern.given_back_unheld import given_back_unheld
 from racelint.pattern.own_paths import is_own_file
 from racelint.pattern.pair import INTERNAL
@@ -280,11 +280,7 @@ def _thrown_away(unit: Unit) -> Iterator[Useless]:
             ),
             None,
         )
-        if (
-            used is not None
-            and not any(lock.id != used.id for lock in unit.locked_at(removal))
-            and not _last(unit, removal, used)
-        ):
+        if used is not None and not _nobody_waits(unit, removal, used) and not _last(unit, removal, used):
             yield Useless(
                 removal,
                 removal,
@@ -293,6 +289,21 @@ def _thrown_away(unit: Unit) -> Iterator[Useless]:
                 Confidence.LOW if _with_all_of_key(unit, removal) else Confidence.MEDIUM,
                 "keep the lock, or count its users under one lock of the collection",
             )
+
+
+def _nobody_waits(unit: Unit, removal: Access, used: Acquire) -> bool:
+    """Whether another lock that is held at the removal may keep everybody from waiting for the one that is thrown away.
+
+    It does if the thrown one is taken under it, too; if it is only held while the lock is looked up, others wait with what they have
+    found there. Where the function asks who has the lock, or decides by anything else, nothing is told.
+    """
+    others = {lock.lock.place for lock in unit.locked_at(removal) if lock.id != used.id}
+    if not others:
+        return False
+    around = [lock for lock in locks_taken(unit) if lock.lock.place in others and unit.before(lock.id, used.id)]
+    over = {lock.id for lock in around if any({lock.id, used.id} <= access.held for access in unit.accesses())}
+    apart = {lock.lock.place for lock in around if lock.id not in over}
+    return bool(over) or others != apart or bool(removal.control) or asks_of_locks(unit, removal)
 
 
 def _with_all_of_key(unit: Unit, removal: Access) -> bool:
