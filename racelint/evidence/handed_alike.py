@@ -66,7 +66,7 @@ class HandedAlike(Reaching):
         if known is None:
             known = self._find_collections(function)
             if function.is_async:  # to what tasks only append to they look for a rough limit, which does no harm
-                known &= {write.path for write in function.writes if write.how in ("[]", "[]+=")}
+                known &= {write.path for write in function.writes if write.how in ("[]", "[]+=", "add")}
             self._known_collections[function.qualname] = known
         return known
 
@@ -98,16 +98,20 @@ class HandedAlike(Reaching):
             for call, spawner in self.spawning_calls(caller):
                 if spawner.world != "tasks" or spawner.once:
                     continue
-                for argument in call.arguments:
+                for place, argument in enumerate(call.arguments):
                     path = argument.lstrip("*").rpartition("=")[2]
                     for unit in self.spawned_units(path, caller, call.line):
+                        starts = found.setdefault(unit.qualname, [])
+                        if path in caller.references and not place:  # `start_soon(count, page, counts)`
+                            starts.append(Start(caller, call, "tasks", handed(call), _by_name(call)))
+                            continue
                         for number, made in enumerate(caller.calls):
                             near = call.line <= made.line <= call.line + _LINES and not made.awaited
                             if made.callee == path and near and number not in seen:
                                 seen.add(number)
                                 named = tuple(one for one in _pairs(made.arguments) if one[1].isidentifier())
                                 given = tuple(one for one in made.arguments if "=" not in one)
-                                found.setdefault(unit.qualname, []).append(Start(caller, made, "tasks", given, named))
+                                starts.append(Start(caller, made, "tasks", given, named))
         return found
 
     def _find_collections(self, function: FunctionFacts) -> frozenset[str]:
@@ -118,7 +122,11 @@ class HandedAlike(Reaching):
         return frozenset(
             name
             for place, name in enumerate(names)
-            if all(self._is_one(site.at(place, name), site.caller, collection=True) for site in sites)
+            if all(
+                self._is_one(site.at(place, name), site.caller, collection=True)
+                or _hands_on(site, site.at(place, name), function, name)
+                for site in sites
+            )
             and all(self._several(site, site.at(place, name), place, name, sites) for site in sites)
         )
 
@@ -297,6 +305,14 @@ class HandedAlike(Reaching):
         if path in given and call.looped:
             return path not in caller.loop_names and all(write.path != path for write in caller.writes)
         return self._is_one(path, caller, collection=False)
+
+
+def _hands_on(site: Start, given: str, function: FunctionFacts, name: str) -> bool:
+    """Whether a coroutine starts itself with the set that it was handed, and to which it adds: `start_soon(crawl, link, seen)`."""
+    if site.caller is not function or given != name or not function.is_async:
+        return False
+    changes = {write.how for write in function.writes if write.path == name}
+    return "add" in changes and "=" not in changes
 
 
 def handed(call: CallSite, number: int = 0) -> tuple[str, ...]:
