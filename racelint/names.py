@@ -36,6 +36,7 @@ from racelint.words import (
     OVER,
     PROMISE,
     REFUSES_STALE,
+    REFERS,
     RIGHTS,
     SETTLES,
     SIGNED_IN,
@@ -348,6 +349,11 @@ MEANINGS = (
         r"^(setUp|_)$",
     ),
     Meaning("`pk`, `id`, `uuid`, `x_id`", "the key of a row", r"^_?(uuid|pk|id|\w+_(uuid|pk|id))$"),
+    Meaning(
+        f"{', '.join(f'`x_{word}`' for word in REFERS)}, where `X` is a table",
+        "refers to a row of that table",
+        rf"^\w+_({'|'.join(REFERS)})$",
+    ),
     Meaning(
         "`instance`, `serializer`, `perform_create`, `XViewSet`, `XSerializer`",
         "what Django's signals and REST framework hand over and call",

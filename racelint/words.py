@@ -122,6 +122,9 @@ OF_ENTRY = ("[]", "append", "appendleft", "add", "setdefault", "del[]", "del", "
 OF_SIZE = frozenset("count counter size total length len num number of n sum".split())
 """Words of the names of what says how much a collection holds: `count`, `num_rows`, `size`."""
 
+REFERS = ("id", "pk", "key", "number", "no", "code", "uuid")
+"""Last words of columns that refer to a row of the table which they are named after: `team_id`, `department_number`."""
+
 CURRENT_USER = expression(r"(^|\.)(user|current_user)(\.(id|pk|username|email))?$")
 """Who makes a request: `request.user`, `user.id`."""
 

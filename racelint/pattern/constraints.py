@@ -15,6 +15,7 @@ from racelint.index import Index
 from racelint.pattern.answered import seen_classes
 from racelint.pattern.unit import Unit
 from racelint.resolve import MAPPED_BASES
+from racelint.words import REFERS
 
 
 def declared(unit: Unit, model: str) -> list[ClassFacts]:
@@ -183,7 +184,7 @@ def _loose_columns(unit: Unit, parent: Access, child: Access) -> frozenset[str]:
     classes = declared(unit, child.resource.name)
     fields = {column for class_ in classes for column, _ in class_.attributes}
     enforced = {column for class_ in classes for column in class_.enforced}
-    columns = frozenset({f"{name}_id", name})
+    columns = frozenset({name, *(f"{name}_{word}" for word in REFERS)})
     return columns if columns & fields and not columns & enforced else frozenset()
 
 
