@@ -164,12 +164,17 @@ def used_by_all(calls: Calls, facts: FunctionFacts) -> Iterator[tuple[str, CallS
         kind = _of_module(calls, name) or _of_object(calls, facts, name) if works else ""
         if not kind or not (committed or kind in REFUSING):
             continue
+        if kind in _QUEUEING and not any(call.callee == f"{name}.rollback" for call in uses):
+            continue  # one statement follows the other, and each commits what is done
         if not any(names_lock(guard) or is_lock(calls, guard, facts) for call in uses for guard in call.within):
             yield name, works[0], committed
 
 
 REFUSING = frozenset({"sqlalchemy.Session", "asyncpg.Connection"})
 """Sessions and connections that fail when a coroutine sends a statement while that of another is under way."""
+
+_QUEUEING = frozenset({"aiosqlite.Connection"})
+"""Connections that tasks may share: only a rollback takes back what another task has done."""
 
 _ENDS = frozenset({"commit", "rollback", "close"})
 
@@ -200,7 +205,7 @@ def _of_module(calls: Calls, name: str) -> str:
 
 
 def _made_later(calls: Calls, name: str) -> str:
-    """The type of a connection for one statement at a time that coroutines make and keep under a name of the module."""
+    """The type of the connection that coroutines make and keep under a name of the module."""
     scope = calls.scope
     makers = [
         (function, write)
@@ -211,7 +216,7 @@ def _made_later(calls: Calls, name: str) -> str:
     kinds = {scope.built_type(write.built_from) if function.is_async else "" for function, write in makers}
     kind = kinds.pop() if len(kinds) == 1 else ""
     scoped = any(scope.canonical(write.built_from).endswith("scoped_session") for _, write in makers)
-    return kind if kind in REFUSING and not scoped else ""
+    return kind if (kind in scope.models.exclusive_types or kind in _QUEUEING) and not scoped else ""
 
 
 _FOR_ALL = "check_same_thread="
