@@ -52,7 +52,7 @@ _PUT = (Shape.NEW, Shape.CALL, Shape.EMPTY, Shape.AWAITED)
 
 
 def _told_here(unit: Unit, claim: Access) -> bool:
-    """Whether it is no matter of two that find nothing there and both make it, as what is awaited and then put there without a lock is."""
+    """Whether no lock is missing for more than that: without one, what is awaited and then put there is made twice, as is told elsewhere."""
     return claim.value.shape is not Shape.AWAITED or bool(unit.locked_at(claim))
 
 
@@ -80,13 +80,24 @@ def _made_ready(unit: Unit, check: Access, claim: Access) -> Switch | None:
 
 
 def _begins(unit: Unit, switch: Switch) -> bool:
-    """Whether the method that is awaited begins something, or the helper that awaits it is there to: `await self._login()`."""
-    helper = switch.place.unit.rpartition(".")[2] if switch.place.unit != unit.facts.qualname else ""
-    return first_word(switch.callee) in BEGINNINGS or (first_word(helper) in BEGINNINGS - _GOES_ON)
+    """Whether the method that is awaited begins something, or the helper that awaits it is there to: `await self._login()`.
+
+    A helper that makes something else of what is ready already, and keeps that, is none.
+    """
+    if first_word(switch.callee) in BEGINNINGS:
+        return True
+    helper = unit.module.scope.functions.get(switch.place.unit)
+    if helper is None or helper is unit.facts:
+        return False
+    word = first_word(helper.name)
+    return word in _LOGINS or (
+        word in _SETS_UP and not any(write.how == "=" and "." in write.path for write in helper.writes)
+    )
 
 
-_GOES_ON = frozenset({"load", "start"})
-"""First words of helpers which use what is ready already, to begin with something else."""
+_LOGINS = frozenset({"login", "authenticate"})
+_SETS_UP = frozenset({"init", "initialize", "initialise", "setup"})
+"""First words of helpers that make ready what they use."""
 
 
 def _awaits(unit: Unit, switch: Switch, claim: Access) -> bool:
