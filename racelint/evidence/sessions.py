@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from racelint.evidence.calls import Calls
 from racelint.facts import CallSite, FunctionFacts
-from racelint.resolve import enclosing_self, locks_of
+from racelint.resolve import Scope, enclosing_self, locks_of
+from racelint.resolve.scope import SHAPES
 from racelint.words import SESSION_MAKERS
 
 
@@ -152,8 +153,10 @@ def used_by_all(calls: Calls, facts: FunctionFacts) -> Iterator[tuple[str, CallS
     statement while another is under way.
     """
     names_lock = calls.scope.models.names_lock
-    kept = calls.scope.assigned
-    names = [n for n in facts.reads if n in kept and n not in facts.local_names]  # else none `_of_module`
+    own, others = calls.scope.assigned, calls.scope.from_project
+    names = [
+        n for n in facts.reads if (n in own or n in others) and n not in facts.local_names
+    ]  # else none `_of_module`
     receivers = {call.callee.rpartition(".")[0] for call in facts.calls} if facts.owner else set()
     for name in sorted({*names, *(receiver for receiver in receivers if "." in receiver)}):
         uses = [call for call in facts.calls if call.callee.startswith(name + ".")]
@@ -181,7 +184,8 @@ _ENDS = frozenset({"commit", "rollback", "close"})
 
 def keeps_session(calls: Calls) -> bool:
     """Whether the module keeps anything that `committed_by_all` looks for."""
-    return any(_of_module(calls, name) for name in calls.scope.assigned)
+    used = {call.callee.partition(".")[0] for function in calls.scope.facts.functions for call in function.calls}
+    return any(_of_module(calls, name) for name in {*calls.scope.assigned, *(calls.scope.from_project & used)})
 
 
 def _of_module(calls: Calls, name: str) -> str:
@@ -191,7 +195,7 @@ def _of_module(calls: Calls, name: str) -> str:
     if name in scope.rebound_globals:
         return _made_later(calls, name)
     if not built:
-        return ""
+        return _of_other_module(calls, name)
     kind, maker = scope.built_type(built), scope.canonical(scope.assigned.get(built, built))
     if (
         kind in ("", built)
@@ -202,6 +206,18 @@ def _of_module(calls: Calls, name: str) -> str:
         return "" if maker.endswith("scoped_session") else kind
     made = [call for call in scope.facts.module_body.calls if call.callee == built]
     return kind if kind == _SQLITE and any(_FOR_ALL in call.arguments for call in made) else ""
+
+
+def _of_other_module(calls: Calls, name: str) -> str:
+    """The same of a name that is imported from a module of the project, which makes the session when it is imported itself."""
+    scope = calls.scope
+    found = scope.index.meaning(name, scope.facts) if name in scope.from_project else None
+    if found is None or found.module.path == scope.facts.path:
+        return ""
+    if scope.index.table(found.module).assigned.get(found.name, "") in ("", *SHAPES):
+        return ""
+    home = Calls(Scope(found.module, scope.index, scope.models))
+    return _of_module(home, found.name) if found.name not in home.scope.rebound_globals else ""
 
 
 def _made_later(calls: Calls, name: str) -> str:

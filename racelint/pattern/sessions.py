@@ -37,8 +37,8 @@ def session_of_module(unit: Unit) -> Iterator[tuple[Event, str, bool, Evidence]]
         evidence = concurrency.overlap(facts.qualname, facts.qualname, "tasks" if facts.is_async else "threads", kept)
         if evidence is None or evidence.strength is not Confidence.HIGH or evidence.public or evidence.called:
             continue
-        use = next((mark for mark in unit.marks("call", "slow") if unit.module.line(mark) == call.line), None)
-        found = use or next((a for a in unit.flow.accesses if unit.module.line(a) == call.line), None)
+        events: tuple[Event, ...] = (*unit.marks("call", "slow"), *unit.flow.accesses, *unit.switches())
+        found = next((event for event in events if unit.module.line(event) == call.line), None)
         if found is not None and not concurrency.called_under_lock(facts) and not concurrency.decorator_guards(facts):
             yield found, name, committed, evidence
 

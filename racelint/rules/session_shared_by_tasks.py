@@ -27,8 +27,8 @@ file of the module that threads feed, or move in, and then read from.
         await asyncio.gather(*(one(sku) for sku in skus))
 
 ## Missed alarms
-Sessions that tasks reach through an object which itself only hands on to another, those that another module makes, and those that
-threads reach through anything else than a name of the module.
+Sessions that tasks reach through an object which itself only hands on to another, and those that threads reach through anything else
+than a name of a module.
 """
 
 from collections.abc import Iterable
