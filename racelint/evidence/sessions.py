@@ -216,6 +216,9 @@ def _of_other_module(calls: Calls, name: str) -> str:
         return ""
     if scope.index.table(found.module).assigned.get(found.name, "") in ("", *SHAPES):
         return ""
+    libraries = {name.partition(".")[0] for name in (*scope.models.exclusive_types, _SQLITE)}
+    if libraries.isdisjoint(origin.partition(".")[0] for _, origin in found.module.imports):
+        return ""
     home = Calls(Scope(found.module, scope.index, scope.models))
     return _of_module(home, found.name) if found.name not in home.scope.rebound_globals else ""
 
