@@ -55,6 +55,8 @@ def _kept_by(calls: Calls, facts: FunctionFacts, started: str) -> Kept | None:
         if home.scope.models.aliases.get(kind, kind) not in REFUSING:
             continue
         sends = any(call.callee.startswith(f"{path}.") and call.awaited for call in function.calls)
+        if any(write.path == path for write in function.writes):
+            continue  # each run may have made one of its own, which is told elsewhere
         if sends and not in_turn(home, [function], path):
             return Kept(_made_with(calls, facts, holder) or f"{holder}.{attribute}", holder)
     return None
