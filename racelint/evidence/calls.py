@@ -7,6 +7,7 @@ from functools import cache
 from io import TextIOWrapper
 from typing import TypeAlias
 
+from racelint.evidence.handing_on import POOLS, STARTED, Starter, handed_on, own_params, starter_of
 from racelint.evidence.meant import can_mean, is_meant
 from racelint.evidence.not_started import called_before, handed_to_start, means_plain_function, run_in_place
 from racelint.facts import CallSite, FunctionFacts
@@ -272,6 +273,9 @@ class Calls:
 
     def handed(self, call: CallSite, caller: FunctionFacts) -> tuple[str, ...]:
         """The arguments of a call that starts units that can be one; what is mapped over is none."""
+        helper = self.starter(call.callee, caller)
+        if helper is not None:
+            return helper.handed(call)
         if call.callee.rpartition(".")[2] in POOL_MAPS:
             return tuple(argument for place, argument in enumerate(call.arguments) if not place or "=" in argument)
         if self.scope.canonical(call.callee) == WHEN_GONE:
@@ -291,7 +295,11 @@ class Calls:
 
     def spawner_of(self, call: CallSite, caller: FunctionFacts) -> Spawner | None:
         """The model of a call that starts units, if it is one; what is handed to a pool runs in what that is made of."""
-        found, method = self.spawner(call.callee, caller), call.callee.rpartition(".")[2]
+        return self._of_its_pool(self.spawner(call.callee, caller), call, caller)
+
+    def _of_its_pool(self, found: Spawner | None, call: CallSite, caller: FunctionFacts) -> Spawner | None:
+        """The model of a call that hands something to a pool: of processes, where that is what the pool has."""
+        method = call.callee.rpartition(".")[2]
         if found is None or found.world != "threads" or method not in ("run_in_executor", "submit"):
             return found
         pool = call.callee.rpartition(".")[0] if method == "submit" else (*call.arguments, "")[0].rpartition("=")[2]
@@ -317,39 +325,40 @@ class Calls:
         """The model of a call that starts units, if it is one."""
         models = self.scope.models
         _, dot, method = callee.rpartition(".")
+        helper = self.starter(callee, caller)
+        if helper is not None:
+            return Spawner(helper.spawner.world, helper.several)
         if dot and method not in models.spawning_names:
-            # as nearly all calls: what follows is asked for each call of the project, several times
-            return self._handing_on(callee, method, caller) if method in self.starters else None
-        if method in self.starters:
-            return self._handing_on(callee, method, caller) or self._modelled(callee, caller)
+            return None  # as nearly all calls: what follows is asked for each call of the project, several times
         return self._modelled(callee, caller)
 
-    def _handing_on(self, callee: str, method: str, caller: FunctionFacts) -> Spawner | None:
-        """The model of a call of the module's own helper that starts what it is handed."""
-        known = self.starters[method]
-        inner = next((known[f.qualname] for f in self.target(callee, caller) if f.qualname in known), None)
-        spawner = self._modelled(inner[1].callee, inner[0]) if inner is not None else None
-        return Spawner(spawner.world) if spawner is not None else None
+    def starter(self, call: str, caller: FunctionFacts) -> Starter | None:
+        """What starts what it is handed, if that is called: a function of the module, or one of the project that it imports."""
+        known = self.starters.get(call.rpartition(".")[2])
+        if not known:  # as nearly all calls
+            return None
+        return next((known[f.qualname] for f in self.target(call, caller) if f.qualname in known), None)
 
     def innermost(self, call: CallSite, caller: FunctionFacts) -> tuple[CallSite, FunctionFacts]:
         """The call of a library that starts what a call is handed, and where it stands: in a helper, maybe."""
-        known = self.starters.get(call.callee.rpartition(".")[2], {})
-        found = (known[f.qualname] for f in (self.target(call.callee, caller) if known else ()) if f.qualname in known)
-        helper, inner = next(found, (caller, call))
-        return inner, helper
+        found = self.starter(call.callee, caller)
+        return (found.call, found.function) if found is not None else (call, caller)
 
     @cached_property
-    def starters(self) -> dict[str, dict[str, tuple[FunctionFacts, CallSite]]]:
-        """By last name the functions of the module that start what they are handed (`def spawn(self, coro): create_task(coro)`), with
-        the calls that do."""
-        found: dict[str, dict[str, tuple[FunctionFacts, CallSite]]] = {}
+    def starters(self) -> dict[str, dict[str, Starter]]:
+        """By last name the functions of the module that start what they are handed (`def spawn(self, coro): create_task(coro)`)."""
+        found: dict[str, dict[str, Starter]] = {}
         for function in self.scope.facts.functions:
-            handed = {name for name, _ in function.params[bool(function.owner) :]}
-            for call in function.calls if handed and not waits_for_result(function) else ():
-                if not handed.isdisjoint(_handed_on(call)):
-                    spawner = self._modelled(call.callee, function)
-                    if spawner is not None and not spawner.once and not (call.awaited and spawner.world == "tasks"):
-                        found.setdefault(function.name, {})[function.qualname] = function, call
+            handed = {name for name, _ in own_params(function)}
+            for call in function.calls if handed else ():
+                if handed.isdisjoint(handed_on(call)):
+                    continue
+                spawner = self._of_its_pool(self._modelled(call.callee, function), call, function)
+                starter = starter_of(function, call, spawner) if spawner is not None else None
+                if starter is not None:
+                    known = found.setdefault(function.name, {}).get(function.qualname)
+                    if known is None or starter.several >= known.several:
+                        found[function.name][function.qualname] = starter
         return found
 
     def _modelled(self, callee: str, caller: FunctionFacts) -> Spawner | None:
@@ -438,21 +447,6 @@ class Calls:
         return "" if rest else self.local_type(first, caller)
 
 
-def waits_for_result(function: FunctionFacts) -> bool:
-    """Whether the function asks for the result of what it started, and goes on when it is there."""
-    return any(call.callee.endswith(".result") for call in function.calls)
-
-
-def _handed_on(call: CallSite) -> set[str]:
-    """The names among what a call is handed that may be a unit to start."""
-    paths = (argument.partition("=") for argument in call.arguments)
-    return {(value if equals else path).lstrip("*") for path, equals, value in paths if not equals or path in STARTED}
-
-
-STARTED = ("target", "func", "function", "callback", "error_callback", "fn", "coro")
-"""Keywords under which a unit is handed to a call that starts it."""
-
-
 def _last(path: str) -> str:
     """The last name of a dotted path, also of one that is an argument: `*self.run`, `target=run`."""
     name = path.rpartition(".")[2]
@@ -473,8 +467,6 @@ _THREADED = frozenset({"threading", "concurrent"})
 LOOPS = frozenset({"asyncio", "tornado", "twisted", "trio", "anyio", "gevent", "eventlet"})
 GREENLETS = frozenset({"gevent", "eventlet"})
 _PROCESS_POOLS = frozenset({"ProcessPoolExecutor", "Pool"})
-POOLS = frozenset({"ThreadPoolExecutor", "ProcessPoolExecutor", "Pool", "ThreadPool", "Executor"})
-
 ALONE = frozenset({"1", "max_workers=1", "processes=1"})
 """What a pool is made with that has one worker."""
 

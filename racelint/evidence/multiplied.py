@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.evidence.calls import Calls, waits_for_result
+from racelint.evidence.calls import Calls
 from racelint.evidence.data import Root
+from racelint.evidence.handing_on import waits_for_result
 from racelint.evidence.handlers import RUNS_ONCE
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence

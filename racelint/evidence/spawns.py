@@ -8,7 +8,8 @@ from itertools import combinations
 from racelint.evidence.calls import POOLS, WHEN_GONE, Calls, Waits
 from racelint.evidence.collected import collected
 from racelint.evidence.data import Root
-from racelint.evidence.turns import joined_before, lone_worker, over_in_its_round, task_lock_around
+from racelint.evidence.handing_on import waits_in_turn
+from racelint.evidence.turns import joined_before, lone_worker, task_lock_around
 from racelint.expressions import expression
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
@@ -46,12 +47,12 @@ def find_spawns(calls: Calls) -> list[Root]:
                     name = argument.rpartition("=")[2]
                     looped = call.looped and not (name in caller.loop_names and calls.chosen(name, caller, call.line))
                     # each one is over before the next begins
-                    in_turn = (call.awaited and looped) or (looped and over_in_its_round(call, caller))
+                    in_turn = looped and (call.awaited or waits_in_turn(call, caller))
                     many = (
                         argument.startswith("*")
                         or several[unit.qualname] > 1
                         or ((spawner.many or looped) and not in_turn)
-                        or _looped_inside(calls, call, caller)
+                        or _several_inside(calls, call, caller)
                         or _looped_outside(calls, call, argument, caller)
                     )
                     apart[unit.qualname] = apart.get(unit.qualname, True) and not shared
@@ -121,10 +122,10 @@ def find_spawns(calls: Calls) -> list[Root]:
     return roots
 
 
-def _looped_inside(calls: Calls, call: CallSite, caller: FunctionFacts) -> bool:
-    """Whether the call is one of a helper of the module that starts in a loop what it is handed, and does not wait in each round."""
-    inner, helper = calls.innermost(call, caller)
-    return inner is not call and inner.looped and not inner.awaited and not over_in_its_round(inner, helper)
+def _several_inside(calls: Calls, call: CallSite, caller: FunctionFacts) -> bool:
+    """Whether the call is one of a helper that starts several runs at once of what it is handed."""
+    helper = calls.starter(call.callee, caller)
+    return helper is not None and helper.several
 
 
 def _looped_outside(calls: Calls, call: CallSite, argument: str, caller: FunctionFacts) -> bool:
@@ -286,6 +287,9 @@ def _joined(call: CallSite) -> bool:
 
 def is_waited_for(calls: Calls, call: CallSite, starter: FunctionFacts) -> bool:
     """Whether the function that starts a unit stays until it ends and runs nothing else of the module: it ends the pool, or joins threads."""
+    helper = calls.starter(call.callee, starter)
+    if helper is not None and helper.waits:
+        return True
     joins, own, within = _known_waits(calls, starter)
     if _joined(call):
         return all(other is call for pool in call.within for other in within.get(pool, ()))

@@ -7,16 +7,6 @@ from racelint.facts import CallSite, FunctionFacts
 from racelint.resolve import enclosing_self
 
 
-def over_in_its_round(call: CallSite, starter: FunctionFacts) -> bool:
-    """Whether the loop that makes a thread joins it in the same round, by the name that the function gives it."""
-    made = {name for name, built in starter.locals_built if built == call.callee} - starter.loop_names
-    return call.looped and any(
-        other.looped and other.line >= call.line and not other.arguments and other.callee.removesuffix(".join") in made
-        for other in starter.calls
-        if other.callee.endswith(".join")
-    )
-
-
 def joined_before(call: CallSite, line: int, starter: FunctionFacts) -> bool:
     """Whether the thread that a call makes is started and joined, whatever happens, before a later line of the same round.
 
