@@ -241,7 +241,26 @@ def _distinct(findings: list[Finding]) -> Iterable[Finding]:
             best[key] = home
         findings = list(best.values())
     explained = {finding.trace[-1].span for finding in findings if finding.code in GUARD_RULES}
-    return [f for f in findings if f.world is World.TASKS or f.code in GUARD_RULES or f.trace[-1].span not in explained]
+    surest: dict[Span, Finding] = {}
+    for finding in findings:
+        span = finding.trace[-1].span
+        if finding.world is World.THREADS and span in explained:
+            surest[span] = max(surest.get(span, finding), finding, key=lambda one: one.confidence.rank)
+    return [
+        _as_sure_as(f, surest.get(f.trace[-1].span, f)) if f.code in GUARD_RULES else f
+        for f in findings
+        if f.world is World.TASKS or f.code in GUARD_RULES or f.trace[-1].span not in explained
+    ]
+
+
+def _as_sure_as(finding: Finding, other: Finding) -> Finding:
+    """The finding that explains a change, with the certainty of one that shows the same change to be lost whoever holds the lock.
+
+    Less than surely it does not show that: who is known by being public alone may come before the others.
+    """
+    if finding.world is not World.THREADS or other.confidence is not Confidence.HIGH:
+        return finding
+    return replace(finding, confidence=other.confidence, evidence=other.evidence)
 
 
 GUARD_RULES = ("RL601", "RL602")

@@ -82,9 +82,12 @@ class HandedAlike(Reaching):
             for call, spawner in self.spawning_calls(caller):
                 if spawner.world not in ("threads", "processes") or spawner.once:
                     continue
+                helper = self.starter(call.callee, caller)
+                started = helper.handed(call) if helper is not None else call.arguments
+                several = helper is not None and helper.several  # what it hands to each of them is not seen
                 for number, argument in enumerate(call.arguments):
-                    for unit in self.spawned_units(argument, caller, call.line):
-                        given = _in_lambda(argument, call, caller) or handed(call, number)
+                    for unit in self.spawned_units(argument, caller, call.line) if argument in started else ():
+                        given = () if several else _in_lambda(argument, call, caller) or handed(call, number)
                         start = Start(caller, call, spawner.world, given, _by_name(call))
                         found.setdefault(unit.qualname, []).append(start)
         return found

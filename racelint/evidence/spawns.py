@@ -5,10 +5,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from itertools import combinations
 
-from racelint.evidence.calls import POOLS, WHEN_GONE, Calls, Waits
+from racelint.evidence.calls import WHEN_GONE, Calls, Waits
 from racelint.evidence.collected import collected
 from racelint.evidence.data import Root
-from racelint.evidence.handing_on import waits_in_turn
+from racelint.evidence.handing_on import POOLS, waits_in_turn
 from racelint.evidence.turns import joined_before, lone_worker, task_lock_around
 from racelint.expressions import expression
 from racelint.facts import CallSite, FunctionFacts

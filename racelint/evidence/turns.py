@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from racelint.evidence.calls import ALONE, POOLS, Calls
+from racelint.evidence.calls import ALONE, Calls
+from racelint.evidence.handing_on import POOLS
 from racelint.facts import CallSite, FunctionFacts
 from racelint.resolve import enclosing_self
 

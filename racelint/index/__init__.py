@@ -37,6 +37,16 @@ class Found:
     name: str
 
 
+def hands_on(function: FunctionFacts, names: frozenset[str]) -> bool:
+    """Whether a function hands one of its parameters to a call of one of these last names."""
+    given = {name for name, _ in function.params}
+    return any(
+        call.callee.rpartition(".")[2] in names
+        and any(argument.rpartition("=")[2].lstrip("*") in given for argument in call.arguments)
+        for call in function.calls
+    )
+
+
 class Index:
     """The modules of a project."""
 
@@ -46,6 +56,7 @@ class Index:
         self._found: dict[tuple[str, str], Found | None] = {}
         self._meanings: dict[tuple[str, str], Found | None] = {}
         self._classes: dict[str, list[Located]] = {}
+        self._handing_on: dict[frozenset[str], dict[str, frozenset[str]]] = {}
         for module in modules:
             for class_ in module.classes:
                 self._classes.setdefault(class_.name, []).append((module, class_))
@@ -135,6 +146,19 @@ class Index:
         for one in names:
             names.extend(other for other in sorted(self.renamed.get(one, ())) if other not in names)
         return set().union(*(self.mentions.get(one, ()) for one in names))
+
+    def handing_on(self, names: frozenset[str]) -> dict[str, frozenset[str]]:
+        """By name: the modules with a function at their top that hands a parameter of its own to a call of one of these last names."""
+        known = self._handing_on.get(names)
+        if known is None:
+            paths = set().union(*(self.mentions.get(name, ()) for name in names))
+            found: dict[str, frozenset[str]] = {}
+            for module in self.modules:
+                for function in module.functions if module.path in paths else ():
+                    if function.params and not (function.owner or function.parent) and hands_on(function, names):
+                        found[function.name] = found.get(function.name, frozenset()) | {module.path}
+            known = self._handing_on[names] = found
+        return known
 
     @cached_property
     def file_locks(self) -> frozenset[str]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from racelint.events import Access, Kind, Op, Sense
 from racelint.evidence import Evidence
-from racelint.evidence.calls import POOLS
 from racelint.evidence.handed_alike import PUTS_IN, put_into
+from racelint.evidence.handing_on import POOLS
 from racelint.expressions import expression
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence, World

@@ -234,8 +234,12 @@ def bare_calls(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Evide
             continue
         evidence = module.concurrency.overlap(unit.facts.qualname, other[0].facts.qualname, "threads", access.resource)
         itself = module.concurrency.overlap(unit.facts.qualname, unit.facts.qualname, "threads", access.resource)
-        if evidence is None or (itself is not None and itself.strength is Confidence.HIGH):
-            continue  # what meets itself without any lock is told as such
+        if itself is not None and itself.strength is Confidence.HIGH:
+            evidence = itself  # it meets itself without any lock, too
+        if evidence is None:
+            continue
+        if only_shown(unit, access, counted=False):
+            evidence = evidence.weakened()
         sure = promised or not evidence.public
         yield change, other, evidence if sure else evidence.weakened()
         return
