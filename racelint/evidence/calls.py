@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from racelint.evidence.handing_on import POOLS, STARTED, Starter, handed_on, own_params, starter_of
+from racelint.evidence.handing_on import POOLS, STARTED, Starter, own_params, starter_of
 from racelint.evidence.not_started import called_before, handed_to_start, means_plain_function, run_in_place
 from racelint.evidence.targets import Targets, last_name
 from racelint.facts import CallSite, FunctionFacts
@@ -158,13 +158,13 @@ class Calls(Targets):
     def starters(self) -> dict[str, dict[str, Starter]]:
         """By last name the functions of the module that start what they are handed (`def spawn(self, coro): create_task(coro)`)."""
         found: dict[str, dict[str, Starter]] = {}
+        names = self.scope.models.spawning_names
         for function in self.scope.facts.functions:
-            handed = {name for name, _ in own_params(function)}
-            for call in function.calls if handed else ():
-                if handed.isdisjoint(handed_on(call)):
+            for call in function.calls if own_params(function) else ():
+                if call.callee.rpartition(".")[2] not in names and "." in call.callee:
                     continue
                 spawner = self._of_its_pool(self._modelled(call.callee, function), call, function)
-                starter = starter_of(function, call, spawner) if spawner is not None else None
+                starter = starter_of(self.scope, function, call, spawner) if spawner is not None else None
                 if starter is not None:
                     known = found.setdefault(function.name, {}).get(function.qualname)
                     if known is None or starter.several >= known.several:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from racelint.facts import CallSite, FunctionFacts
 from racelint.frozen import dataclass
 from racelint.models.data import POOL_MAPS, Spawner
+from racelint.resolve import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,18 @@ class Starter:
         return tuple(found)
 
 
-def starter_of(function: FunctionFacts, call: CallSite, spawner: Spawner) -> Starter | None:
-    """The function as one that starts what it is handed, if the call does so; not where it waits for each before it starts the next."""
-    given = frozenset(name for name, _ in own_params(function)) & handed_on(call)
+def starter_of(scope: Scope, function: FunctionFacts, call: CallSite, spawner: Spawner) -> Starter | None:
+    """The function as one that starts what it is handed, if the call does so; not where it waits for each before it starts the next.
+
+    What it starts may be a function in its body that calls what was handed in: one that catches errors, or takes its turn.
+    """
+    params, handed = frozenset(name for name, _ in own_params(function)), handed_on(call)
+    inner = {name: _called_inside(scope, function, name) & params for name in handed - params}
+    given = (params & handed).union(*inner.values())
     if not given or spawner.once:
         return None
-    spread = {argument[1:] for argument in call.arguments if argument.startswith("*")} & given
+    leading = {name for name in handed if name in given or inner.get(name)}
+    spread = {argument[1:] for argument in call.arguments if argument.startswith("*")} & leading
     called = {other.callee for other in function.calls}
     several = not waits_in_turn(call, function) and (
         spawner.many
@@ -52,11 +59,36 @@ def starter_of(function: FunctionFacts, call: CallSite, spawner: Spawner) -> Sta
         or (call.looped and not call.awaited)
         or not spread.isdisjoint(called)  # `gather(*(work(row) for row in rows))`
     )
-    if not several and waits_for_result(function):
+    waits = _waits(call, function)
+    if not several and (waits_for_result(function) or (waits and any(inner.values()))):
         return None
     if call.awaited and spawner.world == "tasks" and not spread:
         return None
-    return Starter(function, call, spawner, given, several, _waits(call, function))
+    return Starter(function, call, spawner, given, several, waits)
+
+
+def _called_inside(scope: Scope, function: FunctionFacts, name: str) -> frozenset[str]:
+    """What a function in the body of another one calls under no lock that is no name of its own."""
+    inner = scope.functions.get(f"{function.qualname}.{name}")
+    if inner is None or any(call.callee.endswith(".acquire") for call in inner.calls):
+        return frozenset()
+    letting = _lets_several_in(function)
+    called = {
+        call.callee
+        for call in inner.calls
+        if not any(scope.is_lock(guard) for guard in call.within if guard not in letting)
+    }
+    return frozenset(called) - inner.local_names
+
+
+def _lets_several_in(function: FunctionFacts) -> frozenset[str]:
+    """The local names of semaphores that more than one may hold."""
+    made = {built for _, built in function.locals_built if built.rpartition(".")[2] in _SEMAPHORES}
+    of_one = {call.callee for call in function.calls if call.callee in made and call.arguments in ((), ("1",))}
+    return frozenset(name for name, built in function.locals_built if built in made - of_one)
+
+
+_SEMAPHORES = frozenset({"Semaphore", "BoundedSemaphore", "CapacityLimiter"})
 
 
 def _waits(call: CallSite, function: FunctionFacts) -> bool:
@@ -68,7 +100,7 @@ def _waits(call: CallSite, function: FunctionFacts) -> bool:
         and other is not call
         and (
             other.callee.rpartition(".")[2] in _STAYS
-            or (other.callee.endswith(".join") and not other.arguments)
+            or (other.callee.endswith(".join") and other.arguments in ((), ("",), ("timeout=",)))
             or (other.callee in _TAKES_ALL and other.line == call.line)
         )
         for other in function.calls

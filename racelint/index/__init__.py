@@ -38,13 +38,14 @@ class Found:
 
 
 def hands_on(function: FunctionFacts, names: frozenset[str]) -> bool:
-    """Whether a function hands one of its parameters to a call of one of these last names."""
-    given = {name for name, _ in function.params}
-    return any(
-        call.callee.rpartition(".")[2] in names
-        and any(argument.rpartition("=")[2].lstrip("*") in given for argument in call.arguments)
+    """Whether a function hands one of its parameters to a call of one of these last names, or a function that stands in its body."""
+    handed = {
+        argument.rpartition("=")[2].lstrip("*")
         for call in function.calls
-    )
+        if call.callee.rpartition(".")[2] in names
+        for argument in call.arguments
+    }
+    return not handed.isdisjoint(function.local_names)
 
 
 class Index:
