@@ -5,7 +5,7 @@ from __future__ import annotations
 from racelint.candidate import Candidate
 from racelint.evidence.beside_loop import counted_on_loop
 from racelint.evidence.handed_alike import put_into
-from racelint.evidence.starter import changed_by_starter
+from racelint.evidence.starter import changed_by_starter, filled_by_started
 from racelint.evidence.starts import may_start
 from racelint.finding import World
 from racelint.resolve import CONSTRUCTORS, for_each_thread
@@ -18,6 +18,8 @@ def thread_iteration(c: Candidate) -> bool:
     module = c.module
     if c.facts.is_async or not any(function.loop_names for function in c.functions):
         return False
+    if module.starts_threads and next(filled_by_started(module.concurrency, c.facts), None) is not None:
+        return True
     return any(
         c.meets(key, module.resizing, World.THREADS) >= module.least for key in c.reads if key in module.resizing
     )

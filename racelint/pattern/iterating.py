@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Mark, Op
+from racelint.events import Access, Acquire, Mark, Op
 from racelint.evidence import Evidence
+from racelint.evidence.starter import filled_by_started, goes_on
 from racelint.expressions import expression
 from racelint.facts import FunctionFacts, Write
 from racelint.finding import Confidence, World
@@ -91,6 +92,44 @@ def process_wide(unit: Unit) -> Iterator[tuple[Mark, str, Evidence]]:
             text,
             Evidence(f"any thread may change `{name}`; {reason}", Confidence.MEDIUM if threaded else Confidence.LOW),
         )
+
+
+def iterated_by_starter(unit: Unit) -> Iterator[tuple[Mark, str, int, Evidence]]:
+    """Loops over what threads resize that the unit itself has started and has not waited for, with the line of the change."""
+    if unit.facts.is_async or unit.is_constructor:
+        return
+    concurrency = unit.module.concurrency
+    filled = list(filled_by_started(concurrency, unit.facts))
+    for loop in unit.marks("loop") if filled else ():
+        if loop.place.unit != unit.facts.qualname or _under_lock(unit, loop):
+            continue
+        text = unit.module.text(loop.place)
+        name, line = _VIEWED.sub("", text), unit.module.span(loop.place).line
+        if not _fails(unit, name):
+            continue
+        for one in filled:
+            if one.name == name and goes_on(concurrency, unit.facts, one, line):
+                told = f"line {one.begun} starts `{one.by.qualname}` in a thread, and nothing waits for it before"
+                yield loop, name, one.change.line, Evidence(told, Confidence.HIGH, "threads")
+                break
+
+
+def _under_lock(unit: Unit, loop: Mark) -> bool:
+    """Whether any lock is held at a loop, one of the function, too."""
+    return any(isinstance(event := unit.events[number], Acquire) and event.what == "lock" for number in loop.held)
+
+
+def _fails(unit: Unit, name: str) -> bool:
+    """Whether a name or attribute of the own object holds a collection that fails when its size changes during an iteration."""
+    scope, facts = unit.module.scope, unit.facts
+    root, dot, rest = name.partition(".")
+    if dot:
+        return root == "self" and scope.attribute_type(facts.owner, rest) in (*KEYED, *DEQUES)
+    made = {built for local, built in facts.locals_built if local == name}
+    if name not in facts.local_names:
+        made = {write.built_from for write in scope.facts.module_body.writes if write.path == name}
+    given = {write.shape for write in facts.writes if write.path == name and write.how == "="}
+    return bool(made) and made <= {*KEYED, *DEQUES} and given <= {"empty", "display"}
 
 
 _VIEWED = expression(r"\.(items|keys|values)\(\)$")

@@ -47,7 +47,13 @@ from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import Access, Confidence, Evidence, Mark, Op, Switch, calls_entry, ends_entry
 from racelint.pattern.indexing import gone_through_by_number
-from racelint.pattern.iterating import VIEWS, changed_by_requests, iterated_by_threads, process_wide
+from racelint.pattern.iterating import (
+    VIEWS,
+    changed_by_requests,
+    iterated_by_starter,
+    iterated_by_threads,
+    process_wide,
+)
 from racelint.pattern.module import Module
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.rivals import rivals, stronger
@@ -94,6 +100,18 @@ def between_threads(module: Module) -> Iterator[Finding]:
                 World.THREADS,
                 text,
                 Fix(f"iterate over a copy, `list({text})`"),
+            )
+        for loop, name, change, evidence in iterated_by_starter(unit):
+            yield module.finding(
+                RULE,
+                unit,
+                loop,
+                ((Role.READ, loop),),
+                f"`{name}` is iterated here while a thread that was started before changes it on line {change}",
+                evidence,
+                World.THREADS,
+                name,
+                Fix(f"wait for the threads before, or iterate over a copy, `list({name})`"),
             )
         for read, change, evidence in iterated_by_threads(unit):
             name = read.resource.name
