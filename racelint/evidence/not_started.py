@@ -63,6 +63,11 @@ def run_in_place(call: CallSite, caller: FunctionFacts) -> bool:
     """Whether a thread or process that a call makes is not started: its caller does the work itself, as all that it asks of it is `run`."""
     if not call.callee.endswith(("Thread", "Process", "Timer")):
         return False
+    return only_run(call, caller)
+
+
+def only_run(call: CallSite, caller: FunctionFacts) -> bool:
+    """Whether a function that makes an object with a call runs it itself: all that it does with it is to call its `run`."""
     names = [w.path for w in caller.writes if w.built_from == call.callee and w.line == call.line]
     asked = {other.callee for other in caller.calls}
     if any(other.callee == f"{call.callee}.run" and other.line == call.line for other in caller.calls):

@@ -9,6 +9,7 @@ from racelint.evidence.calls import WHEN_GONE, Calls, Waits
 from racelint.evidence.collected import collected
 from racelint.evidence.data import Root
 from racelint.evidence.handing_on import POOLS, waits_in_turn
+from racelint.evidence.not_started import only_run
 from racelint.evidence.turns import joined_before, lone_worker, task_lock_around
 from racelint.expressions import expression
 from racelint.facts import CallSite, FunctionFacts
@@ -183,14 +184,27 @@ def _left_over(calls: Calls, caller: FunctionFacts, steps: int = 3) -> bool:
 
 
 def _run_by_callers(calls: Calls, class_name: str) -> bool:
-    """Whether the project starts nothing, and calls the `run` of objects of the class itself: that runs in the thread of its caller."""
-    found = calls.scope.index.calls
-    return "start" not in found and any(
-        class_name in (holder, dict(caller.locals_built).get(holder))
-        for module, caller, call in found.get("run", ())
-        if module is calls.scope.facts
-        for holder in (call.callee.rpartition(".")[0],)
+    """Whether objects of the class are run by whoever makes them, by a call of their `run`, and nothing starts them.
+
+    So it is where the project starts nothing at all, and where all that make one do nothing else with it.
+    """
+    index, last = calls.scope.index, class_name.rpartition(".")[2]
+    found = index.calls
+    if "start" not in found:
+        return any(
+            class_name in (holder, dict(caller.locals_built).get(holder))
+            for module, caller, call in found.get("run", ())
+            if module is calls.scope.facts
+            for holder in (call.callee.rpartition(".")[0],)
+        )
+    made = found.get(last, ())
+    if not made or not all(only_run(call, caller) for _, caller, call in made):
+        return False
+    starts_itself = any(call.callee == "self.start" for _, caller, call in found["start"] if caller.owner == class_name)
+    derived = any(
+        base.rpartition(".")[2] == last for module in index.modules for one in module.classes for base in one.bases
     )
+    return not (starts_itself or derived or last in index.renamed)
 
 
 def _built_often(calls: Calls, class_name: str) -> bool:
