@@ -51,10 +51,25 @@ def lone_worker(calls: Calls, call: CallSite, starter: FunctionFacts) -> str:
         made = [w.line for m in makers for w in m.writes if w.path == root and w.shape == "call"]
         if root in calls.scope.rebound_globals:
             return ""
-    pools = {c.line: c for m in makers for c in m.calls if c.callee.rpartition(".")[2] in POOLS}
-    if not made or not all(line in pools and not ALONE.isdisjoint(pools[line].arguments) for line in made):
-        return ""
-    return name
+    alone = {c.line for m in makers for c in m.calls if _makes_lone_worker(calls, c, m)}
+    return name if made and alone.issuperset(made) else ""
+
+
+def _makes_lone_worker(calls: Calls, call: CallSite, maker: FunctionFacts) -> bool:
+    """Whether a call makes a pool of one worker, or has a function of the project make one: `make_serial_executor()`."""
+    last = call.callee.rpartition(".")[2]
+    if last in POOLS:
+        return not ALONE.isdisjoint(call.arguments)
+    index, names = calls.scope.index, calls.scope.names_in(maker.qualname)
+    found = index.meaning(call.callee, names.facts) if last in index.mentions else None
+    function = index.table(found.module).functions.get(found.name) if found is not None else None
+    makers = [function] if function is not None else [method for _, method in index.methods_named.get(last, ())]
+    return bool(makers) and all(map(_gives_lone_worker, makers))
+
+
+def _gives_lone_worker(function: FunctionFacts) -> bool:
+    pools = [call for call in function.calls if call.callee.rpartition(".")[2] in POOLS]
+    return bool(pools) and bool(function.returned) and all(not ALONE.isdisjoint(call.arguments) for call in pools)
 
 
 def _without_local_name(path: str, function: FunctionFacts) -> str:
