@@ -18,7 +18,7 @@ from racelint.resolve.changes import LOSING
 from racelint.spans import Spans
 from racelint.store_calls import StoreCalls
 from racelint.touch import ENDINGS, ends_entry, limited_waits
-from racelint.words import first_word, whole_lock
+from racelint.words import REPLACED_AFTER, first_word, whole_lock
 
 GROWS = frozenset(["+=", "[]", "[]+=", "append", "add", "extend", "update"])
 """Changes of counters and collections that other processes should see."""
@@ -235,6 +235,22 @@ class Candidates:
             ):
                 found.update("." + path.partition(".")[2] for path in function.reads if path.startswith("self."))
         return frozenset(found & self.resizing.keys())
+
+    @cached_property
+    def replaced(self) -> frozenset[str]:
+        """The keys of what a function ends and puts another in its place."""
+        found: set[str] = set()
+        for function in self.scope.every_function:
+            ended = {
+                holder
+                for c in function.calls
+                for holder, _, end in (c.callee.rpartition("."),)
+                if end in REPLACED_AFTER
+            }
+            for key, writes in self.keys.changes(function, True).items() if ended else ():
+                if any(write.how == "=" and write.path in ended for write in writes):
+                    found.add(key)
+        return frozenset(found)
 
     def taken(self, function: FunctionFacts) -> frozenset[str]:
         """What the function enters."""

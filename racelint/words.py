@@ -297,3 +297,7 @@ ASKS_FOR_THREAD = frozenset({"get_running_loop", "_get_running_loop", "current_t
 def named_loop(path: str) -> bool:
     """Whether a dotted name is called after an event loop: `self._event_loop`."""
     return path.rpartition(".")[2].lower().endswith("loop")
+
+
+REPLACED_AFTER = frozenset({"close", "disconnect", "quit", "terminate"})
+"""Last names of calls that end a file, connection or process, after which another one takes its place."""

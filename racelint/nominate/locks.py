@@ -105,6 +105,8 @@ def used_under_lock(c: Candidate) -> bool:
         return not c.facts.is_async  # the lock says that threads share it, whoever they are
     if c.rank(World.THREADS) < c.module.least:
         return False
+    if not c.module.replaced.isdisjoint(c.reads):
+        return True
     ends = c.module.scope.models.idempotent
     return any(
         call.callee.rpartition(".")[2] in ends or any(map(c.module.is_guard, call.within))

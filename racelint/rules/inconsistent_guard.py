@@ -59,6 +59,7 @@ from racelint.pattern.deciding import ADDING
 from racelint.pattern.forgotten import awaited_change, emptied_after_reading, forgotten_once, steps
 from racelint.pattern.kept_together import read_apart
 from racelint.pattern.module import Module
+from racelint.pattern.replaced_meanwhile import used_while_replaced
 from racelint.pattern.shown_only import only_shown
 from racelint.pattern.torn_reads import torn_reads
 from racelint.pattern.unit import Unit
@@ -104,15 +105,18 @@ def find(module: Module) -> Iterable[Finding]:
 
 def compounds(module: Module) -> Iterator[Finding]:
     """Single steps without the lock under which others do several."""
-    for broken in broken_compounds(module):
+    replaced = list(used_while_replaced(module))
+    for broken in (*broken_compounds(module), *replaced):
         lock, name = broken.lock.lock.name, broken.step.resource.name
+        does = "closes it and puts another in its place" if broken in replaced else "uses it in several steps"
+        here = "used" if broken in replaced else "changed"
         yield module.finding(
             RULE,
             broken.unit,
             broken.step,
             ((Role.WRITE, broken.rest), (Role.WRITE, broken.step)),
-            f"`{name}` is changed here without `{lock}`, under which `{broken.other.facts.qualname}` uses it in several steps on "
-            f"line {module.line(broken.rest)}",
+            f"`{name}` is {here} here without `{lock}`, under which `{broken.other.facts.qualname}` {does} on line "
+            f"{module.line(broken.rest)}",
             broken.evidence,
             World.THREADS,
             name,
