@@ -37,6 +37,13 @@ def first_none(unit: Unit, owner: str, attribute: str) -> bool:
     return bool(first) and all(w.shape == "none" for w in first)
 
 
+def first_empty(unit: Unit, owner: str, attribute: str) -> bool:
+    """Whether constructors set the attribute to an empty collection, and to nothing else."""
+    scope = unit.module.scope
+    first = [w for f, w in scope.attribute_writes(owner, attribute) if scope.in_construction(f, w)]
+    return bool(first) and all(w.shape == "empty" for w in first)
+
+
 def needs_at_once(unit: Unit, body: str, owner: str, attribute: str) -> bool:
     """Whether the function uses what the attribute holds whatever happens, and waits for nothing before."""
     runs = unit.module.unit(body)

@@ -11,7 +11,7 @@ from racelint.facts import FunctionFacts
 from racelint.finding import Confidence, World
 from racelint.frozen import dataclass
 from racelint.pattern.half_ready import comes_at_once, missing_at_first
-from racelint.pattern.needing import first_none
+from racelint.pattern.needing import first_empty, first_none
 from racelint.pattern.unit import Unit, same
 
 
@@ -74,7 +74,7 @@ def _sets_new(unit: Unit, write: Access, made: Value) -> bool:
     if made.type[1:] not in scope.family(owner) or "." in attribute or write.resource.key:
         return False
     if write.resource.kind is Kind.ARGUMENT:
-        return first_none(unit, owner, attribute)
+        return first_none(unit, owner, attribute) or (not unit.facts.is_async and first_empty(unit, owner, attribute))
     called = unit.facts.is_async and write.place.unit != unit.facts.qualname and write.resource.name.startswith("self.")
     return (
         called
@@ -109,12 +109,15 @@ def _users(unit: Unit, show: Access, write: Access) -> Iterator[FunctionFacts]:
     """The functions that take objects from there and use the attribute; the unit itself, if it does so where it found one."""
     scope = unit.module.scope
     attribute = write.resource.path.rpartition(".")[2]
-    if write.resource.kind is Kind.ARGUMENT and _goes_on_with_it(unit, show, write):
+    empty = write.resource.kind is Kind.ARGUMENT and first_empty(unit, *write.resource.place)
+    if write.resource.kind is Kind.ARGUMENT and not empty and _goes_on_with_it(unit, show, write):
         yield unit.facts
     for function in scope.facts.functions:
         if function.qualname == unit.facts.qualname or not _comes_to(unit, function, show):
             continue
         if any(call.within for call in function.calls) or is_tested(unit, function, attribute):
+            continue
+        if empty and not _indexes(unit, function, attribute):
             continue
         used = [path for path in function.reads if path.count(".") == 1 and path.endswith(f".{attribute}")]
         used = [path for path in used if path.partition(".")[0] not in ("self", "cls")]
@@ -162,6 +165,14 @@ def _looks_there(unit: Unit, function: FunctionFacts, show: Access) -> bool:
         return resource.path in function.reads and resource.path not in function.local_names
     family = unit.module.scope.family(resource.owner) if resource.owner in unit.module.scope.classes else frozenset()
     return function.owner in family and f"self.{resource.path}" in function.reads
+
+
+def _indexes(unit: Unit, function: FunctionFacts, attribute: str) -> bool:
+    """Whether the function takes an entry out of the attribute, asks not how many there are, and minds no error."""
+    text = "\n".join(unit.module.program.lines[function.first - 1 : function.last])
+    taken = expression(rf"\.{attribute}\[[^\]:]+\](?!\s*(\[[^\]]*\]\s*)?=[^=])")
+    asked = expression(rf"\blen\(|\bexcept\b|\bin\s+[\w.]+\.{attribute}\b")
+    return taken.search(text) is not None and asked.search(text) is None
 
 
 def is_tested(unit: Unit, function: FunctionFacts, attribute: str) -> bool:
