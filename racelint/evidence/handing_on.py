@@ -43,7 +43,8 @@ class Starter:
 def starter_of(scope: Scope, function: FunctionFacts, call: CallSite, spawner: Spawner) -> Starter | None:
     """The function as one that starts what it is handed, if the call does so; not where it waits for each before it starts the next.
 
-    What it starts may be a function in its body that calls what was handed in: one that catches errors, or takes its turn.
+    What it starts several times may be a function in its body that calls what was handed in: one that catches errors, or takes its
+    turn.
     """
     params, handed = frozenset(name for name, _ in own_params(function)), handed_on(call)
     inner = {name: _called_inside(scope, function, name) & params for name in handed - params}
@@ -59,12 +60,11 @@ def starter_of(scope: Scope, function: FunctionFacts, call: CallSite, spawner: S
         or (call.looped and not call.awaited)
         or not spread.isdisjoint(called)  # `gather(*(work(row) for row in rows))`
     )
-    waits = _waits(call, function)
-    if not several and (waits_for_result(function) or (waits and any(inner.values()))):
-        return None
+    if not several and (waits_for_result(function) or any(inner.values())):
+        return None  # what calls one thing in its own way may well see to it that nothing else does
     if call.awaited and spawner.world == "tasks" and not spread:
         return None
-    return Starter(function, call, spawner, given, several, waits)
+    return Starter(function, call, spawner, given, several, _waits(call, function))
 
 
 def _called_inside(scope: Scope, function: FunctionFacts, name: str) -> frozenset[str]:
