@@ -79,7 +79,7 @@ def find_handlers(calls: Calls) -> list[Root]:
                 or (models.handler_bases.get("." + base.rpartition(".")[2]) if not calls.scope.is_plain(base) else None)
                 or next((handler for ending, handler in models.handler_endings if base.endswith(ending)), None)
             )
-            if known is None or (known.when and known.when.isdisjoint(_used(calls))):
+            if known is None or (known.when and not _in_threads(calls, class_.qualname, known.when)):
                 continue
             for method in calls.scope.methods.get(class_.qualname, {}).values():
                 answers = method.name in known.methods if known.methods else not method.name.startswith("_")
@@ -161,6 +161,21 @@ def _called_on(calls: Calls, holder: str, caller: FunctionFacts, names: frozense
     own = holder.startswith("self.") and caller.owner
     methods = calls.scope.methods.get(caller.owner, {}).values() if own else ()
     return any(call.callee in callees for function in (caller, *methods) for call in function.calls)
+
+
+def _in_threads(calls: Calls, handler: str, servers: frozenset[str]) -> bool:
+    """Whether a server that answers each request in a thread gets the handler: one of those which the module makes for it, or any if
+    it makes none for it."""
+    functions = (*calls.scope.facts.functions, calls.scope.facts.module_body)
+    made = {call.callee for function in functions for call in function.calls if handler in call.arguments}
+    if not made:
+        return not servers.isdisjoint(_used(calls))
+    names = {name.rpartition(".")[2] for one in made for name in (one, *calls.scope.base_names(one))}
+    return not servers.isdisjoint(names) or not names & _IN_TURN
+
+
+_IN_TURN = frozenset({"HTTPServer", "TCPServer", "UDPServer", "UnixStreamServer", "UnixDatagramServer"})
+"""Servers of the standard library that answer one request after the other, unless a subclass says otherwise."""
 
 
 def _used(calls: Calls) -> set[str]:

@@ -48,6 +48,8 @@ class Assignments(Evaluator):
                     self.store(element.value, value, node)
                 return
         only = targets[0] if len(targets) == 1 else None
+        if only is not None and type(node.value) is cst.IfExp and self._left_as_it_is(only, node.value, node):
+            return
         if type(only) is cst.Name and only.value not in self.function.outer_names:
             self.answered = node.value
         value = self.evaluate(node.value)
@@ -56,6 +58,24 @@ class Assignments(Evaluator):
         for target in targets:
             self.store(target, value, node)
         self._note_kept(targets, value, node)
+
+    def _left_as_it_is(self, target: cst.BaseAssignTargetExpression, given: cst.IfExp, node: cst.Assign) -> bool:
+        """Walks `self.pool = self.pool if self.pool else await connect()`, which writes on one of two ways only; whether it is such."""
+        shared = isinstance(target, cst.Attribute) or (
+            type(target) is cst.Name and target.value in self.function.outer_names
+        )
+        text = source_of(target) if shared else ""
+        arms = [source_of(arm) == text for arm in (given.body, given.orelse)]
+        if not text or arms[0] == arms[1]:
+            return False
+        _, true, false = self.condition(given.test)
+        after = self.state.copy()
+        self.know(false if arms[0] else true)
+        self.store(target, self.evaluate(given.orelse if arms[0] else given.body), node)
+        one, self.state = self.state, after
+        self.know(true if arms[0] else false)
+        self.merge(one, self.state)
+        return True
 
     def _note_kept(self, targets: list[cst.BaseAssignTargetExpression], value: Value, node: cst.Assign) -> None:
         """A new object that was put where others find it is theirs, too, by whatever local name it goes on: `room = rooms[name] = Room()`.

@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from racelint.events import NO_IDS, Access, Acquire, Event, Ids, Kind, Mark, Op, Resource, Shape, Switch
+from racelint.expressions import expression
 from racelint.finding import World
 from racelint.frozen import cached_property
 from racelint.pattern.doubts import Reason
@@ -251,9 +252,22 @@ class Unit:
 
     def guarded(self, one: Event, other: Event, world: World = World.TASKS) -> bool:
         """Whether a lock or claim covers both; a transaction is no guard between tasks or threads."""
-        found = (guard for guard in self.guards(one, other) if _excludes(guard, world))
+        refused = world is World.PROCESSES and self._refused(one, other)
+        found = (guard for guard in self.guards(one, other) if refused or _excludes(guard, world))
         guard = next((guard for guard in found if not self._given_up(guard, one, other)), None)
         return guard is not None and self.safe(one, other, because=lambda: self._covers(guard))
+
+    def _refused(self, one: Event, other: Event) -> bool:
+        """Whether PostgreSQL refuses the second event, a change of rows that the first has read in one transaction, if they have changed.
+
+        So it does from "repeatable read" on (its manual, 13.2.2). What is made because of what was read is not refused.
+        """
+        if not isinstance(one, Access) or not isinstance(other, Access) or one.resource.place != other.resource.place:
+            return False
+        if other.op not in (Op.WRITE, Op.UPDATE) or self.module.scope.libraries.isdisjoint(POSTGRESQL):
+            return False
+        taken = list(self.guards(one, other, "transaction"))
+        return bool(taken) and all(_REPEATABLE.search(guard.lock.name) for guard in taken)
 
     def _covers(self, guard: Acquire) -> str:
         name = f" `{guard.lock.shown}`" if guard.lock.shown else ""
@@ -417,6 +431,12 @@ class Unit:
         else:
             kind = scope.assigned.get(resource.path, "")
         return kind.endswith("Condition") and not made_of_nothing(scope, resource.owner, resource.path)
+
+
+POSTGRESQL = frozenset({"asyncpg", "psycopg", "psycopg2"})
+"""Drivers of PostgreSQL."""
+
+_REPEATABLE = expression(r"(?i)repeatable_?read")
 
 
 def _excludes(guard: Acquire, world: World) -> bool:
