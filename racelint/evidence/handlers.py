@@ -164,14 +164,14 @@ def _called_on(calls: Calls, holder: str, caller: FunctionFacts, names: frozense
 
 
 def _in_threads(calls: Calls, handler: str, servers: frozenset[str]) -> bool:
-    """Whether a server that answers each request in a thread gets the handler: one of those which the module makes for it, or any if
-    it makes none for it."""
+    """Whether the module uses a server that answers each request in a thread, and none that answers one after the other gets the
+    handler."""
     functions = (*calls.scope.facts.functions, calls.scope.facts.module_body)
     made = {call.callee for function in functions for call in function.calls if handler in call.arguments}
-    if not made:
-        return not servers.isdisjoint(_used(calls))
     names = {name.rpartition(".")[2] for one in made for name in (one, *calls.scope.base_names(one))}
-    return not servers.isdisjoint(names) or not names & _IN_TURN
+    if servers.isdisjoint(names) and names & _IN_TURN:
+        return False
+    return not servers.isdisjoint(_used(calls))
 
 
 _IN_TURN = frozenset({"HTTPServer", "TCPServer", "UDPServer", "UnixStreamServer", "UnixDatagramServer"})

@@ -105,6 +105,7 @@ class Concurrency(OwnObjects):
                     (left.guarded and right.guarded)
                     or (first != second and self._apart(left, right, resource))
                     or (first == second and left.elsewhere)
+                    or (left.public and right.public and world == "tasks" and not self._owner(left))
                     or (first != second and self.of_alternatives(first, second, one, other))
                     or (own and (self._left_to_worker(left) or self._left_to_worker(right)))
                     or in_turn  # of what the one object has, though others might have it, too

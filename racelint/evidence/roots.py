@@ -108,7 +108,7 @@ class Roots(Calls):
                         "asks for answers that are told apart by keys, as several are under way",
                     )
             elif function.is_async:
-                strength, why = Confidence.LOW, "is a public coroutine function over module state"
+                strength, why = Confidence.MEDIUM, "is a public coroutine function over module state"
             else:
                 strength, why = Confidence.LOW, "is a public function"
             text = f"`{shown_name(function.qualname)}` {why}; callers may run it at once"

@@ -264,6 +264,8 @@ class Unit:
         """
         if not isinstance(one, Access) or not isinstance(other, Access) or one.resource.place != other.resource.place:
             return False
+        if not one.tested or one.tested != other.tested:
+            return False  # of other rows than those that are changed
         if other.op not in (Op.WRITE, Op.UPDATE) or self.module.scope.libraries.isdisjoint(POSTGRESQL):
             return False
         taken = list(self.guards(one, other, "transaction"))
