@@ -135,7 +135,10 @@ class Calls(Targets):
         return frozenset(names).union(n for n, origin in self.scope.facts.imports if origin.rpartition(".")[2] in names)
 
     def _starter_elsewhere(self, call: str, caller: FunctionFacts) -> Starter | None:
-        """The function of another module of the project that is called, if it starts what it is handed."""
+        """The function of another module of the project that is called, if it starts several runs of what it is handed.
+
+        What starts one, and mostly waits for it (`run_sync`, the project's own `to_thread`), tells of no second run.
+        """
         first = call.partition(".")[0]
         if first in caller.local_names or first not in self.scope.from_project:
             return None
@@ -147,7 +150,8 @@ class Calls(Targets):
         other = self._others.get(found.module.path)
         if other is None:
             other = self._others[found.module.path] = Calls(Scope(found.module, index, self.scope.models))
-        return other.starters.get(name, {}).get(found.name)
+        known = other.starters.get(name, {}).get(found.name)
+        return known if known is not None and known.several else None
 
     def innermost(self, call: CallSite, caller: FunctionFacts) -> tuple[CallSite, FunctionFacts]:
         """The call of a library that starts what a call is handed, and where it stands: in a helper, maybe."""
