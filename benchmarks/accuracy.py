@@ -267,22 +267,40 @@ def race_tables(races: Sequence[Race]) -> Iterator[str]:
 def package_tables(packages: Sequence[Package], verdicts: Sequence[Verdict]) -> Iterator[str]:
     """Precision and density, as Markdown."""
     lines = sum(package.lines for package in packages)
-    yield "| rule | right | wrong | undecidable | unread | right of those read | findings per 10,000 lines |"
-    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+    ever = ever_read(verdicts)
+    yield (
+        "| rule | right | wrong | undecidable | unread | right of those read | right of all ever read "
+        "| findings per 10,000 lines |"
+    )
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     total: Counter[str] = Counter()
     for code, count in per_rule(packages, verdicts).items():
         total += count
-        yield _rule_row(code, count, lines)
-    yield _rule_row("all", total, lines)
+        yield _rule_row(code, count, ever[code], lines)
+    yield _rule_row("all", total, sum(ever.values(), Counter()), lines)
     yield "\n| package | version | lines | findings | per 10,000 lines |\n| --- | --- | ---: | ---: | ---: |"
+    silent = [package for package in packages if not package.findings]
     for package in packages:
-        number = len(package.findings)
-        yield f"| {package.name} | {package.version} | {package.lines:,} | {number} | {_density(number, package.lines)} |"
+        if number := len(package.findings):
+            density = _density(number, package.lines)
+            yield f"| {package.name} | {package.version} | {package.lines:,} | {number} | {density} |"
+    yield f"\nNothing is found in {len(silent):,} more packages of {sum(package.lines for package in silent):,} lines."
 
 
-def _rule_row(code: str, count: Counter[str], lines: int) -> str:
+def ever_read(verdicts: Iterable[Verdict]) -> dict[str, Counter[str]]:
+    """By code: what was said of all findings that were ever read, of which many are not reported any more."""
+    last = {(verdict.package, verdict.key): verdict for verdict in verdicts}
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for verdict in last.values():
+        counts[verdict.key[-1]][verdict.verdict] += 1
+    return counts
+
+
+def _rule_row(code: str, count: Counter[str], ever: Counter[str], lines: int) -> str:
     right, wrong = count["right"], count["wrong"]
-    cells = (right, wrong, count["undecidable"], count["unread"], share(right, right + wrong))
+    decided = ever["right"] + ever["wrong"]
+    of_all = f"{share(ever['right'], decided)} of {decided}" if decided else "-"
+    cells = (right, wrong, count["undecidable"], count["unread"], share(right, right + wrong), of_all)
     return f"| {code} | {' | '.join(map(str, cells))} | {_density(count.total(), lines)} |"
 
 

@@ -185,11 +185,14 @@ def test_figures_stand_between_the_marks() -> None:
         accuracy.Race("b", "file-toctou", "project", "processes", False, False),
     ]
     package = accuracy.Package("shop", "1.2", 20_000, (PREPARE,))
-    new = accuracy.figures([package], [], races)
+    gone = accuracy.Verdict("shop", ("shop/pages.py", "PageCache.put", "RL701"), "wrong")
+    new = accuracy.figures([package, accuracy.Package("till", "1", 1_500, ())], [gone], races)
     assert "| all 2 | 1 | 50 % |" in new
     assert "| visible within one module, 1 | 1 | 100 % |" in new
     assert "| file-toctou | 1 | 2 | 1 |" in new
-    assert "| RL701 | 0 | 0 | 0 | 1 | - | 0.50 |" in new
+    assert "| RL701 | 0 | 0 | 0 | 1 | - | 0 % of 1 | 0.47 |" in new
+    assert "| shop | 1.2 | 20,000 | 1 | 0.50 |" in new
+    assert "Nothing is found in 1 more packages of 1,500 lines." in new
     page = f"above\n{accuracy.BEGIN}\nold\n{accuracy.END}\nbelow\n"
     once = accuracy.replace_figures(page, new)
     assert once.startswith("above\n")
