@@ -13,7 +13,7 @@ import pytest
 
 from racelint import edits, lint_paths, lint_source, run
 from racelint.config import Config
-from racelint.finding import Problem
+from racelint.finding import Confidence, Problem
 from racelint.flow import statements
 from racelint.frozen import replace
 from racelint.rules import RULES, stale_write
@@ -238,6 +238,36 @@ def test_a_file_of_50_000_lines_is_read(folder: Path) -> None:
     (folder / "race.py").write_text("".join(f"def f{i}(a):\n    return a + {i}\n\n\n" for i in range(12_500)) + RACE)
     report = lint_paths([folder])
     assert [finding.line for finding in report.findings] == [50_011]
+
+
+def test_what_looks_like_a_pattern_is_read_as_text(folder: Path) -> None:
+    """Columns, keys and attributes go into regular expressions: `**{field: value}` names a column, `"c++"` a key."""
+    (folder / "odd.py").write_text(
+        """
+import threading
+
+
+def convert(md, model, field):
+    for id, value in model.objects.exclude(**{field: ""}).values_list("id", field):
+        model.objects.filter(id=id).update(**{field: md.convert(value)})
+
+
+class Table:
+    def open(self):
+        made = {"(": None}
+        self.made = made
+        made["c++"] = connect()
+        made["(["] = connect()
+
+    def use(self):
+        return self.made["c++"].go() or self.made["(["].go()
+
+    def start(self):
+        threading.Thread(target=self.open).start()
+        threading.Thread(target=self.use).start()
+"""
+    )
+    assert not lint_paths([folder / "odd.py"], Config(min_confidence=Confidence.LOW)).problems
 
 
 # What is no file

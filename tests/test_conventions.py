@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import pkgutil
 import re
 from importlib import import_module
@@ -15,6 +16,11 @@ from racelint.rule import Rule
 from racelint.rules import RULES
 
 FIXTURES = Path(__file__).parent / "fixtures"
+PACKAGE = Path(racelint.rules.__file__).parent.parent
+COMPILING = {
+    "expression",
+    *(f"re.{name}" for name in ("compile", "search", "match", "fullmatch", "sub", "findall", "finditer")),
+}
 RACES = [rule for rule in RULES if rule.code < "RL900"]
 each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 each_race = pytest.mark.parametrize("rule", RACES, ids=lambda rule: rule.name)
@@ -79,3 +85,25 @@ def test_every_fixture_folder_is_a_rule() -> None:
     names = {rule.name for rule in RULES} | {"safe-shapes"}
     unknown = [path.name for path in FIXTURES.iterdir() if path.is_dir() and path.name not in names]
     assert unknown == []
+
+
+def test_what_code_names_is_escaped_in_regular_expressions() -> None:
+    """A text of the code under analysis, such as `**{field: value}` for a column, must not be read as a pattern: it may be none."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        tree = ast.parse(path.read_bytes())
+        for function in (node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.Lambda))):
+            escaped = {
+                name.id
+                for step in ast.walk(function)
+                if isinstance(step, ast.Assign) and "escape" in ast.unparse(step.value)
+                for target in step.targets
+                for name in ast.walk(target)
+                if isinstance(name, ast.Name)
+            }
+            for call in (node for node in ast.walk(function) if isinstance(node, ast.Call) and node.args):
+                if ast.unparse(call.func) not in COMPILING or not isinstance(call.args[0], ast.JoinedStr):
+                    continue
+                for part in (part.value for part in call.args[0].values if isinstance(part, ast.FormattedValue)):
+                    text = ast.unparse(part)
+                    fixed = text.isupper() or text in escaped or "escape(" in text
+                    assert fixed, f"{path.name}:{call.lineno}: {text} is not escaped"

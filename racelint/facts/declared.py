@@ -128,7 +128,7 @@ def says_thread_safe(node: ast.ClassDef) -> bool:
     texts = [ast.get_docstring(node, clean=False), *(ast.get_docstring(one, clean=False) for one in constructors)]
     text = "\n\n".join(filter(None, texts))
     if f"`{node.name}`" in text:
-        text = re.sub(rf"`+{node.name}`+", node.name, text)
+        text = re.sub(rf"`+{re.escape(node.name)}`+", node.name, text)
     clauses = [(_clause(text, match.start()), text[match.end() :]) for match in _THREAD_SAFE.finditer(text)]
     if any(_NOT.search(before[-20:]) for before, _ in clauses):
         return False

@@ -156,7 +156,7 @@ def document_parts(text: str) -> tuple[tuple[str, Value], ...]:
     """The same of an update of MongoDB, with the amounts that it adds to fields: `{"$inc": {"coins": -n}}` is `coins=-n`."""
     parts = []
     for name, operator, wanted in (("flags", "set", _FLAG), ("amounts", "inc", _AMOUNT)):
-        inner = re.search(rf"""["']\${operator}["']\s*:\s*{{([^{{}}]*)}}""", text)
+        inner = re.search(rf"""["']\${re.escape(operator)}["']\s*:\s*{{([^{{}}]*)}}""", text)
         found = [f"{field}={value}" for field, value in wanted.findall(inner[1])] if inner is not None else []
         if found:
             parts.append((name, Value(text=" ".join(sorted(found)))))

@@ -101,7 +101,7 @@ def _may_be_null(unit: Unit, made: Access, column: str) -> bool:
 
 def _looked_up_by(unit: Unit, made: Access, column: str) -> tuple[str, str | None]:
     """The name that a column is looked up by, and its annotation if it is an argument's."""
-    told = re.search(rf"\b{column}=(\w+)\s*[,)]", unit.module.text(made.place).replace(" = ", "="))
+    told = re.search(rf"\b{re.escape(column)}=(\w+)\s*[,)]", unit.module.text(made.place).replace(" = ", "="))
     function = unit.module.scope.functions.get(made.place.unit)
     if told is None or function is None:
         return "", None

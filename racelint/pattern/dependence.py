@@ -172,7 +172,7 @@ def _sets_entry(unit: Unit, update: Access, check: Access) -> bool:
         return False
     text = unit.module.text(update.place)
     return any(
-        re.search(rf"\b{key}(=|['\"]: *){re.escape(value)}\s*[,)}}]", text) is not None
+        re.search(rf"\b{re.escape(key)}(=|['\"]: *){re.escape(value)}\s*[,)}}]", text) is not None
         for value in sorted(update.related & check.related)
     )
 

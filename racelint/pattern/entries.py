@@ -28,7 +28,7 @@ def _given(unit: Unit, new: Access) -> str:
     if added is None or function is None:
         return text
     lines = "".join(unit.module.program.lines[function.first - 1 : function.last])
-    built = re.search(rf"(?<![\w.]){added[1]}\s*=\s*[\w.]+\((?:[^()]|\([^()]*\))*\)", lines)
+    built = re.search(rf"(?<![\w.]){re.escape(added[1])}\s*=\s*[\w.]+\((?:[^()]|\([^()]*\))*\)", lines)
     return built[0] if built is not None else text
 
 

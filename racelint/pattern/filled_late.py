@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from racelint.events import Access, Kind, Op, Sense, Shape, Switch
@@ -70,7 +71,7 @@ def _relies_on(unit: Unit, user: FunctionFacts, class_name: str, attribute: str)
     if is_tested(unit, user, attribute):
         return False
     lines = unit.module.program.lines
-    used = expression(rf"(?:\b(?!self\b|cls\b)\w+|\))\.{attribute}\b(?:[.\[(]|\s*(?:[-+*/%<>,):]|$))")
+    used = expression(rf"(?:\b(?!self\b|cls\b)\w+|\))\.{re.escape(attribute)}\b(?:[.\[(]|\s*(?:[-+*/%<>,):]|$))")
     if any(used.search(line) for line in lines[user.first - 1 : user.last]):
         return True
     for call in user.calls:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from racelint.events import Access, Kind, Op, Sense
@@ -56,7 +57,7 @@ def _closers(unit: Unit, check: Access, queue: str) -> Iterator[FunctionFacts]:
 def _mark(unit: Unit, function: FunctionFacts, queue: str) -> str:
     """What a method puts into the queue to end its reader: `None`, or a name that says so; "" if nothing."""
     put = expression(
-        rf"{queue.replace('.', '[.]')}\.put(?:_nowait)?\(\s*(None|[\w.]*(?i:stop|end|sentinel|done|close|quit|eof)\w*)\s*[,)]"
+        rf"{re.escape(queue)}\.put(?:_nowait)?\(\s*(None|[\w.]*(?i:stop|end|sentinel|done|close|quit|eof)\w*)\s*[,)]"
     )
     lines = unit.module.program.lines[function.first - 1 : function.last]
     return next((found.group(1) for line in lines if (found := put.search(line)) is not None), "")
@@ -64,7 +65,7 @@ def _mark(unit: Unit, function: FunctionFacts, queue: str) -> str:
 
 def _read_to_the_mark(unit: Unit, closer: FunctionFacts, queue: str) -> bool:
     """Whether a method of the object takes from the queue and compares what it gets with the mark."""
-    mark = _mark(unit, closer, queue).rpartition(".")[2]
+    mark = re.escape(_mark(unit, closer, queue).rpartition(".")[2])
     family = unit.module.scope.family(unit.facts.owner)
     compared = expression(rf"\bis (?:not )?[\w.]*\b{mark}\b|[=!]= [\w.]*\b{mark}\b")
     for function in unit.module.scope.facts.functions:

@@ -216,7 +216,9 @@ def _statements(unit: Unit) -> Iterator[Taken]:
             chosen = _columns(look)
             columns = write.assigned & chosen - write.tested
             shifted = write.value.part("relative") is not None and columns == write.assigned
-            shifted = shifted or any(re.search(rf"\b{c}=(Case|F)\(", unit.module.text(write.place)) for c in columns)
+            shifted = shifted or any(
+                re.search(rf"\b{re.escape(c)}=(Case|F)\(", unit.module.text(write.place)) for c in columns
+            )
             if columns and not write.tested & chosen and not shifted:
                 taken = Taken(Pair(unit, look, write), min(columns), look.how in ONE)
                 if write.op is not Op.UPDATE or worked_on(unit, taken) or _given_back(unit, look, write):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from racelint.events import Access, Kind, Op, Shape
@@ -102,7 +103,7 @@ def _uses(unit: Unit, method: FunctionFacts, attribute: str) -> bool:
         return False
     if any(call.within for call in method.calls) or is_tested(unit, method, attribute):
         return False
-    asked = expression(rf"\bself\.{attribute}[.\[(]")
+    asked = expression(rf"\bself\.{re.escape(attribute)}[.\[(]")
     return any(asked.search(line) for line in unit.module.program.lines[method.first - 1 : method.last])
 
 
@@ -134,7 +135,7 @@ def filled_late(unit: Unit) -> Iterator[tuple[Access, Write, str, Evidence]]:
 
 def _had(before: str, key: str) -> bool:
     """Whether the dictionary had something else than None under the key before it was shown, as far as the text tells."""
-    had = expression(rf"[\"']{key}[\"']\s*(?::|\]\s*=)(?!\s*None\b)")
+    had = expression(rf"[\"']{re.escape(key)}[\"']\s*(?::|\]\s*=)(?!\s*None\b)")
     return had.search(before) is not None or "**" in before or "setdefault(" in before or ".update(" in before
 
 
@@ -163,15 +164,14 @@ def _ends(unit: Unit, line: int, fill: Write) -> bool:
 def _entry_user(unit: Unit, show: Access, fill: Write) -> tuple[str, Evidence] | None:
     """Another function that reads what holds the dictionary and then the entry, without a look whether it is there."""
     lines = unit.module.program.lines
-    used = expression(rf"\[[\"']{fill.key}[\"']\]\s*[.\[(+*/%-]")
+    key = re.escape(fill.key)
+    used = expression(rf"\[[\"']{key}[\"']\]\s*[.\[(+*/%-]")
     for function in unit.module.scope.facts.functions:
         path = _seen_from(unit, function, show) if function.qualname != unit.facts.qualname else ""
         if not path or path not in function.reads or any(write.path == path for write in function.writes):
             continue
         text = "\n".join(lines[function.first - 1 : function.last])
-        tested = expression(
-            rf"[\"']{fill.key}[\"']\s+(?:not\s+)?in\b|\b(?:if|and|or|not)\s+[\w.]+\[[\"']{fill.key}[\"']\]"
-        )
+        tested = expression(rf"[\"']{key}[\"']\s+(?:not\s+)?in\b|\b(?:if|and|or|not)\s+[\w.]+\[[\"']{key}[\"']\]")
         if not used.search(text) or tested.search(text):
             continue
         found = unit.module.concurrency.overlap(unit.facts.qualname, function.qualname, "threads", show.resource)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from racelint.events import Access, Kind, Op, Sense, Shape, Value
@@ -170,16 +171,18 @@ def _looks_there(unit: Unit, function: FunctionFacts, show: Access) -> bool:
 def _indexes(unit: Unit, function: FunctionFacts, attribute: str) -> bool:
     """Whether the function takes an entry out of the attribute, asks not how many there are, and minds no error."""
     text = "\n".join(unit.module.program.lines[function.first - 1 : function.last])
-    taken = expression(rf"\.{attribute}\[[^\]:]+\](?!\s*(\[[^\]]*\]\s*)?=[^=])")
-    asked = expression(rf"\blen\(|\bexcept\b|\bin\s+[\w.]+\.{attribute}\b")
+    name = re.escape(attribute)
+    taken = expression(rf"\.{name}\[[^\]:]+\](?!\s*(\[[^\]]*\]\s*)?=[^=])")
+    asked = expression(rf"\blen\(|\bexcept\b|\bin\s+[\w.]+\.{name}\b")
     return taken.search(text) is not None and asked.search(text) is None
 
 
 def is_tested(unit: Unit, function: FunctionFacts, attribute: str) -> bool:
     """Whether the function asks if the attribute is there, as far as its text tells."""
     lines = unit.module.program.lines[function.first - 1 : function.last]
+    name = re.escape(attribute)
     test = expression(
-        rf"\b(if|elif|while|and|or|not|assert)\s+(not\s+)?[\w.\[\]]+\.{attribute}\b(?!\s*[.(\[])|\.{attribute}\s+(or|is)\b"
+        rf"\b(if|elif|while|and|or|not|assert)\s+(not\s+)?[\w.\[\]]+\.{name}\b(?!\s*[.(\[])|\.{name}\s+(or|is)\b"
     )
     return any(test.search(line) for line in lines)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -34,7 +35,7 @@ def unused_step(scope: Scope, function: FunctionFacts, lines: Sequence[str]) -> 
         return False
     if name in scope.index.mentions or any("getattr(" in line and not _LITERAL.search(line) for line in lines):
         return False
-    word = expression(rf"\b{name}\b")
+    word = expression(rf"\b{re.escape(name)}\b")
     return sum(bool(word.search(line)) for line in lines) == 1
 
 

@@ -229,7 +229,11 @@ class _Caller:
         """Calls and start when there is more to share than a folder."""
 
         def moved(call: str) -> str:
-            call = re.sub(rf"^{self._name}\.", f"shared.{self._name}.", call) if self._name in self.shared else call
+            call = (
+                re.sub(rf"^{re.escape(self._name)}\.", f"shared.{self._name}.", call)
+                if self._name in self.shared
+                else call
+            )
             return re.sub(r"\bfolder / ", "shared.folder / ", call)
 
         made = ", ".join(["folder=folder", *(f"{name}={value}" for name, value in self.shared.items())])

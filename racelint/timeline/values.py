@@ -81,5 +81,5 @@ def _is_number(name: str, lines: Sequence[str] | None) -> bool:
     last = re.split(r"[.\[]", name)[-1] if "[" not in name else re.split(r"[.]", name.partition("[")[0])[-1]
     if not lines or not last.isidentifier():
         return False
-    number = re.compile(rf"\b{last}\b\s*(?::\s*(?:int|float|Decimal)\b|(?::[^=]*)?=\s*-?\d)")
+    number = re.compile(rf"\b{re.escape(last)}\b\s*(?::\s*(?:int|float|Decimal)\b|(?::[^=]*)?=\s*-?\d)")
     return any(number.search(line) for line in lines)
