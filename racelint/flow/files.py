@@ -376,15 +376,28 @@ _FILE_NAME = expression(r"(\w+\.)*\w*(file|path|file_?name|fname)")
 """Names of what is a path and no open file, where something is dumped to it."""
 
 
-def used_as_key(ev: Evaluator, node: cst.Call, arguments: Arguments) -> None:
-    """`sorted(entries, key=os.path.getmtime)` looks at each of the files that a listing named."""
-    key = arguments.keywords.get("key")
-    model = ev.models.functions.get(key.type) if key is not None else None
-    entries = arguments.at(0)
-    if model is not None and model.effect == "file-use" and entries is not None and entries.stems:
-        text = entries.text or source_of(node.args[0].value)
-        assert key is not None
+def used_as_key(ev: Evaluator, node: cst.Call, entries: Value | None, key: Value | None) -> None:
+    """`sorted(entries, key=os.path.getmtime)` looks at each of the files that a listing named; so may a lambda."""
+    if key is None or entries is None or not entries.stems:
+        return
+    model = ev.models.functions.get(key.type)
+    if model is not None and model.effect == "file-use":
+        text = entries.text or source_of(node.func.value if type(node.func) is cst.Attribute else node.args[0].value)
         ev.emit(Op.USE, Resource(Kind.FILE, "file", f"[{text}]", text), node, entries, key.type.rpartition(".")[2])
+    elif key.type == "lambda" and any(a is not None and a.how == LISTED for a in map(ev.access, entries.stems)):
+        _called_for_each(ev, node, entries)
+
+
+def _called_for_each(ev: Evaluator, node: cst.Call, entries: Value) -> None:
+    """Walks a key that is written as a lambda of one name as the body of a loop over what a listing named."""
+    key = next(a.value for a in node.args if a.keyword is not None and a.keyword.value == "key")
+    if type(key) is not cst.Lambda or len(key.params.params) != 1:
+        return
+    before = ev.state.copy()
+    name = key.params.params[0].name
+    ev.bind(name.value, Value(entries.stems, type=PATH * names_paths(ev, entries), born=entries.born))
+    ev.plain(key.body)
+    ev.merge(before, ev.state)
 
 
 FILE_EFFECTS: dict[str, Callable[[FileCall], Value | None]] = {

@@ -100,6 +100,8 @@ def unmodelled_call(
         return asked
     if type_name in BUILTIN_PURE:
         return _computed(ev, node, type_name, arguments)
+    if method == "sort":
+        used_as_key(ev, node, base, arguments.keywords.get("key"))
     if method == "get" and base is not None and base.part("rows by key") is not None:
         ev.mark("difference", node, stems=base.stems)  # there is none for what is missing among the rows
     return _result(ev, node, base, method, type_name, arguments)
@@ -119,7 +121,7 @@ def _asked_attribute(ev: Evaluator, node: cst.Call, arguments: Arguments) -> Val
 
 def _computed(ev: Evaluator, node: cst.Call, type_name: str, arguments: Arguments) -> Value:
     """What a builtin computes from its arguments alone."""
-    used_as_key(ev, node, arguments)
+    used_as_key(ev, node, arguments.at(0), arguments.keywords.get("key"))
     looked_up = [evaluated(ev, value, node, type_name) for value in arguments.positional]
     arguments = Arguments(looked_up, arguments.keywords, arguments.nodes, arguments.starred)
     if type_name == "sum":

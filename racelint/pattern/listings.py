@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from racelint.events import Access, Kind, Op
 from racelint.paths import is_own
 from racelint.pattern.files import file_accesses
+from racelint.pattern.same_place import REMOVING
 from racelint.pattern.sharing import looks_further
 from racelint.pattern.unit import Unit, same
 
@@ -41,6 +42,23 @@ def listed_then_used(unit: Unit) -> Iterator[tuple[Access, Access]]:
             ):
                 yield listing, act
                 break
+
+
+def entry_removed_elsewhere(unit: Unit, listing: Access) -> str:
+    """The function of the module that removes a file of the folder that the unit lists, of which it knows the name; "" if none does."""
+    folder, module = listing.resource.path, unit.module
+    for function in module.scope.facts.functions:
+        if function.qualname == unit.facts.qualname or (
+            folder.startswith("self.") and function.owner != unit.facts.owner
+        ):
+            continue
+        if not any(not call.callee or call.callee.rpartition(".")[2] in REMOVING for call in function.calls):
+            continue
+        other = module.unit(function.qualname)
+        gone = other.accesses(Op.DELETE, kinds=(Kind.FILE,)) if other is not None else ()
+        if any(removal.resource.path.startswith(f"{folder} / ") for removal in gone):
+            return function.qualname
+    return ""
 
 
 def _moved_here(unit: Unit, act: Access) -> bool:

@@ -48,7 +48,7 @@ from racelint.pattern.filled_whole import cached_again, filled_between, filled_w
 from racelint.pattern.held_outside import locked_outside
 from racelint.pattern.hidden import holds_secret, written_then_hidden
 from racelint.pattern.links import links_refused
-from racelint.pattern.listings import awaited_then_read, listed_then_used
+from racelint.pattern.listings import awaited_then_read, entry_removed_elsewhere, listed_then_used
 from racelint.pattern.markers import MADE_EMPTY, says_at_work
 from racelint.pattern.module import Module
 from racelint.pattern.overwrites import emptied_in_place
@@ -228,7 +228,11 @@ def entry_removed(unit: Unit, listing: Access, act: Access) -> Evidence:
     evidence = used_by_others(unit, listing) or used_by_others(unit, act)
     if evidence is None or act.op is Op.DELETE or evidence.strength is Confidence.LOW:
         return evidence.weakened() if evidence is not None else UNKNOWN
-    remover = removed_elsewhere(unit, act.resource) or removed_elsewhere(unit, listing.resource)
+    remover = (
+        removed_elsewhere(unit, act.resource)
+        or removed_elsewhere(unit, listing.resource)
+        or entry_removed_elsewhere(unit, listing)
+    )
     return Evidence(f"`{remover}` removes or replaces it", Confidence.MEDIUM) if remover else UNKNOWN
 
 
