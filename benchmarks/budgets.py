@@ -203,6 +203,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="how often each is run (3)")
     parser.add_argument("--flake8", metavar="PYTHON", help="a Python that has flake8 and racelint")
     arguments = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled once, and not at each start
     print(f"{'what':<56}{'wanted':>14}{'measured':>16}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
