@@ -65,6 +65,8 @@ class Verdict:
     package: str
     key: tuple[str, str, str]
     verdict: str
+    confidence: str = ""
+    """That of the finding when it was read; "" in early ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ def read_verdicts(folder: Path) -> list[Verdict]:
     for path in sorted(folder.glob("*.jsonl")):
         for entry in read_lines(path):
             key = (entry["path"].removeprefix("./"), entry.get("symbol", ""), entry["code"])
-            found[entry["package"], key] = Verdict(entry["package"], key, entry["verdict"])
+            found[entry["package"], key] = Verdict(entry["package"], key, entry["verdict"], entry.get("confidence", ""))
     return list(found.values())
 
 
@@ -288,11 +290,11 @@ def package_tables(packages: Sequence[Package], verdicts: Sequence[Verdict]) -> 
 
 
 def ever_read(verdicts: Iterable[Verdict]) -> dict[str, Counter[str]]:
-    """By code: what was said of all findings that were ever read, of which many are not reported any more."""
-    last = {(verdict.package, verdict.key): verdict for verdict in verdicts}
+    """By code: what was said of all findings of the default that were ever read, of which many are not reported any more."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for verdict in last.values():
-        counts[verdict.key[-1]][verdict.verdict] += 1
+    for verdict in verdicts:
+        if verdict.confidence != "low":
+            counts[verdict.key[-1]][verdict.verdict] += 1
     return counts
 
 

@@ -186,7 +186,8 @@ def test_figures_stand_between_the_marks() -> None:
     ]
     package = accuracy.Package("shop", "1.2", 20_000, (PREPARE,))
     gone = accuracy.Verdict("shop", ("shop/pages.py", "PageCache.put", "RL701"), "wrong")
-    new = accuracy.figures([package, accuracy.Package("till", "1", 1_500, ())], [gone], races)
+    low = accuracy.Verdict("shop", ("shop/pages.py", "PageCache.get", "RL701"), "right", "low")
+    new = accuracy.figures([package, accuracy.Package("till", "1", 1_500, ())], [gone, low], races)
     assert "| all 2 | 1 | 50 % |" in new
     assert "| visible within one module, 1 | 1 | 100 % |" in new
     assert "| file-toctou | 1 | 2 | 1 |" in new
