@@ -85,13 +85,19 @@ def find_handlers(calls: Calls) -> list[Root]:
                 answers = method.name in known.methods if known.methods else not method.name.startswith("_")
                 if answers and _METHODS_OF_CLASSES.isdisjoint(method.decorators):
                     own = (known.processes or bool(known.when)) and not known.shared
-                    _handler_root(calls, roots, method, known, own)
+                    _handler_root(calls, roots, method, known, own and not _kept_for_all(calls, class_.qualname, known))
             break
     _add_registered(calls, roots)
     _add_assigned(calls, roots)
     if libraries & GREENLETS:  # its requests are greenlets, which switch only where they block
         roots = [replace(root, world="greenlets") if root.world == "threads" else root for root in roots]
     return roots
+
+
+def _kept_for_all(calls: Calls, class_: str, handler: Handler) -> bool:
+    """Whether a class of views says that one object of it answers all requests."""
+    attributes = (pair for one in calls.scope.lineage(class_) for pair in one.attributes) if handler.anew else ()
+    return next((value for name, value in attributes if name == handler.anew), "") == "false"
 
 
 def _answering(calls: Calls, function: FunctionFacts) -> Handler | None:

@@ -98,8 +98,13 @@ def session_type(calls: Calls, name: str, facts: FunctionFacts) -> str:
 
 
 def _maker(calls: Calls, name: str) -> str:
-    """The type of a name of the module that stands for what makes sessions, or is imported and by its name does; "" for all else."""
+    """The type of a name of the module that stands for what makes sessions, or is imported and by its name does; "" for all else.
+
+    All else is also the library's own `sessionmaker`, which makes what makes them.
+    """
     scope = calls.scope
+    if scope.canonical(name) in scope.models.functions:
+        return ""
     kind = scope.built_type(scope.assigned.get(name, "")) if name not in scope.rebound_globals else ""
     if not kind and SESSION_MAKERS.search(scope.imports.get(name, "")):
         kind = scope.models.guess(name, scope.libraries)
@@ -127,10 +132,15 @@ def _uses(calls: Calls, facts: FunctionFacts, started: str, name: str) -> bool:
     targets = calls.target(started, facts)
     if "." not in name and any(call.callee == started and name in call.arguments for call in facts.calls):
         return not in_turn(calls, targets, name)
-    own = [t for t in targets if "." in name or t.parent == facts.qualname]
+    own = [t for t in targets if "." in name or (t.parent == facts.qualname and not _has_own(t, name))]
     waits = facts.is_async
     uses = any(call.callee.startswith(name + ".") and (call.awaited or not waits) for t in own for call in t.calls)
     return uses and not in_turn(calls, own, name)
+
+
+def _has_own(started: FunctionFacts, name: str) -> bool:
+    """Whether a function has a session of its own under the name, which hides that of the function around it."""
+    return name in started.local_names or name in {param for param, _ in started.params}
 
 
 def _handed_with(calls: Calls, facts: FunctionFacts, call: CallSite, started: str, name: str) -> bool:

@@ -165,7 +165,8 @@ def _merge_handler(models: Models, table: dict[str, object], imports: tuple[str,
     when = frozenset(_strings(table.get("when", []), where))
     processes, shared, on_loop, atomic = (bool(table.get(k)) for k in ("processes", "shared", "on-loop", "atomic"))
     methods = frozenset(_strings(table.get("methods", []), where))
-    handler = Handler(what, world, processes, shared, on_loop, when, atomic, bool(table.get("alone")), methods)
+    anew = str(table.get("anew", ""))
+    handler = Handler(what, world, processes, shared, on_loop, when, atomic, bool(table.get("alone")), methods, anew)
     for decorator in _strings(table.get("decorators", []), where):
         models.handler_decorators.append((decorator, handler, imports))
     for registration in _strings(table.get("registered", []), where):

@@ -10,6 +10,7 @@ from racelint.expressions import expression
 from racelint.finding import Confidence
 from racelint.paths import ATOMIC, CACHED, COOKIES, is_own, shared_word
 from racelint.pattern.files import file_accesses, written_in_place
+from racelint.pattern.one_writer import only_one_run
 from racelint.pattern.overwrites import taken_for_miss
 from racelint.pattern.sharing import used_by_others
 from racelint.pattern.unit import Unit
@@ -39,7 +40,8 @@ def replaced_from_fixed_name(unit: Unit) -> Iterator[tuple[Access | Mark, Access
                 missed = _of_cache(unit, target) and taken_for_miss(
                     unit, target.resource
                 )  # a mixture of two is none either
-                yield write, target, used.weakened() if used is not None and missed else used
+                alone = used is not None and bool(used.by_name) and only_one_run(unit)
+                yield write, target, used.weakened() if used is not None and (missed or alone) else used
                 break
 
 

@@ -1,4 +1,4 @@
-"""Threads that have a database of their own."""
+"""Threads and tasks that are the only ones to write something: started once, and run by nothing else."""
 
 from __future__ import annotations
 
@@ -8,6 +8,23 @@ from racelint.pattern.unit import Unit
 def one_writer(unit: Unit) -> bool:
     """Whether the file of an embedded database is that of a thread or task which the module starts once."""
     return _opens_own_file(unit) and _of_one_thread(unit)
+
+
+def only_one_run(unit: Unit) -> bool:
+    """Whether the unit is run by one thread or task alone, which a function of the module starts once.
+
+    What the module starts when it is imported each worker process of a server has for itself.
+    """
+    concurrency, facts = unit.module.concurrency, unit.facts
+    body = unit.module.scope.facts.module_body
+    roots = {concurrency.roots[number].unit for number in concurrency.reached.get(facts.qualname, ())}
+    at_import = {
+        started.qualname
+        for call, _ in concurrency.spawning_calls(body)
+        for path in concurrency.handed(call, body)
+        for started in concurrency.spawned_units(path, body, call.line)
+    }
+    return len(roots) == 1 and roots.isdisjoint(at_import) and _of_one_thread(unit)
 
 
 def _opens_own_file(unit: Unit) -> bool:
