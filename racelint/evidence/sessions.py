@@ -160,7 +160,7 @@ def used_by_all(calls: Calls, facts: FunctionFacts) -> Iterator[tuple[str, CallS
     """The sessions and connections of the module, or of the object of a method, which a function uses without a lock.
 
     Each with the first use, and whether the function commits. A coroutine that does not is told only where the session refuses a
-    statement while another is under way.
+    statement while another is under way; a plain function that does not where nothing else commits either, which would tell of it.
     """
     names_lock = calls.scope.models.names_lock
     own, others = calls.scope.assigned, calls.scope.from_project
@@ -172,10 +172,14 @@ def used_by_all(calls: Calls, facts: FunctionFacts) -> Iterator[tuple[str, CallS
         uses = [call for call in facts.calls if call.callee.startswith(name + ".")]
         works = [call for call in uses if call.callee.rpartition(".")[2] not in _ENDS]
         committed = any(call.callee == f"{name}.commit" or name in call.within for call in uses)
-        if not committed:
-            works = [call for call in works if call.awaited] if facts.is_async else []
+        if not committed and facts.is_async:
+            works = [call for call in works if call.awaited]
+        if not committed and not facts.is_async and "." in name:
+            continue
         kind = _of_module(calls, name) or _of_object(calls, facts, name) if works else ""
-        if not kind or not (committed or kind in REFUSING):
+        if not kind or not (committed or kind in (REFUSING if facts.is_async else _OF_ONE_THREAD)):
+            continue
+        if not committed and not facts.is_async and _committed_elsewhere(calls, name):
             continue
         if kind in _QUEUEING and not any(call.callee == f"{name}.rollback" for call in uses):
             continue  # one statement follows the other, and each commits what is done
@@ -186,10 +190,22 @@ def used_by_all(calls: Calls, facts: FunctionFacts) -> Iterator[tuple[str, CallS
 REFUSING = frozenset({"sqlalchemy.Session", "asyncpg.Connection"})
 """Sessions and connections that fail when a coroutine sends a statement while that of another is under way."""
 
+_OF_ONE_THREAD = frozenset({"sqlalchemy.Session"})
+"""Sessions that keep rows and a state for one thread, also where nothing is committed. Most drivers let threads take turns."""
+
 _QUEUEING = frozenset({"aiosqlite.Connection"})
 """Connections that tasks may share: only a rollback takes back what another task has done."""
 
 _ENDS = frozenset({"commit", "rollback", "close"})
+
+
+def _committed_elsewhere(calls: Calls, name: str) -> bool:
+    """Whether any function of the module commits the session that it keeps under the name."""
+    return any(
+        call.callee == f"{name}.commit" or name in call.within
+        for function in calls.scope.facts.functions
+        for call in function.calls
+    )
 
 
 def keeps_session(calls: Calls) -> bool:

@@ -97,11 +97,17 @@ _QUOTES = ("'", '"')
 
 
 def _reader(unit: Unit, first: Access, second: Access) -> str:
-    """The function that reads both without a lock; "" if there is none."""
-    for function in unit.module.scope.facts.functions:
-        if function is not unit.facts and _reads_both(function, first, second):
-            return function.name
-    return ""
+    """Who reads both without a lock, as a message says it; "" if nobody is known to.
+
+    Where no function of the module reads either of two attributes, it is for others that they are set.
+    """
+    functions = [function for function in unit.module.scope.facts.functions if function is not unit.facts]
+    for function in functions:
+        if _reads_both(function, first, second):
+            return f"`{function.name}`"
+    ends = (f".{first.resource.path}", f".{second.resource.path}")
+    read = any(name.endswith(ends) for function in (*functions, unit.facts) for name in function.reads)
+    return "" if read or first.resource.kind is not Kind.ATTRIBUTE else "who reads both"
 
 
 def _reads_both(function: FunctionFacts, first: Access, second: Access) -> bool:

@@ -49,7 +49,12 @@ class Names:
         for origin in self.imports.values():
             parts = origin.split(".")
             found.update(".".join(parts[:n]) for n in range(1, len(parts) + 1))
-        return frozenset(found | self._used_mappers(found))
+        return frozenset(found | self._used_mappers(found) | self._used_driver())
+
+    def _used_driver(self) -> set[str]:
+        """The driver whose customary names are awaited, although the module gets its pool from elsewhere: `await conn.fetchval(…)`."""
+        awaited = (call.callee for function in self.facts.functions for call in function.calls if call.awaited)
+        return {"asyncpg"} if any(callee.endswith(_DRIVER_CALLS) for callee in awaited) else set()
 
     def _used_mappers(self, imported: set[str]) -> set[str]:
         """Mappers whose customary names are called although the module imports models and sessions from elsewhere only."""
@@ -202,6 +207,9 @@ def _counts_on_argument(function: FunctionFacts) -> bool:
 
 _SESSION_CALLS = ("session.query", "session.add", "session.commit", "session.flush", "SessionLocal")
 """Ends of calls that are SQLAlchemy's by custom."""
+
+_DRIVER_CALLS = (".fetchval", ".fetchrow")
+"""Ends of calls that no other driver's connections have."""
 
 
 _MODELS = expression(r"(^|\.)(models?|entit(y|ies)|orm|tables?)(\.|$)")

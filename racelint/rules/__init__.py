@@ -76,7 +76,7 @@ RULES: tuple[Rule, ...] = (
     Listed("RL503", "get-or-create-by-hand", Need.ROW_CREATION, Need.GET_OR_CREATE),
     Listed("RL504", "next-number-by-hand", Need.ROW_CREATION, Need.ROW_TEST),
     Listed("RL505", "exists-then-get", Need.ROW_ASKED_FOR),
-    Listed("RL506", "check-then-take", Need.TAKEN_BY_THREADS, Need.QUEUE),
+    Listed("RL506", "check-then-take", Need.TAKEN_BY_THREADS, Need.STATE_OF_THREADS, Need.QUEUE),
     Listed(
         "RL601",
         "inconsistent-guard",

@@ -3,7 +3,7 @@
 Two threads both find the entry, the last one of a list, or a queue not empty. One takes it; the other one fails (`KeyError`, `IndexError`,
 `queue.Empty`), or waits in `get()` for what may never come. The same goes for an entry that is moved within an ordered dictionary, and for
 entries that are listed first and removed one by one, and for a lock in a store that is deleted after its holder was compared, or after
-work during which it may have expired: by then it may be another's.
+work during which it may have expired: by then it may be another's. So may an entry that is removed because it was the thread's own.
 
 ## Example
     import threading
@@ -45,6 +45,7 @@ from collections.abc import Iterable
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import Access
+from racelint.pattern.compared_entries import removed_if_mine
 from racelint.pattern.handed import emptied_by_each
 from racelint.pattern.module import Module
 from racelint.pattern.pruned import pruned
@@ -65,6 +66,7 @@ def find(module: Module) -> Iterable[Finding]:
     for unit in module.units:
         yield from queues_of_callers(module, unit)
         yield from locks_of_others(module, unit)
+        yield from entries_of_others(module, unit)
         spent = {removal.id for _, _, removal, _ in spent_twice(unit)}  # who finds it gone has used it before: RL501
         for found in rereads(unit):
             check, use = found.pair.first, found.pair.second
@@ -147,6 +149,25 @@ def locks_of_others(module: Module, unit: Unit) -> Iterable[Finding]:
         )
 
 
+def entries_of_others(module: Module, unit: Unit) -> Iterable[Finding]:
+    """Entries that are removed because they were the unit's own when it looked."""
+    for test, removal, setter, evidence in removed_if_mine(unit):
+        name = removal.resource.shown
+        yield module.finding(
+            RULE,
+            unit,
+            removal,
+            ((Role.CHECK, test), (Role.ACT, removal)),
+            f"`{name}` is compared on line {module.line(test)} and removed here; `{setter}` can put another in its place in between, "
+            "which is then taken out",
+            evidence,
+            World.THREADS,
+            name,
+            Fix("hold one lock over comparison and removal, and wherever the entry is set"),
+            "removal of what is gone",
+        )
+
+
 def _words(use: Access) -> tuple[str, str, str]:
     """What the test says, what the use does, and what to write instead."""
     if takes_from_queue(use):
@@ -167,5 +188,5 @@ RULE = Rule(
     "use of something that is gone",
     __doc__,
     find,
-    needs=(Need.TAKEN_BY_THREADS, Need.QUEUE),
+    needs=(Need.TAKEN_BY_THREADS, Need.STATE_OF_THREADS, Need.QUEUE),
 )

@@ -62,6 +62,8 @@ def find(module: Module) -> Iterable[Finding]:
                 "their statements mix, and a commit of one commits what another has half done"
                 if committed
                 else "it refuses a statement while another's is under way"
+                if unit.facts.is_async
+                else "it keeps rows and a transaction for one thread, and may refuse a statement while another's is under way"
             )
             yield module.finding(
                 RULE,

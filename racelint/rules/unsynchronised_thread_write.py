@@ -86,7 +86,7 @@ def find(module: Module) -> Iterable[Finding]:
                 second,
                 ((Role.WRITE, first), (Role.WRITE, second)),
                 f"`{one}` (line {module.line(first)}) and `{other}` (here) are set one after the other by several threads without "
-                f"a lock; `{reader}` can find one thread's value of each",
+                f"a lock; {reader} can find one thread's value of each",
                 filling,
                 World.THREADS,
                 other,
