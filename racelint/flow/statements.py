@@ -200,6 +200,8 @@ class Walker(Contexts):
         elif node.value is not None and self.site is None and refuses(node.value):
             self._note_refused(node, Kind.TABLE)
             self._note_turned_away(node)
+        elif value.shape is Shape.NONE and node.value is not None:
+            self._note_refused(node, what="given nothing")
         self._note_occupied(node)
         if self.site is not None:
             value = free_path(self, picked_in_loop(self, value) if value.known else value)
@@ -215,11 +217,11 @@ class Walker(Contexts):
         if rows:
             self.mark("returned", node, stems=rows)
 
-    def _note_refused(self, node: cst.CSTNode, *also: Kind) -> None:
-        """Marks that the caller is refused because of what a store or a row holds."""
+    def _note_refused(self, node: cst.CSTNode, *also: Kind, what: str = "refused") -> None:
+        """Marks that the caller is refused, or given nothing, because of what a store or a row holds."""
         checks = (self.access(number) for number, _ in self.state.control)
         if any(check is not None and check.resource.kind in (Kind.STORE, Kind.ROW, *also) for check in checks):
-            self.mark("refused", node)
+            self.mark(what, node)
 
     def _note_turned_away(self, node: cst.CSTNode) -> None:
         """Marks that the caller gets an error or False because of what state in memory is."""

@@ -36,6 +36,12 @@ def refuses_second(unit: Unit, look: Access, write: Access) -> bool:
     return served and told(unit, look, write, "made", "refused")
 
 
+def gives_nothing(unit: Unit, check: Access, write: Access) -> bool:
+    """Whether the caller gets `None` where another state was found, and something else that has a name where the row was taken."""
+    given = set(unit.facts.returned) - {"", "None"}
+    return bool(given) and told(unit, check, write, "given nothing")
+
+
 def takes(unit: Unit, check: Access, row: Row) -> bool:
     """Whether a state is set that says that the row is gone to somebody: `seat.state = "reserved"`, where it was compared with another."""
     column = check.resource.name.rpartition(".")[2]

@@ -8,7 +8,7 @@ from racelint.events import Access, Kind, Mark, Op, Place, Row, Sense, Shape, Sw
 from racelint.finding import World
 from racelint.paths import shared_word
 from racelint.pattern.branches import excluded, told, while_time_is_left
-from racelint.pattern.claimed_rows import is_job, takes
+from racelint.pattern.claimed_rows import gives_nothing, is_job, takes
 from racelint.pattern.lookups import by_key_read, only_column
 from racelint.pattern.pair import Pair
 from racelint.pattern.rights import LOCK_WORDS
@@ -50,7 +50,7 @@ def state_changes(unit: Unit) -> Iterator[tuple[Pair, Access | Mark | Switch | N
                 signed_over(unit, check, write, row)
                 or lease_taken(unit, check, write, row)
                 or given_away(unit, check, write, row)
-                or (takes(unit, check, row) and told(unit, check, write))
+                or (takes(unit, check, row) and (told(unit, check, write) or gives_nothing(unit, check, write)))
             )
             effect = write if alone else None
         if check is not None and (effect is not None or _refused(unit, check, write)):

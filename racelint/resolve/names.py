@@ -52,9 +52,19 @@ class Names:
         return frozenset(found | self._used_mappers(found) | self._used_driver())
 
     def _used_driver(self) -> set[str]:
-        """The driver whose customary names are awaited, although the module gets its pool from elsewhere: `await conn.fetchval(…)`."""
-        awaited = (call.callee for function in self.facts.functions for call in function.calls if call.awaited)
-        return {"asyncpg"} if any(callee.endswith(_DRIVER_CALLS) for callee in awaited) else set()
+        """The driver whose customary names are called although the module gets its pool from elsewhere.
+
+        `async with request.app.state.pool.acquire() as conn: await conn.fetchval(…)`. Where any connection is handed in, or comes from
+        what the project has made around the driver, so may be its transaction, which is not seen.
+        """
+        fetches = [
+            call.within
+            for function in self.facts.functions
+            for call in function.calls
+            if call.awaited and call.callee.endswith(_DRIVER_CALLS)
+        ]
+        lent = all(any(guard.endswith(".acquire") for guard in within) for within in fetches)
+        return {"asyncpg"} if fetches and lent else set()
 
     def _used_mappers(self, imported: set[str]) -> set[str]:
         """Mappers whose customary names are called although the module imports models and sessions from elsewhere only."""
