@@ -171,6 +171,10 @@ def condition(c: Candidate) -> bool:
 
 
 def given_back(c: Candidate) -> bool:
-    """Whether a lock is taken and given back by calls of the definition itself."""
+    """Whether a lock is taken and given back by calls of the definition itself, or taken by `__enter__` and given back by `__exit__`."""
     taken = {call.callee.removesuffix(".acquire") for call in c.facts.calls if call.callee.endswith(".acquire")}
-    return bool(taken) and any(call.callee.removesuffix(".release") in taken for call in c.facts.calls)
+    if not taken:
+        return False
+    end = c.module.scope.method(c.facts.owner, "__exit__") if c.facts.name == "__enter__" and c.facts.owner else None
+    calls = (*c.facts.calls, *(end.calls if end is not None else ()))
+    return any(call.callee.removesuffix(".release") in taken for call in calls)

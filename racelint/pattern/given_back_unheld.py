@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from racelint.events import Access, Acquire, Mark, Op
 from racelint.expressions import expression
-from racelint.facts import CallSite
+from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.pattern.anew import Useless
 from racelint.pattern.pair import INTERNAL
@@ -66,3 +66,50 @@ def _call(unit: Unit, access: Access) -> CallSite | None:
     wanted = f"{access.resource.name}.{access.how}"
     line = unit.module.line(access)
     return next((call for call in unit.facts.calls if call.callee == wanted and call.line == line), None)
+
+
+def given_back_unasked(unit: Unit, mark: Mark) -> Iterator[Useless]:
+    """An `acquire` with a limit whose answer nobody looks at, of a lock that is given back afterwards as if it had been got.
+
+    Who did not get it takes it from whoever has it. That nothing is done in between only makes sure that the lock is free.
+    """
+    function = unit.module.scope.functions.get(mark.place.unit, unit.facts)
+    line = unit.module.line(mark)
+    take = next((c for c in function.calls if c.callee == f"{mark.subject}.acquire" and c.line == line), None)
+    given = _released(unit, function, take, mark.subject) if take is not None else None
+    if given is None:
+        return
+    giver, release = given
+    made = unit.module.concurrency.receiver_type(mark.subject, function)
+    sure = made in unit.module.models.functions and _LITERAL.search(unit.module.text(mark.place)) is not None
+    there = f"line {release.line}" if giver is function else f"`{giver.name}` (line {release.line})"
+    yield Useless(
+        mark,
+        None,
+        mark.subject,
+        f"is taken only if it happens to be free, and the answer is not looked at: {there} gives it back also where another one has it",
+        Confidence.MEDIUM if sure else Confidence.LOW,
+        "wait for the lock, or act and give it back only where `acquire` says True",
+    )
+
+
+def _released(unit: Unit, function: FunctionFacts, take: CallSite, lock: str) -> tuple[FunctionFacts, CallSite] | None:
+    """Where what was taken is given back, in no branch of its own: behind what is done with it, or by the end of the `with`."""
+    place = function.calls.index(take)
+    for number, call in enumerate(function.calls[place + 1 :]):
+        if call.callee == f"{lock}.release" and call.line > take.line:
+            plain = not call.within[len(take.within) :] and call.arms == take.arms[: len(call.arms)]
+            done = number > 0 or any(take.line < write.line <= call.line for write in function.writes)
+            return (function, call) if plain and done else None
+    end = (
+        unit.module.scope.method(function.owner, "__exit__")
+        if function.name == "__enter__" and function.owner
+        else None
+    )
+    calls = end.calls if end is not None else ()
+    back = next((call for call in calls if call.callee == f"{lock}.release" and not (call.arms or call.within)), None)
+    return None if end is None or back is None or take.arms else (end, back)
+
+
+_LITERAL = expression(r"acquire\((.*, *)?((blocking|block|timeout) ?= ?)?(False|[0-9][0-9_.]*)\)")
+"""A limit that is written where the lock is taken: any other may be None."""

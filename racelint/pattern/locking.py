@@ -18,7 +18,7 @@ from racelint.pattern.anew import (
 )
 from racelint.pattern.copied_locks import copied_with_lock
 from racelint.pattern.evicted_locks import asks_of_locks, evicted
-from racelint.pattern.given_back_unheld import given_back_unheld
+from racelint.pattern.given_back_unheld import given_back_unasked, given_back_unheld
 from racelint.pattern.own_paths import is_own_file
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.readers import changed_by_readers
@@ -398,3 +398,5 @@ def _not_waited_for(unit: Unit) -> Iterator[Useless]:
                 Confidence.HIGH,
                 "wait for the lock, or act only where `acquire` says True",
             )
+        else:
+            yield from given_back_unasked(unit, mark)

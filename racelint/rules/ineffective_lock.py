@@ -2,8 +2,9 @@
 
 Every call, every object or every process has a lock of its own (`FileLock(f"{path}.{os.getpid()}")`), so it excludes nobody. Also
 reported: the lock of one object around a change of another, a lock for threads around what processes share, the lock of readers around a
-change, a lock that is thrown away while others may hold it or wait for it (also to make room in a table of locks), `acquire` with a
-time limit whose answer is not looked at, and a `finally` that gives back a lock which the `try` may not have got.
+change, a lock that is thrown away while others may hold it or wait for it (also to make room in a table of locks), `acquire` that does
+not wait, or not for ever, whose answer is not looked at before a change or before the lock is given back, and a `finally` that gives
+back a lock which the `try` may not have got.
 
 ## Example
     import threading
