@@ -208,6 +208,12 @@ ASKED = frozenset({"get", "instance", "current", "default", "shared", "global"})
 TAKES_ENTRY = frozenset({"del[]", "pop", "remove", "discard"})
 """How one entry is taken out of a collection."""
 
+ENQUEUES = expression(r"(put|insert|enqueue|push)(?![a-z])")
+"""How the names of methods begin that put something into a queue: `put_nowait`, `insertJob`."""
+
+DEQUEUES = expression(r"(get|next|pop|take|dequeue)(?![a-z])")
+"""How the names of methods begin that take something out of a queue."""
+
 PUTS = frozenset({"append", "add", "appendleft", "[]"})
 """How one thing is put into a collection."""
 

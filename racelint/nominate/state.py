@@ -10,7 +10,7 @@ from racelint.nominate.stores import WRITES
 from racelint.resolve import CONSTRUCTORS, for_each_thread
 from racelint.store_calls import WRITE
 from racelint.touch import COMPLETIONS, calls_entry, locks_next, may_race
-from racelint.words import FLUSHES, NOTES, OF_ENTRY, PUTS, REQUESTS, WAITS_FOR_END, first_word
+from racelint.words import ENQUEUES, FLUSHES, NOTES, OF_ENTRY, PUTS, REQUESTS, WAITS_FOR_END, first_word
 
 
 def anything(c: Candidate) -> bool:
@@ -305,7 +305,7 @@ def iteration(c: Candidate) -> bool:
     # that a coroutine is public says too little here, for the loop unless requests resize, and for who resizes
     sure = RANKS[Confidence.HIGH] if module.least else module.least
     return any(
-        c.switches_between(key)
+        (c.switches_between(key) or (bool(c.facts.loops) and _gone_over_by_helper(c, key)))
         and (
             (told and key in module.left_by_entries)
             or key in module.resized_by_requests
@@ -313,6 +313,17 @@ def iteration(c: Candidate) -> bool:
         )
         for key in c.reads
         if key in module.resizing
+    )
+
+
+def _gone_over_by_helper(c: Candidate, key: str) -> bool:
+    """Whether a helper that is no coroutine looks at the key and goes over something: it may return a generator."""
+    return any(
+        function is not c.facts
+        and not function.is_async
+        and function.loop_names
+        and key in c.module.keys.reads(function, True)
+        for function in c.functions
     )
 
 
@@ -396,7 +407,17 @@ def announced(c: Candidate) -> bool:
         for key, writes in module.keys.changes(c.facts, False).items()
     ) and any(first_word(name) in REQUESTS or name in FLUSHES for name in module.called(c.facts)):
         return True
+    if bool(c.facts.owner) and any(w.how == "[]" for w in c.facts.writes) and _puts_into_queue(c.facts):
+        return True
     return bool(c.changes) and any(call.callee.endswith(".set") and not call.arguments for call in c.calls)
+
+
+def _puts_into_queue(function: FunctionFacts) -> bool:
+    """Whether something may be put into a queue of the object: see `queued_early`."""
+    return any(
+        call.callee.startswith("self.") and ENQUEUES.match(call.callee.rpartition(".")[2]) is not None
+        for call in function.calls
+    )
 
 
 def task_start(c: Candidate) -> bool:

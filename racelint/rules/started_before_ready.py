@@ -1,10 +1,10 @@
 """A thread is started, or told by an event to go on, before what it reads has been assigned.
 
 It may run at once: it finds the attribute missing, or still says "nothing yet", and fails or ends before it has begun. So may the
-answer to a request come before it is noted who waits for it; who looks at a flag may find it up before what it stands for is there;
-and a new object may be taken out of a collection before it is set up. What is given back to a pool and changed only then may be in
-another's hands. A task that a constructor starts has set nothing yet when
-the object is first used.
+answer to a request come before it is noted who waits for it, and what is put into a queue be taken before what belongs to it is
+noted; who looks at a flag may find it up before what it stands for is there; and a new object may be taken out of a collection before
+it is set up. What is given back to a pool and changed only then may be in another's hands. A task that a constructor starts has set
+nothing yet when the object is first used.
 
 ## Example
     import threading
@@ -40,6 +40,7 @@ from racelint.pattern.announced import announced_too_early
 from racelint.pattern.early_flags import raised_too_early
 from racelint.pattern.module import Module
 from racelint.pattern.needing import started_unset
+from racelint.pattern.queued_early import queued_before_noted
 from racelint.pattern.sent_early import sent_before_noted
 from racelint.pattern.set_up_late import filled_late, set_up_late
 from racelint.pattern.shown import shown_half_built
@@ -191,6 +192,20 @@ def find(module: Module) -> Iterable[Finding]:
                 name,
                 Fix(f"set `{name}` first and send last"),
                 "lost announcement",
+            )
+        for put, note, taker, evidence in queued_before_noted(unit):
+            name = note.resource.shown
+            yield module.finding(
+                RULE,
+                unit,
+                note,
+                ((Role.ACT, put), (Role.WRITE, note)),
+                f"`{name}` is set here, after line {module.line(put)} has put what it belongs to into a queue; `{taker}` can have "
+                "taken that by then, and fails as it looks the entry up",
+                evidence,
+                World.THREADS,
+                name,
+                Fix(f"set `{name}` first and put last"),
             )
         for start, write, user, evidence in filled_by_task(unit):
             name = write.resource.shown
