@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 ELEMENT = "element"
 """The part of a value that is an element of a shared collection: its `ref` is the collection."""
 
+LAZY = "lazy"
+"""The part of a generator that stems from the reads of what it goes over, each time that one more is taken from it."""
+
 PICKED = "picked"
 """The part that says by which checks the element was picked: each by the name of what it saw, with the check as `via`."""
 

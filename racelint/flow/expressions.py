@@ -17,7 +17,7 @@ from racelint.events import (
     Value,
 )
 from racelint.flow.conditions import Conditions, says
-from racelint.flow.elements import note_element, picked_by_next
+from racelint.flow.elements import LAZY, note_element, picked_by_next
 from racelint.flow.graph import NO_CONTROL, Control, State
 from racelint.flow.resources import lazily_taken
 from racelint.flow.summaries import Definition, source_of
@@ -258,6 +258,7 @@ class Evaluator(Conditions):
         return Value(shape=Shape.NEW, text="lambda", type="lambda")
 
     def comprehension(self, node: cst.ListComp | cst.SetComp | cst.GeneratorExp | cst.DictComp) -> Value:
+        first = self.next_id
         stems, made = self._comp_for(node.for_in, node)
         iterated = node.for_in.iter
         born = self.state.env[iterated.value].born if _is_local(iterated, self.state) else -1
@@ -268,6 +269,10 @@ class Evaluator(Conditions):
             known = (*known, *ROWS_BY_KEY)
         if made is not None:
             known = (*known, (MADE_OF_EACH, made))
+        if type(node) is cst.GeneratorExp:
+            at = self.place(node.for_in.iter)
+            over = (e.stems for e in self.told(first) if isinstance(e, Mark) and e.what == "loop" and e.place == at)
+            known = (*known, (LAZY, Value(next(over, NO_IDS))))
         return Value(stems, shape, type=kind, born=born, known=known)
 
     def _comp_for(

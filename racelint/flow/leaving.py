@@ -22,7 +22,7 @@ from racelint.events import (
 from racelint.expressions import expression
 from racelint.flow.assignments import Assignments
 from racelint.flow.columns import kept_with_read, tested_columns
-from racelint.flow.elements import note_element
+from racelint.flow.elements import LAZY, note_element
 from racelint.flow.files import PATH, names_paths
 from racelint.flow.graph import NO_CONTROL, Control, State, join
 from racelint.flow.managers import missing_rows
@@ -242,8 +242,12 @@ class Leaving(Assignments):
             self.rows.append(Row("", name.text, library, loaded, value.part("locked") is not None))
             value = replace(value, stems=frozenset((loaded,)), via=loaded, row=len(self.rows) - 1)
 
+        lazy = value.part(LAZY)
+        over = NO_IDS if lazy is None else lazy.stems
+        over |= NO_IDS if value.via is None else {value.via}
+
         def head() -> tuple[Control, Control]:
-            self.mark("loop", node.iter, stems=NO_IDS if value.via is None else frozenset((value.via,)))
+            self.mark("loop", node.iter, stems=over)
             if node.asynchronous is not None:
                 self.switch(node.iter, callee="async for", used=value.ref)
             self.bind_target(node.target, value)

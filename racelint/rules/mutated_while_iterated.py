@@ -1,6 +1,7 @@
 """A shared collection is iterated with an await in the loop, while other tasks change it.
 
-A dictionary or set whose size changes stops the loop with `RuntimeError`; from a list, entries are missed or visited twice.
+A dictionary or set whose size changes stops the loop with `RuntimeError`; from a list, entries are missed or visited twice. A
+generator over it, `(peer for peer in self.peers if peer.open)`, copies nothing.
 
 ## Example
     async def broadcast(self, text: str) -> None:
@@ -38,7 +39,7 @@ A dictionary or set whose size changes stops the loop with `RuntimeError`; from 
 
 ## Missed alarms
 Collections that are changed by another class, and those that only callers outside of the module share between threads, unless
-their changes are made under a lock.
+their changes are made under a lock. Functions with `yield` that go over a collection for the loop of another one.
 """
 
 from collections.abc import Iterable, Iterator
@@ -159,6 +160,8 @@ def iterations(unit: Unit) -> Iterator[tuple[Access, Switch, Evidence]]:
                 continue
             if swapped(unit, read) or "RuntimeError" in read.handled:  # who foresees it does something about it
                 continue
+            if unit.facts.qualname != loop.place.unit != read.place.unit:
+                continue  # that unit says more of a generator which another one makes for it
             switch = next((s for s in unit.switches_between(read.id, loop.id) if s.id > loop.id), None)
             if switch is None:
                 continue
