@@ -21,8 +21,10 @@ _ARRAYS = frozenset(
 )
 """What makes arrays in memory that processes share. Those that have a lock take it for each step alone."""
 
-VALUES = frozenset({"multiprocessing.Value", "multiprocessing.sharedctypes.Value"})
-"""What makes values that processes share."""
+VALUES = frozenset(
+    f"multiprocessing.{name}" for name in ("Value", "RawValue", "sharedctypes.Value", "sharedctypes.RawValue")
+)
+"""What makes values that processes share. Those that have a lock take it for each step alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,15 +181,25 @@ class HandedAlike(Reaching):
 
     def is_memory(self, built: str, caller: FunctionFacts) -> bool:
         """Whether a call in a function makes an array, dictionary or list that processes share: `Array("i", 4)`, `manager.dict()`."""
-        if self.scope.names_in(caller.qualname).canonical(built) in _ARRAYS:
+        if self.maker(built, caller) in _ARRAYS:
             return True
         return self._of_manager(built, caller, ("dict", "list"))
 
     def is_shared_value(self, built: str, caller: FunctionFacts) -> bool:
         """Whether a call in a function makes a value that processes share, or a manager's namespace of such."""
-        if self.scope.names_in(caller.qualname).canonical(built) in VALUES:
+        if self.maker(built, caller) in VALUES:
             return True
         return self._of_manager(built, caller, ("Value", "Namespace"))
+
+    def maker(self, built: str, caller: FunctionFacts) -> str:
+        """What a call in a function is one of, be it called of a context: `ctx.Value` is `multiprocessing.Value`."""
+        canonical = self.scope.names_in(caller.qualname).canonical
+        holder, _, method = built.rpartition(".")
+        made = {canonical(by) for name, by in (*caller.locals_built, *self.scope.facts.assigned) if name == holder}
+        if holder.startswith("self.") and caller.owner:
+            writes = self.scope.attribute_writes(caller.owner, holder.removeprefix("self."))
+            made = {canonical(write.built_from) for _, write in writes}
+        return f"multiprocessing.{method}" if "multiprocessing.get_context" in made else canonical(built)
 
     def _of_manager(self, built: str, caller: FunctionFacts, methods: tuple[str, ...]) -> bool:
         canonical = self.scope.names_in(caller.qualname).canonical

@@ -48,7 +48,16 @@ def state_of_threads(c: Candidate) -> bool:
         if any(write.how in ("+=", "[]+=") for write in writes)
     ):
         return True
-    return _puts_where_not_over(c) or _gives_what_has_threads(c) or _adds_by_size(c)
+    return _advances(c) or _puts_where_not_over(c) or _gives_what_has_threads(c) or _adds_by_size(c)
+
+
+def _advances(c: Candidate) -> bool:
+    """Whether a method goes over what its object has, or asks for the next of it, where the module starts threads."""
+    if c.facts.is_async or not (c.facts.owner and c.module.starts_threads):
+        return False
+    return (bool(c.facts.loop_names) and any(name.startswith("self.") for name in c.facts.reads)) or any(
+        call.callee == "next" and call.arguments[:1] and call.arguments[0].startswith("self.") for call in c.facts.calls
+    )
 
 
 def _adds_by_size(c: Candidate) -> bool:

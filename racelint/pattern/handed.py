@@ -93,6 +93,17 @@ def counted_in_shared_memory(unit: Unit) -> Iterator[tuple[Access, Access, Evide
             yield read, write, evidence
 
 
+def makes_unlocked_values(unit: Unit) -> bool:
+    """Whether the module makes values in shared memory that have no lock of their own."""
+    facts = unit.module.scope.facts
+    return any(
+        call.callee.rpartition(".")[2] == "RawValue"
+        or (call.callee.endswith("Value") and "lock=False" in call.arguments)
+        for function in (*facts.functions, facts.module_body)
+        for call in function.calls
+    )
+
+
 def entry_in_shared_memory(unit: Unit) -> Iterator[tuple[Access, Access, Evidence]]:
     """The same for an entry of an array, or of a dictionary or list of a manager, which takes one trip to read and another to write.
 
@@ -136,13 +147,49 @@ def counted_by_processes(unit: Unit, write: Access) -> Evidence | None:
         elif handed is None and last == "value":
             found = _started_with(unit, VALUES, worlds)
     elif last == "value":
-        found = _started(unit, worlds) if _built(unit, write, holder) in VALUES else None
+        made = concurrency.maker(_built(unit, write, holder), unit.facts) in VALUES
+        found = _started(unit, worlds) if made else None
+        if found is None and made:
+            found = _risen_and_fallen(unit, write)
         if found is None and resource.kind is Kind.GLOBAL and concurrency.initialised_with_value(holder):
             found = _started(unit, ("processes",))
         if found is None and resource.kind is Kind.ATTRIBUTE and concurrency.keeps_shared_value(resource.owner, holder):
             text = f"all processes that are a `{resource.owner}` are handed one `{holder}`"
             found = Evidence(text, Confidence.MEDIUM, "processes")
     return found
+
+
+def _risen_and_fallen(unit: Unit, write: Access) -> Evidence | None:
+    """That one public method counts up what another counts down: of what one process puts in and the other takes out, say.
+
+    Nobody makes a value in memory that processes share for one of them alone.
+    """
+    facts, resource, sign = unit.facts, write.resource, _sign(unit, write)
+    if resource.kind is not Kind.ATTRIBUTE or not sign or not _for_all(unit):
+        return None
+    for function, _ in unit.module.scope.attribute_writes(resource.owner, resource.path):
+        other = unit.module.unit(function.qualname) if function is not facts else None
+        changes = other.accesses(Op.WRITE) if other is not None and _for_all(other) else ()
+        if other is not None and any(
+            exactly(change.resource, resource) and {_sign(other, change), sign} == {"+", "-"} for change in changes
+        ):
+            up, down = (facts, function) if sign == "+" else (function, facts)
+            text = f"processes share `{resource.name}`, which `{up.name}` counts up and `{down.name}` counts down"
+            return Evidence(text, Confidence.MEDIUM, "processes")
+    return None
+
+
+def _for_all(unit: Unit) -> bool:
+    """Whether a public method, which nobody calls under a lock only."""
+    return not unit.facts.name.startswith("_") and not unit.module.concurrency.called_under_lock(unit.facts)
+
+
+def _sign(unit: Unit, write: Access) -> str:
+    """Whether the write adds or subtracts: `+` or `-`; "" if it does something else, or does it to another object."""
+    if write.how != "+=" or not write.resource.name.startswith("self.") or unit.locked_at(write):
+        return ""
+    operator = unit.module.text(write.place).removeprefix(write.resource.name).lstrip()[:2]
+    return operator[0] if operator in ("+=", "-=") else ""
 
 
 def _built(unit: Unit, write: Access, holder: str) -> str:

@@ -119,6 +119,10 @@ HARMS: Mapping[str, Harm] = {
         {Role.SWITCH: "in the body of the loop, other tasks run"},
         {Role.READ: "iterated here"},
     ),
+    "advanced by two": Harm(
+        "one {unit} takes the next element while the other one is still at it: an error, or elements get lost",
+        {Role.ACT: "takes the next one"},
+    ),
     "done twice": Harm("several {units} pass the same check, and all of them act"),
     "limit exceeded": Harm("several {units} pass the same check before one of them is counted"),
     "number given twice": Harm("two {units} read the same last number, and both save the one after it"),

@@ -2,8 +2,9 @@
 
 `self.n += 1` reads, adds and writes: a thread that writes in between loses its change. So does a maximum that is kept by
 `if n > self.highest: self.highest = n`. A `multiprocessing.Value` that processes count up is no better: its own lock guards the
-read and the write, each alone. So it is with entries of arrays that they share, and of dictionaries of a manager. Nor is `d[len(d) + 1] = x`, where two threads count as many and use one key, or a record that threads
-fill field by field.
+read and the write, each alone, and a `RawValue` has none. So it is with entries of arrays that they share, and of dictionaries of a
+manager. Nor is `d[len(d) + 1] = x`, where two threads count as many and use one key, a record that threads fill field by field, or a
+generator that an object's own thread advances, and its public methods, too.
 
 ## Example
     import threading
@@ -44,11 +45,12 @@ from collections.abc import Iterable
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import Access, Confidence, Evidence
+from racelint.pattern.advanced import advanced_by_two
 from racelint.pattern.counters import counted_beside_loop, counted_by_starter, numbered, own_to_thread
 from racelint.pattern.deciding import COUNTING, locked_on_one_way, locks_of_threads
 from racelint.pattern.dependence import extremes, numbered_by_size, thread_updates
 from racelint.pattern.filling import filled_alike, kept_short
-from racelint.pattern.handed import counted_in_shared_memory, entry_in_shared_memory
+from racelint.pattern.handed import counted_in_shared_memory, entry_in_shared_memory, makes_unlocked_values
 from racelint.pattern.module import Module
 from racelint.pattern.records import filled_by_several
 from racelint.pattern.rivals import copied_to_processes, rival, stronger
@@ -64,7 +66,7 @@ def find(module: Module) -> Iterable[Finding]:
             name = write.resource.shown
             lock = (
                 f"`{name.removesuffix('.value')}.get_lock()`"
-                if name.endswith(".value")
+                if name.endswith(".value") and not makes_unlocked_values(unit)
                 else "one lock of all processes"
             )
             yield module.finding(
@@ -77,6 +79,20 @@ def find(module: Module) -> Iterable[Finding]:
                 World.PROCESSES,
                 name,
                 Fix(f"hold {lock} around each change"),
+            )
+        for step, name, advancing in advanced_by_two(unit):
+            yield module.finding(
+                RULE,
+                unit,
+                step,
+                ((Role.ACT, step),),
+                f"`{name}` is advanced here by a thread of the object and by whoever calls it, without a lock; one can come while the "
+                "other is in the middle of a step",
+                advancing,
+                World.THREADS,
+                name,
+                Fix(f"hold one lock around each step of `{name}`, or wait for the thread before"),
+                "advanced by two",
             )
         for first, second, reader, filling in filled_by_several(unit):
             one, other = first.resource.shown, second.resource.shown
