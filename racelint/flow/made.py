@@ -83,5 +83,20 @@ def handled_at_flush(ev: Evaluator) -> None:
         return
     for number in ev.added:
         event = ev.event(number)
-        if isinstance(event, Access):
+        if isinstance(event, Access) and not _inserted_before(ev, number):
             ev.revise(number, handled=event.handled | handled)
+
+
+def _inserted_before(ev: Evaluator, number: int) -> bool:
+    """Whether what was added is flushed on all ways before, by a commit, say: an error that comes up now is of another row."""
+    todo, seen = [number], {number}
+    while todo:
+        one = todo.pop()
+        if one in ev.state.preds:
+            return False
+        for after in ev.after[one] - seen:
+            seen.add(after)
+            event = ev.event(after)
+            if not (isinstance(event, Mark) and event.what in ("commit", "flush")):
+                todo.append(after)
+    return True

@@ -42,11 +42,10 @@ def same_rows(look: Access, new: Access) -> bool:
         return bool(look.related) and look.related <= _given(new) and (own or named_after(look.resource.path, other))
     for held, made in ((look, new), (new, look)):
         holder, _, attribute = held.resource.name.rpartition(".")
-        if holder and "." not in made.resource.name and holder.partition("(")[0] not in ("self", "cls"):
+        if holder and holder in made.related and "." not in made.resource.name:
             given = held.related - {holder}
-            if holder in made.related and (
-                named_after(attribute, made.resource.name) or (given and given <= made.related)
-            ):
+            named, alike = named_after(attribute, made.resource.name), bool(given) and given <= made.related
+            if (named and alike) if holder.partition("(")[0] in ("self", "cls") else (named or alike):
                 return True
     return False
 
