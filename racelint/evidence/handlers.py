@@ -135,10 +135,18 @@ def _add_registered(calls: Calls, roots: list[Root]) -> None:
             for argument in call.arguments:
                 path = argument.rpartition("=")[2]
                 units = calls.target(path, caller) if path in caller.references else []
+                units = _called_of_object(calls, path, caller, handler) if handler.methods else units
                 for unit in answering_methods(calls, path, call, caller) or units:
                     if unit.qualname not in seen:
                         seen.add(unit.qualname)
                         _handler_root(calls, roots, unit, handler)
+
+
+def _called_of_object(calls: Calls, path: str, caller: FunctionFacts, handler: Handler) -> list[FunctionFacts]:
+    """The methods that are called of an object which is registered: `REGISTRY.register(collector)`, `REGISTRY.register(Collector())`."""
+    made = path.partition("(")[0]
+    owner = made if made in calls.scope.classes else calls.receiver_type(path, caller).removeprefix(":")
+    return [method for name, method in calls.scope.methods.get(owner, {}).items() if name in handler.methods]
 
 
 def _add_assigned(calls: Calls, roots: list[Root]) -> None:
