@@ -9,6 +9,7 @@ from racelint.evidence import Evidence
 from racelint.expressions import expression
 from racelint.finding import Confidence
 from racelint.frozen import replace
+from racelint.grafts import is_grafted
 from racelint.paths import CACHED, LOCKS, is_predictable, is_storage, is_system_path, shared_word
 from racelint.pattern.class_paths import names_in, paths_of_class
 from racelint.pattern.files import (
@@ -48,11 +49,21 @@ def emptied_in_place(unit: Unit) -> Iterator[tuple[Access, Evidence]]:
             or prepared(unit, write)
             or _kept_whole(unit, write)
             or _refused_if_there(unit, write)
+            or _made_elsewhere(unit, write)
         ):
             continue
         evidence = _readers(unit, write)
         if evidence is not None:
             yield write, evidence
+
+
+def _made_elsewhere(unit: Unit, write: Access) -> bool:
+    """Whether a function of another module writes to a path that it makes itself: there it is told, and not for each of its callers."""
+    helper = unit.module.scope.functions.get(write.place.unit)
+    if helper is None or not is_grafted(helper.qualname):
+        return False
+    given = {name for name, _ in helper.params}
+    return write.resource.name in helper.local_names - given
 
 
 def _kept_from_readers(unit: Unit, write: Access) -> bool:
