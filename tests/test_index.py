@@ -119,6 +119,8 @@ def test_command_that_locks() -> None:
         ("Keeps values in a thread-safe way.", True),
         ("Safe to use from several threads.", True),
         ("Is *not* thread-safe.", False),
+        ("Nothing about Store is guaranteed to be thread-safe!", False),
+        ("None of the methods are thread-safe.", False),
         ("Uses a thread-safe queue.", False),
         ("Keeps them in a `deque`, which is thread-safe.", False),
         ("Waits as long as the thread-safe queue is full.", False),

@@ -130,7 +130,7 @@ def says_thread_safe(node: ast.ClassDef) -> bool:
     if f"`{node.name}`" in text:
         text = re.sub(rf"`+{re.escape(node.name)}`+", node.name, text)
     clauses = [(_clause(text, match.start()), text[match.end() :]) for match in _THREAD_SAFE.finditer(text)]
-    if any(_NOT.search(before[-20:]) for before, _ in clauses):
+    if any(_NOT.search(before[-20:]) or _NOTHING.match(before) for before, _ in clauses):
         return False
     return any(
         _OF_OTHERS.search(before) is None
@@ -201,6 +201,8 @@ _PARTLY = expression(
 )
 """What takes a part of it back: `thread-safe for read operations but writes must be synchronized`."""
 _NOT = expression(r"\b(not|never|isn't|aren't|non|un)\b|n't", re.IGNORECASE)
+_NOTHING = expression(r"(nothing|none|neither|no)\b", re.IGNORECASE)
+"""How a sentence begins that promises nothing: `Nothing about it is guaranteed to be thread-safe`."""
 
 
 def says_threaded(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:

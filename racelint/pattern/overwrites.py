@@ -248,10 +248,13 @@ def taken_for_miss(unit: Unit, resource: Resource) -> bool:
 
     Where none is known to read this very file, all that the others of the module read counts: one of them will.
     """
-    reader = read_elsewhere(unit, resource)
+    own = _reads_of_object(unit, resource)
+    reader = read_elsewhere(unit, resource) if not own else ""
     if reader:
         every = _reads(unit.module.unit(reader))
         reads = [read for read in every if _one_name(read.resource, resource)] or every
+    elif own:
+        reads = own
     else:
         readers = (f for f in unit.module.scope.facts.functions if f.qualname != unit.facts.qualname and opens(f))
         found = [(function.name, read) for function in readers for read in _reads(unit.module.unit(function.qualname))]
@@ -260,6 +263,15 @@ def taken_for_miss(unit: Unit, resource: Resource) -> bool:
         ]
         reads = cached or [read for _, read in found]  # the others may be of what the cache is made of
     return bool(reads) and all(_unreadable(read) for read in reads)
+
+
+def _reads_of_object(unit: Unit, resource: Resource) -> list[Access]:
+    """What other methods of the object read of the file whose path it keeps, also by a function that they hand the path to."""
+    if not resource.path.startswith("self."):
+        return []
+    methods = unit.module.scope.methods.get(unit.facts.owner, {}).values()
+    readers = (unit.module.unit(method.qualname) for method in methods if method.qualname != unit.facts.qualname)
+    return [read for reader in readers for read in _reads(reader) if read.resource.path == resource.path]
 
 
 def _reads(unit: Unit | None) -> list[Access]:
