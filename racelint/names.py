@@ -19,6 +19,7 @@ from racelint.paths import (
     words_of_name,
 )
 from racelint.words import (
+    ADVANCED,
     AFTER_FORK,
     BEFORE,
     CLOCKS,
@@ -427,6 +428,11 @@ MEANINGS = (
         rf"(?i)(^|_)({'|'.join(sorted(FLUSHES))})(_|$)",
     ),
     Meaning("`loop` at the end of what a task or a call is handed to", "an event loop", r"(?i)loop$"),
+    Meaning(
+        "`generator` and `iterator` at the end of the name of an attribute",
+        "a loop over what a method of it gives takes one element after the other from what all share",
+        ADVANCED.pattern,
+    ),
     Meaning("`guarded_by`", "declares the lock of an attribute", r"^guarded_by$"),
 )
 """What is read from names, in the order of the documentation."""

@@ -159,6 +159,9 @@ RIGHTS = ONCE | frozenset(
 CODES = expression(r"(^|_)(token|code|key|secret|nonce|otp|hash|uuid)$")
 """Names of columns that hold what is handed out."""
 
+ADVANCED = expression(r"(^|[._])(generator|iterator)$")
+"""Names of attributes whose methods give what is made as it is asked for."""
+
 STATES = frozenset({"status", "state"})
 """Last words of the names of columns and attributes that hold a state."""
 

@@ -46,6 +46,7 @@ OUTCOMES: Mapping[str, str] = {
     "copies disagree": r"two answers",
     "half-filled collection seen": r"takes for missing",
     "iteration fails": r"loop fails",
+    "advanced by two": r"element that A never sees",
     "changed while iterated": r"in the middle of its loop",
     "mixed statements": r"mix in one session",
     "mixed answers": r"each other.s answers",

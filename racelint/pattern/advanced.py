@@ -10,6 +10,7 @@ from racelint.expressions import expression
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.pattern.unit import Unit, held_at
+from racelint.words import ADVANCED
 
 
 def advanced_by_two(unit: Unit) -> Iterator[tuple[Mark, str, Evidence]]:
@@ -49,13 +50,12 @@ def _advanced(unit: Unit, mark: Mark) -> str:
     found = _GONE_OVER.match(text)
     if found is None:
         return ""
-    by_name = bool(found[2]) and _CALLED_SO.search(found[1]) is not None
+    by_name = bool(found[2]) and ADVANCED.search(found[1]) is not None
     return found[1] if by_name or (not found[2] and _holds_iterator(unit, found[1])) else ""
 
 
 _NEXT = expression(r"next\((self\.\w+)[,)]")
 _GONE_OVER = expression(r"(self\.\w+)(\.\w+\([^()]*\))?$")
-_CALLED_SO = expression(r"(^|[._])(generator|iterator)$")
 
 
 def _holds_iterator(unit: Unit, name: str) -> bool:

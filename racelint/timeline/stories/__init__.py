@@ -42,6 +42,7 @@ STORIES: Mapping[str, Story] = {
     "copies disagree": halves.copies_disagree,
     "half-filled collection seen": halves.half_filled,
     "iteration fails": halves.iteration_fails,
+    "advanced by two": halves.advanced_by_two,
     "changed while iterated": halves.view_changes,
     "mixed statements": halves.mixed_statements,
     "mixed answers": halves.mixed_answers,

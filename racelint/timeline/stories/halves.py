@@ -91,6 +91,14 @@ def iteration_fails(t: Telling) -> Timeline:
     return t.told("A's loop fails, or misses an entry")
 
 
+def advanced_by_two(t: Telling) -> Timeline:
+    """One iterator of which two take elements."""
+    t.a(t.first, "asks for the next one")
+    t.switch("it is being made, B runs")
+    t.b(t.first, "asks for the next one, too: an error, or the element that A misses", wrong=True)
+    return t.told("B gets an error, or an element that A never sees")
+
+
 def view_changes(t: Telling) -> Timeline:
     """A live view handed out from inside the guard."""
     if t.first.span.line != t.last.span.line:
