@@ -113,7 +113,9 @@ def starts(unit: Unit) -> Iterator[tuple[Mark, frozenset[str]]]:
             continue  # by then the constructor has long come to its end
         if mark.subject.rpartition(".")[2] in LOOP_CALLBACKS:
             continue  # a callback of the loop is no thread
-        if unit.module.scope.canonical(mark.subject) == WHEN_GONE:
+        # a mark has no more than the last name of what is called, which the module may have for something of its own
+        called = unit.module.text(mark.place).partition("(")[0]
+        if WHEN_GONE in (unit.module.scope.canonical(mark.subject), unit.module.scope.canonical(called)):
             continue  # who is watched is there as long as the unit has it
         if mark.what == "start":
             if mark.related:
