@@ -78,6 +78,7 @@ class Need(Enum):
     EARLY_FLAG = "a flag is raised, and something is set that another function looks at together with the flag"
     LOCK_ASKED = "a lock is asked whether somebody has it"
     GIVEN_BACK = "a lock is taken and given back by calls"
+    JOINED_LOCKS = "a block is entered by what is neither a name nor a call, such as what an `and` joins"
     CONDITION = "a condition variable is waited for"
     JOB = "a job is sent"
     ROW_LOCK = "rows are locked, or a lock is taken where rows are changed"

@@ -234,6 +234,7 @@ HOLDS: dict[Need, Callable[[Candidate], bool]] = {
     Need.EARLY_FLAG: threads.early_flag,
     Need.LOCK_ASKED: locks.lock_asked,
     Need.GIVEN_BACK: locks.given_back,
+    Need.JOINED_LOCKS: locks.joined,
     Need.CONDITION: locks.condition,
     Need.JOB: stores.job,
     Need.OBJECT_STATE: stores.object_state,

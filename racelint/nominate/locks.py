@@ -170,6 +170,11 @@ def condition(c: Candidate) -> bool:
     return any(waits_for_condition(function, c.module.concurrency) for function in c.functions)
 
 
+def joined(c: Candidate) -> bool:
+    """Whether anything happens within a block of which facts have no name, as in `with self.one and self.other:`."""
+    return any("" in call.within for call in c.facts.calls) or any("" in write.within for write in c.facts.writes)
+
+
 def given_back(c: Candidate) -> bool:
     """Whether a lock is taken and given back by calls of the definition itself, or taken by `__enter__` and given back by `__exit__`."""
     taken = {call.callee.removesuffix(".acquire") for call in c.facts.calls if call.callee.endswith(".acquire")}

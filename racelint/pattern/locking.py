@@ -19,6 +19,7 @@ from racelint.pattern.anew import (
 from racelint.pattern.copied_locks import copied_with_lock
 from racelint.pattern.evicted_locks import asks_of_locks, evicted
 from racelint.pattern.given_back_unheld import given_back_unasked, given_back_unheld
+from racelint.pattern.joined_locks import joined_by_and
 from racelint.pattern.own_paths import is_own_file
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.readers import changed_by_readers
@@ -47,6 +48,7 @@ def useless_locks(unit: Unit) -> Iterator[Useless]:
     yield from _dropped_while_held(unit)
     yield from _not_waited_for(unit)
     yield from given_back_unheld(unit)
+    yield from joined_by_and(unit)
     yield from copied_with_lock(unit)
     yield from replaced_by_subclass(unit)
 

@@ -150,7 +150,9 @@ HARMS: Mapping[str, Harm] = {
     "unguarded change": Harm(
         "a {unit} that holds the lock for its steps finds {resource} changed, or half changed, between them"
     ),
-    "nothing is excluded": Harm("two {units} are inside at once, and one overwrites what the other has done"),
+    "nothing is excluded": Harm(
+        "two {units} are inside at once, and one overwrites what the other has done", {Role.ACT: "keeps nobody out"}
+    ),
     "step fails": Harm("another {unit} is faster, and the step raises an error"),
     "mixed statements": Harm("what one {unit} sends, reads or commits is the other's"),
     "mixed answers": Harm(

@@ -85,7 +85,7 @@ RULES: tuple[Rule, ...] = (
         Need.GUARDED_BY_TASKS,
         Need.GUARDED_PAIR,
     ),
-    Listed("RL602", "ineffective-lock", Need.OWN_LOCK, Need.UNDER_LOCK, Need.GIVEN_BACK),
+    Listed("RL602", "ineffective-lock", Need.OWN_LOCK, Need.UNDER_LOCK, Need.GIVEN_BACK, Need.JOINED_LOCKS),
     Listed("RL603", "guard-declared", Need.DECLARED_GUARD),
     Listed("RL604", "ineffective-row-lock", Need.ROW_LOCK),
     Listed("RL605", "lost-wake-up", Need.WAKE_UP, Need.TOLD_BY_THREAD, Need.STATE_OF_TASKS, Need.STATE_OF_THREADS),

@@ -3,8 +3,8 @@
 Every call, every object or every process has a lock of its own (`FileLock(f"{path}.{os.getpid()}")`), so it excludes nobody. Also
 reported: the lock of one object around a change of another, a lock for threads around what processes share, the lock of readers around a
 change, a lock that is thrown away while others may hold it or wait for it (also to make room in a table of locks), `acquire` that does
-not wait, or not for ever, whose answer is not looked at before a change or before the lock is given back, and a `finally` that gives
-back a lock which the `try` may not have got.
+not wait, or not for ever, whose answer is not looked at before a change or before the lock is given back, a `finally` that gives
+back a lock which the `try` may not have got, and locks that an `and` joins, of which only the last one is taken.
 
 ## Example
     import threading
@@ -79,5 +79,5 @@ RULE = Rule(
     "nothing is excluded",
     __doc__,
     find,
-    needs=(Need.OWN_LOCK, Need.UNDER_LOCK, Need.GIVEN_BACK),
+    needs=(Need.OWN_LOCK, Need.UNDER_LOCK, Need.GIVEN_BACK, Need.JOINED_LOCKS),
 )

@@ -46,6 +46,12 @@ def not_excluded(t: Telling) -> Timeline:
         t.b(t.last, "does not get it, and gives it back all the same", wrong=True)
         t.b(None, "the next one gets it, is inside, too")
         return t.told("two are inside at once: the lock of A was given away")
+    if t.says("as a lock is always true"):
+        t.name_lanes("", t.finding.symbol)
+        t.a(None, "holds the first lock, is inside")
+        t.switch()
+        t.b(t.last, "takes the last one alone: is inside, too", wrong=True)
+        return t.told("A and B are inside at once: B never took the first lock")
     enters, too = "takes a lock of its own", "takes another one: is inside, too"
     if t.says("is copied into each process"):
         t.name_lanes(t.finding.symbol, t.finding.symbol, ("process", "process"))

@@ -1,0 +1,29 @@
+"""Locks that an `and` joins, of which only the last one is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.finding import Confidence
+from racelint.pattern.anew import Useless, locks_taken
+from racelint.pattern.unit import Unit
+
+
+def joined_by_and(unit: Unit) -> Iterator[Useless]:
+    """`with self.one and self.other`: a lock is true whether it is held or not, so that the block takes the last one.
+
+    Not where what comes last belongs to what is asked first, which may be none: `with self.lock and self.lock.writer()`.
+    """
+    for guard in locks_taken(unit):
+        *first, last = guard.lock.name.split(" and ")
+        if not first or not all(map(unit.module.scope.is_lock, first)) or last.startswith(tuple(first)):
+            continue
+        left_out = " and ".join(f"`{name}`" for name in first)
+        yield Useless(
+            guard,
+            None,
+            guard.lock.name,
+            f"is `{last}` alone, as a lock is always true: {left_out} is not taken, and keeps nobody out",
+            Confidence.HIGH,
+            f"take them one after the other: `with {', '.join((*first, last))}:`",
+        )
