@@ -115,11 +115,16 @@ def _values(unit: Unit, access: Access) -> frozenset[str]:
 
 
 def _entries(unit: Unit, access: Access) -> frozenset[str]:
-    """The entries of collections that are written: `request.json["price"]`."""
-    return frozenset(_ENTRY.findall(unit.module.text(access.place)))
+    """The entries of collections that are written, other than those of the key: `request.json["price"]`."""
+    return _entries_in(unit.module.text(access.place)) - _entries_in(access.resource.key)
 
 
-_ENTRY = expression(r"[A-Za-z_][\w.]*\[[\"']\w+[\"']\]")
+def _entries_in(text: str) -> frozenset[str]:
+    """In one spelling, on however many lines and in whichever quotes they stand."""
+    return frozenset("".join(entry.split()).replace("'", '"') for entry in _ENTRY.findall(text))
+
+
+_ENTRY = expression(r"[A-Za-z_][\w.]*\[\s*[\"']\w+[\"']\s*\]")
 
 
 def _names_in(text: str) -> frozenset[str]:
