@@ -17,7 +17,11 @@ def joined_by_and(unit: Unit) -> Iterator[Useless]:
     concurrency = unit.module.concurrency
     for guard in locks_taken(unit):
         *first, last = guard.lock.name.split(" and ")
-        if not first or not all(map(unit.module.scope.is_lock, first)) or last.startswith(tuple(first)):
+        if (
+            not first
+            or not all(map(unit.module.scope.is_lock, first))
+            or last.startswith(tuple(f"{name}." for name in first))
+        ):
             continue
         holder = unit.module.scope.functions.get(guard.place.unit, unit.facts)
         if not last.replace(".", "").isidentifier() or concurrency.called_under_lock(holder):
