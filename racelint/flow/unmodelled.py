@@ -126,9 +126,11 @@ def _computed(ev: Evaluator, node: cst.Call, type_name: str, arguments: Argument
     arguments = Arguments(looked_up, arguments.keywords, arguments.nodes, arguments.starred)
     if type_name == "sum":
         _note_summed(ev, node, arguments)
-    looked = [
-        ev.read(v.ref, node, how=type_name) if v.ref is not None and v.via is None else v for v in arguments.positional
-    ]
+    compared = type_name in ("max", "min") and len(arguments.positional) == 1 and _is_of_code(arguments)
+    how = "iterate" if compared else type_name
+    looked = [ev.read(v.ref, node, how=how) if v.ref is not None and v.via is None else v for v in arguments.positional]
+    if compared and looked[0].via is not None:
+        ev.mark("loop", node.args[0].value, stems=frozenset((looked[0].via,)))
     stems = arguments.stems.union(*(v.stems for v in looked))
     if type_name in ("max", "min"):  # of what a local list was filled with
         stems = stems.union(*(held.stems for v in looked if (held := v.part("holds")) is not None))
@@ -151,6 +153,12 @@ def _computed(ev: Evaluator, node: cst.Call, type_name: str, arguments: Argument
         born=oldest(arguments),
         known=rows,
     )
+
+
+def _is_of_code(arguments: Arguments) -> bool:
+    """Whether the entries are compared by code in Python, so that others run between two of them: `sorted` takes a copy first."""
+    key = arguments.keywords.get("key")
+    return key is not None and (key.type == "lambda" or key.type.startswith("def:"))
 
 
 def _result(

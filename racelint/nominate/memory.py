@@ -16,13 +16,17 @@ from racelint.words import ADDS_CALLBACK, ASKED, first_word
 def thread_iteration(c: Candidate) -> bool:
     """Whether what a thread resizes is iterated."""
     module = c.module
-    if c.facts.is_async or not any(function.loop_names for function in c.functions):
+    if c.facts.is_async or not (any(function.loop_names for function in c.functions) or c.called & _COMPARING):
         return False
     if module.starts_threads and next(filled_by_started(module.concurrency, c.facts), None) is not None:
         return True
     return any(
         c.meets(key, module.resizing, World.THREADS) >= module.least for key in c.reads if key in module.resizing
     )
+
+
+_COMPARING = frozenset({"max", "min"})
+"""Builtins that may call a key of Python for one entry after the other of what they are given."""
 
 
 def state_of_threads(c: Candidate) -> bool:
