@@ -143,12 +143,27 @@ def _changed_meanwhile(unit: Unit, read: Access) -> tuple[int, Evidence] | None:
         *rivals(unit, read.resource, World.THREADS, (*SIZES, *_also(unit, read)) if fails else MOVES),
         *(_makers(unit, read) if fails else ()),
     ):
-        if function.qualname == unit.facts.qualname:
+        if function.qualname == unit.facts.qualname or _into_a_new_one(function, write):
             continue
         strength = _strength(unit, read, write, function, found, fails)
         if strength is not None and (best is None or strength.rank > best[1].strength.rank):
             best = write.line, Evidence(f"{found.text}; `{function.qualname}` changes it", strength)
     return best
+
+
+def _into_a_new_one(function: FunctionFacts, write: Write) -> bool:
+    """Whether the statement right before the change makes a new collection there: who iterates goes over the old one."""
+    return any(
+        made.path == write.path
+        and made.how == "="
+        and made.shape == "empty"
+        and 0 < write.statement - made.statement <= _NEAR
+        for made in function.writes
+    )
+
+
+_NEAR = 2
+"""Statements from a new collection to what is put in: there may be a loop around that."""
 
 
 def _makers(unit: Unit, read: Access) -> Iterator[tuple[Write, FunctionFacts, Evidence]]:
