@@ -46,7 +46,42 @@ class Start:
             return given
         if place < len(bound(self.call)):
             return given
-        return given.removeprefix("repeat(").removesuffix(")") if given.startswith("repeat(") else ""
+        return given.removeprefix("repeat(").removesuffix(")") if given.startswith("repeat(") else self._mapped(place)
+
+    def of(self, name: str, place: tuple[int, int | None]) -> str:
+        """What an argument of the unit gets, or what it takes out of one, by its place among `places_of` the unit."""
+        whole, part = place
+        return self.at(whole, name) if part is None else self.within(whole, part)
+
+    def within(self, place: int, part: int) -> str:
+        """What a parameter at a place gets as a part of the tuple that is handed over; "" if that is not seen.
+
+        `pool.map(count, [(counts, page) for page in pages])`, `pool.submit(count, (counts, page))`.
+        """
+        method = self.call.callee.rpartition(".")[2]
+        given = self.given[place] if place < len(self.given) else ""
+        if method in POOL_MAPS and (method == "starmap" or not given.startswith("*") or place != len(bound(self.call))):
+            return ""
+        return _part(given.removeprefix("*"), part)
+
+    def _mapped(self, place: int) -> str:
+        """What a parameter gets of the tuples that `starmap` goes through."""
+        first = len(bound(self.call))
+        rows = self.given[first] if first < len(self.given) else ""
+        starred = self.call.callee.endswith("starmap") and rows.startswith("*")
+        return _part(rows[1:], place - first) if starred else ""
+
+
+def places_of(function: FunctionFacts) -> dict[str, tuple[int, int | None]]:
+    """The arguments of a function by their names, each with its place behind the own object; and what it takes out of one that is a
+    tuple, with the place in that, too."""
+    places = {name: number for number, (name, _) in enumerate(function.params[bool(function.owner) :])}
+    known: dict[str, tuple[int, int | None]] = {
+        name: (places[given], part)
+        for name, given, part in function.unpacked
+        if given in places and name not in places and not any(w.path == given and w.how == "=" for w in function.writes)
+    }
+    return known | {name: (place, None) for name, place in places.items()}
 
 
 class HandedAlike(Reaching):
@@ -123,24 +158,25 @@ class HandedAlike(Reaching):
         sites = (self.tasks_with if function.is_async else self.started_with).get(function.qualname, ())
         if not sites or any(site.world == "processes" for site in sites):
             return frozenset()
-        names = [name for name, _ in function.params[bool(function.owner) :]]
         return frozenset(
             name
-            for place, name in enumerate(names)
+            for name, place in places_of(function).items()
             if all(
-                self._is_one(site.at(place, name), site.caller, collection=True)
-                or _hands_on(site, site.at(place, name), function, name)
+                self._is_one(site.of(name, place), site.caller, collection=True)
+                or _hands_on(site, site.of(name, place), function, name)
                 for site in sites
             )
-            and all(self._several(site, site.at(place, name), place, name, sites) for site in sites)
+            and all(self._several(site, site.of(name, place), place, name, sites) for site in sites)
         )
 
-    def _several(self, site: Start, given: str, place: int, name: str, sites: Sequence[Start]) -> bool:
+    def _several(
+        self, site: Start, given: str, place: tuple[int, int | None], name: str, sites: Sequence[Start]
+    ) -> bool:
         """Whether what starts the unit hands the same to several runs: in a loop, or at another place of the same function, too."""
         if site.call.looped or site.call.callee.rpartition(".")[2] in POOL_MAPS:
             return True
         return any(
-            other is not site and other.caller is site.caller and other.at(place, name) == given for other in sites
+            other is not site and other.caller is site.caller and other.of(name, place) == given for other in sites
         )
 
     def memory_of_all(self, function: FunctionFacts) -> frozenset[str]:
@@ -153,9 +189,8 @@ class HandedAlike(Reaching):
             apart = not sites or any(site.world != "processes" for site in sites)
             known = self._known_memory[function.qualname] = frozenset(
                 name
-                for place, (name, _) in enumerate(function.params[bool(function.owner) :])
-                if not apart
-                and all(place < len(site.given) and self._in_memory(site.given[place], site.caller) for site in sites)
+                for name, place in places_of(function).items()
+                if not apart and all(self._in_memory(site.of(name, place), site.caller) for site in sites)
             )
         return known
 
@@ -369,6 +404,12 @@ def _packed(call: CallSite, keyword: str) -> tuple[str, ...]:
 def _parts(text: str) -> tuple[str, ...]:
     """The parts of a tuple that is written so: `(page, counts)`. Of a tuple in a tuple it is not told where it ends."""
     return tuple(text[1:-1].split(", "))
+
+
+def _part(text: str, place: int) -> str:
+    """A part of a tuple that is written so, by its place; "" if `text` is none, or has another one in it."""
+    parts = _parts(text) if text.startswith("(") and text.count("(") == 1 and text.endswith(")") else ()
+    return parts[place] if 0 <= place < len(parts) else ""
 
 
 _LINES = 4

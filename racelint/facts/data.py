@@ -120,6 +120,8 @@ class FunctionFacts:
     """What each `return` gives: the dotted source of a name or path, with `()` behind that of what is called; "" for all else."""
     unnamed: frozenset[str] = frozenset()
     """The methods that are called of what has no dotted source: `join` for `", ".join(names)`, `exists` for `(ROOT / name).exists()`."""
+    unpacked: tuple[tuple[str, str, int], ...] = ()
+    """Local names that get the parts of a parameter, each with that and its place in it: `counts, page = args`."""
 
     @property
     def name(self) -> str:

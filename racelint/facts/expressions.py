@@ -166,6 +166,8 @@ class Expressions(Walk):
                 values = list(value.elts)
             for element, part in zip(node.elts, values, strict=True):
                 self.target(element, part, how)
+            if isinstance(value, ast.Name) and how == "=":
+                self.current.unpack(node.elts, value.id)
             return
         if isinstance(node, ast.Starred):
             self.target(node.value, None, how)

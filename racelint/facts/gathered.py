@@ -50,6 +50,7 @@ class Gathered:
         "suspends",
         "switches",
         "unnamed",
+        "unpacked",
         "waits",
         "writes",
         "yields",
@@ -82,6 +83,7 @@ class Gathered:
         self.repeated: set[str] = set()
         self.returned: list[str] = []
         self.unnamed: set[str] = set()
+        self.unpacked: list[tuple[str, str, int]] = []
         self.choices: list[tuple[str, int, tuple[str, ...]]] = []
         self.stub = False
         self.run_by = ""
@@ -124,6 +126,11 @@ class Gathered:
         self.repeated |= names - apart
         self.choices += choices_of(target, collection)
 
+    def unpack(self, targets: list[ast.expr], given: str) -> None:
+        """Names get the parts of a parameter: `counts, page = args`; what stands behind a star has no place of its own."""
+        if given in {name for name, _ in self.params} and not any(isinstance(one, ast.Starred) for one in targets):
+            self.unpacked += [(one.id, given, place) for place, one in enumerate(targets) if isinstance(one, ast.Name)]
+
     def freeze(self) -> FunctionFacts:
         return FunctionFacts(
             self.qualname,
@@ -163,4 +170,5 @@ class Gathered:
             frozenset(self.distinct - self.repeated),
             tuple(self.returned),
             frozenset(self.unnamed),
+            tuple(self.unpacked),
         )

@@ -194,10 +194,11 @@ def says_nothing(statement: ast.stmt) -> bool:
 
 
 def arguments_of(node: ast.Call, callee: str) -> tuple[str, ...]:
-    """The arguments of a call of `callee`, as in `CallSite.arguments`; of a lambda what it calls, and of `a if test else b` both, all but the first as `func=…`, of a comprehension its element, of `*map(f, …)`
+    """The arguments of a call of `callee`, as in `CallSite.arguments`; of a lambda what it calls, and of `a if test else b` both, all but the first as `func=…`, of a comprehension its element (a tuple only where a pool maps over it), of `*map(f, …)`
     and `partial(f, …)` `f`. What a `partial` hands to `f` stands behind all else: `partial=(a, b)`, `kwargs={name=a}`."""
     found: list[str] = []
-    maps = callee.rpartition(".")[2] in _MAPPING
+    method = callee.rpartition(".")[2]
+    maps = method in _MAPPING
     for argument in node.args:
         if isinstance(argument, ast.Name):
             found.append(argument.id)
@@ -207,7 +208,7 @@ def arguments_of(node: ast.Call, callee: str) -> tuple[str, ...]:
             continue
         inner = argument.value if isinstance(argument, ast.Starred) else argument
         if isinstance(inner, (ast.GeneratorExp, ast.ListComp)):
-            found.append("*" + _handed(inner.elt))
+            found.append("*" + (_handed(inner.elt) or (_one(inner.elt) if method in _ROUNDS else "")))
         elif isinstance(inner, ast.IfExp) and inner is argument:
             found += [_handed(inner.body), f"func={_handed(inner.orelse)}"]
         elif isinstance(inner, ast.Lambda):
@@ -240,6 +241,7 @@ def arguments_of(node: ast.Call, callee: str) -> tuple[str, ...]:
 
 _MAPS = frozenset({"map", "itertools.starmap", "starmap"})
 _MAPPING = frozenset({"map", "imap", "imap_unordered", "map_async"})
+_ROUNDS = _MAPPING | {"starmap"}
 _REPEATS = frozenset({"repeat", "itertools.repeat"})
 """What hands a pool that maps the same in each round."""
 

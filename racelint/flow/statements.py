@@ -50,9 +50,15 @@ class Walker(Contexts):
                     type=self.scope.names_in(facts.qualname).annotated_type(annotation), text=name, born=0
                 )
         concurrency = self.program.concurrency
+        unpacked = {name: (given, str(part)) for name, given, part in facts.unpacked}
         for name in sorted(concurrency.handed_to_each(facts)):
-            collection = Resource(Kind.ARGUMENT, f"?{facts.qualname}", name, name)
-            self.state.env[name] = Value(ref=collection, text=name, born=0)
+            shared = Value(ref=Resource(Kind.ARGUMENT, f"?{facts.qualname}", name, name), text=name, born=0)
+            given, part = unpacked.get(name, ("", ""))
+            if given:
+                whole = self.state.env[given]
+                self.state.env[given] = replace(whole, known=(*whole.known, (part, shared)))
+            else:
+                self.state.env[name] = shared
         self.mark("entry", self.definition.node.name)
         try:
             for decorator in self.definition.node.decorators:

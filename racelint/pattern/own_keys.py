@@ -17,7 +17,7 @@ def has_own_key(unit: Unit, resource: Resource) -> bool:
 
     So it is if nothing else calls the unit, and what starts it does not run several times at once or has the collection for itself.
     """
-    if resource.kind is Kind.ARGUMENT and _of_own_range(unit, resource):
+    if resource.kind is Kind.ARGUMENT and (_of_own_range(unit, resource) or _of_own_tuple(unit, resource.key)):
         return True
     facts = unit.facts
     names = [name for name, _ in facts.params[bool(facts.owner) :]]
@@ -35,6 +35,13 @@ def has_own_key(unit: Unit, resource: Resource) -> bool:
         and _once(unit, resource, caller)
         for caller, call, given in sites
     )
+
+
+def _of_own_tuple(unit: Unit, key: str) -> bool:
+    """Whether the key comes in the tuple that each run is handed, as what a loop has then: `pool.map(f, [(seen, n) for n in names])`."""
+    facts, sites = unit.facts, unit.module.concurrency.started_with.get(unit.facts.qualname, ())
+    in_tuples = all(site.call.callee.rpartition(".")[2] == "starmap" for site in sites)
+    return (in_tuples or key in {name for name, _, _ in facts.unpacked}) and named_by_round(unit, key)
 
 
 def _of_own_range(unit: Unit, resource: Resource) -> bool:

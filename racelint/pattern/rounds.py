@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from racelint.evidence.handed_alike import Start, bound
+from racelint.evidence.handed_alike import Start, bound, places_of
 from racelint.expressions import expression
 from racelint.finding import Confidence
 from racelint.models.data import POOL_MAPS
@@ -68,8 +68,12 @@ def named_by_round(unit: Unit, path: str) -> bool:
         return False
     names = set(_NAMES.findall(path))
     return any(
-        name in names and all(_of_round(site, place) for site in sites)
-        for place, (name, _) in enumerate(facts.params[bool(facts.owner) :])
+        name in names
+        and all(
+            _of_round(site, place, name) if part is None else site.within(place, part) in site.caller.loop_names
+            for site in sites
+        )
+        for name, (place, part) in places_of(facts).items()
     )
 
 
@@ -88,9 +92,11 @@ def started_by_round(unit: Unit) -> bool:
     )
 
 
-def _of_round(site: Start, place: int) -> bool:
+def _of_round(site: Start, place: int, name: str = "") -> bool:
     """Whether what stands at a place among the arguments is what a loop has in this round, or one of what a pool maps over."""
     if site.call.callee.rpartition(".")[2] in POOL_MAPS:
+        if site.call.callee.endswith("starmap") and (given := site.at(place, name)):
+            return given in site.caller.loop_names
         return place == len(bound(site.call))
     return site.call.looped and place < len(site.given) and site.given[place] in site.caller.loop_names
 
