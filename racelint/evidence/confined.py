@@ -18,6 +18,9 @@ _ONLY_LOOKS = frozenset(
 )
 """Functions that keep nothing of what they are given."""
 
+_RECORDS = frozenset({"dataclass", "define", "mutable", "frozen", "attrs", "s"})
+"""Last names of decorators of classes whose names are what each object is handed and keeps: those of `dataclasses` and of attrs."""
+
 
 class Confined(HandedAlike):
     """Which names hold an object that nobody but one run of a unit has."""
@@ -125,15 +128,22 @@ class Confined(HandedAlike):
         return any(f.qualname.startswith(inner) and name in f.reads for f in self.scope.facts.functions)
 
     def _is_part(self, path: str) -> bool:
-        """Whether a path is that of an attribute which the module sets in its objects: no method, which would take its object along."""
-        holder, _, attribute = path.partition(".")
-        return holder.isidentifier() and attribute in self._set_attributes
+        """Whether a path leads over an attribute which the module sets in its objects: no method, which would take its object along."""
+        holder, _, rest = path.partition(".")
+        return holder.isidentifier() and rest.partition(".")[0] in self._set_attributes
 
     @cached_property
     def _set_attributes(self) -> frozenset[str]:
         functions = self.scope.facts.functions
         written = {write.path.rpartition(".")[2] for f in functions for write in f.writes if "." in write.path}
-        return frozenset(written - {function.name for function in functions if function.owner})
+        fields = {
+            name
+            for class_ in self.scope.facts.classes
+            if not _RECORDS.isdisjoint(decorator.rpartition(".")[2] for decorator in class_.decorators)
+            for name, built in class_.attributes
+            if built != "other"  # a method under a second name
+        }
+        return frozenset((written | fields) - {function.name for function in functions if function.owner})
 
     def _only_lent(self, name: str, call: CallSite, function: FunctionFacts, steps: int) -> bool:
         """Whether a call does not get the object, or hands it to a function of the module that does not keep it."""
