@@ -82,13 +82,50 @@ class Confined(HandedAlike):
         bound = [write for write in function.writes if write.path == name]
         if not made or len(made) != len(bound) or name in function.outer_names | function.loop_names:
             return False
-        return all(self._gives_new(built, function, steps) for built in made)
+        begun = [built for built in made if not built.startswith(f"{name}.")]
+        if len(begun) < len(made) and not self._goes_on(name, begun, made, function):
+            return False
+        return bool(begun) and all(self._gives_new(built, function, steps) for built in begun)
+
+    def _goes_on(self, name: str, begun: list[str], made: list[str], function: FunctionFacts) -> bool:
+        """Whether the name holds the object that it began with whenever it is bound to what a method of that gives: `query = query.where(…)`."""
+        classes = {class_ for built in begun if (class_ := self._chain(built, function)[0])}
+        calls = [call.callee for call in function.calls]
+        return len(classes) == 1 and all(
+            built in calls and all(self._gives_itself(class_, method) for method in built.split(".")[1:])
+            for built in made
+            if built not in begun
+            for class_ in classes
+        )
+
+    def _chain(self, built: str, function: FunctionFacts) -> tuple[str, list[str]]:
+        """The class of the project by which a chain of calls begins, and the methods that are called then: `Query().where(…).limit(…)`;
+        "" if it begins by none."""
+        parts, names = built.split("."), self.scope.names_in(function.qualname)
+        for number in range(len(parts), 0, -1):
+            class_ = names.class_named(".".join(parts[:number]))
+            if class_ is not None:
+                return class_.qualname, parts[number:]
+        return "", []
+
+    def _gives_itself(self, owner: str, name: str) -> bool:
+        """Whether a method gives its own object, which it leaves to nobody else, and nothing else."""
+        method = self.scope.method(owner, name)
+        if method is None or method.decorators or not method.params or not method.returned:
+            return False
+        return set(method.returned) == {method.params[0][0]} and self._keeps_own(method, MOST_STEPS)
 
     def _gives_new(self, built: str, function: FunctionFacts, steps: int) -> bool:
         """Whether what is called is such a class, or a function that returns a new object each time and leaves it to nobody else."""
         class_ = self.scope.names_in(function.qualname).class_named(built)
         if class_ is not None:
             return self._hides(class_.qualname)
+        owner, methods = self._chain(built, function)
+        if owner and all(self._gives_itself(owner, method) for method in methods):
+            begin = built.removesuffix(
+                "." + ".".join(methods)
+            )  # which has to be called: its method may be handed an object
+            return self._hides(owner) and any(call.callee == begin for call in function.calls)
         targets = self.target(built, function)
         if len(targets) != 1 or not steps or targets[0].decorators or targets[0].yields or not targets[0].returned:
             return False
