@@ -46,6 +46,9 @@ def names_cache(name: str) -> bool:
 
 _KEPT_FOR_SPEED = frozenset({"cache", "cached", "memo", "lru", "recent", "history"})
 
+POOL_MAPS = frozenset({"map", "imap", "imap_unordered", "starmap", "map_async"})
+"""Methods of pools that start a unit for each item; many other objects have a `map`."""
+
 MAIN_LOOPS = frozenset({"run", "main", "serve", "loop", "mainloop"})
 """First words of functions that go on as long as their object or program does."""
 

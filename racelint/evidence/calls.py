@@ -9,8 +9,9 @@ from racelint.evidence.not_started import called_before, handed_to_start, means_
 from racelint.evidence.targets import Targets, last_name
 from racelint.facts import CallSite, FunctionFacts
 from racelint.frozen import cached_property
-from racelint.models.data import POOL_MAPS, Spawner
+from racelint.models.data import Spawner
 from racelint.resolve import Scope, enclosing_self
+from racelint.words import POOL_MAPS
 
 Waits: TypeAlias = "tuple[list[int], list[int], dict[str, list[CallSite]]]"
 """Of a function: the lines where it joins threads, those where it calls functions of the module, and such calls by the pool around."""

@@ -93,9 +93,9 @@ class Confined(HandedAlike):
         calls = [call.callee for call in function.calls]
         return len(classes) == 1 and all(
             built in calls and all(self._gives_itself(class_, method) for method in built.split(".")[1:])
+            for class_ in classes
             for built in made
             if built not in begun
-            for class_ in classes
         )
 
     def _chain(self, built: str, function: FunctionFacts) -> tuple[str, list[str]]:
@@ -122,9 +122,8 @@ class Confined(HandedAlike):
             return self._hides(class_.qualname)
         owner, methods = self._chain(built, function)
         if owner and all(self._gives_itself(owner, method) for method in methods):
-            begin = built.removesuffix(
-                "." + ".".join(methods)
-            )  # which has to be called: its method may be handed an object
+            # the class itself has to be called: its method may be handed an object
+            begin = built.removesuffix("." + ".".join(methods))
             return self._hides(owner) and any(call.callee == begin for call in function.calls)
         targets = self.target(built, function)
         if len(targets) != 1 or not steps or targets[0].decorators or targets[0].yields or not targets[0].returned:

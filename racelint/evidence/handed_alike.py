@@ -8,7 +8,7 @@ from racelint.events import Kind, Resource
 from racelint.evidence.reaching import Reaching
 from racelint.facts import CallSite, FunctionFacts
 from racelint.frozen import cached_property, dataclass
-from racelint.models.data import POOL_MAPS
+from racelint.words import POOL_MAPS
 
 _COLLECTIONS = frozenset(
     "dict list set defaultdict collections.defaultdict Counter collections.Counter OrderedDict collections.OrderedDict "

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from racelint.facts import CallSite, FunctionFacts
 from racelint.frozen import dataclass
-from racelint.models.data import POOL_MAPS, Spawner
+from racelint.models.data import Spawner
 from racelint.resolve import Scope
+from racelint.words import POOL_MAPS
 
 
 @dataclass(frozen=True, slots=True)

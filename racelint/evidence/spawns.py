@@ -14,7 +14,7 @@ from racelint.evidence.turns import joined_before, lone_worker, task_lock_around
 from racelint.expressions import expression
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
-from racelint.models.data import POOL_MAPS
+from racelint.words import POOL_MAPS
 
 _CLASS = expression(r"(^|\.)_*[A-Z][A-Z]*[a-z]\w*$")
 """The dotted name of a class, as most are called."""

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 
 from racelint.expressions import expression
-from racelint.words import COUNTING, MANY, TAKEN
+from racelint.words import COUNTING, MANY, POOL_MAPS, TAKEN
 
 
 def dotted(node: ast.AST | None) -> str:
@@ -208,7 +208,7 @@ def arguments_of(node: ast.Call, callee: str) -> tuple[str, ...]:
             continue
         inner = argument.value if isinstance(argument, ast.Starred) else argument
         if isinstance(inner, (ast.GeneratorExp, ast.ListComp)):
-            found.append("*" + (_handed(inner.elt) or (_one(inner.elt) if method in _ROUNDS else "")))
+            found.append("*" + (_handed(inner.elt) or (_one(inner.elt) if method in POOL_MAPS else "")))
         elif isinstance(inner, ast.IfExp) and inner is argument:
             found += [_handed(inner.body), f"func={_handed(inner.orelse)}"]
         elif isinstance(inner, ast.Lambda):
@@ -240,8 +240,7 @@ def arguments_of(node: ast.Call, callee: str) -> tuple[str, ...]:
 
 
 _MAPS = frozenset({"map", "itertools.starmap", "starmap"})
-_MAPPING = frozenset({"map", "imap", "imap_unordered", "map_async"})
-_ROUNDS = _MAPPING | {"starmap"}
+_MAPPING = POOL_MAPS - {"starmap"}
 _REPEATS = frozenset({"repeat", "itertools.repeat"})
 """What hands a pool that maps the same in each round."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from racelint.expressions import expression
 from racelint.frozen import cached_property, dataclass, field
-from racelint.words import TAKEN
+from racelint.words import POOL_MAPS, TAKEN
 
 _CHANGING = frozenset(
     [
@@ -101,10 +101,6 @@ class Conversation:
     answers: frozenset[str]
     what: str = "connection"
     """What users call such an object."""
-
-
-POOL_MAPS = frozenset({"map", "imap", "imap_unordered", "starmap", "map_async"})
-"""Methods of pools that start a unit for each item; many other objects have a `map`."""
 
 
 @dataclass()

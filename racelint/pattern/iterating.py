@@ -152,18 +152,14 @@ def _changed_meanwhile(unit: Unit, read: Access) -> tuple[int, Evidence] | None:
 
 
 def _into_a_new_one(function: FunctionFacts, write: Write) -> bool:
-    """Whether the statement right before the change makes a new collection there: who iterates goes over the old one."""
+    """Whether the statement right before the change makes a new collection there: who iterates goes over the old one.
+
+    What a loop puts in comes one entry after the other, so that others may go over a part.
+    """
     return any(
-        made.path == write.path
-        and made.how == "="
-        and made.shape == "empty"
-        and 0 < write.statement - made.statement <= _NEAR
+        made.path == write.path and made.how == "=" and made.shape == "empty" and write.statement == made.statement + 1
         for made in function.writes
     )
-
-
-_NEAR = 2
-"""Statements from a new collection to what is put in: there may be a loop around that."""
 
 
 def _makers(unit: Unit, read: Access) -> Iterator[tuple[Write, FunctionFacts, Evidence]]:

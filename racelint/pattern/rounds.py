@@ -5,8 +5,8 @@ from __future__ import annotations
 from racelint.evidence.handed_alike import Start, bound, places_of
 from racelint.expressions import expression
 from racelint.finding import Confidence
-from racelint.models.data import POOL_MAPS
 from racelint.pattern.unit import Unit
+from racelint.words import POOL_MAPS
 
 
 def keyed_by_round(unit: Unit, key: str) -> bool:
