@@ -278,6 +278,9 @@ class Assignments(Evaluator):
         if base.ref is not None:
             related = frozenset(text for text in (key, value.text) if text.isidentifier())
             sign = "[]" if how == "=" else "[]+="
+            if how == "=" and _is_whole(target):
+                self.emit(Op.WRITE, base.ref, node, value, "[:]")
+                return
             self.emit(Op.WRITE, item_of(base.ref, key), node, value, sign, related, chosen=key_stems)
             return
         root: cst.BaseExpression = target.value
@@ -313,6 +316,12 @@ class Assignments(Evaluator):
                 resource, _ = self.resource_of(base, target.attr.value, source_of(target))
                 if resource is not None:
                     self.emit(Op.DELETE, resource, node, Value(shape=Shape.NONE), "del")
+
+
+def _is_whole(target: cst.Subscript) -> bool:
+    """Whether it is all of a list, which gets other items and stays the same object: `items[:] = kept`."""
+    inner = target.slice[0].slice
+    return len(target.slice) == 1 and type(inner) is cst.Slice and not (inner.lower or inner.upper or inner.step)
 
 
 _HELD = expression(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
