@@ -248,8 +248,8 @@ OPERATIONS = frozenset(
 )
 """Names of the one operation that an object is there for: each call is another one."""
 
-_OF_REQUEST = expression(r"^(request|req|ctx)\.(app|application)(\.(state|ctx)\b|$)")
-"""What a request says its application has, as a path: `request.app["visits"]`, `request.app.state.visits`."""
+_OF_REQUEST = expression(r"^(request|req|ctx)\.(app|application)(\.(state|ctx)\b|\[|$)")
+"""What a request says its application has, as a path: `request.app["visits"]`, `request.app.state.visits`, `request.app["left"]["tea"]`."""
 
 
 def of_application(path: str) -> bool:

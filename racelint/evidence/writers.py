@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from racelint.events import Kind, Resource
 from racelint.evidence.calls import Calls
@@ -10,6 +10,7 @@ from racelint.facts import FunctionFacts, Write
 from racelint.frozen import cached_property
 from racelint.resolve import enclosing_self
 from racelint.resolve.changes import DEFAULTING, LOSING
+from racelint.words import of_application
 
 
 def _fills_itself(function: FunctionFacts, write: Write) -> bool:
@@ -58,8 +59,9 @@ class Writers(Calls):
             if own is not None:
                 found.extend((own, w) for w in own.writes if w.path == path)
         elif resource.kind is Kind.ARGUMENT:
-            attribute = resource.path.rpartition(".")[2]
+            attribute = path.rpartition(".")[2]
             found.extend((f, w) for f in scope.facts.functions for w in f.writes if w.path.endswith("." + attribute))
+            found.extend(self._by_name_of_entry(resource, path) if of_application(path) else ())
         elif resource.kind is Kind.CAPTURED or not resource.owner:
             owner = resource.owner + "." if resource.kind is Kind.CAPTURED else ""
             for function in scope.facts.functions:
@@ -74,6 +76,14 @@ class Writers(Calls):
             if resource.kind is Kind.GLOBAL:
                 found.extend((f, w) for f, w, owner in self._writes_by_local_name.get(path, ()) if not owner)
         return found
+
+    def _by_name_of_entry(self, resource: Resource, path: str) -> Iterator[tuple[FunctionFacts, Write]]:
+        """Changes of an entry of an application by a local name: `stock = request.app["stock"]`, `stock["tea"] -= 1`."""
+        for function in self.scope.facts.functions:
+            names = {name for name, built in function.locals_built if built == f"{path}.get"}
+            told = {read for read in function.reads if read[:1] == '"'}
+            if names and (not told or any(f"[{read}]" in resource.name for read in told)):
+                yield from ((function, w) for w in function.writes if w.path in names and w.how not in ("=", "del"))
 
     @cached_property
     def _writes_by_local_name(self) -> dict[str, list[tuple[FunctionFacts, Write, str]]]:
