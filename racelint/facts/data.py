@@ -12,7 +12,7 @@ class CallSite:
     callee: str
     line: int
     within: tuple[str, ...]
-    """Dotted sources of the context managers around it, outermost first, and `SECOND_ROW_HANDLED`."""
+    """Dotted sources of the context managers around it, outermost first, `SECOND_ROW_HANDLED`, and what `FORGIVES` tells."""
     awaited: bool = False
     looped: bool = False
     arguments: tuple[str, ...] = ()
@@ -193,6 +193,12 @@ class ModuleFacts:
     annotations: tuple[tuple[str, str], ...] = ()
     """Names that stand for annotations, with the class that each names: `Db = Annotated[Session, Depends(get_session)]`."""
 
+
+NO_GUARD = "!"
+"""Begins what is said of a place beside the context managers around it."""
+
+FORGIVES = "!forgives "
+"""Stands before the last name of an exception around what a generator yields, if it catches that one there and goes on."""
 
 SECOND_ROW_HANDLED = "!second row"
 """Stands among the context managers around a call for a `try` that handles the error of a database about a second such row."""

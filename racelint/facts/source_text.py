@@ -322,6 +322,22 @@ def handles_second_row(handler: ast.ExceptHandler) -> bool:
     return any(TAKEN.search(dotted(kind).rpartition(".")[2]) for kind in kinds)
 
 
+def yields_here(statement: ast.stmt) -> bool:
+    """Whether a statement is a `yield` and nothing else."""
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Yield)
+
+
+def forgiven(handlers: list[ast.ExceptHandler]) -> list[str]:
+    """Last names of the exceptions after which handlers go on; "" for all."""
+    kinds = [
+        kind
+        for handler in handlers
+        if not any(isinstance(node, ast.Raise) for statement in handler.body for node in ast.walk(statement))
+        for kind in (handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type])
+    ]
+    return ["" if kind is None else dotted(kind).rpartition(".")[2] for kind in kinds]
+
+
 def literal_text(node: ast.expr) -> str:
     """The text of a literal; "" for anything else."""
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""

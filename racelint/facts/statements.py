@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 
-from racelint.facts.data import SECOND_ROW_HANDLED
+from racelint.facts.data import FORGIVES, SECOND_ROW_HANDLED
 from racelint.facts.expressions import Expressions
-from racelint.facts.source_text import annotation_name, dotted, either, handles_second_row
+from racelint.facts.source_text import annotation_name, dotted, either, forgiven, handles_second_row, yields_here
 
 
 class Statements(Expressions):
@@ -63,6 +63,8 @@ class Statements(Expressions):
         before = self.within
         if any(map(handles_second_row, node.handlers)):
             self.within = (*before, SECOND_ROW_HANDLED)
+        if self.current.decorators and any(map(yields_here, node.body)):
+            self.within = (*self.within, *(f"{FORGIVES}{name}" for name in forgiven(node.handlers)))
         self.body(node.body)
         self.within = before
         for handler in node.handlers:

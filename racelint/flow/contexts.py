@@ -17,7 +17,7 @@ from racelint.events import (
 )
 from racelint.evidence.wrappers import OF_FUNCTION, is_lock_maker, is_transaction
 from racelint.expressions import expression
-from racelint.facts import FunctionFacts
+from racelint.facts import FORGIVES, FunctionFacts
 from racelint.facts.isolation import WORD
 from racelint.flow.committing import commits_each
 from racelint.flow.files import touched
@@ -25,6 +25,7 @@ from racelint.flow.leaving import Leaving
 from racelint.flow.locks import is_lock, lock_given, lock_handed, lock_world
 from racelint.flow.names import OWN_TO_THREAD
 from racelint.flow.new_locks import new_lock_of
+from racelint.flow.recording import NO_NAMES
 from racelint.flow.row_locks import end_row_locks
 from racelint.flow.rows import write_row
 from racelint.flow.scopes import begun_by_name, committing_scope, manager_of
@@ -63,8 +64,8 @@ class Contexts(Leaving):
             if self._commits_at_exit(item.item, value):
                 made = ("target", replace(value, ref=None))
                 value = Value(type="transaction", text=source_of(item.item), known=(made,))
-            if isinstance(item.item, cst.Call) and source_of(item.item.func).rpartition(".")[2] == "suppress":
-                names = frozenset(source_of(a.value).rpartition(".")[2] for a in item.item.args)
+            names = self._suppressed(item.item)
+            if names:
                 self.handled.append(names)
                 self.forgiven.append(names)
                 suppressed += 1
@@ -218,6 +219,16 @@ class Contexts(Leaving):
         known = self.scope.names_in(self.function.qualname)
         made = known.built_type(known.assigned.get(holder, "")) or known.canonical(holder)
         return holder not in self.function.local_names and made in OWN_TO_THREAD
+
+    def _suppressed(self, expression: cst.BaseExpression) -> frozenset[str]:
+        """Last names of the exceptions that a context manager keeps from those outside: `suppress(OSError)`, or one of the project."""
+        if not isinstance(expression, cst.Call):
+            return NO_NAMES
+        if source_of(expression.func).rpartition(".")[2] == "suppress":
+            return frozenset(source_of(a.value).rpartition(".")[2] for a in expression.args)
+        known = manager_of(self, expression)
+        around = known[0].yields_within if known is not None else ()
+        return frozenset(guard.removeprefix(FORGIVES) for guard in around if guard.startswith(FORGIVES))
 
     def _is_drawn(self, expression: cst.BaseExpression, lock: Value) -> bool:
         """Whether the name by which a lock is made is another one in each process, thread or call."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from racelint.back_references import Making, maker_handed
-from racelint.facts import CALLED, ClassFacts, FunctionFacts, ModuleFacts, Write
+from racelint.facts import CALLED, NO_GUARD, ClassFacts, FunctionFacts, ModuleFacts, Write
 from racelint.frozen import cached_property
 from racelint.grafts import grafted_class, grafted_function, prefix_of
 from racelint.resolve.changes import Changes
@@ -90,6 +90,8 @@ class Scope(Changes):
 
     def is_lock(self, guard: str) -> bool:
         """Whether what is held under a name may keep others out: it is named like a lock, or the module makes one of that name."""
+        if guard.startswith(NO_GUARD):
+            return False
         return self.models.names_lock(guard) or guard.rpartition(".")[2] in self._lock_names
 
     @cached_property
