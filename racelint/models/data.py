@@ -142,6 +142,8 @@ class Models:
     hands_in: set[str] = field(default_factory=set)
     """Calls in the defaults or annotations of parameters that name a function which gives each call its argument."""
     serialised: set[str] = field(default_factory=set)
+    refusing: set[str] = field(default_factory=set)
+    """Classes of jobs that refuse a second one with the same arguments while the first one waits or runs."""
     awaited: set[str] = field(default_factory=set)
     """Packages all of whose calls are awaited, so that functions which are no coroutines do not use them."""
     one_at_a_time: set[str] = field(default_factory=set)

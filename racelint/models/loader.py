@@ -134,6 +134,7 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
         ("process-settings", models.process_settings),
         ("process-wide", models.process_wide),
         ("ready-when-awaited", models.ready_when_awaited),
+        ("refusing", models.refusing),
         ("row-methods", models.row_methods),
         ("serialised", models.serialised),
         ("slow", models.slow),

@@ -17,6 +17,7 @@ from racelint.pattern.file_rivals import OWN, awaits_between, between_steps, of_
 from racelint.pattern.lookups import COUNTS
 from racelint.pattern.one_writer import one_writer
 from racelint.pattern.pair import Pair
+from racelint.pattern.refused_runs import refused_again
 from racelint.pattern.rivals import in_processes
 from racelint.pattern.rounds import keyed_by_round
 from racelint.pattern.seldom import BY_HAND, TERMINAL, is_command, seldom_run
@@ -323,6 +324,8 @@ def row_evidence(unit: Unit, write: Access, since: Access | None = None) -> Evid
         return Evidence("one process answers all requests, one step after the other until it awaits", Confidence.LOW)
     if locked_by_callers(unit) or (since is not None and locked_by_hand(unit)):
         return Evidence("a lock is held around each call that leads to it", Confidence.LOW)
+    if refused_again(unit, write, *([since] if since is not None else [])):
+        return Evidence("a second such job is refused while one is under way", Confidence.LOW)
     found = in_processes(unit)
     if found is not None and found.strength is not Confidence.LOW:
         return found
@@ -409,6 +412,8 @@ def store_rival(unit: Unit, pair: Pair, served: bool = True) -> Evidence | None:
     called a cache, though, there are mostly values that can be made again, unless they were added to. `served` says whether that is enough.
     """
     found, resource = in_processes(unit), pair.second.resource
+    if resource.kind in (Kind.TABLE, Kind.STORE) and refused_again(unit, pair.first, pair.second):
+        return Evidence("a second such job is refused while one is under way", Confidence.LOW, "processes")
     if found is not None and (resource.kind is Kind.FILE or resource.owner == "named"):
         doubtful = found.strength is Confidence.LOW
         found = between_steps(unit, pair, found)
