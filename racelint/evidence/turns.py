@@ -84,11 +84,16 @@ def _without_local_name(path: str, function: FunctionFacts) -> str:
 def task_lock_around(calls: Calls, call: CallSite, starter: FunctionFacts) -> str:
     """The lock of tasks that is held until the thread that a call starts has ended (`async with lock: await to_thread(…)`); "" if none.
 
-    One that objects have is told by `self.`: it keeps nobody away from what is not theirs.
+    One that objects have is told by `self.`: it keeps nobody away from what is not theirs, or is kept beside what is worked on
+    (`async with shelf.lock: await to_thread(shelf.index.add)`).
     """
     if not call.awaited or not starter.is_async:
         return ""
     owner, self_name = enclosing_self(starter, calls.scope)
+    handed = [argument for argument in call.arguments if argument in starter.references]
+    beside = _lock_beside(calls, call.within, starter, handed[0]) if handed else ""
+    if beside or (handed and (beside := _lock_of_callers(calls, starter, handed[0]))):
+        return beside
     for guard in call.within:
         if calls.scope.canonical(calls.receiver_type(guard, starter)) not in TASK_LOCKS:
             continue
@@ -98,6 +103,43 @@ def task_lock_around(calls: Calls, call: CallSite, starter: FunctionFacts) -> st
         if not dot and guard not in starter.local_names and guard not in calls.scope.rebound_globals:
             return guard
     return ""
+
+
+def _lock_beside(calls: Calls, within: tuple[str, ...], function: FunctionFacts, path: str) -> str:
+    """The lock that an object of the module keeps beside what stands at a path of it, if it is held: `shelf.lock` for `shelf.index`."""
+    root, _, rest = path.partition(".")
+    if not rest or root not in function.local_names:
+        return ""
+    kept = rest.partition(".")[0]
+    for guard in within:
+        holder, _, attribute = guard.partition(".")
+        if holder != root or not attribute or "." in attribute:
+            continue
+        owners = [
+            name
+            for name, class_ in calls.scope.classes.items()
+            if calls.scope.canonical(calls.scope.attribute_type(name, attribute)) in TASK_LOCKS
+            and kept in dict(class_.attributes)
+        ]
+        if len(owners) == 1:
+            return f"self.{attribute} of {owners[0]}"
+    return ""
+
+
+def _lock_of_callers(calls: Calls, starter: FunctionFacts, path: str) -> str:
+    """The same for what is handed in, wherever a function of the module is called: `await _refresh(shelf.index)`."""
+    names = [name for name, _ in starter.params]
+    root = path.partition(".")[0]
+    if starter.owner or starter.parent or starter.decorators or root not in names:
+        return ""
+    place, found = names.index(root), set[str]()
+    for module, caller, call in calls.scope.index.calls.get(starter.name, ()):
+        given = next((a.removeprefix(f"{root}=") for a in call.arguments if a.startswith(f"{root}=")), "")
+        given = given or (call.arguments[place] if place < len(call.arguments) else "")
+        if module.path != calls.scope.facts.path or not call.awaited or call.callee != starter.name:
+            return ""
+        found.add(_lock_beside(calls, call.within, caller, f"{given}."))
+    return found.pop() if len(found) == 1 else ""
 
 
 TASK_LOCKS = frozenset({"asyncio.Lock", "asyncio.Condition", "anyio.Lock", "trio.Lock", "trio.StrictFIFOLock"})
