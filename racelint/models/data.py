@@ -142,6 +142,8 @@ class Models:
     hands_in: set[str] = field(default_factory=set)
     """Calls in the defaults or annotations of parameters that name a function which gives each call its argument."""
     serialised: set[str] = field(default_factory=set)
+    by_one_process: set[str] = field(default_factory=set)
+    """Methods, each with its class, that a framework calls in one process of a computation, while the others wait."""
     refusing: set[str] = field(default_factory=set)
     """Classes of jobs that refuse a second one with the same arguments while the first one waits or runs."""
     awaited: set[str] = field(default_factory=set)

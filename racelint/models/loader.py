@@ -122,6 +122,7 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
     for key, words in (
         ("awaited", models.awaited),
         ("beginnings", models.beginnings),
+        ("by-one-process", models.by_one_process),
         ("constraint-errors", models.constraint_errors),
         ("hands-in", models.hands_in),
         ("idempotent", models.idempotent),

@@ -11,22 +11,16 @@ from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.paths import (
     CACHED,
-    COMMAND_LIBRARIES,
     CONFIGURED,
     COOKIES,
-    FILE_LOCK,
-    FIRST,
     FOLDERS,
     KEPT_WORDS,
     KEY,
     LOCKED,
     PATH_MOVES,
-    PROCESS_LIBRARIES,
     SHARED_WORDS,
-    WINDOW_LIBRARIES,
     WORKER_LIBRARIES,
     is_built,
-    is_command,
     is_conversion,
     is_folder_of_file,
     is_of_one_row,
@@ -41,6 +35,14 @@ from racelint.paths import (
     makes_any_link,
     place_of_all,
     shared_word,
+)
+from racelint.pattern.programs import (
+    by_the_first,
+    in_many_processes,
+    lock_between_processes,
+    of_a_command,
+    of_one_program,
+    run_by_one,
 )
 from racelint.pattern.rounds import started_by_round
 from racelint.pattern.unit import Unit
@@ -62,7 +64,7 @@ def used_by_others(
     started = _by_own_threads(unit, access)
     if started is not None:
         return started
-    if of_a_command(unit) or is_of_one_run(unit.facts.owner) or is_built(resource.path):
+    if of_a_command(unit) or run_by_one(unit) or is_of_one_run(unit.facts.owner) or is_built(resource.path):
         return None
     steps = (unit.facts.name, access.place.unit.rpartition(".")[2])
     if access.op is not Op.CREATE and any(map(is_step_of_one_run, steps)):
@@ -231,9 +233,9 @@ _ASKS = frozenset({"input", "getpass", "prompt", "confirm", "run_local_server", 
 def made_by_others(unit: Unit, act: Access) -> Evidence | None:
     """Why other processes make the same folder."""
     path = act.resource.path
-    if _by_the_first(unit) or is_conversion(unit.facts.name) or _made_by_constructor(unit, path):
+    if by_the_first(unit) or is_conversion(unit.facts.name) or _made_by_constructor(unit, path):
         return None
-    if makes_any_folder(unit.facts.name) and not _of_one_program(unit) and not is_built(path):
+    if makes_any_folder(unit.facts.name) and not of_one_program(unit) and not is_built(path):
         any_caller = _medium(f"`{unit.facts.name}` makes folders for whoever calls it, also for several at once")
         several = _for_callers_out_of_view(unit, act) or unit.module.concurrency.runs_in_processes(unit.facts)
         return any_caller if several else any_caller.weakened()
@@ -245,7 +247,7 @@ def made_by_others(unit: Unit, act: Access) -> Evidence | None:
         return found if handled else found.weakened()
     if found is not None and _of_some_cache(unit, act):
         return _meeting(unit, act) or found.weakened()
-    if (found is not None and found.strength is Confidence.MEDIUM) or _of_one_program(unit) or is_built(path):
+    if (found is not None and found.strength is Confidence.MEDIUM) or of_one_program(unit) or is_built(path):
         return found
     return _meeting(unit, act) or found
 
@@ -398,10 +400,10 @@ def _meeting(unit: Unit, act: Access) -> Evidence | None:
     place = place_of_all(path) if not starting else ""
     if place and not is_of_user(place):
         return _medium(f"`{place}` is the same place for every process that runs this")
-    lock = _lock_between_processes(unit)
+    lock = lock_between_processes(unit)
     if lock:
         return _medium(f"`{lock}` in the same module keeps processes apart, so there are several")
-    many = _in_many_processes(unit)
+    many = in_many_processes(unit)
     if many and not starting and not (many in WORKER_LIBRARIES and _below_given(unit, path)):
         return _medium(f"`{many}` runs the module in several processes at once")
     if is_folder_of_file(path) and _kept_by_object(unit, act) and unit.module.scope.index.processes.in_many_processes:
@@ -452,46 +454,6 @@ LITERAL = "''"
 """How facts tell of an argument that is a text which stands there."""
 
 NAMES = expression(r"(?<![\w.\"'])([A-Za-z_]\w*)")
-
-
-def _lock_between_processes(unit: Unit) -> str:
-    """What the module takes that is a lock between processes; "" if there is none."""
-    facts = unit.module.scope.facts
-    return next(
-        (
-            call.callee
-            for function in (*facts.functions, facts.module_body)
-            for call in function.calls
-            if FILE_LOCK.search(call.callee)
-        ),
-        "",
-    )
-
-
-def _by_the_first(unit: Unit) -> bool:
-    """Whether only one process of a computation, the first, does it."""
-    facts = unit.facts
-    names = (*facts.decorators, *facts.reads, *(call.callee for call in facts.calls))
-    return any(FIRST.search(name) for name in names)
-
-
-def _in_many_processes(unit: Unit) -> str:
-    """What the module imports that is run by every process of a computation; "" if there is nothing."""
-    origins = unit.module.scope.imports.values()
-    return next((name for name in PROCESS_LIBRARIES if any(f"{o}.".startswith(f"{name}.") for o in origins)), "")
-
-
-def of_a_command(unit: Unit) -> bool:
-    """Whether the module is part of a command line."""
-    return is_command(unit.module.path, script=unit.module.scope.facts.script)
-
-
-def _of_one_program(unit: Unit) -> bool:
-    """Whether the module is a command or a window, of which a user runs one at a time."""
-    if of_a_command(unit) or unit.module.scope.facts.script or unit.module.scope.index.processes.windowed:
-        return True
-    roots = {origin.partition(".")[0] for origin in unit.module.scope.imports.values()}
-    return not roots.isdisjoint(COMMAND_LIBRARIES | WINDOW_LIBRARIES)
 
 
 def _medium(text: str) -> Evidence:

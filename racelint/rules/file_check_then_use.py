@@ -54,6 +54,7 @@ from racelint.pattern.module import Module
 from racelint.pattern.overwrites import emptied_in_place
 from racelint.pattern.own_paths import made_for_one_call
 from racelint.pattern.own_steps import in_one_step_of_a_loop, own_failure_cleaned, refused_alike
+from racelint.pattern.programs import of_a_command
 from racelint.pattern.removing import moved_by_others, removed_by_others
 from racelint.pattern.seldom import seldom_run
 from racelint.pattern.several import only_named, others_can_make
@@ -62,7 +63,6 @@ from racelint.pattern.sharing import (
     linked_by_others,
     looked_for_by_threads,
     made_by_others,
-    of_a_command,
     threads_handed_alike,
     used_by_others,
 )
