@@ -159,7 +159,7 @@ class Guards(Roots):
 
     def _held_by_callers(self, function: FunctionFacts, depth: int) -> frozenset[str]:
         outside = self.held_outside(function)
-        if not function.name.startswith("_") and not function.parent and not outside:
+        if not function.name.startswith("_") and not function.parent and not (outside or self._step_of_view(function)):
             return frozenset()
         sites = self.callers.get(function.qualname, [])
         if not (sites or outside) or depth == 0:
@@ -184,6 +184,19 @@ class Guards(Roots):
         if held and self._used_as_value(function):  # then others call it, too
             held = frozenset()
         return held
+
+    def _step_of_view(self, function: FunctionFacts) -> bool:
+        """Whether only methods of its own class call a method of a view, whose objects nobody but the framework has."""
+        if function.owner not in self._views or any(root.unit == function.qualname for root in self.told):
+            return False
+        sites = self.callers.get(function.qualname, ())
+        return bool(sites) and all(caller.owner == function.owner for caller, _ in sites)
+
+    @cached_property
+    def _views(self) -> frozenset[str]:
+        """The classes of which each request has an object of its own."""
+        methods = (self.scope.functions.get(root.unit) for root in self.told if root.handler and root.own_object)
+        return frozenset(method.owner for method in methods if method is not None and method.owner)
 
     def locked_around(self, caller: FunctionFacts, call: CallSite) -> bool:
         """Whether something that may be a lock is held around a call."""

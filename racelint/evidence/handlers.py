@@ -82,7 +82,10 @@ def find_handlers(calls: Calls) -> list[Root]:
             if known is None or (known.when and not _in_threads(calls, class_.qualname, known.when)):
                 continue
             for method in calls.scope.methods.get(class_.qualname, {}).values():
-                answers = method.name in known.methods if known.methods else not method.name.startswith("_")
+                if known.methods:
+                    answers = method.name in known.methods
+                else:
+                    answers = not method.name.startswith("_") and not _is_step(calls, method, known)
                 if answers and _METHODS_OF_CLASSES.isdisjoint(method.decorators):
                     own = (known.processes or bool(known.when)) and not known.shared
                     _handler_root(calls, roots, method, known, own and not _kept_for_all(calls, class_.qualname, known))
@@ -92,6 +95,23 @@ def find_handlers(calls: Calls) -> list[Root]:
     if libraries & GREENLETS:  # its requests are greenlets, which switch only where they block
         roots = [replace(root, world="greenlets") if root.world == "threads" else root for root in roots]
     return roots
+
+
+def _is_step(calls: Calls, method: FunctionFacts, handler: Handler) -> bool:
+    """Whether other methods of a view, which has an object for each request, call one of a name that no framework calls."""
+    if method.decorators or not handler.processes or handler.shared or not _STEP.search(method.name):
+        return False
+    callee = f"self.{method.name}"
+    own = calls.scope.methods.get(method.owner, {}).values()
+    return any(call.callee == callee for one in own if one is not method for call in one.calls)
+
+
+_STEP = expression(
+    r"^(?!(?:get|post|put|patch|delete|head|options|trace|list|create|retrieve|update|destroy|form|on|pre|post|before|after|handle|"
+    r"dispatch|perform_(?:create|update|destroy)|partial|has|save|clean|validate|render|setup|initial|finalize|check|prepare|"
+    r"filter|paginate|allow)(?:_|$))\w+_\w+"
+)
+"""Names of methods that frameworks of the web do not call themselves: two words, of which the first is none of theirs."""
 
 
 def _kept_for_all(calls: Calls, class_: str, handler: Handler) -> bool:

@@ -102,7 +102,7 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
     if model is None and base is not None:
         base = related_set(ev, base, node, method) or base
         found = _modelled_type(ev, base, method)
-        model = ev.models.method(found, method) or own_method_of_manager(found, method)
+        model = ev.models.method(found, method) or own_method_of_manager(found, method, base.text)
         if model is not None and found not in ("row", "sql"):
             base = replace(base, type=found)
     if model is not None:

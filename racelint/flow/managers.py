@@ -24,6 +24,9 @@ _MANAGER = expression(
 )
 """`Order.objects` and its kin, also of a model that only an attribute names: `self.model.objects`."""
 
+_ONE_OF_MANY = expression(r"\[-?\d+\]$")
+_OF_CACHES = frozenset({"cache", "caches", "cached"})
+
 _QUERY_SET = expression(r"^\w+_(queryset|qs)$")
 """Names of arguments that are query sets: `order_queryset` is one of orders."""
 
@@ -61,9 +64,14 @@ def _of_peewee(ev: Evaluator, base: Value, node: cst.Call, method: str) -> Value
     return _query_set(ev, base.text) if known and method in NO_ARGUMENTS and _fits(base.text, node, method) else None
 
 
-def own_method_of_manager(type_name: str, method: str) -> Call | None:
-    """What a method that a project gives its managers and query sets does, as far as its name tells; most narrow the query."""
+def own_method_of_manager(type_name: str, method: str, receiver: str = "") -> Call | None:
+    """What a method that a project gives its managers and query sets does, as far as its name tells; most narrow the query.
+
+    One of a row out of those of a query (`found[0].tell()`) is the model's own, and what is said to be of a cache changes no row.
+    """
     if type_name != "django.QuerySet" or method in ("model", "db") or method.startswith("_"):
+        return None
+    if _ONE_OF_MANY.search(receiver) or not _OF_CACHES.isdisjoint(method.split("_")):
         return None
     verb = method.lstrip("_").partition("_")[0]
     if "or_create" in method:
