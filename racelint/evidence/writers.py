@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from racelint.events import Kind, Resource
 from racelint.evidence.calls import Calls
 from racelint.facts import FunctionFacts, Write
-from racelint.frozen import cached_property
+from racelint.frozen import cached_property, replace
 from racelint.resolve import enclosing_self
 from racelint.resolve.changes import DEFAULTING, LOSING
 from racelint.words import of_application
@@ -94,11 +94,16 @@ class Writers(Calls):
             owner, first = enclosing_self(function, self.scope)
             built = ((name, built.removesuffix("[]").removesuffix(".get")) for name, built in function.locals_built)
             taken = {name: path for name, path in built if self._is_state(path, function, first)}
+            entries = {name for name, built in function.locals_built if built.endswith(("[]", ".get"))}
             for write in function.writes if taken else ():
                 root, dot, rest = write.path.partition(".")
                 if root not in taken or (not dot and write.how in ("=", "+=", "del")):
                     continue
                 path = taken[root] + dot + rest
+                if not dot and root in entries and write.depth:
+                    write = replace(
+                        write, depth=write.depth + 1
+                    )  # of an entry: `room = self.rooms[n]`, `room[row] = seat`
                 if path.startswith(f"{first}.") and owner:
                     found.setdefault(path.partition(".")[2], []).append((function, write, owner))
                 else:

@@ -11,6 +11,7 @@ from racelint.expressions import expression
 from racelint.facts import FunctionFacts, Write
 from racelint.finding import Confidence, World
 from racelint.pattern.kept import kept_under_lock
+from racelint.pattern.known_keys import keeps_size
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.rivals import rivals
 from racelint.pattern.unit import Unit, same
@@ -144,6 +145,8 @@ def _changed_meanwhile(unit: Unit, read: Access) -> tuple[int, Evidence] | None:
         *(_makers(unit, read) if fails else ()),
     ):
         if function.qualname == unit.facts.qualname or _into_a_new_one(function, write):
+            continue
+        if keeps_size(unit, read.resource, function, write):
             continue
         strength = _strength(unit, read, write, function, found, fails)
         if strength is not None and (best is None or strength.rank > best[1].strength.rank):

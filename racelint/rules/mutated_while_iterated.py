@@ -55,6 +55,7 @@ from racelint.pattern.iterating import (
     iterated_by_threads,
     process_wide,
 )
+from racelint.pattern.known_keys import keeps_size
 from racelint.pattern.module import Module
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.rivals import rivals, stronger
@@ -193,6 +194,8 @@ def resized_by(unit: Unit, read: Access, locks: frozenset[str]) -> Evidence | No
     best: Evidence | None = None
     for write, function, found in rivals(unit, read.resource, World.TASKS, shapes):
         if locks and (function.qualname == unit.facts.qualname or unit.module.under_lock(function, write, locks)):
+            continue
+        if keeps_size(unit, read.resource, function, write):
             continue
         # of a list, entries may be missed, nothing fails, unless another unit surely takes some out
         own = unit.module.concurrency.runs(unit.facts.qualname)
