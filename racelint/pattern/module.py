@@ -14,7 +14,7 @@ from racelint.models.data import Models
 from racelint.need import Nominee
 from racelint.pattern.doubts import Doubts
 from racelint.pattern.unit import Unit
-from racelint.pattern.unused import of_unused_class, unused_step
+from racelint.pattern.unused import of_unused_class, stands_in, unused_step
 from racelint.resolve import Scope, locks_of
 
 if TYPE_CHECKING:
@@ -191,10 +191,12 @@ class Module:
         steps = tuple(self.step(role, event) for role, event in trace)
         expected = evidence.by_hand and self.concurrency.by_hand
         alone = not expected and self.concurrency.unlikely_unit(unit.facts)
-        unused = (
-            not expected
-            and self.path in self.scope.index.users
-            and (of_unused_class(self.scope, unit.facts) or unused_step(self.scope, unit.facts, self.program.lines))
+        unused = not expected and (
+            stands_in(self.scope, unit.facts)
+            or (
+                self.path in self.scope.index.users
+                and (of_unused_class(self.scope, unit.facts) or unused_step(self.scope, unit.facts, self.program.lines))
+            )
         )
         single = not expected and self.scope.index.processes.nothing_beside
         strength = Confidence.LOW if alone or unused or single else evidence.strength

@@ -6,9 +6,11 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from racelint.evidence import runs_alone
 from racelint.expressions import expression
 from racelint.facts import FunctionFacts, is_property
 from racelint.index import Index
+from racelint.index.processes import FEWEST_MODULES
 from racelint.resolve import Scope
 
 
@@ -21,6 +23,22 @@ def of_unused_class(scope: Scope, function: FunctionFacts) -> bool:
     if class_ is None or class_.decorators or not {base.partition("[")[0] for base in class_.bases} <= _PLAIN_BASES:
         return False
     return class_.name not in scope.index.mentions and class_.name not in _named_classes(scope.index)
+
+
+def stands_in(scope: Scope, function: FunctionFacts) -> bool:
+    """Whether the function is a method of a class that stands for another one in tests, by its name, and that nothing else makes.
+
+    What frameworks look up has no such name. Of a few modules that are looked at alone, others may make it.
+    """
+    class_ = scope.classes.get(function.owner)
+    if class_ is None or not _DOUBLE.search(class_.name) or len(scope.index.modules) < FEWEST_MODULES:
+        return False
+    mentioning = scope.index.mentions.get(class_.name, set())
+    return all(map(runs_alone, mentioning)) and class_.name not in _named_classes(scope.index)
+
+
+_DOUBLE = expression(r"(?:Mock|Fake|Stub|Dummy)(?=[A-Z_\d]|$)")
+"""Words in names of classes that stand for something else in tests."""
 
 
 def unused_step(scope: Scope, function: FunctionFacts, lines: Sequence[str]) -> bool:
