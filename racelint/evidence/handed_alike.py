@@ -320,6 +320,30 @@ class HandedAlike(Reaching):
     def _known_parts_of_all(self) -> dict[tuple[str, str], bool]:
         return {}
 
+    def of_own_thread(self, name: str, function: FunctionFacts, depth: int = 3) -> bool:
+        """Whether a parameter always gets what the object of a class of threads has for itself: `self._answer(self.state)` in its `run`.
+
+        Only its own methods call the function, and only the one thread that each object is runs them.
+        """
+        roots = [self.roots[number] for number in self.reached.get(function.qualname, ())]
+        names = [parameter for parameter, _ in function.params]
+        sites = self.callers.get(function.qualname, ())
+        alone = function.owner and sites and any(root.body for root in roots)
+        if not alone or depth == 0 or not all(root.body or root.public for root in roots) or name not in names[1:]:
+            return False
+        place = names.index(name) - 1
+        for caller, call in sites:
+            path = call.arguments[place] if place < len(call.arguments) else ""
+            holder, dot, attribute = path.partition(".")
+            if caller.owner != function.owner or "=" in path:
+                return False
+            if dot and holder == "self" and "." not in attribute:
+                if self.handed_to_all(function.owner, attribute):
+                    return False
+            elif not (path.isidentifier() and self.of_own_thread(path, caller, depth - 1)):
+                return False
+        return True
+
     def _find_part(self, owner: str, holder: str) -> bool:
         name, names = self._taken_for(owner, holder)
         if name not in names:

@@ -218,7 +218,7 @@ class Concurrency(OwnObjects):
         meant = [p for p, _ in function.params if p == name]
         if not meant and name == "self":  # of a method that is called on one
             meant = [p for p, annotation in function.params if typed(annotation) == f":{resource.owner}"]
-        return bool(meant) and all(self.confined(parameter, function) for parameter in meant)
+        return bool(meant) and all(self.confined(p, function) or self.of_own_thread(p, function) for p in meant)
 
     def of_class(self, resource: Resource) -> bool:
         """Whether the attribute is written as one of a class, which all its objects share, or is a collection that the class has."""
