@@ -51,6 +51,8 @@ def find_handlers(calls: Calls) -> list[Root]:
                 if (name.startswith(".") and "." in decorator and ("." + decorator.rpartition(".")[2]) == name) or (
                     canonical == name or (not name.startswith(".") and canonical.endswith("." + name))
                 ):
+                    if handler.processes and _sent_by_tests(calls, function):
+                        break
                     # a method is one of a class of views: each request has an object of its own
                     own = bool(function.owner) and handler.processes and not handler.shared
                     _handler_root(calls, roots, function, handler, own)
@@ -95,6 +97,17 @@ def find_handlers(calls: Calls) -> list[Root]:
     if libraries & GREENLETS:  # its requests are greenlets, which switch only where they block
         roots = [replace(root, world="greenlets") if root.world == "threads" else root for root in roots]
     return roots
+
+
+def _sent_by_tests(calls: Calls, function: FunctionFacts) -> bool:
+    """Whether a decorator of the function connects it with signals that only tests send: `@receiver(setting_changed)`."""
+    signals = [
+        argument
+        for call in calls.scope.facts.module_body.calls
+        if function.first <= call.line < function.line and call.callee in function.decorators
+        for argument in call.arguments
+    ]
+    return bool(signals) and all(calls.scope.canonical(name) in calls.scope.models.sent_by_tests for name in signals)
 
 
 def _is_step(calls: Calls, method: FunctionFacts, handler: Handler) -> bool:
@@ -282,6 +295,8 @@ def find_callbacks(calls: Calls, known: list[Root]) -> list[Root]:
         for call in caller.calls:
             registered = call.callee.rpartition(".")[2]
             if not registers(registered) or RUNS_ONCE.search(registered):
+                continue
+            if registered == "connect" and calls.scope.canonical(call.callee) in calls.scope.models.sent_by_tests:
                 continue
             for argument in call.arguments:
                 path = argument.rpartition("=")[2]

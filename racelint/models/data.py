@@ -144,6 +144,8 @@ class Models:
     serialised: set[str] = field(default_factory=set)
     by_one_process: set[str] = field(default_factory=set)
     """Methods, each with its class, that a framework calls in one process of a computation, while the others wait."""
+    sent_by_tests: set[str] = field(default_factory=set)
+    """Signals that only tests send, and the calls that connect a receiver with one."""
     refusing: set[str] = field(default_factory=set)
     """Classes of jobs that refuse a second one with the same arguments while the first one waits or runs."""
     awaited: set[str] = field(default_factory=set)

@@ -137,6 +137,7 @@ def _merge(models: Models, data: dict[str, object], where: str) -> None:
         ("ready-when-awaited", models.ready_when_awaited),
         ("refusing", models.refusing),
         ("row-methods", models.row_methods),
+        ("sent-by-tests", models.sent_by_tests),
         ("serialised", models.serialised),
         ("slow", models.slow),
     ):
