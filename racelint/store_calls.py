@@ -44,6 +44,8 @@ class StoreCalls:
         self.scope, self.concurrency = concurrency.scope, concurrency
         self.types = StoreTypes(concurrency)
         self._effects: dict[tuple[str, Types], list[frozenset[str]]] = {}
+        self._by_path: dict[tuple[str, str, Types, int], frozenset[str]] = {}
+        """Of locals that are made of each other, each would be followed once for every way that leads to it."""
         self._asked: dict[str, list[CallSite]] = {}
         self._said: dict[str, int] = {}
         self._changing: dict[str, bool] = {}
@@ -148,6 +150,13 @@ class StoreCalls:
 
     def _effects_by_path(self, path: str, function: FunctionFacts, types: Types, depth: int = 4) -> frozenset[str]:
         """What a call may do to a store, as the tables tell it by its receiver's type, name or origin."""
+        question = (path, function.qualname, types, depth)
+        known = self._by_path.get(question)
+        if known is None:
+            known = self._by_path[question] = self._find_effects(path, function, types, depth)
+        return known
+
+    def _find_effects(self, path: str, function: FunctionFacts, types: Types, depth: int) -> frozenset[str]:
         models, scope = self.scope.models, self.scope
         model = models.functions.get(scope.names_in(function.qualname).canonical(path))
         if model is not None:
