@@ -39,7 +39,7 @@ from racelint.paths import (
 from racelint.store_calls import READ, WRITE, asks_class
 from racelint.store_types import keeps_rows
 from racelint.touch import run_in_threads, steps_on_paths
-from racelint.words import COUNTERS, SCOPES, first_word, promises_one_step
+from racelint.words import COUNTERS, SCOPES, STATES, first_word, promises_one_step
 
 _READS = ("read", "row", "row-locked", "exists", "query", "query-locked", "sql", "json-load", "file-read")
 WRITES = ("write", "sql", "sql-write", "json-dump", "file-write")
@@ -97,11 +97,18 @@ def row_update(c: Candidate) -> bool:
 
 
 def object_state(c: Candidate) -> bool:
-    """Whether the state of an object is looked at, and an object is saved or the record of one updated."""
+    """Whether the state of an object is looked at, and an object is saved of which it is set, or the record of one updated."""
     if not any(map(_keeps_objects, c.called)):
         return False
-    words = _STATES | c.module.scope.models.once
-    return any(path.rpartition(".")[2].rpartition("_")[2] in words for f in c.functions for path in f.reads)
+    words = STATES | c.module.scope.models.once
+    if not any(path.rpartition(".")[2].rpartition("_")[2] in words for f in c.functions for path in f.reads):
+        return False
+    return any(name.endswith("_update") for name in c.called) or any(
+        write.path.rpartition(".")[2].rpartition("_")[2] in words
+        and not write.path.startswith(("self.", "cls."))  # a record is somebody else's
+        for f in c.functions
+        for write in f.writes
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -109,7 +116,6 @@ def _keeps_objects(name: str) -> bool:
     return name.endswith("_update") or first_word(name) in _KEEPS
 
 
-_STATES = frozenset({"status", "state"})
 _KEEPS = frozenset("save update persist store put".split())
 
 
