@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from racelint.candidate import Candidate
 from racelint.evidence.beside_loop import counted_on_loop
 from racelint.evidence.handed_alike import put_into
 from racelint.evidence.starter import changed_by_starter, filled_by_started
 from racelint.evidence.starts import may_start
+from racelint.facts import FunctionFacts
 from racelint.finding import World
-from racelint.resolve import CONSTRUCTORS, for_each_thread
+from racelint.resolve import CONSTRUCTORS, TAKES, for_each_thread
 from racelint.touch import looks_up_and_changes
 from racelint.words import ADDS_CALLBACK, ASKED, first_word
 
@@ -170,8 +173,16 @@ def taken_by_threads(c: Candidate) -> bool:
     return (
         bool(taken)
         and not (module.concurrency.unlikely or module.concurrency.for_tasks)
-        and any(map(looks_up_and_changes, c.functions))
+        and any(_throws_out(c, function, taken) for function in c.functions)
     )
+
+
+def _throws_out(c: Candidate, function: FunctionFacts, taken: Iterable[str]) -> bool:
+    """Whether a function that is asked for something takes an entry out of one of these collections."""
+    if not looks_up_and_changes(function):
+        return False
+    changes = c.module.keys.changes(function, function is not c.facts)
+    return any(write.how in TAKES for key in taken for write in changes.get(key, ()))
 
 
 def state_of_processes(c: Candidate) -> bool:
