@@ -285,6 +285,13 @@ class Candidates:
         )
 
     @cached_property
+    def makes_generators(self) -> bool:
+        """Whether any function of the module, or of those from which its classes are derived, is a plain generator."""
+        modules = {self.scope.names_in(f.qualname).facts.path: f for f in self.scope.every_function}
+        functions = (f for one in modules.values() for f in self.scope.names_in(one.qualname).facts.functions)
+        return any(function.yields and not function.is_async for function in functions)
+
+    @cached_property
     def read_by_threads(self) -> frozenset[str]:
         """The attributes that functions look at which anything but their being public says to run in threads.
 

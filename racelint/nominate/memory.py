@@ -13,7 +13,7 @@ from racelint.facts import FunctionFacts
 from racelint.finding import World
 from racelint.resolve import CONSTRUCTORS, TAKES, for_each_thread
 from racelint.touch import looks_up_and_changes
-from racelint.words import ADDS_CALLBACK, ASKED, first_word
+from racelint.words import ADDS_CALLBACK, ADVANCED, ASKED, first_word
 
 
 def thread_iteration(c: Candidate) -> bool:
@@ -59,12 +59,19 @@ def state_of_threads(c: Candidate) -> bool:
 
 
 def _advances(c: Candidate) -> bool:
-    """Whether a method goes over what its object has, or asks for the next of it, where the module starts threads."""
+    """Whether a method may ask an iterator of its object for the next, in a loop or not, where the module starts threads.
+
+    One that generators of the module make, or one that is named so.
+    """
     if c.facts.is_async or not (c.facts.owner and c.module.starts_threads):
         return False
-    return (bool(c.facts.loop_names) and any(name.startswith("self.") for name in c.facts.reads)) or any(
+    read = [name for name in c.facts.reads if name.startswith("self.")] if c.facts.loop_names else []
+    if any(map(ADVANCED.search, read)):
+        return True
+    asked = bool(read) or any(
         call.callee == "next" and call.arguments[:1] and call.arguments[0].startswith("self.") for call in c.facts.calls
     )
+    return asked and c.module.makes_generators
 
 
 def _adds_by_size(c: Candidate) -> bool:
