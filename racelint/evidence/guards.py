@@ -159,13 +159,14 @@ class Guards(Roots):
 
     def _held_by_callers(self, function: FunctionFacts, depth: int) -> frozenset[str]:
         outside = self.held_outside(function)
-        if not function.name.startswith("_") and not function.parent and not (outside or self._step_of_view(function)):
+        promised = self.says_locked(function.name) or function.says_locked
+        seen = bool(outside) or promised or self._step_of_view(function)
+        if not function.name.startswith("_") and not function.parent and not seen:
             return frozenset()
         sites = self.callers.get(function.qualname, [])
         if not (sites or outside) or depth == 0:
             return frozenset()
         everywhere = list(outside)
-        promised = self.says_locked(function.name)
         for caller, call in sites:
             if caller.qualname == function.qualname or caller.name in ("__init__", "__new__"):
                 continue

@@ -22,6 +22,7 @@ from racelint.facts.declared import (
     note_statement,
     notes_threads,
     per_object,
+    says_locked,
     says_thread_safe,
     says_threaded,
     shares_no_connections,
@@ -115,6 +116,7 @@ class _Collector(Statements):
                 found.sql = True
         found.stub = all(says_nothing(statement) for statement in node.body)
         found.run_by = says_threaded(node)
+        found.says_locked = says_locked(node)
         class_name, self.class_name = self.class_name, ""
         arms, self.arms = self.arms, ()
         self.current, self.within, self.loops = found, (), 0

@@ -122,6 +122,8 @@ class FunctionFacts:
     """The methods that are called of what has no dotted source: `join` for `", ".join(names)`, `exists` for `(ROOT / name).exists()`."""
     unpacked: tuple[tuple[str, str, int], ...] = ()
     """Local names that get the parts of a parameter, each with that and its place in it: `counts, page = args`."""
+    says_locked: bool = False
+    """Its documentation says that whoever calls it holds a lock."""
 
     @property
     def name(self) -> str:

@@ -205,6 +205,26 @@ _NOTHING = expression(r"(nothing|none|neither|no)\b", re.IGNORECASE)
 """How a sentence begins that promises nothing: `Nothing about it is guaranteed to be thread-safe`."""
 
 
+def says_locked(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether the function's documentation says that whoever calls it holds a lock: `Call with the lock held`, `Caller holds _lock`."""
+    text = ast.get_docstring(node, clean=False) or ""
+    if "lock" not in text.lower():
+        return False
+    sentences = (" ".join(part.split()) for part in _SENTENCE.split(text))
+    return any(_LOCKED.search(sentence) is not None and not _UNLOCKED.search(sentence) for sentence in sentences)
+
+
+_LOCKED = expression(
+    r"(?i)\bcallers?( \w+)? (?:already )?(?:holds?|holding|owns?|have|has|acquires?|takes?)\b[^,;]{0,40}(?:lock|mutex)"
+    r"|\b(?:be )?(?:call(?:ed)?|invoked?|used?|run)\b[^,;]{0,30}(?:with|while|under|inside|within)\b[^,;]{0,40}(?:lock|mutex)\w*\b"
+    r"[^,;]{0,12}\b(?:held|acquired|taken|owned)\b"
+    r"|\b(?:be )?(?:called|invoked)\b[^,;]{0,30}\b(?:while|when) (?:already )?(?:holding|owning)\b[^,;]{0,40}(?:lock|mutex)"
+    r"|\b(?:assumes?|requires?|expects?)\b[^,;]{0,40}(?:lock|mutex)\w*\b[^,;]{0,20}\b(?:held|acquired|taken|owned)\b"
+)
+_UNLOCKED = expression(r"(?i)\bnot?\b|n't\b|\bwithout\b|\bnever\b|\bunless\b|\bif\b|\bonly when\b")
+"""What takes that back, or says it of one case."""
+
+
 def says_threaded(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     """`thread` if the function's documentation says that another thread runs it, `threads` if it says that any may, and `loop` if it
     says that the thread of an event loop does; "" otherwise.

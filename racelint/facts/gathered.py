@@ -43,6 +43,7 @@ class Gathered:
         "repeated",
         "returned",
         "run_by",
+        "says_locked",
         "spans",
         "sql",
         "statements",
@@ -87,6 +88,7 @@ class Gathered:
         self.choices: list[tuple[str, int, tuple[str, ...]]] = []
         self.stub = False
         self.run_by = ""
+        self.says_locked = False
         self.path_words: frozenset[str] = frozenset()
         self.switches = 0
         self.sql = False
@@ -171,4 +173,5 @@ class Gathered:
             tuple(self.returned),
             frozenset(self.unnamed),
             tuple(self.unpacked),
+            self.says_locked,
         )

@@ -126,6 +126,7 @@ def _may_be_torn(unit: Unit) -> bool:
         or brings_up(facts)
         or first_word(facts.name) in unit.module.models.lifecycle
         or concurrency.says_locked(facts.name)
+        or facts.says_locked
         or concurrency.called_under_lock(facts)
         or concurrency.decorator_guards(facts)
     )
