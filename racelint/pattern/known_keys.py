@@ -36,7 +36,7 @@ def _read_before(unit: Unit, function: FunctionFacts, write: Write) -> bool:
 
 
 def _made_whole(unit: Unit, resource: Resource) -> bool:
-    """Whether the dictionary is made with an entry for each of some keys, and entries are only ever set: `{n: None for n in range(9)}`."""
+    """Whether the dictionary is made with an entry for each of some keys, and entries are only ever set: `dict.fromkeys(range(9))`."""
     scope, concurrency = unit.module.scope, unit.module.concurrency
     if resource.owner not in scope.classes:
         return False
@@ -53,4 +53,4 @@ def _made_whole(unit: Unit, resource: Resource) -> bool:
     return bool(made) and all(_OF_EACH.search(lines[write.line - 1]) is not None for write in made)
 
 
-_OF_EACH = expression(r"=\s*\{\s*(\w+)\s*:[^{}]*\bfor\s+\1\s+in\b")
+_OF_EACH = expression(r"=\s*(?:dict\.fromkeys\(|\{\s*(\w+)\s*:.*\bfor\s+\1\s+in\b)")
