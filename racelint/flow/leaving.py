@@ -59,8 +59,9 @@ class Leaving(Assignments):
     def try_(self, node: cst.Try | cst.TryStar) -> None:
         before = self.state.copy()
         first = self.next_id
-        self.handled.append(frozenset().union(*(_caught_names(handler) for handler in node.handlers)))
-        self.forgiven.append(frozenset().union(*(_caught_names(h) for h in node.handlers if not _raises(h))))
+        told = frozenset().union(*map(_told_by_text, node.handlers))
+        self.handled.append(told.union(*(_caught_names(handler) for handler in node.handlers)))
+        self.forgiven.append(told.union(*(_caught_names(h) for h in node.handlers if not _raises(h))))
         depth = len(self.loops)
         returns = len(self.returns)
         breaks = [(len(loop.breaks), len(loop.continues)) for loop in self.loops]
@@ -326,6 +327,20 @@ def _caught_names(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> frozens
         return frozenset({""})
     types = [e.value for e in handler.type.elements] if isinstance(handler.type, cst.Tuple) else [handler.type]
     return frozenset(source_of(caught).rpartition(".")[2] for caught in types)
+
+
+def _told_by_text(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> frozenset[str]:
+    """What a handler of any error goes on after, as it looks for in the error's text: `if "unique" in str(error): continue`."""
+    for statement in handler.body.body:
+        if isinstance(statement, cst.If) and _OF_SECOND_ROW.search(source_of(statement.test)):
+            last = statement.body.body[-1] if statement.body.body else None
+            step = last.body[-1] if isinstance(last, cst.SimpleStatementLine) else last
+            return frozenset() if isinstance(step, cst.Raise) else frozenset({"IntegrityError"})
+    return frozenset()
+
+
+_OF_SECOND_ROW = expression(r"""(?i)["'][^"']*\b(?:unique|duplicate)\b[^"']*["']\s+in\b""")
+"""A test of the text in which a database tells of a second row."""
 
 
 def _raises(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> bool:
