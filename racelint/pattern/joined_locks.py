@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from racelint.expressions import expression
 from racelint.finding import Confidence
 from racelint.pattern.anew import Useless, locks_taken
 from racelint.pattern.unit import Unit
@@ -16,7 +17,7 @@ def joined_by_and(unit: Unit) -> Iterator[Useless]:
     """
     concurrency = unit.module.concurrency
     for guard in locks_taken(unit):
-        *first, last = guard.lock.name.split(" and ")
+        *first, last = _on_one_line(guard.lock.name).split(" and ")
         if (
             not first
             or not all(map(unit.module.scope.is_lock, first))
@@ -30,8 +31,17 @@ def joined_by_and(unit: Unit) -> Iterator[Useless]:
         yield Useless(
             guard,
             None,
-            guard.lock.name,
+            _on_one_line(guard.lock.name),
             f"is `{last}` alone, as a lock is always true: {left_out} is not taken, and keeps nobody out",
             Confidence.HIGH,
             f"take them one after the other: `with {', '.join((*first, last))}:`",
         )
+
+
+def _on_one_line(text: str) -> str:
+    """A lock's source without the parentheses, comments and line ends that may stand in it."""
+    text = " ".join(_COMMENT.sub("", " ".join(text.split())).split())
+    return text[1:-1].strip() if text.startswith("(") and text.endswith(")") else text
+
+
+_COMMENT = expression(r"#.*?(?=\sand\s|\s\)$|$)")
