@@ -370,7 +370,7 @@ def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Eviden
             )
             if found is not None and (evidence is None or found.strength.rank > evidence.strength.rank):
                 evidence = found
-        if evidence is None or (locks and not fewer(unit, change, others[0], len(guarded), changes)):
+        if evidence is None or (locks and not fewer(change, others[0], len(guarded), changes)):
             continue
         custom = len(guarded) >= 2 and len(without) <= 1
         usual = evidence.strength is Confidence.HIGH and len(guarded) >= len(without)
@@ -452,19 +452,19 @@ def of_one_object(one: Unit, other: Unit) -> bool:
     return owners[0] in lineages[1] or owners[1] in lineages[0] or not lineages[0] & lineages[1]
 
 
-def fewer(unit: Unit, change: Guarded, other: Guarded, guarded: int, changes: list[Guarded]) -> bool:
+def fewer(change: Guarded, other: Guarded, guarded: int, changes: list[Guarded]) -> bool:
     """Whether fewer changes are made under the locks of one than the `guarded` under others; of as many, whether it is the odd one.
 
-    That is who has no lock of the owner of what is changed, else the one that comes later.
+    That is who has no lock of the owner of what is changed, else the one that comes later; in a helper of both, by their names.
     """
     alike = {c[1].place for c in changes if c[2] & change[2]}
-    return len(alike) < guarded or (len(alike) == guarded and _oddness(unit, change) >= _oddness(unit, other))
+    return len(alike) < guarded or (len(alike) == guarded and _oddness(change) >= _oddness(other))
 
 
-def _oddness(unit: Unit, change: Guarded) -> tuple[bool, int]:
-    access, locks = change[1], change[2]
+def _oddness(change: Guarded) -> tuple[bool, int, str]:
+    unit, access, locks, _ = change
     foreign = all(lock[0] != access.resource.place[0] for lock in locks)
-    return foreign, unit.module.line(access)
+    return foreign, unit.module.line(access), unit.facts.qualname
 
 
 def matters(unit: Unit, access: Access, locks: frozenset[Place], other: Guarded) -> bool:
