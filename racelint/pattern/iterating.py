@@ -190,9 +190,21 @@ def _strength(
         return Confidence.LOW
     if unit.module.concurrency.called_only_under_lock(unit.facts) or _set_up_before(unit, function, write):
         return Confidence.LOW
-    if _only_after_joins(unit):
+    if _only_after_joins(unit) or (not fails and _of_the_set_up(unit, function, write)):
         return Confidence.LOW
     return found.strength
+
+
+def _of_the_set_up(unit: Unit, function: FunctionFacts, write: Write) -> bool:
+    """Whether a method of a class changes what its objects have in common, and nothing but public names leads there.
+
+    `Message.register(field)` is told to who uses the library before the first message is made.
+    """
+    if "classmethod" not in function.decorators or write.path.partition(".")[0] != function.params[0][0]:
+        return False
+    concurrency = unit.module.concurrency
+    roots = [concurrency.roots[number] for number in concurrency.reached.get(function.qualname, ())]
+    return all(root.public for root in roots)
 
 
 def _only_after_joins(unit: Unit) -> bool:
