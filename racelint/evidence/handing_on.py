@@ -138,6 +138,17 @@ def waits_for_result(function: FunctionFacts) -> bool:
     return any(call.callee.endswith(".result") for call in function.calls)
 
 
+def waits_for_this(call: CallSite, function: FunctionFacts) -> bool:
+    """Whether the function waits for the result of what one call of it started: by a name of its own, or in one breath."""
+    made = {name for name, built in function.locals_built if built == call.callee}
+    return any(
+        holder in made or holder == call.callee
+        for other in function.calls
+        for holder, dot, method in (other.callee.rpartition("."),)
+        if dot and method == "result" and other.line >= call.line
+    )
+
+
 def over_in_its_round(call: CallSite, starter: FunctionFacts) -> bool:
     """Whether the loop that makes a thread joins it in the same round, by the name that the function gives it."""
     made = {name for name, built in starter.locals_built if built == call.callee} - starter.loop_names

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from racelint.evidence.calls import Calls
 from racelint.evidence.data import Root
-from racelint.evidence.handing_on import waits_for_result
+from racelint.evidence.handing_on import waits_for_result, waits_for_this
 from racelint.evidence.handlers import RUNS_ONCE
+from racelint.evidence.kept import closed_over
 from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.frozen import replace
@@ -39,7 +40,7 @@ def started_by_many(calls: Calls, told: list[Root]) -> list[Root]:
                         starters.setdefault(unit.qualname, set()).add(caller.qualname)
                         if call.awaited and unit.owner and unit.owner == caller.owner and caller.name[0] != "_":
                             fronts.setdefault(unit.owner, {})[unit.qualname] = caller.qualname
-                        if several and pool and _called_often(calls, caller):
+                        if several and pool and _called_often(calls, caller) and not waits_for_this(call, caller):
                             pooled[unit.qualname] = caller.qualname
     told = [_of_pool(_of_front(root, fronts), pooled) for root in told]
     below: dict[str, set[str]] = {}
@@ -177,11 +178,20 @@ def _one_of_many(calls: Calls, root: Root, starters: set[str], many: dict[str, R
         return root
     unit, starter = calls.scope.functions.get(root.unit), calls.scope.functions.get(by.unit)
     apart = by.own_object and unit is not None and starter is not None and unit.owner == starter.owner
+    anew = by.handler and unit is not None and starter is not None and _made_for_each(calls, unit, starter)
     return replace(
         root,
         text=f"{root.text}, and `{shown_name(by.unit)}`, which comes to that, runs several times at once",
         many=True,
         strength=min(root.strength, by.strength, key=lambda one: one.rank),
         own_object=root.own_object or apart,
+        apart=root.apart or anew,
         waited=False,
     )
+
+
+def _made_for_each(calls: Calls, unit: FunctionFacts, handler: FunctionFacts) -> bool:
+    """Whether a handler, which is a method of nothing, gets the object on which the unit is called for each request."""
+    if not unit.owner or handler.owner or calls.keeps(unit.owner):
+        return False
+    return not closed_over(handler, calls.scope, calls.scope.family(unit.owner))

@@ -279,20 +279,6 @@ class Roots(Calls):
             return Confidence.MEDIUM, f"is a public method of an object that lives as long as the {holder}"
         return Confidence.LOW, "is a public coroutine method" if is_async else "is a public method"
 
-    def keeps(self, qualname: str) -> bool:
-        """Whether the module holds an object of the class by one of its names."""
-        return qualname in self.scope.classes and self._kept(qualname)
-
-    def _kept(self, qualname: str) -> bool:
-        """Whether a module-level name, or the application, holds an object of the class."""
-        names = {
-            c.qualname
-            for c in self.scope.facts.classes
-            if qualname in {b.qualname for b in self.scope.lineage(c.qualname)}
-        }
-        built = {value for _, value in self.scope.facts.assigned}
-        return bool(names & built) or not names.isdisjoint(self.kept_by_application)
-
     def lock_worlds(self, qualname: str) -> frozenset[str]:
         """The worlds of the locks that objects of the class have."""
         calls = (self.scope.models.functions.get(name) for name in self._made_attributes(qualname))

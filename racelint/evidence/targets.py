@@ -152,6 +152,20 @@ class Targets:
             for method in self._kept_under_name(call.callee, caller)
         }
 
+    def keeps(self, qualname: str) -> bool:
+        """Whether the module holds an object of the class by one of its names."""
+        return qualname in self.scope.classes and self._kept(qualname)
+
+    def _kept(self, qualname: str) -> bool:
+        """Whether a module-level name, or the application, holds an object of the class."""
+        names = {
+            c.qualname
+            for c in self.scope.facts.classes
+            if qualname in {b.qualname for b in self.scope.lineage(c.qualname)}
+        }
+        built = {value for _, value in self.scope.facts.assigned}
+        return bool(names & built) or not names.isdisjoint(self.kept_by_application)
+
     def local_type(self, name: str, function: FunctionFacts) -> str:
         """The type of a local name, a parameter or a module-level name as far as assignments tell."""
         names = self.scope.names_in(function.qualname)
