@@ -19,15 +19,15 @@ def has_own_key(unit: Unit, resource: Resource) -> bool:
     """
     if resource.kind is Kind.ARGUMENT and (_of_own_range(unit, resource) or _of_own_tuple(unit, resource.key)):
         return True
-    facts = unit.facts
-    names = [name for name, _ in facts.params[bool(facts.owner) :]]
-    if resource.key not in names or any(write.path == resource.key for write in facts.writes):
+    facts = _given_key(unit, resource.key)
+    if facts is None:
         return False
+    names = [name for name, _ in facts.params[bool(facts.owner) :]]
     concurrency = unit.module.concurrency
-    roots = [concurrency.roots[number] for number in concurrency.reached.get(facts.qualname, ())]
+    roots = [concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ())]
     if any(root.public or root.called or root.handler or root.unit != facts.qualname for root in roots):
         return False
-    sites = list(_starts(unit, names.index(resource.key)))
+    sites = list(_starts(unit, facts, names.index(resource.key)))
     return bool(sites) and all(
         given in caller.distinct
         and (given not in caller.made_anew or _ended(call, caller))
@@ -35,6 +35,18 @@ def has_own_key(unit: Unit, resource: Resource) -> bool:
         and _once(unit, resource, caller)
         for caller, call, given in sites
     )
+
+
+def _given_key(unit: Unit, key: str) -> FunctionFacts | None:
+    """The function that has the key as a parameter, and leaves it what it is: the unit, or one that it is nested in."""
+    scope, facts = unit.module.scope, unit.facts
+    while key not in (name for name, _ in facts.params[bool(facts.owner) :]):
+        around = scope.functions.get(facts.parent)
+        if around is None or key in facts.local_names:
+            return None
+        facts = around
+    inside = (unit.facts, facts) if facts is not unit.facts else (facts,)
+    return None if any(write.path == key for one in inside for write in one.writes) else facts
 
 
 def _of_own_tuple(unit: Unit, key: str) -> bool:
@@ -72,9 +84,9 @@ _UNPACKED = expression(r"\s+(\w+(?:, \w+)+) = (\w+)\s*")
 _NAMES = expression(r"\w+")
 
 
-def _starts(unit: Unit, place: int) -> Iterator[tuple[FunctionFacts, CallSite, str]]:
-    """Where the unit is called, or handed to what starts it, with what it gets at a place among its arguments; "" if that is not known."""
-    concurrency, facts = unit.module.concurrency, unit.facts
+def _starts(unit: Unit, facts: FunctionFacts, place: int) -> Iterator[tuple[FunctionFacts, CallSite, str]]:
+    """Where a function is called, or handed to what starts it, with what it gets at a place among its arguments; "" if that is not known."""
+    concurrency = unit.module.concurrency
     for caller, call in concurrency.callers.get(facts.qualname, ()):
         yield caller, call, _at(call.arguments, place)
     for caller in (*unit.module.scope.facts.functions, unit.module.scope.facts.module_body):

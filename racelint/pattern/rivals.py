@@ -46,7 +46,7 @@ def rivals(
             or _of_other_objects(unit, function, write, resource)
         ):
             continue
-        if function.qualname == unit.facts.qualname and resource.key and has_own_key(unit, resource):
+        if resource.key and _of_its_run(unit, function, resource) and has_own_key(unit, resource):
             continue
         if world is World.TASKS and unit.module.concurrency.cancels(function, unit.facts.qualname):
             continue  # what comes after the await does not happen any more
@@ -59,6 +59,13 @@ def rivals(
         evidence = unit.module.concurrency.overlap(unit.facts.qualname, function.qualname, world.value, resource)
         if evidence is not None:
             yield write, function, evidence
+
+
+def _of_its_run(unit: Unit, function: FunctionFacts, resource: Resource) -> bool:
+    """Whether the unit makes the change itself, or a function within it does, which has the key from the unit."""
+    mine, key = unit.facts.qualname, resource.key
+    within = function.parent == mine and key in function.reads and key not in function.local_names
+    return function.qualname == mine or within
 
 
 def _deeper(unit: Unit, write: Write, resource: Resource) -> bool:
