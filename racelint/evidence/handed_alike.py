@@ -169,6 +169,18 @@ class HandedAlike(Reaching):
             and all(self._several(site, site.of(name, place), place, name, sites) for site in sites)
         )
 
+    def has_own_element(self, unit: str, name: str) -> bool:
+        """Whether each thread that runs a function gets another object for an argument: an element of what a pool maps, or of a loop.
+
+        That the same one stands there twice, nothing says.
+        """
+        function = self.scope.functions.get(unit)
+        names = [one for one, _ in function.params[bool(function.owner) :]] if function is not None else []
+        sites = self.started_with.get(unit, ())
+        if name not in names or not sites or self.callers.get(unit):
+            return False
+        return len(sites) == 1 and _is_element(sites[0], name, names.index(name))
+
     def _several(
         self, site: Start, given: str, place: tuple[int, int | None], name: str, sites: Sequence[Start]
     ) -> bool:
@@ -401,6 +413,16 @@ def handed(call: CallSite, number: int = 0) -> tuple[str, ...]:
     if behind and behind[0].startswith("(") and call.callee.rpartition(".")[2] in _PACKED_BEHIND:
         return *first, *_parts(behind[0])
     return *first, *behind
+
+
+def _is_element(site: Start, name: str, place: int) -> bool:
+    """Whether the parameter at a place gets another element of a collection in each run that one call starts."""
+    given = site.given[place] if place < len(site.given) else ""
+    if dict(site.named).get(name) or place < len(bound(site.call)):
+        return False
+    if site.call.callee.rpartition(".")[2] not in POOL_MAPS:
+        return given in site.caller.loop_names - site.caller.made_anew and site.call.looped
+    return given.isidentifier() and site.call.callee.rpartition(".")[2] != "starmap"
 
 
 def bound(call: CallSite) -> tuple[str, ...]:

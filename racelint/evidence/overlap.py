@@ -95,6 +95,7 @@ class Concurrency(OwnObjects):
                     or (left.worker and left.worker == right.worker and (own or not left.worker.startswith("self.")))
                     or (first != second and (self._waits_for(second, left) or self._waits_for(first, right)))
                     or (first == second and (left.body or left.apart) and own)
+                    or (first == second and given and resource is not None and self._of_element(left, one, resource))
                 ):
                     continue
                 in_turn = own and left.in_turn and left.in_turn == right.in_turn
@@ -172,6 +173,10 @@ class Concurrency(OwnObjects):
         self,
     ) -> dict[tuple[str, str, Resource | None, str], list[tuple[int, Root, Confidence, bool]]]:
         return {}
+
+    def _of_element(self, root: Root, unit: str, resource: Resource) -> bool:
+        """Whether the argument whose attribute the resource is holds another object in each thread that runs the unit."""
+        return root.unit == unit and self.has_own_element(unit, resource.name.partition(".")[0])
 
     def _left_to_worker(self, root: Root) -> bool:
         """Whether it is only a public method of which the project shows that a pool of one worker runs it."""
