@@ -70,6 +70,9 @@ State = tuple[str, str, str]
 Guarded = tuple[Unit, Access, frozenset[Place], frozenset[Place]]
 """A change in a unit, the locks that are held there, and those of them that the function takes in which it is written."""
 
+FIXED = (Shape.TRUE, Shape.FALSE, Shape.NONE, Shape.CONSTANT)
+"""Values that come from nothing that was read: who sets one takes what others set before for no more than that."""
+
 
 def find(module: Module) -> Iterable[Finding]:
     """A change under no lock, or another one, of what most changes make under one lock."""
@@ -233,7 +236,7 @@ def bare_calls(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Evide
             or ahead_of_starts(unit, access)
             or not of_one_object(unit, other[0])
             or not matters(unit, access, frozenset(), other)
-            or access.value.shape in (Shape.TRUE, Shape.FALSE, Shape.NONE, Shape.CONSTANT)
+            or access.value.shape in FIXED
         ):
             continue
         evidence = module.concurrency.overlap(unit.facts.qualname, other[0].facts.qualname, "threads", access.resource)
@@ -376,7 +379,8 @@ def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Eviden
         usual = evidence.strength is Confidence.HIGH and len(guarded) >= len(without)
         alone = ahead_of_starts(unit, access)
         doubtful = bool(locks) and (
-            not made_apart(unit, locks, others[0][3])  # one lock by two names
+            (access.value.shape in FIXED and not decided_under(unit, access, others[0][3]))  # one step, by whichever
+            or not made_apart(unit, locks, others[0][3])  # one lock by two names
             or unit.module.concurrency.called_under_lock(unit.facts)  # the caller may hold the other one, too
             or of_callers(unit, access)
         )
