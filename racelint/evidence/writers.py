@@ -180,12 +180,17 @@ class Writers(Calls):
         for function, write, base, attribute in self._attribute_writes_elsewhere:
             if attribute == resource.path:
                 type_name = self.local_type(base, function)
-                if not type_name or type_name[1:] in family:
+                if type_name[1:] in family if type_name else not self._is_module(base, function):
                     found.append((function, write))
         for function, write, type_name, attribute in self._writes_of_held:
             if attribute == resource.path and type_name[1:] in family:
                 found.append((function, write))
         return found
+
+    def _is_module(self, name: str, function: FunctionFacts) -> bool:
+        """Whether a name holds a module, whose names are no attributes of any object: `import shop`, `shop.cache = None`."""
+        origin = self.scope.imports.get(name, "")
+        return bool(origin) and "." not in origin and name not in function.local_names
 
     @cached_property
     def _writes_of_held(self) -> list[tuple[FunctionFacts, Write, str, str]]:
