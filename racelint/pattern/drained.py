@@ -34,11 +34,22 @@ def drained_by_threads(unit: Unit) -> Iterator[tuple[Pair, Evidence]]:
         count = write.how == "=" and write.value.shape is Shape.CONSTANT
         if write.resource.key or write.resource.place in seen or not (count or write.value.shape is Shape.EMPTY):
             continue
+        if _looked_under_its_lock(unit, write):
+            continue
         read = next((r for r in unit.accesses(Op.READ) if _dealt_with(unit, r, write, count)), None)
         evidence = _added_to(unit, read, write, count) if read is not None else None
         if read is not None and evidence is not None:
             seen.add(write.resource.place)
             yield Pair(unit, read, write), evidence
+
+
+def _looked_under_its_lock(unit: Unit, write: Access) -> bool:
+    """Whether the unit works through the collection under the lock of the write, too: what it puts there comes from that."""
+    return any(
+        read.how in COPIES and exactly(read.resource, write.resource) and unit.guarded(read, write, World.THREADS)
+        for read in unit.accesses(Op.READ)
+        if unit.before(read.id, write.id)
+    )
 
 
 def _dealt_with(unit: Unit, read: Access, write: Access, count: bool) -> bool:
