@@ -32,7 +32,7 @@ def slept_then_done(unit: Unit) -> Iterator[tuple[Access, Switch, Access, Eviden
                 continue
             turn = _turn(unit, read, sleep)
             evidence = with_itself(unit)
-            if turn is not None and evidence is not None:
+            if turn is not None and evidence is not None and not _tries_again(unit, sleep, turn):
                 # that a method is public does not say that tasks share the object
                 yield (
                     read,
@@ -53,6 +53,12 @@ def _looks_again(unit: Unit, read: Access, sleep: Switch) -> bool:
         access.op in (Op.READ, Op.CHECK) and same(access.resource, read.resource) and unit.before(sleep.id, access.id)
         for access in unit.flow.accesses
     )
+
+
+def _tries_again(unit: Unit, sleep: Switch, turn: Access) -> bool:
+    """Whether the wait ends a round of a loop, which does not come to the change: the next round asks again whether it may go on."""
+    following = unit.flow.after[sleep.id]
+    return bool(following) and all(turn.id < number < sleep.id for number in following)
 
 
 def _reserved(unit: Unit, read: Access, sleep: Switch) -> bool:
