@@ -56,6 +56,8 @@ class Root:
     """Each of its runs has another object than the others, but it may be one that others use, too."""
     front: bool = False
     """Known to run several times only because coroutines hand its work to threads, which each of their callers may do for anything."""
+    own_machine: bool = False
+    """Each of its processes works on a machine of its own, one call after the other: they share no files."""
     elsewhere: bool = False
     """Known to run several times only because several functions start it, which need not come at the same time."""
 

@@ -283,6 +283,7 @@ def _handler_root(
             not handler.alone,  # which is as a thread that the module starts
             atomic=handler.atomic and "transaction.non_atomic_requests" not in function.decorators,
             worker=f"self.{handler.what}" if handler.alone else "",
+            own_machine=handler.own_machine,
         )
     )
 

@@ -157,6 +157,11 @@ class Reaching(Guards, Writers):
                 best = root
         return Evidence(best.text, best.strength, "processes") if best else None
 
+    def on_own_machine(self, unit: str) -> bool:
+        """Whether all processes that run the unit have files of their own: each works on a machine of its own."""
+        found = [r for number in self.reached.get(unit, ()) if (r := self.roots[number]).processes and r.many]
+        return bool(found) and all(root.own_machine for root in found)
+
     @cached_property
     def threaded(self) -> bool:
         """Whether anything in the module says that threads use it."""

@@ -87,6 +87,8 @@ class Handler:
     """One thread makes all calls, one after the other."""
     methods: frozenset[str] = frozenset()
     """The only methods of a class that are called so, if not all public ones are."""
+    own_machine: bool = False
+    """Each of its processes works on a machine of its own, one call after the other."""
     anew: str = ""
     """An attribute of a class that is false where one object answers all requests of a process, instead of a new one each."""
 

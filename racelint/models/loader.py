@@ -169,7 +169,8 @@ def _merge_handler(models: Models, table: dict[str, object], imports: tuple[str,
     processes, shared, on_loop, atomic = (bool(table.get(k)) for k in ("processes", "shared", "on-loop", "atomic"))
     methods = frozenset(_strings(table.get("methods", []), where))
     anew = str(table.get("anew", ""))
-    handler = Handler(what, world, processes, shared, on_loop, when, atomic, bool(table.get("alone")), methods, anew)
+    alone, machine = bool(table.get("alone")), bool(table.get("own-machine"))
+    handler = Handler(what, world, processes, shared, on_loop, when, atomic, alone, methods, machine, anew)
     for decorator in _strings(table.get("decorators", []), where):
         models.handler_decorators.append((decorator, handler, imports))
     for registration in _strings(table.get("registered", []), where):

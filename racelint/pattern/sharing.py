@@ -58,6 +58,8 @@ def used_by_others(
     """
     found = unit.module.concurrency.handled_in_processes(unit.facts.qualname)
     resource = access.resource
+    if unit.module.concurrency.on_own_machine(unit.facts.qualname):
+        return None
     if found is not None:
         own = started_by_round(unit) and _may_be_own(unit, access)
         return Evidence(found.text, Confidence.LOW if own else Confidence.MEDIUM, "processes")
@@ -105,8 +107,7 @@ def used_by_others(
             "processes",
             by_name="" if word in LOCKED else "code",
         )
-    names = (resource.path, resource.name, unit.facts.qualname, *_parts(unit))
-    word = shared_word(*names, only=KEPT_WORDS, more=weak)
+    word = shared_word(resource.path, resource.name, unit.facts.qualname, *_parts(unit), only=KEPT_WORDS, more=weak)
     if word:
         return Evidence(f"`{word}` says that runs of a program share the path", Confidence.LOW, "processes")
     return None
