@@ -11,6 +11,7 @@ from racelint.expressions import expression
 from racelint.facts import FunctionFacts, is_property
 from racelint.index import Index
 from racelint.index.processes import FEWEST_MODULES
+from racelint.pattern.unit import Unit
 from racelint.resolve import Scope
 
 
@@ -81,6 +82,32 @@ def called_by_name(index: Index, function: FunctionFacts, path: str) -> bool:
         for other in (*module.functions, module.module_body)
         if other.name != function.name
     )
+
+
+def is_used(unit: Unit, name: str) -> bool:
+    """Whether anything in the project calls or imports a function of the module, as far as names tell and the project is in view.
+
+    What a decorator makes of it is called by others, and so is what a thread, a handler or another module comes to, and a method of a
+    class that a package offers to its users.
+    """
+    scope, concurrency = unit.module.scope, unit.module.concurrency
+    function = scope.functions.get(name)
+    if function is None or unit.module.path not in scope.index.users or function.decorators or function.parent:
+        return True
+    roots = (concurrency.roots[number] for number in concurrency.reached.get(name, ()))
+    if any(not root.public for root in roots) or (not function.owner and function.name in scope.index.mentions):
+        return True
+    class_ = scope.classes.get(function.owner)
+    if class_ is not None and class_.name in _offered(scope.index):
+        return True
+    return called_by_name(scope.index, function, "")
+
+
+@lru_cache(maxsize=4)
+def _offered(index: Index) -> frozenset[str]:
+    """The names that packages import into themselves, for their users."""
+    packages = (module for module in index.modules if module.path.rpartition("/")[2] == "__init__.py")
+    return frozenset(name for module in packages for name, _ in module.imports)
 
 
 _OF_FILES = frozenset("read read_bytes read_text write write_bytes write_text".split())

@@ -68,6 +68,7 @@ from racelint.pattern.sharing import (
 )
 from racelint.pattern.start_documents import begins_document
 from racelint.pattern.unit import Unit
+from racelint.pattern.unused import is_used
 from racelint.rule import Rule
 
 EVERYBODY = Evidence("every process on the machine reaches the same path", Confidence.MEDIUM)
@@ -233,7 +234,13 @@ def entry_removed(unit: Unit, listing: Access, act: Access) -> Evidence:
         or removed_elsewhere(unit, listing.resource)
         or entry_removed_elsewhere(unit, listing)
     )
-    return Evidence(f"`{remover}` removes or replaces it", Confidence.MEDIUM) if remover else UNKNOWN
+    return removed_by(unit, remover) if remover else UNKNOWN
+
+
+def removed_by(unit: Unit, remover: str) -> Evidence:
+    """That a function of the module removes the path; it says little if nothing in the project calls that."""
+    text = f"`{remover}` removes or replaces it"
+    return Evidence(text, Confidence.MEDIUM if is_used(unit, remover) else Confidence.LOW)
 
 
 def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
@@ -294,7 +301,7 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
             removed_elsewhere(unit, act.resource, act.how == "list", act.place.unit) if evidence is not None else ""
         )
         if remover and evidence is not None and evidence.strength is not Confidence.LOW:
-            evidence = Evidence(f"`{remover}` removes or replaces it", Confidence.MEDIUM)
+            evidence = removed_by(unit, remover)
         else:
             found = test.op is Op.CHECK and test.how != "access" and act.how in _OPENED
             asked = named_by_request(unit, act) if found else None
