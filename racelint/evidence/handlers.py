@@ -8,7 +8,7 @@ from racelint.evidence.calls import GREENLETS, Calls
 from racelint.evidence.data import Root
 from racelint.evidence.view_objects import answering_methods, shown_in_routes
 from racelint.expressions import expression
-from racelint.facts import FunctionFacts
+from racelint.facts import CallSite, FunctionFacts
 from racelint.finding import Confidence
 from racelint.frozen import replace
 from racelint.models.data import Handler
@@ -288,6 +288,15 @@ def _handler_root(
     )
 
 
+def _for_the_start(call: CallSite) -> bool:
+    """Whether a call registers something for an event that comes once: `events.subscribe(APP_SETUP, self.open)`."""
+    return any(_COMES_ONCE.search(argument.rpartition(".")[2].lower()) is not None for argument in call.arguments[:1])
+
+
+_COMES_ONCE = expression(r"^(?!_)(\w+_)?(lifespan|startup|shutdown|setup|teardown)$")
+"""Names of events that come when the application starts or ends."""
+
+
 def find_callbacks(calls: Calls, known: list[Root]) -> list[Root]:
     """Functions handed to calls that register them with something that lives longer."""
     roots: list[Root] = []
@@ -295,7 +304,7 @@ def find_callbacks(calls: Calls, known: list[Root]) -> list[Root]:
     for caller in (*calls.scope.facts.functions, calls.scope.facts.module_body):
         for call in caller.calls:
             registered = call.callee.rpartition(".")[2]
-            if not registers(registered) or RUNS_ONCE.search(registered):
+            if not registers(registered) or RUNS_ONCE.search(registered) or _for_the_start(call):
                 continue
             if registered == "connect" and calls.scope.canonical(call.callee) in calls.scope.models.sent_by_tests:
                 continue
