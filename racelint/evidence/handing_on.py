@@ -152,8 +152,12 @@ def waits_for_this(call: CallSite, function: FunctionFacts) -> bool:
 def over_in_its_round(call: CallSite, starter: FunctionFacts) -> bool:
     """Whether the loop that makes a thread joins it in the same round, by the name that the function gives it."""
     made = {name for name, built in starter.locals_built if built == call.callee} - starter.loop_names
+    asked = {other.callee.removesuffix(".is_alive") for other in starter.calls if other.callee.endswith(".is_alive")}
     return call.looped and any(
-        other.looped and other.line >= call.line and not other.arguments and other.callee.removesuffix(".join") in made
+        other.looped
+        and other.line >= call.line
+        and (name := other.callee.removesuffix(".join")) in made
+        and (not other.arguments or name in asked)  # who does not wait for ever asks then whether it has ended
         for other in starter.calls
         if other.callee.endswith(".join")
     )

@@ -46,7 +46,9 @@ def tells_loop(unit: Unit, call: CallSite) -> bool:
     if method in LOOP_CALLS:
         return named_loop(receiver)
     if call.callee == "asyncio.ensure_future":
-        return any(given.startswith("loop=") for given in call.arguments)
+        # a future is returned as it is; its work goes to the pool at once, and the end of that wakes the loop
+        pooled = any(_last(given) == "run_in_executor" for given in call.arguments[:1])
+        return not pooled and any(given.startswith("loop=") for given in call.arguments)
     if method not in OF_LOOP or not receiver:
         return False
     made = _FUTURE if _made_by_loop(unit, receiver) else unit.module.concurrency.receiver_type(receiver, unit.facts)
