@@ -257,6 +257,8 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
             check = unit.access(number)
             if check is None or not same(check.resource, write.resource) or not _missing(unit, check, sense):
                 continue
+            if check.how == "in" and not keyed:
+                continue  # who finds one entry missing and puts another whole in the place has not made that lazily
             way = "" if _of_a_loop(unit, write) else wrong_way(unit, check, write)
             evidence = _others(unit, write, keyed, World.THREADS) if way else None
             if evidence is not None:

@@ -21,7 +21,7 @@ def finished_later(unit: Unit, write: Access) -> bool:
         )
         fills = same(access.resource, write.resource) and (
             access.op is Op.UPDATE
-            or (access.op is Op.USE and access.how != "start")
+            or (access.op is Op.USE and access.how != "start" and not _only_asks(unit, write, access))
             or (bool(access.resource.key) and not write.resource.key and access.op is Op.WRITE)
         )
         if write.value.shape is not Shape.TRUE and ((part and access.op.changes) or fills):
@@ -30,6 +30,18 @@ def finished_later(unit: Unit, write: Access) -> bool:
         if write.value.shape is Shape.TRUE and made and access.resource.owner == write.resource.owner:
             return True
     return False
+
+
+def _only_asks(unit: Unit, write: Access, use: Access) -> bool:
+    """Whether the method that is called changes nothing of the new object: it neither sets anything nor calls other methods of it."""
+    scope, kind = unit.module.scope, write.value.type
+    method = scope.method(kind[1:], use.how) if kind.startswith(":") else None
+    if method is None or not method.params:
+        return False
+    own = method.params[0][0] + "."
+    return not any(write.path.startswith(own) for write in method.writes) and not any(
+        call.callee.startswith(own) for call in method.calls
+    )
 
 
 def checked_outside(unit: Unit, write: Access) -> bool:
