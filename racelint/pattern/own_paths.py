@@ -48,9 +48,47 @@ def made_for_one_call(unit: Unit, access: Access) -> bool:
     """
     helper = unit.module.scope.functions.get(access.place.unit, unit.facts)
     path = access.resource.path
+    if helper is unit.facts and _handed_unique(unit, access):
+        return True
     if helper is not unit.facts and _is_made_so(path, _assigned(unit, unit.facts, unit.facts.last), frozenset()):
         return True
     return _is_made_so(path, _assigned(unit, helper, unit.module.line(access)), frozenset())
+
+
+def _handed_unique(unit: Unit, access: Access) -> bool:
+    """Whether all that call the unit, as far as the module shows, hand it such a name for the argument of which the path is made."""
+    facts, path = unit.facts, access.resource.path
+    assigned = _assigned(unit, facts, unit.module.line(access))
+    words = {*_NAMES.findall(path), *(name for one in assigned.get(path, ()) for name in _NAMES.findall(one))}
+    own = bool(facts.owner) and "staticmethod" not in facts.decorators
+    places = [n for n, (name, _) in enumerate(facts.params[own:]) if name in words]
+    sites = unit.module.concurrency.callers.get(facts.qualname, ())
+    if not places or not sites or not facts.name.startswith("_"):
+        return False
+    return all(
+        "::" not in caller.qualname
+        and any(
+            _is_made_so(given, _assigned(unit, caller, call.line), frozenset())
+            for place in places
+            for given in call.arguments[place : place + 1]
+        )
+        for caller, call in sites
+    )
+
+
+def made_of(unit: Unit, function: FunctionFacts, words: set[str], own: set[str]) -> bool:
+    """Whether any of some names of a function is one of its `own`, or is put together of them, step by step."""
+    built = dict((*unit.facts.locals_built, *function.locals_built))
+    assigned = _assigned(unit, function, function.last)
+    todo, seen = list(words), set(words)
+    while todo:
+        name = todo.pop()
+        if name in own or built.get(name, "").partition(".")[0] in own:
+            return True
+        more = {part for one in assigned.get(name, ()) for part in _NAMES.findall(one)} - seen
+        seen |= more
+        todo.extend(more)
+    return False
 
 
 def _is_made_so(text: str, assigned: dict[str, list[str]], seen: frozenset[str]) -> bool:

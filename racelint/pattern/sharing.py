@@ -36,6 +36,7 @@ from racelint.paths import (
     place_of_all,
     shared_word,
 )
+from racelint.pattern.own_paths import made_of
 from racelint.pattern.programs import (
     by_the_first,
     in_many_processes,
@@ -196,12 +197,11 @@ def _may_be_own(unit: Unit, access: Access) -> bool:
     facts = unit.facts
     helper = unit.module.scope.functions.get(access.place.unit, facts)
     own = {name for name, _ in facts.params[bool(facts.owner) :]} | _handed_names(unit, helper)
-    built = dict((*facts.locals_built, *helper.locals_built))
     paths = with_listings(unit, access)
     words = {name for path in paths for name in NAMES.findall(path)}
     if words <= facts.local_names | helper.local_names and not any("'" in path or '"' in path for path in paths):
         return True  # nothing says where a local path comes from
-    return bool(words & (own | {name for name in words if built.get(name, "").partition(".")[0] in own}))
+    return made_of(unit, helper, words, own)
 
 
 def _handed_names(unit: Unit, helper: FunctionFacts) -> set[str]:
