@@ -345,6 +345,8 @@ def _makes_lock(unit: Unit, write: Access) -> bool:
     scope = unit.module.scope
     if unit.module.concurrency.called_under_lock(unit.facts) or _makes_class(unit):
         return False
+    if unit.facts.name in SETS_UP and not unit.facts.owner:
+        return False  # a hook that sets the module up: once, before there are threads
     if for_each_thread(write.value.type):
         methods = scope.methods.get(unit.facts.owner, {}).values()
         return not any(method.is_async for method in methods)  # there, a name that is also a lock of tasks is one

@@ -55,7 +55,8 @@ def find_handlers(calls: Calls) -> list[Root]:
                         break
                     # a method is one of a class of views: each request has an object of its own
                     own = bool(function.owner) and handler.processes and not handler.shared
-                    _handler_root(calls, roots, function, handler, own)
+                    on_loop = handler.on_loop or _of_loop(calls, decorator, function)
+                    _handler_root(calls, roots, function, replace(handler, on_loop=on_loop), own)
                     break
         if not function.owner and not function.parent and function.params:
             for name, handler, imports in models.parameter_handlers:
@@ -127,6 +128,17 @@ _STEP = expression(
 """Names of methods that frameworks of the web do not call themselves: two words, of which the first is none of theirs."""
 
 
+def _of_loop(calls: Calls, decorator: str, function: FunctionFacts) -> bool:
+    """Whether what the decorator is a method of works on an event loop, by the name of its class: `AsyncServer`, `AsyncClient`.
+
+    It calls its plain handlers there, too.
+    """
+    holder, maker = decorator.rpartition(".")[0], calls.scope.functions.get(function.parent)
+    made = dict(maker.locals_built).get(holder, "") if maker is not None else ""
+    made = made or calls.scope.assigned.get(holder, "")
+    return made.rpartition(".")[2].startswith("Async")
+
+
 def _kept_for_all(calls: Calls, class_: str, handler: Handler) -> bool:
     """Whether a class of views says that one object of it answers all requests."""
     attributes = (pair for one in calls.scope.lineage(class_) for pair in one.attributes) if handler.anew else ()
@@ -159,11 +171,12 @@ def _add_registered(calls: Calls, roots: list[Root]) -> None:
     if not known:
         return
     seen = {root.unit for root in roots}
+    handed = _handed_to_threads(calls) if any(handler.when for handler in known.values()) else frozenset()
     for caller in (*calls.scope.facts.functions, calls.scope.facts.module_body):
         for call in caller.calls:
             handler = known.get("." + call.callee.rpartition(".")[2] if "." in call.callee else "")
             handler = handler or known.get(calls.scope.canonical(call.callee))
-            if handler is None:
+            if handler is None or (handler.when and handler.when.isdisjoint(handed)):
                 continue
             for argument in call.arguments:
                 path = argument.rpartition("=")[2]
@@ -173,6 +186,20 @@ def _add_registered(calls: Calls, roots: list[Root]) -> None:
                     if unit.qualname not in seen:
                         seen.add(unit.qualname)
                         _handler_root(calls, roots, unit, handler)
+
+
+def _handed_to_threads(calls: Calls) -> frozenset[str]:
+    """The last names of what new threads of the module run and that nothing in it calls: `Thread(target=app.run_forever)`."""
+    functions = (*calls.scope.facts.functions, calls.scope.facts.module_body)
+    sites = [call for function in functions for call in function.calls]
+    targets = {
+        argument.rpartition(".")[2]
+        for call in sites
+        if call.callee.rpartition(".")[2] == "Thread"
+        for argument in call.arguments
+        if argument.startswith("target=")
+    }
+    return frozenset(targets - {call.callee.rpartition(".")[2] for call in sites})
 
 
 def _called_of_object(calls: Calls, path: str, caller: FunctionFacts, handler: Handler) -> list[FunctionFacts]:
@@ -266,6 +293,8 @@ def _possible_decorators(calls: Calls) -> list[tuple[str, Handler]]:
 def _handler_root(
     calls: Calls, roots: list[Root], function: FunctionFacts, handler: Handler, own_object: bool = False
 ) -> None:
+    if _not_in_threads(calls, handler):
+        return
     world = handler.world
     maker = calls.scope.functions.get(function.parent)
     # a client that a coroutine makes calls its handlers on the loop; servers run plain ones in threads
@@ -282,8 +311,26 @@ def _handler_root(
             own_object,
             not handler.alone,  # which is as a thread that the module starts
             atomic=handler.atomic and "transaction.non_atomic_requests" not in function.decorators,
-            worker=f"self.{handler.what}" if handler.alone else "",
+            worker=_own_thread(function, handler) if handler.alone else "",
+            told=handler.alone and not function.owner,  # who is not called by that thread runs beside it
             own_machine=handler.own_machine,
+        )
+    )
+
+
+def _own_thread(function: FunctionFacts, handler: Handler) -> str:
+    """The thread that makes all calls, of a method for each object one."""
+    name = f"{handler.what}: {function.qualname}" if handler.each else handler.what
+    return f"self.{name}" if function.owner else name
+
+
+def _not_in_threads(calls: Calls, handler: Handler) -> bool:
+    """Whether the project tells the library not to call the handlers in threads, or has greenlets in the place of threads."""
+    index = calls.scope.index
+    return bool(handler.unless) and (
+        index.processes.in_greenlets
+        or any(
+            argument in call.arguments for name, argument in handler.unless for *_, call in index.calls.get(name, ())
         )
     )
 

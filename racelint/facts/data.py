@@ -17,7 +17,7 @@ class CallSite:
     looped: bool = False
     arguments: tuple[str, ...] = ()
     """Dotted sources of the arguments that are names, attributes or calls; `1` for that number, "" for others; keywords as
-    `name=source`."""
+    `name=source`, with a few also constants: `threaded=False`."""
     arms: tuple[tuple[int, int], ...] = ()
     """The branches around it: line of the `if`, and 0 for its body or 1 for its `else`."""
     switches: int = 0

@@ -225,6 +225,9 @@ def arguments_of(node: ast.Call, callee: str) -> tuple[str, ...]:
                 _by_name((literal_text(k) if k else "", v) for k, v in zip(value.keys, value.values, strict=True))
             )
             continue
+        if keyword.arg in _SAID and isinstance(value, ast.Constant):
+            found.append(f"{keyword.arg}={value.value!r}")
+            continue
         called = _called_in(value) if isinstance(value, ast.Lambda) else [_handed(value) or _one(value)]
         found.extend(f"{keyword.arg or '**'}={name}" for name in called)
     for given in (*node.args, *(keyword.value for keyword in node.keywords if keyword.arg == "target")):
@@ -239,6 +242,8 @@ def arguments_of(node: ast.Call, callee: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+_SAID = frozenset({"async_mode", "threaded"})
+"""Arguments by which a server is told how it is to call its handlers: their constants are kept, as `async_mode='gevent'`."""
 _MAPS = frozenset({"map", "itertools.starmap", "starmap"})
 _MAPPING = POOL_MAPS - {"starmap"}
 _REPEATS = frozenset({"repeat", "itertools.repeat"})

@@ -35,6 +35,9 @@ _FOR_SEVERAL = (
 _CHATS = frozenset("aiogram discord disnake hikari nextcord nonebot pyrogram telegram telethon".split())
 """Libraries of bots that keep one connection to a service for chats."""
 
+GREENLETS = frozenset({"gevent", "eventlet"})
+"""What puts greenlets in the place of threads."""
+
 FEWEST_MODULES = 3
 """So many modules are taken for a project."""
 
@@ -141,6 +144,11 @@ class Processes:
         return served and not any(
             _forks(function) for module in modules for function in (*module.functions, module.module_body)
         )
+
+    @cached_property
+    def in_greenlets(self) -> bool:
+        """Whether the project imports what puts greenlets in the place of threads, which switch only where they block."""
+        return any(not GREENLETS.isdisjoint(found) for found in self._roots.values())
 
     @cached_property
     def serves_alone(self) -> bool:

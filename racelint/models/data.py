@@ -80,11 +80,16 @@ class Handler:
     on_loop: bool = False
     """A function that is no coroutine runs on the event loop, too, and not in a thread."""
     when: frozenset[str] = frozenset()
-    """Last names of classes, one of which the module must use: a server that runs each request in a thread."""
+    """Last names of classes, one of which the module must use: a server that runs each request in a thread. Of what is assigned, of
+    methods one of which must be called; of what is registered, of those one of which a new thread must run."""
     atomic: bool = False
     """Settings of the project may put each call into a transaction."""
     alone: bool = False
     """One thread makes all calls, one after the other."""
+    each: bool = False
+    """If `alone`: of each function, which has a thread of its own beside those of the others."""
+    unless: frozenset[tuple[str, str]] = frozenset()
+    """Last names of what makes the server, with an argument by which it calls nothing in threads: `SocketIO`, `async_mode='gevent'`."""
     methods: frozenset[str] = frozenset()
     """The only methods of a class that are called so, if not all public ones are."""
     own_machine: bool = False

@@ -169,8 +169,9 @@ def _merge_handler(models: Models, table: dict[str, object], imports: tuple[str,
     processes, shared, on_loop, atomic = (bool(table.get(k)) for k in ("processes", "shared", "on-loop", "atomic"))
     methods = frozenset(_strings(table.get("methods", []), where))
     anew = str(table.get("anew", ""))
-    alone, machine = bool(table.get("alone")), bool(table.get("own-machine"))
-    handler = Handler(what, world, processes, shared, on_loop, when, atomic, alone, methods, machine, anew)
+    alone, machine, each = (bool(table.get(k)) for k in ("alone", "own-machine", "each"))
+    unless = frozenset(_made_with(text) for text in _strings(table.get("unless", []), where))
+    handler = Handler(what, world, processes, shared, on_loop, when, atomic, alone, each, unless, methods, machine, anew)
     for decorator in _strings(table.get("decorators", []), where):
         models.handler_decorators.append((decorator, handler, imports))
     for registration in _strings(table.get("registered", []), where):
@@ -183,6 +184,12 @@ def _merge_handler(models: Models, table: dict[str, object], imports: tuple[str,
     for parameter in _strings(table.get("parameters", []), where):
         models.parameter_handlers.append((parameter, handler, imports))
     models.answers.update(dict.fromkeys(_strings(table.get("answers", []), where), handler))
+
+
+def _made_with(text: str) -> tuple[str, str]:
+    """The name and the argument of a call that makes something: of `SocketIO(async_mode='gevent')`."""
+    name, _, argument = text.rstrip(")").partition("(")
+    return name, argument
 
 
 def _table(data: dict[str, object], key: str, where: str) -> dict[str, object]:
