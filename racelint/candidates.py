@@ -17,7 +17,7 @@ from racelint.resolve import CONSTRUCTORS, TAKES, Scope, enclosing_self, locks_o
 from racelint.resolve.changes import LOSING
 from racelint.spans import Spans
 from racelint.store_calls import StoreCalls
-from racelint.touch import ENDINGS, ends_entry, limited_waits
+from racelint.touch import ENDINGS, ends_entry, limited_waits, listed_futures
 from racelint.words import REPLACED_AFTER, first_word, whole_lock
 
 GROWS = frozenset(["+=", "[]", "[]+=", "append", "add", "extend", "update"])
@@ -104,6 +104,14 @@ class Candidates:
             key
             for key, functions in (self.resizing.items() if answering else ())
             if any(not answering.isdisjoint(reached.get(function.qualname, ())) for function in functions)
+        )
+
+    @cached_property
+    def has_own_tasks(self) -> bool:
+        """Whether the module starts coroutines of objects as tasks that it does not wait for."""
+        return any(
+            root.world == World.TASKS.value and not (root.public or root.handler or root.called or root.waited)
+            for root in self.concurrency.roots
         )
 
     def kinds(self, who: dict[str, list[FunctionFacts]], key: str, world: World, reach: Reach) -> list[Runs]:
@@ -358,11 +366,17 @@ class Candidates:
     def given_up(self) -> frozenset[str]:
         """The paths of what is awaited with a limit, or taken away by any function if there are callbacks of futures."""
         functions = self.scope.facts.functions
-        found = {path for function in functions for path in limited_waits(function, self.scope)}
+        found = {path for function in functions for path in limited_waits(function, self.scope) if "." in path}
         if any(call.callee.endswith(".add_done_callback") for function in functions for call in function.calls):
             writes = (write for function in functions for write in function.writes)
             found.update(write.path for write in writes if write.how == "del" or write.shape == "none")
         return frozenset(found)
+
+    @cached_property
+    def listed_futures(self) -> frozenset[str]:
+        """The last names of the collections into which a function puts futures that it has made."""
+        functions = self.scope.facts.functions
+        return frozenset(path.rpartition(".")[2] for function in functions for path, _ in listed_futures(function))
 
     def makes_own_lock(self, function: FunctionFacts) -> bool:
         """Whether a function takes a lock that it makes itself, in a `with` or by a local name, or puts it in an old one's place."""

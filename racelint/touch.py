@@ -154,13 +154,34 @@ def made_future(built: str) -> bool:
 
 
 def limited_waits(function: FunctionFacts, scope: Scope) -> Iterator[str]:
-    """The paths of attributes that the function awaits only for a while: `wait_for(self.answer, 5)`, or under a limit."""
+    """The names and paths that the function awaits only for a while: `wait_for(self.answer, 5)`, or under a limit."""
     named = [(call.callee.rpartition(".")[2], call.arguments[0]) for call in function.calls if call.arguments]
     shielded = {path for name, path in named if name == "shield"}
-    yield from (path for name, path in named if name == "wait_for" and "." in path and path not in shielded)
+    yield from (path for name, path in named if name == "wait_for" and path and path not in shielded)
     for path, _, within in function.waits:
-        if "." in path and any(scope.canonical(guard).rpartition(".")[2] in LIMITS for guard in within):
+        if is_limited(within, scope):
             yield path
+
+
+def is_limited(within: Iterable[str], scope: Scope) -> bool:
+    """Whether one of the context managers cancels what takes too long."""
+    return any(scope.canonical(guard).rpartition(".")[2] in LIMITS for guard in within)
+
+
+def listed_futures(function: FunctionFacts) -> Iterator[tuple[str, str]]:
+    """The collections into which the function puts a future that it has made, each with the local name of that."""
+    made = {name for name, built in function.locals_built if made_future(built)}
+    for write in function.writes if made else ():
+        if write.how == "[]" and write.built_from in made:
+            yield write.path, write.built_from
+    for call in function.calls if made else ():
+        path, _, method = call.callee.rpartition(".")
+        if method in _LISTS:
+            yield from ((path, name) for name in call.arguments if name in made)
+
+
+_LISTS = frozenset({"append", "appendleft", "add", "setdefault"})
+"""Methods of collections that put something in."""
 
 
 def completes_futures(function: FunctionFacts, scope: Scope) -> bool:

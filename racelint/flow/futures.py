@@ -27,7 +27,7 @@ def future_call(
     if method in LOOKS:
         value = ev.read(resource, node, how=method)
         return replace(value, ref=None, stems=value.stems | base.stems)
-    ev.emit(Op.UPDATE, resource, node, Value(born=base.born), method)
+    ev.emit(Op.UPDATE, resource, node, Value(base.stems, born=base.born), method)
     return Value()
 
 

@@ -309,7 +309,7 @@ def iteration(c: Candidate) -> bool:
         and (
             (told and key in module.left_by_entries)
             or key in module.resized_by_requests
-            or c.meets(key, module.resizing, World.TASKS) >= sure
+            or c.meets(key, module.resizing, World.TASKS) >= (module.least if module.has_own_tasks else sure)
         )
         for key in c.reads
         if key in module.resizing
@@ -347,6 +347,8 @@ def completion(c: Candidate) -> bool:
 
     What is handed to the loop to be run at once is reported with low confidence only; helpers that complete are looked at themselves.
     """
+    if c.module.listed_futures and not COMPLETIONS.isdisjoint(c.called | c.unnamed) and _has_listed(c):
+        return True
     if COMPLETIONS.isdisjoint(c.called):
         return False
     for call in c.calls:
@@ -369,6 +371,12 @@ def _ended(c: Candidate, call: CallSite) -> bool:
     if method not in COMPLETIONS or "." not in holder:
         return False
     return (not c.facts.is_async and holder in c.module.cancelled) or holder in c.module.given_up
+
+
+def _has_listed(c: Candidate) -> bool:
+    """Whether the function looks at a collection into which another one puts futures."""
+    listed = c.module.listed_futures
+    return any(path.rpartition(".")[2] in listed for path in c.facts.reads)
 
 
 TIMERS = frozenset({"call_later", "call_at"})

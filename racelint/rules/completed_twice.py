@@ -20,7 +20,8 @@ second completion raises `InvalidStateError` in the timer, or in the worker that
 
 The same goes for a future in an attribute that one callback completes and another one cancels, where both leave it in its place;
 and for one that is awaited with a limit (`wait_for(self.answer, 5)`), or that a callback of its own takes away: it is cancelled at
-once, and both run only later.
+once, and both run only later. So it does for a future in a collection (`self.waiting[number] = answer`) that stands there until
+whoever waited for it with a limit runs again, or that stays there when who waited is cancelled.
 
 ## Missed alarms
 Futures kept in attributes that are completed after a switch point and of which nobody asked before it.
@@ -34,6 +35,7 @@ from racelint.pattern import Access, Evidence, Kind, Mark, Op, Switch, made_futu
 from racelint.pattern.given_up import given_up, nobody_cancels
 from racelint.pattern.module import Module
 from racelint.pattern.rivals import called_by_timer
+from racelint.pattern.still_listed import still_listed
 from racelint.pattern.unit import Unit, same
 from racelint.rule import Rule
 
@@ -61,12 +63,14 @@ def find(module: Module) -> Iterable[Finding]:
             name = access.resource.name
             if access.place.unit != unit.facts.qualname:
                 continue  # a helper is a unit of its own
-            if name in shown or asked(unit, access) or tolerated(access) or kept_to_itself(unit, access):
+            if name in shown or asked(unit, access) or tolerated(unit, access) or kept_to_itself(unit, access):
                 continue
             sure = Confidence.MEDIUM if is_future(unit, access) else Confidence.LOW
             switch = waited(unit, access)
             ender = ended_by(unit, access)
-            reason = given_up(unit, access) if switch is None and not ender else ""
+            reason = (given_up(unit, access) or still_listed(unit, access)) if switch is None and not ender else ""
+            if reason and sure is Confidence.LOW and access.how == "set_exception":
+                sure = Confidence.MEDIUM
             if ender and sure is Confidence.MEDIUM:
                 shown.add(name)
                 yield finding(
@@ -148,9 +152,16 @@ def asked(unit: Unit, access: Access) -> bool:
     )
 
 
-def tolerated(access: Access) -> bool:
-    """Whether a second completion is caught on the spot."""
-    return bool(access.handled & {"InvalidStateError", "Exception", "BaseException", ""})
+def tolerated(unit: Unit, access: Access) -> bool:
+    """Whether a second completion is caught on the spot, and not by who has then left the loop that was to complete the others."""
+    if "InvalidStateError" in access.handled:
+        return True
+    if not access.handled & {"Exception", "BaseException", ""}:
+        return False
+    if not unit.repeats(access.id):
+        return True
+    handlers = (mark for mark in unit.marks("handler") if unit.before(access.id, mark.id))
+    return any(unit.before(handler.id, access.id) for handler in handlers)
 
 
 def waited(unit: Unit, access: Access) -> Switch | None:

@@ -57,6 +57,7 @@ from racelint.pattern.iterating import (
 )
 from racelint.pattern.known_keys import keeps_size
 from racelint.pattern.module import Module
+from racelint.pattern.own_tasks import beside_own_task
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.rivals import rivals, stronger
 from racelint.pattern.unit import Unit, same
@@ -204,6 +205,7 @@ def resized_by(unit: Unit, read: Access, locks: frozenset[str]) -> Evidence | No
             found = found.weakened()  # a public method alone says little
         if kind not in LISTS and found.strength is Confidence.LOW:
             found = stronger(found, changed_by_requests(unit, function, found)) or found
+            found = stronger(found, beside_own_task(unit, function) if whole else None) or found
         if best is None or found.strength.rank > best.strength.rank:
             best = Evidence(
                 f"{found.text}; `{function.qualname}` changes it on line {write.line}", found.strength, found.world

@@ -1,0 +1,101 @@
+"""Tasks that an object starts for itself and goes on without, and its callbacks: whoever calls its methods meets them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from racelint.evidence import Evidence, Root
+from racelint.facts import CallSite, FunctionFacts
+from racelint.finding import Confidence
+from racelint.pattern.unit import Unit
+from racelint.touch import ENDINGS
+from racelint.words import BRINGS_UP, CLOSES, first_word
+
+
+def beside_own_task(unit: Unit, function: FunctionFacts) -> Evidence | None:
+    """That one of two functions runs in a task which the object starts itself, or is called by the event loop, and the other one
+    whenever a caller wants.
+
+    One caller is enough: the task does not end before he calls again. Who brings the object up or ends it knows of the task.
+    """
+    concurrency = unit.module.concurrency
+    for one, other in ((unit.facts, function), (function, unit.facts)):
+        if concurrency.called_only_under_lock(other):
+            continue
+        for root in _roots(unit, one):
+            for public in _callable(unit, other) if _goes_on_alone(unit, root) else ():
+                if public.qualname in concurrency.runs(root.unit) or not _of_one_object(unit, root, public):
+                    continue
+                alone = "" if root.worker else " and does not wait for it"
+                return Evidence(
+                    f"{root.text}{alone}; callers may run `{public.name}` meanwhile", Confidence.MEDIUM, root.world
+                )
+    return None
+
+
+def _roots(unit: Unit, function: FunctionFacts) -> list[Root]:
+    concurrency = unit.module.concurrency
+    return [concurrency.roots[number] for number in sorted(concurrency.reached.get(function.qualname, ()))]
+
+
+def _callable(unit: Unit, function: FunctionFacts) -> Iterator[FunctionFacts]:
+    """The public methods that are the function, or lead to it, and are called while the object is at work."""
+    for root in _roots(unit, function):
+        public = unit.module.scope.functions.get(root.unit) if root.public and root.world == "tasks" else None
+        if public is None or not public.owner or first_word(public.name) in _BEFORE_OR_AFTER:
+            continue
+        if public.is_async or first_word(public.name) not in _SETS_UP:
+            yield public
+
+
+def _of_one_object(unit: Unit, root: Root, public: FunctionFacts) -> bool:
+    body = unit.module.scope.functions.get(root.unit)
+    return body is not None and body.owner in unit.module.scope.family(public.owner)
+
+
+_BEFORE_OR_AFTER = BRINGS_UP | ENDINGS | CLOSES
+
+_SETS_UP = frozenset("register on include install mount use configure define declare".split())
+"""First words of plain methods that are mostly called before the object begins to work."""
+
+
+def _goes_on_alone(unit: Unit, root: Root) -> bool:
+    """Whether the root is a callback, or a task that the module starts and does not wait for."""
+    if (
+        root.public
+        or root.handler
+        or root.called
+        or root.waited
+        or root.own_object
+        or root.strength is not Confidence.HIGH
+    ):
+        return False
+    return root.world == "tasks" and (bool(root.worker) or _left_to_itself(unit, root))
+
+
+def _left_to_itself(unit: Unit, root: Root) -> bool:
+    """Whether whoever starts the task goes on without waiting for it: no `gather`, no group of tasks, no `await task`."""
+    concurrency, starts = unit.module.concurrency, list[tuple[FunctionFacts, CallSite]]()
+    for caller in unit.module.scope.facts.functions:
+        for call, _ in concurrency.spawning_calls(caller):
+            started = (
+                one for argument in call.arguments for one in concurrency.spawned_units(argument, caller, call.line)
+            )
+            if any(one.qualname == root.unit for one in started):
+                starts.append((caller, call))
+    return bool(starts) and not any(_waits(caller, call) for caller, call in starts)
+
+
+def _waits(caller: FunctionFacts, call: CallSite) -> bool:
+    """Whether the function waits for the task that a call of it starts."""
+    if call.awaited or any(manager.rpartition(".")[2] in _GROUPS for manager in call.within):
+        return True
+    names = {write.path for write in caller.writes if write.line == call.line and "." not in write.path}
+    later = [other for other in caller.calls if other.awaited and other.line > call.line]
+    return any(path in names for path, _, _ in caller.waits) or any(
+        given.lstrip("*") in names for other in later for given in other.arguments
+    )
+
+
+_GROUPS = frozenset({"TaskGroup", "create_task_group", "open_nursery"})
+"""Last names of what waits for its tasks at the end of its block."""
