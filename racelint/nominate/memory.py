@@ -24,8 +24,15 @@ def thread_iteration(c: Candidate) -> bool:
     if module.starts_threads and next(filled_by_started(module.concurrency, c.facts), None) is not None:
         return True
     return any(
-        c.meets(key, module.resizing, World.THREADS) >= module.least for key in c.reads if key in module.resizing
+        c.meets(key, module.resizing, World.THREADS) >= module.least or _has_loops(c)
+        for key in c.reads
+        if key in module.resizing
     )
+
+
+def _has_loops(c: Candidate) -> bool:
+    """Whether coroutines of the module may run on a loop in another thread than the definition."""
+    return any(function.is_async for function in c.module.scope.every_function)
 
 
 _COMPARING = frozenset({"max", "min"})

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Acquire, Mark, Op
+from racelint.events import Access, Acquire, Mark, Op, Resource
 from racelint.evidence import Evidence
+from racelint.evidence.beside_loop import meets_loop
 from racelint.evidence.starter import filled_by_started, goes_on
 from racelint.expressions import expression
 from racelint.facts import FunctionFacts, Write
@@ -140,9 +141,11 @@ def _changed_meanwhile(unit: Unit, read: Access) -> tuple[int, Evidence] | None:
     """The line of the change that a thread may make meanwhile, and the strongest evidence that it does."""
     fails = read.how != "iterate" or fails_when_resized(unit, read)
     best: tuple[int, Evidence] | None = None
+    shapes = (*SIZES, *_also(unit, read)) if fails else MOVES
     for write, function, found in (
-        *rivals(unit, read.resource, World.THREADS, (*SIZES, *_also(unit, read)) if fails else MOVES),
+        *rivals(unit, read.resource, World.THREADS, shapes),
         *(_makers(unit, read) if fails else ()),
+        *beside_loop(unit, read.resource, shapes),
     ):
         if function.qualname == unit.facts.qualname or _into_a_new_one(function, write):
             continue
@@ -152,6 +155,18 @@ def _changed_meanwhile(unit: Unit, read: Access) -> tuple[int, Evidence] | None:
         if strength is not None and (best is None or strength.rank > best[1].strength.rank):
             best = write.line, Evidence(f"{found.text}; `{function.qualname}` changes it", strength)
     return best
+
+
+def beside_loop(
+    unit: Unit, resource: Resource, shapes: tuple[str, ...]
+) -> Iterator[tuple[Write, FunctionFacts, Evidence]]:
+    """Who makes such a change on the loop while a thread runs the unit, or the other way round: the change, where, and why."""
+    concurrency = unit.module.concurrency
+    for function, write in concurrency.writers(resource):
+        if write.how in shapes:
+            found = meets_loop(concurrency, unit.facts, function, resource)
+            if found is not None:
+                yield write, function, found
 
 
 def _into_a_new_one(function: FunctionFacts, write: Write) -> bool:
