@@ -171,7 +171,9 @@ def _merge_handler(models: Models, table: dict[str, object], imports: tuple[str,
     anew = str(table.get("anew", ""))
     alone, machine, each = (bool(table.get(k)) for k in ("alone", "own-machine", "each"))
     unless = frozenset(_made_with(text) for text in _strings(table.get("unless", []), where))
-    handler = Handler(what, world, processes, shared, on_loop, when, atomic, alone, each, unless, methods, machine, anew)
+    handler = Handler(
+        what, world, processes, shared, on_loop, when, atomic, alone, each, unless, methods, machine, anew
+    )
     for decorator in _strings(table.get("decorators", []), where):
         models.handler_decorators.append((decorator, handler, imports))
     for registration in _strings(table.get("registered", []), where):

@@ -119,7 +119,7 @@ def overwrites(unit: Unit) -> Iterator[tuple[Access | Mark, Access, str, Evidenc
         advice = "give each writer a temporary file of its own in the same folder: `atomic_write`"
         apart = used is not None and (
             has_process_number(target.value.text)
-            or made_for_one_call(unit, opened)
+            or (isinstance(opened, Access) and made_for_one_call(unit, opened))
             or (used.strength is not Confidence.LOW and locked_for_some(unit))
         )
         yield opened, target, message, UNKNOWN if used is None else used.weakened() if apart else used, advice
