@@ -182,7 +182,7 @@ def taken_by_threads(c: Candidate) -> bool:
     if not c.called.isdisjoint(ADDS_CALLBACK) and not c.changes.keys().isdisjoint(module.takers):
         return True
     taken = [key for key in c.reads if key in module.takers]
-    if any(c.meets(key, module.takers, World.THREADS) >= module.least for key in taken):
+    if any(c.meets(key, module.takers, World.THREADS) >= module.least or _has_loops(c) for key in taken):
         return True
     return (
         bool(taken)

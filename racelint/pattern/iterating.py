@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from racelint.events import Access, Acquire, Mark, Op, Resource
+from racelint.events import Access, Acquire, Mark, Op
 from racelint.evidence import Evidence
-from racelint.evidence.beside_loop import meets_loop
 from racelint.evidence.starter import filled_by_started, goes_on
 from racelint.expressions import expression
 from racelint.facts import FunctionFacts, Write
@@ -14,7 +13,7 @@ from racelint.finding import Confidence, World
 from racelint.pattern.kept import kept_under_lock
 from racelint.pattern.known_keys import keeps_size
 from racelint.pattern.pair import INTERNAL
-from racelint.pattern.rivals import rivals
+from racelint.pattern.rivals import beside_loop, rivals
 from racelint.pattern.unit import Unit, same
 from racelint.resolve import CONSTRUCTORS
 from racelint.words import BRINGS_UP, first_word
@@ -155,18 +154,6 @@ def _changed_meanwhile(unit: Unit, read: Access) -> tuple[int, Evidence] | None:
         if strength is not None and (best is None or strength.rank > best[1].strength.rank):
             best = write.line, Evidence(f"{found.text}; `{function.qualname}` changes it", strength)
     return best
-
-
-def beside_loop(
-    unit: Unit, resource: Resource, shapes: tuple[str, ...]
-) -> Iterator[tuple[Write, FunctionFacts, Evidence]]:
-    """Who makes such a change on the loop while a thread runs the unit, or the other way round: the change, where, and why."""
-    concurrency = unit.module.concurrency
-    for function, write in concurrency.writers(resource):
-        if write.how in shapes:
-            found = meets_loop(concurrency, unit.facts, function, resource)
-            if found is not None:
-                yield write, function, found
 
 
 def _into_a_new_one(function: FunctionFacts, write: Write) -> bool:

@@ -14,7 +14,7 @@ from racelint.pattern.looked_up import changed_by_looking
 from racelint.pattern.module import here
 from racelint.pattern.named_entries import handed_the_same, named_to_both, own_of_each_run
 from racelint.pattern.pair import INTERNAL, Pair
-from racelint.pattern.rivals import rivals, with_itself
+from racelint.pattern.rivals import beside_loop, rivals, with_itself
 from racelint.pattern.same_entry import of_another_name
 from racelint.pattern.unit import Unit, same
 from racelint.resolve import CONSTRUCTORS as BUILDERS
@@ -280,7 +280,8 @@ def remover(unit: Unit, use: Access, by_others: bool = False) -> tuple[Evidence,
     """The strongest evidence that another function takes away what is used; or another run of the unit, unless `by_others`."""
     gone = TAKES if use.resource.key or use.op is Op.DELETE else ("none", "del")
     best: tuple[Evidence, str] | None = None
-    for write, function, evidence in rivals(unit, use.resource, World.THREADS, gone):
+    others = *rivals(unit, use.resource, World.THREADS, gone), *beside_loop(unit, use.resource, gone)
+    for write, function, evidence in others:
         whole = write.how in ("=", "del") or write.shape == "none"
         if _of_the_outer(unit, write, use):
             continue

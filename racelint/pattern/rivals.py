@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from itertools import islice
 
 from racelint.events import Access, Kind, Resource
 from racelint.evidence import Evidence
+from racelint.evidence.beside_loop import meets_loop
 from racelint.evidence.own_objects import BUILDERS
 from racelint.evidence.starts import starts_one, thread_bodies
 from racelint.expressions import expression
@@ -66,6 +67,18 @@ def _of_its_run(unit: Unit, function: FunctionFacts, resource: Resource) -> bool
     mine, key = unit.facts.qualname, resource.key
     within = function.parent == mine and key in function.reads and key not in function.local_names
     return function.qualname == mine or within
+
+
+def beside_loop(
+    unit: Unit, resource: Resource, shapes: Container[str]
+) -> Iterator[tuple[Write, FunctionFacts, Evidence]]:
+    """Who makes such a change on the loop while a thread runs the unit, or the other way round: the change, where, and why."""
+    concurrency = unit.module.concurrency
+    for function, write in concurrency.writers(resource):
+        if write.how in shapes or write.shape in shapes:
+            found = meets_loop(concurrency, unit.facts, function, resource)
+            if found is not None:
+                yield write, function, found
 
 
 def _deeper(unit: Unit, write: Write, resource: Resource) -> bool:
