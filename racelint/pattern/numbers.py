@@ -8,7 +8,7 @@ from racelint.events import Access, Acquire, Kind, Mark, Op, Sense
 from racelint.expressions import expression
 from racelint.finding import World
 from racelint.pattern.constraints import declared
-from racelint.pattern.lookups import COUNTS, constraint_handled, named_after, same_rows
+from racelint.pattern.lookups import COUNTS, by_key_read, constraint_handled, named_after, same_rows
 from racelint.pattern.rows import KEYS, same_model
 from racelint.pattern.unit import Unit
 from racelint.words import ORDERINGS
@@ -98,7 +98,8 @@ def _same_row(read: Access, new: Access) -> bool:
     keyed = (
         bool(new.tested & KEYS) and new.tested <= read.tested and alike
     )  # the read asked for more than which row it is
-    return new.op is Op.WRITE and new.resource.kind is Kind.TABLE and (chosen or keyed)
+    found = by_key_read(read, new)  # a row of those that were read, by its key
+    return new.op is Op.WRITE and new.resource.kind is Kind.TABLE and (chosen or keyed or found)
 
 
 def _kept_out(unit: Unit, read: Access, new: Access) -> bool:
