@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from racelint.events import Access, Kind, Op, Sense
+from racelint.events import Access, Kind, Op, Sense, Shape
 from racelint.evidence import Evidence
 from racelint.finding import Confidence
+from racelint.paths import LOCKS, shared_word
 from racelint.pattern.made import is_told
 from racelint.pattern.unit import Unit, same
 
 MADE_EMPTY = "touch"
 """How a file is made that says something by being there."""
+
+
+def only_marks(unit: Unit, write: Access) -> bool:
+    """Whether a file is called a lock and always gets the same text: what counts is that it is there, not what is in it."""
+    if not shared_word(write.resource.path, write.resource.name, only=LOCKS):
+        return False
+    texts = [
+        access.value.shape
+        for access in unit.accesses(Op.WRITE, kinds=(Kind.FILE,))
+        if same(access.resource, write.resource) and access.id >= write.id
+    ]
+    return bool(texts) and set(texts) == {Shape.CONSTANT}
 
 
 def says_at_work(unit: Unit, test: Access, act: Access) -> Evidence | None:

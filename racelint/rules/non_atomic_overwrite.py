@@ -44,6 +44,7 @@ from racelint.pattern import Access, Evidence, Mark
 from racelint.pattern.files import missed_by_nobody
 from racelint.pattern.fixed_names import replaced_from_fixed_name
 from racelint.pattern.held_outside import after_the_first, locked_for_some, readers_wait
+from racelint.pattern.markers import only_marks
 from racelint.pattern.module import Module
 from racelint.pattern.overwrites import (
     emptied_before_lock,
@@ -99,6 +100,7 @@ def overwrites(unit: Unit) -> Iterator[tuple[Access | Mark, Access, str, Evidenc
         message = "{name} is rewritten in place; others read it empty or half written"
         apart = evidence.strength is not Confidence.LOW and (
             readers_wait(unit, write)
+            or only_marks(unit, write)
             or after_the_first(unit)
             or made_for_one_call(unit, write)
             or has_process_number(write.resource.path)
