@@ -63,3 +63,30 @@ def kept_short(pair: Pair) -> bool:
 
 
 _NEWEST = expression(r"([\w.]+) = \1\[-[\w.]+:\]")
+
+
+def repeated_alike(pair: Pair) -> bool:
+    """Whether who does the step once more changes nothing, and everybody who changes the text does just that:
+    `address = address.replace("http://", "https://")`."""
+    unit, write = pair.unit, pair.second
+    step = unit.module.text(write.place)
+    if write.how != "=" or not _changes_once(step):
+        return False
+    lines = unit.module.program.lines
+    return all(
+        "::" not in function.qualname and lines[change.line - 1].strip() == step
+        for function, change in unit.module.concurrency.writers(write.resource)
+    )
+
+
+def _changes_once(step: str) -> bool:
+    """Whether a statement makes of a text what it makes of the result, too."""
+    found = _OF_ITSELF.fullmatch(step)
+    if found is None or found["how"] != "replace":
+        return found is not None
+    given = _REPLACED.fullmatch(found["given"])
+    return given is not None and given["old"] not in given["new"]
+
+
+_OF_ITSELF = expression(r"([\w.]+) = \1\.(?P<how>replace|strip|lstrip|rstrip|lower|upper|casefold)\((?P<given>.*)\)")
+_REPLACED = expression(r"""(["'])(?P<old>[^"']+)\1, (["'])(?P<new>[^"']*)\3""")

@@ -49,7 +49,7 @@ from racelint.pattern.advanced import advanced_by_two
 from racelint.pattern.counters import counted_beside_loop, counted_by_starter, numbered, own_to_thread
 from racelint.pattern.deciding import COUNTING, locked_on_one_way, locks_of_threads
 from racelint.pattern.dependence import extremes, numbered_by_size, thread_updates
-from racelint.pattern.filling import filled_alike, kept_short
+from racelint.pattern.filling import filled_alike, kept_short, repeated_alike
 from racelint.pattern.handed import counted_in_shared_memory, entry_in_shared_memory, makes_unlocked_values
 from racelint.pattern.module import Module
 from racelint.pattern.records import filled_by_several
@@ -155,6 +155,8 @@ def find(module: Module) -> Iterable[Finding]:
             evidence = stronger(met(unit, pair.second), counted_by_starter(unit, pair.second))
             evidence = stronger(evidence, counted_beside_loop(unit, pair.second))
             if evidence is None or pair.restores or not pair.in_one_step or filled_alike(pair):
+                continue
+            if repeated_alike(pair):
                 continue
             lock = locked_on_one_way(unit, pair.second)
             if evidence.strength is not Confidence.LOW and (
