@@ -298,7 +298,7 @@ class Assignments(Evaluator):
         """Notes that what a local name stands for is no longer what was read."""
         known = self.state.env.get(target.value.value) if type(target.value) is cst.Name else None
         if known is not None and known.stems and known.part("changed") is None:
-            self.state.env[known.text] = replace(known, known=(*known.known, ("changed", Value())))
+            self.state.env[known.text] = replace(known, opaque=NO_IDS, known=(*known.known, ("changed", Value())))
 
     def delete(self, node: cst.Del) -> None:
         targets = [e.value for e in node.target.elements] if type(node.target) is cst.Tuple else [node.target]

@@ -89,6 +89,7 @@ def local_container_call(
                 value,
                 stems=value.stems | arguments.stems,
                 appended=value.appended or method in ("append", "extend", "insert", "add", "appendleft"),
+                opaque=NO_IDS,  # it is no longer what was chosen
                 known=value.known if value.part("changed") is not None else (*value.known, ("changed", Value())),
             )
         elif method == "append" and (first := arguments.at(0)) is not None and (made := first.part("made")) is not None:

@@ -17,6 +17,7 @@ from racelint.events import (
     Value,
 )
 from racelint.flow.conditions import Conditions, says
+from racelint.flow.defaulted import used_if_there
 from racelint.flow.elements import LAZY, note_element, picked_by_next
 from racelint.flow.graph import NO_CONTROL, Control, State
 from racelint.flow.resources import lazily_taken
@@ -158,7 +159,7 @@ class Evaluator(Conditions):
 
     def boolean(self, node: cst.BooleanOperation) -> Value:
         value, _, _ = self.condition(node)
-        return value
+        return used_if_there(self, node, value)
 
     def comparison(self, node: cst.Comparison) -> Value:
         value, true, false = self.condition(node)
