@@ -24,6 +24,14 @@ def steps(unit: Unit, access: Access) -> bool:
     )
 
 
+def counted_by_both(unit: Unit, access: Access, other: Unit, guarded: Access) -> bool:
+    """Whether anybody may call either of two methods, which count in the same number, and only the other one holds a lock there."""
+    if unit.facts.qualname == other.facts.qualname or not (steps(unit, access) and steps(other, guarded)):
+        return False
+    quiet = first_word(unit.facts.name) in unit.module.models.lifecycle
+    return access.place.unit == unit.facts.qualname and not (quiet or unit.facts.name.startswith("_"))
+
+
 def awaited_change(unit: Unit, access: Access, other: Unit) -> bool:
     """Whether another unit waits under a condition until somebody changes the state which this one changes by a step."""
     if not steps(unit, access) or first_word(unit.facts.name) in unit.module.models.lifecycle:

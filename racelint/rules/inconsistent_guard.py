@@ -56,7 +56,7 @@ from racelint.pattern.before_others import after_fork, ahead_of_starts, makes
 from racelint.pattern.both_changed import both_changed
 from racelint.pattern.compounds import broken_compounds, broken_sections
 from racelint.pattern.deciding import ADDING
-from racelint.pattern.forgotten import awaited_change, emptied_after_reading, forgotten_once, steps
+from racelint.pattern.forgotten import awaited_change, counted_by_both, emptied_after_reading, forgotten_once, steps
 from racelint.pattern.kept_together import read_apart
 from racelint.pattern.module import Module
 from racelint.pattern.replaced_meanwhile import used_while_replaced
@@ -408,6 +408,9 @@ def expected(change: Guarded, others: list[Guarded]) -> Evidence | None:
             lock = min(name for _, name in guards)
             text = f"`{other.facts.qualname}` waits under `{lock}` until another thread changes it"
             return Evidence(text, Confidence.MEDIUM, "threads")
+        if not locks and counted_by_both(unit, access, other, guarded):
+            text = f"`{other.facts.qualname}` counts in it, too, and takes the lock for that"
+            return Evidence(text, Confidence.MEDIUM, "threads")
         apart = steps(unit, access) and steps(other, guarded) and made_apart(unit, locks, guards)
         if apart and not unit.module.concurrency.called_under_lock(unit.facts):
             text = "each of the two takes a lock for its step, and they exclude nobody from the other one"
@@ -481,6 +484,8 @@ def matters(unit: Unit, access: Access, locks: frozenset[Place], other: Guarded)
         return access.op is Op.WRITE or added
     if of_other_entries(access, other[1]) or not computed_from_itself(unit, access):
         return False
+    if not locks and counted_by_both(unit, access, other[0], other[1]):
+        return True
     return bool(other[1].resource.key) and made_apart(unit, locks, other[3])
 
 
