@@ -108,10 +108,9 @@ class Candidates:
 
     @cached_property
     def has_own_tasks(self) -> bool:
-        """Whether the module starts coroutines of objects as tasks that it does not wait for."""
-        return any(
-            root.world == World.TASKS.value and not (root.public or root.handler or root.called or root.waited)
-            for root in self.concurrency.roots
+        """Whether objects of the module start tasks of their own, or have methods that the event loop calls one after the other."""
+        return bool(self.concurrency.own_tasks) or any(
+            root.world == World.TASKS.value and root.worker for root in self.concurrency.roots
         )
 
     def kinds(self, who: dict[str, list[FunctionFacts]], key: str, world: World, reach: Reach) -> list[Runs]:

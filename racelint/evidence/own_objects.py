@@ -5,6 +5,7 @@ from __future__ import annotations
 from racelint.events import Kind, Resource
 from racelint.evidence.confined import Confined
 from racelint.evidence.data import Root
+from racelint.evidence.own_tasks import find_own_tasks
 from racelint.facts import CallSite, FunctionFacts
 from racelint.frozen import cached_property
 from racelint.resolve import enclosing_self
@@ -32,6 +33,11 @@ class OwnObjects(Confined):
         if known is None:
             known = self._reached_sharing[resource.owner] = self._find_reached(resource.owner)
         return known.get(function, frozenset())
+
+    @cached_property
+    def own_tasks(self) -> frozenset[str]:
+        """The coroutines that objects start as tasks of their own and do not wait for."""
+        return find_own_tasks(self)
 
     @cached_property
     def _reached_sharing(self) -> dict[str, dict[str, frozenset[int]]]:

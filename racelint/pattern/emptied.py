@@ -8,6 +8,7 @@ from racelint.events import Access, Op, Shape, Switch
 from racelint.evidence import Evidence
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence, World
+from racelint.pattern.own_tasks import starts_own_task
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.rivals import rivals
 from racelint.pattern.unit import Unit, same
@@ -110,10 +111,12 @@ def _only_public(unit: Unit, function: FunctionFacts) -> bool:
 
 def _added_to(unit: Unit, read: Access, write: Access) -> Evidence | None:
     """Who adds meanwhile; under a lock that the unit holds too, nobody does."""
-    guarded = unit.guarded(read, write)
+    guarded, scope, resource = unit.guarded(read, write), unit.module.scope, write.resource
+    known = resource.owner in scope.classes
+    is_list = known and scope.attribute_type(resource.owner, resource.path) in ("list", "deque", "collections.deque")
     best: Evidence | None = None
-    for change, function, found in rivals(unit, write.resource, World.TASKS, ADDS):
-        if not _one_object(unit, function.owner):
+    for change, function, found in rivals(unit, resource, World.TASKS, ADDS):
+        if not _one_object(unit, function.owner) or (is_list and change.how == "[]"):
             continue
         if unit.module.concurrency.cancels(unit.facts, function.qualname):
             continue  # the task that adds is ended first
@@ -121,6 +124,7 @@ def _added_to(unit: Unit, read: Access, write: Access) -> Evidence | None:
         if (guarded and locked) or (best is not None and found.strength.rank <= best.strength.rank):
             continue
         text = f"{found.text}; `{function.qualname}` adds to it on line {change.line}"
-        strength = Confidence.LOW if _only_public(unit, function) else found.strength
+        before = _only_public(unit, function) and not starts_own_task(unit, function)
+        strength = Confidence.LOW if before else found.strength
         best = Evidence(text, strength, found.world, found.public)
     return best

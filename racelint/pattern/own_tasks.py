@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from racelint.evidence import Evidence, Root
-from racelint.facts import CallSite, FunctionFacts
+from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
 from racelint.pattern.unit import Unit
 from racelint.touch import ENDINGS
@@ -31,6 +31,23 @@ def beside_own_task(unit: Unit, function: FunctionFacts) -> Evidence | None:
                     f"{root.text}{alone}; callers may run `{public.name}` meanwhile", Confidence.MEDIUM, root.world
                 )
     return None
+
+
+def starts_own_task(unit: Unit, function: FunctionFacts) -> bool:
+    """Whether the function starts a task of the object that runs the unit, or calls a method which does: so it is called again and
+    again while there is such a task."""
+    concurrency = unit.module.concurrency
+    bodies = {root.unit for root in _roots(unit, unit.facts)} & concurrency.own_tasks
+    functions = [
+        step for name in concurrency.runs(function.qualname) if (step := unit.module.scope.functions.get(name))
+    ]
+    return any(
+        started.qualname in bodies
+        for step in (functions if bodies else ())
+        for call, _ in concurrency.spawning_calls(step)
+        for argument in call.arguments
+        for started in concurrency.spawned_units(argument, step, call.line)
+    )
 
 
 def _roots(unit: Unit, function: FunctionFacts) -> list[Root]:
@@ -70,32 +87,4 @@ def _goes_on_alone(unit: Unit, root: Root) -> bool:
         or root.strength is not Confidence.HIGH
     ):
         return False
-    return root.world == "tasks" and (bool(root.worker) or _left_to_itself(unit, root))
-
-
-def _left_to_itself(unit: Unit, root: Root) -> bool:
-    """Whether whoever starts the task goes on without waiting for it: no `gather`, no group of tasks, no `await task`."""
-    concurrency, starts = unit.module.concurrency, list[tuple[FunctionFacts, CallSite]]()
-    for caller in unit.module.scope.facts.functions:
-        for call, _ in concurrency.spawning_calls(caller):
-            started = (
-                one for argument in call.arguments for one in concurrency.spawned_units(argument, caller, call.line)
-            )
-            if any(one.qualname == root.unit for one in started):
-                starts.append((caller, call))
-    return bool(starts) and not any(_waits(caller, call) for caller, call in starts)
-
-
-def _waits(caller: FunctionFacts, call: CallSite) -> bool:
-    """Whether the function waits for the task that a call of it starts."""
-    if call.awaited or any(manager.rpartition(".")[2] in _GROUPS for manager in call.within):
-        return True
-    names = {write.path for write in caller.writes if write.line == call.line and "." not in write.path}
-    later = [other for other in caller.calls if other.awaited and other.line > call.line]
-    return any(path in names for path, _, _ in caller.waits) or any(
-        given.lstrip("*") in names for other in later for given in other.arguments
-    )
-
-
-_GROUPS = frozenset({"TaskGroup", "create_task_group", "open_nursery"})
-"""Last names of what waits for its tasks at the end of its block."""
+    return root.world == "tasks" and (bool(root.worker) or root.unit in unit.module.concurrency.own_tasks)

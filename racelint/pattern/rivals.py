@@ -18,6 +18,7 @@ from racelint.grafts import shown_name
 from racelint.pattern.doubts import Reason
 from racelint.pattern.on_loops import only_on_loops
 from racelint.pattern.own_keys import has_own_key
+from racelint.pattern.own_tasks import beside_own_task
 from racelint.pattern.signalled import in_turn
 from racelint.pattern.unit import Unit
 from racelint.pattern.unused import unused_step
@@ -58,6 +59,13 @@ def rivals(
         ):
             continue
         evidence = unit.module.concurrency.overlap(unit.facts.qualname, function.qualname, world.value, resource)
+        if (
+            evidence is not None
+            and world is World.TASKS
+            and evidence.strength is Confidence.LOW
+            and not evidence.called
+        ):
+            evidence = beside_own_task(unit, function) or evidence
         if evidence is not None:
             yield write, function, evidence
 
@@ -349,6 +357,8 @@ def with_itself(unit: Unit, world: World = World.TASKS, resource: Resource | Non
         found = None
     if found is not None and world is World.TASKS and found.strength is not Confidence.LOW and _waits_its_turn(unit):
         found = found.weakened()
+    elif found is not None and world is World.TASKS and found.strength is Confidence.LOW and not found.called:
+        found = beside_own_task(unit, unit.facts) or found
     return found or _in_doubt(unit, resource, f"nothing says that `{shown_name(name)}` runs several times at once")
 
 
