@@ -26,13 +26,18 @@ def _read_before(unit: Unit, function: FunctionFacts, write: Write) -> bool:
         return False
     read = re.compile(rf"(?<![\w.]){re.escape(write.path)}\[{re.escape(entry[1])}\](?!\s*=[^=])")
     before = lines[function.line : write.line - 1]
+    asked = re.compile(rf"\bin\s+{re.escape(write.path)}\b")
     set_there = re.compile(rf"\b(del|pop|{re.escape(entry[1])}\s*=[^=])")
-    for number in range(len(before) - 1, -1, -1):
-        if set_there.search(before[number]):
-            return False  # it may be another key by then, or have been taken out
-        if read.search(before[number]):
-            return True
+    for line in reversed(before):
+        if set_there.search(line) or asked.search(line) or _OTHER_WAY.match(line):
+            return False  # it may be another key by then, or have been taken out, or the reading was on another way than this
+        if read.search(line):
+            return not _LEAVES.match(line)
     return False
+
+
+_OTHER_WAY = expression(r"\s*(except|else|elif)\b")
+_LEAVES = expression(r"\s*(return|raise|yield)\b")
 
 
 def _made_whole(unit: Unit, resource: Resource) -> bool:
