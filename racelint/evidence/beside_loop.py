@@ -51,7 +51,7 @@ def meets_loop(
         if thread.is_async or on_loop.name in CONSTRUCTORS or thread.name in CONSTRUCTORS:
             continue
         loop = _runs_on_loop(concurrency, on_loop)
-        if loop is None or first_word(on_loop.name) in concurrency.scope.models.lifecycle:
+        if loop is None or _begins_or_ends(concurrency, on_loop):
             continue
         why = _runs_in_thread(concurrency, thread, on_loop, resource)
         if why:
@@ -59,6 +59,13 @@ def meets_loop(
             text = f"{why}; `{shown_name(on_loop.qualname)}` runs in the thread of its loop"
             return Evidence(text, strength, "threads")
     return None
+
+
+def _begins_or_ends(concurrency: Concurrency, function: FunctionFacts) -> bool:
+    """Whether the function begins or ends what the object does, which it mostly does before its threads start and after their end."""
+    return (
+        function.name in ("__aenter__", "__aexit__") or first_word(function.name) in concurrency.scope.models.lifecycle
+    )
 
 
 def _runs_on_loop(concurrency: Concurrency, function: FunctionFacts) -> Confidence | None:
