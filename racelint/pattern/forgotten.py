@@ -25,8 +25,13 @@ def steps(unit: Unit, access: Access) -> bool:
 
 
 def counted_by_both(unit: Unit, access: Access, other: Unit, guarded: Access) -> bool:
-    """Whether anybody may call either of two methods, which count in the same number, and only the other one holds a lock there."""
-    if unit.facts.qualname == other.facts.qualname or not (steps(unit, access) and steps(other, guarded)):
+    """Whether anybody may call either of two methods, which count in the entries of one collection, and only the other holds a lock there.
+
+    One number may be counted up before the threads are there; entries are counted for whoever names one.
+    """
+    if unit.facts.qualname == other.facts.qualname or not (access.resource.key and guarded.resource.key):
+        return False
+    if not (steps(unit, access) and steps(other, guarded)):
         return False
     quiet = first_word(unit.facts.name) in unit.module.models.lifecycle
     return access.place.unit == unit.facts.qualname and not (quiet or unit.facts.name.startswith("_"))
