@@ -358,6 +358,8 @@ def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Eviden
             and of_one_object(unit, c[0])
             and not makes(unit, guards)
         ]
+        if not locks:  # those first that count in it, too
+            others.sort(key=lambda other: not counted_by_both(unit, access, other[0], other[1]))
         if (
             not others
             or not matters(unit, access, locks, others[0])
