@@ -167,8 +167,10 @@ def compared_with_locked(unit: Unit, write: Access) -> bool:
 def table_updates(unit: Unit) -> Iterator[Pair]:
     """Statements that set a column of a table to what was computed from that column of a row that was loaded before."""
     for write in unit.accesses(Op.WRITE, Op.UPDATE, kinds=(Kind.TABLE,)):
-        if write.how == "conditional" or "create" in write.how or write.tested - KEYS or not write.assigned:
+        if write.how == "conditional" or "create" in write.how or not write.assigned:
             continue
+        if write.tested - KEYS and not write.tested.isdisjoint(write.assigned):
+            continue  # only what is as it was seen is changed
         for number in sorted(write.value.stems):
             read = unit.access(number)
             if read is not None and _reads_column(unit, read, write):
@@ -179,9 +181,15 @@ def table_updates(unit: Unit) -> Iterator[Pair]:
             row = next((row for row in unit.flow.rows if row.name == read.resource.name.rpartition(".")[0]), None)
             if row is None or row.locked or row.model != write.resource.name:
                 continue
-            if not unit.guarded(read, write, World.PROCESSES):
+            loaded = unit.access(row.loaded) if row.loaded is not None else None
+            if not unit.guarded(read, write, World.PROCESSES) and _chosen_alike(loaded, write):
                 yield Pair(unit, read, write)
                 break
+
+
+def _chosen_alike(loaded: Access | None, write: Access) -> bool:
+    """Whether a statement chooses rows by their keys, or by nothing but what the row was looked up by; else it may be a condition."""
+    return not write.tested - KEYS or (loaded is not None and write.tested - KEYS <= loaded.tested)
 
 
 def kept_by_default(unit: Unit) -> Iterator[Pair]:
@@ -211,7 +219,8 @@ def _reads_column(unit: Unit, read: Access, write: Access) -> bool:
         or read.how not in ("get", "first", "aget", "afirst")
     ):
         return False
-    if len(write.assigned) != 1 or read.tested - KEYS or not read.related & write.related:
+    alike = not read.tested - KEYS or read.tested == write.tested
+    if len(write.assigned) != 1 or not alike or not _chosen_alike(read, write) or not read.related & write.related:
         return False
     text, (column,) = unit.module.text(read.place), write.assigned
     asked = re.search(r"\.values(_list)?\(\s*[\"'](\w+)[\"']\s*(,\s*flat=True\s*)?\)", text)
