@@ -1,10 +1,10 @@
-"""Which arguments the result of a coroutine is computed from, as far as what it returns says so itself."""
+"""Which arguments the result of a function is computed from, as far as what it returns says so itself."""
 
 from __future__ import annotations
 
 import libcst as cst
 
-from racelint.events import NO_IDS, Ids
+from racelint.events import NO_IDS, Ids, Value
 from racelint.facts import FunctionFacts
 from racelint.flow.arguments import Arguments
 from racelint.flow.making import parts_of
@@ -12,7 +12,7 @@ from racelint.flow.summaries import Program
 
 
 def computed_from(program: Program, facts: FunctionFacts, arguments: Arguments) -> Ids:
-    """The accesses that the arguments stem from which are operands, or parts, of what the coroutine returns.
+    """The accesses that the arguments stem from which are operands, or parts, of what the function returns.
 
     `return total + await self.price(x)` is computed from `total`; of `return await self.price(x)` nobody knows. Of a method without
     a body it is what the only derived class of the module has in its place.
@@ -22,15 +22,31 @@ def computed_from(program: Program, facts: FunctionFacts, arguments: Arguments) 
         if len(steps) != 1:
             return NO_IDS
         facts = steps[0]
-    definition = program.definition(facts.qualname)
-    if definition is None or arguments.starred:
+    if arguments.starred:
         return NO_IDS
+    names = [name for name, _ in facts.params[bool(facts.owner) :]]
+    given = dict(zip(names, arguments.positional, strict=False)) | arguments.keywords
+    return NO_IDS.union(*(value.stems - value.opaque for value in _operands_among(program, facts, given)))
+
+
+def only_computed(program: Program, facts: FunctionFacts, positional: list[Value], keywords: dict[str, Value]) -> bool:
+    """Whether all that the arguments stem from, the own object among them, goes into what the function returns as an operand or part."""
+    stems = NO_IDS.union(*(value.stems for value in (*positional, *keywords.values())))
+    if not stems or facts.stub or "staticmethod" in facts.decorators:
+        return False
+    given = dict(zip((name for name, _ in facts.params), positional, strict=False)) | keywords
+    return stems <= NO_IDS.union(*(value.stems for value in _operands_among(program, facts, given)))
+
+
+def _operands_among(program: Program, facts: FunctionFacts, given: dict[str, Value]) -> list[Value]:
+    """The arguments that are operands of what the function returns."""
+    definition = program.definition(facts.qualname)
+    if definition is None:
+        return []
     operands = program.operands.get(facts.qualname)
     if operands is None:
         operands = program.operands[facts.qualname] = _operands(definition.node)
-    names = [name for name, _ in facts.params[bool(facts.owner) :]]
-    given = dict(zip(names, arguments.positional, strict=False)) | arguments.keywords
-    return NO_IDS.union(*(value.stems - value.opaque for name, value in given.items() if name in operands))
+    return [value for name, value in given.items() if name in operands]
 
 
 def _operands(function: cst.FunctionDef) -> set[str]:
@@ -59,5 +75,11 @@ def _collect(node: cst.BaseExpression, found: set[str], *, alone: bool) -> None:
     elif isinstance(node, cst.Dict):
         for part in node.elements:
             _collect(part.value, found, alone=False)
+    elif isinstance(node, cst.BooleanOperation):
+        _collect(node.left, found, alone=alone)
+        _collect(node.right, found, alone=alone)
+    elif isinstance(node, cst.IfExp):
+        _collect(node.body, found, alone=alone)
+        _collect(node.orelse, found, alone=alone)
     elif isinstance(node, (cst.Await, cst.UnaryOperation)):
         _collect(node.expression, found, alone=alone)

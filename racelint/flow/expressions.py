@@ -16,6 +16,7 @@ from racelint.events import (
     Shape,
     Value,
 )
+from racelint.flow.computed import only_computed
 from racelint.flow.conditions import Conditions, says
 from racelint.flow.defaulted import used_if_there
 from racelint.flow.elements import LAZY, note_element, picked_by_next
@@ -365,7 +366,9 @@ class Evaluator(Conditions):
             if facts.is_async:
                 return None
             stems = NO_IDS.union(*(value.stems for value in (*positional, *keywords.values())))
-            return Value(stems, Shape.CALL)
+            return Value(
+                stems, Shape.CALL, known=COMPUTED if only_computed(self.program, facts, positional, keywords) else ()
+            )
         definition = self.program.definition(qualname)
         if definition is None:
             return None
