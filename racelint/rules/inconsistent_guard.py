@@ -50,13 +50,25 @@ from collections.abc import Iterable, Iterator
 from racelint.finding import Finding, Fix, Role, World
 from racelint.frozen import replace
 from racelint.need import Need
-from racelint.pattern import Access, Acquire, Confidence, Evidence, Kind, Op, Shape, first_word
+from racelint.pattern import Access, Confidence, Evidence, Kind, Op, Shape, first_word
 from racelint.pattern.apart import computed_from_itself, made_apart, of_callers, of_other_entries
 from racelint.pattern.before_others import after_fork, ahead_of_starts, makes
 from racelint.pattern.both_changed import both_changed
 from racelint.pattern.compounds import broken_compounds, broken_sections
 from racelint.pattern.deciding import ADDING
 from racelint.pattern.forgotten import awaited_change, counted_by_both, emptied_after_reading, forgotten_once, steps
+from racelint.pattern.guarded_changes import (
+    Guarded,
+    Place,
+    State,
+    decided_under,
+    fewer,
+    guards_of,
+    maybe_of_self,
+    object_of,
+    of_one_object,
+    one_lock,
+)
 from racelint.pattern.kept_together import read_apart
 from racelint.pattern.module import Module
 from racelint.pattern.replaced_meanwhile import used_while_replaced
@@ -64,11 +76,6 @@ from racelint.pattern.shown_only import only_shown
 from racelint.pattern.torn_reads import torn_reads
 from racelint.pattern.unit import Unit
 from racelint.rule import Rule
-
-Place = tuple[str, str]
-State = tuple[str, str, str]
-Guarded = tuple[Unit, Access, frozenset[Place], frozenset[Place]]
-"""A change in a unit, the locks that are held there, and those of them that the function takes in which it is written."""
 
 FIXED = (Shape.TRUE, Shape.FALSE, Shape.NONE, Shape.CONSTANT)
 """Values that come from nothing that was read: who sets one takes what others set before for no more than that."""
@@ -331,18 +338,6 @@ def changes_by_place(module: Module) -> dict[State, list[Guarded]]:
     return found
 
 
-def maybe_of_self(unit: Unit, lock: Acquire) -> bool:
-    """Whether the lock is that of an object under a local name, which may be the own object: `with first.lock, second.lock`."""
-    root, dot, name = lock.lock.name.partition(".")
-    local = root in unit.facts.local_names and root not in {given for given, _ in unit.facts.params}
-    return bool(dot) and local and any(name == known for _, known in unit.module.locks_of(unit.facts.owner))
-
-
-def object_of(access: Access) -> str:
-    """The module-level object whose attribute it is: two objects of a class may have a lock each."""
-    return access.resource.name.partition(".")[0] if access.resource.kind is Kind.GLOBAL else ""
-
-
 def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Evidence]]:
     """Changes that share no lock with a guarded one, if the guard is the custom: most changes, or threads that surely run.
 
@@ -418,62 +413,6 @@ def expected(change: Guarded, others: list[Guarded]) -> Evidence | None:
             text = "each of the two takes a lock for its step, and they exclude nobody from the other one"
             return Evidence(text, Confidence.MEDIUM, "threads")
     return None
-
-
-def decided_under(unit: Unit, access: Access, locks: frozenset[Place]) -> bool:
-    """Whether the change follows from a look at the same state under one of the locks, which was released in between."""
-    looks = [unit.access(number) for number in access.controlled_by]
-    return any(
-        look is not None
-        and look.resource == access.resource
-        and look.how != "while"
-        and any(lock.lock.place in locks for lock in unit.locked_at(look))
-        for look in looks
-    )
-
-
-def one_lock(unit: Unit, some: frozenset[Place], others: frozenset[Place]) -> bool:
-    """Whether one of the locks is among the others: a base calls by the same name the lock that each subclass makes."""
-    scope = unit.module.scope
-    return any(
-        one == other or (one[1] == other[1] and (other[0] in scope.family(one[0]) or one[0] in scope.family(other[0])))
-        for one in some
-        for other in others
-    )
-
-
-def guards_of(one: Guarded, other: Guarded) -> frozenset[Place]:
-    """The locks that speak for a change, seen from another: those of the function in which it is written.
-
-    Where both are made by one helper that takes none, its callers' locks have to do: they should be the same.
-    """
-    if one[1].place != other[1].place:
-        return one[3]
-    return one[2] if other[2] and not (one[3] or other[3]) else frozenset()
-
-
-def of_one_object(one: Unit, other: Unit) -> bool:
-    """Whether the methods can run on one object: not those of two subclasses, neither of which is the other's base."""
-    owners = one.facts.owner, other.facts.owner
-    if not all(owners) or owners[0] == owners[1]:
-        return True
-    lineages = [{class_.qualname for class_ in one.module.scope.lineage(owner)} for owner in owners]
-    return owners[0] in lineages[1] or owners[1] in lineages[0] or not lineages[0] & lineages[1]
-
-
-def fewer(change: Guarded, other: Guarded, guarded: int, changes: list[Guarded]) -> bool:
-    """Whether fewer changes are made under the locks of one than the `guarded` under others; of as many, whether it is the odd one.
-
-    That is who has no lock of the owner of what is changed, else the one that comes later; in a helper of both, by their names.
-    """
-    alike = {c[1].place for c in changes if c[2] & change[2]}
-    return len(alike) < guarded or (len(alike) == guarded and _oddness(change) >= _oddness(other))
-
-
-def _oddness(change: Guarded) -> tuple[bool, int, str]:
-    unit, access, locks, _ = change
-    foreign = all(lock[0] != access.resource.place[0] for lock in locks)
-    return foreign, unit.module.line(access), unit.facts.qualname
 
 
 def matters(unit: Unit, access: Access, locks: frozenset[Place], other: Guarded) -> bool:
