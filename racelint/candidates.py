@@ -282,6 +282,11 @@ class Candidates:
         return frozenset(name for owner in ("", *self.scope.classes) for name in locks_of(self.scope, owner))
 
     @cached_property
+    def has_coroutines(self) -> bool:
+        """Whether coroutines of the module may run on a loop while threads run its other functions."""
+        return any(function.is_async for function in self.scope.every_function)
+
+    @cached_property
     def starts_threads(self) -> bool:
         """Whether anything in the module starts threads, or is one."""
         concurrency = self.concurrency

@@ -24,15 +24,10 @@ def thread_iteration(c: Candidate) -> bool:
     if module.starts_threads and next(filled_by_started(module.concurrency, c.facts), None) is not None:
         return True
     return any(
-        c.meets(key, module.resizing, World.THREADS) >= module.least or _has_loops(c)
+        c.meets(key, module.resizing, World.THREADS) >= module.least or module.has_coroutines
         for key in c.reads
         if key in module.resizing
     )
-
-
-def _has_loops(c: Candidate) -> bool:
-    """Whether coroutines of the module may run on a loop in another thread than the definition."""
-    return any(function.is_async for function in c.module.scope.every_function)
 
 
 _COMPARING = frozenset({"max", "min"})
@@ -182,7 +177,7 @@ def taken_by_threads(c: Candidate) -> bool:
     if not c.called.isdisjoint(ADDS_CALLBACK) and not c.changes.keys().isdisjoint(module.takers):
         return True
     taken = [key for key in c.reads if key in module.takers]
-    if any(c.meets(key, module.takers, World.THREADS) >= module.least or _has_loops(c) for key in taken):
+    if any(c.meets(key, module.takers, World.THREADS) >= module.least or module.has_coroutines for key in taken):
         return True
     return (
         bool(taken)
