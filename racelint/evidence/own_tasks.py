@@ -28,9 +28,17 @@ def _waits(caller: FunctionFacts, call: CallSite) -> bool:
         return True
     names = {write.path for write in caller.writes if write.line == call.line and "." not in write.path}
     later = [other for other in caller.calls if other.awaited and other.line > call.line]
-    return any(path in names for path, _, _ in caller.waits) or any(
-        given.lstrip("*") in names for other in later for given in other.arguments
+    if any(path in names for path, _, _ in caller.waits):
+        return True
+    return any(
+        given.lstrip("*") in names or (bool(names) and other.callee.rpartition(".")[2] in _WAIT_FOR)
+        for other in later
+        for given in other.arguments
     )
+
+
+_WAIT_FOR = frozenset({"wait", "gather", "wait_for", "as_completed"})
+"""Last names of calls that wait for tasks, which may be handed to them in a list."""
 
 
 _GROUPS = frozenset({"TaskGroup", "create_task_group", "open_nursery"})
