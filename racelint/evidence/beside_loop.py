@@ -74,7 +74,10 @@ def _runs_on_loop(concurrency: Concurrency, function: FunctionFacts) -> Confiden
     if function.is_async:
         return Confidence.HIGH
     told = [root for root in roots if not root.public]
-    return Confidence.HIGH if told and all(root.world == "tasks" for root in told) else None
+    if not told or any(root.world != "tasks" for root in told):
+        return None
+    loops = any(one.is_async for one in concurrency.scope.every_function)  # else they are callbacks of whatever thread
+    return Confidence.HIGH if loops else None
 
 
 def _runs_in_thread(
