@@ -26,7 +26,7 @@ def beside_own_task(unit: Unit, function: FunctionFacts) -> Evidence | None:
             for public in _callable(unit, other) if _goes_on_alone(unit, root) else ():
                 if public.qualname in concurrency.runs(root.unit) or not _of_one_object(unit, root, public):
                     continue
-                alone = "" if root.worker else " and does not wait for it"
+                alone = "" if root.worker else ", and nothing waits for it"
                 return Evidence(
                     f"{root.text}{alone}; callers may run `{public.name}` meanwhile", Confidence.MEDIUM, root.world
                 )
