@@ -50,14 +50,12 @@ def meets_loop(
     for thread, on_loop in ((one, other), (other, one)):
         if thread.is_async or on_loop.name in CONSTRUCTORS or thread.name in CONSTRUCTORS:
             continue
-        loop = _runs_on_loop(concurrency, on_loop)
-        if loop is None or _begins_or_ends(concurrency, on_loop):
+        if not _runs_on_loop(concurrency, on_loop) or _begins_or_ends(concurrency, on_loop):
             continue
         why = _runs_in_thread(concurrency, thread, on_loop, resource)
         if why:
-            strength = Confidence.MEDIUM if loop is Confidence.HIGH else Confidence.LOW
             text = f"{why}; `{shown_name(on_loop.qualname)}` runs in the thread of its loop"
-            return Evidence(text, strength, "threads")
+            return Evidence(text, Confidence.MEDIUM, "threads")
     return None
 
 
@@ -68,16 +66,15 @@ def _begins_or_ends(concurrency: Concurrency, function: FunctionFacts) -> bool:
     )
 
 
-def _runs_on_loop(concurrency: Concurrency, function: FunctionFacts) -> Confidence | None:
-    """How sure it is that the function runs on an event loop, and nowhere else; None if that is not seen."""
-    roots = [concurrency.roots[number] for number in concurrency.reached.get(function.qualname, ())]
+def _runs_on_loop(concurrency: Concurrency, function: FunctionFacts) -> bool:
+    """Whether the function runs on an event loop, and nowhere else as far as that is seen."""
     if function.is_async:
-        return Confidence.HIGH
+        return True
+    roots = [concurrency.roots[number] for number in concurrency.reached.get(function.qualname, ())]
     told = [root for root in roots if not root.public]
     if not told or any(root.world != "tasks" for root in told):
-        return None
-    loops = any(one.is_async for one in concurrency.scope.every_function)  # else they are callbacks of whatever thread
-    return Confidence.HIGH if loops else None
+        return False
+    return any(one.is_async for one in concurrency.scope.every_function)  # else they are callbacks of whatever thread
 
 
 def _runs_in_thread(
