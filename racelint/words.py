@@ -272,6 +272,9 @@ COUNTERS = frozenset({"incr", "incrby", "incrbyfloat", "decr", "decrby"})
 HANDS_ON = frozenset({"put", "put_nowait"})
 """Last names of calls that put something into a queue, where another task takes it out."""
 
+TASK_GROUPS = frozenset({"TaskGroup", "create_task_group", "open_nursery"})
+"""Last names of what makes a group of tasks, and waits for them at the end of its block."""
+
 THREAD_CALLS = frozenset(["to_thread", "run_in_executor", "run_sync", "run_in_threadpool"])
 """Last names of calls that run an argument and wait for it: that is a helper, too."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from racelint.evidence.calls import Calls
 from racelint.facts import CallSite, FunctionFacts
+from racelint.words import TASK_GROUPS
 
 
 def find_own_tasks(calls: Calls) -> frozenset[str]:
@@ -24,7 +25,7 @@ def find_own_tasks(calls: Calls) -> frozenset[str]:
 
 def _waits(caller: FunctionFacts, call: CallSite) -> bool:
     """Whether the function waits for the task that a call of it starts."""
-    if call.awaited or any(manager.rpartition(".")[2] in _GROUPS for manager in call.within):
+    if call.awaited or any(manager.rpartition(".")[2] in TASK_GROUPS for manager in call.within):
         return True
     names = {write.path for write in caller.writes if write.line == call.line and "." not in write.path}
     later = [other for other in caller.calls if other.awaited and other.line > call.line]
@@ -39,7 +40,3 @@ def _waits(caller: FunctionFacts, call: CallSite) -> bool:
 
 _WAIT_FOR = frozenset({"wait", "gather", "wait_for", "as_completed"})
 """Last names of calls that wait for tasks, which may be handed to them in a list."""
-
-
-_GROUPS = frozenset({"TaskGroup", "create_task_group", "open_nursery"})
-"""Last names of what waits for its tasks at the end of its block."""

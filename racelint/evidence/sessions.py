@@ -8,7 +8,7 @@ from racelint.evidence.calls import Calls
 from racelint.facts import CallSite, FunctionFacts
 from racelint.resolve import Scope, enclosing_self, locks_of
 from racelint.resolve.scope import SHAPES
-from racelint.words import SESSION_MAKERS
+from racelint.words import SESSION_MAKERS, TASK_GROUPS
 
 
 def shared_sessions(calls: Calls, facts: FunctionFacts) -> Iterator[tuple[CallSite, str, str]]:
@@ -314,11 +314,7 @@ def _made_anew(calls: Calls, facts: FunctionFacts, call: CallSite, name: str) ->
 def _goes_on(facts: FunctionFacts, call: CallSite) -> bool:
     """Whether what the call starts runs on while the function does, until the group around both ends."""
     built = dict(facts.locals_built).get(call.callee.rpartition(".")[0], "")
-    return not call.awaited and built.rpartition(".")[2] in _GROUPS
-
-
-_GROUPS = frozenset({"TaskGroup", "open_nursery", "create_task_group"})
-"""What makes a group of tasks."""
+    return not call.awaited and built.rpartition(".")[2] in TASK_GROUPS
 
 
 def _meets(started: list[CallSite], call: CallSite) -> bool:
