@@ -37,6 +37,11 @@ class Rule:
     find: Finder = _nothing
     needs: tuple[Need, ...] = (Need.ANYTHING,)
     """What a unit must hold before anything can be found in it, any of these: other units are not even parsed."""
+    believes_callers: bool = True
+    """Whether it is enough for the default that callers may run the units at once, where the project shows none that do.
+
+    Not for a rule most of whose findings that rest on this alone were wrong when they were read.
+    """
 
     @property
     def summary(self) -> str:

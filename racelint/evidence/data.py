@@ -75,7 +75,7 @@ class Evidence:
     """Rests on calls from other modules, which may each be of another object."""
     by_name: str = ""
     """What alone says that others use a path: "path" for a word in it or that it is the same for all, "code" for the name of what uses
-    it, "both"; "" if more is known."""
+    it, "both", "read" for a word in it where a function of the module is known to read the file; "" if more is known."""
     by_hand: bool = False
     """Holds for what somebody starts by hand, too: a command that takes a lock expects others."""
     at_lock: bool = False

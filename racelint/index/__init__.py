@@ -9,7 +9,7 @@ from racelint.frozen import cached_property, dataclass
 from racelint.index.application import IN_APPLICATION, kept_by_application
 from racelint.index.file_locks import file_locks
 from racelint.index.modules import Modules, folder, module_path, shared
-from racelint.index.processes import Processes
+from racelint.index.processes import FEWEST_MODULES, Processes
 from racelint.index.tables import Table
 
 __all__ = ["Found", "Index", "Located"]
@@ -435,6 +435,10 @@ class Index:
             for path, direct in importers.items()
         }
         return {path: tuple(modules[name] for name in sorted(names)) for path, names in users.items()}
+
+    def in_view(self, path: str) -> bool:
+        """Whether enough of the project is there to show who uses a module: several modules, and one of them uses it."""
+        return len(self.modules) >= FEWEST_MODULES and path in self.users
 
     def _classes_used(self, module: ModuleFacts) -> set[str]:
         """The modules of the classes that a module derives its own from or holds objects of."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from racelint.events import Event, Place
 from racelint.evidence import Concurrency, Evidence
 from racelint.finding import Confidence, Finding, Fix, Role, Span, Step, World
+from racelint.frozen import cached_property
 from racelint.grafts import is_grafted
 from racelint.models.data import Models
 from racelint.need import Nominee
@@ -170,6 +171,11 @@ class Module:
         """The line of an event."""
         return self.span(here(event)).line
 
+    @cached_property
+    def in_view(self) -> bool:
+        """Whether enough of the project is there to show who uses the module: what only could be there is worth less then."""
+        return self.scope.index.in_view(self.path)
+
     def finding(
         self,
         rule: Rule,
@@ -199,7 +205,8 @@ class Module:
             )
         )
         single = not expected and self.scope.index.processes.nothing_beside
-        strength = Confidence.LOW if alone or unused or single else evidence.strength
+        unsaid = evidence.public and not rule.believes_callers and self.in_view
+        strength = Confidence.LOW if alone or unused or single or unsaid else evidence.strength
         text = evidence.text
         if self.doubts is not None:
             reasons = self.doubts.of(unit.facts.qualname, (event for _, event in trace))

@@ -117,7 +117,9 @@ def _readers(unit: Unit, write: Access) -> Evidence | None:
     storage = is_storage(facts.owner) and _of_used_storage(unit, resource, reader)
     if reader and (handled or threads or storage or shared_word(resource.path, resource.name, facts.qualname)):
         strength = Confidence.MEDIUM if storage else used.strength
-        return replace(used, text=f"`{reader}` reads it; {used.text}", strength=strength, world="processes")
+        by_name = "read" if used.by_name == "path" else ""
+        text = f"`{reader}` reads it; {used.text}"
+        return replace(used, text=text, strength=strength, world="processes", by_name=by_name)
     return Evidence(used.text, Confidence.LOW, "processes")
 
 

@@ -126,4 +126,5 @@ RULE = Rule(
         Need.MADE_BY_TASKS,
         Need.STATE_OF_THREADS,
     ),
+    believes_callers=False,
 )

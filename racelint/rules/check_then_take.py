@@ -189,4 +189,5 @@ RULE = Rule(
     __doc__,
     find,
     needs=(Need.TAKEN_BY_THREADS, Need.STATE_OF_THREADS, Need.QUEUE),
+    believes_callers=False,
 )

@@ -100,4 +100,5 @@ RULE = Rule(
         Need.MADE_BY_TASKS,
         Need.FLAG_OF_TASKS,
     ),
+    believes_callers=False,
 )

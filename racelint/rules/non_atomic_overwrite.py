@@ -76,7 +76,7 @@ def find(module: Module) -> Iterable[Finding]:
                 act,
                 ((Role.ACT, first), (Role.WRITE, act)) if first.id != act.id else ((Role.WRITE, act),),
                 message.format(name=f"`{name}`", line=module.line(first)),
-                evidence.weakened() if seldom_run(unit) or only_named(unit, act, evidence, of_code=True) else evidence,
+                evidence.weakened() if seldom_run(unit) or only_named(unit, act, evidence, in_place=True) else evidence,
                 World.PROCESSES,
                 name,
                 Fix(advice),

@@ -264,4 +264,5 @@ RULE = Rule(
         Need.EMPTIED_BY_THREADS,
         Need.HANDED_OVER,
     ),
+    believes_callers=False,
 )

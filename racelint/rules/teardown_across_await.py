@@ -282,4 +282,5 @@ RULE = Rule(
     __doc__,
     find,
     needs=(Need.STATE_OF_TASKS, Need.SUCCESSOR),
+    believes_callers=False,
 )
