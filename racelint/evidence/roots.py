@@ -108,7 +108,9 @@ class Roots(Calls):
                         "asks for answers that are told apart by keys, as several are under way",
                     )
             elif function.is_async:
-                strength, why = Confidence.MEDIUM, "is a public coroutine function over module state"
+                # where the project is there to show more, one of eight such findings that were read was right
+                strength = Confidence.LOW if self.scope.index.in_view(self.scope.facts.path) else Confidence.MEDIUM
+                why = "is a public coroutine function over module state"
             else:
                 strength, why = Confidence.LOW, "is a public function"
             text = f"`{shown_name(function.qualname)}` {why}; callers may run it at once"

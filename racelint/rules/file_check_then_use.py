@@ -19,6 +19,7 @@ processes do what only one should do: so it is with files that say which process
 ## Missed alarms
 Paths that are tested under one name and used under another. Words of a path or of the code say only that processes could meet there:
 so, too, where nothing shows that several run (a handler, a thread, a pool, a lock between processes, a server), or only commands do it.
+Where the project is there to show more, a name is too little for a file that is only read or written: low confidence.
 """
 
 from collections.abc import Iterable, Iterator

@@ -43,6 +43,8 @@ The lock excludes only those who take it: this change falls in the middle of wha
 
 ## Missed alarms
 Most reads without the lock, but for those of two values that all others change together under it; and locks that are taken through another object.
+Where several modules are there and one of them uses this one, that callers outside may run two units at once is too little for the
+default: low confidence.
 """
 
 from collections.abc import Iterable, Iterator
@@ -438,4 +440,5 @@ RULE = Rule(
     __doc__,
     find,
     needs=(Need.GUARDED_STATE, Need.USED_UNDER_LOCK, Need.GUARDED_BY_TASKS, Need.GUARDED_PAIR),
+    believes_callers=False,
 )

@@ -18,6 +18,8 @@ where a flag says that all is ready before the await that makes it so, others go
 
 ## Missed alarms
 Values that are found to be missing by another object's method.
+Where several modules are there and one of them uses this one, that callers outside may run two units at once is too little for the
+default: low confidence.
 """
 
 from collections.abc import Iterable

@@ -33,7 +33,8 @@ crash leaves the part for good.
 ## Missed alarms
 Files that are read by other programs only, unless their name says what they are for. That a path has such a name, or is the same for
 all, says only that others could read it: it is told of at the default confidence where the code shows that several run, as a thread,
-a handler, a pool, a lock between processes, a server; not where only commands lead to it.
+a handler, a pool, a lock between processes, a server; not where only commands lead to it. Where the project is there to show more,
+neither what the function or class is called nor that others of its modules serve several is enough.
 """
 
 from collections.abc import Iterable, Iterator

@@ -27,6 +27,8 @@ A future by which one call waits is no better kept: the next call puts its own t
 Values that a call does not compute from its arguments, such as the time; values that other methods read, too, because they may
 be meant to stay; collections that each call empties and fills. Between threads, objects that only callers outside of the module
 share, unless they are applications, middlewares or admin pages of a server, decorate functions, or register two hooks for the same job.
+Where several modules are there and one of them uses this one, that callers outside may run two units at once is too little for the
+default: low confidence.
 """
 
 from collections.abc import Iterable, Iterator
@@ -162,4 +164,5 @@ RULE = Rule(
     __doc__,
     find,
     needs=(Need.PER_CALL_STATE, Need.WAITER_SLOT, Need.KEPT_BY_HOOK, Need.PROCESS_SETTING, Need.STORE_UPDATE),
+    believes_callers=False,
 )
