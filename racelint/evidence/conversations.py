@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from racelint.events import Kind, Resource
-from racelint.evidence.guards import Guards, acquired_before
+from racelint.evidence.guards import Guards
 from racelint.evidence.sessions import is_lock
 from racelint.facts import CallSite, FunctionFacts
 from racelint.frozen import dataclass
@@ -77,7 +77,7 @@ def _steps(guards: Guards, facts: FunctionFacts, depth: int) -> Iterator[_Step]:
     """The calls on what an attribute or a name holds, in the function and in the methods of its object that it calls."""
     _, self_name = enclosing_self(facts, guards.scope)
     for call in facts.calls:
-        held = guards.held_around(facts, call) | acquired_before(facts, call)
+        held = guards.held_around(facts, call)
         parts = call.callee.split(".")
         size = 2 if parts[0] == self_name else 1
         if len(parts) > size:

@@ -173,8 +173,7 @@ class Guards(Roots):
             entry = self._on_entry(caller, depth - 1)
             if entry is None:
                 continue
-            around = self.held_around(caller, call) | acquired_before(caller, call)
-            here = around | self.decorator_guards(caller) | entry
+            here = self.held_around(caller, call) | self.decorator_guards(caller) | entry
             if not (here or promised):
                 if len(sites) > 1 and _alone_by_then(caller, call):
                     continue
@@ -204,11 +203,24 @@ class Guards(Roots):
         return any(map(self.scope.is_lock, self.held_around(caller, call)))
 
     def held_around(self, caller: FunctionFacts, call: CallSite) -> frozenset[str]:
-        """The context managers around a call, and those within which the ones written as generators of the module yield."""
+        """The context managers around a call, those within which ones that are generators yield, and the locks that were taken before."""
         held = {guard for guard in call.within if guard}
         for guard in list(held):
             held.update(self._held_within(guard, caller))
+        if self._acquires(caller):
+            held |= acquired_before(caller, call)
         return frozenset(held)
+
+    def _acquires(self, caller: FunctionFacts) -> bool:
+        known = self._acquiring.get(caller.qualname)
+        if known is None:
+            known = any("acquire" in call.callee.lower() for call in caller.calls)
+            self._acquiring[caller.qualname] = known
+        return known
+
+    @cached_property
+    def _acquiring(self) -> dict[str, bool]:
+        return {}
 
     def _held_within(self, guard: str, caller: FunctionFacts) -> frozenset[str]:
         """What a context manager of the project that is written as a generator holds while it yields."""
@@ -289,19 +301,28 @@ class Guards(Roots):
 
 
 def acquired_before(caller: FunctionFacts, call: CallSite) -> frozenset[str]:
-    """What the caller has taken by `lock.acquire()`, whatever happens, and not given back when it comes to the call."""
+    """What the caller has taken by `lock.acquire()` and not given back when it comes to the call, by whatever way.
+
+    A branch that gives it back and then leaves the function, or the round of the loop, is no way to the call; one that gives it
+    back and takes it again may be.
+    """
     taken: set[str] = set()
+    let_go: dict[str, tuple[tuple[int, int], ...]] = {}
     for other in caller.calls:
         receiver, dot, method = other.callee.rpartition(".")
         if other.line >= call.line:
             continue
-        if not dot and "acquire" in method.lower() and not other.arms:
+        here = other.arms == call.arms[: len(other.arms)]
+        if not dot and "acquire" in method.lower() and here:
             taken.update(given for given in other.arguments if "." in given)  # `acquire_lock(self._lock)`
-        if method not in ("acquire", "release"):
+        if not receiver:
             continue
-        if method == "release":
-            taken.discard(receiver)
-        elif receiver and not other.arms:
+        if method == "release" and receiver in taken:
+            left = (line == other.line and end < call.line <= last for line, end, last in caller.left_by)
+            if call.may_follow(other) and not any(left):
+                taken.discard(receiver)
+                let_go[receiver] = other.arms
+        elif method == "acquire" and (here or let_go.get(receiver) == other.arms):
             taken.add(receiver)
     return frozenset(taken)
 

@@ -119,11 +119,13 @@ class _Collector(Statements):
         found.says_locked = says_locked(node)
         class_name, self.class_name = self.class_name, ""
         arms, self.arms = self.arms, ()
+        loop_last, self.loop_last = self.loop_last, 0
         self.current, self.within, self.loops = found, (), 0
         self.body(node.body)
         if any(call.callee.rpartition(".")[2] in PATH_STEPS for call in found.calls):
             found.path_words = words_of_paths("".join(self.lines[found.first - 1 : found.last]))
         self.functions.append(found.freeze())
+        self.loop_last = loop_last
         self.current, self.within, self.loops, self.class_name, self.arms = outer, within, loops, class_name, arms
 
     def _awaits_by_yield(self, decorator: ast.expr) -> bool:

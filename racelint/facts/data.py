@@ -124,6 +124,9 @@ class FunctionFacts:
     """Local names that get the parts of a parameter, each with that and its place in it: `counts, page = args`."""
     says_locked: bool = False
     """Its documentation says that whoever calls it holds a lock."""
+    left_by: tuple[tuple[int, int, int], ...] = ()
+    """Calls of `release` in branches that end in `return`, `raise`, `continue` or `break`: the line of the call, the last line of the
+    branch, and the last line that is not come to from there."""
 
     @property
     def name(self) -> str:

@@ -27,6 +27,7 @@ class Gathered:
         "globals",
         "is_async",
         "last",
+        "left_by",
         "line",
         "locals",
         "looped",
@@ -89,6 +90,7 @@ class Gathered:
         self.stub = False
         self.run_by = ""
         self.says_locked = False
+        self.left_by: list[tuple[int, int, int]] = []
         self.path_words: frozenset[str] = frozenset()
         self.switches = 0
         self.sql = False
@@ -174,4 +176,5 @@ class Gathered:
             frozenset(self.unnamed),
             tuple(self.unpacked),
             self.says_locked,
+            tuple(self.left_by),
         )

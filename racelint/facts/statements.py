@@ -86,7 +86,9 @@ class Statements(Expressions):
             self.target(node.target, None, "=")
             self.current.bind_in_loop(node.target, node.iter)
             self.loops += 1
+        outer, self.loop_last = self.loop_last, node.body[-1].end_lineno or node.body[-1].lineno
         self.body(node.body)
+        self.loop_last = outer
         self.current.end_loop(began)
         self.loops -= 1
         self.body(node.orelse)
@@ -98,7 +100,7 @@ class Statements(Expressions):
         always = isinstance(node.test, ast.Constant) and node.test.value is True
         for arm, body in enumerate((node.body, node.orelse)):
             self.arms = outer if always else (*outer, (node.lineno, arm))
-            self.body(body)
+            self.branch(body)
         self.arms = outer
 
     def assign(self, node: ast.Assign) -> None:
@@ -145,7 +147,7 @@ class Statements(Expressions):
             self.visit(node.type)
         if node.name:
             self.current.locals.add(node.name)
-        self.body(node.body)
+        self.branch(node.body)
 
     def expression(self, node: ast.Expr) -> None:
         self.current.statements += 1

@@ -30,6 +30,7 @@ class Walk:
         self.class_name = ""
         self.within: tuple[str, ...] = ()
         self.loops = 0
+        self.loop_last = 0  # the last line of the body of the innermost loop
         self.arms: tuple[tuple[int, int], ...] = ()
         self.current = Gathered("", "", "")
         self.autocommit = False
@@ -38,6 +39,17 @@ class Walk:
     def body(self, statements: list[ast.stmt]) -> None:
         for statement in statements:
             self.visit(statement)
+
+    def branch(self, statements: list[ast.stmt]) -> None:
+        """A block that may not run; what it gives back is noted if nothing behind the block is come to from there."""
+        known = len(self.current.calls)
+        self.body(statements)
+        end = statements[-1] if statements else None
+        if isinstance(end, (ast.Return, ast.Raise, ast.Continue, ast.Break)):
+            jumps = isinstance(end, (ast.Continue, ast.Break))
+            left = (end.end_lineno or end.lineno, self.loop_last if jumps else self.current.last)
+            calls = self.current.calls[known:]
+            self.current.left_by += [(call.line, *left) for call in calls if call.callee.endswith(".release")]
 
     def visit(self, node: ast.AST) -> None:
         handler = self.handlers.get(type(node))
