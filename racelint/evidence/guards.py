@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from racelint.evidence.foreign import foreign
 from racelint.evidence.roots import Roots
+from racelint.evidence.taken import taken_before, takes_any
 from racelint.evidence.wrappers import around
 from racelint.expressions import expression
 from racelint.facts import CallSite, FunctionFacts
@@ -207,19 +208,19 @@ class Guards(Roots):
         held = {guard for guard in call.within if guard}
         for guard in list(held):
             held.update(self._held_within(guard, caller))
-        if self._acquires(caller):
-            held |= acquired_before(caller, call)
+        if self._takes(caller):
+            held |= taken_before(caller, call)
         return frozenset(held)
 
-    def _acquires(self, caller: FunctionFacts) -> bool:
-        known = self._acquiring.get(caller.qualname)
+    def _takes(self, caller: FunctionFacts) -> bool:
+        known = self._taking.get(caller.qualname)
         if known is None:
-            known = any("acquire" in call.callee.lower() for call in caller.calls)
-            self._acquiring[caller.qualname] = known
+            known = takes_any(caller)
+            self._taking[caller.qualname] = known
         return known
 
     @cached_property
-    def _acquiring(self) -> dict[str, bool]:
+    def _taking(self) -> dict[str, bool]:
         return {}
 
     def _held_within(self, guard: str, caller: FunctionFacts) -> frozenset[str]:
@@ -298,33 +299,6 @@ class Guards(Roots):
             ) or self.scope.models.names_lock(decorator):
                 found.add(decorator)
         return frozenset(found)
-
-
-def acquired_before(caller: FunctionFacts, call: CallSite) -> frozenset[str]:
-    """What the caller has taken by `lock.acquire()` and not given back when it comes to the call, by whatever way.
-
-    A branch that gives it back and then leaves the function, or the round of the loop, is no way to the call; one that gives it
-    back and takes it again may be.
-    """
-    taken: set[str] = set()
-    let_go: dict[str, tuple[tuple[int, int], ...]] = {}
-    for other in caller.calls:
-        receiver, dot, method = other.callee.rpartition(".")
-        if other.line >= call.line:
-            continue
-        here = other.arms == call.arms[: len(other.arms)]
-        if not dot and "acquire" in method.lower() and here:
-            taken.update(given for given in other.arguments if "." in given)  # `acquire_lock(self._lock)`
-        if not receiver:
-            continue
-        if method == "release" and receiver in taken:
-            left = (line == other.line and end < call.line <= last for line, end, last in caller.left_by)
-            if call.may_follow(other) and not any(left):
-                taken.discard(receiver)
-                let_go[receiver] = other.arms
-        elif method == "acquire" and (here or let_go.get(receiver) == other.arms):
-            taken.add(receiver)
-    return frozenset(taken)
 
 
 def _alone_by_then(caller: FunctionFacts, call: CallSite) -> bool:

@@ -13,10 +13,12 @@ from racelint.facts.data import (
     is_property,
 )
 from racelint.facts.declared import ATOMIC_REQUESTS, LEFT_OUT
-from racelint.facts.source_text import CALLED
+from racelint.facts.source_text import BEGUN, BEGUN_ALONE, CALLED, gives_back
 
 __all__ = [
     "ATOMIC_REQUESTS",
+    "BEGUN",
+    "BEGUN_ALONE",
     "CALLED",
     "FORGIVES",
     "LEFT_OUT",
@@ -28,5 +30,6 @@ __all__ = [
     "ModuleFacts",
     "Write",
     "collect_facts",
+    "gives_back",
     "is_property",
 ]

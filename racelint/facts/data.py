@@ -17,7 +17,7 @@ class CallSite:
     looped: bool = False
     arguments: tuple[str, ...] = ()
     """Dotted sources of the arguments that are names, attributes or calls; `1` for that number, "" for others; keywords as
-    `name=source`, with a few also constants: `threaded=False`."""
+    `name=source`, with a few also constants: `threaded=False`; `BEGUN` and the like for the text of a transaction's statement."""
     arms: tuple[tuple[int, int], ...] = ()
     """The branches around it: line of the `if`, and 0 for its body or 1 for its `else`."""
     switches: int = 0
@@ -125,7 +125,7 @@ class FunctionFacts:
     says_locked: bool = False
     """Its documentation says that whoever calls it holds a lock."""
     left_by: tuple[tuple[int, int, int], ...] = ()
-    """Calls of `release` in branches that end in `return`, `raise`, `continue` or `break`: the line of the call, the last line of the
+    """Calls that give back a lock or end a transaction in branches that end in `return`, `raise`, `continue` or `break`: the line of the call, the last line of the
     branch, and the last line that is not come to from there."""
 
     @property

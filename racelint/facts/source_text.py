@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable
 
 from racelint.expressions import expression
+from racelint.facts.data import CallSite
 from racelint.words import COUNTING, MANY, POOL_MAPS, TAKEN
 
 
@@ -216,6 +217,8 @@ def arguments_of(node: ast.Call, callee: str) -> tuple[str, ...]:
             found += [first, *(f"func={name}" for name in more)]
         elif inner is not argument and isinstance(inner, ast.Call) and dotted(inner.func) in _MAPS and inner.args:
             found.append("*" + dotted(inner.args[0]))
+        elif not found and method in _EXECUTING and (said := _said_of_transaction(inner)):
+            found.append(said)
         else:
             found.append(("*" if isinstance(argument, ast.Starred) else "") + (_handed(inner) or _one(inner)))
     for keyword in node.keywords:
@@ -307,6 +310,31 @@ def either(targets: Iterable[ast.expr], value: ast.IfExp) -> list[tuple[str, int
     paths = dotted(value.body), dotted(value.orelse)
     return [(name.id, value.lineno, paths) for name in targets if isinstance(name, ast.Name) and all(paths)]
 
+
+def _said_of_transaction(node: ast.expr) -> str:
+    """`BEGUN`, `BEGUN_ALONE` or `ENDED` for a text, or `text(…)` of one, that begins or ends a transaction."""
+    if isinstance(node, ast.Call) and len(node.args) == 1 and dotted(node.func).rpartition(".")[2] == "text":
+        node = node.args[0]
+    words = node.value.upper().split() if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
+    first = words[0].rstrip(";") if words else ""
+    if first == "BEGIN" and not any(word.endswith(";") for word in words[:-1]):
+        return BEGUN_ALONE if words[1:] and words[1].rstrip(";") in ("IMMEDIATE", "EXCLUSIVE") else BEGUN
+    ends = first in ("COMMIT", "END") or (first == "ROLLBACK" and "TO" not in words)
+    return ENDED if ends else ""
+
+
+_EXECUTING = frozenset({"execute", "exec_driver_sql"})
+BEGUN, BEGUN_ALONE, ENDED = "!begun", "!begun alone", "!ended"
+"""Stand for the text of a statement that begins a transaction, one that lets no other writer in, or ends it. `NO_GUARD` to others."""
+
+
+def gives_back(call: CallSite) -> bool:
+    """Whether a call gives back what was taken before: a lock, or the transaction of a connection."""
+    method = call.callee.rpartition(".")[2]
+    return method in _GIVING_BACK or call.arguments[:1] == (ENDED,)
+
+
+_GIVING_BACK = frozenset({"release", "commit", "rollback"})
 
 SHORTEST_SQL = len("COMMIT")
 """Shorter strings are not looked at."""

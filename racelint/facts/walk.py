@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from racelint.facts.data import ClassFacts, FunctionFacts, Write
 from racelint.facts.gathered import Gathered
-from racelint.facts.source_text import dotted
+from racelint.facts.source_text import dotted, gives_back
 from racelint.source import Source
 
 _OPERATORS = frozenset({"ctx", "op", "ops"})
@@ -49,7 +49,7 @@ class Walk:
             jumps = isinstance(end, (ast.Continue, ast.Break))
             left = (end.end_lineno or end.lineno, self.loop_last if jumps else self.current.last)
             calls = self.current.calls[known:]
-            self.current.left_by += [(call.line, *left) for call in calls if call.callee.endswith(".release")]
+            self.current.left_by += [(call.line, *left) for call in calls if gives_back(call)]
 
     def visit(self, node: ast.AST) -> None:
         handler = self.handlers.get(type(node))

@@ -17,7 +17,7 @@ from racelint.events import (
 )
 from racelint.evidence.wrappers import OF_FUNCTION, is_lock_maker, is_transaction
 from racelint.expressions import expression
-from racelint.facts import FORGIVES, FunctionFacts
+from racelint.facts import BEGUN, BEGUN_ALONE, FORGIVES, FunctionFacts
 from racelint.facts.isolation import WORD
 from racelint.flow.committing import commits_each
 from racelint.flow.files import touched
@@ -278,7 +278,11 @@ class Contexts(Leaving):
         return None
 
     def enter_held(self, guard: str, owner: str, self_name: str, place: Place) -> None:
-        """Takes what every caller of the unit holds: a guard, or a transaction that a context manager of its object begins."""
+        """Takes what every caller of the unit holds: a guard, or a transaction that it or a context manager of its object begins."""
+        if guard in (BEGUN, BEGUN_ALONE):
+            what = "transaction" if guard == BEGUN else "row lock"
+            self.acquire(Resource(Kind.TABLE, "transaction", "BEGIN", "BEGIN"), what, "processes", place)
+            return
         if self._enter_guard(guard, owner, self_name, place) is None and guard.startswith("self."):
             alone = begun_by_name(self, guard, self.scope.names_in(self.function.qualname).facts, self.function)
             if alone is not None:
