@@ -59,7 +59,7 @@ def _names(
     """The locks that are held around one of the calls, as the decorated function would write them."""
     for guard in call.within:
         root, dot, rest = guard.partition(".")
-        if is_lock_maker(scope, guard):
+        if makes_own_lock(scope, guard):
             continue
         if is_transaction(guard):
             yield guard
@@ -67,7 +67,9 @@ def _names(
         if dot and function.owner and wrapper.params and root == wrapper.params[0][0]:
             yield f"self.{rest}"
         elif root in wrapper.local_names:
-            if not is_lock_maker(scope, dict(wrapper.locals_built).get(guard, "")) and scope.models.names_lock(guard):
+            made = dict(wrapper.locals_built).get(guard, "")
+            named = is_lock_maker(scope, made) or scope.models.names_lock(guard)
+            if named and not makes_own_lock(scope, made):
                 yield OF_FUNCTION + function.qualname
         elif maker := next((one for one in makers if root in one.local_names), None):
             if is_lock_maker(scope, dict(maker.locals_built).get(guard, "")) or scope.models.names_lock(guard):
@@ -85,6 +87,17 @@ def is_lock_maker(scope: Scope, path: str) -> bool:
     """Whether a call of what the dotted path means makes a lock."""
     call = scope.models.functions.get(scope.canonical(path)) if path else None
     return call is not None and call.effect == "lock"
+
+
+def makes_own_lock(scope: Scope, path: str) -> bool:
+    """Whether what is made so excludes nobody but those who get it from there; a lock by name, as that of a file, is for all who know the name."""
+    kind = scope.canonical(path)
+    return is_lock_maker(scope, path) and is_own_lock(kind, scope.models.functions[kind].world)
+
+
+def is_own_lock(kind: str, world: str) -> bool:
+    """Whether a lock of the kind, which excludes in the world, is no lock by name."""
+    return world in ("tasks", "threads") or kind.startswith("multiprocessing.")
 
 
 def decorated_by(scope: Scope, maker: FunctionFacts) -> Iterator[FunctionFacts]:

@@ -15,7 +15,7 @@ from racelint.events import (
     Shape,
     Value,
 )
-from racelint.evidence.wrappers import OF_FUNCTION, is_lock_maker, is_transaction
+from racelint.evidence.wrappers import OF_FUNCTION, is_lock_maker, is_own_lock, is_transaction, makes_own_lock
 from racelint.expressions import expression
 from racelint.facts import BEGUN, BEGUN_ALONE, FORGIVES, FunctionFacts
 from racelint.facts.isolation import WORD
@@ -206,7 +206,7 @@ class Contexts(Leaving):
             )
         if node.asynchronous is not None:
             self.switch(expression, callee="acquire")
-        own = lock_world(self, value) in ("tasks", "threads") or value.type.startswith("multiprocessing.")
+        own = is_own_lock(value.type, lock_world(self, value))
         if local and not own:  # a lock by name, such as a file: others meet on it unless the name is drawn, too
             own = self._is_drawn(expression, value)
         return self.acquire(lock, "lock", lock_world(self, value), self.place(expression), not (local and own))
@@ -246,11 +246,16 @@ class Contexts(Leaving):
         if known is None:
             return None
         manager, of_module = known
-        if any(self._made_by_each(manager, guard) for guard in manager.yields_within):
+        anew = [guard for guard in manager.yields_within if self._made_there(manager, guard)]
+        if any(self._made_by_each(manager, guard, of_module) for guard in anew):
             text = source_of(expression)  # of a lock that each call makes
             return self.acquire(Resource(Kind.STORE, "lock", text, text), "lock", "any", self.place(expression), False)
         if of_module and (not manager.owner or source_of(expression.func).partition(".")[0] == self_name):
-            entered = (self._enter_guard(g, owner, self_name, self.place(expression)) for g in manager.yields_within)
+            entered = (
+                self._enter_guard(guard, owner, self_name, self.place(expression))
+                for guard in manager.yields_within
+                if guard not in anew
+            )
             number = next((number for number in entered if number is not None), None)
             if number is not None:
                 return number
@@ -260,11 +265,17 @@ class Contexts(Leaving):
         lock = Resource(Kind.STORE, "lock", text, text, OF_PROJECT)
         return self.acquire(lock, "lock", "any", self.place(expression))
 
-    def _made_by_each(self, manager: FunctionFacts, guard: str) -> bool:
-        """Whether a context manager makes the lock anew that it holds, and does not take one that is there already."""
+    def _made_there(self, manager: FunctionFacts, guard: str) -> list[str]:
+        """What makes the lock that a context manager holds, if it makes it itself and does not take one that is there already."""
         given = [write for write in manager.writes if write.path == guard]
         makers = [write.built_from for write in given] or [guard]
-        return all(is_lock_maker(self.scope, maker) for maker in makers)
+        return makers if all(is_lock_maker(self.scope, maker) for maker in makers) else []
+
+    def _made_by_each(self, manager: FunctionFacts, guard: str, of_module: bool) -> bool:
+        """Whether others cannot meet on a lock that a context manager makes: it has no name, or another one each time."""
+        if any(makes_own_lock(self.scope, maker) for maker in self._made_there(manager, guard)):
+            return True
+        return of_module and _DRAWN.search("".join(self.program.lines[manager.first - 1 : manager.last])) is not None
 
     def _enter_self(self, owner: str, self_name: str, expression: cst.BaseExpression) -> int | None:
         """The lock of its own object that the class's `__enter__` acquires."""

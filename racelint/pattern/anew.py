@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from racelint.events import Access, Acquire, Event, Kind
-from racelint.evidence.wrappers import calls_of_decorated, decorated_by, is_lock_maker
+from racelint.evidence.wrappers import calls_of_decorated, decorated_by, is_lock_maker, makes_own_lock
 from racelint.finding import Confidence
 from racelint.frozen import dataclass
 from racelint.pattern.pair import INTERNAL
@@ -73,7 +73,7 @@ def made_by_wrapper(unit: Unit) -> Iterator[Useless]:
 def made_unless_handed(unit: Unit) -> Iterator[Useless]:
     """A lock that the function makes where it is handed none and nobody who calls it has one to hand in."""
     scope, facts = unit.module.scope, unit.facts
-    makers = [call for call in facts.calls if is_lock_maker(scope, call.callee)]
+    makers = [call for call in facts.calls if makes_own_lock(scope, call.callee)]
     names = {name for name, _ in facts.params}
     if len(makers) != 1 or makers[0].within or _may_be_handed(unit) or not _only_in_threads(unit):
         return
