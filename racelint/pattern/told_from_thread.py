@@ -8,6 +8,7 @@ from racelint.events import Access, Mark
 from racelint.evidence import Evidence
 from racelint.evidence.data import Root
 from racelint.facts import CallSite
+from racelint.pattern.only_polled import only_polled
 from racelint.pattern.unit import Unit
 from racelint.words import ASKS_FOR_THREAD, LOOP_CALLS, OF_LOOP, OWN_LOOPS, THREAD_CALLS, named_loop
 
@@ -30,10 +31,19 @@ def told_from_thread(unit: Unit) -> Iterator[tuple[Access | Mark, CallSite, Evid
         if call.awaited or not tells_loop(unit, call):
             continue
         event = next((e for e in unit.events if isinstance(e, (Access, Mark)) and _is_of(unit, e, call)), None)
-        if event is not None and event.statement not in statements:
+        if event is not None and event.statement not in statements and not _wakes_nobody(unit, call, event):
             statements.add(event.statement)
             # the end of what a coroutine hands to a thread wakes the loop, too
             yield event, call, evidence if call.looped or not _handed_by_loop(evidence) else evidence.weakened()
+
+
+def _wakes_nobody(unit: Unit, call: CallSite, event: Access | Mark) -> bool:
+    """Whether an event is set that tasks only ask whether it is."""
+    if _last(call.callee) != "set" or not only_polled(unit, call):
+        return False
+    return unit.safe(
+        event, because=lambda: f"nobody waits for `{call.callee.rpartition('.')[0]}`; it is only asked by `is_set()`"
+    )
 
 
 def _handed_by_loop(evidence: Evidence) -> bool:
