@@ -8,7 +8,11 @@ from racelint.pattern.unit import Unit, same
 
 
 def finished_later(unit: Unit, write: Access) -> bool:
-    """Whether what was published, or the data that its flag stands for, is still being made afterwards."""
+    """Whether what was published, or the data that its flag stands for, is still being made afterwards.
+
+    What an exception handler makes stands in for what failed: where the flag has come to be set, all before it went well.
+    """
+    later: frozenset[int] | None = None
     for access in unit.flow.accesses:
         if (
             access.id == write.id
@@ -24,12 +28,32 @@ def finished_later(unit: Unit, write: Access) -> bool:
             or (access.op is Op.USE and access.how != "start" and not _only_asks(unit, write, access))
             or (bool(access.resource.key) and not write.resource.key and access.op is Op.WRITE)
         )
-        if write.value.shape is not Shape.TRUE and ((part and access.op.changes) or fills):
-            return True
-        made = access.op is Op.WRITE and access.value.shape in (Shape.NEW, Shape.CALL, Shape.AWAITED)
-        if write.value.shape is Shape.TRUE and made and access.resource.owner == write.resource.owner:
-            return True
+        if write.value.shape is not Shape.TRUE:
+            made = (part and access.op.changes) or fills
+        else:
+            made = access.op is Op.WRITE and access.value.shape in (Shape.NEW, Shape.CALL, Shape.AWAITED)
+            made = made and access.resource.owner == write.resource.owner
+        if made:
+            later = _comes_after(unit, write) if later is None else later
+            if access.id in later:
+                return True
     return False
+
+
+def _comes_after(unit: Unit, write: Access) -> frozenset[int]:
+    """The events that may follow the write, but for those in the handlers of what fails before it or at it."""
+    handlers = {mark.id for mark in unit.marks("handler")}
+    around = (
+        {n for event in unit.events[: write.id + 1] for n in unit.flow.after[event.id] if n in handlers}
+        if handlers
+        else set()
+    )
+    seen, todo = set[int](), [write.id]
+    while todo:
+        followers = set(unit.flow.after[todo.pop()]) - seen - around
+        seen |= followers
+        todo.extend(followers)
+    return frozenset(seen)
 
 
 def _only_asks(unit: Unit, write: Access, use: Access) -> bool:
