@@ -45,8 +45,8 @@ def only_shown(unit: Unit, write: Access, counted: bool = True, figures: bool = 
 
 
 def _named_nowhere(unit: Unit, resource: Resource, home: str) -> bool:
-    """Whether no other one of several modules has an attribute of that name, nor a way to come to attributes of the object without
-    their names, and whether its class does not promise to be safe for threads, which its numbers are a part of.
+    """Whether no other one of several modules has an attribute of that name but to count it, too, nor a way to come to attributes of
+    the object without their names, and whether its class does not promise to be safe for threads, which its numbers are a part of.
 
     One module by itself is there for others, which are out of view.
     """
@@ -58,12 +58,18 @@ def _named_nowhere(unit: Unit, resource: Resource, home: str) -> bool:
         base in _PLAIN or scope.is_plain(base) for base in scope.base_names(resource.owner)
     ) or _ALL_AT_ONCE.search(_text(unit, home)):
         return False
-    return not any(
-        path.endswith(last)
+    naming = [
+        module.path
         for module in scope.index.modules
         if module.path != home
-        for function in (*module.functions, module.module_body)
-        for path in (*function.reads, *function.references)
+        and any(
+            path.endswith(last)
+            for function in (*module.functions, module.module_body)
+            for path in (*function.reads, *function.references)
+        )
+    ]
+    return len(naming) <= MOST_READERS and all(
+        _used_in(_text(unit, path), resource.path, False) is Use.NONE for path in naming
     )
 
 
