@@ -39,12 +39,19 @@ def taken_before(caller: FunctionFacts, call: CallSite) -> frozenset[str]:
                 if taken.pop(what, None):
                     let_go[what] = other.arms
         elif receiver and (method == "acquire" or begun) and (here or let_go.get(receiver) == other.arms):
-            if not begun:
+            if not begun and _got(caller, other, call):
                 taken[receiver] = receiver
-            elif other.within == call.within[: len(other.within)] and _works_on(call, receiver, caller):
+            elif begun and other.within == call.within[: len(other.within)] and _works_on(call, receiver, caller):
                 taken[receiver] = said
     found = set(taken.values())
     return frozenset(found | {BEGUN} if BEGUN_ALONE in found else found)
+
+
+def _got(caller: FunctionFacts, take: CallSite, call: CallSite) -> bool:
+    """Whether a call comes only after a lock was got: of the two branches of `if lock.acquire(…)` that is the one which gives it back."""
+    arm = next((arm for arm in call.arms if arm[0] == take.line), None)
+    back = take.callee.removesuffix("acquire") + "release"
+    return arm is None or any(other.callee == back and arm in other.arms for other in caller.calls)
 
 
 def _works_on(call: CallSite, connection: str, caller: FunctionFacts) -> bool:
