@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from racelint.events import OF_PROJECT, OF_THREAD, Access, Acquire, Kind, Op, Sense, Shape
-from racelint.facts import CallSite
+from racelint.evidence.wrappers import is_lock_maker, makes_own_lock
+from racelint.facts import CallSite, FunctionFacts, Write
 from racelint.finding import Confidence
 from racelint.pattern.anew import (
     Useless,
@@ -28,6 +29,7 @@ from racelint.pattern.rivals import in_processes
 from racelint.pattern.subclass_locks import replaced_by_subclass
 from racelint.pattern.transfers import changed_under_lock_of_one, changed_under_others_lock, changed_under_own_lock
 from racelint.pattern.unit import Unit, same
+from racelint.resolve import Scope
 
 
 def useless_locks(unit: Unit) -> Iterator[Useless]:
@@ -195,9 +197,19 @@ def lock_of_object(unit: Unit, guard: Acquire) -> bool:
         if any(name == lock.path and built not in ("none", "other") for name, built in class_.attributes):
             return False
     return any(
-        write.shape == "call" and scope.in_construction(function, write)
+        write.shape == "call" and scope.in_construction(function, write) and not _by_one_name(scope, function, write)
         for function, write in scope.attribute_writes(lock.owner, lock.path)
     )
+
+
+def _by_one_name(scope: Scope, maker: FunctionFacts, write: Write) -> bool:
+    """Whether a lock is made by a name that is the same for all objects: `FileLock("stock.lock")`, `FileLock(STOCK_LOCK)`."""
+    if not is_lock_maker(scope, write.built_from) or makes_own_lock(scope, write.built_from):
+        return False
+    call = next((c for c in maker.calls if c.callee == write.built_from and c.line == write.line), None)
+    given = [one for one in call.arguments if "=" not in one] if call is not None else []
+    own = {*maker.local_names, *(other.callee for other in maker.calls)}
+    return bool(given) and all(one and own.isdisjoint((one, one.partition(".")[0])) for one in given)
 
 
 def shared_by_objects(unit: Unit, access: Access) -> bool:
