@@ -17,6 +17,7 @@ class Elsewhere:
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self._known: dict[tuple[str, str], FunctionFacts | None] = {}
+        self._at_once: dict[tuple[str, str], bool] = {}
 
     def helper(self, path: str, caller: FunctionFacts) -> FunctionFacts | None:
         """The function of another module that a dotted path in `caller` means, taken over; None if it is not certain."""
@@ -25,13 +26,24 @@ class Elsewhere:
             self._known[key] = self._find(path, caller) if len(self._known) < MOST * 20 else None
         return self._known[key]
 
-    def _find(self, path: str, caller: FunctionFacts) -> FunctionFacts | None:
+    def at_once(self, path: str, caller: FunctionFacts) -> bool:
+        """Whether a dotted path in `caller` means a step of an interface that is done without letting other tasks run."""
+        key = (path, caller.qualname)
+        if key not in self._at_once:
+            target = self._target(path, caller)
+            quiet = self.scope.index.quiet
+            self._at_once[key] = target is not None and quiet.at_once(target.module, target.function)
+        return self._at_once[key]
+
+    def _target(self, path: str, caller: FunctionFacts) -> Target | None:
         home = self.scope.names_in(caller.qualname)
         if isinstance(home, Home):
             written = home.own.functions.get(shown_name(caller.qualname))
-            target = foreign(path, written, home.own) if written is not None else None
-        else:
-            target = foreign(path, caller, self.scope) if self.scope.reaches_out else None
+            return foreign(path, written, home.own) if written is not None else None
+        return foreign(path, caller, self.scope) if self.scope.reaches_out else None
+
+    def _find(self, path: str, caller: FunctionFacts) -> FunctionFacts | None:
+        target = self._target(path, caller)
         if target is None or target.function.stub or not self._certain(target):
             return None
         if target.module.path == self.scope.facts.path:

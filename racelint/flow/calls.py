@@ -95,6 +95,8 @@ def evaluate_call(ev: Evaluator, node: cst.Call, awaiting: cst.Await | None) -> 
     helper = called_elsewhere(ev, function) if model is None and awaiting is not None else None
     if helper is not None and not ev.program.may_suspend(helper):
         awaiting = None
+    if awaiting is not None and model is None and ev.program.elsewhere.at_once(source_of(function), ev.function):
+        awaiting = None
     if awaiting is not None and ev.program.has_room(source_of(function), ev.function):
         awaiting = None
     if model is None and callee.text and (not type_name or SESSION_MAKERS.search(type_name)):

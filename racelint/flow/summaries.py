@@ -20,6 +20,7 @@ from racelint.flow.making import Written, below, nodes_of
 from racelint.flow.places import Place, places_of
 from racelint.flow.tree import made
 from racelint.frozen import cached_property
+from racelint.grafts import shown_name
 from racelint.models.data import Models
 from racelint.resolve import CONSTRUCTORS, MAPPERS, Scope
 from racelint.resolve.unbounded import unbounded
@@ -373,7 +374,7 @@ class Program:
     def may_suspend(self, function: FunctionFacts, depth: int = 5) -> bool:
         """Whether awaiting the coroutine can let other tasks run: one that awaits only such as never do, does not."""
         if function.stub:
-            return True
+            return not self._at_once(function)
         if not function.is_async or not function.suspends:
             return False
         known = self._suspends.get(function.qualname)
@@ -381,7 +382,7 @@ class Program:
             return known
         self._suspends[function.qualname] = True
         awaited = [call for call in function.calls if call.awaited]
-        own = [self._called(call.callee, function) for call in awaited if not self.has_room(call.callee, function)]
+        own = [self._called(call.callee, function) for call in awaited if not self.goes_on(call.callee, function)]
         quiet = (
             depth > 0
             and bool(awaited)
@@ -397,6 +398,16 @@ class Program:
         if not (manager.is_async and manager.yields) or any(call.awaited for call in manager.calls):
             return False
         return not self._other_suspension(manager)
+
+    def _at_once(self, step: FunctionFacts) -> bool:
+        """Whether a method without a body is one that whoever fills it in does without letting other tasks run."""
+        module = self.scope.names_in(step.qualname).facts
+        written = self.scope.index.table(module).functions.get(shown_name(step.qualname))
+        return written is not None and self.scope.index.quiet.at_once(module, written)
+
+    def goes_on(self, path: str, caller: FunctionFacts) -> bool:
+        """Whether nobody else runs while a call is awaited that leads out of the module: a queue has room, a step needs no waiting."""
+        return self.has_room(path, caller) or self.elsewhere.at_once(path, caller)
 
     def has_room(self, path: str, caller: FunctionFacts) -> bool:
         """Whether a call puts something into a queue that has no limit, for which nobody ever waits."""

@@ -10,6 +10,7 @@ from racelint.index.application import IN_APPLICATION, kept_by_application
 from racelint.index.file_locks import file_locks
 from racelint.index.modules import Modules, folder, module_path, shared
 from racelint.index.processes import FEWEST_MODULES, Processes
+from racelint.index.quiet import Quiet
 from racelint.index.tables import Table
 
 __all__ = ["Found", "Index", "Located"]
@@ -170,6 +171,11 @@ class Index:
     def processes(self) -> Processes:
         """What runs beside what."""
         return Processes(self.modules, self._modules)
+
+    @cached_property
+    def quiet(self) -> Quiet:
+        """Which coroutine methods never let other tasks run."""
+        return Quiet(self)
 
     @cached_property
     def calls(self) -> dict[str, list[tuple[ModuleFacts, FunctionFacts, CallSite]]]:
