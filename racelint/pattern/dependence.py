@@ -296,10 +296,19 @@ def asks_size(unit: Unit, read: Access) -> bool:
     """Whether the read is of the number of entries, or of the highest key."""
     if read.how in _SIZES:
         return True
-    return any(
-        mark.subject in _SIZES and mark.statement == read.statement and mark.place.unit == read.place.unit
+    asking = [
+        mark
         for mark in unit.marks("call")
-    )
+        if mark.subject in _SIZES and mark.statement == read.statement and mark.place.unit == read.place.unit
+    ]
+    if not asking:
+        return False
+    at = unit.module.span(read.place)
+    where = (at.line, at.column)
+    spans = map(
+        unit.module.span, (mark.place for mark in asking)
+    )  # a helper's events are all of one statement of the unit
+    return any((span.line, span.column) <= where < (span.end_line, span.end_column) for span in spans)
 
 
 _SIZES = ("len", "max")
