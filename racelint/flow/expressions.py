@@ -293,8 +293,10 @@ class Evaluator(Conditions):
         stems = source.stems
         first = self.next_id
         passed = NO_CONTROL
+        picking, self.picking = self.picking, self.picking or not self.testing
         for test in loop.ifs:
             passed |= self.condition(test.test)[1]
+        self.picking = picking
         self.passed = passed
         stems = stems.union(*(e.stems for e in self.told(first) if isinstance(e, Mark) and e.what == "difference"))
         made = None

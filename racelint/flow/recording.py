@@ -50,6 +50,7 @@ class Recorder(Builder):
         self.site: Place | None = None
         self.rows: list[Row] = []
         self.testing = False
+        self.picking = False
         self.unused: cst.BaseExpression | None = None
         """The expression that is a statement of its own: nobody looks at its value."""
         self.answered: cst.BaseExpression | None = None
