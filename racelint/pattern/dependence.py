@@ -305,9 +305,7 @@ def asks_size(unit: Unit, read: Access) -> bool:
         return False
     at = unit.module.span(read.place)
     where = (at.line, at.column)
-    spans = map(
-        unit.module.span, (mark.place for mark in asking)
-    )  # a helper's events are all of one statement of the unit
+    spans = [unit.module.span(mark.place) for mark in asking]  # all events of a helper are of one statement of the unit
     return any((span.line, span.column) <= where < (span.end_line, span.end_column) for span in spans)
 
 
