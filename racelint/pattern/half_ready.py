@@ -8,6 +8,7 @@ from racelint.events import Access, Kind, Op, Resource, Sense, Shape, Switch
 from racelint.evidence import Evidence
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
+from racelint.pattern.drivers import used_by_one
 from racelint.pattern.pair import INTERNAL
 from racelint.pattern.unit import Unit, same
 
@@ -162,7 +163,7 @@ def _relied_on(unit: Unit, claim: Access, made: list[Resource]) -> tuple[str, Ev
         if found is not None and found.strength is not Confidence.LOW:
             return user.name, found
     public = [user.name for user in users.values() if user.is_async and not user.name.startswith("_")]
-    if len(public) > 1:
+    if len(public) > 1 and not used_by_one(unit, unit.facts.owner):
         one, other, *_ = public
         text = f"`{one}` and `{other}` both make sure of it first, and callers may run them at once"
         return one, Evidence(text, Confidence.MEDIUM)

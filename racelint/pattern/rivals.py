@@ -16,6 +16,7 @@ from racelint.finding import Confidence, World
 from racelint.frozen import replace
 from racelint.grafts import shown_name
 from racelint.pattern.doubts import Reason
+from racelint.pattern.drivers import used_by_one
 from racelint.pattern.on_loops import only_on_loops
 from racelint.pattern.own_keys import has_own_key
 from racelint.pattern.own_tasks import beside_own_task
@@ -240,7 +241,7 @@ def made_sure_by_all(unit: Unit, act: Access) -> Evidence | None:
     """
     name = act.place.unit
     function = unit.module.scope.functions.get(name)
-    if function is None or not function.owner or not function.is_async or _of_one_reader(unit, function.owner):
+    if function is None or not function.owner or not function.is_async or of_one_user(unit, function.owner):
         return None
     callers = _operations(unit, function)
     if len(callers) < 2:
@@ -292,7 +293,7 @@ def made_sure_by_each(unit: Unit, act: Access) -> Evidence | None:
     function = unit.module.scope.functions.get(act.place.unit)
     if found is not None or function is None or not function.owner or not function.is_async:
         return found
-    if _of_one_reader(unit, function.owner):
+    if of_one_user(unit, function.owner):
         return None
     for caller, call in unit.module.concurrency.callers.get(function.qualname, ()):
         if (
@@ -317,16 +318,19 @@ def used_by_many(unit: Unit) -> Evidence | None:
         return None  # one after the other
     roots = [concurrency.roots[number] for number in sorted(concurrency.reached.get(unit.facts.qualname, ()))]
     users = [root.unit for root in roots if root.public and root.world == "tasks" and root.unit != unit.facts.qualname]
-    if len(set(users)) < 2 or _of_one_reader(unit, unit.facts.owner):
+    if len(set(users)) < 2 or of_one_user(unit, unit.facts.owner):
         return None
     return Evidence(
         f"`{users[0]}` and `{users[1]}` both lead to it, and callers may run them at once", Confidence.MEDIUM
     )
 
 
-def _of_one_reader(unit: Unit, owner: str) -> bool:
-    """Whether objects of the class are iterated over themselves, as streams are: one task reads them to their end."""
-    return bool(owner) and unit.module.scope.method(owner, "__anext__") is not None
+def of_one_user(unit: Unit, owner: str) -> bool:
+    """Whether objects of the class are iterated over themselves, as streams are: one task reads them to their end.
+
+    Or they belong to a driver that says that connections are not shared.
+    """
+    return bool(owner) and (unit.module.scope.method(owner, "__anext__") is not None or used_by_one(unit, owner))
 
 
 def stronger(one: Evidence | None, other: Evidence | None) -> Evidence | None:
