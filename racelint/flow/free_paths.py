@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from racelint.events import Kind, Op, Sense, Value
+from racelint.events import Access, Kind, Op, Sense, Value
 from racelint.flow.recording import Recorder
 from racelint.frozen import replace
 from racelint.paths import is_own
@@ -25,10 +25,21 @@ def free_path(ev: Recorder, value: Value) -> Value:
             and test.resource.kind is Kind.FILE
             and test.resource.path == (path.text if path is not None else value.text)
             and test.place.unit == ev.function.qualname
+            and not _made_since(ev, test)
         ):
             kept = (one for one in value.known if one[0] != "path")  # the caller knows it by a name of its own
             return replace(value, origin="", known=(*kept, (_FREE, Value(via=number))))
     return value
+
+
+def _made_since(ev: Recorder, test: Access) -> bool:
+    """Whether the helper has made or written the file itself since it found it missing: it is there then."""
+    return any(
+        isinstance(event, Access)
+        and event.op in (Op.WRITE, Op.CREATE)
+        and (event.resource.kind, event.resource.path) == (test.resource.kind, test.resource.path)
+        for event in ev.told(test.id + 1)
+    )
 
 
 def name_free_path(ev: Recorder, name: str, value: Value) -> None:
