@@ -159,8 +159,14 @@ class Processes:
 
     @cached_property
     def named_several(self) -> bool:
-        """Whether the project names what works in several processes: workers of its server, or a pool or queue of jobs."""
-        return self.names_workers or any(not _SEVERAL.isdisjoint(found) for found in self._roots.values())
+        """Whether the project names what all of it may work in several times: workers of its server, or a queue of jobs."""
+        several = _SEVERAL - {"multiprocessing"}
+        return self.names_workers or any(not several.isdisjoint(found) for found in self._roots.values())
+
+    @cached_property
+    def starting(self) -> frozenset[str]:
+        """The paths of the modules that may start processes for some work of their own."""
+        return frozenset(path for path, found in self._roots.items() if "multiprocessing" in found)
 
     @cached_property
     def serves_several(self) -> bool:

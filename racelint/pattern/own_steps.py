@@ -21,7 +21,7 @@ def in_one_step_of_a_loop(unit: Unit, one: Access, other: Access) -> bool:
     return (
         facts.is_async
         and one.id != other.id
-        and one.place.unit == other.place.unit
+        and (one.place.unit == other.place.unit or not (unit.awaited_at(one) or unit.awaited_at(other)))
         and (
             unit.module.concurrency.handled_in_processes(facts.qualname) is None
             or (unit.awaited_at(other) is None and answers_alone(unit, other))  # what is awaited a thread does
@@ -47,7 +47,7 @@ def answers_alone(unit: Unit, access: Access) -> bool:
     """Whether only coroutines that answer requests lead to the unit, of an application that no place of the project runs in several
     processes, and no function of the module that threads run works on the path, too."""
     concurrency = unit.module.concurrency
-    if unit.module.scope.index.processes.named_several or not only_on_loops(unit):
+    if _named_several(unit) or not only_on_loops(unit):
         return False
     for function in unit.module.scope.facts.functions:
         roots = () if function.is_async else concurrency.reached.get(function.qualname, ())
@@ -58,6 +58,13 @@ def answers_alone(unit: Unit, access: Access) -> bool:
         if other is not None and any(one.resource.path in names for one in other.accesses(kinds=(Kind.FILE,))):
             return False
     return True
+
+
+def _named_several(unit: Unit) -> bool:
+    """Whether the project names what works in several processes, or starts some beside its server where the unit is in reach of them."""
+    index, path = unit.module.scope.index, unit.module.path
+    near = {path, *(module.path for module in index.users.get(path, ()))}
+    return index.processes.named_several or not near.isdisjoint(index.processes.starting)
 
 
 def in_threads(unit: Unit, root: Root) -> bool:
@@ -84,8 +91,8 @@ def own_failure_cleaned(unit: Unit, test: Access, act: Access) -> bool:
 
 
 def refused_alike(unit: Unit, test: Access, act: Access) -> bool:
-    """Whether the handler of the failed step raises the error that the unit also raises when it has looked: the caller sees no
-    difference."""
+    """Whether the handler of the failed step raises the error that the unit also raises when it has looked, or when what it found
+    there was of no use: the caller sees no difference."""
     if test.id == act.id:
         return False
     handlers = [
@@ -94,13 +101,23 @@ def refused_alike(unit: Unit, test: Access, act: Access) -> bool:
         if mark.id in unit.flow.after[act.id] and not TOLERANT.isdisjoint(_caught(unit.module.text(mark.place)))
     ]
     raises = [(mark, _RAISED.match(unit.module.text(mark.place))) for mark in unit.marks("raise")] if handlers else []
-    named = [(mark, found[1]) for mark, found in raises if found is not None and unit.before(act.id, mark.id)]
+    named = [(mark, found[1]) for mark, found in raises if found is not None]
     translated = {
         name
         for mark, name in named
-        if unit.only_after_error(act, mark) and any(unit.before(handler.id, mark.id) for handler in handlers)
+        if unit.before(act.id, mark.id)
+        and unit.only_after_error(act, mark)
+        and any(unit.before(handler.id, mark.id) for handler in handlers)
     }
-    return any(name in translated and not unit.only_after_error(act, mark) for mark, name in named)
+    return any(
+        name in translated
+        and (
+            not unit.only_after_error(act, mark)
+            if unit.before(act.id, mark.id)
+            else any(number == test.id for number, _ in mark.control)
+        )
+        for mark, name in named
+    )
 
 
 def _caught(handler: str) -> frozenset[str]:
