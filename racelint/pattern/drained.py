@@ -10,6 +10,7 @@ from racelint.finding import Confidence, World
 from racelint.pattern.emptied import ADDS
 from racelint.pattern.iterating import ENDS, VIEWS
 from racelint.pattern.module import here
+from racelint.pattern.one_way import joined_first
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.rivals import rivals
 from racelint.pattern.unit import Unit, exactly, same
@@ -119,7 +120,7 @@ def _added_to(unit: Unit, read: Access, write: Access, count: bool) -> Evidence 
     steps = unit.module.concurrency.runs(unit.facts.qualname)
     best: Evidence | None = None
     for change, function, found in rivals(unit, write.resource, World.THREADS, ("+=",) if count else ADDS):
-        if found.public or function.qualname in steps:
+        if found.public or function.qualname in steps or joined_first(unit, function):
             continue
         if best is None or found.strength.rank > best.strength.rank:
             best = Evidence(f"{found.text}; `{function.qualname}` adds to it on line {change.line}", found.strength)

@@ -8,6 +8,7 @@ from racelint.events import Access, Op, Shape, Switch
 from racelint.evidence import Evidence
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence, World
+from racelint.pattern.one_way import added_before
 from racelint.pattern.own_tasks import starts_own_task
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.rivals import rivals
@@ -120,6 +121,8 @@ def _added_to(unit: Unit, read: Access, write: Access) -> Evidence | None:
             continue
         if unit.module.concurrency.cancels(unit.facts, function.qualname):
             continue  # the task that adds is ended first
+        if added_before(unit, function, write):
+            continue
         locked = bool(change.within) or bool(unit.module.concurrency.held_on_entry(function))
         if (guarded and locked) or (best is not None and found.strength.rank <= best.strength.rank):
             continue
