@@ -8,6 +8,7 @@ from racelint.events import Kind, Resource
 from racelint.evidence.handed_alike import handed
 from racelint.expressions import expression
 from racelint.facts import CallSite, FunctionFacts
+from racelint.pattern.one_for_each import of_one_task
 from racelint.pattern.rounds import named_by_round
 from racelint.pattern.unit import Unit
 
@@ -18,6 +19,8 @@ def has_own_key(unit: Unit, resource: Resource) -> bool:
     So it is if nothing else calls the unit, and what starts it does not run several times at once or has the collection for itself.
     """
     if resource.kind is Kind.ARGUMENT and (_of_own_range(unit, resource) or _of_own_tuple(unit, resource.key)):
+        return True
+    if _of_its_task(unit, resource):
         return True
     facts = _given_key(unit, resource.key)
     if facts is None:
@@ -34,6 +37,36 @@ def has_own_key(unit: Unit, resource: Resource) -> bool:
         and call.looped
         and _once(unit, resource, caller)
         for caller, call, given in sites
+    )
+
+
+def _of_its_task(unit: Unit, resource: Resource) -> bool:
+    """Whether one task alone leads to the unit, of which there is one for each key, and the entry is that of its key."""
+    concurrency, scope = unit.module.concurrency, unit.module.scope
+    roots = [concurrency.roots[number] for number in concurrency.reached.get(unit.facts.qualname, ())]
+    names = {root.unit for root in roots}
+    body = scope.functions.get(names.pop()) if len(names) == 1 else None
+    if body is None or any(root.public or root.called or root.handler for root in roots):
+        return False
+    given = [name for name, _ in body.params[bool(body.owner) :]]
+    if resource.key not in given or any(write.path == resource.key for write in body.writes):
+        return False
+    if body is not unit.facts and not _has_the_key(unit, resource.key):
+        return False
+    sites = list(_starts(unit, body, given.index(resource.key)))
+    starters = {caller.qualname: caller for caller, _, key in sites if key}
+    return len(starters) == len({c.qualname for c, _, _ in sites}) > 0 and of_one_task(
+        unit, resource, body, list(starters.values())
+    )
+
+
+def _has_the_key(unit: Unit, key: str) -> bool:
+    """Whether a local name of the unit is only ever what a part of an argument is called: `name = context.name`."""
+    given = {name for name, _ in unit.facts.params}
+    writes = [write for write in unit.facts.writes if write.path == key]
+    return bool(writes) and all(
+        write.how == "=" and write.built_from.partition(".")[0] in given and write.built_from.endswith(f".{key}")
+        for write in writes
     )
 
 
