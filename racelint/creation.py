@@ -36,7 +36,7 @@ from racelint.pattern.rivals import made_sure_by_each, rival, stronger
 from racelint.pattern.same_entry import named_anew, owner_made_anew, said_by_all
 from racelint.pattern.unit import Unit, exactly, same
 from racelint.resolve import for_each_thread
-from racelint.words import ASKED, WORD
+from racelint.words import ASKED, WORD, names_token
 
 MADE = (Shape.AWAITED, Shape.NEW, Shape.CALL, Shape.SPAWNED)
 
@@ -91,7 +91,7 @@ def _made_across_await(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, Evidence
         if evidence is None or not does_work(unit, pair):
             continue
         if evidence is not expected and not has_side_effects(unit, pair.first, write):
-            evidence = Evidence(evidence.text, how_sure(unit, pair, evidence), evidence.world)
+            evidence = replace(evidence, strength=how_sure(unit, pair, evidence))
         yield pair, evidence
 
 
@@ -196,7 +196,10 @@ def how_sure(unit: Unit, pair: Pair, evidence: Evidence) -> Confidence:
     if not made:
         certain = (
             evidence.strength is Confidence.HIGH
-            and (begins_something(unit, pair.first, write) or _trades_in(unit, pair))
+            and (
+                _trades_in(unit, pair)
+                or (not names_token(write.resource.path) and begins_something(unit, pair.first, write))
+            )
             and (write.value.shape is Shape.AWAITED or _part_of_answer(unit, pair.first, write))
             and (not write.resource.key or opened_between(unit, pair.first, write))
         )

@@ -43,6 +43,7 @@ from racelint.words import (
     SIGNED_IN,
     TAKEN,
     TAKES_BACK,
+    TOKEN,
     UNTIL,
     WORD,
 )
@@ -97,6 +98,11 @@ MEANINGS = (
         "`refresh_token`, handed over or as the end of what is called: `trade_refresh_token`",
         "a server takes it once, and gives another one",
         r"(?i)refresh_?token$",
+    ),
+    Meaning(
+        "`token`, `bearer`, `jwt` as the last word of what is kept, also before `cache`, `data`, `info`",
+        "lets somebody in for a while, and is asked for as often as one likes, unless a refresh token is traded in for it",
+        TOKEN.pattern,
     ),
     Meaning(
         "`ensure`, `convert`, `resolve`, `normalize`, `parse`, `validate`, `check`, `into`, `to` as the first word of an awaited call that is handed what its answer replaces",

@@ -46,6 +46,14 @@ def names_cache(name: str) -> bool:
 
 _KEPT_FOR_SPEED = frozenset({"cache", "cached", "memo", "lru", "recent", "history"})
 
+
+def names_token(name: str) -> bool:
+    """Whether a name says that what it stands for lets somebody in for a while: a server gives as many as are asked for."""
+    return TOKEN.search(name.rpartition(".")[2]) is not None
+
+
+TOKEN = expression(r"(?i)(^|_)(token|bearer|jwt)(_cache|_cached|_data|_info)?$")
+
 POOL_MAPS = frozenset({"map", "imap", "imap_unordered", "starmap", "map_async"})
 """Methods of pools that start a unit for each item; many other objects have a `map`."""
 
