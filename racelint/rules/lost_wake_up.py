@@ -6,7 +6,7 @@ comes before a new task or thread, which clears it or sets its flag (`self.runni
 cleared to wait for it. So does a request to stop that is taken back for a thread that may have seen it. A plain flag (`self.dirty`) that is lowered after the work loses news in the same way.
 
 Also reported is a thread that tells tasks something by objects which are not made for threads, such as `put_nowait` of an `asyncio.Queue`,
-`set` of an `asyncio.Event`, `set_result` of a future or `loop.create_task`: the loop is not woken.
+`set` of an `asyncio.Event` (unless tasks only ask it by `is_set()`), `set_result` of a future or `loop.create_task`: the loop is not woken.
 
 ## Example
     async def run(self) -> None:
