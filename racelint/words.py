@@ -19,7 +19,9 @@ def first_words(callee: str) -> set[str]:
     return {first_word(part) for part in callee.split(".")}
 
 
-EVERYWHERE = frozenset("run start stop shutdown execute process handle send receive connect disconnect call put".split())
+EVERYWHERE = frozenset(
+    "run start stop shutdown execute process handle send receive connect disconnect call put".split()
+)
 """Methods that all sorts of objects have: what is not known is of a class of the module only if it is named after it."""
 
 
