@@ -19,6 +19,9 @@ def first_words(callee: str) -> set[str]:
     return {first_word(part) for part in callee.split(".")}
 
 
+STAND_INS = "memory|fake|mock|dummy|stub|test|simple|null|dict"
+"""Parts, in small letters, of the names of classes that keep in memory, or for show, what others keep elsewhere."""
+
 EVERYWHERE = frozenset(
     "run start stop shutdown execute process handle send receive connect disconnect call put".split()
 )

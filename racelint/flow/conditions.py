@@ -186,9 +186,8 @@ class Conditions(Names):
             sides = (node.left, *(target.comparator for target in node.comparisons))
             self.mark("ordered", node, related=frozenset(source_of(s) for s in sides), stems=stems)
         self._note_fields(node, [node.left, *(target.comparator for target in node.comparisons)], stems)
-        if stems and not (
-            _with_none(node) or self.picking
-        ):  # which entries are meant is no condition of what is done with them
+        # which entries are meant is no condition of what is done with them
+        if stems and not (_with_none(node) or self.picking):
             compared_parts = (node.left, *(target.comparator for target in node.comparisons))
             versions = [name for operand in compared_parts if (name := _version(operand))]
             if versions:

@@ -9,6 +9,7 @@ from racelint.expressions import expression
 from racelint.facts import CallSite, ClassFacts, FunctionFacts, ModuleFacts
 from racelint.index.processes import OF_TESTS
 from racelint.index.tables import Table
+from racelint.words import STAND_INS
 
 Located = tuple[ModuleFacts, ClassFacts]
 Method = tuple[ModuleFacts, FunctionFacts]
@@ -22,7 +23,7 @@ _EMPTY = _INTERFACES | {"Generic", "object"}
 _KEEP = frozenset({"override", "final", "abstractmethod"})
 """Last names of decorators that leave a coroutine as it is."""
 
-_IN_MEMORY = expression(r"(?i)memory|fake|mock|dummy|stub|test|simple|null|noop|dict|example")
+_IN_MEMORY = expression(rf"(?i){STAND_INS}|noop|example")
 """Parts of the names of classes that stand in for one that waits: an interface with no other is there for those of its users."""
 
 _NOT_IMPLEMENTED = "NotImplementedError"

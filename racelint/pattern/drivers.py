@@ -7,9 +7,6 @@ from collections.abc import Iterator
 from racelint.facts import CallSite
 from racelint.pattern.unit import Unit
 
-_STARTS = frozenset("create_task ensure_future start_soon spawn run_coroutine_threadsafe gather Thread submit".split())
-"""Last names of calls that start something which runs beside who starts it."""
-
 _MOST_LEVELS = 5
 """Calls on the way from what is started to the unit."""
 
@@ -28,7 +25,7 @@ def used_by_one(unit: Unit, owner: str) -> bool:
 def _led_to_by_started(unit: Unit) -> bool:
     """Whether the driver starts the unit beside what runs, or a function that leads to it, by the names of what they call."""
     index = unit.module.scope.index
-    calls = (one for start in sorted(_STARTS) for one in index.calls.get(start, ()))
+    calls = (one for start in sorted(unit.module.models.spawning_names) for one in index.calls.get(start, ()))
     started = {
         name for module, _, call in calls if index.of_unshared_connections(module.path) for name in _handed(call)
     }

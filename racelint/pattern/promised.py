@@ -11,8 +11,9 @@ from racelint.flow.promised import PROMISED
 from racelint.pattern.pair import Pair
 from racelint.pattern.transactions import transactions_at
 from racelint.pattern.unit import Unit, exactly
+from racelint.words import STAND_INS
 
-_IN_MEMORY = expression(r"(?i)memory|fake|mock|dummy|stub|test|simple|null|dict|mapping|parser")
+_IN_MEMORY = expression(rf"(?i){STAND_INS}|mapping|parser")
 """Parts of the names of classes, and of what they derive from, whose entries no other process has."""
 
 
