@@ -269,7 +269,7 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                     continue  # a loop that runs until the flag is up
                 if way == "unchecked" and (not opened_for(unit, check, write) or _computed_again(unit, check, write)):
                     # what is far away may be made for other reasons
-                    evidence = replace(evidence, strength=Confidence.LOW)
+                    evidence = evidence.weakened()
                 if way == "early" and (
                     evidence.strength is not Confidence.HIGH
                     or (write.value.shape is Shape.TRUE and raised_to_end(unit, write))
@@ -287,27 +287,27 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                     continue  # what is begun may well be begun twice, and by one thread only
                 once = _of_lifecycle(unit, unit.facts.name)
                 if way == "plain" and once and evidence.strength is not Confidence.HIGH:
-                    evidence = replace(evidence, strength=Confidence.LOW)
+                    evidence = evidence.weakened()
                 if way in ("flag", "unchecked") and once:
                     evidence = evidence.weakened()  # whoever starts an object does so once, whatever it locks
                 if way == "flag" and check.place.unit != write.place.unit and under_one_lock(unit, check, write):
                     evidence = evidence.weakened()  # each step has the lock: who raises the flag mostly looks again
                 if way in ("plain", "early") and set_up_elsewhere(unit, write):
-                    evidence = replace(evidence, strength=Confidence.LOW)
+                    evidence = evidence.weakened()
                 sure = evidence.strength is Confidence.HIGH and makes_known_resource(unit, write)
                 if way == "plain" and _of_one_object(write) and not sure:
                     evidence = replace(evidence, strength=Confidence.LOW)
                 if evidence.called and way == "plain":  # what leads there has mostly been set up before
-                    evidence = replace(evidence, strength=Confidence.LOW)
+                    evidence = evidence.weakened()
                 if (way in ("plain", "unchecked") and _may_be_made_twice(unit, check, write)) or only_found_faster(
                     unit, write
                 ):
-                    evidence = replace(evidence, strength=Confidence.LOW)
+                    evidence = evidence.weakened()
                 unsaid = evidence.public or (evidence.called and write.resource.kind is Kind.ATTRIBUTE)
                 if way == "flag" and (
                     (unsaid and not kept_under_lock(unit, write.resource)) or tells_of_end(check, write)
                 ):
-                    evidence = replace(evidence, strength=Confidence.LOW)
+                    evidence = evidence.weakened()
                 asked = way == "plain" and evidence.strength is Confidence.LOW and _asked_by_threads(unit, write)
                 if asked and has_threads(unit, write):  # what only has a lock is mostly made before the threads are
                     evidence = Evidence(

@@ -28,6 +28,8 @@ class Root:
     """The `run` of a class of threads."""
     public: bool = False
     """Known only as something that callers outside of the module may call."""
+    unseen: bool = False
+    """Public, and nothing that is there speaks for callers that run it at once or against them."""
     documented: bool = False
     """Said to be safe for threads by its class, which tells nothing of whether they use one object."""
     made: bool = False
@@ -83,6 +85,9 @@ class Evidence:
     half: str = ""
     """The one of the two units that is known only as something that callers outside of the module may call; "" if both or none are."""
 
+    unseen: bool = False
+    """Rests on callers out of view alone, and is weak for no other reason."""
+
     def weakened(self) -> Evidence:
         """The same, not shown by default: what overlaps may do no harm."""
-        return replace(self, strength=Confidence.LOW)
+        return replace(self, strength=Confidence.LOW, unseen=False)

@@ -73,7 +73,7 @@ class Concurrency(OwnObjects):
         many = world, resource, own, given, captured
         lefts, rights = self._sharing(one, *many), self._sharing(other, *many)
         best: Root | None = None
-        weakest, public, elsewhere, met, half = Confidence.HIGH, False, False, False, ""
+        weakest, public, elsewhere, met, half, unseen = Confidence.HIGH, False, False, False, "", False
         for first, left, left_strength, left_at_lock in lefts:
             for second, right, right_strength, right_at_lock in rights:
                 strength = right_strength if right_strength.rank < left_strength.rank else left_strength
@@ -102,7 +102,7 @@ class Concurrency(OwnObjects):
                 if in_turn and resource is not None and resource.owner in self.scope.family(self._owner(left)):
                     continue
                 called = left.called or right.called or left.documented or right.documented
-                if (
+                lowered = (
                     (left.guarded and right.guarded)
                     or (first != second and self._apart(left, right, resource))
                     or (first == second and left.elsewhere)
@@ -110,7 +110,8 @@ class Concurrency(OwnObjects):
                     or (first != second and self.of_alternatives(first, second, one, other))
                     or (own and (self._left_to_worker(left) or self._left_to_worker(right)))
                     or in_turn  # of what the one object has, though others might have it, too
-                ):
+                )
+                if lowered:
                     strength = Confidence.LOW
                 elif strength is Confidence.LOW and left.public != right.public and not called and not self.unlikely:
                     weak, strong = (left, right) if left.public else (right, left)
@@ -131,12 +132,13 @@ class Concurrency(OwnObjects):
                 if best is None or strength.rank > weakest.rank or (told and strength is weakest):
                     best, weakest = (left if left.many else right), strength
                     public = left.public and right.public and not at_lock
+                    unseen = left.unseen and right.unseen and not lowered
                     met = left.public and right.public and at_lock
                     elsewhere = left.called or right.called
                     half = (left if left.public else right).unit if left.public != right.public else ""
-        return (
-            Evidence(best.text, weakest, world, public, elsewhere, at_lock=met, half=half) if best is not None else None
-        )
+        if best is None:
+            return None
+        return Evidence(best.text, weakest, world, public, elsewhere, at_lock=met, half=half, unseen=unseen)
 
     def _sharing(
         self, at: str, world: str, resource: Resource | None, own: bool, given: bool, captured: str

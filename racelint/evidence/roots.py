@@ -20,6 +20,8 @@ from racelint.index.processes import OF_TESTS
 from racelint.resolve import CONSTRUCTORS, Scope, locks_of
 from racelint.words import AFTER_FORK, MAIN_LOOPS, first_word
 
+PUBLIC_METHOD, PUBLIC_COROUTINE = "is a public method", "is a public coroutine method"
+PUBLIC_FUNCTION = "is a public function"
 _ONCE_DECORATORS = frozenset({"on_event", "on_startup", "on_shutdown", "before_serving", "after_serving"})
 """Decorators of functions that a framework runs when the application starts or ends."""
 
@@ -112,9 +114,10 @@ class Roots(Calls):
                 strength = Confidence.LOW if self.scope.index.in_view(self.scope.facts.path) else Confidence.MEDIUM
                 why = "is a public coroutine function over module state"
             else:
-                strength, why = Confidence.LOW, "is a public function"
+                strength, why = Confidence.LOW, PUBLIC_FUNCTION
             text = f"`{shown_name(function.qualname)}` {why}; callers may run it at once"
             many = not _is_main_loop(function)
+            unseen = why in (PUBLIC_METHOD, PUBLIC_COROUTINE, PUBLIC_FUNCTION)
             if not function.is_async:
                 documented = self._documented(function.owner)
                 yield Root(
@@ -126,6 +129,7 @@ class Roots(Calls):
                     locked=bool(function.owner) and not documented,
                     public=not documented,
                     documented=documented,
+                    unseen=unseen,
                 )
             if function.is_async or (self._has_coroutines and not inner):
                 yield Root(
@@ -136,6 +140,7 @@ class Roots(Calls):
                     strength,
                     locked=strength is Confidence.HIGH,
                     public=True,
+                    unseen=unseen,
                 )
 
     def _wrapper(self, function: FunctionFacts) -> Root | None:
@@ -271,7 +276,7 @@ class Roots(Calls):
             and _CONNECTION.search(qualname)
             and self.scope.index.of_unshared_connections(self.scope.facts.path)
         ):
-            return Confidence.LOW, "is a public method"  # what the lock is for is something else
+            return Confidence.LOW, "is a public method of a connection"  # what the lock is for is something else
         if not is_async and "threads" in lock_worlds and not self._on_loop and self._uses_locks(qualname):
             return Confidence.MEDIUM, "is a public method of a class that has a lock for its threads"
         if not is_async and self._documented(qualname) and not self._on_loop:
@@ -279,7 +284,7 @@ class Roots(Calls):
         if is_async and self._kept(qualname):
             holder = "application" if qualname in self.kept_by_application else "module"
             return Confidence.MEDIUM, f"is a public method of an object that lives as long as the {holder}"
-        return Confidence.LOW, "is a public coroutine method" if is_async else "is a public method"
+        return Confidence.LOW, PUBLIC_COROUTINE if is_async else PUBLIC_METHOD
 
     def lock_worlds(self, qualname: str) -> frozenset[str]:
         """The worlds of the locks that objects of the class have."""

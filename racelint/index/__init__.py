@@ -446,6 +446,15 @@ class Index:
         """Whether enough of the project is there to show who uses a module: several modules, and one of them uses it."""
         return len(self.modules) >= FEWEST_MODULES and path in self.users
 
+    def alone(self, path: str) -> bool:
+        """Whether nothing of a module's project is there: none of the modules uses it, and it imports none of them."""
+        return path not in self.users and path not in self._importers
+
+    @cached_property
+    def _importers(self) -> frozenset[str]:
+        """The paths of the modules that import another one of the project."""
+        return frozenset(user.path for users in self.users.values() for user in users)
+
     def _classes_used(self, module: ModuleFacts) -> set[str]:
         """The modules of the classes that a module derives its own from or holds objects of."""
         names = self.from_project(module)

@@ -28,7 +28,8 @@ def nominate(
 
     What is found in a test or a step of a migration has low confidence, whatever it is.
     """
-    module = Candidates(scope, concurrency, least)
+    alone_here = scope.index.alone(scope.facts.path)
+    module = Candidates(scope, concurrency, Confidence.LOW if alone_here else least)
     wanted = frozenset(needs)
     alone = wanted.intersection(EXPECTING) if concurrency.by_hand else frozenset()
     found: dict[str, tuple[Candidate, set[Need]]] = {}

@@ -53,7 +53,7 @@ def broken_compounds(module: Module) -> Iterator[Broken]:
                 seen.add(key)
                 expected = step.op is Op.USE and bool(step.handled)  # who ends it knows that others are at it
                 if expected or module.concurrency.called_under_lock(unit.facts):
-                    evidence = replace(evidence, strength=Confidence.LOW)
+                    evidence = evidence.weakened()
                 elif evidence.strength is not Confidence.HIGH:
                     stopped = next((lock for lock in locks if _stops(unit, step, other, rest, lock)), None)
                     evidence = _of_threads(evidence, other, stopped)
@@ -97,7 +97,7 @@ def _of_old(unit: Unit, step: Access) -> bool:
 def _of_threads(evidence: Evidence, other: Unit, lock: Acquire | None) -> Evidence:
     """The evidence that is left: the lock of the loop says that threads share the object, whatever its methods say."""
     if lock is None:
-        return replace(evidence, strength=Confidence.LOW)
+        return evidence.weakened()
     text = f"`{other.facts.qualname}` takes `{lock.lock.name}` to go over it, so that threads share the object"
     return Evidence(text, Confidence.MEDIUM, evidence.world)
 

@@ -58,14 +58,14 @@ def find(module: Module) -> Iterable[Finding]:
                 ((Role.CHECK, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
                 f"`{name}` is found missing on line {module.line(pair.first)} and inserted here after the await on line "
                 f"{module.line(pair.switch)}; another task can insert its own meanwhile",
-                evidence,
+                module.believed(evidence),
                 World.TASKS,
                 name,
                 Fix("hold one lock over test and insertion, or insert the task or a placeholder before awaiting"),
             )
         for pair, _, found in made_without_lock(unit, keyed=True):
             apart = keyed_by_argument(unit, pair.second) or own_to_thread(unit, pair.second)
-            evidence = replace(found, strength=Confidence.LOW) if found.public or apart else found
+            evidence = found.weakened() if apart else replace(found, strength=Confidence.LOW) if found.public else found
             name = pair.second.resource.shown
             yield module.finding(
                 RULE,
@@ -74,7 +74,7 @@ def find(module: Module) -> Iterable[Finding]:
                 ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
                 f"`{name}` is found missing on line {module.line(pair.first)} and inserted here; another thread can insert its "
                 "own in between",
-                evidence,
+                module.believed(evidence),
                 World.THREADS,
                 name,
                 Fix("use `setdefault`, `init_once` for each key, or one lock over test and insertion"),

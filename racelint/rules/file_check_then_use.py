@@ -75,6 +75,7 @@ from racelint.rule import Rule
 EVERYBODY = Evidence("every process on the machine reaches the same path", Confidence.MEDIUM)
 READABLE = replace(EVERYBODY, by_hand=True)
 """So do other users while one of them runs a command."""
+UNSEEN = Evidence("whoever else makes the path is not in view", Confidence.MEDIUM)
 UNKNOWN = Evidence("nothing says whether other processes use the path", Confidence.LOW)
 
 EAFP = "do it and handle the error: `missing_ok=True`, `FileNotFoundError`"
@@ -195,7 +196,7 @@ def races(unit: Unit) -> Iterator[Race]:
                 removal,
                 act,
                 "{name} is removed on line {line} and made again here; another process can make it in between",
-                linked_by_others(unit, act) or UNKNOWN,
+                _told(unit, linked_by_others(unit, act)),
                 TOLERATE,
                 "",
             )
@@ -228,6 +229,14 @@ def races(unit: Unit) -> Iterator[Race]:
             "make the file together with its name: `mkstemp`, `NamedTemporaryFile`",
             "",
         )
+
+
+def _told(unit: Unit, evidence: Evidence | None) -> Evidence:
+    """Why others may make the same path; where the module is alone it is enough that nothing says the opposite."""
+    found = evidence or UNKNOWN
+    if found.strength is Confidence.LOW and unit.module.alone and not of_a_command(unit):
+        return UNSEEN
+    return found
 
 
 def entry_removed(unit: Unit, listing: Access, act: Access) -> Evidence:
@@ -274,7 +283,7 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
                 test,
                 act,
                 "{name} is tested on line {line} and made here in a separate step; another process can be faster",
-                made_by_others(unit, act) or UNKNOWN,
+                _told(unit, made_by_others(unit, act)),
                 TOLERATE,
                 "",
             )

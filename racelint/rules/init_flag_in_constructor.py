@@ -59,7 +59,7 @@ def find(module: Module) -> Iterable[Finding]:
                 ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
                 f"the flag `{name}` is tested on line {module.line(pair.first)} and set here after the work; "
                 "two constructors can both find it down and do the work twice",
-                evidence,
+                module.believed(evidence),
                 World.THREADS,
                 name,
                 Fix(

@@ -97,7 +97,7 @@ def find(module: Module) -> Iterable[Finding]:
                 ((Role.CHECK, pair.first), (Role.SWITCH, pair.switch), (Role.ACT, pair.second)),
                 f"`{name}` is checked on line {module.line(pair.first)} and acted upon here, after the await on line "
                 f"{module.line(pair.switch)}; {consequence}",
-                evidence,
+                module.believed(evidence) if kind == "twice" else evidence,
                 World.TASKS,
                 name,
                 Fix(f"check `{name}` again after the await, claim it before the await, or hold one lock over both"),

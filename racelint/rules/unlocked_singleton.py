@@ -77,7 +77,7 @@ def find(module: Module) -> Iterable[Finding]:
                 pair.second,
                 ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
                 f"`{name}` is tested on line {module.line(pair.first)} and set here; {WAYS[way]}",
-                evidence,
+                module.believed(evidence) if way == "plain" else evidence,
                 World.THREADS,
                 name,
                 Fix(
