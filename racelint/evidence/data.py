@@ -85,9 +85,9 @@ class Evidence:
     half: str = ""
     """The one of the two units that is known only as something that callers outside of the module may call; "" if both or none are."""
 
-    unseen: bool = False
-    """Rests on callers out of view alone, and is weak for no other reason."""
+    unseen: str = ""
+    """The function that callers out of view may run, if the evidence rests on these alone and is weak for no other reason."""
 
     def weakened(self) -> Evidence:
         """The same, not shown by default: what overlaps may do no harm."""
-        return replace(self, strength=Confidence.LOW, unseen=False)
+        return replace(self, strength=Confidence.LOW, unseen="")

@@ -73,7 +73,7 @@ class Concurrency(OwnObjects):
         many = world, resource, own, given, captured
         lefts, rights = self._sharing(one, *many), self._sharing(other, *many)
         best: Root | None = None
-        weakest, public, elsewhere, met, half, unseen = Confidence.HIGH, False, False, False, "", False
+        weakest, public, elsewhere, met, half, unseen = Confidence.HIGH, False, False, False, "", ""
         for first, left, left_strength, left_at_lock in lefts:
             for second, right, right_strength, right_at_lock in rights:
                 strength = right_strength if right_strength.rank < left_strength.rank else left_strength
@@ -132,7 +132,7 @@ class Concurrency(OwnObjects):
                 if best is None or strength.rank > weakest.rank or (told and strength is weakest):
                     best, weakest = (left if left.many else right), strength
                     public = left.public and right.public and not at_lock
-                    unseen = left.unseen and right.unseen and not lowered
+                    unseen = left.unit if left.unseen and right.unseen and not lowered else ""
                     met = left.public and right.public and at_lock
                     elsewhere = left.called or right.called
                     half = (left if left.public else right).unit if left.public != right.public else ""

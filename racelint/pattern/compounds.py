@@ -8,7 +8,7 @@ from racelint.events import Access, Acquire, Kind, Op, Shape
 from racelint.evidence import Evidence
 from racelint.evidence.overlap import brings_up
 from racelint.finding import Confidence
-from racelint.frozen import dataclass, replace
+from racelint.frozen import dataclass
 from racelint.pattern.apart import made_apart
 from racelint.pattern.iterating import SIZES, VIEWS, fails_when_resized, replaced_before
 from racelint.pattern.locking import lets_several_in

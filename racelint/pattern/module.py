@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from racelint.events import Event, Place
 from racelint.evidence import Concurrency, Evidence
 from racelint.finding import Confidence, Finding, Fix, Role, Span, Step, World
-from racelint.frozen import cached_property, replace
+from racelint.frozen import cached_property
 from racelint.grafts import is_grafted
 from racelint.models.data import Models
 from racelint.need import Nominee
@@ -180,12 +180,6 @@ class Module:
     def alone(self) -> bool:
         """Whether nothing of the module's project is there, which could show that what could run at once does not."""
         return self.scope.index.alone(self.path)
-
-    def believed(self, evidence: Evidence) -> Evidence:
-        """The same, taken for enough where the module is alone if it rests on callers out of view."""
-        if not (self.alone and evidence.unseen and evidence.strength is Confidence.LOW):
-            return evidence
-        return replace(evidence, strength=Confidence.MEDIUM)
 
     def finding(
         self,

@@ -31,7 +31,7 @@ def only_named(unit: Unit, access: Access, found: Evidence, in_place: bool = Fal
     if not found.by_name or found.strength is Confidence.LOW:
         return False
     functions = [unit.facts, *_with_path(unit, access)]
-    if any(_beside_others(unit, function) for function in functions):
+    if any(beside_others(unit, function) for function in functions):
         return False
     shown = unit.module.in_view
     if in_place and found.by_name in ("code", "both") and not shown:
@@ -64,7 +64,7 @@ def _with_path(unit: Unit, access: Access) -> Iterator[FunctionFacts]:
             yield function
 
 
-def _beside_others(unit: Unit, function: FunctionFacts) -> bool:
+def beside_others(unit: Unit, function: FunctionFacts) -> bool:
     """Whether something is known that runs the function several times at once, or beside the rest of the program."""
     concurrency = unit.module.concurrency
     roots = (concurrency.roots[number] for number in concurrency.reached.get(function.qualname, ()))

@@ -234,7 +234,7 @@ _ASKS = frozenset({"input", "getpass", "prompt", "confirm", "run_local_server", 
 def made_by_others(unit: Unit, act: Access) -> Evidence | None:
     """Why other processes make the same folder."""
     path = act.resource.path
-    if by_the_first(unit) or is_conversion(unit.facts.name) or _made_by_constructor(unit, path):
+    if by_the_first(unit) or is_conversion(unit.facts.name) or made_by_constructor(unit, path):
         return None
     if makes_any_folder(unit.facts.name) and not of_one_program(unit) and not is_built(path):
         any_caller = _medium(f"`{unit.facts.name}` makes folders for whoever calls it, also for several at once")
@@ -287,7 +287,7 @@ def _of_some_cache(unit: Unit, act: Access) -> bool:
     return not kept and not gives
 
 
-def _made_by_constructor(unit: Unit, path: str) -> bool:
+def made_by_constructor(unit: Unit, path: str) -> bool:
     """Whether the constructor of the object makes the folder, too: it is there when any other method looks for it.
 
     Unless another method changes which folder it is.

@@ -39,6 +39,7 @@ from racelint.need import Need
 from racelint.pattern import Access, Confidence
 from racelint.pattern.added import added_without_lock, kept_apart
 from racelint.pattern.counters import own_to_task, own_to_thread
+from racelint.pattern.lone import believed
 from racelint.pattern.module import Module
 from racelint.pattern.unit import Unit
 from racelint.rule import Rule
@@ -58,7 +59,7 @@ def find(module: Module) -> Iterable[Finding]:
                 ((Role.CHECK, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
                 f"`{name}` is found missing on line {module.line(pair.first)} and inserted here after the await on line "
                 f"{module.line(pair.switch)}; another task can insert its own meanwhile",
-                module.believed(evidence),
+                believed(unit, evidence, pair.second.resource),
                 World.TASKS,
                 name,
                 Fix("hold one lock over test and insertion, or insert the task or a placeholder before awaiting"),
@@ -74,7 +75,7 @@ def find(module: Module) -> Iterable[Finding]:
                 ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
                 f"`{name}` is found missing on line {module.line(pair.first)} and inserted here; another thread can insert its "
                 "own in between",
-                module.believed(evidence),
+                believed(unit, evidence, pair.second.resource),
                 World.THREADS,
                 name,
                 Fix("use `setdefault`, `init_once` for each key, or one lock over test and insertion"),

@@ -50,6 +50,7 @@ from racelint.pattern.held_outside import locked_outside
 from racelint.pattern.hidden import holds_secret, written_then_hidden
 from racelint.pattern.links import links_refused
 from racelint.pattern.listings import awaited_then_read, entry_removed_elsewhere, listed_then_used
+from racelint.pattern.lone import made_by_unseen
 from racelint.pattern.markers import MADE_EMPTY, says_at_work
 from racelint.pattern.module import Module
 from racelint.pattern.overwrites import emptied_in_place
@@ -196,7 +197,7 @@ def races(unit: Unit) -> Iterator[Race]:
                 removal,
                 act,
                 "{name} is removed on line {line} and made again here; another process can make it in between",
-                _told(unit, linked_by_others(unit, act)),
+                _told(unit, act, linked_by_others(unit, act)),
                 TOLERATE,
                 "",
             )
@@ -231,12 +232,10 @@ def races(unit: Unit) -> Iterator[Race]:
         )
 
 
-def _told(unit: Unit, evidence: Evidence | None) -> Evidence:
-    """Why others may make the same path; where the module is alone it is enough that nothing says the opposite."""
+def _told(unit: Unit, act: Access, evidence: Evidence | None) -> Evidence:
+    """Why others may make the same path; where nothing is there that would tell, they are taken to."""
     found = evidence or UNKNOWN
-    if found.strength is Confidence.LOW and unit.module.alone and not of_a_command(unit):
-        return UNSEEN
-    return found
+    return UNSEEN if found.strength is Confidence.LOW and made_by_unseen(unit, act) else found
 
 
 def entry_removed(unit: Unit, listing: Access, act: Access) -> Evidence:
@@ -283,7 +282,7 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
                 test,
                 act,
                 "{name} is tested on line {line} and made here in a separate step; another process can be faster",
-                _told(unit, made_by_others(unit, act)),
+                _told(unit, act, made_by_others(unit, act)),
                 TOLERATE,
                 "",
             )

@@ -40,6 +40,7 @@ from collections.abc import Iterable, Iterator
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import Access, Confidence, Evidence, Mark, Op, Sense, Shape, Switch
+from racelint.pattern.lone import believed
 from racelint.pattern.module import Module
 from racelint.pattern.pair import INTERNAL, Pair
 from racelint.pattern.rivals import with_itself
@@ -59,7 +60,7 @@ def find(module: Module) -> Iterable[Finding]:
                 ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
                 f"the flag `{name}` is tested on line {module.line(pair.first)} and set here after the work; "
                 "two constructors can both find it down and do the work twice",
-                module.believed(evidence),
+                believed(unit, evidence, pair.second.resource),
                 World.THREADS,
                 name,
                 Fix(

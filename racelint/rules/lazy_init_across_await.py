@@ -29,6 +29,7 @@ from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern.half_made import published_half_made
 from racelint.pattern.half_ready import ready_too_early
+from racelint.pattern.lone import believed
 from racelint.pattern.module import Module
 from racelint.pattern.unit import Unit
 from racelint.rule import Rule
@@ -49,7 +50,7 @@ def find(module: Module) -> Iterable[Finding]:
                 ((Role.CHECK, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
                 f"`{name}` is found missing on line {module.line(pair.first)} and set here after the await on line "
                 f"{module.line(pair.switch)}; other tasks find it missing too and do the same work",
-                module.believed(evidence),
+                believed(unit, evidence, pair.second.resource),
                 World.TASKS,
                 name,
                 Fix("hold one lock over test and creation, store the task before awaiting it, or use `init_once`"),

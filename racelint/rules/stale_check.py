@@ -40,6 +40,7 @@ from racelint.pattern.emptied_entries import emptied_then_removed
 from racelint.pattern.ended import added_after_end, begun_after_end
 from racelint.pattern.half_ready import taken_back
 from racelint.pattern.locked_next import locked_next
+from racelint.pattern.lone import believed
 from racelint.pattern.made import (
     begins_something,
     claims_too_late,
@@ -97,7 +98,7 @@ def find(module: Module) -> Iterable[Finding]:
                 ((Role.CHECK, pair.first), (Role.SWITCH, pair.switch), (Role.ACT, pair.second)),
                 f"`{name}` is checked on line {module.line(pair.first)} and acted upon here, after the await on line "
                 f"{module.line(pair.switch)}; {consequence}",
-                module.believed(evidence) if kind == "twice" else evidence,
+                believed(unit, evidence, pair.second.resource) if kind == "twice" else evidence,
                 World.TASKS,
                 name,
                 Fix(f"check `{name}` again after the await, claim it before the await, or hold one lock over both"),

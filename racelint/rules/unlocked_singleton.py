@@ -45,6 +45,7 @@ from collections.abc import Iterable
 from racelint.creation import made_without_lock
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
+from racelint.pattern.lone import believed
 from racelint.pattern.made import calls_resource, made_at_import
 from racelint.pattern.module import Module
 from racelint.pattern.rivals import with_itself
@@ -77,7 +78,7 @@ def find(module: Module) -> Iterable[Finding]:
                 pair.second,
                 ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
                 f"`{name}` is tested on line {module.line(pair.first)} and set here; {WAYS[way]}",
-                module.believed(evidence) if way == "plain" else evidence,
+                believed(unit, evidence, pair.second.resource) if way == "plain" else evidence,
                 World.THREADS,
                 name,
                 Fix(

@@ -1,0 +1,77 @@
+"""A file that is alone: nothing of its project is there that would show who calls its functions, so callers are taken to come at once.
+
+In a project that is in view most of what rests on this alone was wrong when it was read; of a single file nothing else can be told.
+"""
+
+from __future__ import annotations
+
+from racelint.events import Access, Kind, Resource
+from racelint.evidence import Evidence
+from racelint.facts import FunctionFacts
+from racelint.finding import Confidence
+from racelint.frozen import replace
+from racelint.paths import is_built, is_of_one_row, is_of_one_run
+from racelint.pattern.programs import by_the_first, of_one_program
+from racelint.pattern.several import beside_others
+from racelint.pattern.sharing import made_by_constructor
+from racelint.pattern.unit import Unit
+from racelint.words import first_word
+
+_OF_THREADS = frozenset({"threading", "_thread", "concurrent", "multiprocessing", "queue"})
+_ENTERED = frozenset({"__aenter__", "__aexit__", "__call__", "__anext__"})
+"""Whoever enters an object, or iterates over it, has mostly made it for himself; frameworks call one that they have made."""
+
+
+def believed(unit: Unit, evidence: Evidence, resource: Resource) -> Evidence:
+    """The same, taken for enough where the file is alone and the evidence rests on nothing but callers out of view.
+
+    Threads must be something that the file knows of, or what they share must belong to all objects: the class or the module. Of
+    coroutines the file must neither say who calls the method nor that a lock is held around its work; what brings an object up or
+    down is called once.
+    """
+    if not (unit.module.alone and evidence.unseen and evidence.strength is Confidence.LOW):
+        return evidence
+    root = unit.module.scope.functions.get(evidence.unseen)
+    if root is None:
+        return evidence
+    meets = _threads_meet(unit, resource) if evidence.world == "threads" else _tasks_meet(unit, root)
+    return replace(evidence, strength=Confidence.MEDIUM) if meets else evidence
+
+
+def made_by_unseen(unit: Unit, act: Access) -> bool:
+    """Whether the file is alone, and nothing in it says that a path which it makes is that of one run, or is made once."""
+    facts, path = unit.facts, act.resource.path
+    return unit.module.alone and not (
+        of_one_program(unit)
+        or by_the_first(unit)
+        or is_of_one_run(facts.qualname)
+        or is_of_one_row(path)
+        or is_built(path)
+        or made_by_constructor(unit, path)
+        or unit.module.concurrency.on_own_machine(facts.qualname)
+        or beside_others(unit, facts)  # of whose paths is known that each has its own
+    )
+
+
+def _threads_meet(unit: Unit, resource: Resource) -> bool:
+    of_all = resource.kind in (Kind.GLOBAL, Kind.CLASS) or resource.name.partition(".")[0] in (
+        "cls",
+        *unit.module.scope.classes,
+    )
+    concurrency = unit.module.concurrency
+    return not concurrency.for_tasks and (of_all or not unit.module.scope.libraries.isdisjoint(_OF_THREADS))
+
+
+def _tasks_meet(unit: Unit, root: FunctionFacts) -> bool:
+    scope, concurrency = unit.module.scope, unit.module.concurrency
+    if root.name in _ENTERED or first_word(root.name) in scope.models.lifecycle:
+        return False
+    if any(concurrency.called_under_lock(function) for function in (root, unit.facts)):
+        return False
+    named = f".{root.name}"
+    callers = (*scope.every_function, scope.facts.module_body)
+    return not any(
+        call.callee.endswith(named) and call.callee.count(".") == 1 and not call.callee.startswith(("self.", "cls."))
+        for caller in callers
+        for call in caller.calls
+    )
