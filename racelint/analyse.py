@@ -36,9 +36,9 @@ def collect(source: Source, tree: ast.Module | None = None) -> ModuleFacts:
     return collect_facts(source, tree)
 
 
-def build_index(modules: Iterable[ModuleFacts]) -> Index:
-    """Join the facts of many modules."""
-    return Index(tuple(modules))
+def build_index(modules: Iterable[ModuleFacts], whole: bool = True) -> Index:
+    """Join the facts of many modules; `whole` is whether they are all there are, as far as anybody has looked."""
+    return Index(tuple(modules), whole)
 
 
 def nominated(

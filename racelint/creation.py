@@ -186,7 +186,7 @@ def how_sure(unit: Unit, pair: Pair, evidence: Evidence) -> Confidence:
     if write.resource.key and _enters(unit, pair, Sense.ABSENT):
         return Confidence.LOW if evidence.public or evidence.called else evidence.strength
     made = makes_resource(unit, write)
-    if keeps_lock(unit, write) or (unit.locked_at(write) and not made and _of_lifecycle(unit, write.place.unit)):
+    if keeps_lock(unit, write) or (unit.locked_at(write) and not made and of_lifecycle(unit, write.place.unit)):
         return (
             Confidence.LOW
         )  # who comes next gets the lock when all is taken down again; or who sets it up does so once
@@ -212,8 +212,8 @@ def how_sure(unit: Unit, pair: Pair, evidence: Evidence) -> Confidence:
     if function is not None and unit.module.concurrency.called_only_under_lock(function):
         return Confidence.LOW  # which so seems to be a part of whatever is done under the lock
     sites = unit.module.concurrency.callers.get(function.qualname, ()) if function is not None else ()
-    called = any(not _of_lifecycle(unit, caller.qualname) for caller, _ in sites)
-    if _of_lifecycle(unit, write.place.unit) and not called:
+    called = any(not of_lifecycle(unit, caller.qualname) for caller, _ in sites)
+    if of_lifecycle(unit, write.place.unit) and not called:
         # whoever connects or starts an object does so once
         return Confidence.LOW if evidence.public else evidence.strength
     if evidence.strength is Confidence.LOW:
@@ -234,7 +234,7 @@ _REFRESH_TOKEN = expression(r"(?i)(?<![a-z])refresh_?token\b(?!\()|\.(?!refresh)
 """The token as an argument, or as what is used, exchanged or redeemed."""
 
 
-def _of_lifecycle(unit: Unit, name: str) -> bool:
+def of_lifecycle(unit: Unit, name: str) -> bool:
     """Whether a function is one by which its object comes into use or ends, by its first word: `start`, `_connect_all`, `startAsync`."""
     lifecycle = unit.module.models.lifecycle
     words = WORD.findall(name.rpartition(".")[2])
@@ -285,7 +285,7 @@ def made_without_lock(unit: Unit, keyed: bool) -> Iterator[tuple[Pair, str, Evid
                     or write.resource.kind is Kind.CAPTURED  # by jobs of one function, which may wait for each in turn
                 ):
                     continue  # what is begun may well be begun twice, and by one thread only
-                once = _of_lifecycle(unit, unit.facts.name)
+                once = of_lifecycle(unit, unit.facts.name)
                 if way == "plain" and once and evidence.strength is not Confidence.HIGH:
                     evidence = evidence.weakened()
                 if way in ("flag", "unchecked") and once:

@@ -104,7 +104,8 @@ class Project:
         if known is not None and known.checksum == checksum(source):
             return known.facts, self._index
         facts = collect(source, tree)
-        return facts, build_index([facts, *(one.facts for other, one in self._kept.items() if other != path)])
+        others = [one.facts for other, one in self._kept.items() if other != path]
+        return facts, build_index([facts, *others], whole=bool(others))  # without any, nobody has looked for them
 
 
 @cache

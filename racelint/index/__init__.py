@@ -52,8 +52,10 @@ def hands_on(function: FunctionFacts, names: frozenset[str]) -> bool:
 class Index:
     """The modules of a project."""
 
-    def __init__(self, modules: tuple[ModuleFacts, ...]) -> None:
+    def __init__(self, modules: tuple[ModuleFacts, ...], whole: bool = True) -> None:
+        """`whole` is whether other modules of the project, if there are any, are among them."""
         self.modules = modules
+        self._whole = whole
         self._tables: dict[str, Table] = {}
         self._found: dict[tuple[str, str], Found | None] = {}
         self._meanings: dict[tuple[str, str], Found | None] = {}
@@ -448,7 +450,7 @@ class Index:
 
     def alone(self, path: str) -> bool:
         """Whether nothing of a module's project is there: none of the modules uses it, and it imports none of them."""
-        return path not in self.users and path not in self._importers
+        return self._whole and path not in self.users and path not in self._importers
 
     @cached_property
     def _importers(self) -> frozenset[str]:

@@ -5,8 +5,10 @@ In a project that is in view most of what rests on this alone was wrong when it 
 
 from __future__ import annotations
 
-from racelint.events import Access, Kind, Resource
+from racelint.creation import of_lifecycle
+from racelint.events import Access, Kind
 from racelint.evidence import Evidence
+from racelint.evidence.calls import LOOPS
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
 from racelint.frozen import replace
@@ -15,14 +17,15 @@ from racelint.pattern.programs import by_the_first, of_one_program
 from racelint.pattern.several import beside_others
 from racelint.pattern.sharing import made_by_constructor
 from racelint.pattern.unit import Unit
-from racelint.words import first_word
 
 _OF_THREADS = frozenset({"threading", "_thread", "concurrent", "multiprocessing", "queue"})
+_SETS_UP = frozenset({"as_view"})
+"""Called while routes are registered."""
 _ENTERED = frozenset({"__aenter__", "__aexit__", "__call__", "__anext__"})
 """Whoever enters an object, or iterates over it, has mostly made it for himself; frameworks call one that they have made."""
 
 
-def believed(unit: Unit, evidence: Evidence, resource: Resource) -> Evidence:
+def believed(unit: Unit, evidence: Evidence, act: Access) -> Evidence:
     """The same, taken for enough where the file is alone and the evidence rests on nothing but callers out of view.
 
     Threads must be something that the file knows of, or what they share must belong to all objects: the class or the module. Of
@@ -34,7 +37,7 @@ def believed(unit: Unit, evidence: Evidence, resource: Resource) -> Evidence:
     root = unit.module.scope.functions.get(evidence.unseen)
     if root is None:
         return evidence
-    meets = _threads_meet(unit, resource) if evidence.world == "threads" else _tasks_meet(unit, root)
+    meets = _threads_meet(unit, root, act) if evidence.world == "threads" else _tasks_meet(unit, root)
     return replace(evidence, strength=Confidence.MEDIUM) if meets else evidence
 
 
@@ -53,25 +56,35 @@ def made_by_unseen(unit: Unit, act: Access) -> bool:
     )
 
 
-def _threads_meet(unit: Unit, resource: Resource) -> bool:
-    of_all = resource.kind in (Kind.GLOBAL, Kind.CLASS) or resource.name.partition(".")[0] in (
+def _threads_meet(unit: Unit, root: FunctionFacts, act: Access) -> bool:
+    concurrency, resource = unit.module.concurrency, act.resource
+    if concurrency.for_tasks or act.value.type.partition(".")[0] in LOOPS or root.name in _SETS_UP:
+        return False
+    if resource.kind in (Kind.GLOBAL, Kind.CLASS) or resource.name.partition(".")[0] in (
         "cls",
         *unit.module.scope.classes,
-    )
-    concurrency = unit.module.concurrency
-    return not concurrency.for_tasks and (of_all or not unit.module.scope.libraries.isdisjoint(_OF_THREADS))
+    ):
+        return True
+    methods = unit.module.scope.methods.get(root.owner, {}).values()
+    if _OF_THREADS.isdisjoint(unit.module.scope.libraries) or any(method.is_async for method in methods):
+        return False
+    return not _called_here(unit, root)
 
 
 def _tasks_meet(unit: Unit, root: FunctionFacts) -> bool:
-    scope, concurrency = unit.module.scope, unit.module.concurrency
-    if root.name in _ENTERED or first_word(root.name) in scope.models.lifecycle:
+    concurrency = unit.module.concurrency
+    if root.name in _ENTERED or of_lifecycle(unit, root.name):
         return False
     if any(concurrency.called_under_lock(function) for function in (root, unit.facts)):
         return False
-    named = f".{root.name}"
-    callers = (*scope.every_function, scope.facts.module_body)
-    return not any(
+    return not _called_here(unit, root)
+
+
+def _called_here(unit: Unit, root: FunctionFacts) -> bool:
+    """Whether the file itself shows who calls a method: something in it does so on another object than its own."""
+    named, scope = f".{root.name}", unit.module.scope
+    return any(
         call.callee.endswith(named) and call.callee.count(".") == 1 and not call.callee.startswith(("self.", "cls."))
-        for caller in callers
+        for caller in (*scope.every_function, scope.facts.module_body)
         for call in caller.calls
     )

@@ -59,7 +59,7 @@ def find(module: Module) -> Iterable[Finding]:
                 ((Role.CHECK, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
                 f"`{name}` is found missing on line {module.line(pair.first)} and inserted here after the await on line "
                 f"{module.line(pair.switch)}; another task can insert its own meanwhile",
-                believed(unit, evidence, pair.second.resource),
+                believed(unit, evidence, pair.second),
                 World.TASKS,
                 name,
                 Fix("hold one lock over test and insertion, or insert the task or a placeholder before awaiting"),
@@ -75,7 +75,7 @@ def find(module: Module) -> Iterable[Finding]:
                 ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
                 f"`{name}` is found missing on line {module.line(pair.first)} and inserted here; another thread can insert its "
                 "own in between",
-                believed(unit, evidence, pair.second.resource),
+                believed(unit, evidence, pair.second),
                 World.THREADS,
                 name,
                 Fix("use `setdefault`, `init_once` for each key, or one lock over test and insertion"),

@@ -60,7 +60,7 @@ def find(module: Module) -> Iterable[Finding]:
                 ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
                 f"the flag `{name}` is tested on line {module.line(pair.first)} and set here after the work; "
                 "two constructors can both find it down and do the work twice",
-                believed(unit, evidence, pair.second.resource),
+                believed(unit, evidence, pair.second),
                 World.THREADS,
                 name,
                 Fix(

@@ -50,7 +50,7 @@ def find(module: Module) -> Iterable[Finding]:
                 ((Role.CHECK, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
                 f"`{name}` is found missing on line {module.line(pair.first)} and set here after the await on line "
                 f"{module.line(pair.switch)}; other tasks find it missing too and do the same work",
-                believed(unit, evidence, pair.second.resource),
+                believed(unit, evidence, pair.second),
                 World.TASKS,
                 name,
                 Fix("hold one lock over test and creation, store the task before awaiting it, or use `init_once`"),

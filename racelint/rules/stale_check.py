@@ -90,6 +90,8 @@ def find(module: Module) -> Iterable[Finding]:
             if kind == "gone" and evidence.strength is Confidence.MEDIUM:
                 evidence = evidence.weakened()  # mostly who ends it ends its users, too, or they foresee it
             name = pair.first.resource.shown
+            if kind == "twice" and pair.second.place.unit == unit.facts.qualname:
+                evidence = believed(unit, evidence, pair.second)
             harm, consequence = HARMS[kind]
             yield module.finding(
                 RULE,
@@ -98,7 +100,7 @@ def find(module: Module) -> Iterable[Finding]:
                 ((Role.CHECK, pair.first), (Role.SWITCH, pair.switch), (Role.ACT, pair.second)),
                 f"`{name}` is checked on line {module.line(pair.first)} and acted upon here, after the await on line "
                 f"{module.line(pair.switch)}; {consequence}",
-                believed(unit, evidence, pair.second.resource) if kind == "twice" else evidence,
+                evidence,
                 World.TASKS,
                 name,
                 Fix(f"check `{name}` again after the await, claim it before the await, or hold one lock over both"),

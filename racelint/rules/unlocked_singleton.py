@@ -78,7 +78,7 @@ def find(module: Module) -> Iterable[Finding]:
                 pair.second,
                 ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
                 f"`{name}` is tested on line {module.line(pair.first)} and set here; {WAYS[way]}",
-                believed(unit, evidence, pair.second.resource) if way == "plain" else evidence,
+                believed(unit, evidence, pair.second) if way == "plain" else evidence,
                 World.THREADS,
                 name,
                 Fix(
