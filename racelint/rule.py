@@ -42,6 +42,11 @@ class Rule:
 
     Not for a rule most of whose findings that rest on this alone were wrong when they were read.
     """
+    wants_more_in_view: bool = False
+    """Whether medium confidence is too little for the default where the project is there to show more.
+
+    For a rule of whose findings of medium confidence, in projects, fewer than four in ten were right when they were read.
+    """
 
     @property
     def summary(self) -> str:

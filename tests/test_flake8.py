@@ -212,3 +212,18 @@ def test_the_examples_give_the_same_findings_as_racelint(project: Path) -> None:
     ]
     assert ours
     assert sorted(run.stdout.splitlines()) == sorted(ours)
+
+
+def test_a_file_is_not_taken_to_be_alone_where_nobody_looked_for_others(project: Path) -> None:
+    """racelint has looked and found none; flake8 hands over one file, and the rest of its project may well be there."""
+    source = (
+        "import sqlite3\nimport threading\n\n\nclass Books:\n    def __init__(self) -> None:\n        self._connection = None\n"
+        "        self.written = threading.Event()\n\n    @property\n    def connection(self):\n        if self._connection is None:\n"
+        '            self._connection = sqlite3.connect("books.db", check_same_thread=False)\n        return self._connection\n'
+    )
+    path = project / "books.py"
+    path.write_text(source)
+    from racelint.run import lint_source
+
+    assert [finding.code for finding in lint_source(source).findings] == ["RL302"]
+    assert list(Plugin(ast.parse(source), str(path), source.splitlines(keepends=True)).run()) == []

@@ -210,7 +210,10 @@ class Module:
             )
         )
         single = not expected and self.scope.index.processes.nothing_beside
-        unsaid = evidence.public and not rule.believes_callers and self.in_view
+        unsaid = self.in_view and (
+            (evidence.public and not rule.believes_callers)
+            or (rule.wants_more_in_view and evidence.strength is Confidence.MEDIUM)
+        )
         strength = Confidence.LOW if alone or unused or single or unsaid else evidence.strength
         text = evidence.text
         if self.doubts is not None:

@@ -130,4 +130,5 @@ RULE = Rule(
         Need.STATE_OF_THREADS,
     ),
     believes_callers=False,
+    wants_more_in_view=True,
 )

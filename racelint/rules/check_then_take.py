@@ -192,4 +192,5 @@ RULE = Rule(
     find,
     needs=(Need.TAKEN_BY_THREADS, Need.STATE_OF_THREADS, Need.QUEUE),
     believes_callers=False,
+    wants_more_in_view=True,
 )

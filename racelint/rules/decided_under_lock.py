@@ -241,4 +241,5 @@ RULE = Rule(
         Need.STATE_OF_THREADS,
         Need.GUARDED_STATE,
     ),
+    wants_more_in_view=True,
 )

@@ -441,4 +441,5 @@ RULE = Rule(
     find,
     needs=(Need.GUARDED_STATE, Need.USED_UNDER_LOCK, Need.GUARDED_BY_TASKS, Need.GUARDED_PAIR),
     believes_callers=False,
+    wants_more_in_view=True,
 )

@@ -72,4 +72,5 @@ RULE = Rule(
     __doc__,
     find,
     needs=(Need.STORE_UPDATE,),
+    wants_more_in_view=True,
 )

@@ -250,4 +250,5 @@ RULE = Rule(
     __doc__,
     find,
     needs=(Need.STATE_AND_STORE,),
+    wants_more_in_view=True,
 )

@@ -267,4 +267,5 @@ RULE = Rule(
         Need.HANDED_OVER,
     ),
     believes_callers=False,
+    wants_more_in_view=True,
 )

@@ -285,4 +285,5 @@ RULE = Rule(
     find,
     needs=(Need.STATE_OF_TASKS, Need.SUCCESSOR),
     believes_callers=False,
+    wants_more_in_view=True,
 )

@@ -351,4 +351,13 @@ def used_together(unit: Unit, one: Resource, other: Resource) -> Evidence | None
     return best
 
 
-RULE = Rule("RL403", "torn-pair", (World.TASKS, World.THREADS), "torn pair", __doc__, find, needs=(Need.PAIR,))
+RULE = Rule(
+    "RL403",
+    "torn-pair",
+    (World.TASKS, World.THREADS),
+    "torn pair",
+    __doc__,
+    find,
+    needs=(Need.PAIR,),
+    wants_more_in_view=True,
+)

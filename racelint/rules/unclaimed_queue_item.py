@@ -122,4 +122,13 @@ def _evidence(unit: Unit, taken: Taken) -> Evidence | None:
     )
 
 
-RULE = Rule("RL502", "unclaimed-queue-item", (World.PROCESSES,), "done twice", __doc__, find, needs=(Need.QUEUE,))
+RULE = Rule(
+    "RL502",
+    "unclaimed-queue-item",
+    (World.PROCESSES,),
+    "done twice",
+    __doc__,
+    find,
+    needs=(Need.QUEUE,),
+    wants_more_in_view=True,
+)
