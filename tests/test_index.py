@@ -164,3 +164,20 @@ def test_a_method_that_all_objects_have_is_of_a_class_with_a_like_name(receiver:
         """
     )
     assert [finding.code for finding in lint_source(text, "app.py").findings] == ["RL102"] * meant
+
+
+def test_a_file_is_alone_where_nothing_of_its_project_is_there() -> None:
+    """It imports none of the others, none imports it, and it lies in no package of theirs."""
+    texts = {
+        "alone.py": "import os\n",
+        "also.py": "import asyncio\n",
+        "users.py": "import used\n",
+        "used.py": "",
+        "app/__init__.py": "",
+        "app/plugin.py": "import os\n",
+        "tool/__init__.py": "import os\n",
+    }
+    modules = tuple(collect(Source(path, text)) for path, text in texts.items())
+    alone = [path for path in texts if Index(modules).alone(path)]
+    assert alone == ["alone.py", "also.py", "tool/__init__.py"]
+    assert not Index(modules, whole=False).alone("alone.py")

@@ -449,8 +449,16 @@ class Index:
         return len(self.modules) >= FEWEST_MODULES and path in self.users
 
     def alone(self, path: str) -> bool:
-        """Whether nothing of a module's project is there: none of the modules uses it, and it imports none of them."""
-        return self._whole and path not in self.users and path not in self._importers
+        """Whether nothing of a module's project is there: none of the modules uses it, it imports none, and is in no package of any."""
+        shown = path in self.users or path in self._importers or folder(path) in self._packages
+        return self._whole and not shown
+
+    @cached_property
+    def _packages(self) -> frozenset[str]:
+        """The folders that a file makes packages of, and that have other modules, too."""
+        paths = [module.path.replace("\\", "/") for module in self.modules]
+        made = {folder(path) for path in paths if path.rpartition("/")[2] == "__init__.py"}
+        return frozenset(folder(path) for path in paths if path.rpartition("/")[2] != "__init__.py").intersection(made)
 
     @cached_property
     def _importers(self) -> frozenset[str]:
