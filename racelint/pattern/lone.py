@@ -35,7 +35,7 @@ def believed(unit: Unit, evidence: Evidence, act: Access) -> Evidence:
     if not (unit.module.alone and evidence.unseen and evidence.strength is Confidence.LOW):
         return evidence
     root = unit.module.scope.functions.get(evidence.unseen)
-    if root is None:
+    if root is None or unit.locked_at(act):  # another test may come under the lock
         return evidence
     meets = _threads_meet(unit, root, act) if evidence.world == "threads" else _tasks_meet(unit, root)
     return replace(evidence, strength=Confidence.MEDIUM) if meets else evidence
