@@ -43,6 +43,17 @@ def says_that_it_looks(function: FunctionFacts) -> bool:
     return function.name in _LOOKS_BY_SYNTAX or first_word(function.name) in _LOOKS
 
 
+def in_full(function: FunctionFacts, path: str) -> str:
+    """A dotted path whose first name, if it is local and made in one way, is replaced by what it was made from."""
+    for _ in range(3):
+        root, dot, rest = path.partition(".")
+        made = {write.built_from for write in function.writes if write.path == root and write.how == "="}
+        if len(made) != 1 or root not in function.local_names or not all(made):
+            break
+        path = next(iter(made)) + dot + rest
+    return path
+
+
 def calls_entry(call: CallSite, function: FunctionFacts) -> bool:
     """Whether an awaited call runs what a loop of the function goes over, or a method of that by which it is told something."""
     root, dot, method = call.callee.partition(".")

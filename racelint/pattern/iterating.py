@@ -13,9 +13,11 @@ from racelint.finding import Confidence, World
 from racelint.pattern.kept import kept_under_lock
 from racelint.pattern.known_keys import keeps_size
 from racelint.pattern.pair import INTERNAL
+from racelint.pattern.programs import of_one_program
 from racelint.pattern.rivals import beside_loop, rivals
 from racelint.pattern.unit import Unit, same
 from racelint.resolve import CONSTRUCTORS
+from racelint.touch import in_full
 from racelint.words import BRINGS_UP, first_word
 
 VIEWS = ("iterate", "items", "keys", "values")
@@ -83,15 +85,17 @@ def process_wide(unit: Unit) -> Iterator[tuple[Mark, str, Evidence]]:
         if loop.place.unit != unit.facts.qualname:
             continue
         text = unit.module.text(loop.place)
-        name = scope.canonical(_VIEWED.sub("", text))
+        name = scope.canonical(_VIEW.sub("", in_full(unit.facts, text)))
         if name not in scope.models.process_wide:
             continue
         threaded = concurrency.surely_in_threads(unit.facts)
-        reason = "threads run this" if threaded else "nothing tells that others run beside this"
+        unseen = not threaded and unit.module.alone and not of_one_program(unit)
+        enough, told = threaded or unseen, "callers out of view may" if unseen else "nothing tells that others"
+        reason = "threads run this" if threaded else f"{told} run beside this"
         yield (
             loop,
-            text,
-            Evidence(f"any thread may change `{name}`; {reason}", Confidence.MEDIUM if threaded else Confidence.LOW),
+            text if "." in text else name,
+            Evidence(f"any thread may change `{name}`; {reason}", Confidence.MEDIUM if enough else Confidence.LOW),
         )
 
 
@@ -134,6 +138,7 @@ def _fails(unit: Unit, name: str) -> bool:
 
 
 _VIEWED = expression(r"\.(items|keys|values)\(\)$")
+_VIEW = expression(r"\.(items|keys|values)(\(\))?$")
 
 
 def _changed_meanwhile(unit: Unit, read: Access) -> tuple[int, Evidence] | None:
