@@ -61,6 +61,22 @@ def calls_entry(call: CallSite, function: FunctionFacts) -> bool:
     return call.awaited and told and root in function.loop_names
 
 
+def runs_entries(function: FunctionFacts, names: frozenset[str]) -> bool:
+    """Whether a plain function tells something to what one of these names, which loops bind, stands for: code of whoever put it there."""
+    return any(call.callee in names and call.arguments and not call.awaited for call in function.calls)
+
+
+def takes_entry_on(function: FunctionFacts, write: Write) -> bool:
+    """Whether a change puts one entry into a collection in a function by which a listener comes, or a nested one of it does."""
+    if write.how not in ("[]", "add", "setdefault", "append") or function.is_async or function.name in CONSTRUCTORS:
+        return False
+    return not function.name.startswith("_") and not _BEGINS_ONE.isdisjoint(function.name.lower().split("_"))
+
+
+_BEGINS_ONE = frozenset({"add", "register", "subscribe", "on", "attach", "connect", "listen", "watch"})
+"""Words in the names of functions by which a listener comes."""
+
+
 def ends_entry(function: FunctionFacts, write: Write) -> bool:
     """Whether a change takes one entry out of a collection in a function by which that entry, as a listener, goes."""
     if write.how not in _TAKES_ONE or function.is_async or function.name in CONSTRUCTORS:
