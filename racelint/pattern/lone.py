@@ -15,7 +15,7 @@ from racelint.pattern.programs import by_the_first, of_one_program
 from racelint.pattern.several import beside_others
 from racelint.pattern.sharing import made_by_constructor
 from racelint.pattern.unit import Unit
-from racelint.words import first_word
+from racelint.words import FOR_MANY, WORD, first_word
 
 _OF_THREADS = frozenset({"threading", "_thread", "concurrent", "multiprocessing", "queue"})
 _ENTERED = frozenset({"__aenter__", "__aexit__", "__call__", "__anext__"})
@@ -36,6 +36,16 @@ def believed(unit: Unit, evidence: Evidence, resource: Resource) -> Evidence:
         return evidence
     meets = _threads_meet(unit, resource) if evidence.world == "threads" else _tasks_meet(unit, root)
     return replace(evidence, strength=Confidence.MEDIUM) if meets else evidence
+
+
+def of_what_many_use(unit: Unit, evidence: Evidence, resource: Resource) -> Evidence:
+    """The same, taken for enough where the file is alone and the state is that of a cache or a pool: these are there for many."""
+    concurrency = unit.module.concurrency
+    if not (unit.module.alone and evidence.unseen and evidence.strength is Confidence.LOW) or concurrency.for_tasks:
+        return evidence
+    words = WORD.findall(resource.owner.rpartition(".")[2])
+    many = bool(words) and resource.kind is Kind.ATTRIBUTE and words[-1].lower() in FOR_MANY
+    return replace(evidence, strength=Confidence.MEDIUM) if many else evidence
 
 
 def made_by_unseen(unit: Unit, act: Access) -> bool:
