@@ -5,7 +5,7 @@ In a project that is in view most of what rests on this alone was wrong when it 
 
 from __future__ import annotations
 
-from racelint.events import Access, Kind, Resource
+from racelint.events import Access, Kind, Resource, Shape
 from racelint.evidence import Evidence
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
@@ -15,7 +15,7 @@ from racelint.pattern.programs import by_the_first, of_one_program
 from racelint.pattern.several import beside_others
 from racelint.pattern.sharing import made_by_constructor
 from racelint.pattern.unit import Unit
-from racelint.words import FOR_MANY, WORD, first_word
+from racelint.words import BRINGS_UP, FOR_MANY, WORD, first_word
 
 _OF_THREADS = frozenset({"threading", "_thread", "concurrent", "multiprocessing", "queue"})
 _ENTERED = frozenset({"__aenter__", "__aexit__", "__call__", "__anext__"})
@@ -46,6 +46,12 @@ def of_what_many_use(unit: Unit, evidence: Evidence, resource: Resource) -> Evid
     words = WORD.findall(resource.owner.rpartition(".")[2])
     many = bool(words) and resource.kind is Kind.ATTRIBUTE and words[-1].lower() in FOR_MANY
     return replace(evidence, strength=Confidence.MEDIUM) if many else evidence
+
+
+def shown_half_made(unit: Unit, made: Access) -> bool:
+    """Whether something is made and put where others find it, and not by what brings its own object up."""
+    new = made.value.shape in (Shape.EMPTY, Shape.NEW, Shape.CALL) and made.resource.kind is Kind.ATTRIBUTE
+    return new and first_word(unit.facts.name) not in BRINGS_UP
 
 
 def made_by_unseen(unit: Unit, act: Access) -> bool:
