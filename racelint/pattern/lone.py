@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from racelint.events import Access, Kind, Resource, Shape
 from racelint.evidence import Evidence
+from racelint.expressions import expression
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
 from racelint.frozen import replace
@@ -18,6 +19,7 @@ from racelint.pattern.unit import Unit
 from racelint.words import BRINGS_UP, FOR_MANY, WORD, first_word
 
 _OF_THREADS = frozenset({"threading", "_thread", "concurrent", "multiprocessing", "queue"})
+_MOVED = expression(r"(six|future)\.moves\.(queue|_thread)\b")
 _ENTERED = frozenset({"__aenter__", "__aexit__", "__call__", "__anext__"})
 """Whoever enters an object, or iterates over it, has mostly made it for himself; frameworks call one that they have made."""
 
@@ -75,7 +77,13 @@ def _threads_meet(unit: Unit, resource: Resource) -> bool:
         *unit.module.scope.classes,
     )
     concurrency = unit.module.concurrency
-    return not concurrency.for_tasks and (of_all or not unit.module.scope.libraries.isdisjoint(_OF_THREADS))
+    return not concurrency.for_tasks and (of_all or knows_threads(unit))
+
+
+def knows_threads(unit: Unit) -> bool:
+    """Whether the file uses anything that threads are made or kept apart with."""
+    scope = unit.module.scope
+    return not scope.libraries.isdisjoint(_OF_THREADS) or any(map(_MOVED.match, scope.imports.values()))
 
 
 def _tasks_meet(unit: Unit, root: FunctionFacts) -> bool:
