@@ -67,7 +67,7 @@ def runs_entries(function: FunctionFacts, names: frozenset[str]) -> bool:
 
 
 def takes_entry_on(function: FunctionFacts, write: Write) -> bool:
-    """Whether a change puts one entry into a collection in a function by which a listener comes, or a nested one of it does."""
+    """Whether a change puts one entry into a collection in a public function by which a listener comes."""
     if write.how not in ("[]", "add", "setdefault", "append") or function.is_async or function.name in CONSTRUCTORS:
         return False
     return not function.name.startswith("_") and not _BEGINS_ONE.isdisjoint(function.name.lower().split("_"))
