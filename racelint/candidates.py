@@ -236,7 +236,7 @@ class Candidates:
         for function in self.scope.every_function:
             if not function.loop_names or function.is_async or not function.owner:
                 continue
-            if any(
+            if self.concurrency.decorator_guards(function) or any(
                 path.count(".") == 1 and path.startswith("self.") and self.is_guard(path)
                 for path in self.taken(function)
             ):

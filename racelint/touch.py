@@ -43,11 +43,38 @@ def says_that_it_looks(function: FunctionFacts) -> bool:
     return function.name in _LOOKS_BY_SYNTAX or first_word(function.name) in _LOOKS
 
 
+def in_full(function: FunctionFacts, path: str) -> str:
+    """A dotted path whose first name, if it is local and made in one way, is replaced by what it was made from."""
+    for _ in range(3):
+        root, dot, rest = path.partition(".")
+        made = {write.built_from for write in function.writes if write.path == root and write.how == "="}
+        if len(made) != 1 or root not in function.local_names or not all(made):
+            break
+        path = next(iter(made)) + dot + rest
+    return path
+
+
 def calls_entry(call: CallSite, function: FunctionFacts) -> bool:
     """Whether an awaited call runs what a loop of the function goes over, or a method of that by which it is told something."""
     root, dot, method = call.callee.partition(".")
     told = not dot or method.startswith(("on_", "handle", "notify", "emit", "callback", "dispatch", "__call__"))
     return call.awaited and told and root in function.loop_names
+
+
+def runs_entries(function: FunctionFacts, names: frozenset[str]) -> bool:
+    """Whether a plain function tells something to what one of these names, which loops bind, stands for: code of whoever put it there."""
+    return any(call.callee in names and call.arguments and not call.awaited for call in function.calls)
+
+
+def takes_entry_on(function: FunctionFacts, write: Write) -> bool:
+    """Whether a change puts one entry into a collection in a public function by which a listener comes."""
+    if write.how not in ("[]", "add", "setdefault", "append") or function.is_async or function.name in CONSTRUCTORS:
+        return False
+    return not function.name.startswith("_") and not _BEGINS_ONE.isdisjoint(function.name.lower().split("_"))
+
+
+_BEGINS_ONE = frozenset({"add", "register", "subscribe", "on", "attach", "connect", "listen", "watch"})
+"""Words in the names of functions by which a listener comes."""
 
 
 def ends_entry(function: FunctionFacts, write: Write) -> bool:

@@ -251,6 +251,9 @@ BEFORE = {
 }
 """By word of a name that says "when the job is done" the words that say "before it is"."""
 
+FOR_MANY = frozenset({"cache", "pool", "storage"})
+"""Last words of the names of classes whose objects are there for all who want something of them."""
+
 BRINGS_UP = frozenset(
     "setup init initialize initialise reinitialize reinitialise start startup connect open login bootstrap launch bind".split()
 )

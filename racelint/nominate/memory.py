@@ -12,7 +12,7 @@ from racelint.evidence.starts import may_start
 from racelint.facts import FunctionFacts
 from racelint.finding import World
 from racelint.resolve import CONSTRUCTORS, TAKES, for_each_thread
-from racelint.touch import looks_up_and_changes
+from racelint.touch import looks_up_and_changes, runs_entries
 from racelint.words import ADDS_CALLBACK, ADVANCED, ASKED, first_word
 
 
@@ -21,6 +21,8 @@ def thread_iteration(c: Candidate) -> bool:
     module = c.module
     if c.facts.is_async or not (any(function.loop_names for function in c.functions) or c.called & _COMPARING):
         return False
+    if module.scope.index.alone(module.scope.facts.path) and _runs_listeners(c):
+        return True
     if module.starts_threads and next(filled_by_started(module.concurrency, c.facts), None) is not None:
         return True
     return any(
@@ -28,6 +30,13 @@ def thread_iteration(c: Candidate) -> bool:
         for key in c.reads
         if key in module.resizing
     )
+
+
+def _runs_listeners(c: Candidate) -> bool:
+    """Whether a loop may call what stands in a collection, and a function of the module puts one in or takes one out."""
+    return any(
+        runs_entries(function, function.loop_names) for function in c.functions
+    ) and not c.reads.keys().isdisjoint(c.module.resizing)
 
 
 _COMPARING = frozenset({"max", "min"})

@@ -9,6 +9,7 @@ from racelint.evidence.hooks import kept_for_later
 from racelint.facts import FunctionFacts, Write
 from racelint.finding import World
 from racelint.resolve import Scope
+from racelint.touch import in_full
 from racelint.words import LOOP_CALLS, OF_LOOP
 
 
@@ -17,7 +18,7 @@ def process_wide_iteration(c: Candidate) -> bool:
     scope = c.module.scope
     return bool(c.facts.loop_names) and any(
         known == name or known.startswith(name + ".")
-        for name in {scope.canonical(path) for path in c.facts.reads if "." in path}
+        for name in {scope.canonical(in_full(c.facts, path)) for path in c.facts.reads if "." in path}
         for known in scope.models.process_wide
     )
 

@@ -66,8 +66,10 @@ def _stops(unit: Unit, step: Access, other: Unit, rest: Access, lock: Acquire) -
     Who brings the object up does so before there is anything to go over.
     """
     own = lock.lock.kind is Kind.ATTRIBUTE and lock.lock.name.count(".") == 1 and lock.lock.owner == rest.resource.owner
+    within = unit.module.scope.functions.get(rest.place.unit, other.facts)
+    around = lock.lock.name in within.decorators and within.owner == unit.facts.owner == rest.resource.owner
     return (
-        own
+        (own or around)
         and step.how in SIZES
         and not unit.facts.parent  # whoever it is handed to may call it under the lock
         and not unit.locked_at(step)

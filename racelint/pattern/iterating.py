@@ -13,9 +13,11 @@ from racelint.finding import Confidence, World
 from racelint.pattern.kept import kept_under_lock
 from racelint.pattern.known_keys import keeps_size
 from racelint.pattern.pair import INTERNAL
+from racelint.pattern.programs import of_one_program
 from racelint.pattern.rivals import beside_loop, rivals
 from racelint.pattern.unit import Unit, same
 from racelint.resolve import CONSTRUCTORS
+from racelint.touch import ends_entry, in_full, runs_entries, takes_entry_on
 from racelint.words import BRINGS_UP, first_word
 
 VIEWS = ("iterate", "items", "keys", "values")
@@ -45,7 +47,7 @@ def iterated_by_threads(unit: Unit) -> Iterator[tuple[Access, int, Evidence]]:
             seen.add(read.id)
             if fails_anyway(unit, read, loop):
                 continue
-            found = _changed_meanwhile(unit, read)
+            found = _changed_meanwhile(unit, read) or _changed_by_entries(unit, read, loop)
             if found is not None:
                 yield read, *found
 
@@ -83,15 +85,17 @@ def process_wide(unit: Unit) -> Iterator[tuple[Mark, str, Evidence]]:
         if loop.place.unit != unit.facts.qualname:
             continue
         text = unit.module.text(loop.place)
-        name = scope.canonical(_VIEWED.sub("", text))
+        name = scope.canonical(_VIEW.sub("", in_full(unit.facts, text)))
         if name not in scope.models.process_wide:
             continue
         threaded = concurrency.surely_in_threads(unit.facts)
-        reason = "threads run this" if threaded else "nothing tells that others run beside this"
+        unseen = not threaded and unit.module.alone and not of_one_program(unit)
+        enough, told = threaded or unseen, "callers out of view may" if unseen else "nothing tells that others"
+        reason = "threads run this" if threaded else f"{told} run beside this"
         yield (
             loop,
-            text,
-            Evidence(f"any thread may change `{name}`; {reason}", Confidence.MEDIUM if threaded else Confidence.LOW),
+            text if "." in text else name,
+            Evidence(f"any thread may change `{name}`; {reason}", Confidence.MEDIUM if enough else Confidence.LOW),
         )
 
 
@@ -133,7 +137,9 @@ def _fails(unit: Unit, name: str) -> bool:
     return bool(made) and made <= {*KEYED, *DEQUES} and given <= {"empty", "display"}
 
 
+_NAMES = expression(r"[A-Za-z_]\w*")
 _VIEWED = expression(r"\.(items|keys|values)\(\)$")
+_VIEW = expression(r"\.(items|keys|values)(\(\))?$")
 
 
 def _changed_meanwhile(unit: Unit, read: Access) -> tuple[int, Evidence] | None:
@@ -154,6 +160,24 @@ def _changed_meanwhile(unit: Unit, read: Access) -> tuple[int, Evidence] | None:
         if strength is not None and (best is None or strength.rank > best[1].strength.rank):
             best = write.line, Evidence(f"{found.text}; `{function.qualname}` changes it", strength)
     return best
+
+
+def _changed_by_entries(unit: Unit, read: Access, loop: Mark) -> tuple[int, Evidence] | None:
+    """Where a listener comes or goes, if the loop of a file that is alone runs listeners, which are told of neither.
+
+    They may do so themselves, as whoever listens only once does, or another thread may.
+    """
+    function = unit.module.scope.functions.get(loop.place.unit)
+    if not unit.module.alone or function is None or function.decorators or not fails_when_resized(unit, read):
+        return None  # a decorator may take a lock
+    names = frozenset(_NAMES.findall(unit.module.text(loop.place))) & function.loop_names
+    if not runs_entries(function, function.loop_names - names):
+        return None
+    for other, write in unit.module.concurrency.writers(read.resource):
+        if ends_entry(other, write) or takes_entry_on(other, write):
+            text = f"the loop runs code of the entries; `{other.qualname}` changes it for whoever asks"
+            return write.line, Evidence(text, Confidence.MEDIUM, World.THREADS.value)
+    return None
 
 
 def _into_a_new_one(function: FunctionFacts, write: Write) -> bool:

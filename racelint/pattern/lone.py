@@ -6,9 +6,10 @@ In a project that is in view most of what rests on this alone was wrong when it 
 from __future__ import annotations
 
 from racelint.creation import of_lifecycle
-from racelint.events import Access, Kind
+from racelint.events import Access, Kind, Resource, Shape
 from racelint.evidence import Evidence
 from racelint.evidence.calls import LOOPS
+from racelint.expressions import expression
 from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
 from racelint.frozen import replace
@@ -17,8 +18,10 @@ from racelint.pattern.programs import by_the_first, of_one_program
 from racelint.pattern.several import beside_others
 from racelint.pattern.sharing import made_by_constructor
 from racelint.pattern.unit import Unit
+from racelint.words import BRINGS_UP, FOR_MANY, WORD, first_word
 
 _OF_THREADS = frozenset({"threading", "_thread", "concurrent", "multiprocessing", "queue"})
+_MOVED = expression(r"(six|future)\.moves\.(queue|_thread)\b")
 _SETS_UP = frozenset({"as_view"})
 """Called while routes are registered."""
 _ENTERED = frozenset({"__aenter__", "__aexit__", "__call__", "__anext__"})
@@ -39,6 +42,22 @@ def believed(unit: Unit, evidence: Evidence, act: Access) -> Evidence:
         return evidence
     meets = _threads_meet(unit, root, act) if evidence.world == "threads" else _tasks_meet(unit, root)
     return replace(evidence, strength=Confidence.MEDIUM) if meets else evidence
+
+
+def of_what_many_use(unit: Unit, evidence: Evidence, resource: Resource) -> Evidence:
+    """The same, taken for enough where the file is alone and the state is that of a cache or a pool: these are there for many."""
+    concurrency = unit.module.concurrency
+    if not (unit.module.alone and evidence.unseen and evidence.strength is Confidence.LOW) or concurrency.for_tasks:
+        return evidence
+    words = WORD.findall(resource.owner.rpartition(".")[2])
+    many = bool(words) and resource.kind is Kind.ATTRIBUTE and words[-1].lower() in FOR_MANY
+    return replace(evidence, strength=Confidence.MEDIUM) if many else evidence
+
+
+def shown_half_made(unit: Unit, made: Access) -> bool:
+    """Whether something is made and put where others find it, and not by what brings its own object up."""
+    new = made.value.shape in (Shape.EMPTY, Shape.NEW, Shape.CALL) and made.resource.kind is Kind.ATTRIBUTE
+    return new and first_word(unit.facts.name) not in BRINGS_UP
 
 
 def made_by_unseen(unit: Unit, act: Access) -> bool:
@@ -66,9 +85,13 @@ def _threads_meet(unit: Unit, root: FunctionFacts, act: Access) -> bool:
     ):
         return True
     methods = unit.module.scope.methods.get(root.owner, {}).values()
-    if _OF_THREADS.isdisjoint(unit.module.scope.libraries) or any(method.is_async for method in methods):
-        return False
-    return not _called_here(unit, root)
+    return knows_threads(unit) and not (any(method.is_async for method in methods) or _called_here(unit, root))
+
+
+def knows_threads(unit: Unit) -> bool:
+    """Whether the file uses anything that threads are made or kept apart with."""
+    scope = unit.module.scope
+    return not scope.libraries.isdisjoint(_OF_THREADS) or any(map(_MOVED.match, scope.imports.values()))
 
 
 def _tasks_meet(unit: Unit, root: FunctionFacts) -> bool:

@@ -11,6 +11,7 @@ from racelint.facts import FunctionFacts
 from racelint.finding import Confidence
 from racelint.frozen import replace
 from racelint.pattern.handed import QUEUES
+from racelint.pattern.lone import believed
 from racelint.pattern.module import here
 from racelint.pattern.unit import Unit, held_at, same
 from racelint.words import DEQUEUES, ENQUEUES
@@ -97,11 +98,20 @@ def _looked_up(unit: Unit, queue: str, note: Access) -> tuple[str, Evidence] | N
         if found is None and not surely:
             continue
         text = "the module itself starts a thread that takes from the queue" if found is None or surely else found.text
-        strength = Confidence.HIGH if surely else Confidence.LOW if found is None or found.public else found.strength
+        strength = Confidence.HIGH if surely else _strength(unit, note, found)
         told = Evidence(f"{text}; `{function.qualname}` looks the entry up", strength, "threads")
         if best is None or told.strength.rank > best[1].strength.rank:
             best = function.qualname, told
     return best
+
+
+def _strength(unit: Unit, note: Access, found: Evidence | None) -> Confidence:
+    """How sure it is that the two run at once, where no thread of the module surely takes from the queue."""
+    if found is None:
+        return Confidence.LOW
+    if not found.public:
+        return found.strength
+    return Confidence.LOW if believed(unit, found, note) is found else Confidence.MEDIUM
 
 
 def _takes(function: FunctionFacts, queue: str) -> bool:

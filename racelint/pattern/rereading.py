@@ -10,6 +10,7 @@ from racelint.facts import FunctionFacts, Write
 from racelint.finding import Confidence, World
 from racelint.frozen import dataclass, replace
 from racelint.pattern.kept import kept_under_lock
+from racelint.pattern.lone import of_what_many_use
 from racelint.pattern.looked_up import changed_by_looking
 from racelint.pattern.module import here
 from racelint.pattern.named_entries import handed_the_same, named_to_both, own_of_each_run
@@ -70,7 +71,10 @@ def rereads(unit: Unit) -> Iterator[Reread]:
                 evidence, name = remover(unit, use, by_others=True) or (evidence.weakened(), name)
             # who asks for a property is not seen, nor whether a lock is held there
             unseen = use.op is Op.READ and not use.resource.key and "property" in unit.facts.decorators
-            if (unsaid and not _said_to_be_shared(unit, use)) or _only_under_lock(unit) or unseen:
+            of_many = of_what_many_use(unit, evidence, use.resource)
+            shared = of_many is not evidence or _said_to_be_shared(unit, use)
+            evidence = of_many
+            if (unsaid and not shared) or _only_under_lock(unit) or unseen:
                 evidence = evidence.weakened()
             half = evidence.half.rpartition(".")[2]
             if half.startswith("_") and not half.endswith("__"):

@@ -38,8 +38,8 @@ out in another step than the test is RL506.
             self.span = None
 
 ## Missed alarms
-Objects that only callers outside of the module share between threads, unless the class has a lock for what is read. An entry that
-one caller asks for by its name and another takes out by its name.
+Objects that only callers outside of the module share between threads, unless the class has a lock for what is read, or is a cache or a
+pool by its name and no other module is read with it. An entry that one caller asks for by its name and another takes out by its name.
 """
 
 from collections.abc import Iterable

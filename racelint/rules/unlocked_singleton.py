@@ -45,7 +45,8 @@ from collections.abc import Iterable
 from racelint.creation import made_without_lock
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
-from racelint.pattern.lone import believed
+from racelint.pattern import Access, Evidence
+from racelint.pattern.lone import believed, shown_half_made
 from racelint.pattern.made import calls_resource, made_at_import
 from racelint.pattern.module import Module
 from racelint.pattern.rivals import with_itself
@@ -78,7 +79,7 @@ def find(module: Module) -> Iterable[Finding]:
                 pair.second,
                 ((Role.CHECK, pair.first), (Role.WRITE, pair.second)),
                 f"`{name}` is tested on line {module.line(pair.first)} and set here; {WAYS[way]}",
-                believed(unit, evidence, pair.second) if way == "plain" else evidence,
+                told(unit, pair.second, way, evidence),
                 World.THREADS,
                 name,
                 Fix(
@@ -86,6 +87,12 @@ def find(module: Module) -> Iterable[Finding]:
                 ),
                 harm,
             )
+
+
+def told(unit: Unit, made: Access, way: str, evidence: Evidence) -> Evidence:
+    """The evidence, with what is believed of a file that is alone."""
+    plain = way == "plain" or (way == "early" and shown_half_made(unit, made))
+    return believed(unit, evidence, made) if plain else evidence
 
 
 def cached(module: Module, unit: Unit) -> Iterable[Finding]:
