@@ -27,7 +27,7 @@ from racelint.flow.locks import is_lock, lock_given, lock_handed, lock_world
 from racelint.flow.names import OWN_TO_THREAD
 from racelint.flow.new_locks import new_lock_of
 from racelint.flow.recording import NO_NAMES
-from racelint.flow.row_locks import end_row_locks
+from racelint.flow.row_locks import end_begun, end_row_locks
 from racelint.flow.rows import write_row
 from racelint.flow.scopes import begun_by_name, committing_scope, manager_of
 from racelint.flow.summaries import source_of
@@ -108,6 +108,7 @@ class Contexts(Leaving):
             opened += [guard.id for guard in self.acquisitions(held) if guard.what == "lock" and guard.id >= begin]
         inner = frozenset(guard.id for guard in self.acquisitions(frozenset(opened)) if guard.what == "transaction")
         for state in left:
+            end_begun(self, state, inner)
             state.held -= frozenset(opened)
             if state is not self.state:
                 end_row_locks(self, state, inner)
