@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from racelint.evidence.foreign import foreign
+from racelint.evidence.own_gates import gate_of
 from racelint.evidence.roots import Roots
 from racelint.evidence.taken import taken_before, takes_any
 from racelint.evidence.wrappers import around
@@ -235,6 +236,9 @@ class Guards(Roots):
                 target = foreign(guard, caller, self.scope)
                 functions = [target.function] if target is not None else []
             held = {inner for function in functions for inner in function.yields_within}
+            if dot and own != self_name and self.receiver_type(own, caller).startswith(":"):
+                gates = [gate_of(self.scope, method) for method in self.target(guard, caller)]
+                held.update(f"{own}.{gate.partition('.')[2]}" for gate in gates if gate)
             if any(function.yields and self.takes_lock(function) for function in functions):
                 held.add(f"lock of {guard}")
             known = self._within[key] = frozenset(held)

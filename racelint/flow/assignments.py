@@ -25,6 +25,9 @@ from racelint.flow.rows import note_changed, row_of
 from racelint.flow.summaries import Definition, Program, source_of
 from racelint.frozen import replace
 
+Holder = tuple[Value, str, Ids]
+"""What an attribute or entry is of, the entry's key, and the accesses that the key is computed from."""
+
 
 class Assignments(Evaluator):
     """Walks statements that bind."""
@@ -114,7 +117,13 @@ class Assignments(Evaluator):
         return declared if declared in self.models.types else ""
 
     def augmented(self, node: cst.AugAssign) -> None:
-        old = self.evaluate(node.target)
+        target = node.target
+        holder = None
+        if isinstance(target, (cst.Attribute, cst.Subscript)):
+            holder = self._holder(target)
+            old = self._part(target, holder)
+        else:
+            old = self.evaluate(target)
         new = self.evaluate(node.value)
         self.note_next(node.operator, old, new, node)
         appended = bool(old.stems) and (new.shape == Shape.NEW and new.type in ("list", "tuple", "set", "dict"))
@@ -130,16 +139,37 @@ class Assignments(Evaluator):
                 Op.UPDATE, old.ref, node, Value(new.stems, Shape.NEW), "extend"
             )  # changes the object, rebinds it to itself
             return
-        self.store(node.target, value, node, "+=")
+        self.store(target, value, node, "+=", holder)
 
-    def store(self, target: cst.BaseExpression, value: Value, node: cst.CSTNode, how: str = "=") -> None:
-        """Assigns a value."""
+    def _holder(self, target: cst.Attribute | cst.Subscript) -> Holder:
+        """Walks what an attribute or entry is of, and its key."""
+        base = self.plain(target.value)
+        if type(target) is cst.Subscript:
+            return base, self.key(target), self.key_stems
+        return base, "", NO_IDS
+
+    def _part(self, target: cst.Attribute | cst.Subscript, holder: Holder) -> Value:
+        """Reads the attribute or entry of a holder that was walked."""
+        base, key, _ = holder
+        return (
+            self.entry_of(base, key, target) if isinstance(target, cst.Subscript) else self.attribute_of(base, target)
+        )
+
+    def store(
+        self,
+        target: cst.BaseExpression,
+        value: Value,
+        node: cst.CSTNode,
+        how: str = "=",
+        holder: Holder | None = None,
+    ) -> None:
+        """Assigns a value; an update has walked what it changes a part of before it read the part."""
         if type(target) is cst.Name:
             self._store_name(target, value, node, how)
         elif type(target) is cst.Attribute:
-            self._store_attribute(target, value, node, how)
+            self._store_attribute(target, holder or self._holder(target), value, node, how)
         elif type(target) is cst.Subscript:
-            self._store_item(target, value, node, how)
+            self._store_item(target, holder or self._holder(target), value, node, how)
         elif isinstance(target, (cst.Tuple, cst.List)):
             for index, element in enumerate(target.elements):
                 part = value.part(str(index))
@@ -178,8 +208,10 @@ class Assignments(Evaluator):
             return
         self.bind(name, value)
 
-    def _store_attribute(self, target: cst.Attribute, value: Value, node: cst.CSTNode, how: str) -> None:
-        base = self.plain(target.value)
+    def _store_attribute(
+        self, target: cst.Attribute, holder: Holder, value: Value, node: cst.CSTNode, how: str
+    ) -> None:
+        base = holder[0]
         attr = target.attr.value
         text = source_of(target)
         resource, _ = self.resource_of(base, attr, text)
@@ -264,10 +296,8 @@ class Assignments(Evaluator):
             held.what == "lock" and held.lock.owner == owner for held in self.acquisitions(self.state.held)
         )
 
-    def _store_item(self, target: cst.Subscript, value: Value, node: cst.CSTNode, how: str) -> None:
-        base = self.plain(target.value)
-        key = self.key(target)
-        key_stems = self.key_stems
+    def _store_item(self, target: cst.Subscript, holder: Holder, value: Value, node: cst.CSTNode, how: str) -> None:
+        base, key, key_stems = holder
         if type(target.value) is cst.Attribute:
             note_changed(self, base, value.stems | base.stems)
         self._note_item_changed(target)

@@ -15,6 +15,7 @@ from racelint.events import (
     Shape,
     Value,
 )
+from racelint.evidence.own_gates import gate_of, lets_in_many
 from racelint.evidence.wrappers import OF_FUNCTION, is_lock_maker, is_own_lock, is_transaction, makes_own_lock
 from racelint.expressions import expression
 from racelint.facts import BEGUN, BEGUN_ALONE, FORGIVES, FunctionFacts
@@ -26,7 +27,7 @@ from racelint.flow.locks import is_lock, lock_given, lock_handed, lock_world
 from racelint.flow.names import OWN_TO_THREAD
 from racelint.flow.new_locks import new_lock_of
 from racelint.flow.recording import NO_NAMES
-from racelint.flow.row_locks import end_row_locks
+from racelint.flow.row_locks import end_begun, end_row_locks
 from racelint.flow.rows import write_row
 from racelint.flow.scopes import begun_by_name, committing_scope, manager_of
 from racelint.flow.summaries import source_of
@@ -107,6 +108,7 @@ class Contexts(Leaving):
             opened += [guard.id for guard in self.acquisitions(held) if guard.what == "lock" and guard.id >= begin]
         inner = frozenset(guard.id for guard in self.acquisitions(frozenset(opened)) if guard.what == "transaction")
         for state in left:
+            end_begun(self, state, inner)
             state.held -= frozenset(opened)
             if state is not self.state:
                 end_row_locks(self, state, inner)
@@ -259,11 +261,30 @@ class Contexts(Leaving):
             number = next((number for number in entered if number is not None), None)
             if number is not None:
                 return number
+        if (gate := self._enter_gate(manager, expression)) is not None:
+            return gate
         if not self.program.concurrency.takes_lock(manager):
             return None
         text = source_of(expression)
         lock = Resource(Kind.STORE, "lock", text, text, OF_PROJECT)
         return self.acquire(lock, "lock", "any", self.place(expression))
+
+    def _enter_gate(self, manager: FunctionFacts, call: cst.Call) -> int | None:
+        """The lock of an object of the project that its context manager holds, or by which it counts who is inside."""
+        path = gate_of(self.scope, manager)
+        gate = path.partition(".")[2]
+        if not gate or not isinstance(call.func, cst.Attribute):
+            return None
+        holder = source_of(call.func.value)
+        first = holder.partition(".")[0]
+        kind = Kind.ARGUMENT if first in self.function.local_names else Kind.GLOBAL
+        kind = Kind.ATTRIBUTE if first == enclosing_self(self.function, self.scope)[1] else kind
+        lock = Resource(kind, self.scope.defining_class(manager.owner, gate), gate, f"{holder}.{gate}")
+        world = lock_world(self, Value(type=self.scope.attribute_type(manager.owner, gate)))
+        number = self.acquire(lock, "lock", world, self.place(call))
+        if lets_in_many(manager, path):
+            self.with_others.add(number)
+        return number
 
     def _made_there(self, manager: FunctionFacts, guard: str) -> list[str]:
         """What makes the lock that a context manager holds, if it makes it itself and does not take one that is there already."""
@@ -309,6 +330,9 @@ class Contexts(Leaving):
             return self.acquire(Resource(Kind.TABLE, "transaction", guard, guard), "transaction", "processes", place)
         first, _, rest = guard.partition(".")
         if first in (self_name, "self") and rest and owner:
+            holder, dot, last = rest.rpartition(".")
+            if dot and (kept := self.scope.attribute_type(owner, holder)).startswith(":"):
+                owner, rest = kept[1:], last  # a lock of an object that this one has
             value = Value(type=self.scope.attribute_type(owner, rest), text=guard)
         else:
             value = Value(type=names.built_type(names.assigned.get(guard, "")), text=guard)

@@ -252,6 +252,10 @@ class Names(Recorder):
         base = self.evaluate(node.value)
         key = self.key(node)
         self.testing = testing
+        return self.entry_of(base, key, node)
+
+    def entry_of(self, base: Value, key: str, node: cst.Subscript) -> Value:
+        """The value of `base[key]`."""
         if key == "0":
             self.firsts |= base.stems
         if base.row is not None and (column := self.column_named(base.row, key)):

@@ -57,6 +57,8 @@ class Recorder(Builder):
         """The expression whose value is tested, or given to a local name and to nothing else."""
         self.tried: set[int] = set()
         """The acquisitions that may have failed."""
+        self.with_others: set[int] = set()
+        """Those of locks that let in several readers at once: they keep nobody from what is changed there."""
         self.on_stacks: dict[str, set[int]] = {}
         """The acquisitions that each `ExitStack` holds, by its name."""
         self.until = 0
@@ -115,7 +117,7 @@ class Recorder(Builder):
             resource,
             place,
             self.site or place,
-            self.state.held,
+            self.state.held - self.with_others if op.changes and self.with_others else self.state.held,
             self._control(),
             value,
             how,

@@ -35,6 +35,13 @@ def note_nested(ev: Evaluator, arguments: Arguments, node: cst.CSTNode) -> None:
             ev.mark("lock within a query", node, model.text if model is not None else value.text)
 
 
+def end_begun(ev: Evaluator, state: State, opened: frozenset[int]) -> None:
+    """Drops the transactions that statements have begun since (`BEGIN IMMEDIATE`): the context that commits ends them, too."""
+    if opened:
+        held = ev.acquisitions(state.held)
+        state.held -= {guard.id for guard in held if guard.what == "transaction" and guard.id > min(opened)}
+
+
 def end_row_locks(ev: Evaluator, state: State, opened: frozenset[int]) -> None:
     """Drops the row locks that were taken since, when the outermost transaction ends."""
     held = ev.acquisitions(state.held)

@@ -25,7 +25,10 @@ def manager_of(ev: Evaluator, expression: cst.BaseExpression) -> tuple[FunctionF
     if not isinstance(expression, cst.Call):
         return None
     path = source_of(expression.func)
-    targets = ev.program.concurrency.target(path, ev.function) if path.count(".") < 2 else []
+    concurrency = ev.program.concurrency
+    holder = path.rpartition(".")[0]
+    known = "." not in holder or concurrency.receiver_type(holder, ev.function).startswith(":")
+    targets = concurrency.target(path, ev.function) if known else []
     manager = targets[0] if len(targets) == 1 else ev.program.elsewhere.helper(path, ev.function)
     if manager is None or not any("contextmanager" in decorator for decorator in manager.decorators):
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from racelint.events import Access, Op, Place
+from racelint.events import Access, Op, Place, Shape
 from racelint.pattern.unit import Unit, same
 from racelint.words import first_word
 
@@ -47,6 +47,23 @@ def awaited_change(unit: Unit, access: Access, other: Unit) -> bool:
         and other.guards(check, wait, "lock")
         for wait in other.marks("wait")
         for number, _ in wait.control
+    )
+
+
+def set_back_unseen(unit: Unit, access: Access, other: Unit, guarded: Access) -> bool:
+    """Whether a thread of the module sets a number back that it has read before, while another method counts it up under a lock.
+
+    What is counted in between is lost: `report(self.pending); self.pending = 0`.
+    """
+    if access.how != "=" or access.value.shape is not Shape.CONSTANT or access.resource.key:
+        return False
+    if access.place.unit != unit.facts.qualname or not unit.module.concurrency.surely_in_threads(unit.facts):
+        return False
+    counts = guarded.how == "+=" and guarded.place.unit == other.facts.qualname != unit.facts.qualname
+    return counts and any(
+        same(read.resource, access.resource) and unit.before(read.id, access.id)
+        for read in unit.accesses(Op.READ, Op.CHECK)
+        if read.id < access.id
     )
 
 

@@ -94,7 +94,7 @@ def _readers(unit: Unit, write: Access) -> Evidence | None:
     resource, facts = write.resource, unit.facts
     if used is None or used.strength is Confidence.LOW:
         used = _read_by_thread(unit, resource) or used
-    served = _served_by(unit, write) or _read_beside(unit, write)
+    served = _served_by(unit, write) or _read_beside(unit, write) or _read_at_once(unit, write)
     if served is not None and (used is None or used.strength is Confidence.LOW):
         return served
     if used is None:
@@ -180,6 +180,23 @@ def _read_by_thread(unit: Unit, resource: Resource) -> Evidence | None:
     if found is None or found.strength is not Confidence.HIGH or found.public or found.called:
         return None
     return Evidence(found.text, Confidence.MEDIUM, "processes")
+
+
+def _read_at_once(unit: Unit, write: Access) -> Evidence | None:
+    """That a thread of the module reads a file, which it writes down in full, while another one that it has started writes it."""
+    concurrency, path = unit.module.concurrency, write.resource.path
+    if not _written_down(unit, path) or not concurrency.surely_in_threads(unit.facts):
+        return None
+    for function in unit.module.scope.facts.functions:
+        if function.qualname == unit.facts.qualname or not opens(function):
+            continue
+        found = concurrency.overlap(unit.facts.qualname, function.qualname, "threads")
+        if found is None or found.strength is not Confidence.HIGH or found.public or found.called:
+            continue
+        reads = [read for read in _reads(unit.module.unit(function.qualname)) if read.resource.path == path]
+        if reads and not any(_unreadable(read) for read in reads):
+            return Evidence(f"`{function.qualname}` reads it; {found.text}", Confidence.MEDIUM, "processes")
+    return None
 
 
 def _served_by(unit: Unit, write: Access) -> Evidence | None:

@@ -9,6 +9,7 @@ from racelint.events import Access, Acquire, Ids, Kind, Mark, Op, Sense, Switch
 from racelint.expressions import expression
 from racelint.finding import World
 from racelint.frozen import dataclass
+from racelint.pattern.left_over import TRIFLING, left_over
 from racelint.pattern.pair import Pair
 from racelint.pattern.seen import is_seen
 from racelint.pattern.transactions import row_locked_at, table_of
@@ -101,7 +102,7 @@ def _removed_rows(unit: Unit) -> Iterator[Taken]:
         worked = any(
             look.id < mark.id < removal.id
             and mark.what in ("call", "slow", "enqueue", "spawn")
-            and not _TRIFLING.search(mark.subject)
+            and not TRIFLING.search(mark.subject)
             and any(name == row.name or name.startswith(f"{row.name}.") for name in (mark.subject, *mark.related))
             for mark in unit.marks("call", "slow", "enqueue", "spawn")
         )
@@ -282,7 +283,7 @@ def _entries(unit: Unit) -> Iterator[Taken]:
             depends = look.id in removal.value.stems | removal.controlled_by
             if unit.only_after_error(look, removal):
                 continue  # an entry of what is gone, or has failed, nobody works on: who removes it once more changes nothing
-            if depends and not _kept_out(unit, look, removal):
+            if depends and not _kept_out(unit, look, removal) and not left_over(unit, look, removal):
                 one = look.how not in LISTING or (_is_one(unit, look, removal) and _used(unit, look, removal))
                 yield Taken(Pair(unit, look, removal), "", one)
                 break
@@ -302,7 +303,7 @@ def _used(unit: Unit, look: Access, removal: Access) -> bool:
         or (
             isinstance(event, Mark)
             and event.what in ("call", "slow", "enqueue", "spawn", "own", "helper")
-            and not _TRIFLING.search(event.subject)
+            and not TRIFLING.search(event.subject)
             and not names.isdisjoint(event.related)
         )
         for event in unit.events
@@ -392,7 +393,7 @@ def _looked_at(unit: Unit, removal: Access) -> bool:
 
 def _works_on(unit: Unit, mark: Mark, taken: Taken) -> bool:
     """Whether a call does something to the item that was chosen: a method of it, or a function that it is handed to."""
-    if mark.what not in ("call", "slow") or _TRIFLING.search(mark.subject):
+    if mark.what not in ("call", "slow") or TRIFLING.search(mark.subject):
         return False
     if mark.place.unit not in (taken.pair.first.place.unit, taken.pair.second.place.unit):
         return False  # where the same name means something else
@@ -419,12 +420,6 @@ def _awaits(unit: Unit, switch: Switch, taken: Taken) -> bool:
         part is not None and part.resource.kind is Kind.ROW and part.resource.name.partition(".")[0] in rows
         for part in parts
     )
-
-
-_TRIFLING = expression(
-    r"(^|\.)(debug|info|warning|warn|error|exception|log|print|append|add|str|repr|len|getattr|isinstance|(is|has)_\w+)$"
-)
-"""Calls that log, or note what was chosen."""
 
 
 def seen_twice(unit: Unit, taken: Taken) -> bool:

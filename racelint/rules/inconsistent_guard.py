@@ -58,7 +58,14 @@ from racelint.pattern.before_others import after_fork, ahead_of_starts, makes
 from racelint.pattern.both_changed import both_changed
 from racelint.pattern.compounds import broken_compounds, broken_sections
 from racelint.pattern.deciding import ADDING
-from racelint.pattern.forgotten import awaited_change, counted_by_both, emptied_after_reading, forgotten_once, steps
+from racelint.pattern.forgotten import (
+    awaited_change,
+    counted_by_both,
+    emptied_after_reading,
+    forgotten_once,
+    set_back_unseen,
+    steps,
+)
 from racelint.pattern.guarded_changes import (
     Guarded,
     Place,
@@ -394,13 +401,16 @@ def unguarded(changes: list[Guarded]) -> Iterator[tuple[Guarded, Guarded, Eviden
             or doubtful
             or (not locks and (flag or alone))
         ):
-            told = None if doubtful or alone else expected(change, others)
+            told = None if doubtful or alone else expected(change, others, evidence)
             evidence = told or Evidence(evidence.text, Confidence.LOW, evidence.world, True)
         yield change, others[0], evidence
 
 
-def expected(change: Guarded, others: list[Guarded]) -> Evidence | None:
-    """What the class itself says of threads that meet at a step: one of them waits for it, or takes another lock for the like."""
+def expected(change: Guarded, others: list[Guarded], found: Evidence) -> Evidence | None:
+    """What the class itself says of threads that meet at a step: one of them waits for it, or takes another lock for the like.
+
+    `found` is what else speaks for it.
+    """
     unit, access, locks, _ = change
     for other, guarded, _, guards in others:
         if not locks and awaited_change(unit, access, other):
@@ -410,6 +420,8 @@ def expected(change: Guarded, others: list[Guarded]) -> Evidence | None:
         if not locks and counted_by_both(unit, access, other, guarded):
             text = f"`{other.facts.qualname}` counts in it, too, and takes the lock for that"
             return Evidence(text, Confidence.MEDIUM, "threads")
+        if not locks and found.strength is not Confidence.LOW and set_back_unseen(unit, access, other, guarded):
+            return found
         apart = steps(unit, access) and steps(other, guarded) and made_apart(unit, locks, guards)
         if apart and not unit.module.concurrency.called_under_lock(unit.facts):
             text = "each of the two takes a lock for its step, and they exclude nobody from the other one"
