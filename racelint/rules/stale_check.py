@@ -98,7 +98,7 @@ def find(module: Module) -> Iterable[Finding]:
                 ((Role.CHECK, pair.first), (Role.SWITCH, pair.switch), (Role.ACT, pair.second)),
                 f"`{name}` is checked on line {module.line(pair.first)} and acted upon here, after the await on line "
                 f"{module.line(pair.switch)}; {consequence}",
-                believed(unit, evidence, pair.second.resource) if kind == "twice" else evidence,
+                believed(unit, evidence, pair.second.resource, _sets_flag(pair)) if kind == "twice" else evidence,
                 World.TASKS,
                 name,
                 Fix(f"check `{name}` again after the await, claim it before the await, or hold one lock over both"),
@@ -389,6 +389,11 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
         text = "the lock that is taken for it, after the look, says that several come at once"
         evidence = stronger(evidence, Evidence(text, Confidence.MEDIUM))
     return ("limit" if grows and vague else "twice", evidence) if evidence is not None else None
+
+
+def _sets_flag(pair: Pair) -> bool:
+    """Whether what was asked is set to be true in the end: who asks expects to be called again."""
+    return pair.second.value.shape is Shape.TRUE and exactly(pair.first.resource, pair.second.resource)
 
 
 def _drawn(unit: Unit, check: Access, sense: Sense, act: Access) -> bool:
