@@ -272,6 +272,12 @@ def asks_class(path: str) -> bool:
     return last[:1].isupper() and not last.isupper() and (verb in LOOK_UP or verb == "by")
 
 
+def makes_asked(name: str, path: str) -> bool:
+    """Whether a function is called after the creation of what a class is asked for: `create_member(…)` and `Member.get_by(…)`."""
+    noun = name.lstrip("_").partition("_")[2].replace("_", "")
+    return bool(noun) and asks_class(path) and path.rpartition(".")[0].rpartition(".")[2].lower() == noun
+
+
 def _named(path: str, awaited: bool) -> frozenset[str]:
     """The effect of `load_x`/`save_x` and their kin, with and without what is loaded or saved."""
     verb, _, noun = path.rpartition(".")[2].lstrip("_").partition("_")

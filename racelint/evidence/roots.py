@@ -21,7 +21,7 @@ from racelint.resolve import CONSTRUCTORS, Scope, locks_of
 from racelint.words import AFTER_FORK, MAIN_LOOPS, first_word
 
 PUBLIC_METHOD, PUBLIC_COROUTINE = "is a public method", "is a public coroutine method"
-PUBLIC_FUNCTION = "is a public function"
+PUBLIC_FUNCTION, UNCALLED = "is a public function", "is a coroutine method that only its base can call"
 _ONCE_DECORATORS = frozenset({"on_event", "on_startup", "on_shutdown", "before_serving", "after_serving"})
 """Decorators of functions that a framework runs when the application starts or ends."""
 
@@ -98,6 +98,8 @@ class Roots(Calls):
                 if class_.rpartition(".")[2].startswith("Test"):
                     continue
                 strength, why = self.class_strength(class_, function.is_async)
+                if inner and why == PUBLIC_COROUTINE:
+                    why = UNCALLED
                 if strength is Confidence.MEDIUM and function.qualname in self._steps_of_threads:
                     strength, why = Confidence.LOW, "is a step of a thread"
                 if strength is not Confidence.LOW and self._only_for_constructors(function):
@@ -117,7 +119,7 @@ class Roots(Calls):
                 strength, why = Confidence.LOW, PUBLIC_FUNCTION
             text = f"`{shown_name(function.qualname)}` {why}; callers may run it at once"
             many = not _is_main_loop(function)
-            unseen = why in (PUBLIC_METHOD, PUBLIC_COROUTINE, PUBLIC_FUNCTION)
+            unseen = why in (PUBLIC_METHOD, PUBLIC_COROUTINE, PUBLIC_FUNCTION, UNCALLED)
             if not function.is_async:
                 documented = self._documented(function.owner)
                 yield Root(
@@ -184,13 +186,35 @@ class Roots(Calls):
         return frozenset(name for name in found if name.rpartition(".")[2] not in others)
 
     def _called_elsewhere(self, function: FunctionFacts) -> bool:
-        """Whether a plain private method has no caller in the module: then another module calls it."""
+        """Whether a private method has no caller in the module: then another module calls it.
+
+        A coroutine only where the module is alone: it is one of a class whose base calls it.
+        """
         name = function.name
-        return (
-            bool(function.owner)
-            and not (function.is_async or function.stub or name.startswith("__"))
-            and function.qualname not in self.callers
-            and name not in self._mentioned
+        if not function.owner or function.stub or name.startswith("__"):
+            return False
+        if function.is_async:
+            return self._alone and self._has_unseen_base(function.owner) and not self._mentioned_beside(function)
+        return function.qualname not in self.callers and name not in self._mentioned
+
+    @cached_property
+    def _alone(self) -> bool:
+        """Whether nothing of the module's project is there, which would show who calls it."""
+        return self.scope.index.alone(self.scope.facts.path)
+
+    def _has_unseen_base(self, owner: str) -> bool:
+        """Whether the class has a base that is not in the module."""
+        family = {class_.qualname for class_ in self.scope.lineage(owner)}
+        return any(base not in family for base in self.scope.base_names(owner))
+
+    def _mentioned_beside(self, function: FunctionFacts) -> bool:
+        """Whether anything of the module but the function itself calls or looks at something of its name."""
+        name = function.name
+        return any(
+            name == text.rpartition(".")[2]
+            for other in (*self.scope.every_function, self.scope.facts.module_body)
+            if other is not function
+            for text in (*other.references, *(call.callee for call in other.calls))
         )
 
     @cached_property

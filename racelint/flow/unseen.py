@@ -53,6 +53,8 @@ def unseen_creation(ev: Evaluator, node: cst.CSTNode, base: Value | None, method
     if base is not None and _is_model(ev, base):
         _create(ev, node, table_name(ev, base.text), method, arguments)
         return
+    if base is None and _create_named(ev, node, noun, method, arguments):
+        return
     receiver = base.text.rpartition(".")[2] if base is not None else ""
     if not keeps_rows(receiver) and not any(_SESSION.search(text) for text in arguments.texts):
         return
@@ -142,6 +144,16 @@ def _create(ev: Evaluator, node: cst.CSTNode, table: str, method: str, arguments
     if look is not None:
         stems = Value(arguments.stems)
         ev.emit(Op.CREATE, look.resource, node, stems, method, arguments.texts, assigned=look.tested)
+
+
+def _create_named(ev: Evaluator, node: cst.CSTNode, noun: str, method: str, arguments: Arguments) -> bool:
+    """Emits what `create_partner_user(…)` creates, a row of the model of that name, if it was looked up before: `PartnerUser.get_by(…)`."""
+    table = noun.replace("_", "")
+    looks = (look for look in ev.looks_at_tables() if look.resource.owner == "unseen" and look.how == "look-up")
+    look = next((look for look in looks if look.resource.name.rpartition(".")[2].lower() == table), None)
+    if look is not None:
+        ev.emit(Op.CREATE, look.resource, node, Value(arguments.stems), method, arguments.texts, assigned=look.tested)
+    return look is not None
 
 
 def _named_after(class_name: str, model: str) -> bool:

@@ -36,7 +36,7 @@ from racelint.paths import (
     words_of_name,
     words_of_paths,
 )
-from racelint.store_calls import READ, WRITE, asks_class
+from racelint.store_calls import READ, WRITE, asks_class, makes_asked
 from racelint.store_types import keeps_rows
 from racelint.touch import run_in_threads, steps_on_paths
 from racelint.words import COUNTERS, SCOPES, STATES, first_word, promises_one_step
@@ -205,6 +205,8 @@ def _creates_unseen(c: Candidate, call: CallSite) -> bool:
         return False
     receiver = call.callee.rpartition(".")[0].rpartition(".")[2]
     if receiver[:1].isupper() or receiver in ("cls", "super"):
+        return c.module.keys.maps_rows
+    if not receiver and any(makes_asked(call.callee, other.callee) for other in c.calls):
         return c.module.keys.maps_rows
     if not keeps_rows(receiver) and not any(_SESSION.search(argument) for argument in call.arguments):
         return False

@@ -33,8 +33,9 @@ from racelint.pattern.web_answers import answers_request
 from racelint.resolve import enclosing_self
 
 TOLERANT = frozenset(
-    {"OSError", "IOError", "EnvironmentError", "FileExistsError", "FileNotFoundError", "Exception", "BaseException", ""}
-)
+    {"OSError", "IOError", "EnvironmentError", "FileExistsError", "FileNotFoundError", "Exception", "BaseException", "",
+     "FileAlreadyExists", "FileAlreadyExistsException", "ResourceExistsError"}
+)  # fmt: skip
 """Errors whose handling makes the failure of a step harmless."""
 
 IN_PLACE = frozenset(

@@ -16,7 +16,7 @@ from racelint.frozen import replace
 from racelint.paths import is_built, is_of_one_row, is_of_one_run
 from racelint.pattern.programs import by_the_first, of_one_program
 from racelint.pattern.several import beside_others
-from racelint.pattern.sharing import made_by_constructor
+from racelint.pattern.sharing import NAMES, made_by_constructor
 from racelint.pattern.unit import Unit
 from racelint.words import BRINGS_UP, FOR_MANY, WORD, first_word
 
@@ -28,19 +28,19 @@ _ENTERED = frozenset({"__aenter__", "__aexit__", "__call__", "__anext__"})
 """Whoever enters an object, or iterates over it, has mostly made it for himself; frameworks call one that they have made."""
 
 
-def believed(unit: Unit, evidence: Evidence, act: Access) -> Evidence:
+def believed(unit: Unit, evidence: Evidence, act: Access, asked: bool = False) -> Evidence:
     """The same, taken for enough where the file is alone and the evidence rests on nothing but callers out of view.
 
     Threads must be something that the file knows of, or what they share must belong to all objects: the class or the module. Of
     coroutines the file must neither say who calls the method nor that a lock is held around its work; what brings an object up or
-    down is called once.
+    down is called once, unless it is `asked` there first whether that has been done.
     """
     if not (unit.module.alone and evidence.unseen and evidence.strength is Confidence.LOW):
         return evidence
     root = unit.module.scope.functions.get(evidence.unseen)
     if root is None or unit.locked_at(act):  # another test may come under the lock
         return evidence
-    meets = _threads_meet(unit, root, act) if evidence.world == "threads" else _tasks_meet(unit, root)
+    meets = _threads_meet(unit, root, act) if evidence.world == "threads" else _tasks_meet(unit, root, asked)
     return replace(evidence, strength=Confidence.MEDIUM) if meets else evidence
 
 
@@ -75,6 +75,18 @@ def made_by_unseen(unit: Unit, act: Access) -> bool:
     )
 
 
+def written_by_unseen(unit: Unit, evidence: Evidence, write: Access) -> Evidence:
+    """The same, taken for enough where the file is alone and other callers of a function, out of view, would write the same file.
+
+    Not each of the files that a loop comes to: those are of whoever asks for them.
+    """
+    alone = evidence.unseen and evidence.strength is Confidence.LOW and write.resource.kind is Kind.FILE
+    one_of_many = not unit.facts.loop_names.isdisjoint(NAMES.findall(write.resource.path))
+    if not alone or one_of_many or not made_by_unseen(unit, write):
+        return evidence
+    return replace(evidence, strength=Confidence.MEDIUM)
+
+
 def _threads_meet(unit: Unit, root: FunctionFacts, act: Access) -> bool:
     concurrency, resource = unit.module.concurrency, act.resource
     if concurrency.for_tasks or act.value.type.partition(".")[0] in LOOPS or root.name in _SETS_UP:
@@ -94,9 +106,10 @@ def knows_threads(unit: Unit) -> bool:
     return not scope.libraries.isdisjoint(_OF_THREADS) or any(map(_MOVED.match, scope.imports.values()))
 
 
-def _tasks_meet(unit: Unit, root: FunctionFacts) -> bool:
+def _tasks_meet(unit: Unit, root: FunctionFacts, asked: bool) -> bool:
     concurrency = unit.module.concurrency
-    if root.name in _ENTERED or of_lifecycle(unit, root.name):
+    once = root.name in _ENTERED or of_lifecycle(unit, root.name)
+    if once and not (asked and (root.name == "__aenter__" or first_word(root.name) in BRINGS_UP)):
         return False
     if any(concurrency.called_under_lock(function) for function in (root, unit.facts)):
         return False
@@ -107,7 +120,18 @@ def _called_here(unit: Unit, root: FunctionFacts) -> bool:
     """Whether the file itself shows who calls a method: something in it does so on another object than its own."""
     named, scope = f".{root.name}", unit.module.scope
     return any(
-        call.callee.endswith(named) and call.callee.count(".") == 1 and not call.callee.startswith(("self.", "cls."))
+        call.callee.endswith(named)
+        and call.callee.count(".") == 1
+        and not call.callee.startswith(("self.", "cls.", "super."))
         for caller in (*scope.every_function, scope.facts.module_body)
+        if not _called_by_unseen(unit, caller)
         for call in caller.calls
     )
+
+
+def _called_by_unseen(unit: Unit, caller: FunctionFacts) -> bool:
+    """Whether callers out of view may run a method that calls another one, too: it comes as often as they do."""
+    concurrency, word = unit.module.concurrency, first_word(caller.name)
+    roots = [concurrency.roots[number] for number in concurrency.reached.get(caller.qualname, ())]
+    up = caller.name in _ENTERED or word in unit.module.scope.models.lifecycle or word in ("main", "run")
+    return bool(caller.owner) and caller.is_async and not up and bool(roots) and all(root.unseen for root in roots)

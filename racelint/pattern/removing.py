@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from racelint.events import Access, Op
+from racelint.events import Access, Kind, Op
 from racelint.evidence import Evidence
 from racelint.expressions import expression
 from racelint.finding import Confidence
 from racelint.paths import CACHED, LOCKS, SHARED_WORDS, shared_word
+from racelint.pattern.files import one_path, written_in_place
 from racelint.pattern.sharing import NAMES, by_name_of_code, threads_handed_alike, used_by_others
 from racelint.pattern.unit import Unit
 
@@ -56,6 +57,16 @@ def removed_by_others(unit: Unit, test: Access, act: Access) -> Evidence | None:
         return found
     said = swept or shared_word(path, name, only=SHARED_WORDS - CACHED)
     return found if said and act.how != "rmtree" else found.weakened()
+
+
+def made_anew(unit: Unit, removal: Access) -> bool:
+    """Whether the unit puts something else in the place of what it has removed, so that each run of it comes to both steps."""
+    return any(
+        (act.op is not Op.USE or written_in_place(act))
+        and one_path(unit, removal, act)
+        and unit.before(removal.id, act.id)
+        for act in unit.accesses(Op.CREATE, Op.WRITE, Op.USE, kinds=(Kind.FILE,))
+    )
 
 
 def _of_round(unit: Unit, act: Access) -> bool:

@@ -202,9 +202,8 @@ def read_meanwhile(unit: Unit, resource: Resource, world: World = World.TASKS) -
         if all(write.path != path for write in function.writes):
             found = unit.module.concurrency.overlap(unit.facts.qualname, function.qualname, world.value, resource)
             if found is not None and (best is None or found.strength.rank > best.strength.rank):
-                best = Evidence(
-                    f"{found.text}; `{function.qualname}` reads it", found.strength, found.world, found.public
-                )
+                text = f"{found.text}; `{function.qualname}` reads it"
+                best = Evidence(text, found.strength, found.world, found.public, unseen=found.unseen)
     return best
 
 

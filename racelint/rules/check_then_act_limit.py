@@ -62,6 +62,7 @@ from racelint.pattern.limits import (
     tested_then_drawn,
 )
 from racelint.pattern.lock_asked import asked_then_taken
+from racelint.pattern.lone import believed
 from racelint.pattern.module import Module
 from racelint.pattern.own_lock import counted_under_own_lock
 from racelint.pattern.pacing import slept_then_done
@@ -423,7 +424,7 @@ def woken_together(unit: Unit) -> Iterable[Finding]:
             sorted(steps, key=lambda step: step[1].id),
             f"how long to wait is computed from `{name}` on line {unit.module.line(read)} and slept here; all tasks that came "
             "meanwhile wake together and go on, as none looks again",
-            evidence,
+            believed(unit, evidence, read, asked=True),
             World.TASKS,
             name,
             Fix("hold one lock over the look and the wait, or look again in a loop"),

@@ -54,10 +54,10 @@ from racelint.pattern.lone import made_by_unseen
 from racelint.pattern.markers import MADE_EMPTY, says_at_work
 from racelint.pattern.module import Module
 from racelint.pattern.overwrites import emptied_in_place
-from racelint.pattern.own_paths import made_for_one_call
+from racelint.pattern.own_paths import has_process_number, made_for_one_call
 from racelint.pattern.own_steps import in_one_step_of_a_loop, own_failure_cleaned, refused_alike
 from racelint.pattern.programs import of_a_command
-from racelint.pattern.removing import moved_by_others, removed_by_others
+from racelint.pattern.removing import made_anew, moved_by_others, removed_by_others
 from racelint.pattern.seldom import seldom_run
 from racelint.pattern.several import only_named, others_can_make
 from racelint.pattern.sharing import (
@@ -238,6 +238,12 @@ def _told(unit: Unit, act: Access, evidence: Evidence | None) -> Evidence:
     return UNSEEN if found.strength is Confidence.LOW and made_by_unseen(unit, act) else found
 
 
+def _taken_away(unit: Unit, act: Access, evidence: Evidence | None) -> Evidence:
+    """Why others remove the same path; where nothing is there that would tell, who makes it anew is taken to meet another who does."""
+    again = act.how != "rmtree" and not has_process_number(act.resource.path) and made_anew(unit, act)
+    return _told(unit, act, evidence) if again else evidence or UNKNOWN
+
+
 def entry_removed(unit: Unit, listing: Access, act: Access) -> Evidence:
     """Why an entry of a folder can be gone: there is a function that removes it, or threads of the module that do the same step.
 
@@ -303,7 +309,7 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
             test,
             act,
             "{name} is tested on line {line} and removed here in a separate step; another process can be faster",
-            UNKNOWN if pid_file_of_one(act) else removed_by_others(unit, test, act) or UNKNOWN,
+            UNKNOWN if pid_file_of_one(act) else _taken_away(unit, act, removed_by_others(unit, test, act)),
             EAFP,
             "",
         )

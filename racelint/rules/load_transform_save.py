@@ -25,6 +25,7 @@ from racelint.finding import Finding, Fix, World
 from racelint.need import Need
 from racelint.pattern import Op
 from racelint.pattern.dependence import store_updates
+from racelint.pattern.lone import written_by_unseen
 from racelint.pattern.module import Module
 from racelint.pattern.own_rows import switched_by_owner
 from racelint.pattern.rows import added_to, store_rival
@@ -47,6 +48,7 @@ def find(module: Module) -> Iterable[Finding]:
                 )  # nothing says that the object is shared, nor that others mean the same entry
             if switched_by_owner(unit, pair):
                 evidence = evidence.weakened()
+            evidence = written_by_unseen(unit, evidence, pair.second)
             name = pair.second.resource.name
             yield module.finding(
                 RULE,

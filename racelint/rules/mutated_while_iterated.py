@@ -56,6 +56,7 @@ from racelint.pattern.iterating import (
     process_wide,
 )
 from racelint.pattern.known_keys import keeps_size
+from racelint.pattern.lone import believed
 from racelint.pattern.module import Module
 from racelint.pattern.own_tasks import beside_own_task
 from racelint.pattern.pair import INTERNAL
@@ -82,7 +83,7 @@ def find(module: Module) -> Iterable[Finding]:
                 read,
                 ((Role.READ, read), (Role.SWITCH, switch)),
                 f"`{name}` is iterated here with an await on line {module.line(switch)} in the loop; others change it meanwhile",
-                evidence,
+                believed(unit, evidence, read),
                 World.TASKS,
                 name,
                 Fix(f"iterate over a copy, `list({name})`"),
@@ -207,9 +208,8 @@ def resized_by(unit: Unit, read: Access, locks: frozenset[str]) -> Evidence | No
             found = stronger(found, changed_by_requests(unit, function, found)) or found
             found = stronger(found, beside_own_task(unit, function) if whole else None) or found
         if best is None or found.strength.rank > best.strength.rank:
-            best = Evidence(
-                f"{found.text}; `{function.qualname}` changes it on line {write.line}", found.strength, found.world
-            )
+            text = f"{found.text}; `{function.qualname}` changes it on line {write.line}"
+            best = Evidence(text, found.strength, found.world, unseen=found.unseen)
     return best
 
 

@@ -38,6 +38,7 @@ from collections.abc import Iterable, Iterator
 from racelint.finding import Finding, Fix, Role, World
 from racelint.need import Need
 from racelint.pattern import Access, Confidence, Evidence, Kind, Op, Shape
+from racelint.pattern.lone import believed
 from racelint.pattern.module import Module
 from racelint.pattern.pair import Pair
 from racelint.pattern.refilled import refilled_by_tasks
@@ -60,7 +61,7 @@ def find(module: Module) -> Iterable[Finding]:
                 ((Role.WRITE, pair.first), (Role.SWITCH, pair.switch), (Role.WRITE, pair.second)),
                 f"`{name}` is emptied here and filled again on line {module.line(pair.second)}, after the await on line "
                 f"{module.line(pair.switch)}; whoever looks meanwhile finds it half full",
-                evidence,
+                believed(unit, evidence, pair.first),
                 World.TASKS,
                 name,
                 Fix(f"fill a local collection, then assign it to `{name}` in one step"),
@@ -74,7 +75,7 @@ def find(module: Module) -> Iterable[Finding]:
                 ((Role.WRITE, reset), (Role.SWITCH, switch), (Role.WRITE, fill)),
                 f"`{name}` is emptied here and filled again on line {module.line(fill)}, by tasks that run at the await on line "
                 f"{module.line(switch)}; whoever looks meanwhile finds it half full",
-                evidence,
+                believed(unit, evidence, reset),
                 World.TASKS,
                 name,
                 Fix(f"let the tasks fill a local collection, then assign it to `{name}` in one step"),

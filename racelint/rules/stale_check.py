@@ -91,7 +91,7 @@ def find(module: Module) -> Iterable[Finding]:
                 evidence = evidence.weakened()  # mostly who ends it ends its users, too, or they foresee it
             name = pair.first.resource.shown
             if kind == "twice" and pair.second.place.unit == unit.facts.qualname:
-                evidence = believed(unit, evidence, pair.second)
+                evidence = believed(unit, evidence, pair.second, _sets_flag(pair))
             harm, consequence = HARMS[kind]
             yield module.finding(
                 RULE,
@@ -391,6 +391,11 @@ def harmful(unit: Unit, pair: Pair, sense: Sense) -> tuple[str, Evidence] | None
         text = "the lock that is taken for it, after the look, says that several come at once"
         evidence = stronger(evidence, Evidence(text, Confidence.MEDIUM))
     return ("limit" if grows and vague else "twice", evidence) if evidence is not None else None
+
+
+def _sets_flag(pair: Pair) -> bool:
+    """Whether what was asked is set to be true in the end: who asks expects to be called again."""
+    return pair.second.value.shape is Shape.TRUE and exactly(pair.first.resource, pair.second.resource)
 
 
 def _drawn(unit: Unit, check: Access, sense: Sense, act: Access) -> bool:
