@@ -34,9 +34,9 @@ from racelint.pattern.published import checked_outside, finished_later, under_on
 from racelint.pattern.refused import is_taken
 from racelint.pattern.rivals import made_sure_by_each, rival, stronger
 from racelint.pattern.same_entry import named_anew, owner_made_anew, said_by_all
-from racelint.pattern.unit import Unit, exactly, same
+from racelint.pattern.unit import Unit, exactly, of_lifecycle, same
 from racelint.resolve import for_each_thread
-from racelint.words import ASKED, WORD, names_token
+from racelint.words import ASKED, names_token
 
 MADE = (Shape.AWAITED, Shape.NEW, Shape.CALL, Shape.SPAWNED)
 
@@ -232,13 +232,6 @@ def _trades_in(unit: Unit, pair: Pair) -> bool:
 
 _REFRESH_TOKEN = expression(r"(?i)(?<![a-z])refresh_?token\b(?!\()|\.(?!refresh)[a-z]+_refresh_?token\b")
 """The token as an argument, or as what is used, exchanged or redeemed."""
-
-
-def of_lifecycle(unit: Unit, name: str) -> bool:
-    """Whether a function is one by which its object comes into use or ends, by its first word: `start`, `_connect_all`, `startAsync`."""
-    lifecycle = unit.module.models.lifecycle
-    words = WORD.findall(name.rpartition(".")[2])
-    return first_word(name) in lifecycle or (bool(words) and words[0].lower() in lifecycle)
 
 
 def does_work(unit: Unit, pair: Pair) -> bool:

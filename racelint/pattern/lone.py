@@ -5,7 +5,6 @@ In a project that is in view most of what rests on this alone was wrong when it 
 
 from __future__ import annotations
 
-from racelint.creation import of_lifecycle
 from racelint.events import Access, Kind, Resource, Shape
 from racelint.evidence import Evidence
 from racelint.evidence.calls import LOOPS
@@ -17,7 +16,7 @@ from racelint.paths import is_built, is_of_one_row, is_of_one_run
 from racelint.pattern.programs import by_the_first, of_one_program
 from racelint.pattern.several import beside_others
 from racelint.pattern.sharing import NAMES, made_by_constructor
-from racelint.pattern.unit import Unit
+from racelint.pattern.unit import Unit, of_lifecycle
 from racelint.words import BRINGS_UP, FOR_MANY, WORD, first_word
 
 _OF_THREADS = frozenset({"threading", "_thread", "concurrent", "multiprocessing", "queue"})

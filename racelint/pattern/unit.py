@@ -13,7 +13,7 @@ from racelint.finding import World
 from racelint.frozen import cached_property
 from racelint.pattern.doubts import Reason
 from racelint.resolve import CONSTRUCTORS, TAKES, made_of_nothing
-from racelint.words import PUTS
+from racelint.words import PUTS, WORD, first_word
 
 if TYPE_CHECKING:
     from racelint.events import Flow
@@ -455,3 +455,10 @@ def _excludes(guard: Acquire, world: World) -> bool:
 def held_at(event: Event) -> Ids:
     """The acquisitions that are held at an event; none where one is taken."""
     return frozenset() if isinstance(event, Acquire) else event.held
+
+
+def of_lifecycle(unit: Unit, name: str) -> bool:
+    """Whether a function is one by which its object comes into use or ends, by its first word: `start`, `_connect_all`, `startAsync`."""
+    lifecycle = unit.module.models.lifecycle
+    words = WORD.findall(name.rpartition(".")[2])
+    return first_word(name) in lifecycle or (bool(words) and words[0].lower() in lifecycle)
