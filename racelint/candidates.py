@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from racelint.evidence import Concurrency, Root
+from racelint.evidence.own_gates import names_gate
 from racelint.evidence.starts import THREADED
 from racelint.facts import FunctionFacts, ModuleFacts, Write
 from racelint.facts.source_text import says_sql
@@ -237,7 +238,7 @@ class Candidates:
             if not function.loop_names or function.is_async or not function.owner:
                 continue
             if self.concurrency.decorator_guards(function) or any(
-                path.count(".") == 1 and path.startswith("self.") and self.is_guard(path)
+                path.count(".") < 3 and path.startswith("self.") and self.is_guard(path)
                 for path in self.taken(function)
             ):
                 found.update("." + path.partition(".")[2] for path in function.reads if path.startswith("self."))
@@ -270,7 +271,7 @@ class Candidates:
         if known is None:
             lower, name = path.lower(), whole_lock(path).rpartition(".")[2]
             named = self.scope.is_lock(path) or "cond" in lower or "sem" in lower
-            known = self._guards[path] = named or name in self._lock_names
+            known = self._guards[path] = named or name in self._lock_names or names_gate(self.scope, name)
         return known
 
     def is_plain_lock(self, path: str) -> bool:

@@ -19,6 +19,11 @@ def gate_of(scope: Scope, manager: FunctionFacts) -> str:
     return held or next((lock for lock in locks if _waited_for(scope, manager, lock)), "")
 
 
+def names_gate(scope: Scope, name: str) -> bool:
+    """Whether a method of this name of any class is such a context manager."""
+    return any(function.name == name and gate_of(scope, function) for function in scope.every_function)
+
+
 def lets_in_many(manager: FunctionFacts, gate: str) -> bool:
     """Whether others may be in the gate of a manager at once: it only counts them and waits for nobody."""
     return gate not in manager.yields_within and not _waits(manager, gate)

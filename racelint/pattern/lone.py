@@ -37,7 +37,7 @@ def believed(unit: Unit, evidence: Evidence, act: Access, asked: bool = False) -
     if not (unit.module.alone and evidence.unseen and evidence.strength is Confidence.LOW):
         return evidence
     root = unit.module.scope.functions.get(evidence.unseen)
-    if root is None or unit.locked_at(act):  # another test may come under the lock
+    if root is None or (act.op.changes and unit.locked_at(act)):  # another test may come under the lock
         return evidence
     meets = _threads_meet(unit, root, act) if evidence.world == "threads" else _tasks_meet(unit, root, asked)
     return replace(evidence, strength=Confidence.MEDIUM) if meets else evidence
