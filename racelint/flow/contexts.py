@@ -252,7 +252,7 @@ class Contexts(Leaving):
         if any(self._made_by_each(manager, guard, of_module) for guard in anew):
             text = source_of(expression)  # of a lock that each call makes
             return self.acquire(Resource(Kind.STORE, "lock", text, text), "lock", "any", self.place(expression), False)
-        if of_module and (not manager.owner or source_of(expression.func).partition(".")[0] == self_name):
+        if of_module and (not manager.owner or source_of(expression.func).rpartition(".")[0] == self_name):
             entered = (
                 self._enter_guard(guard, owner, self_name, self.place(expression))
                 for guard in manager.yields_within
