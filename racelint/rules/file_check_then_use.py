@@ -76,7 +76,7 @@ from racelint.rule import Rule
 EVERYBODY = Evidence("every process on the machine reaches the same path", Confidence.MEDIUM)
 READABLE = replace(EVERYBODY, by_hand=True)
 """So do other users while one of them runs a command."""
-UNSEEN = Evidence("whoever else makes the path is not in view", Confidence.MEDIUM)
+UNSEEN = Evidence("whoever else uses the path is not in view", Confidence.MEDIUM)
 UNKNOWN = Evidence("nothing says whether other processes use the path", Confidence.LOW)
 
 EAFP = "do it and handle the error: `missing_ok=True`, `FileNotFoundError`"
@@ -157,7 +157,7 @@ def races(unit: Unit) -> Iterator[Race]:
             test,
             act,
             "{name} is asked for its rights on line {line} and opened here; others can change or replace it in between",
-            UNKNOWN if handled is None else Evidence(handled.text, Confidence.MEDIUM, handled.world),
+            _told(unit, act, None) if handled is None else Evidence(handled.text, Confidence.MEDIUM, handled.world),
             "open it and handle the refusal: `PermissionError`, `OSError`",
             "",
         )
@@ -296,11 +296,12 @@ def tested(unit: Unit, test: Access, act: Access) -> Iterator[Race]:
         alike = same_content(unit, act) or copied(unit, act) or filled_whole(unit, act) or moved_once(unit, act)
         alike = alike or begins_document(unit, act)
         if not alike and not _told_as_half_written(unit, act):
+            others = _written_by_others(unit, test, act)
             yield (
                 test,
                 act,
                 "{name} is found missing on line {line} and written here in a separate step; two processes do so at once",
-                _written_by_others(unit, test, act),
+                _told(unit, act, None) if others is UNKNOWN and put_there(act) else others,
                 "make it in one step: mode `x`, or write another file and link or rename it",
                 "done twice",
             )
