@@ -10,7 +10,8 @@ from racelint.evidence import runs_alone
 from racelint.expressions import expression
 from racelint.facts import CallSite, FunctionFacts
 from racelint.index.file_locks import is_file_lock, takes_file_lock
-from racelint.pattern.files import read_elsewhere, written_in_place
+from racelint.pattern.files import written_in_place
+from racelint.pattern.path_users import read_elsewhere
 from racelint.pattern.unit import Unit
 
 MOST_LEVELS = 3

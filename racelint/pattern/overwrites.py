@@ -16,14 +16,13 @@ from racelint.pattern.files import (
     file_accesses,
     forgiven,
     one_path,
-    opens,
-    read_elsewhere,
     refuses_if_otherwise,
     same_content,
     written_in_place,
 )
 from racelint.pattern.lock_handles import locked_by_system
 from racelint.pattern.pair import INTERNAL
+from racelint.pattern.path_users import opens, read_elsewhere
 from racelint.pattern.read_beside import prepared, read_by_starter
 from racelint.pattern.sharing import used_by_others
 from racelint.pattern.start_documents import begins_document

@@ -38,7 +38,6 @@ from racelint.pattern.files import (
     pid_file_of_one,
     put_there,
     refuses_if_there,
-    removed_elsewhere,
     removed_then_made,
     same_content,
     tested_before_lock,
@@ -56,6 +55,7 @@ from racelint.pattern.module import Module
 from racelint.pattern.overwrites import emptied_in_place
 from racelint.pattern.own_paths import has_process_number, made_for_one_call
 from racelint.pattern.own_steps import in_one_step_of_a_loop, own_failure_cleaned, refused_alike
+from racelint.pattern.path_users import removed_elsewhere
 from racelint.pattern.programs import of_a_command
 from racelint.pattern.removing import made_anew, moved_by_others, removed_by_others
 from racelint.pattern.seldom import seldom_run
