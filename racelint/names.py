@@ -67,10 +67,10 @@ MEANINGS = (
         r"|_(load|save|read|write|get|set|fetch|find|retrieve|download|store|put|dump|update|upload)$",
     ),
     Meaning(
-        "`lock`, `mutex`, `semaphore`, `cond`, `limiter`, `exclusive`, `synchronized`, `linearizer`, `single_flight` in a name, `gate` as a word of it, `reader` and `writer` of what is named `rw`",
+        "`lock`, `mutex`, `semaphore`, `cond`, `limiter`, `exclusive`, `synchronized`, `linearizer`, `single_flight` in a name, `gate` as a word of it, `reader` and `writer` of what is named `rw`, `not_empty`, `not_full` and `all_tasks_done` of a queue",
         "something that excludes others while it is held",
         r"(?i)lock|mutex|semaphore|exclusive|synchroni|critical_section|linearizer|one_at_a_time|single_?flight|_serial|limiter|"
-        r"(^|_)gate(_|$)|(^|_)rw$|"
+        r"(^|_)gate(_|$)|(^|_)rw$|^(not_empty|not_full|all_tasks_done)$|"
         r"cond(ition)?$|_?sem$|_cv$",
     ),
     Meaning(

@@ -283,6 +283,7 @@ class Models:
             any(part in lower for part in self.guards)
             or ("gate" in lower and _GATE.search(lower) is not None)
             or ("rw" in lower and _HALF.search(lower) is not None)
+            or lower.endswith(_OF_QUEUE)
         )
 
     def may_reach_stores(self, name: str) -> bool:
@@ -366,6 +367,8 @@ class Models:
 _ENTRY = expression(r"\[([\"'])_*(\w+)\1\]$")
 """An entry of a collection that is called by a name."""
 
+_OF_QUEUE = (".not_empty", ".not_full", ".all_tasks_done")
+"""The conditions of `queue.Queue`, which are all on its one lock."""
 _GATE = expression(r"(^|[._])gate([._]|$)")
 """A word too short to be looked for within others, as in `aggregate`."""
 
