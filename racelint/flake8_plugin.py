@@ -105,7 +105,20 @@ class Project:
             return known.facts, self._index
         facts = collect(source, tree)
         others = [one.facts for other, one in self._kept.items() if other != path]
-        return facts, build_index([facts, *others], whole=bool(others))  # without any, nobody has looked for them
+        return facts, build_index([facts, *others], whole=bool(others) or _has_nothing_beside(path))
+
+
+def _has_nothing_beside(path: str) -> bool:
+    """Whether a file is part of no project and no other one lies beside it; else nobody knows what uses it without the facts of a run."""
+    from racelint.context import project_root
+
+    if project_root(path) is not None:
+        return False
+    folder, name = os.path.split(path)
+    try:
+        return not any(other.endswith(".py") and other != name for other in os.listdir(folder))
+    except OSError:
+        return False
 
 
 @cache

@@ -225,5 +225,13 @@ def test_a_file_is_not_taken_to_be_alone_where_nobody_looked_for_others(project:
     path.write_text(source)
     from racelint.run import lint_source
 
-    assert [finding.code for finding in lint_source(source).findings] == ["RL302"]
-    assert list(Plugin(ast.parse(source), str(path), source.splitlines(keepends=True)).run()) == []
+    def found() -> list[str]:
+        run = Plugin(ast.parse(source), str(path), source.splitlines(keepends=True)).run()
+        return [said[:5] for _, _, said, _ in run]
+
+    assert found() == [finding.code for finding in lint_source(source).findings] == ["RL302"]
+    (project / "shop.py").write_text("import books\n")
+    assert found() == []
+    (project / "shop.py").unlink()
+    (project / "pyproject.toml").write_text("")
+    assert found() == []
