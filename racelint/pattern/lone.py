@@ -17,7 +17,7 @@ from racelint.pattern.programs import by_the_first, of_one_program
 from racelint.pattern.several import beside_others
 from racelint.pattern.sharing import NAMES, made_by_constructor
 from racelint.pattern.unit import Unit, of_lifecycle
-from racelint.words import BRINGS_UP, FOR_MANY, WORD, first_word
+from racelint.words import BRINGS_UP, FOR_MANY, MAIN_LOOPS, WORD, first_word
 
 _OF_THREADS = frozenset({"threading", "_thread", "concurrent", "multiprocessing", "queue"})
 _MOVED = expression(r"(six|future)\.moves\.(queue|_thread)\b")
@@ -34,7 +34,7 @@ def believed(unit: Unit, evidence: Evidence, act: Access, asked: bool = False) -
     coroutines the file must neither say who calls the method nor that a lock is held around its work; what brings an object up or
     down is called once, unless it is `asked` there first whether that has been done.
     """
-    if not (unit.module.alone and evidence.unseen and evidence.strength is Confidence.LOW):
+    if not _left_open(unit, evidence):
         return evidence
     root = unit.module.scope.functions.get(evidence.unseen)
     if root is None or (act.op.changes and unit.locked_at(act)):  # another test may come under the lock
@@ -43,10 +43,14 @@ def believed(unit: Unit, evidence: Evidence, act: Access, asked: bool = False) -
     return replace(evidence, strength=Confidence.MEDIUM) if meets else evidence
 
 
+def _left_open(unit: Unit, evidence: Evidence) -> bool:
+    """Whether the file is alone, and the evidence is weak for no other reason than that it rests on callers out of view."""
+    return unit.module.alone and bool(evidence.unseen) and evidence.strength is Confidence.LOW
+
+
 def of_what_many_use(unit: Unit, evidence: Evidence, resource: Resource) -> Evidence:
     """The same, taken for enough where the file is alone and the state is that of a cache or a pool: these are there for many."""
-    concurrency = unit.module.concurrency
-    if not (unit.module.alone and evidence.unseen and evidence.strength is Confidence.LOW) or concurrency.for_tasks:
+    if not _left_open(unit, evidence) or unit.module.concurrency.for_tasks:
         return evidence
     words = WORD.findall(resource.owner.rpartition(".")[2])
     many = bool(words) and resource.kind is Kind.ATTRIBUTE and words[-1].lower() in FOR_MANY
@@ -79,9 +83,10 @@ def written_by_unseen(unit: Unit, evidence: Evidence, write: Access) -> Evidence
 
     Not each of the files that a loop comes to: those are of whoever asks for them.
     """
-    alone = evidence.unseen and evidence.strength is Confidence.LOW and write.resource.kind is Kind.FILE
+    if not _left_open(unit, evidence) or write.resource.kind is not Kind.FILE:
+        return evidence
     one_of_many = not unit.facts.loop_names.isdisjoint(NAMES.findall(write.resource.path))
-    if not alone or one_of_many or not made_by_unseen(unit, write):
+    if one_of_many or not made_by_unseen(unit, write):
         return evidence
     return replace(evidence, strength=Confidence.MEDIUM)
 
@@ -90,10 +95,7 @@ def _threads_meet(unit: Unit, root: FunctionFacts, act: Access) -> bool:
     concurrency, resource = unit.module.concurrency, act.resource
     if concurrency.for_tasks or act.value.type.partition(".")[0] in LOOPS or root.name in _SETS_UP:
         return False
-    if resource.kind in (Kind.GLOBAL, Kind.CLASS) or resource.name.partition(".")[0] in (
-        "cls",
-        *unit.module.scope.classes,
-    ):
+    if resource.kind in (Kind.GLOBAL, Kind.CLASS) or concurrency.of_class(resource):
         return True
     methods = unit.module.scope.methods.get(root.owner, {}).values()
     return knows_threads(unit) and not (any(method.is_async for method in methods) or _called_here(unit, root))
@@ -130,7 +132,7 @@ def _called_here(unit: Unit, root: FunctionFacts) -> bool:
 
 def _called_by_unseen(unit: Unit, caller: FunctionFacts) -> bool:
     """Whether callers out of view may run a method that calls another one, too: it comes as often as they do."""
-    concurrency, word = unit.module.concurrency, first_word(caller.name)
+    concurrency = unit.module.concurrency
     roots = [concurrency.roots[number] for number in concurrency.reached.get(caller.qualname, ())]
-    up = caller.name in _ENTERED or word in unit.module.scope.models.lifecycle or word in ("main", "run")
+    up = caller.name in _ENTERED or of_lifecycle(unit, caller.name) or first_word(caller.name) in MAIN_LOOPS
     return bool(caller.owner) and caller.is_async and not up and bool(roots) and all(root.unseen for root in roots)

@@ -26,8 +26,7 @@ entry is a lock, it guards nothing. Who looks for a member, does something for i
 
 ## Missed alarms
 Plain values are left alone: computing one twice costs time and nothing else.
-Where several modules are there and one of them uses this one, that callers outside may run two units at once is too little for the
-default: low confidence.
+Where several modules are there and one of them uses this one, only what is sure is shown by default: the rest has low confidence.
 """
 
 from collections.abc import Iterable

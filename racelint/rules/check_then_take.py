@@ -38,8 +38,7 @@ work during which it may have expired: by then it may be another's. So may an en
 Collections that only callers outside of the module share between threads, unless the class has a lock for them, or a method that is
 there to look something up takes entries out, as callers do not see that. An entry that one caller asks for by its name and another
 takes out by its name.
-Where several modules are there and one of them uses this one, that callers outside may run two units at once is too little for the
-default: low confidence.
+Where several modules are there and one of them uses this one, only what is sure is shown by default: the rest has low confidence.
 """
 
 from collections.abc import Iterable

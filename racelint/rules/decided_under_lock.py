@@ -45,6 +45,7 @@ looked at after its release, or an entry is looked for, or a time found ripe, be
 ## Missed alarms
 Acts on other state than what was tested, unless some function changes both under one lock; decisions that a called method of another
 object takes under its own lock.
+Where several modules are there and one of them uses this one, only what is sure is shown by default: the rest has low confidence.
 """
 
 from collections.abc import Iterable

@@ -43,8 +43,7 @@ The lock excludes only those who take it: this change falls in the middle of wha
 
 ## Missed alarms
 Most reads without the lock, but for those of two values that all others change together under it; and locks that are taken through another object.
-Where several modules are there and one of them uses this one, that callers outside may run two units at once is too little for the
-default: low confidence.
+Where several modules are there and one of them uses this one, only what is sure is shown by default: the rest has low confidence.
 """
 
 from collections.abc import Iterable, Iterator

@@ -17,6 +17,7 @@ Another task or process can save its own change between the load and the save; t
 
 ## Missed alarms
 Stores whose calls are neither modelled nor named as a pair (`load`/`save`, `read`/`write`, `get`/`set`).
+Where several modules are there and one of them uses this one, only what is sure is shown by default: the rest has low confidence.
 """
 
 from collections.abc import Iterable

@@ -23,6 +23,7 @@ who fills a copy with what it read before somebody else changed that and took th
 
 ## Missed alarms
 Copies that are kept by another class.
+Where several modules are there and one of them uses this one, only what is sure is shown by default: the rest has low confidence.
 """
 
 from collections.abc import Iterable, Iterator

@@ -20,8 +20,7 @@ task or put into a queue, and not copied, is read only then.
 A value that reaches the write through a container, another object's method, or the result of another task. Between threads,
 only functions that the module itself starts in several threads are looked at; what is read and written in one statement
 (`self.n += 1`) is RL801.
-Where several modules are there and one of them uses this one, that callers outside may run two units at once is too little for the
-default: low confidence.
+Where several modules are there and one of them uses this one, only what is sure is shown by default: the rest has low confidence.
 """
 
 from collections.abc import Iterable

@@ -25,8 +25,7 @@ other's.
 
 ## Missed alarms
 Objects that are torn down by a function which gets them as an argument.
-Where several modules are there and one of them uses this one, that callers outside may run two units at once is too little for the
-default: low confidence.
+Where several modules are there and one of them uses this one, only what is sure is shown by default: the rest has low confidence.
 """
 
 from collections.abc import Iterable, Iterator

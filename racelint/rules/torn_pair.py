@@ -32,6 +32,7 @@ apart if one follows the other only after an await. So does the key of one of it
 
 ## Missed alarms
 Other attributes that no other method changes together.
+Where several modules are there and one of them uses this one, only what is sure is shown by default: the rest has low confidence.
 """
 
 from collections.abc import Iterable, Iterator

@@ -31,6 +31,7 @@ Two workers choose the same item before either has marked it: the job runs twice
 
 ## Missed alarms
 Items that are chosen in one function and taken in another, and columns that are set by a function of another module.
+Where several modules are there and one of them uses this one, only what is sure is shown by default: the rest has low confidence.
 """
 
 from collections.abc import Iterable
